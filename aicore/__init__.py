@@ -1,0 +1,1 @@
+"""The program: settings, embedded servers, supervisor, composition root, and the command line."""

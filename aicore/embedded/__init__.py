@@ -1,0 +1,6 @@
+"""Postgres and NATS from their wheels, run as children of this process with their data in one directory."""
+
+from aicore.embedded.nats import EmbeddedNats
+from aicore.embedded.postgres import EmbeddedPostgres
+
+__all__ = ["EmbeddedNats", "EmbeddedPostgres"]

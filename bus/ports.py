@@ -1,0 +1,201 @@
+"""The door of the bus: the contract of the log and its values. Handlers and projections know only this.
+
+The log is one gapless total order per realm. A *position* is an event's place in it (1, 2, 3, …), a
+*version* its place in its stream (1, 2, 3, …); 0 stands for "before the first" in both. Every adapter
+(`bus.postgres`, `bus.memory`) passes the same conformance suite.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, NewType, Protocol
+from uuid import UUID
+
+Position = NewType("Position", int)
+Version = NewType("Version", int)
+
+APPEND_EVENTS_MAX = 10_000
+"""Events in one append; a larger import is several appends."""
+
+PAYLOAD_BYTES_MAX = 512 * 1024
+"""Bytes of one payload: half of NATS's default 1 MiB message, so that the envelope always fits."""
+
+META_BYTES_MAX = 16 * 1024
+"""Bytes of one event's metadata."""
+
+
+# --- expected version -------------------------------------------------------------------------------
+
+ExpectedVersion = int | Literal["none", "exists", "any"]
+"""What a stream must be like for an append to hold.
+
+An int ``n >= 0``: its last version is exactly n (0: it does not exist). ``"none"``: it does not exist.
+``"exists"``: it has at least one event. ``"any"``: no condition.
+"""
+
+
+# --- values -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to append. ``payload`` and ``meta`` are msgpack maps, stored and forwarded untouched."""
+
+    id: UUID
+    type: str
+    schema_version: int
+    payload: bytes
+    meta: bytes = b"\x80"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamWrite:
+    """Events for one stream (``{context}-{id}``) under one expectation; ``events`` is never empty."""
+
+    stream: str
+    events: Sequence[NewEvent]
+    expected: ExpectedVersion = "any"
+
+
+class RecordedEvent(NamedTuple):
+    """An event as the log holds it. A tuple, because a replay makes hundreds of thousands a second."""
+
+    position: int
+    stream: str
+    version: int
+    id: UUID
+    type: str
+    schema_version: int
+    recorded_us: int
+    """Time of recording: microseconds since 1970-01-01T00:00Z; never decreases along the log."""
+    meta: bytes
+    payload: bytes
+    hash: bytes
+    """32 bytes: SHA-256 over the previous event's hash and every other column (protocol/SPEC.md, "Chain")."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppendResult:
+    """Where an append's events are: one entry per event, in the order given."""
+
+    positions: tuple[int, ...]
+    versions: tuple[int, ...]
+    recorded_us: int
+    duplicate: bool = False
+    """The log held these events already; the values are those of the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the log: position 0 with the genesis hash when it is empty."""
+
+    position: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which events of the log to read; empty fields do not restrict. All given ones must hold."""
+
+    types: Sequence[str] = field(default=())
+    context: str = ""
+    """Context of the event type: what is before its dot."""
+    stream_prefix: str = ""
+
+
+# --- errors -----------------------------------------------------------------------------------------
+
+
+class LogError(Exception):
+    """Any failure of the log. ``retriable`` says whether the same call may succeed later."""
+
+    retriable: bool = False
+
+
+class VersionConflict(LogError):
+    """A stream was not as expected; reload, decide again, append again."""
+
+    def __init__(self, stream: str, expected: ExpectedVersion, actual: int) -> None:
+        super().__init__(
+            f"stream {stream!r} is at version {actual}, the append expected {expected!r}; "
+            "read the stream again and decide on its new state"
+        )
+        self.stream = stream
+        self.expected = expected
+        self.actual = actual
+
+
+class IdConflict(LogError):
+    """An event id is in the log already with other content, or only a part of an append is."""
+
+    def __init__(self, event_id: UUID, reason: str) -> None:
+        super().__init__(f"event id {event_id} {reason}; ids are for one event with one content, forever")
+        self.event_id = event_id
+
+
+class InvalidAppend(LogError, ValueError):
+    """An append that breaks a limit or a format; the message names the field, the limit and the fix."""
+
+
+class LogUnavailable(LogError, ConnectionError):
+    """The log cannot be reached or lost the connection mid-way; retry with the same event ids.
+
+    Whether the append took effect is unknown, and the retry is harmless either way: ids already recorded
+    return their first result.
+    """
+
+    retriable = True
+
+
+class Fenced(LogError):
+    """This writer was overtaken while it held the log; nothing of the refused commit was recorded."""
+
+    retriable = True
+
+
+# --- the log ----------------------------------------------------------------------------------------
+
+
+class EventLog(Protocol):
+    """One realm's log. Safe for concurrent use by any number of tasks; processes coordinate by themselves."""
+
+    async def append(self, *writes: StreamWrite) -> AppendResult:
+        """Append all writes atomically, durable when this returns; streams must be distinct.
+
+        Idempotent by event id: if every id is recorded with the same content (stream, type, schema version,
+        payload), the first result is returned and nothing is written, whatever the expectation.
+
+        Raises:
+            VersionConflict: an expectation does not hold; nothing was written.
+            IdConflict: an id is recorded with other content, or only some of the ids are.
+            InvalidAppend: a limit or a format is broken.
+            LogUnavailable: outcome unknown; retry with the same ids.
+            Fenced: the writer was overtaken; nothing was written; retry.
+        """
+        ...
+
+    async def read_stream(self, stream: str, *, after: int = 0, limit: int = 1_000) -> list[RecordedEvent]:
+        """Return up to ``limit`` events of ``stream`` with version > ``after``, in order; [] at its end."""
+        ...
+
+    async def read_all(
+        self, *, after: int = 0, limit: int = 1_000, where: Where = Where()
+    ) -> list[RecordedEvent]:
+        """Return up to ``limit`` matching events with position > ``after``, in order of position.
+
+        Fewer than ``limit`` means that the end of the log was reached.
+        """
+        ...
+
+    async def head(self) -> Head:
+        """Return the end of the log."""
+        ...
+
+    def subscribe(
+        self, *, after: int = 0, where: Where = Where(), batch_max: int = 500
+    ) -> AsyncIterator[list[RecordedEvent]]:
+        """Yield matching events after a position, in order, without gap or double, and then live ones.
+
+        Batches are non-empty and at most ``batch_max`` long; the iterator never ends by itself and survives
+        lost connections. Close it (``aclosing``) when done.
+        """
+        ...

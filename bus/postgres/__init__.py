@@ -1,0 +1,1 @@
+"""The log on PostgreSQL: group-commit writer, readers, subscription, verification, migrations."""

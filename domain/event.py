@@ -1,0 +1,57 @@
+"""The one way to declare an event or a command; everything else about it is derived from the declaration.
+
+An event's name and version are storage format: they are in the log forever. Renaming a class is free,
+renaming an event, removing a field or changing a field's meaning is a new version with an upcaster.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Event(BaseModel):
+    """A fact. Declare one as ``class ModelRegistered(Event, name="registry.model_registered", version=1)``.
+
+    The name is ``{context}.{past_tense}``, both ``[a-z][a-z0-9_]*``. Each field carries a description, and
+    its unit where it has one (``json_schema_extra={"unit": "ms"}``); ``example`` is one complete payload.
+
+    Unknown fields are ignored on reading, so that a newer writer may add optional ones at any time; the
+    stored bytes keep them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    event_name: ClassVar[str]
+    event_version: ClassVar[int]
+    example: ClassVar[Mapping[str, Any]]
+
+    def __init_subclass__(cls, *, name: str = "", version: int = 1, **kwargs: Any) -> None:
+        """Record the storage name and version given as class arguments."""
+        super().__init_subclass__(**kwargs)
+        if name:
+            cls.event_name = name
+            cls.event_version = version
+
+    @classmethod
+    def from_example(cls) -> Self:
+        """Return the event that the declaration's example describes."""
+        return cls.model_validate(dict(cls.example))
+
+
+class Command(BaseModel):
+    """An intention, named in the imperative: ``class RegisterModel(Command, name="registry.register_model")``.
+
+    Commands are checked strictly: an unknown field is the caller's mistake and is refused by name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    command_name: ClassVar[str]
+    example: ClassVar[Mapping[str, Any]]
+
+    def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
+        """Record the wire name given as a class argument."""
+        super().__init_subclass__(**kwargs)
+        if name:
+            cls.command_name = name

@@ -1,0 +1,1 @@
+"""Read models: pure `apply` functions, the SQL that keeps their rows, and the queries over them."""

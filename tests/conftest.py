@@ -1,0 +1,52 @@
+"""Servers for the tests: one embedded Postgres and one NATS per worker, one fresh realm per test."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from aicore.embedded import EmbeddedNats, EmbeddedPostgres
+
+settings.register_profile(
+    "dev", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("dev")
+
+_realms = count(1)
+
+
+@pytest.fixture(scope="session")
+def server_root() -> Iterator[Path]:
+    """A directory for the servers' data, removed afterwards."""
+    root = Path(tempfile.mkdtemp(prefix="aicore-test-"))
+    root.chmod(0o755)
+    yield root
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(server_root: Path) -> Iterator[EmbeddedPostgres]:
+    """A running Postgres without fsync; tests that crash it start their own."""
+    server = EmbeddedPostgres(server_root, fsync=False)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def nats_server(server_root: Path) -> Iterator[EmbeddedNats]:
+    """A running NATS with JetStream; tests that crash it start their own."""
+    server = EmbeddedNats(server_root)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def realm() -> str:
+    """A realm name that no other test uses."""
+    return f"test{next(_realms)}"
