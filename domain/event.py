@@ -40,7 +40,7 @@ class Event(BaseModel):
 
 
 class Command(BaseModel):
-    """An intention, named in the imperative: ``class RegisterModel(Command, name="registry.register_model")``.
+    """An intention in the imperative: ``class RegisterModel(Command, name="registry.register_model")``.
 
     Commands are checked strictly: an unknown field is the caller's mistake and is refused by name.
     """
