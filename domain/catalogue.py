@@ -1,0 +1,50 @@
+"""Every event and command there is, and how older versions become the newest: the list all else derives from.
+
+The catalogue, JSON Schemas, AsyncAPI, the golden vectors and the command services are made from these.
+"""
+
+from collections.abc import Callable, Mapping
+
+from pydantic import JsonValue
+
+from domain.event import Command, Event
+from domain.inference.messages import (
+    Generate,
+    InferenceCompleted,
+    InferenceFailed,
+    InferenceRequested,
+    RecordCompletion,
+    RecordFailure,
+    RecordRequest,
+)
+from domain.registry.messages import (
+    DescribeModel,
+    ModelDescribed,
+    ModelPromoted,
+    ModelRegistered,
+    ModelRetired,
+    PromoteModel,
+    RegisterModel,
+    RetireModel,
+)
+
+EVENTS: tuple[type[Event], ...] = (
+    ModelRegistered,
+    ModelDescribed,
+    ModelPromoted,
+    ModelRetired,
+    InferenceRequested,
+    InferenceCompleted,
+    InferenceFailed,
+)
+
+COMMANDS: tuple[type[Command], ...] = (RegisterModel, DescribeModel, PromoteModel, RetireModel, Generate)
+"""What may be sent over the wire."""
+
+INTERNAL_COMMANDS: tuple[type[Command], ...] = (RecordRequest, RecordCompletion, RecordFailure)
+"""What our own handlers say to a decider; never served on a subject."""
+
+Payload = dict[str, JsonValue]
+
+UPCASTERS: Mapping[tuple[str, int], Callable[[Payload], Payload]] = {}
+"""From (event name, version) to the function that turns such a payload into one of the next version."""

@@ -1,0 +1,1 @@
+"""Inference: what was asked of a model, what it answered, and everything needed to explain it later."""

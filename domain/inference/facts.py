@@ -1,0 +1,94 @@
+"""What is recorded of an inference: the fields that its commands and events share, with their limits."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.vocabulary import INT64_MAX, ModelId, ModelName, ModelVersion, Provider, Tier, UseCase
+
+PROMPT_CHARACTERS_MAX = 16_384
+TEXT_CHARACTERS_MAX = 65_536
+TOKENS_MAX = 4_096
+"""Tokens of one answer: twice the longest answer that any tier is asked for."""
+
+SEED_MAX = 2**32 - 1
+
+InferenceId = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-f]{32}$",
+        description="The inference's id: the id of the command that asked for it, as 32 hexadecimal digits.",
+    ),
+]
+Prompt = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=PROMPT_CHARACTERS_MAX,
+        description="What to answer or continue; 1 to 16,384 characters.",
+    ),
+]
+MaxTokens = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=TOKENS_MAX,
+        description="Longest answer, 1 to 4,096.",
+        json_schema_extra={"unit": "tokens"},
+    ),
+]
+Temperature = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=2,
+        allow_inf_nan=False,
+        description="Randomness of the choice of words, 0 (always the likeliest) to 2.",
+    ),
+]
+Seed = Annotated[int, Field(ge=0, le=SEED_MAX, description="Seed of the random draws, 32 bits.")]
+_Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+Character = Annotated[_Id | None, Field(description="Id of the character that speaks, if one does.")]
+Player = Annotated[
+    _Id | None, Field(description="Id of the player that is spoken to, if any; an id, never a name.")
+]
+TokenCount = Annotated[int, Field(ge=0, le=INT64_MAX, json_schema_extra={"unit": "tokens"})]
+Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False, json_schema_extra={"unit": "ms"})]
+MicroDollars = Annotated[
+    int, Field(ge=0, le=INT64_MAX, json_schema_extra={"unit": "millionths of a US dollar"})
+]
+
+
+class Ask(BaseModel):
+    """What the caller wants: the part of a request that a retry must repeat word for word."""
+
+    model_config = ConfigDict(frozen=True)
+
+    use_case: UseCase
+    prompt: Prompt
+    max_tokens: MaxTokens = 64
+    temperature: Temperature = 0.7
+    npc: Character = None
+    player: Player = None
+
+
+class Route(BaseModel):
+    """Which model answers, on which tier, and why: decided before the model is called."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tier: Tier
+    route_reason: str = Field(max_length=2_000, description="Why this model and this tier.")
+    model_id: ModelId
+    model_name: ModelName
+    model_version: ModelVersion
+    provider: Provider
+    artefacts_digest: str = Field(
+        max_length=128,
+        description="SHA-256 over the digests of the model's files as registered (sha256: and 64 hexadecimal "
+        "digits); empty if it was registered without files.",
+    )
+    cost_micro_per_1k_tokens: MicroDollars = Field(
+        0,
+        description="Price of 1,000 tokens, asked or answered, as the model's configuration states it.",
+    )

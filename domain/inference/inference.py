@@ -1,0 +1,129 @@
+"""One inference: requested, then completed or failed, never both. One stream: ``inference-{inference_id}``.
+
+A repeated request, or a second outcome for an inference that has one, changes nothing: the first stands.
+So a retry, or two services that both got the request, leave one answer.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from domain.decider import Decider, Rejected
+from domain.inference.facts import Ask
+from domain.inference.messages import (
+    InferenceCommand,
+    InferenceCompleted,
+    InferenceEvent,
+    InferenceFailed,
+    InferenceRequested,
+    RecordCompletion,
+    RecordFailure,
+    RecordRequest,
+)
+
+
+def stream_of(inference_id: str) -> str:
+    """Return the stream of an inference."""
+    return f"inference-{inference_id}"
+
+
+def cost_micro(*, tokens: int, per_1k_tokens: int) -> int:
+    """Return the cost in millionths of a US dollar, rounded up so that it is never understated."""
+    return -(-tokens * per_1k_tokens // 1_000)
+
+
+def same_ask(a: Ask, b: Ask) -> bool:
+    """Say whether two requests ask for the same thing; the route may differ between a try and its retry."""
+    return all(getattr(a, name) == getattr(b, name) for name in Ask.model_fields)
+
+
+# --- state --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """What is known so far; ``outcome`` is its one terminal event."""
+
+    request: InferenceRequested | None = None
+    outcome: InferenceCompleted | InferenceFailed | None = None
+
+
+def evolve(state: Inference, event: InferenceEvent) -> Inference:
+    """Return the state after ``event``."""
+    match event:
+        case InferenceRequested():
+            return replace(state, request=event)
+        case InferenceCompleted() | InferenceFailed():
+            return replace(state, outcome=event)
+        case _:
+            assert_never(event)
+
+
+# --- decisions ----------------------------------------------------------------------------------------------
+
+
+def decide(command: InferenceCommand, state: Inference) -> Sequence[InferenceEvent]:
+    """Return what follows from ``command``: nothing if it is already so.
+
+    Raises:
+        Rejected: ``id_conflict`` if this id asked for something else before, ``inference_not_found`` for an
+            outcome without a request.
+    """
+    match command:
+        case RecordRequest():
+            return _request(command, state)
+        case RecordCompletion() | RecordFailure():
+            if state.request is None:
+                raise Rejected(
+                    "inference_not_found",
+                    f"inference {command.inference_id} was never requested",
+                    field="inference_id",
+                    remedy="record the request first",
+                )
+            return [] if state.outcome else [_outcome(command, state.request)]
+        case _:
+            assert_never(command)
+
+
+def _request(command: RecordRequest, state: Inference) -> Sequence[InferenceEvent]:
+    if state.request is None:
+        digest = hashlib.sha256(command.rendered_prompt.encode()).hexdigest()
+        return [
+            InferenceRequested.model_validate({**command.model_dump(), "prompt_hash": f"sha256:{digest}"})
+        ]
+    if same_ask(command, state.request):
+        return []
+    raise Rejected(
+        "id_conflict",
+        f"inference {command.inference_id} was requested before with other words or parameters",
+        remedy="a retry repeats the command unchanged; a new request takes a new command id",
+    )
+
+
+def _outcome(
+    command: RecordCompletion | RecordFailure, request: InferenceRequested
+) -> InferenceCompleted | InferenceFailed:
+    subject = {"use_case": request.use_case, "model_id": request.model_id, "tier": request.tier}
+    match command:
+        case RecordCompletion(text=text) if text.strip():
+            tokens = command.prompt_tokens + command.completion_tokens
+            cost = cost_micro(tokens=tokens, per_1k_tokens=request.cost_micro_per_1k_tokens)
+            return InferenceCompleted.model_validate({**command.model_dump(), **subject, "cost_micro": cost})
+        case RecordCompletion():
+            return InferenceFailed.model_validate(
+                {
+                    "inference_id": command.inference_id,
+                    "code": "empty_output",
+                    "message": f"{request.model_name} {request.model_version} answered without a word",
+                    "latency_ms": command.latency_ms,
+                    **subject,
+                }
+            )
+        case RecordFailure():
+            return InferenceFailed.model_validate({**command.model_dump(), **subject})
+        case _:
+            assert_never(command)
+
+
+INFERENCE: Decider[InferenceCommand, InferenceEvent, Inference] = Decider(Inference(), decide, evolve)

@@ -1,0 +1,201 @@
+"""What may be asked of a model and what became of it.
+
+Names and versions of events are storage format: they stay in the log for ever.
+"""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from domain.event import Command, Event
+from domain.inference.facts import (
+    TEXT_CHARACTERS_MAX,
+    Ask,
+    InferenceId,
+    MicroDollars,
+    Milliseconds,
+    Prompt,
+    Route,
+    Seed,
+    TokenCount,
+)
+from domain.vocabulary import ModelId, Tier, UseCase
+
+# --- what happened ------------------------------------------------------------------------------------------
+
+
+class InferenceRequested(Ask, Route, Event, name="inference.requested", version=1):
+    """A model was asked; exactly one of inference.completed and inference.failed follows on this stream."""
+
+    inference_id: InferenceId
+    seed: Seed
+    rendered_prompt: str = Field(
+        description="The words that the model got: its template filled with the prompt."
+    )
+    prompt_hash: str = Field(
+        pattern=r"^sha256:[0-9a-f]{64}$", description="SHA-256 of the rendered prompt in UTF-8."
+    )
+
+    example: ClassVar = {
+        "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
+        "use_case": "npc_dialogue",
+        "prompt": "Who keeps the lamp tonight?",
+        "max_tokens": 48,
+        "temperature": 0.7,
+        "seed": 7,
+        "npc": "lamp-keeper",
+        "player": None,
+        "tier": "gold",
+        "route_reason": "current model of npc_dialogue; tier gold is the model's own",
+        "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
+        "model_name": "lamplight",
+        "model_version": "0.1.0",
+        "provider": "embedded",
+        "artefacts_digest": "sha256:" + "5e" * 32,
+        "cost_micro_per_1k_tokens": 0,
+        "rendered_prompt": "Who keeps the lamp tonight?",
+        "prompt_hash": "sha256:e712ac4e5e863d8052001828657cb3d32df7e093e1ce6f48281c47fdff9937b4",
+    }
+
+
+class InferenceCompleted(Event, name="inference.completed", version=1):
+    """A model answered. Use case, model and tier are repeated, so that a reader needs no second event."""
+
+    inference_id: InferenceId
+    use_case: UseCase
+    model_id: ModelId
+    tier: Tier
+    text: str = Field(max_length=TEXT_CHARACTERS_MAX, description="The answer; never empty.")
+    finish_reason: str = Field(
+        max_length=64,
+        description="Why it ended: stop (the model was done) or length (max_tokens was reached).",
+    )
+    prompt_tokens: TokenCount = Field(description="Tokens of the rendered prompt.")
+    completion_tokens: TokenCount = Field(description="Tokens of the answer.")
+    ttft_ms: Milliseconds = Field(description="Time to the first token, measured at the engine's door.")
+    latency_ms: Milliseconds = Field(description="Time to the last token, measured at the engine's door.")
+    cost_micro: MicroDollars = Field(description="Cost of all tokens, rounded up.")
+
+    example: ClassVar = {
+        "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
+        "use_case": "npc_dialogue",
+        "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
+        "tier": "gold",
+        "text": "Old Wen does, and he never lets it smoke.",
+        "finish_reason": "stop",
+        "prompt_tokens": 7,
+        "completion_tokens": 11,
+        "ttft_ms": 2.1,
+        "latency_ms": 9.6,
+        "cost_micro": 0,
+    }
+
+
+FailureCode = Literal["engine_failed", "engine_timeout", "empty_output", "interrupted"]
+
+
+class InferenceFailed(Event, name="inference.failed", version=1):
+    """No usable answer came. An empty answer is a failure, too."""
+
+    inference_id: InferenceId
+    use_case: UseCase
+    model_id: ModelId
+    tier: Tier
+    code: FailureCode = Field(
+        description="engine_failed: the engine said so; engine_timeout: it took too long; empty_output: it "
+        "answered nothing; interrupted: the service stopped before the answer."
+    )
+    message: str = Field(max_length=2_000, description="What happened, for an operator.")
+    latency_ms: Milliseconds = Field(description="Time until the failure was known.")
+
+    example: ClassVar = {
+        "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
+        "use_case": "npc_dialogue",
+        "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
+        "tier": "gold",
+        "code": "engine_timeout",
+        "message": "no answer from the embedded engine within 30 s",
+        "latency_ms": 30_000.0,
+    }
+
+
+InferenceEvent = InferenceRequested | InferenceCompleted | InferenceFailed
+
+# --- what may be asked --------------------------------------------------------------------------------------
+
+
+class Generate(Ask, Command, name="inference.generate"):
+    """Ask the current model of a use case for text, and record question and answer.
+
+    Refused with ``no_current_model`` if the use case has none, with ``overloaded`` if too many requests wait,
+    and with ``inference_failed`` if the model gave no usable answer.
+    """
+
+    tier: Tier | None = Field(None, description="Service level wanted; null: the model's own.")
+    seed: Seed | None = Field(
+        None, description="Seed of the random draws; null: derived from the command id."
+    )
+
+    example: ClassVar = {
+        "use_case": "npc_dialogue",
+        "prompt": "Who keeps the lamp tonight?",
+        "max_tokens": 48,
+        "temperature": 0.7,
+        "seed": 7,
+        "npc": "lamp-keeper",
+    }
+
+
+# Internal: sent by the inference handler only, because what a model did comes in as a command, so that
+# no decision ever calls one.
+
+
+class RecordRequest(Ask, Route, Command, name="inference.record_request"):
+    """Record that a model is about to be asked."""
+
+    inference_id: InferenceId
+    seed: Seed
+    rendered_prompt: Prompt
+
+    example: ClassVar = {k: v for k, v in InferenceRequested.example.items() if k != "prompt_hash"}
+
+
+class RecordCompletion(Command, name="inference.record_completion"):
+    """Record what the model answered."""
+
+    inference_id: InferenceId
+    text: str = Field(max_length=TEXT_CHARACTERS_MAX, description="The answer.")
+    finish_reason: str = Field(max_length=64, description="Why it ended.")
+    prompt_tokens: TokenCount = Field(description="Tokens of the rendered prompt.")
+    completion_tokens: TokenCount = Field(description="Tokens of the answer.")
+    ttft_ms: Milliseconds = Field(description="Time to the first token.")
+    latency_ms: Milliseconds = Field(description="Time to the last token.")
+
+    example: ClassVar = {
+        k: InferenceCompleted.example[k]
+        for k in (
+            "inference_id",
+            "text",
+            "finish_reason",
+            "prompt_tokens",
+            "completion_tokens",
+            "ttft_ms",
+            "latency_ms",
+        )
+    }
+
+
+class RecordFailure(Command, name="inference.record_failure"):
+    """Record that no usable answer came."""
+
+    inference_id: InferenceId
+    code: FailureCode = Field(description="What kind of failure.")
+    message: str = Field(max_length=2_000, description="What happened, for an operator.")
+    latency_ms: Milliseconds = Field(description="Time until the failure was known.")
+
+    example: ClassVar = {
+        k: InferenceFailed.example[k] for k in ("inference_id", "code", "message", "latency_ms")
+    }
+
+
+InferenceCommand = RecordRequest | RecordCompletion | RecordFailure

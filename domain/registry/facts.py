@@ -1,0 +1,83 @@
+"""What is known of a model when it is registered: the fields that command and event share."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.vocabulary import (
+    CONFIGURATION_KEYS_MAX,
+    INT64_MAX,
+    ConfigurationValue,
+    Digest,
+    ModelName,
+    ModelVersion,
+    Provider,
+    Text,
+    Tier,
+    UseCase,
+)
+
+ConfigurationKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.]{0,62}$")]
+
+Configuration = Annotated[
+    dict[ConfigurationKey, ConfigurationValue],
+    Field(
+        max_length=CONFIGURATION_KEYS_MAX,
+        description="How the model is served, e.g. prompt_template, endpoint, quantization; at most 64 keys. "
+        "Never a secret: the log keeps it for ever.",
+    ),
+]
+
+Description = Annotated[
+    Text, Field(max_length=2_000, description="What it is good for, at most 2,000 characters.")
+]
+
+ArtefactPath = Annotated[
+    str, Field(max_length=500, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$")
+]
+
+
+Needs = Annotated[
+    dict[ConfigurationKey, Annotated[int, Field(ge=0, le=INT64_MAX)]],
+    Field(
+        max_length=32,
+        description="What one running copy takes, by resource with the unit in its name: memory_mb, "
+        "gpu_memory_mb, disk_mb, cores. At most 32 entries.",
+    ),
+]
+
+
+class ModelFacts(BaseModel):
+    """A model as its registrar describes it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    use_case: UseCase
+    name: ModelName
+    version: ModelVersion
+    provider: Provider
+    model_type: Literal["self_hosted", "external", "adapter"] = Field(
+        description="self_hosted: its weights run on our machines; external: behind somebody's API; "
+        "adapter: weights that change a base model."
+    )
+    tier: Tier
+    description: Description = ""
+    configuration: Configuration = Field(default_factory=dict)
+    artefacts: dict[ArtefactPath, Digest] = Field(
+        default_factory=dict,
+        max_length=256,
+        description="Digest of each file of the model by its relative path: what was served can be proven. "
+        "At most 256 files.",
+    )
+    licence: Annotated[
+        Text,
+        Field(max_length=128, description="Licence of the weights: an SPDX expression, or empty if unknown."),
+    ] = ""
+    card: Annotated[
+        Text,
+        Field(
+            max_length=16_384,
+            description="Model card in Markdown: origin, training data, limits; at most 16,384 characters.",
+        ),
+    ] = ""
+    needs: Needs = Field(default_factory=dict)

@@ -1,0 +1,161 @@
+"""What may be asked of the registry and what happened there.
+
+Names and versions of events are storage format: they stay in the log for ever.
+"""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from domain.event import Command, Event
+from domain.registry.facts import Configuration, ConfigurationKey, Description, ModelFacts
+from domain.vocabulary import CONFIGURATION_KEYS_MAX, ConfigurationValue, ModelId, Operator, Reason, UseCase
+
+# --- what happened ------------------------------------------------------------------------------------------
+
+
+class ModelRegistered(ModelFacts, Event, name="registry.model_registered", version=1):
+    """A model became known, as a candidate for its use case."""
+
+    model_id: ModelId
+
+    example: ClassVar = {
+        "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
+        "use_case": "npc_dialogue",
+        "name": "lamplight",
+        "version": "0.1.0",
+        "provider": "embedded",
+        "model_type": "self_hosted",
+        "tier": "gold",
+        "description": "Short lines for the people of the harbour.",
+        "configuration": {"prompt_template": "{prompt}", "quantization": "int8"},
+        "artefacts": {"model.bin": "sha256:" + "5e" * 32},
+        "licence": "MIT",
+        "card": "Trained by the project from its own generated corpus.",
+        "needs": {"memory_mb": 64, "disk_mb": 4, "cores": 1},
+    }
+
+
+class ModelDescribed(Event, name="registry.model_described", version=1):
+    """What is said of a model changed; description and configuration are given whole, as they are now."""
+
+    use_case: UseCase
+    model_id: ModelId
+    description: Description
+    configuration: Configuration
+
+    example: ClassVar = {
+        "use_case": "npc_dialogue",
+        "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
+        "description": "Short lines for the people of the harbour, at night.",
+        "configuration": {"prompt_template": "Night. {prompt}", "quantization": "int8"},
+    }
+
+
+class ModelPromoted(Event, name="registry.model_promoted", version=1):
+    """A model became the current one of its use case; the one before it, if any, is deprecated."""
+
+    use_case: UseCase
+    model_id: ModelId
+    previous_model_id: ModelId | None = Field(
+        description="The model that was current until now; null for the first of a use case."
+    )
+    operator: Operator
+    reason: Reason
+
+    example: ClassVar = {
+        "use_case": "npc_dialogue",
+        "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
+        "previous_model_id": None,
+        "operator": "registry",
+        "reason": "first model registered for npc_dialogue",
+    }
+
+
+class ModelRetired(Event, name="registry.model_retired", version=1):
+    """A model was taken out for good; it can never be promoted again."""
+
+    use_case: UseCase
+    model_id: ModelId
+    operator: Operator
+    reason: Reason
+
+    example: ClassVar = {
+        "use_case": "npc_dialogue",
+        "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
+        "operator": "mira",
+        "reason": "replaced by 0.2.0 four weeks ago",
+    }
+
+
+RegistryEvent = ModelRegistered | ModelDescribed | ModelPromoted | ModelRetired
+
+# --- what may be asked --------------------------------------------------------------------------------------
+
+
+class RegisterModel(ModelFacts, Command, name="registry.register_model"):
+    """Make a model known. The first of a use case becomes current at once.
+
+    Refused with ``model_exists`` if this name and version is registered with other facts.
+    """
+
+    example: ClassVar = {key: value for key, value in ModelRegistered.example.items() if key != "model_id"}
+
+
+class DescribeModel(Command, name="registry.describe_model"):
+    """Change a model's description, or keys of its configuration (one level; null removes a key).
+
+    Refused with ``model_not_found`` or ``configuration_too_large``.
+    """
+
+    use_case: UseCase
+    model_id: ModelId
+    description: Description | None = Field(None, description="The new description; null: it stays.")
+    configuration: dict[ConfigurationKey, ConfigurationValue] = Field(
+        default_factory=dict,
+        max_length=CONFIGURATION_KEYS_MAX,
+        description="Keys to set; null removes a key; keys not named stay as they are.",
+    )
+
+    example: ClassVar = {
+        "use_case": "npc_dialogue",
+        "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
+        "description": "Short lines for the people of the harbour, at night.",
+        "configuration": {"prompt_template": "Night. {prompt}"},
+    }
+
+
+class PromoteModel(Command, name="registry.promote_model"):
+    """Make a model the current one of its use case, on an operator's word.
+
+    Refused with ``model_not_found`` or ``model_retired``.
+    """
+
+    use_case: UseCase
+    model_id: ModelId
+    operator: Operator
+    reason: Reason
+
+    example: ClassVar = {
+        "use_case": "npc_dialogue",
+        "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
+        "operator": "mira",
+        "reason": "better lines in 41 of 50 paired replays",
+    }
+
+
+class RetireModel(Command, name="registry.retire_model"):
+    """Take a model out for good.
+
+    Refused with ``model_not_found``, or with ``model_is_current`` while it serves.
+    """
+
+    use_case: UseCase
+    model_id: ModelId
+    operator: Operator
+    reason: Reason
+
+    example: ClassVar = dict(ModelRetired.example)
+
+
+RegistryCommand = RegisterModel | DescribeModel | PromoteModel | RetireModel

@@ -1,0 +1,220 @@
+"""The models of one use case: registered, described, promoted, retired. One stream: ``registry-{use_case}``.
+
+Two rules hold at every version: name and version are unique, and exactly one model is current as soon as
+there is any. The use case is the aggregate, so one expected version keeps both.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, assert_never
+from uuid import NAMESPACE_URL, uuid5
+
+from pydantic import JsonValue
+
+from domain.decider import Decider, Rejected
+from domain.registry.messages import (
+    DescribeModel,
+    ModelDescribed,
+    ModelPromoted,
+    ModelRegistered,
+    ModelRetired,
+    PromoteModel,
+    RegisterModel,
+    RegistryCommand,
+    RegistryEvent,
+    RetireModel,
+)
+from domain.vocabulary import CONFIGURATION_KEYS_MAX
+
+MODEL_NAMESPACE = uuid5(NAMESPACE_URL, "urn:aicore:model")
+
+
+def stream_of(use_case: str) -> str:
+    """Return the stream of a use case's models."""
+    return f"registry-{use_case}"
+
+
+def model_id_of(*, use_case: str, name: str, version: str) -> str:
+    """Return the id of a model: the same for everyone who knows its use case, name and version."""
+    return str(uuid5(MODEL_NAMESPACE, f"{use_case}/{name}/{version}"))
+
+
+# --- state --------------------------------------------------------------------------------------------------
+
+Status = Literal["candidate", "current", "deprecated", "retired"]
+"""candidate → current → deprecated (→ current again) ; any but current → retired, for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model as it is now; ``registered`` keeps what its registrar said."""
+
+    registered: ModelRegistered
+    description: str
+    configuration: Mapping[str, JsonValue]
+    status: Status = "candidate"
+
+
+@dataclass(frozen=True, slots=True)
+class UseCaseModels:
+    """Every model of a use case by id, and the id of the one that serves it (None before the first)."""
+
+    models: Mapping[str, Model] = field(default_factory=dict)
+    current: str | None = None
+
+    def changed(self, model_id: str, **changes: object) -> "UseCaseModels":
+        """Return this state with one model changed; an id that is not known changes nothing."""
+        model = self.models.get(model_id)
+        if model is None:
+            return self
+        return replace(self, models={**self.models, model_id: replace(model, **changes)})  # type: ignore[arg-type]  # field names are checked by replace
+
+
+def evolve(state: UseCaseModels, event: RegistryEvent) -> UseCaseModels:
+    """Return the state after ``event``."""
+    match event:
+        case ModelRegistered():
+            model = Model(event, event.description, event.configuration)
+            return replace(state, models={**state.models, event.model_id: model})
+        case ModelDescribed():
+            return state.changed(
+                event.model_id, description=event.description, configuration=event.configuration
+            )
+        case ModelPromoted():
+            before = state.changed(event.previous_model_id or "", status="deprecated")
+            return replace(before.changed(event.model_id, status="current"), current=event.model_id)
+        case ModelRetired():
+            return state.changed(event.model_id, status="retired")
+        case _:
+            assert_never(event)
+
+
+# --- decisions ----------------------------------------------------------------------------------------------
+
+
+def decide(command: RegistryCommand, state: UseCaseModels) -> Sequence[RegistryEvent]:
+    """Return what follows from ``command``: nothing if it is already so.
+
+    Raises:
+        Rejected: a rule refuses it; see each command's description.
+    """
+    match command:
+        case RegisterModel():
+            return _register(command, state)
+        case DescribeModel():
+            return _describe(command, _find(command, state))
+        case PromoteModel():
+            return _promote(command, _find(command, state), state)
+        case RetireModel():
+            return _retire(command, _find(command, state), state)
+        case _:
+            assert_never(command)
+
+
+def _register(command: RegisterModel, state: UseCaseModels) -> Sequence[RegistryEvent]:
+    model_id = model_id_of(use_case=command.use_case, name=command.name, version=command.version)
+    facts = command.model_dump()
+    if known := state.models.get(model_id):
+        if _same(known.registered.model_dump(exclude={"model_id"}), facts):
+            return []
+        raise Rejected(
+            "model_exists",
+            f"{command.name} {command.version} is registered for {command.use_case} with other facts",
+            field="version",
+            remedy="register it under a new version; registry.describe_model changes description and "
+            "configuration of the registered one",
+        )
+    registered = ModelRegistered.model_validate({**facts, "model_id": model_id})
+    if state.current is not None:
+        return [registered]
+    promoted = ModelPromoted(
+        use_case=command.use_case,
+        model_id=model_id,
+        previous_model_id=None,
+        operator="registry",
+        reason=f"first model registered for {command.use_case}",
+    )
+    return [registered, promoted]
+
+
+def _describe(command: DescribeModel, model: Model) -> Sequence[RegistryEvent]:
+    description = model.description if command.description is None else command.description
+    merged = {**model.configuration, **command.configuration}
+    configuration = {key: value for key, value in merged.items() if value is not None}
+    if len(configuration) > CONFIGURATION_KEYS_MAX:
+        raise Rejected(
+            "configuration_too_large",
+            f"the configuration would have {len(configuration)} keys, the limit is {CONFIGURATION_KEYS_MAX}",
+            field="configuration",
+            remedy="remove keys that are no longer used by setting them to null",
+        )
+    if description == model.description and _same(configuration, model.configuration):
+        return []
+    return [
+        ModelDescribed(
+            use_case=command.use_case,
+            model_id=command.model_id,
+            description=description,
+            configuration=configuration,
+        )
+    ]
+
+
+def _promote(command: PromoteModel, model: Model, state: UseCaseModels) -> Sequence[RegistryEvent]:
+    if model.status == "current":
+        return []
+    if model.status == "retired":
+        raise Rejected(
+            "model_retired",
+            f"{_label(model)} is retired and cannot serve {command.use_case} again",
+            field="model_id",
+            remedy="promote another model, or register this one under a new version",
+        )
+    return [
+        ModelPromoted(
+            use_case=command.use_case,
+            model_id=command.model_id,
+            previous_model_id=state.current,
+            operator=command.operator,
+            reason=command.reason,
+        )
+    ]
+
+
+def _retire(command: RetireModel, model: Model, state: UseCaseModels) -> Sequence[RegistryEvent]:
+    if model.status == "retired":
+        return []
+    if model.status == "current":
+        others = [_label(m) for m in state.models.values() if m.status in {"candidate", "deprecated"}]
+        first = f"promote {' or '.join(others[:5])}" if others else "register and promote another model"
+        raise Rejected(
+            "model_is_current",
+            f"{_label(model)} serves {command.use_case}, which would be left without a model",
+            field="model_id",
+            remedy=f"{first} first (registry.promote_model), then retire this one",
+        )
+    return [ModelRetired(**command.model_dump())]
+
+
+def _find(command: DescribeModel | PromoteModel | RetireModel, state: UseCaseModels) -> Model:
+    if model := state.models.get(command.model_id):
+        return model
+    raise Rejected(
+        "model_not_found",
+        f"{command.use_case} has no model {command.model_id}; it has {len(state.models)} models",
+        field="model_id",
+        remedy="ask the query registry.models for the ids, or register the model first",
+    )
+
+
+def _label(model: Model) -> str:
+    return f"{model.registered.name} {model.registered.version}"
+
+
+def _same(a: Mapping[str, object], b: Mapping[str, object]) -> bool:
+    """Compare as JSON: to Python 1, 1.0 and True are equal, to a reader of the configuration they are not."""
+    return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
+
+
+USE_CASE: Decider[RegistryCommand, RegistryEvent, UseCaseModels] = Decider(UseCaseModels(), decide, evolve)

@@ -1,0 +1,101 @@
+"""What every declaration owes its reader: an example, and a description of each field; and strict parsing."""
+
+import math
+import re
+from typing import Any
+
+import pytest
+
+from domain.catalogue import COMMANDS, EVENTS, INTERNAL_COMMANDS
+from domain.decider import Rejected
+from domain.event import Command, Event
+from domain.inference.messages import Generate
+from domain.parse import parse
+from domain.registry.messages import RegisterModel
+
+NAME = re.compile(r"^[a-z][a-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,63}$")
+ALL: list[Any] = [*EVENTS, *COMMANDS, *INTERNAL_COMMANDS]
+
+
+@pytest.mark.parametrize("message", ALL, ids=lambda m: m.__name__)
+def test_every_field_says_what_it_means(message: type[Event] | type[Command]) -> None:
+    assert message.__doc__
+    assert all(field.description for field in message.model_fields.values())
+
+
+@pytest.mark.parametrize("message", ALL, ids=lambda m: m.__name__)
+def test_every_example_is_valid(message: type[Event] | type[Command]) -> None:
+    parse(message, message.example)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda m: m.__name__)
+def test_every_event_example_is_complete(event: type[Event]) -> None:
+    """An example shows every field, so that the golden bytes made from it pin every field."""
+    assert set(event.example) == set(event.model_fields)
+
+
+def test_names_are_unique_and_well_formed() -> None:
+    names = [m.event_name if issubclass(m, Event) else m.command_name for m in ALL]
+    assert len(set(names)) == len(names)
+    assert all(NAME.match(name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"use_case": "NPC"}, "use_case"),
+        ({"use_case": "npc\n"}, "use_case"),
+        ({"prompt": ""}, "prompt"),
+        ({"prompt": "x" * 16_385}, "prompt"),
+        ({"max_tokens": "48"}, "max_tokens"),
+        ({"max_tokens": True}, "max_tokens"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"temperature": math.nan}, "temperature"),
+        ({"temperature": 2.1}, "temperature"),
+        ({"seed": -1}, "seed"),
+        ({"tier": "platinum"}, "tier"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_bad_request_is_refused_by_field(change: dict[str, object], field: str) -> None:
+    with pytest.raises(Rejected) as refusal:
+        parse(Generate, {**Generate.example, **change})
+
+    assert (refusal.value.code, refusal.value.field) == ("invalid_field", field)
+    assert refusal.value.remedy
+
+
+def test_missing_field_is_named() -> None:
+    with pytest.raises(Rejected) as refusal:
+        parse(Generate, {"use_case": "npc_dialogue"})
+
+    assert refusal.value.field == "prompt"
+    assert refusal.value.remedy == "add the field"
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (math.inf, "finite"),
+        (2**64, "64 bits"),
+        ("a\x00b", r"U\+0000"),
+        ({"k\x00": 1}, r"U\+0000"),
+        ([[[[[[[[[1]]]]]]]]], "nested"),
+    ],
+)
+def test_configuration_takes_only_what_every_store_can_hold(value: object, says: str) -> None:
+    with pytest.raises(Rejected, match=says) as refusal:
+        parse(RegisterModel, {**RegisterModel.example, "configuration": {"k": value}})
+
+    assert refusal.value.field == "configuration.k"
+
+
+@pytest.mark.parametrize("path", ["/etc/x", "../x", "a/../b", "a//b", "a\\b", ".hidden"])
+def test_artefact_path_stays_inside_the_model(path: str) -> None:
+    with pytest.raises(Rejected):
+        parse(RegisterModel, {**RegisterModel.example, "artefacts": {path: "sha256:" + "0" * 64}})
+
+
+def test_unknown_fields_of_an_event_are_ignored_because_newer_writers_may_add_some() -> None:
+    for event in EVENTS:
+        assert event.model_validate({**event.example, "added_later": 1}) == event.from_example()

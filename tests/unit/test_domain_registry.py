@@ -1,0 +1,276 @@
+"""The rules of the model registry, said as given / when / then, and as invariants over any history."""
+
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from domain.decider import Rejected
+from domain.registry.messages import (
+    DescribeModel,
+    ModelDescribed,
+    ModelPromoted,
+    ModelRegistered,
+    ModelRetired,
+    PromoteModel,
+    RegisterModel,
+    RegistryCommand,
+    RegistryEvent,
+    RetireModel,
+)
+from domain.registry.use_case import USE_CASE, UseCaseModels, evolve, model_id_of, stream_of
+from domain.vocabulary import CONFIGURATION_KEYS_MAX
+from tests.unit.spec import changed, given
+
+UC = "npc_dialogue"
+
+
+def register(version: str = "1", **changes: object) -> RegisterModel:
+    facts: dict[str, Any] = {
+        "use_case": UC,
+        "name": "lamplight",
+        "version": version,
+        "provider": "embedded",
+        "model_type": "self_hosted",
+        "tier": "gold",
+        "configuration": {"quantization": "int8"},
+    }
+    return RegisterModel.model_validate({**facts, **changes})
+
+
+def model_id(version: str = "1") -> str:
+    return model_id_of(use_case=UC, name="lamplight", version=version)
+
+
+def registered(version: str = "1", **changes: object) -> ModelRegistered:
+    return ModelRegistered.model_validate(
+        {**register(version, **changes).model_dump(), "model_id": model_id(version)}
+    )
+
+
+def first_promoted(version: str = "1") -> ModelPromoted:
+    return ModelPromoted(
+        use_case=UC,
+        model_id=model_id(version),
+        previous_model_id=None,
+        operator="registry",
+        reason=f"first model registered for {UC}",
+    )
+
+
+def promote(version: str) -> PromoteModel:
+    return PromoteModel(use_case=UC, model_id=model_id(version), operator="mira", reason="better lines")
+
+
+def promoted(version: str, previous: str) -> ModelPromoted:
+    return ModelPromoted(
+        use_case=UC,
+        model_id=model_id(version),
+        previous_model_id=model_id(previous),
+        operator="mira",
+        reason="better lines",
+    )
+
+
+def retire(version: str) -> RetireModel:
+    return RetireModel(use_case=UC, model_id=model_id(version), operator="mira", reason="too old")
+
+
+def retired(version: str) -> ModelRetired:
+    return ModelRetired(use_case=UC, model_id=model_id(version), operator="mira", reason="too old")
+
+
+ONE = (registered("1"), first_promoted("1"))
+TWO = (*ONE, registered("2"))
+
+
+class TestRegister:
+    def test_first_model_of_a_use_case_becomes_current(self) -> None:
+        given(USE_CASE).when(register("1")).then(registered("1"), first_promoted("1"))
+
+    def test_second_model_is_a_candidate(self) -> None:
+        given(USE_CASE, *ONE).when(register("2")).then(registered("2"))
+
+    def test_same_facts_again_are_already_so(self) -> None:
+        given(USE_CASE, *TWO).when(register("1")).then_nothing()
+
+    def test_same_facts_are_already_so_after_a_description_changed(self) -> None:
+        described = ModelDescribed(use_case=UC, model_id=model_id("1"), description="x", configuration={})
+        given(USE_CASE, *ONE, described).when(register("1")).then_nothing()
+
+    @pytest.mark.parametrize(
+        "other",
+        [{"tier": "silver"}, {"configuration": {}}, {"artefacts": {"model.bin": "sha256:" + "0" * 64}}],
+    )
+    def test_same_version_with_other_facts_is_refused(self, other: dict[str, object]) -> None:
+        given(USE_CASE, *ONE).when(register("1", **other)).then_rejected(
+            "model_exists", field="version", says="describe_model"
+        )
+
+    def test_one_is_not_true(self) -> None:
+        """Python's 1 == True must not hide a change of type."""
+        history = registered("1", configuration={"a": 1}), first_promoted("1")
+        given(USE_CASE, *history).when(register("1", configuration={"a": True})).then_rejected(
+            "model_exists", field="version"
+        )
+
+
+class TestDescribe:
+    def test_configuration_merges_one_level_and_null_removes(self) -> None:
+        history = registered("1", configuration={"a": 1, "b": {"x": 1}, "c": 3}), first_promoted("1")
+        command = DescribeModel(use_case=UC, model_id=model_id("1"), configuration={"b": {"y": 2}, "c": None})
+        given(USE_CASE, *history).when(command).then(
+            ModelDescribed(
+                use_case=UC, model_id=model_id("1"), description="", configuration={"a": 1, "b": {"y": 2}}
+            )
+        )
+
+    def test_description_alone_leaves_the_configuration(self) -> None:
+        command = DescribeModel(use_case=UC, model_id=model_id("1"), description="warm")
+        given(USE_CASE, *ONE).when(command).then(
+            ModelDescribed(
+                use_case=UC,
+                model_id=model_id("1"),
+                description="warm",
+                configuration={"quantization": "int8"},
+            )
+        )
+
+    def test_nothing_new_is_already_so(self) -> None:
+        command = DescribeModel(use_case=UC, model_id=model_id("1"), configuration={"quantization": "int8"})
+        given(USE_CASE, *ONE).when(command).then_nothing()
+
+    def test_unknown_model_is_refused(self) -> None:
+        command = DescribeModel(use_case=UC, model_id=model_id("9"), description="x")
+        given(USE_CASE, *ONE).when(command).then_rejected("model_not_found", field="model_id")
+
+    def test_merge_beyond_the_key_limit_is_refused(self) -> None:
+        full = {f"k{n}": n for n in range(CONFIGURATION_KEYS_MAX)}
+        history = registered("1", configuration=full), first_promoted("1")
+        command = DescribeModel(use_case=UC, model_id=model_id("1"), configuration={"one_more": 1})
+        given(USE_CASE, *history).when(command).then_rejected(
+            "configuration_too_large", field="configuration", says="null"
+        )
+
+
+class TestPromote:
+    def test_candidate_becomes_current_and_names_the_one_before(self) -> None:
+        given(USE_CASE, *TWO).when(promote("2")).then(promoted("2", previous="1"))
+
+    def test_the_one_before_is_deprecated_and_can_come_back(self) -> None:
+        history = (*TWO, promoted("2", previous="1"))
+        assert USE_CASE.fold(history).models[model_id("1")].status == "deprecated"
+        given(USE_CASE, *history).when(promote("1")).then(promoted("1", previous="2"))
+
+    def test_current_model_is_already_so(self) -> None:
+        given(USE_CASE, *ONE).when(promote("1")).then_nothing()
+
+    def test_unknown_model_is_refused(self) -> None:
+        given(USE_CASE, *ONE).when(promote("9")).then_rejected("model_not_found", field="model_id")
+
+    def test_retired_model_is_refused(self) -> None:
+        given(USE_CASE, *TWO, retired("2")).when(promote("2")).then_rejected(
+            "model_retired", field="model_id", says="new version"
+        )
+
+
+class TestRetire:
+    def test_candidate_can_be_retired(self) -> None:
+        given(USE_CASE, *TWO).when(retire("2")).then(retired("2"))
+
+    def test_current_model_cannot_and_is_told_who_could_take_over(self) -> None:
+        given(USE_CASE, *TWO).when(retire("1")).then_rejected(
+            "model_is_current", field="model_id", says="promote lamplight 2 first"
+        )
+
+    def test_only_model_cannot_and_is_told_to_register_another(self) -> None:
+        given(USE_CASE, *ONE).when(retire("1")).then_rejected(
+            "model_is_current", field="model_id", says="register and promote another model first"
+        )
+
+    def test_retired_model_is_already_so(self) -> None:
+        given(USE_CASE, *TWO, retired("2")).when(retire("2")).then_nothing()
+
+    def test_unknown_model_is_refused(self) -> None:
+        given(USE_CASE, *ONE).when(retire("9")).then_rejected("model_not_found", field="model_id")
+
+
+def test_history_about_an_unknown_model_is_survived() -> None:
+    """evolve never rejects history, whatever a future decider may have written."""
+    strange = (
+        retired("7"),
+        ModelDescribed(use_case=UC, model_id=model_id("8"), description="", configuration={}),
+    )
+    assert USE_CASE.fold(strange).models == {}
+
+
+def test_model_id_is_what_anyone_can_derive() -> None:
+    assert registered().from_example().model_id == model_id_of(
+        use_case="npc_dialogue", name="lamplight", version="0.1.0"
+    )
+    assert stream_of(UC) == "registry-npc_dialogue"
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """Any commands in any order: the two invariants hold after each, and each is idempotent."""
+
+    models = Bundle("models")
+
+    @initialize()
+    def start(self) -> None:
+        self.state = UseCaseModels()
+        self.registered: set[tuple[str, str]] = set()
+
+    def send(self, command: RegistryCommand) -> list[RegistryEvent]:
+        try:
+            events = list(USE_CASE.decide(command, self.state))
+        except Rejected as refusal:
+            assert refusal.remedy
+            return []
+        self.state = USE_CASE.fold(events, self.state)
+        assert list(USE_CASE.decide(command, self.state)) == []
+        return events
+
+    @rule(target=models, version=st.sampled_from("12345"), tier=st.sampled_from(["gold", "silver"]))
+    def register(self, version: str, tier: str) -> str:
+        for event in self.send(register(version, tier=tier)):
+            if isinstance(event, ModelRegistered):
+                assert (event.name, event.version) not in self.registered, "name and version are unique"
+                self.registered.add((event.name, event.version))
+        return version
+
+    @rule(version=models)
+    def promote(self, version: str) -> None:
+        self.send(promote(version))
+
+    @rule(version=models)
+    def retire(self, version: str) -> None:
+        self.send(retire(version))
+
+    @rule(version=models, text=st.sampled_from(["", "a", "b"]), value=st.sampled_from([None, 1, True, "x"]))
+    def describe(self, version: str, text: str, value: Any) -> None:
+        self.send(
+            DescribeModel(
+                use_case=UC, model_id=model_id(version), description=text, configuration={"k": value}
+            )
+        )
+
+    @invariant()
+    def exactly_one_is_current_as_soon_as_there_is_any(self) -> None:
+        current = [key for key, model in self.state.models.items() if model.status == "current"]
+        assert current == ([self.state.current] if self.state.models else [])
+
+
+TestAnyHistory = AnyHistory.TestCase
+
+
+def test_evolve_leaves_the_state_before_untouched() -> None:
+    before = USE_CASE.fold(TWO)
+    evolve(before, promoted("2", previous="1"))
+    assert before == USE_CASE.fold(TWO)
+
+
+def test_changed_is_checked() -> None:
+    with pytest.raises(ValueError, match="tier"):
+        changed(register(), tier="platinum")
