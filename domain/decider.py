@@ -22,7 +22,10 @@ class Rejected(Exception):
         message: the fact, with values, for a person.
         field: dotted path of the command's field at fault, or "".
         remedy: the way out, for a person, or "".
+        retry_after_ms: when the same command may pass; None if waiting does not help.
     """
+
+    retry_after_ms: int | None = None
 
     def __init__(self, code: str, message: str, *, field: str = "", remedy: str = "") -> None:
         super().__init__(message)

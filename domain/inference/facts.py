@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.vocabulary import INT64_MAX, ModelId, ModelName, ModelVersion, Provider, Tier, UseCase
+from domain.vocabulary import ModelId, ModelName, ModelVersion, Provider, Tier, UseCase
 
 PROMPT_CHARACTERS_MAX = 16_384
 TEXT_CHARACTERS_MAX = 65_536
@@ -12,6 +12,12 @@ TOKENS_MAX = 4_096
 """Tokens of one answer: twice the longest answer that any tier is asked for."""
 
 SEED_MAX = 2**32 - 1
+
+MILLISECONDS_MAX = 1e9
+"""Eleven days; it keeps an hour's sums within 64 bits."""
+
+MICRO_DOLLARS_MAX = 10**12
+"""A million dollars; it keeps an hour's sums within 64 bits."""
 
 InferenceId = Annotated[
     str,
@@ -52,10 +58,12 @@ Character = Annotated[_Id | None, Field(description="Id of the character that sp
 Player = Annotated[
     _Id | None, Field(description="Id of the player that is spoken to, if any; an id, never a name.")
 ]
-TokenCount = Annotated[int, Field(ge=0, le=INT64_MAX, json_schema_extra={"unit": "tokens"})]
-Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False, json_schema_extra={"unit": "ms"})]
+TokenCount = Annotated[int, Field(ge=0, le=2**32, json_schema_extra={"unit": "tokens"})]
+Milliseconds = Annotated[
+    float, Field(ge=0, le=MILLISECONDS_MAX, allow_inf_nan=False, json_schema_extra={"unit": "ms"})
+]
 MicroDollars = Annotated[
-    int, Field(ge=0, le=INT64_MAX, json_schema_extra={"unit": "millionths of a US dollar"})
+    int, Field(ge=0, le=MICRO_DOLLARS_MAX, json_schema_extra={"unit": "millionths of a US dollar"})
 ]
 
 
@@ -85,8 +93,8 @@ class Route(BaseModel):
     provider: Provider
     artefacts_digest: str = Field(
         max_length=128,
-        description="SHA-256 over the digests of the model's files as registered (sha256: and 64 hexadecimal "
-        "digits); empty if it was registered without files.",
+        description="SHA-256 over the paths and digests of the model's files as registered (sha256: and 64 "
+        "hexadecimal digits); empty if it was registered without files.",
     )
     cost_micro_per_1k_tokens: MicroDollars = Field(
         0,

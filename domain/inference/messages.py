@@ -91,9 +91,6 @@ class InferenceCompleted(Event, name="inference.completed", version=1):
     }
 
 
-FailureCode = Literal["engine_failed", "engine_timeout", "empty_output", "interrupted"]
-
-
 class InferenceFailed(Event, name="inference.failed", version=1):
     """No usable answer came. An empty answer is a failure, too."""
 
@@ -101,9 +98,10 @@ class InferenceFailed(Event, name="inference.failed", version=1):
     use_case: UseCase
     model_id: ModelId
     tier: Tier
-    code: FailureCode = Field(
+    code: str = Field(
+        pattern=r"^[a-z][a-z0-9_]{0,63}$",
         description="engine_failed: the engine said so; engine_timeout: it took too long; empty_output: it "
-        "answered nothing; interrupted: the service stopped before the answer."
+        "answered nothing. More may come.",
     )
     message: str = Field(max_length=2_000, description="What happened, for an operator.")
     latency_ms: Milliseconds = Field(description="Time until the failure was known.")
@@ -189,7 +187,7 @@ class RecordFailure(Command, name="inference.record_failure"):
     """Record that no usable answer came."""
 
     inference_id: InferenceId
-    code: FailureCode = Field(description="What kind of failure.")
+    code: Literal["engine_failed", "engine_timeout"] = Field(description="What kind of failure.")
     message: str = Field(max_length=2_000, description="What happened, for an operator.")
     latency_ms: Milliseconds = Field(description="Time until the failure was known.")
 

@@ -1,5 +1,7 @@
 """What is known of a model when it is registered: the fields that command and event share."""
 
+import hashlib
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -81,3 +83,15 @@ class ModelFacts(BaseModel):
         ),
     ] = ""
     needs: Needs = Field(default_factory=dict)
+
+
+def artefacts_digest(artefacts: Mapping[str, str]) -> str:
+    """Return one digest for all files of a model, "" without any.
+
+    SHA-256 over one line ``{digest}  {path}`` per file, sorted by path, each ended by a newline: what
+    ``sha256sum`` prints for them, with the digests' prefix.
+    """
+    if not artefacts:
+        return ""
+    lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(artefacts.items()))
+    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"

@@ -1,0 +1,43 @@
+"""The models of every use case as they are now: one row each, one of them ``current`` per use case."""
+
+from collections.abc import Sequence
+
+from domain.registry.messages import ModelDescribed, ModelPromoted, ModelRegistered, ModelRetired
+from projections.view import Fact, Key, Row, View
+
+
+def _keys_of(fact: Fact) -> Sequence[Key]:
+    match fact.event:
+        case ModelPromoted(use_case=use_case, model_id=model_id, previous_model_id=previous):
+            return [(use_case, previous), (use_case, model_id)] if previous else [(use_case, model_id)]
+        case ModelRegistered() | ModelDescribed() | ModelRetired() as event:
+            return [(event.use_case, event.model_id)]
+        case _:
+            return []
+
+
+def _apply(row: Row | None, fact: Fact, key: Key) -> Row | None:
+    touched = {"changed_us": fact.recorded_us, "position": fact.position}
+    match fact.event:
+        case ModelRegistered() as event:
+            return {**event.model_dump(), "status": "candidate", "registered_us": fact.recorded_us, **touched}
+        case _ if row is None:
+            return None
+        case ModelDescribed(description=description, configuration=configuration):
+            return {**row, "description": description, "configuration": configuration, **touched}
+        case ModelPromoted(model_id=model_id):
+            return {**row, "status": "current" if key[1] == model_id else "deprecated", **touched}
+        case ModelRetired():
+            return {**row, "status": "retired", **touched}
+        case _:
+            return row
+
+
+CURRENT_MODELS = View(
+    name="current_models",
+    version=1,
+    types=frozenset(e.event_name for e in (ModelRegistered, ModelDescribed, ModelPromoted, ModelRetired)),
+    key=("use_case", "model_id"),
+    keys_of=_keys_of,
+    apply=_apply,
+)
