@@ -1,0 +1,296 @@
+"""Projections on a real Postgres: killed mid-batch, run twice, rebuilt, compared, broken and mended."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+import pytest
+
+from aicore.embedded import EmbeddedPostgres
+from bus.ports import RecordedEvent
+from domain.decider import Rejected
+from projections.current_models import CURRENT_MODELS
+from projections.inference_stats import INFERENCE_STATS
+from projections.queries import Queries
+from projections.runner import ProjectionFailed, ProjectionRunner
+from projections.view import Fact, Key, Row, View
+from tests.integration.projection_kit import Realm, open_realm
+from tests.unit.kit import WAIT_S, until
+
+pytestmark = pytest.mark.integration
+
+VIEWS = (CURRENT_MODELS, INFERENCE_STATS)
+
+
+@pytest.fixture
+async def place(postgres: EmbeddedPostgres, realm: str) -> AsyncIterator[Realm]:
+    async with open_realm(postgres, realm) as opened:
+        yield opened
+
+
+async def run_until(place: Realm, runner: ProjectionRunner, position: int) -> None:
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(runner.run())
+        await until(lambda: runner.position >= position)
+        task.cancel()
+
+
+async def catch_up(place: Realm, *views: View) -> None:
+    head = await place.log.head()
+    for view in views:
+        await run_until(place, place.projection(view), head.position)
+
+
+async def test_rows_equal_those_of_a_rebuild(place: Realm) -> None:
+    await place.write_models(3)
+    await place.write_outcomes(1_200)
+    await catch_up(place, *VIEWS)
+
+    for view in VIEWS:
+        compared = await place.projection(view).verify()
+        assert compared.ok, compared
+        assert compared.position == (await place.log.head()).position
+        assert compared.rows == len(await place.rows(view)) > 0
+
+
+async def test_verify_finds_a_row_that_the_log_does_not_explain(place: Realm) -> None:
+    await place.write_models(2)
+    await catch_up(place, CURRENT_MODELS)
+    await place.pool.execute("UPDATE current_models SET tier = 'bronze' WHERE version = '1'")
+
+    compared = await place.projection(CURRENT_MODELS).verify()
+
+    assert not compared.ok
+    assert compared.differing == 2
+    assert "bronze" in compared.first_difference
+
+
+async def test_rebuild_mends_rows_and_says_how_far_it_is(place: Realm) -> None:
+    await place.write_outcomes(2_500)
+    await catch_up(place, INFERENCE_STATS)
+    before = await place.rows(INFERENCE_STATS)
+    await place.pool.execute("UPDATE inference_stats SET completed = 7")
+    told: list[tuple[int, int]] = []
+
+    position = await place.projection(INFERENCE_STATS).rebuild(lambda at, goal: told.append((at, goal)))
+
+    assert await place.rows(INFERENCE_STATS) == before
+    assert told[-1] == (2_500, 2_500)
+    assert position == 2_500 == (await place.checkpoint(INFERENCE_STATS))["position"]
+
+
+async def test_readers_see_the_old_rows_during_a_rebuild(place: Realm) -> None:
+    await place.write_outcomes(10)
+    await catch_up(place, INFERENCE_STATS)
+    seen: list[int] = []
+    runner = place.projection(INFERENCE_STATS)
+
+    async with runner._rebuilt(None, to_head=True):
+        seen.append(len(await place.rows(INFERENCE_STATS)))
+
+    assert seen == [1]
+
+
+async def test_rebuild_while_events_come_in_loses_none(place: Realm) -> None:
+    await place.write_outcomes(1_000)
+    runner = place.projection(INFERENCE_STATS)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(runner.run())
+        writing = group.create_task(place.write_outcomes(3_000))
+        for _ in range(3):
+            await place.projection(INFERENCE_STATS).rebuild()
+        await writing
+        await until(lambda: runner.position >= 4_000)
+        running.cancel()
+
+    assert (await runner.verify()).ok
+    (row,) = await place.rows(INFERENCE_STATS)
+    assert row["completed"] + row["failed"] == 4_000
+
+
+class Killing:
+    """Lets a runner do a part of each batch and then cancels it, at ever later points."""
+
+    def __init__(self, view: View, after: int) -> None:
+        self.left = after
+        self.view = replace(view, apply=self.apply)
+        self.original = view.apply
+        self.cancel: Callable[[], object] = lambda: None
+
+    def apply(self, row: Row | None, fact: Fact, key: Key) -> Row | None:
+        self.left -= 1
+        if self.left == 0:
+            self.cancel()
+        return self.original(row, fact, key)
+
+
+async def test_killed_mid_batch_at_many_points_it_resumes_without_loss_or_double(place: Realm) -> None:
+    await place.write_outcomes(2_000)
+    for after in (1, 2, 499, 500, 501, 700, 999):
+        killing = Killing(INFERENCE_STATS, after)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(place.projection(killing.view).run())
+            killing.cancel = task.cancel
+            async with asyncio.timeout(WAIT_S):
+                await asyncio.wait([task])
+    assert (await place.checkpoint(INFERENCE_STATS))["position"] < 2_000
+    await catch_up(place, INFERENCE_STATS)
+
+    (row,) = await place.rows(INFERENCE_STATS)
+    assert (row["completed"], row["failed"]) == (1_800, 200)
+    assert (await place.projection(INFERENCE_STATS).verify()).ok
+
+
+async def test_connection_killed_in_its_transaction_is_survived(
+    place: Realm, postgres: EmbeddedPostgres
+) -> None:
+    """The server ends the projector's session while it holds a batch; the runner goes on by itself."""
+    runner = place.projection(INFERENCE_STATS)
+    await runner.start()
+    admin, observer = await asyncpg.connect(postgres.dsn), await asyncpg.connect(postgres.dsn)
+    async with aclosing_all(admin, observer), asyncio.TaskGroup() as group:
+        running = group.create_task(runner.run())
+        async with admin.transaction():
+            await admin.execute(f"SELECT FROM realm_{place.name}.projection_checkpoint FOR UPDATE")
+            await place.write_outcomes(700)
+            await until(lambda: observer.fetchval(TERMINATE_WHO_WAITS_FOR, admin.get_server_pid()))
+        await until(lambda: runner.position >= 700)
+        running.cancel()
+
+    assert (await place.projection(INFERENCE_STATS).verify()).ok
+
+
+@asynccontextmanager
+async def aclosing_all(*connections: asyncpg.Connection) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        for connection in connections:
+            await connection.close()
+
+
+TERMINATE_WHO_WAITS_FOR = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND $1 = ANY (pg_blocking_pids(pid))
+"""
+
+
+async def test_two_runners_at_once_do_not_double(place: Realm) -> None:
+    runners = [place.projection(INFERENCE_STATS) for _ in range(3)]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(runner.run()) for runner in runners]
+        await place.write_outcomes(2_000)
+        await until(lambda: min(runner.position for runner in runners) == 2_000)
+        for task in tasks:
+            task.cancel()
+
+    (row,) = await place.rows(INFERENCE_STATS)
+    assert row["completed"] + row["failed"] == 2_000
+    assert (await runners[0].verify()).ok
+
+
+async def test_batch_behind_a_gap_is_not_applied(place: Realm) -> None:
+    """The checkpoint was set back: the runner must read again from there, not skip."""
+    await place.write_outcomes(20)
+    runner = place.projection(INFERENCE_STATS)
+    await runner.start()
+
+    assert not await runner.apply(await place.log.read_all(after=10))
+    assert await runner.apply(await place.log.read_all())
+    assert runner.position == 20
+
+
+async def test_rows_of_another_code_version_are_rebuilt_at_the_start(place: Realm) -> None:
+    await place.write_models(1)
+    await catch_up(place, CURRENT_MODELS)
+
+    def louder(row: Row | None, fact: Fact, key: Key) -> Row | None:
+        after = CURRENT_MODELS.apply(row, fact, key)
+        return after and {**after, "description": "louder"}
+
+    newer = replace(CURRENT_MODELS, version=2, apply=louder)
+    assert await place.projection(newer).start() == 2
+    assert [row["description"] for row in await place.rows(CURRENT_MODELS)] == ["louder"]
+    assert (await place.checkpoint(CURRENT_MODELS))["view_version"] == 2
+
+
+async def test_checkpoint_ahead_of_the_log_means_another_log_and_a_rebuild(place: Realm) -> None:
+    await place.write_models(1)
+    await catch_up(place, CURRENT_MODELS)
+    await place.pool.execute("UPDATE projection_checkpoint SET position = 999")
+
+    assert await place.projection(CURRENT_MODELS).start() == 2
+
+
+async def test_failing_event_stops_the_projection_before_it_and_is_told(place: Realm) -> None:
+    await place.write_outcomes(5)
+
+    def broken(row: Row | None, fact: Fact, key: Key) -> Row | None:
+        if fact.position == 3:
+            raise KeyError("a bug\x00")
+        return INFERENCE_STATS.apply(row, fact, key)
+
+    runner = place.projection(replace(INFERENCE_STATS, apply=broken))
+    await runner.start()
+    batch: Sequence[RecordedEvent] = await place.log.read_all()
+    with pytest.raises(ProjectionFailed) as failure:
+        await runner.apply(batch)
+    await runner._tell(failure.value)
+
+    checkpoint = await place.checkpoint(INFERENCE_STATS)
+    assert checkpoint["position"] == 0
+    assert "a bug" in checkpoint["error"]
+    await catch_up(place, INFERENCE_STATS)
+    assert (await place.checkpoint(INFERENCE_STATS))["error"] == ""
+
+
+class TestQueries:
+    async def test_models_of_a_use_case(self, place: Realm) -> None:
+        await place.write_models(2)
+        await catch_up(place, CURRENT_MODELS)
+        queries = Queries(place.pool, place.log).handlers()
+        models, position = await queries["registry.models"]({"use_case": "npc_dialogue"})
+
+        assert [(m["version"], m["status"]) for m in models] == [("0", "current"), ("1", "candidate")]
+        assert models[0]["configuration"] == {}
+        assert position == 3
+        assert (await queries["registry.models"]({"use_case": "none"}))[0] == []
+
+    async def test_stats_with_percentiles(self, place: Realm) -> None:
+        await place.write_outcomes(100)
+        await catch_up(place, INFERENCE_STATS)
+        queries = Queries(place.pool, place.log).handlers()
+        (stats,), position = await queries["inference.stats"]({"tier": "gold"})
+
+        assert (stats["completed"], stats["failed"], position) == (90, 10, 100)
+        assert stats["latency_ms"]["max"] == 99.0
+        assert 50 <= stats["latency_ms"]["p50"] <= 50 * 1.1
+        assert stats["latency_ms"]["p99"] == 99.0
+        assert (await queries["inference.stats"]({"tier": "bronze"}))[0] == []
+        (hour,), _ = await queries["inference.stats"]({"by_hour": True})
+        assert hour["hour_us"] % 3_600_000_000 == 0
+
+    async def test_status_tells_the_lag(self, place: Realm) -> None:
+        await place.write_outcomes(10)
+        await catch_up(place, INFERENCE_STATS)
+        await place.write_outcomes(5)
+        (status,), head = await Queries(place.pool, place.log).status({})
+
+        assert (status["name"], status["position"], status["lag"], head) == ("inference_stats", 10, 5, 15)
+
+    async def test_bad_query_is_refused_by_field(self, place: Realm) -> None:
+        queries = Queries(place.pool, place.log).handlers()
+        with pytest.raises(Rejected) as refusal:
+            await queries["inference.stats"]({"from_us": "yesterday"})
+
+        assert refusal.value.field == "from_us"
+
+    async def test_before_any_event(self, place: Realm) -> None:
+        handlers: dict[str, Any] = {**Queries(place.pool, place.log).handlers()}
+
+        assert {name: await handler({}) for name, handler in handlers.items()} == dict.fromkeys(
+            handlers, ([], 0)
+        )

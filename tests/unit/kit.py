@@ -1,0 +1,91 @@
+"""Messages, ids and an engine for tests of handlers: fixed clock, counted ids, words that can be foretold."""
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+from uuid import UUID, uuid5
+
+from bus.codec import EventCodec
+from bus.memory import MemoryLog
+from handlers.commands import CommandRunner
+from handlers.engines.port import EngineError, Generation
+from handlers.inference import INFERENCES
+from handlers.registry import REGISTRY
+from protocol.messages import CommandMessage
+from protocol.meta import Meta
+
+START_US = 1_800_000_000_000_000
+SPACE = UUID("6f0d7c66-6b7e-4f4e-8f3e-0d5f5d1c9a10")
+WAIT_S = 10.0
+"""Longest wait of a test for a condition."""
+
+POLL_S = 0.002
+
+_numbers = count(1)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until ``condition`` is true, or awaits to something true; at most `WAIT_S`."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            met = condition()
+            if await met if inspect.isawaitable(met) else met:
+                return
+            await asyncio.sleep(POLL_S)
+
+
+def ident(name: object = None) -> UUID:
+    """The id for a name, or the next one."""
+    return uuid5(SPACE, str(next(_numbers) if name is None else name))
+
+
+def message(
+    command: str, payload: dict[str, Any], *, name: object = None, expected: Any = "any"
+) -> CommandMessage:
+    return CommandMessage(id=ident(name), command=command, payload=payload, expected=expected, meta=Meta())
+
+
+def memory_log() -> MemoryLog:
+    return MemoryLog("test", lambda: START_US)
+
+
+def runner_on(log: Any, codec: EventCodec) -> CommandRunner:
+    return CommandRunner(log, codec, [REGISTRY, INFERENCES])
+
+
+def model(version: str = "1", **changes: Any) -> dict[str, Any]:
+    return {
+        "use_case": "npc_dialogue",
+        "name": "lamplight",
+        "version": version,
+        "provider": "echo",
+        "model_type": "self_hosted",
+        "tier": "gold",
+        **changes,
+    }
+
+
+class EchoEngine:
+    """Answers with the prompt in capitals; can be told to hold, to fail, or to say nothing."""
+
+    def __init__(self) -> None:
+        self.prompts: list[str] = []
+        self.go = asyncio.Event()
+        self.go.set()
+        self.failure = ""
+
+    async def generate(self, prompt: str, *, max_tokens: int, temperature: float, seed: int) -> Generation:
+        self.prompts.append(prompt)
+        await self.go.wait()
+        if self.failure:
+            raise EngineError(self.failure)
+        return Generation(
+            text=prompt.upper(),
+            prompt_tokens=len(prompt.split()),
+            completion_tokens=len(prompt.split()),
+            ttft_ms=1.0,
+            latency_ms=2.5,
+            finish_reason="stop",
+        )

@@ -1,0 +1,263 @@
+"""inference.generate from message to reply on the in-memory log, with an engine whose words are known."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
+from bus.memory import MemoryLog
+from bus.ports import IdConflict
+from domain.decider import Rejected
+from domain.inference.messages import InferenceCompleted, InferenceFailed, InferenceRequested
+from handlers.commands import CommandRunner
+from handlers.inference import InferenceService, Limits, Overloaded
+from handlers.registry_view import RegistryView
+from protocol.messages import CommandMessage, Reply
+from tests.unit.kit import WAIT_S, EchoEngine, memory_log, message, model, runner_on, until
+
+
+@dataclass
+class Stage:
+    log: MemoryLog
+    codec: EventCodec
+    runner: CommandRunner
+    view: RegistryView
+    engine: EchoEngine
+
+    def service(self, **limits: Any) -> InferenceService:
+        """A service with caches of its own: another process, as far as the log can tell."""
+        return InferenceService(
+            runner_on(self.log, self.codec), self.view, {"echo": self.engine}, Limits(**limits)
+        )
+
+    async def register(self, **facts: Any) -> Reply:
+        reply = await self.runner(message("registry.register_model", model(**facts)))
+        async with asyncio.timeout(WAIT_S):
+            await self.view.reached(reply.events[-1].position)
+        return reply
+
+    async def events(self) -> list[Any]:
+        return [self.codec.decode(e) for e in await self.log.read_all() if e.type.startswith("inference.")]
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    log, codec = memory_log(), EventCodec(domain_catalogue())
+    view = RegistryView(log, decode=codec.decode)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(view.run())
+        yield Stage(log, codec, runner_on(log, codec), view, EchoEngine())
+        task.cancel()
+
+
+def ask(prompt: str = "who goes there", *, name: object = None, **changes: Any) -> CommandMessage:
+    return message("inference.generate", {"use_case": "npc_dialogue", "prompt": prompt, **changes}, name=name)
+
+
+async def test_answer_is_recorded_with_all_that_explains_it(stage: Stage) -> None:
+    configuration = {"prompt_template": "Night. {prompt}", "cost_micro_per_1k_tokens": 1_000}
+    await stage.register(configuration=configuration, artefacts={"a": "sha256:" + "0" * 64})
+    reply = await stage.service()(ask(npc="wen", seed=3))
+
+    requested, completed = await stage.events()
+    assert isinstance(requested, InferenceRequested)
+    assert isinstance(completed, InferenceCompleted)
+    assert requested.rendered_prompt == "Night. who goes there"
+    assert (requested.seed, requested.npc, requested.tier) == (3, "wen", "gold")
+    assert requested.model_version == "1"
+    assert requested.artefacts_digest.startswith("sha256:")
+    assert completed.cost_micro == 8
+    assert reply.result["text"] == completed.text == "NIGHT. WHO GOES THERE"
+    assert reply.result["model"]["version"] == "1"
+    assert [e.type for e in reply.events] == ["inference.requested", "inference.completed"]
+    assert [e.version for e in reply.events] == [1, 2]
+
+
+async def test_no_model_is_a_refusal_and_leaves_no_event(stage: Stage) -> None:
+    with pytest.raises(Rejected) as refusal:
+        await stage.service()(ask())
+
+    assert (refusal.value.code, refusal.value.field) == ("no_current_model", "use_case")
+    assert await stage.events() == []
+
+
+async def test_model_that_the_view_has_not_seen_yet_is_found_in_the_log(stage: Stage) -> None:
+    unfed = RegistryView(stage.log, decode=stage.codec.decode)
+    await stage.register()
+    service = InferenceService(stage.runner, unfed, {"echo": stage.engine})
+
+    assert (await service(ask())).result["text"] == "WHO GOES THERE"
+
+
+async def test_provider_without_engine_is_a_refusal(stage: Stage) -> None:
+    await stage.register(provider="somebody")
+    with pytest.raises(Rejected) as refusal:
+        await stage.service()(ask())
+
+    assert refusal.value.code == "no_engine"
+    assert await stage.events() == []
+
+
+async def test_prompt_too_long_for_the_template_is_a_refusal(stage: Stage) -> None:
+    await stage.register(configuration={"prompt_template": "x" * 16_000 + "{prompt}"})
+    with pytest.raises(Rejected) as refusal:
+        await stage.service()(ask("y" * 400))
+
+    assert (refusal.value.code, refusal.value.field) == ("prompt_too_long", "prompt")
+
+
+@pytest.mark.parametrize("same_process", [True, False])
+async def test_retry_gets_the_first_answer_without_asking_the_engine(
+    stage: Stage, same_process: bool
+) -> None:
+    await stage.register()
+    service = stage.service()
+    first = await service(ask(name="q"))
+    retry = await (service if same_process else stage.service())(ask(name="q"))
+
+    assert retry.duplicate
+    assert retry.result == first.result
+    assert [*retry.events] == [*first.events]
+    assert len(stage.engine.prompts) == 1
+
+
+async def test_retry_with_other_words_is_refused(stage: Stage) -> None:
+    await stage.register()
+    await stage.service()(ask(name="q"))
+
+    with pytest.raises(IdConflict):
+        await stage.service()(ask("something else", name="q"))
+
+
+async def test_retry_while_the_first_try_is_at_the_engine_waits_for_its_answer(stage: Stage) -> None:
+    await stage.register()
+    stage.engine.go.clear()
+    service = stage.service()
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(service(ask(name="q")))
+        retry = group.create_task(service(ask(name="q")))
+        await until(lambda: len(stage.engine.prompts) == 1)
+        stage.engine.go.set()
+
+    assert (first.result().duplicate, retry.result().duplicate) == (False, True)
+    assert first.result().result == retry.result().result
+    assert len(stage.engine.prompts) == 1
+
+
+async def test_two_processes_with_the_same_request_leave_one_answer(stage: Stage) -> None:
+    await stage.register()
+    stage.engine.go.clear()
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(stage.service()(ask(name="q"))) for _ in range(2)]
+        await until(lambda: len(stage.engine.prompts) == 2)
+        stage.engine.go.set()
+
+    assert sorted(t.result().duplicate for t in tasks) == [False, True]
+    assert len({tuple(t.result().events) for t in tasks}) == 1
+    assert len(await stage.events()) == 2
+
+
+async def test_request_interrupted_at_the_engine_goes_on_with_its_recorded_model(stage: Stage) -> None:
+    """The first try died with its process; meanwhile another model was promoted."""
+    first_model = await stage.register()
+    stage.engine.go.clear()
+    async with asyncio.TaskGroup() as group:
+        dying = group.create_task(stage.service()(ask(name="q")))
+        await until(lambda: len(stage.engine.prompts) == 1)
+        dying.cancel()
+    stage.engine.go.set()
+    second = await stage.register(version="2")
+    payload = {
+        "use_case": "npc_dialogue",
+        "model_id": second.result["model_id"],
+        "operator": "o",
+        "reason": "r",
+    }
+    promoted = await stage.runner(message("registry.promote_model", payload))
+    await stage.view.reached(promoted.events[-1].position)
+
+    reply = await stage.service()(ask(name="q"))
+
+    assert reply.result["model"]["id"] == first_model.result["model_id"]
+    assert [e.version for e in reply.events] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("failure", "prompt", "code"), [("out of memory", "hm", "engine_failed"), ("", " ", "empty_output")]
+)
+async def test_failure_is_recorded_and_a_retry_gets_the_same(
+    stage: Stage, failure: str, prompt: str, code: str
+) -> None:
+    await stage.register()
+    stage.engine.failure = failure
+    for _ in range(2):
+        with pytest.raises(Rejected, match=code) as refusal:
+            await stage.service()(ask(prompt, name="q"))
+        assert refusal.value.code == "inference_failed"
+        stage.engine.failure = ""
+
+    _, failed = await stage.events()
+    assert isinstance(failed, InferenceFailed)
+    assert failed.code == code
+
+
+async def test_engine_that_takes_too_long_is_a_failure(stage: Stage) -> None:
+    await stage.register()
+    stage.engine.go.clear()
+    with pytest.raises(Rejected, match=r"within 0\.02 s"):
+        await stage.service(timeout_s=0.02)(ask())
+
+    assert (await stage.events())[-1].code == "engine_timeout"
+
+
+async def test_queue_is_bounded_and_says_when_to_come_again(stage: Stage) -> None:
+    await stage.register()
+    stage.engine.go.clear()
+    service = stage.service(concurrent=1, waiting_max=1)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(service(ask("a")))
+        await until(lambda: stage.engine.prompts == ["a"])
+        waiting = group.create_task(service(ask("b")))
+        await until(lambda: service._waiting == 1)
+        with pytest.raises(Overloaded) as refusal:
+            await service(ask("c"))
+        stage.engine.go.set()
+
+    assert refusal.value.retry_after_ms
+    assert "1 requests wait" in refusal.value.message
+    assert (running.result().result["text"], waiting.result().result["text"]) == ("A", "B")
+    assert len(await stage.events()) == 4, "a refused request leaves no event"
+
+
+async def test_no_place_in_time_is_a_refusal(stage: Stage) -> None:
+    await stage.register()
+    stage.engine.go.clear()
+    async with asyncio.TaskGroup() as group:
+        service = stage.service(concurrent=1, timeout_s=0.05)
+        running = group.create_task(_failing(service, ask("a")))
+        await until(lambda: stage.engine.prompts == ["a"])
+        with pytest.raises(Rejected) as refusal:
+            await service(ask("b"))
+
+    assert refusal.value.code in {"overloaded", "inference_failed"}
+    assert running.result() == "inference_failed"
+
+
+async def test_current_model_query_answers_from_memory(stage: Stage) -> None:
+    assert await stage.view.answer({"use_case": "npc_dialogue"}) == (None, 0)
+    reply = await stage.register()
+    shown, position = await stage.view.answer({"use_case": "npc_dialogue"})
+
+    assert (shown["model_id"], shown["status"], position) == (reply.result["model_id"], "current", 2)
+    with pytest.raises(Rejected):
+        await stage.view.answer({"usecase": "x"})
+
+
+async def _failing(service: InferenceService, command: CommandMessage) -> str:
+    with pytest.raises(Rejected) as refusal:
+        await service(command)
+    return refusal.value.code
