@@ -15,9 +15,13 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 8.0
+STILL_IN_USE = b"pre-existing shared memory block"
+"""What Postgres says while backends of a killed postmaster still run; they end after their statement."""
+
 SOCKET_PATH_BYTES_MAX = 100
 """Linux allows 107 bytes for a unix socket's path; `.s.PGSQL.5432` is part of it."""
 
@@ -30,7 +34,7 @@ class EmbeddedPostgres:
     """One Postgres cluster in ``root / "postgres"``; `start` is idempotent per directory, `stop` waits."""
 
     def __init__(self, root: Path, *, fsync: bool = True, settings: dict[str, str] | None = None) -> None:
-        """Prepare a server below ``root``; nothing runs yet. ``fsync=False`` is for tests that never crash."""
+        """Prepare a server below ``root``; nothing runs yet. ``fsync=False``: for tests that never crash."""
         self._settings = {
             "max_connections": "80",
             "shared_buffers": "128MB",
@@ -95,11 +99,7 @@ class EmbeddedPostgres:
         arguments = [str(self.bin / "postgres"), "-D", str(self.data), "-k", str(self.socket_dir), "-h", ""]
         for key, value in self._settings.items():
             arguments += ["-c", f"{key}={value}"]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own binary and arguments
-                arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL, **self._as_user()
-            )
-        self._wait_until_ready()
+        self._start_process(arguments)
         self._psql(
             "postgres",
             "SELECT 'CREATE DATABASE aicore' WHERE NOT EXISTS"
@@ -156,15 +156,24 @@ class EmbeddedPostgres:
             while command.exists() and time.monotonic() < deadline:
                 time.sleep(0.02)
 
-    def _wait_until_ready(self) -> None:
+    def _start_process(self, arguments: list[str]) -> None:
+        """Start the postmaster and wait for it; try again while a killed predecessor's backends linger."""
         deadline = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline:
-            if self.pid is None:
-                break
-            if self._psql("postgres", "SELECT 1") == 0:
-                return
+        while True:
+            with self.log.open("ab") as log:
+                said_before = log.tell()
+                self._process = subprocess.Popen(  # noqa: S603 - our own binary and arguments
+                    arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL, **self._as_user()
+                )
+            while self.pid is not None and time.monotonic() < deadline:
+                if self._psql("postgres", "SELECT 1") == 0:
+                    return
+                time.sleep(0.05)
+            said = self.log.read_bytes()[said_before:]
+            if STILL_IN_USE not in said or time.monotonic() >= deadline:
+                self.kill()
+                raise EmbeddedServerError(f"postgres did not start: {said[-2000:].decode(errors='replace')}")
             time.sleep(0.05)
-        raise EmbeddedServerError(f"postgres did not start: {self.log.read_text()[-2000:]}")
 
     def _psql(self, database: str, script: str) -> int:
         command = [
@@ -181,7 +190,7 @@ class EmbeddedPostgres:
             command, input=script.encode(), capture_output=True, check=False
         ).returncode
 
-    def _as_user(self) -> dict[str, object]:
+    def _as_user(self) -> dict[str, Any]:
         if self._user is None:
             return {}
         return {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": [], "cwd": "/"}
