@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
+import structlog
+
 from bus.ids import derived_id
 from bus.ports import IdConflict
 from domain.decider import Rejected
@@ -34,6 +36,8 @@ from handlers.commands import Binding, CommandRunner, Outcome, caused_by
 from handlers.engines.port import Engine, EngineError
 from handlers.registry_view import RegistryView
 from protocol.messages import CommandMessage, Reply
+
+logger = structlog.get_logger(__name__)
 
 LATENCY_WEIGHT = 0.1
 """Weight of the newest latency in the running mean that `Overloaded` estimates from."""
@@ -89,6 +93,8 @@ class InferenceService:
         self._slots = asyncio.Semaphore(limits.concurrent)
         self._waiting = 0
         self._latency_ms = 0.0
+        self.refused = 0
+        """Requests refused as overloaded since the start."""
         # A retry that comes while the first try is at the engine waits for its answer.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -155,6 +161,7 @@ class InferenceService:
             self._slots.release()
 
     def _overloaded(self) -> Overloaded:
+        self.refused += 1
         rounds = 1 + self._waiting / self._limits.concurrent
         return Overloaded(self._waiting, max(RETRY_AFTER_MS_MIN, round(self._latency_ms * rounds)))
 
@@ -207,6 +214,13 @@ class InferenceService:
                 )
         except (EngineError, TimeoutError) as error:
             timed_out = isinstance(error, TimeoutError)
+            logger.warning(
+                "inference_failed",
+                stream=stream_of(request.inference_id),
+                provider=request.provider,
+                timeout_s=self._limits.timeout_s if timed_out else None,
+                error=str(error),
+            )
             late = f"no answer from the {request.provider} engine within {self._limits.timeout_s:g} s"
             return RecordFailure(
                 inference_id=request.inference_id,

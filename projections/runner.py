@@ -53,8 +53,8 @@ class ProjectionFailed(Exception):
 
     def __init__(self, name: str, position: int, reason: str) -> None:
         super().__init__(
-            f"projection {name} cannot apply its batch from position {position}: {reason}; "
-            "mend the code and restart, or rebuild"
+            f"projection {name} cannot apply the event at position {position}: {reason}; "
+            "mend the code and restart, or the row and wait"
         )
         self.name = name
         self.position = position
@@ -144,12 +144,25 @@ class ProjectionRunner:
     async def apply(self, batch: Sequence[RecordedEvent]) -> bool:
         """Apply what of ``batch`` is not applied yet, and move the checkpoint, all or nothing.
 
+        If an event fails, the batch is applied one by one up to it, so that the failure names its position.
+
         Returns:
             False if events before the batch are missing (the checkpoint was set back): read from there.
 
         Raises:
             ProjectionFailed: the view or a constraint of its table refuses an event.
         """
+        try:
+            return await self._apply_at_once(batch)
+        except ProjectionFailed:
+            if len(batch) == 1:
+                raise
+        for recorded in batch:
+            if not await self._apply_at_once([recorded]):
+                return False
+        return True
+
+    async def _apply_at_once(self, batch: Sequence[RecordedEvent]) -> bool:
         async with (
             asyncio.timeout(BATCH_TIMEOUT_S),
             self._pool.acquire() as connection,

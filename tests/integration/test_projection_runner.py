@@ -1,7 +1,7 @@
 """Projections on a real Postgres: killed mid-batch, run twice, rebuilt, compared, broken and mended."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -10,7 +10,6 @@ import asyncpg
 import pytest
 
 from aicore.embedded import EmbeddedPostgres
-from bus.ports import RecordedEvent
 from domain.decider import Rejected
 from projections.current_models import CURRENT_MODELS
 from projections.inference_stats import INFERENCE_STATS
@@ -18,7 +17,7 @@ from projections.queries import Queries
 from projections.runner import ProjectionFailed, ProjectionRunner
 from projections.view import Fact, Key, Row, View
 from tests.integration.projection_kit import Realm, open_realm
-from tests.unit.kit import WAIT_S, until
+from tests.unit.kit import WAIT_S, message, until
 
 pytestmark = pytest.mark.integration
 
@@ -225,26 +224,94 @@ async def test_checkpoint_ahead_of_the_log_means_another_log_and_a_rebuild(place
     assert await place.projection(CURRENT_MODELS).start() == 2
 
 
-async def test_failing_event_stops_the_projection_before_it_and_is_told(place: Realm) -> None:
+async def test_failing_event_stops_the_projection_before_it_and_is_told_until_it_passes(place: Realm) -> None:
     await place.write_outcomes(5)
+    fail = True
 
-    def broken(row: Row | None, fact: Fact, key: Key) -> Row | None:
-        if fact.position == 3:
+    def fragile(row: Row | None, fact: Fact, key: Key) -> Row | None:
+        if fail and fact.position == 3:
             raise KeyError("a bug\x00")
         return INFERENCE_STATS.apply(row, fact, key)
 
-    runner = place.projection(replace(INFERENCE_STATS, apply=broken))
-    await runner.start()
-    batch: Sequence[RecordedEvent] = await place.log.read_all()
-    with pytest.raises(ProjectionFailed) as failure:
-        await runner.apply(batch)
-    await runner._tell(failure.value)
+    async def told() -> str:
+        return str((await place.checkpoint(INFERENCE_STATS))["error"])
 
-    checkpoint = await place.checkpoint(INFERENCE_STATS)
-    assert checkpoint["position"] == 0
-    assert "a bug" in checkpoint["error"]
+    runner = place.projection(replace(INFERENCE_STATS, apply=fragile))
+    await runner.start()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(runner.run())
+        await until(told)
+        assert "position 3" in await told()
+        assert "a bug" in await told()
+        assert (await place.checkpoint(INFERENCE_STATS))["position"] == 2, "all before it is applied"
+        fail = False
+        await until(lambda: runner.position == 5)
+        running.cancel()
+
+    assert await told() == ""
+    assert (await runner.verify()).ok
+
+
+async def test_failing_rebuild_leaves_the_old_rows(place: Realm) -> None:
+    await place.write_outcomes(5)
     await catch_up(place, INFERENCE_STATS)
-    assert (await place.checkpoint(INFERENCE_STATS))["error"] == ""
+
+    def broken(row: Row | None, fact: Fact, key: Key) -> Row | None:
+        raise KeyError("a bug")
+
+    with pytest.raises(ProjectionFailed):
+        await place.projection(replace(INFERENCE_STATS, apply=broken)).rebuild()
+
+    assert (await place.projection(INFERENCE_STATS).verify()).ok
+    assert len(await place.rows(INFERENCE_STATS)) == 1
+
+
+async def test_view_may_delete_rows(place: Realm) -> None:
+    await place.write_models(3)
+
+    def only_current(row: Row | None, fact: Fact, key: Key) -> Row | None:
+        after = CURRENT_MODELS.apply(row, fact, key)
+        return after if after and after["version"] == "0" and fact.position < 3 else None
+
+    runner = place.projection(replace(CURRENT_MODELS, apply=only_current))
+    await runner.start()
+    batch = await place.log.read_all()
+    assert await runner.apply(batch[:2])
+    assert len(await place.rows(CURRENT_MODELS)) == 1
+    await place.commands()(
+        message(
+            "registry.describe_model",
+            {
+                "use_case": "npc_dialogue",
+                "model_id": _id_of(await place.rows(CURRENT_MODELS)),
+                "description": "x",
+            },
+        )
+    )
+    assert await runner.apply(await place.log.read_all(after=2))
+    assert await place.rows(CURRENT_MODELS) == []
+    assert (await runner.verify()).ok
+
+
+def _id_of(rows: list[dict[str, Any]]) -> str:
+    return str(rows[0]["model_id"])
+
+
+async def test_checkpoint_set_back_while_running_is_followed(place: Realm) -> None:
+    """After a restore of the projection's rows to an older state the runner goes back by itself."""
+    await place.write_outcomes(10)
+    runner = place.projection(INFERENCE_STATS)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(runner.run())
+        await until(lambda: runner.position == 10)
+        async with place.pool.acquire() as connection, connection.transaction():
+            await connection.execute("DELETE FROM inference_stats")
+            await connection.execute("UPDATE projection_checkpoint SET position = 0")
+        await place.write_outcomes(1)
+        await until(lambda: runner.position == 11)
+        running.cancel()
+
+    assert (await runner.verify()).ok
 
 
 class TestQueries:

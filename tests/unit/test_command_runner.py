@@ -121,6 +121,25 @@ async def test_same_id_for_another_command_is_refused(
     assert (await log.head()).position == 2
 
 
+async def test_same_id_for_a_command_that_was_impossible_then_is_refused(runner: CommandRunner) -> None:
+    first = await runner(register("1", name="one id"))
+    second = await runner(register("2"))
+
+    with pytest.raises(IdConflict):
+        await runner(promote(second, name="one id"))
+    assert (await runner(register("1", name="one id"))).result == first.result
+
+
+async def test_long_streams_are_read_in_pages(
+    log: MemoryLog, codec: EventCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.commands.READ_BATCH", 2)
+    for n in range(4):
+        await runner_on(log, codec)(register(str(n)))
+
+    assert (await runner_on(log, codec)(register("9"))).events[0].version == 6
+
+
 @pytest.mark.parametrize(("expected", "actual"), [(1, 2), (0, 2), ("none", 2)])
 async def test_stale_expected_version_is_refused(runner: CommandRunner, expected: Any, actual: int) -> None:
     await runner(register("1"))
