@@ -7,6 +7,7 @@ the engines and ``waiting_max`` wait; more are refused at once, with the time af
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ LATENCY_WEIGHT = 0.1
 """Weight of the newest latency in the running mean that `Overloaded` estimates from."""
 
 RETRY_AFTER_MS_MIN = 50
+
+PLACEHOLDER = re.compile(r"\{(prompt|npc)\}")
 
 INFERENCES: Binding[Any, Any, Inference] = Binding(
     commands=(RecordRequest, RecordCompletion, RecordFailure),
@@ -241,9 +244,14 @@ class InferenceService:
 
 
 def _rendered(model: Model, command: Generate) -> str:
-    """Return the model's prompt template filled in; the template is ``{prompt}`` unless configured."""
+    """Return the model's ``prompt_template`` with ``{prompt}`` and ``{npc}`` filled in.
+
+    Without a template in the model's configuration it is the prompt alone. One pass, so that a player who
+    writes ``{npc}`` gets just that.
+    """
+    words = {"prompt": command.prompt, "npc": command.npc or ""}
     template = str(model.configuration.get("prompt_template", "{prompt}"))
-    rendered = template.replace("{prompt}", command.prompt)
+    rendered = PLACEHOLDER.sub(lambda found: words[found[1]], template)
     if len(rendered) > PROMPT_CHARACTERS_MAX:
         raise Rejected(
             "prompt_too_long",

@@ -15,6 +15,7 @@ from projections.current_models import CURRENT_MODELS
 from projections.inference_stats import INFERENCE_STATS
 from projections.queries import Queries
 from projections.runner import ProjectionFailed, ProjectionRunner
+from projections.table import Table
 from projections.view import Fact, Key, Row, View
 from tests.integration.projection_kit import Realm, open_realm
 from tests.unit.kit import WAIT_S, message, until
@@ -312,6 +313,23 @@ async def test_checkpoint_set_back_while_running_is_followed(place: Realm) -> No
         running.cancel()
 
     assert (await runner.verify()).ok
+
+
+async def test_rows_are_loaded_by_their_primary_key(place: Realm, postgres: EmbeddedPostgres) -> None:
+    """A batch must not read the whole table, however long the history."""
+    table = Table(INFERENCE_STATS, INFERENCE_STATS.name)
+    admin = await asyncpg.connect(postgres.dsn, server_settings={"search_path": f"realm_{place.name}"})
+    async with aclosing_all(admin):
+        await admin.execute(
+            "INSERT INTO inference_stats SELECT 'm' || n, 'gold', n, 'u', 0, 0, 0, 0, 0, 0, 0, '{}', '{}', 0"
+            " FROM generate_series(1, 20000) n"
+        )
+        await admin.execute("ANALYZE inference_stats")
+        keys = table.keys_json([("m1", "gold", 1), ("m2", "gold", 2)])
+        for statement in (table.load, table.delete):
+            lines = await admin.fetch(f"EXPLAIN {statement}", keys)
+            plan = "\n".join(line[0] for line in lines)
+            assert "Index Scan using inference_stats_pkey" in plan, plan
 
 
 class TestQueries:

@@ -59,19 +59,19 @@ def ask(prompt: str = "who goes there", *, name: object = None, **changes: Any) 
 
 
 async def test_answer_is_recorded_with_all_that_explains_it(stage: Stage) -> None:
-    configuration = {"prompt_template": "Night. {prompt}", "cost_micro_per_1k_tokens": 1_000}
+    configuration = {"prompt_template": "{npc}: {prompt}", "cost_micro_per_1k_tokens": 1_000}
     await stage.register(configuration=configuration, artefacts={"a": "sha256:" + "0" * 64})
-    reply = await stage.service()(ask(npc="wen", seed=3))
+    reply = await stage.service()(ask("who goes {npc}", npc="wen", seed=3))
 
     requested, completed = await stage.events()
     assert isinstance(requested, InferenceRequested)
     assert isinstance(completed, InferenceCompleted)
-    assert requested.rendered_prompt == "Night. who goes there"
+    assert requested.rendered_prompt == "wen: who goes {npc}"
     assert (requested.seed, requested.npc, requested.tier) == (3, "wen", "gold")
     assert requested.model_version == "1"
     assert requested.artefacts_digest.startswith("sha256:")
     assert completed.cost_micro == 8
-    assert reply.result["text"] == completed.text == "NIGHT. WHO GOES THERE"
+    assert reply.result["text"] == completed.text == "WEN: WHO GOES {NPC}"
     assert reply.result["model"]["version"] == "1"
     assert [e.type for e in reply.events] == ["inference.requested", "inference.completed"]
     assert [e.version for e in reply.events] == [1, 2]
