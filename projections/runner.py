@@ -35,6 +35,7 @@ ERROR_CHARACTERS_MAX = 2_000
 OPERATING_FAILURES = (
     OSError,  # includes TimeoutError and refused connections
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg says of a session that was lost between two operations
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # the server is shutting down or starting
     asyncpg.TransactionRollbackError,  # deadlock or serialization: the next try may pass
