@@ -1,0 +1,187 @@
+"""What the children of the kill tests run until they are killed: writer, relay, projection, subscriber.
+
+Each is the real component and nothing else. Like the supervisor of the program, a child opens its component
+again when a server that is down made it fail; any other error ends the child, and thereby the test.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
+from bus.nats.consumer import Delivery, consume
+from bus.nats.relay import Relay
+from bus.postgres.connect import connect_pool
+from bus.postgres.log import open_log
+
+from aicore.clock import now_us
+from bus.nats.connection import connect
+from bus.ports import EventLog, LogError
+from projections.current_models import CURRENT_MODELS
+from projections.inference_stats import INFERENCE_STATS
+from projections.runner import ProjectionRunner
+from tests.harness.journal import Journal, JournalReader
+from tests.harness.load import Task
+
+REOPEN_S = 0.05
+"""Pause before a component is opened again; short, so that a round is."""
+
+RETRY_S = 0.02
+PACE_MIN_S = 0.005
+PACE_MAX_S = 0.04
+"""A task's pause between appends: six tasks then make some 250 events a second."""
+
+REPEATED_SHARE = 0.03
+"""Of appends, an acknowledged one of the past is repeated: it must be answered as a duplicate."""
+
+VIEWS = (CURRENT_MODELS, INFERENCE_STATS)
+
+SERVER_DOWN = (
+    OSError,
+    LogError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
+Options = dict[str, Any]
+
+logger = logging.getLogger(__name__)
+
+
+async def persist(component: Callable[[], Awaitable[None]]) -> None:
+    """Run a component for ever, opening it again when a server is down."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    while True:
+        try:
+            await component()
+        except SERVER_DOWN as error:
+            logger.warning("opened again after %r", error)
+        except asyncpg.PostgresError as error:
+            if not isinstance(error, asyncpg.OperatorInterventionError | asyncpg.InvalidCatalogNameError):
+                raise
+            logger.warning("opened again after %r", error)
+        await asyncio.sleep(REOPEN_S)
+
+
+# --- the writer ---------------------------------------------------------------------------------------------
+
+
+async def writer(options: Options) -> None:
+    """Append for ever with several tasks; each acknowledgement is journalled before the next append."""
+    codec = EventCodec(domain_catalogue())
+    path = Path(options["journal"])
+    acknowledged: dict[int, int] = {}
+    for index, number, *_ in JournalReader(path).lines():
+        acknowledged[int(index)] = int(number)
+    journal = Journal(path)
+
+    async def component() -> None:
+        async with (
+            open_log(options["dsn"], options["realm"], now_us=now_us) as log,
+            asyncio.TaskGroup() as group,
+        ):
+            for index in range(options["tasks"]):
+                task = Task(options["seed"], options["name"], index)
+                group.create_task(_append_forever(log, codec, task, journal, acknowledged))
+
+    await persist(component)
+
+
+async def _append_forever(
+    log: EventLog, codec: EventCodec, task: Task, journal: Journal, acknowledged: dict[int, int]
+) -> None:
+    draws = random.Random(f"{task}/{acknowledged.get(task.index)}")
+    while True:
+        number = acknowledged.get(task.index, -1) + 1
+        result = await _append(log, task, number, codec)
+        journal.write(
+            task.index,
+            number,
+            int(result.duplicate),
+            ",".join(map(str, result.positions)),
+            ",".join(map(str, result.versions)),
+        )
+        acknowledged[task.index] = number
+        if draws.random() < REPEATED_SHARE:
+            again = draws.randrange(number + 1)
+            repeated = await _append(log, task, again, codec)
+            assert repeated.duplicate, f"{task} {again}: appended a second time at {repeated.positions}"
+        await asyncio.sleep(draws.uniform(PACE_MIN_S, PACE_MAX_S))
+
+
+async def _append(log: EventLog, task: Task, number: int, codec: EventCodec) -> Any:
+    """Append until acknowledged: an append of unknown outcome is repeated with the same ids."""
+    while True:
+        try:
+            return await log.append(*task.writes(number, codec))
+        except LogError as error:
+            if not error.retriable:
+                raise
+            logger.info("%s %d: %r", task, number, error)
+            await asyncio.sleep(RETRY_S)
+
+
+# --- the others ---------------------------------------------------------------------------------------------
+
+
+async def relay(options: Options) -> None:
+    """Relay the log to JetStream for ever."""
+
+    async def component() -> None:
+        async with (
+            connect(options["nats"], name=options["name"]) as nc,
+            open_log(options["dsn"], options["realm"], now_us=now_us, writer=False) as log,
+        ):
+            await Relay(log, nc, options["realm"]).run()
+
+    await persist(component)
+
+
+async def projection(options: Options) -> None:
+    """Keep both views for ever."""
+    codec = EventCodec(domain_catalogue())
+
+    async def component() -> None:
+        pool = await connect_pool(options["dsn"], options["realm"], role="aicore_projector")
+        try:
+            async with (
+                open_log(options["dsn"], options["realm"], now_us=now_us, writer=False) as log,
+                asyncio.TaskGroup() as group,
+            ):
+                for view in VIEWS:
+                    runner = ProjectionRunner(pool, log, view, decode=codec.decode, now_us=now_us)
+                    group.create_task(runner.run())
+        finally:
+            pool.terminate()
+
+    await persist(component)
+
+
+async def subscriber(options: Options) -> None:
+    """Write position, stream and version of every event delivered; a line ``start`` for every life."""
+    journal = Journal(Path(options["journal"]))
+    journal.write("start")
+
+    async def handle(delivery: Delivery) -> None:
+        envelope = delivery.envelope
+        journal.write(envelope.position, envelope.stream, envelope.version, envelope.id)
+
+    async def component() -> None:
+        async with connect(options["nats"], name=options["name"]) as nc:
+            await consume(nc, options["realm"], options["name"], handle)
+
+    await persist(component)
+
+
+ROLES: dict[str, Callable[[Options], Awaitable[None]]] = {
+    "writer": writer,
+    "relay": relay,
+    "projection": projection,
+    "subscriber": subscriber,
+}
