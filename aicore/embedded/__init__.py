@@ -2,5 +2,6 @@
 
 from aicore.embedded.nats import EmbeddedNats
 from aicore.embedded.postgres import EmbeddedPostgres
+from aicore.embedded.process import EmbeddedServerError
 
-__all__ = ["EmbeddedNats", "EmbeddedPostgres"]
+__all__ = ["EmbeddedNats", "EmbeddedPostgres", "EmbeddedServerError"]

@@ -2,22 +2,25 @@
 
 import contextlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from aicore.embedded.postgres import EmbeddedServerError
+from aicore.embedded.process import EmbeddedServerError, dying_with_parent, end_leftover, wait_until
 
 START_TIMEOUT_S = 15.0
-STOP_TIMEOUT_S = 5.0
+STOP_TIMEOUT_S = 3.0
+CONNECT_TIMEOUT_S = 0.2
 PAYLOAD_BYTES_MAX = 1024 * 1024
 
 CONFIG = """\
 server_name: aicore
 listen: 127.0.0.1:{port}
 max_payload: {payload}
+pid_file: "{pid_file}"
 jetstream {{
   store_dir: "{store}"
   max_memory_store: 256MB
@@ -30,11 +33,14 @@ class EmbeddedNats:
     """One nats-server with JetStream in ``root / "nats"``; it keeps its port over restarts."""
 
     def __init__(self, root: Path, *, port: int | None = None) -> None:
-        """Prepare a server below ``root`` on ``port``, or on a free one chosen now."""
+        """Prepare a server below ``root`` on ``port``, or on the one it had before, or on a free one."""
         self.root = root.resolve() / "nats"
         self.store = self.root / "store"
         self.log = self.root / "nats.log"
-        self.port = port or _free_port()
+        self._config = self.root / "nats.conf"
+        self._pid_file = self.root / "nats.pid"
+        self._port_file = self.root / "port"
+        self.port = port or self._port_before() or _free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -54,22 +60,29 @@ class EmbeddedNats:
             EmbeddedServerError: it did not listen within `START_TIMEOUT_S`.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        config = self.root / "nats.conf"
-        config.write_text(CONFIG.format(port=self.port, payload=PAYLOAD_BYTES_MAX, store=self.store))
+        end_leftover(self._pid_file, str(self._config), signal.SIGTERM, timeout_s=STOP_TIMEOUT_S)
+        self._config.write_text(
+            CONFIG.format(
+                port=self.port, payload=PAYLOAD_BYTES_MAX, store=self.store, pid_file=self._pid_file
+            )
+        )
+        self._port_file.write_text(f"{self.port}\n")
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own binary and arguments
-                [_binary(), "-c", str(config)], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                [_binary(), "-c", str(self._config)],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C in a terminal is for us, and we stop the servers last
+                preexec_fn=dying_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one system call
             )
         deadline = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline and self.pid is not None:
-            with (
-                contextlib.suppress(OSError),
-                socket.create_connection(("127.0.0.1", self.port), 0.2) as link,
-            ):
-                if link.recv(5).startswith(b"INFO"):
-                    return
-            time.sleep(0.02)
-        raise EmbeddedServerError(f"nats-server did not start: {self.log.read_text()[-2000:]}")
+        if not wait_until(self._answers, lambda: self.pid is not None, deadline=deadline):
+            self.kill()
+            raise EmbeddedServerError(
+                f"nats-server did not start on port {self.port}; if another program has that port, set "
+                f"AICORE_NATS_PORT or remove {self._port_file}: {self.log.read_text()[-2000:]}"
+            )
 
     def stop(self) -> None:
         """Stop in order (SIGTERM); after `STOP_TIMEOUT_S` kill."""
@@ -88,6 +101,27 @@ class EmbeddedNats:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def _answers(self) -> bool:
+        address = ("127.0.0.1", self.port)
+        with contextlib.suppress(OSError), socket.create_connection(address, CONNECT_TIMEOUT_S) as link:
+            return link.recv(5).startswith(b"INFO")
+        return False
+
+    def _port_before(self) -> int | None:
+        """Return the port of the last run; None for the first, or if another program has it by now."""
+        try:
+            port = int(self._port_file.read_text())
+        except (OSError, ValueError):
+            return None
+        end_leftover(self._pid_file, str(self._config), signal.SIGTERM, timeout_s=STOP_TIMEOUT_S)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return None
+        return port
 
 
 def _free_port() -> int:

@@ -1,0 +1,77 @@
+"""How children live and die with this process: no server survives us, not even our SIGKILL."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+PR_SET_PDEATHSIG = 1
+"""Source: Linux prctl(2)."""
+
+POLL_S = 0.02
+
+
+class EmbeddedServerError(RuntimeError):
+    """An embedded server did not start; the message ends with the tail of its log."""
+
+
+def dying_with_parent(sign: signal.Signals) -> Callable[[], None] | None:
+    """Return what a child runs before exec, so that the kernel sends it ``sign`` when we die, however we die.
+
+    None where it cannot be had: not Linux, or not the main thread, because the kernel means the *thread*
+    that made the child, and a worker thread ends long before the program. Then a leftover is ended at the
+    next start.
+    """
+    if not sys.platform.startswith("linux") or threading.current_thread() is not threading.main_thread():
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+    parent = os.getpid()
+
+    def before_exec() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, int(sign), 0, 0, 0)
+        if os.getppid() != parent:  # it died before the line above
+            os._exit(1)
+
+    return before_exec
+
+
+def end_leftover(pid_file: Path, marker: str, sign: signal.Signals, *, timeout_s: float) -> None:
+    """End the process that a killed parent left: the one in ``pid_file``, if its command has ``marker``.
+
+    The marker is a path of ours, so that another process that has got the same number since is left alone.
+    """
+    process = running(pid_file, marker)
+    if process is None:
+        return
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(sign)
+        try:
+            process.wait(timeout_s)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(timeout_s)
+
+
+def running(pid_file: Path, marker: str) -> psutil.Process | None:
+    """Return the process named in line 1 of ``pid_file`` if it runs and its command has ``marker``."""
+    try:
+        process = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
+        return process if any(marker in word for word in process.cmdline()) else None
+    except (OSError, ValueError, psutil.Error):
+        return None
+
+
+def wait_until(ready: Callable[[], bool], alive: Callable[[], bool], *, deadline: float) -> bool:
+    """Return whether ``ready`` came true while ``alive`` and before ``deadline`` (of `time.monotonic`)."""
+    while alive() and time.monotonic() < deadline:
+        if ready():
+            return True
+        time.sleep(POLL_S)
+    return False

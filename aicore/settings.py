@@ -1,0 +1,138 @@
+"""Every setting there is, from `AICORE_*` environment variables: typed, limited, checked at the start.
+
+Secrets are never shown: `masked` hides the password of a connection string, and no error repeats a value
+that may hold one.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "AICORE_"
+SECRET = frozenset({"postgres_dsn", "nats_url"})
+MASK = "***"
+
+Component = Literal["commands", "queries", "inference", "relay", "projections"]
+
+
+class SettingsError(ValueError):
+    """One or more settings are wrong; each line names a variable, what it takes, and what to do."""
+
+
+class Settings(BaseSettings):
+    """The program's settings; each field is the variable ``AICORE_`` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    realm: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")] = Field(
+        "demo",
+        description="The game world whose log this is: a lower-case letter, then up to 30 of a-z, 0-9 and _.",
+    )
+    state_dir: Path = Field(
+        Path(".state"), description="Directory of the embedded servers' data and of the run file."
+    )
+    postgres_dsn: str | None = Field(
+        None,
+        description="Your own PostgreSQL (16 or newer) as postgresql://user:password@host/database; the role "
+        "must be allowed to create schemas and roles. Without it an embedded server is started.",
+    )
+    nats_url: str | None = Field(
+        None,
+        description="Your own NATS server with JetStream (2.12 or newer) as nats://user:password@host:port. "
+        "Without it an embedded server is started.",
+    )
+    nats_port: int = Field(
+        0,
+        ge=0,
+        le=65_535,
+        description="Loopback port of the embedded NATS; 0: a free one, kept over restarts.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log line that is written: debug, info, warning or error."
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", description="console (for people) or json (one object per line, for collectors)."
+    )
+    pool_size_max: int = Field(
+        8, ge=2, le=64, description="Connections per pool and process to Postgres, 2 to 64."
+    )
+    inference_concurrent: int = Field(
+        4, ge=1, le=1_024, description="Requests that are at the engines at a time, 1 to 1,024."
+    )
+    inference_waiting_max: int = Field(
+        64, ge=0, le=100_000, description="Requests that may wait for an engine; more are refused at once."
+    )
+    inference_timeout_s: float = Field(
+        30.0, ge=0.1, le=600, description="From a request's arrival to its answer, in seconds, 0.1 to 600."
+    )
+    disk_free_mb_min: int = Field(
+        512, ge=0, le=10**9, description="`aicore doctor` warns below this free space for the state, in MB."
+    )
+    clock_skew_ms_max: int = Field(
+        250,
+        ge=1,
+        le=3_600_000,
+        description="`aicore doctor` warns if our clock and Postgres's differ by more, in milliseconds.",
+    )
+
+    @field_validator("postgres_dsn")
+    @classmethod
+    def _postgres(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in ("postgresql", "postgres"):
+            raise ValueError("must begin with postgresql://")
+        return value
+
+    @field_validator("nats_url")
+    @classmethod
+    def _nats(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in ("nats", "tls"):
+            raise ValueError("must begin with nats:// or tls://")
+        return value
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings as environment variables for a child process."""
+        values = self.model_dump(mode="json", exclude_none=True)
+        return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+
+
+def load_settings() -> Settings:
+    """Return the settings from the environment.
+
+    Raises:
+        SettingsError: naming every variable at fault.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explained(fault) for fault in error.errors())) from None
+
+
+def masked(url: str) -> str:
+    """Return a connection string without its password (in the authority or in the query)."""
+    parts = urlsplit(url)
+    netloc = parts.netloc
+    if "@" in netloc:
+        user, _, host = netloc.rpartition("@")
+        name, colon, _ = user.partition(":")
+        netloc = f"{name}{colon}{MASK if colon else ''}@{host}"
+    pairs = [
+        f"{pair.partition('=')[0]}={MASK}"
+        if pair.startswith(("password=", "passfile=", "sslpassword="))
+        else pair
+        for pair in parts.query.split("&")
+    ]
+    return urlunsplit((parts.scheme, netloc, parts.path, "&".join(pairs), ""))
+
+
+def _explained(fault: ErrorDetails) -> str:
+    """Return one sentence about a setting: the variable, what is wrong, what it takes."""
+    name = str(fault["loc"][0]) if fault["loc"] else ""
+    field = Settings.model_fields.get(name)
+    shown = "" if name in SECRET else f" (it is {str(fault['input'])[:60]!r})"
+    wrong = str(fault["msg"]).removeprefix("Value error, ")
+    takes = f" It takes: {field.description}" if field else ""
+    return f"{PREFIX}{name.upper()}{shown}: {wrong[:1].lower()}{wrong[1:]}.{takes}"
