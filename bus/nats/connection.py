@@ -1,0 +1,136 @@
+"""One NATS connection: reconnects for ever, drains on exit, and tells the log what happens to it.
+
+Each connection has its own inbox prefix, so that its identity needs (and gets) the right to its own replies
+only. Errors that nats-py would drop in callbacks are logged here; nothing of the URL but host and port is.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+CONNECT_TIMEOUT_S = 5.0
+"""First connection; afterwards the client tries for ever."""
+
+RECONNECT_WAIT_S = 0.2
+"""Pause between two tries of the same server."""
+
+DRAIN_TIMEOUT_S = 5
+PING_INTERVAL_S = 5
+PINGS_OUTSTANDING_MAX = 2
+"""A dead peer is noticed after `PING_INTERVAL_S` x (`PINGS_OUTSTANDING_MAX` + 1)."""
+
+PENDING_BYTES_MAX = 8 * 1024 * 1024
+"""Bytes that wait for the socket, also while reconnecting; beyond them a publish waits or fails."""
+
+logger = structlog.get_logger(__name__)
+
+
+class BrokerUnreachable(ConnectionError):
+    """No NATS server answered at start; the message names where it was looked for and what to check."""
+
+
+def without_secrets(url: str) -> str:
+    """Return the URL's scheme, host and port only."""
+    parts = urlsplit(url if "://" in url else f"nats://{url}")
+    return f"{parts.scheme}://{parts.hostname or ''}:{parts.port or 4222}"
+
+
+@asynccontextmanager
+async def connect(
+    url: str,
+    *,
+    name: str,
+    timeout_s: float = CONNECT_TIMEOUT_S,
+    **options: Any,
+) -> AsyncIterator[Client]:
+    """Yield a connection called ``name`` (shown in the server's monitoring); drain and close it on exit.
+
+    Raises:
+        BrokerUnreachable: no server answered within ``timeout_s``, or it refused us.
+    """
+    nc = Client()
+    events = _Events(name, without_secrets(url))
+    inbox = f"_INBOX_{re.sub(r'[^A-Za-z0-9]', '_', name)}"
+    try:
+        async with asyncio.timeout(timeout_s):
+            await nc.connect(
+                url,
+                name=name,
+                inbox_prefix=inbox,
+                error_cb=events.on_error,
+                disconnected_cb=events.on_disconnected,
+                reconnected_cb=events.on_reconnected,
+                closed_cb=events.on_closed,
+                connect_timeout=max(1, int(timeout_s)),
+                reconnect_time_wait=RECONNECT_WAIT_S,
+                max_reconnect_attempts=-1,
+                ping_interval=PING_INTERVAL_S,
+                max_outstanding_pings=PINGS_OUTSTANDING_MAX,
+                drain_timeout=DRAIN_TIMEOUT_S,
+                pending_size=PENDING_BYTES_MAX,
+                **options,
+            )
+    except (OSError, NatsError) as error:  # TimeoutError is an OSError
+        await nc.close()
+        reason = events.last_error or str(error) or type(error).__name__
+        raise BrokerUnreachable(
+            f"no NATS server at {events.where} ({reason}); start one or set AICORE_NATS_URL"
+        ) from error
+    events.live = True
+    try:
+        yield nc
+    finally:
+        events.live = False
+        await _leave(nc)
+
+
+async def _leave(nc: Client) -> None:
+    """Send what is pending and close; a connection that is down is closed at once."""
+    try:
+        if nc.is_connected:
+            async with asyncio.timeout(DRAIN_TIMEOUT_S + 1):
+                await nc.drain()
+    except (OSError, NatsError) as error:
+        logger.warning("nats_drain_failed", error=type(error).__name__)
+    finally:
+        if not nc.is_closed:
+            await nc.close()
+
+
+class _Events:
+    """Callbacks of one connection; before and after its life they stay silent."""
+
+    def __init__(self, name: str, where: str) -> None:
+        self.where = where
+        self.live = False
+        self.last_error = ""
+        self._log = logger.bind(connection=name, server=where)
+
+    async def on_error(self, error: Exception) -> None:
+        self.last_error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if self.live:
+            self._log.warning("nats_error", error=self.last_error)
+
+    async def on_disconnected(self) -> None:
+        if self.live:
+            self._log.warning("nats_disconnected")
+
+    async def on_reconnected(self) -> None:
+        self._log.info("nats_reconnected")
+
+    async def on_closed(self) -> None:
+        if self.live:
+            self._log.error("nats_closed", error=self.last_error)
+
+
+def reconnects(nc: Client) -> int:
+    """Return how often the connection was re-established: a change means that requests under way are lost."""
+    count: int = nc.stats["reconnects"]
+    return count

@@ -1,0 +1,190 @@
+"""What a consumer could not handle: kept with its reason, looked at, and given back to that consumer alone.
+
+A letter lies on `{realm}.dlq.{consumer}` with the original body. A redrive is a message on
+`{realm}.dlq.{consumer}.redrive.{letter}`, stored only if that subject is empty: so a letter is redriven once,
+however often and by whomever it is asked, and the subject's existence is the mark.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nats.aio.client import Client
+
+from bus.nats.api import WRONG_LAST_SEQUENCE, JetStreamError, Missing, js_publish, js_request
+from bus.nats.topology import dead_letters_stream, ensure_dead_letters
+
+LIST_MAX = 1_000
+REASON_CHARACTERS_MAX = 1_000
+
+HEADER = "Aicore-Dlq-"
+ORIGINAL = "Aicore-Original-"
+REDRIVE_OF = "Aicore-Redrive-Of"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One event that a consumer gave up on.
+
+    Attributes:
+        sequence: the letter's place in the dead-letter stream; 0 before it is stored.
+        position: the event's position in the log.
+        attempts: how often the handler was tried; 0 when the bytes could not be decoded.
+        first_failure_us, last_failure_us: µs since 1970-01-01T00:00Z.
+        redrive_of: the letter whose redrive failed again, or 0.
+    """
+
+    consumer: str
+    position: int
+    subject: str
+    body: bytes
+    reason: str
+    error_class: str
+    attempts: int
+    first_failure_us: int
+    last_failure_us: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    redrive_of: int = 0
+    sequence: int = 0
+    redriven: bool = False
+
+
+class NoSuchLetter(Exception):
+    """There is no dead letter with that number; `aicore dlq list` shows them."""
+
+
+def letters_subject(realm: str, consumer: str) -> str:
+    """Return the subject of one consumer's letters."""
+    return f"{realm}.dlq.{consumer}"
+
+
+def redrives_subject(realm: str, consumer: str, letter: str = "*") -> str:
+    """Return the subject on which a letter (or any, by default) is given back."""
+    return f"{realm}.dlq.{consumer}.redrive.{letter}"
+
+
+async def put(nc: Client, realm: str, letter: DeadLetter) -> int:
+    """Store a letter and return its number; the same failure put twice within two minutes is one letter.
+
+    Raises:
+        JetStreamError, JetStreamUnavailable: not known to be stored; put it again.
+    """
+    await ensure_dead_letters(nc, realm)
+    headers = {ORIGINAL + key: value for key, value in letter.headers.items()}
+    headers |= {
+        HEADER + "Position": str(letter.position),
+        HEADER + "Subject": letter.subject,
+        HEADER + "Reason": " ".join(letter.reason.split())[:REASON_CHARACTERS_MAX],
+        HEADER + "Error": letter.error_class,
+        HEADER + "Attempts": str(letter.attempts),
+        HEADER + "First-Us": str(letter.first_failure_us),
+        HEADER + "Last-Us": str(letter.last_failure_us),
+        HEADER + "Redrive-Of": str(letter.redrive_of),
+        "Nats-Msg-Id": f"{letter.consumer}:{letter.position}:{letter.redrive_of}",
+    }
+    answer = await js_publish(nc, letters_subject(realm, letter.consumer), letter.body, headers)
+    return int(answer["seq"])
+
+
+async def list_letters(
+    nc: Client, realm: str, *, consumer: str = "*", after: int = 0, limit: int = 100
+) -> list[DeadLetter]:
+    """Return up to ``limit`` (≤ `LIST_MAX`) letters numbered above ``after``, oldest first; [] when none."""
+    redriven = await _redriven(nc, realm)
+    found: list[DeadLetter] = []
+    while len(found) < min(limit, LIST_MAX):
+        query = {"seq": after + 1, "next_by_subj": letters_subject(realm, consumer)}
+        try:
+            letter = await _get(nc, realm, query)
+        except Missing:
+            break
+        after = letter.sequence
+        found.append(_marked(letter, redriven))
+    return found
+
+
+async def show(nc: Client, realm: str, number: int) -> DeadLetter:
+    """Return one letter.
+
+    Raises:
+        NoSuchLetter: no letter has that number.
+    """
+    try:
+        letter = await _get(nc, realm, {"seq": number})
+    except Missing as error:
+        raise NoSuchLetter(f"no dead letter {number} in realm {realm}; see `aicore dlq list`") from error
+    return _marked(letter, await _redriven(nc, realm))
+
+
+async def redrive(nc: Client, realm: str, number: int) -> bool:
+    """Give a letter back to its consumer; return False if that was done before.
+
+    Raises:
+        NoSuchLetter: no letter has that number.
+    """
+    letter = await show(nc, realm, number)
+    headers = {ORIGINAL + key: value for key, value in letter.headers.items()}
+    headers |= {
+        REDRIVE_OF: str(number),
+        HEADER + "Position": str(letter.position),
+        HEADER + "Subject": letter.subject,
+        "Nats-Expected-Last-Subject-Sequence": "0",
+    }
+    try:
+        await js_publish(nc, redrives_subject(realm, letter.consumer, str(number)), letter.body, headers)
+    except JetStreamError as error:
+        if error.err_code == WRONG_LAST_SEQUENCE:
+            return False
+        raise
+    return True
+
+
+async def _redriven(nc: Client, realm: str) -> frozenset[int]:
+    body = {"subjects_filter": redrives_subject(realm, "*")}
+    try:
+        info = await js_request(nc, f"STREAM.INFO.{dead_letters_stream(realm)}", body)
+    except Missing:
+        return frozenset()
+    return frozenset(int(subject.rsplit(".", 1)[1]) for subject in info["state"].get("subjects") or {})
+
+
+def _marked(letter: DeadLetter, redriven: frozenset[int]) -> DeadLetter:
+    if letter.sequence not in redriven:
+        return letter
+    values = {name: getattr(letter, name) for name in DeadLetter.__slots__}
+    return DeadLetter(**{**values, "redriven": True})
+
+
+async def _get(nc: Client, realm: str, query: Mapping[str, int | str]) -> DeadLetter:
+    name = dead_letters_stream(realm)
+    message = (await js_request(nc, f"STREAM.MSG.GET.{name}", query))["message"]
+    subject = str(message["subject"])
+    headers = parse_headers(b64(message.get("hdrs")))
+    if HEADER + "Reason" not in headers:
+        raise Missing(404, 0, f"message {message['seq']} is a redrive, not a letter")
+    return DeadLetter(
+        consumer=subject.split(".")[2],
+        position=int(headers[HEADER + "Position"]),
+        subject=headers[HEADER + "Subject"],
+        body=b64(message.get("data")),
+        reason=headers[HEADER + "Reason"],
+        error_class=headers[HEADER + "Error"],
+        attempts=int(headers[HEADER + "Attempts"]),
+        first_failure_us=int(headers[HEADER + "First-Us"]),
+        last_failure_us=int(headers[HEADER + "Last-Us"]),
+        headers={k[len(ORIGINAL) :]: v for k, v in headers.items() if k.startswith(ORIGINAL)},
+        redrive_of=int(headers[HEADER + "Redrive-Of"]),
+        sequence=int(message["seq"]),
+    )
+
+
+def parse_headers(block: bytes) -> dict[str, str]:
+    """Return a stored message's NATS headers (`NATS/1.0` and `Name: value` lines)."""
+    lines = block.decode("utf-8", "replace").split("\r\n")[1:]
+    pairs = (line.partition(":") for line in lines if ":" in line)
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def b64(text: str | None) -> bytes:
+    """Return the bytes of a member of JetStream's JSON; an absent one is empty."""
+    return base64.b64decode(text or "")

@@ -1,0 +1,388 @@
+"""A pull loop on one durable consumer that never asks for more than it may hold and never stalls silently.
+
+nats-py's fetch makes a task per message and forgets its request when the server restarts. Here messages arrive
+by callback; requests name exactly the free places; server heartbeats prove that a request is alive. After
+anything that may have cost a message (reconnect, missed heartbeat, deleted consumer, rebuilt stream) the
+consumer is set anew at this feed's own floor, so everything unfinished comes again *in order*; what was
+finished in this feed's life is recognised by its sequence and only acknowledged again.
+
+One process per durable name: a second one would take the consumer over at each of its attachments.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+
+from bus.nats.api import JetStreamError, JetStreamUnavailable, Missing, js_request
+from bus.nats.connection import reconnects
+from bus.nats.topology import SECOND_NS, StreamState, describe
+
+PULL_EXPIRES_S = 20.0
+HEARTBEAT_S = 1.0
+SILENCE_MAX_S = 3.0
+"""Heartbeats missed for this long: the request is taken for lost."""
+
+TICK_S = 0.25
+"""How often the loop looks for a reconnect, silence and messages that need an in-progress signal."""
+
+ATTACH_RETRY_S = 0.2
+"""Pause while the stream is missing, rebuilt or the server away."""
+
+REFILL_BATCH = 500
+EPHEMERAL_IDLE_S = 60
+"""An ephemeral consumer that nobody pulls from is removed by the server after this."""
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedConfig:
+    """What to consume. ``in_flight_max`` bounds messages asked for plus held and unfinished."""
+
+    stream: str
+    durable: str
+    subjects: tuple[str, ...]
+    in_flight_max: int = 256
+    ack_wait_s: float = 30.0
+    ephemeral: bool = False
+    """No acknowledgements and no memory in the server: for followers that keep their own place."""
+    restarts: bool = False
+    """The stream may begin again at 1 (dead letters); otherwise we wait until it is rebuilt past our floor."""
+
+
+class Old(NamedTuple):
+    """An event read from the log because the stream no longer has it."""
+
+    position: int
+    subject: str
+    data: bytes
+
+
+ReadOld = Callable[[int, int], Awaitable[Sequence[Old]]]
+"""(after position, limit) -> the next events of the log, unfiltered; [] at its end."""
+
+
+class BehindCache(Exception):
+    """The stream no longer has the events after our floor, and no log was given to read them from."""
+
+
+class Item:
+    """One message on its way; ``sequence`` is its place in the stream (the log's position in `EVT_`)."""
+
+    __slots__ = ("data", "deliveries", "feed", "headers", "progress_at", "reply", "sequence", "subject")
+
+    def __init__(self, feed: "Feed", subject: str, data: bytes, sequence: int) -> None:
+        self.feed = feed
+        self.subject = subject
+        self.data = data
+        self.sequence = sequence
+        self.headers: dict[str, str] | None = None
+        self.reply = ""
+        """Where to acknowledge; "" for an event that came from the log."""
+        self.deliveries = 1
+        self.progress_at = 0.0
+
+
+class Feed:
+    """Delivers items to ``deliver`` (which must not block) until cancelled; `done` frees an item's place."""
+
+    def __init__(
+        self,
+        nc: Client,
+        config: FeedConfig,
+        deliver: Callable[[Item], None],
+        *,
+        first_floor: Callable[[], Awaitable[int]],
+        read_old: ReadOld | None = None,
+    ) -> None:
+        """Prepare; nothing is asked for before `run`. ``first_floor``: where a consumer that is new begins."""
+        self._read_old = read_old
+        self._nc = nc
+        self._config = config
+        self._deliver = deliver
+        self._first_floor = first_floor
+        self._held: dict[int, Item] = {}
+        self._seen: int | None = None
+        self._asked = 0
+        self._wake = asyncio.Event()
+        self._lost = ""
+        self._heard_at = 0.0
+        self._inbox = ""
+        self._clock = asyncio.get_running_loop().time
+        self._low_water = max(1, config.in_flight_max // 2)
+        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{config.stream}.{config.durable}"
+        self._log = logger.bind(stream=config.stream, consumer=config.durable)
+        self.attached = asyncio.Event()
+        """Set once the consumer exists and is pulled from."""
+
+    @property
+    def floor(self) -> int | None:
+        """The sequence up to which everything is finished; None before the first attachment."""
+        if self._held:
+            return min(self._held) - 1
+        return self._seen
+
+    @property
+    def held(self) -> int:
+        """Messages delivered and unfinished."""
+        return len(self._held)
+
+    async def run(self) -> None:
+        """Attach and pull for ever; re-attach after whatever may have lost a message."""
+        while True:
+            subscription = await self._attach_until_done()
+            try:
+                await self._pull_while_healthy()
+            finally:
+                self._inbox = ""
+                await _unsubscribe(subscription)
+            self._log.info("consumer_reattaches", reason=self._lost, floor=self.floor)
+
+    async def done(self, item: Item) -> None:
+        """Acknowledge a finished item and free its place. A lost acknowledgement is made up for later."""
+        self._held.pop(item.sequence, None)
+        if item.reply and not self._config.ephemeral:
+            try:
+                await self._nc.publish(item.reply)
+            except NatsError as error:
+                self._lost = f"acknowledgement failed: {type(error).__name__}"
+        if self._config.in_flight_max - len(self._held) - self._asked >= self._low_water:
+            self._wake.set()
+
+    async def in_progress(self, item: Item) -> None:
+        """Tell the server that the item is being worked on, which restarts its acknowledgement time."""
+        item.progress_at = self._clock()
+        if not item.reply or self._config.ephemeral:
+            return
+        try:
+            await self._nc.publish(item.reply, b"+WPI")
+        except NatsError as error:
+            self._lost = f"in-progress failed: {type(error).__name__}"
+
+    # --- attachment -------------------------------------------------------------------------------
+
+    async def _attach_until_done(self) -> Subscription:
+        while True:
+            self._lost = ""
+            self._epoch = reconnects(self._nc)
+            try:
+                await self._place_consumer()
+                self._asked = 0
+                self._heard_at = self._clock()
+                self._inbox = self._nc.new_inbox()
+                subscription = await self._nc.subscribe(self._inbox, cb=self._on_message)
+            except (JetStreamUnavailable, JetStreamError, NatsError, OSError) as error:
+                self._log.debug("consumer_waits", reason=str(error))
+                await asyncio.sleep(ATTACH_RETRY_S)
+                continue
+            self.attached.set()
+            return subscription
+
+    async def _place_consumer(self) -> None:
+        """Make the server's consumer stand exactly at our floor, with nothing half-delivered."""
+        config = self._config
+        name = f"{config.stream}.{config.durable}"
+        state = await describe(self._nc, config.stream)
+        info: dict[str, Any] | None = None
+        with suppress(Missing):
+            info = await js_request(self._nc, f"CONSUMER.INFO.{name}")
+        floor = await self._floor_for(info, state)
+        if info and self._stands_at(info, floor):
+            return
+        if info:
+            await js_request(self._nc, f"CONSUMER.DELETE.{name}")
+        if floor > state.last:
+            raise JetStreamUnavailable(f"the stream ends at {state.last}, before our floor {floor}: being rebuilt")
+        if floor + 1 < state.first and not self._config.restarts:
+            floor = await self._refill(floor, state.first - 1)
+        await js_request(
+            self._nc,
+            f"CONSUMER.DURABLE.CREATE.{name}",
+            {"stream_name": config.stream, "config": consumer_config(config, floor)},
+        )
+
+    async def _floor_for(self, info: dict[str, Any] | None, state: StreamState) -> int:
+        if self._seen is None:
+            self._seen = _acked(info) if info else await self._first_floor()
+        if self._config.restarts and self._seen > state.last:
+            self._held.clear()
+            self._seen = 0
+        floor = self.floor
+        assert floor is not None
+        return floor
+
+    async def _refill(self, after: int, upto: int) -> int:
+        """Deliver the events (``after``, ``upto``] from the log, within our bound; return how far that went.
+
+        Raises:
+            BehindCache: there is no log to read from.
+        """
+        if self._read_old is None:
+            raise BehindCache(
+                f"consumer {self._config.durable} stands at {after}, the stream begins at {upto + 1}; "
+                "give the consumer the log, or enlarge the cache"
+            )
+        self._log.info("consumer_reads_log", after=after, upto=upto)
+        while after < upto:
+            batch = await self._read_old(after, min(REFILL_BATCH, upto - after))
+            if not batch:
+                raise JetStreamUnavailable(f"the log ends at {after}, before the stream begins")
+            for old in batch:
+                while len(self._held) >= self._config.in_flight_max:
+                    self._wake.clear()
+                    await self._wake.wait()
+                after = old.position
+                if old.position in self._held or not matches_any(self._config.subjects, old.subject):
+                    continue
+                self._accept(Item(self, old.subject, old.data, old.position))
+        return after
+
+    def _stands_at(self, info: dict[str, Any], floor: int) -> bool:
+        """Return whether the server's consumer can be used as it is: same settings, nothing unfinished."""
+        settings, wanted = info["config"], consumer_config(self._config, floor)
+        filters = settings.get("filter_subjects") or [settings.get("filter_subject", "")]
+        return (
+            all(settings.get(key) == wanted[key] for key in ("ack_wait", "max_ack_pending", "ack_policy"))
+            and sorted(filters) == sorted(self._config.subjects)
+            and not info.get("num_ack_pending")
+            and not self._held
+            and int(info["delivered"]["stream_seq"]) <= floor
+            and _acked(info) == floor
+        )
+
+    # --- pulling ----------------------------------------------------------------------------------
+
+    async def _pull_while_healthy(self) -> None:
+        while not self._lost:
+            await self._ask()
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(TICK_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                await self._look_around()
+
+    async def _ask(self) -> None:
+        free = self._config.in_flight_max - len(self._held) - self._asked
+        if free < self._low_water and (self._asked or free <= 0):
+            return
+        request = {
+            "batch": free,
+            "expires": int(PULL_EXPIRES_S * SECOND_NS),
+            "idle_heartbeat": int(HEARTBEAT_S * SECOND_NS),
+        }
+        try:
+            await self._nc.publish(self._next, orjson.dumps(request), reply=self._inbox)
+        except NatsError as error:
+            self._lost = f"pull failed: {type(error).__name__}"
+            return
+        self._asked += free
+
+    async def _look_around(self) -> None:
+        now = self._clock()
+        if reconnects(self._nc) != self._epoch:
+            self._lost = "reconnected"
+        elif self._asked and now - self._heard_at > SILENCE_MAX_S and self._nc.is_connected:
+            self._lost = "no heartbeat"
+        if self._held:
+            limit = now - self._config.ack_wait_s / 3
+            for item in [i for i in self._held.values() if i.progress_at < limit]:
+                await self.in_progress(item)
+
+    async def _on_message(self, msg: Msg) -> None:
+        self._heard_at = now = self._clock()
+        reply = msg.reply
+        if not reply.startswith("$JS.ACK."):
+            self._on_status(msg)
+            return
+        if not self._inbox:
+            return  # of a request that was given up; comes again
+        self._asked -= 1
+        tokens = reply.split(".")
+        deliveries, sequence = (tokens[4], tokens[5]) if len(tokens) == 9 else (tokens[6], tokens[7])
+        number = int(sequence)
+        held = self._held.get(number)
+        if held is not None:
+            held.reply = reply
+            return
+        assert self._seen is not None
+        if number <= self._seen:
+            await self._nc.publish(reply)  # finished in our life; the acknowledgement was lost
+            return
+        item = Item(self, msg.subject, msg.data, number)
+        item.headers, item.reply = msg.headers, reply
+        item.deliveries, item.progress_at = int(deliveries), now
+        self._accept(item)
+        if self._asked <= 0:
+            self._wake.set()
+
+    def _accept(self, item: Item) -> None:
+        self._seen = item.sequence
+        self._held[item.sequence] = item
+        self._deliver(item)
+
+    def _on_status(self, msg: Msg) -> None:
+        headers = msg.headers or {}
+        status = headers.get("Status", "")
+        if status == "100":
+            return
+        if status in {"404", "408"} or (status == "409" and "Max" in headers.get("Description", "")):
+            self._asked = max(0, self._asked - int(headers.get("Nats-Pending-Messages", self._asked)))
+            self._wake.set()
+            return
+        self._lost = f"{status} {headers.get('Description', '')}".strip()
+        self._wake.set()
+
+
+def consumer_config(config: FeedConfig, floor: int) -> dict[str, Any]:
+    """Return the durable consumer's configuration that continues after sequence ``floor``."""
+    subjects = list(config.subjects)
+    ephemeral = {"inactive_threshold": EPHEMERAL_IDLE_S * SECOND_NS, "mem_storage": True, "num_replicas": 1}
+    return {
+        "durable_name": config.durable,
+        "deliver_policy": "by_start_sequence",
+        "opt_start_seq": floor + 1,
+        "ack_policy": "none" if config.ephemeral else "explicit",
+        "ack_wait": int(config.ack_wait_s * SECOND_NS),
+        "max_deliver": -1,
+        "max_ack_pending": config.in_flight_max if not config.ephemeral else -1,
+        "replay_policy": "instant",
+        **(ephemeral if config.ephemeral else {}),
+        **({"filter_subject": subjects[0]} if len(subjects) == 1 else {"filter_subjects": subjects}),
+    }
+
+
+def matches_any(patterns: Sequence[str], subject: str) -> bool:
+    """Return whether a NATS subject is covered by one of the patterns (`*` one token, `>` the rest)."""
+    tokens = subject.split(".")
+    return any(_matches(pattern.split("."), tokens) for pattern in patterns)
+
+
+def _matches(pattern: list[str], tokens: list[str]) -> bool:
+    for index, part in enumerate(pattern):
+        if part == ">":
+            return len(tokens) > index
+        if index >= len(tokens) or part not in ("*", tokens[index]):
+            return False
+    return len(pattern) == len(tokens)
+
+
+def _acked(info: dict[str, Any]) -> int:
+    """Return the sequence up to which a consumer has everything acknowledged."""
+    return max(int(info["ack_floor"]["stream_seq"]), int(info["config"].get("opt_start_seq", 1)) - 1)
+
+
+async def _unsubscribe(subscription: Subscription) -> None:
+    try:
+        await subscription.unsubscribe()
+    except NatsError:
+        return  # the connection is closed, and the subscription with it

@@ -1,0 +1,104 @@
+"""How far each durable consumer has come, kept in Postgres, because JetStream forgets it with the stream."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import orjson
+import structlog
+from nats.aio.client import Client
+
+from bus.nats.api import JetStreamError, Missing, js_request
+from bus.nats.topology import events_stream
+
+PAGES_MAX = 64
+"""Pages of 256 consumers."""
+
+# Purpose: remember consumers. Index: primary key. Lock: their rows.
+RECORD = """
+INSERT INTO consumer_floor (name, position, updated_us)
+SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[])
+ON CONFLICT (name) DO UPDATE SET position = excluded.position, updated_us = excluded.updated_us
+WHERE consumer_floor.position <> excluded.position
+"""
+RECORD_SETTINGS = """
+INSERT INTO relay_consumer (name, settings) SELECT * FROM unnest($1::text[], $2::text[])
+ON CONFLICT (name) DO UPDATE SET settings = excluded.settings
+WHERE relay_consumer.settings <> excluded.settings
+"""
+
+# Purpose: consumers to make again after a rebuild. Reads two tiny tables.
+READ = "SELECT f.name, f.position, r.settings FROM consumer_floor f LEFT JOIN relay_consumer r USING (name)"
+READ_ONE = "SELECT position FROM consumer_floor WHERE name = $1"
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """A durable consumer: everything up to ``position`` is acknowledged; ``settings`` as the server has them."""
+
+    name: str
+    position: int
+    settings: Mapping[str, Any] | None
+
+
+async def durable_consumers(nc: Client, realm: str) -> list[Floor]:
+    """Return the event stream's durable consumers; [] when the stream is missing."""
+    found: list[Floor] = []
+    for _ in range(PAGES_MAX):
+        try:
+            page = await js_request(nc, f"CONSUMER.LIST.{events_stream(realm)}", {"offset": len(found)})
+        except Missing:
+            return []
+        consumers = page.get("consumers") or []
+        found += [
+            Floor(
+                c["name"],
+                max(int(c["ack_floor"]["stream_seq"]), int(c["config"].get("opt_start_seq", 1)) - 1),
+                c["config"],
+            )
+            for c in consumers
+        ]
+        if not consumers or len(found) >= int(page.get("total", 0)):
+            break
+    return [floor for floor in found if _is_durable(floor.settings or {})]
+
+
+def _is_durable(settings: Mapping[str, Any]) -> bool:
+    return bool(settings.get("durable_name")) and not settings.get("inactive_threshold")
+
+
+async def record(connection: asyncpg.Connection, floors: list[Floor], *, now_us: int) -> None:
+    """Write the floors that moved."""
+    if not floors:
+        return
+    names = [floor.name for floor in floors]
+    await connection.execute(RECORD, names, [f.position for f in floors], [now_us] * len(floors))
+    settings = [orjson.dumps(dict(f.settings or {}), option=orjson.OPT_SORT_KEYS).decode() for f in floors]
+    await connection.execute(RECORD_SETTINGS, names, settings)
+
+
+async def recorded(connection: asyncpg.Connection) -> list[Floor]:
+    """Return all floors ever recorded."""
+    rows = await connection.fetch(READ)
+    return [
+        Floor(row["name"], row["position"], orjson.loads(row["settings"]) if row["settings"] else None)
+        for row in rows
+    ]
+
+
+async def recreate(nc: Client, realm: str, floor: Floor) -> None:
+    """Make a durable consumer again that goes on after its floor; one that exists is left as it is."""
+    stream = events_stream(realm)
+    keep = {k: v for k, v in (floor.settings or {}).items() if k not in ("opt_start_time", "pause_until")}
+    config = {**keep, "deliver_policy": "by_start_sequence", "opt_start_seq": floor.position + 1}
+    body = {"stream_name": stream, "config": config, "action": "create"}
+    try:
+        await js_request(nc, f"CONSUMER.DURABLE.CREATE.{stream}.{floor.name}", body)
+    except JetStreamError as error:
+        # Its own process was faster, or the server no longer takes the settings: that process will say so.
+        logger.info("consumer_not_recreated", consumer=floor.name, reason=error.description)
+    else:
+        logger.info("consumer_recreated", consumer=floor.name, floor=floor.position)

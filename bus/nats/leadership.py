@@ -1,0 +1,54 @@
+"""One leader per realm: who holds a Postgres session advisory lock. The lock ends with its connection.
+
+A leader that lost its connection without noticing may publish for a moment longer; the expected sequence makes
+that harmless, and both would publish the same bytes.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import structlog
+
+STAND_BY_S = 0.5
+"""How often a stand-by tries: the gap after a leader's death is at most this, plus Postgres noticing."""
+
+CONNECT_TIMEOUT_S = 5.0
+COMMAND_TIMEOUT_S = 30.0
+
+# Purpose: become leader. Lock: one advisory lock of the session, released when it ends.
+TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
+
+logger = structlog.get_logger(__name__)
+
+
+def relay_lock(realm: str) -> int:
+    """Return the advisory lock's key of a realm's relay: 63 bits of a hash, clear of the log's own locks."""
+    digest = hashlib.sha256(b"aicore-relay\x00" + realm.encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+@asynccontextmanager
+async def lead(dsn: str, realm: str, *, role: str, name: str) -> AsyncIterator[asyncpg.Connection]:
+    """Wait until this process leads the realm's relay and yield the connection that holds the lock.
+
+    Raises:
+        OSError, asyncpg.PostgresError: no connection; try again later.
+    """
+    settings = {"role": role, "search_path": f"realm_{realm}", "application_name": f"aicore relay {name}"}
+    connection = await asyncpg.connect(
+        dsn, server_settings=settings, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S
+    )
+    try:
+        standing_by = False
+        while not await connection.fetchval(TRY_LOCK, relay_lock(realm)):
+            if not standing_by:
+                standing_by = True
+                logger.info("relay_stands_by", realm=realm)
+            await asyncio.sleep(STAND_BY_S)
+        logger.info("relay_leads", realm=realm)
+        yield connection
+    finally:
+        connection.terminate()  # releases the lock at once, also on a broken connection

@@ -1,0 +1,233 @@
+"""Carries the log into JetStream so that sequence = position, and makes the stream anew when it is not so.
+
+One leader per realm (`bus.nats.leadership`). It publishes position p expecting the last sequence p - 1, so a
+doubled, lost or foreign message is refused by the server. Any refusal, time-out or reconnect ends the pass:
+what the stream holds is then compared with the log, by sequence, id and hash, and publishing goes on after its
+end, or the stream is made anew from the log. Consumers' floors are kept in Postgres; subscribers wait
+meanwhile and go on where they were.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import asyncpg
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from bus.nats.api import JetStreamError, JetStreamUnavailable
+from bus.nats.comparison import HEAD, Finding, compare
+from bus.nats.floors import Floor, durable_consumers, record, recorded, recreate
+from bus.nats.leadership import lead
+from bus.nats.publishing import Publisher, Resync
+from bus.nats.topology import CacheLimits, create_events_stream, delete_stream, events_stream
+from bus.nats.wire import row_encoder
+
+BATCH = 500
+"""Rows of one read: about a millisecond of Postgres, and what is published before acknowledgements are seen."""
+
+POLL_S = 0.25
+"""How often an idle relay looks by itself, should a notification be lost."""
+
+RETRY_S = 0.5
+ROLE = "aicore_projector"
+"""May read events and write what migrations/0200 grants; never the log."""
+
+FAILURES = (
+    OSError,  # includes TimeoutError, JetStreamUnavailable, refused connections
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    NatsError,
+    JetStreamError,
+)
+"""After these the leader steps down and tries again."""
+
+# Purpose: the next events. Index: primary key. Lock: none. Columns in `RecordedEvent`'s order.
+TAIL = """
+SELECT position, stream, version, id, type, schema_version, recorded_us, meta, payload, hash
+FROM event WHERE position > $1 ORDER BY position LIMIT $2
+"""
+
+# Purpose: show the leader's state. Lock: the table's only row.
+WRITE_STATE = """
+INSERT INTO relay_state (leader, leads_since_us, acknowledged, verified_us, verdict, reason, rebuilds, updated_us)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (only_row) DO UPDATE SET leader = $1, leads_since_us = $2, acknowledged = $3, verified_us = $4,
+    verdict = $5, reason = $6, rebuilds = relay_state.rebuilds + $7, updated_us = $8
+"""
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RelayOptions:
+    """Settings of a relay.
+
+    Attributes:
+        now_us: the wall clock.
+        name: who leads, for people.
+        rebuild_events: a stream made anew starts this far before the log's end, or at the slowest consumer.
+        verify_every_s: pause between two comparisons; floors_every_s: between two recordings of floors.
+    """
+
+    now_us: Callable[[], int]
+    name: str = "relay"
+    limits: CacheLimits = field(default_factory=CacheLimits)
+    rebuild_events: int = 5_000_000
+    verify_every_s: float = 30.0
+    floors_every_s: float = 2.0
+
+
+class Relay:
+    """One realm's relay. Run as many as you like; one works, the others stand by."""
+
+    def __init__(self, dsn: str, nc: Client, realm: str, options: RelayOptions) -> None:
+        """Prepare; `run` does the work."""
+        self._dsn = dsn
+        self._nc = nc
+        self._realm = realm
+        self._options = options
+        self._encode = row_encoder(realm)
+        self._clock = asyncio.get_running_loop().time
+        self._wake = asyncio.Event()
+        self._log = logger.bind(realm=realm, relay=options.name)
+        self._waiting: list[Floor] = []
+        self._finding = Finding("equal", 0, 0)
+        self._verified_us = 0
+        self._leads_since_us = 0
+        self._rebuilds_unwritten = 0
+        self.acknowledged = 0
+        """Position up to which JetStream has acknowledged, as this process knows."""
+        self.leading = asyncio.Event()
+        """Set while this process leads."""
+
+    async def run(self) -> None:
+        """Relay until cancelled; survives every loss of Postgres, NATS and the stream."""
+        while True:
+            try:
+                async with lead(self._dsn, self._realm, role=ROLE, name=self._options.name) as connection:
+                    self.leading.set()
+                    self._leads_since_us = self._options.now_us()
+                    await self._serve(connection)
+            except FAILURES as error:
+                self._log.warning("relay_interrupted", error=type(error).__name__, detail=str(error))
+            finally:
+                self.leading.clear()
+            await asyncio.sleep(RETRY_S)
+
+    async def _serve(self, connection: asyncpg.Connection) -> None:
+        await connection.add_listener(wake_channel(self._realm), self._on_notification)
+        while True:
+            after = await self._align(connection)
+            try:
+                async with Publisher(self._nc, after) as publisher:
+                    await self._publish(connection, publisher)
+            except Resync as reason:
+                self._log.info("relay_resyncs", reason=str(reason))
+
+    def _on_notification(self, *_: object) -> None:
+        self._wake.set()
+
+    # --- publishing -------------------------------------------------------------------------------
+
+    async def _publish(self, connection: asyncpg.Connection, publisher: Publisher) -> None:
+        """Publish the log's tail until `Resync`."""
+        floors_at = self._clock() + self._options.floors_every_s
+        verify_at = self._clock() + self._options.verify_every_s
+        while True:
+            self._wake.clear()
+            rows = await connection.fetch(TAIL, publisher.sent, BATCH)
+            for row in rows:
+                subject, body = self._encode(row)
+                await publisher.publish(subject, row["id"].hex, body)
+            publisher.check()
+            self.acknowledged = publisher.acked
+            now = self._clock()
+            if now >= floors_at:
+                await self._record(connection)
+                floors_at = now + self._options.floors_every_s
+            if now >= verify_at:
+                await publisher.drain()
+                await self._verify(connection, publisher.acked)
+                verify_at = self._clock() + self._options.verify_every_s
+            if not rows:
+                await self._idle(publisher)
+
+    async def _idle(self, publisher: Publisher) -> None:
+        """Wait for news: a notification, or the poll; what is under way is seen to the end first."""
+        if publisher.acked < publisher.sent:
+            await publisher.drain()
+            self.acknowledged = publisher.acked
+            return
+        try:
+            async with asyncio.timeout(POLL_S):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _verify(self, connection: asyncpg.Connection, acknowledged: int) -> None:
+        finding = await self._compare(connection)
+        if not finding.usable or finding.last != acknowledged:
+            raise Resync(finding.reason or f"the stream ends at {finding.last}, not at {acknowledged}")
+        await self._write_state(connection)
+
+    async def _record(self, connection: asyncpg.Connection) -> None:
+        """Make the consumers again whose place the rebuilt stream has reached; record where all stand."""
+        ready = [floor for floor in self._waiting if floor.position <= self.acknowledged]
+        for floor in ready:
+            await recreate(self._nc, self._realm, floor)
+        self._waiting = [floor for floor in self._waiting if floor not in ready]
+        if not self._waiting:
+            floors = await durable_consumers(self._nc, self._realm)
+            await record(connection, floors, now_us=self._options.now_us())
+        await self._write_state(connection)
+
+    # --- aligning ---------------------------------------------------------------------------------
+
+    async def _compare(self, connection: asyncpg.Connection) -> Finding:
+        self._finding = await compare(self._nc, connection, self._realm)
+        self._verified_us = self._options.now_us()
+        return self._finding
+
+    async def _align(self, connection: asyncpg.Connection) -> int:
+        """Return the stream's last sequence, after making it anew if it does not equal the log."""
+        finding = await self._compare(connection)
+        if finding.usable:
+            last = finding.last
+        else:
+            last = await self._rebuild(connection, finding)
+        self.acknowledged = last
+        await self._write_state(connection)
+        return last
+
+    async def _rebuild(self, connection: asyncpg.Connection, finding: Finding) -> int:
+        """Make the stream anew and return the position after which publishing begins."""
+        live = await durable_consumers(self._nc, self._realm)
+        await record(connection, live, now_us=self._options.now_us())
+        head: int = await connection.fetchval(HEAD)
+        self._waiting = [
+            Floor(floor.name, min(floor.position, head), floor.settings)
+            for floor in await recorded(connection)
+            if floor.settings is not None
+        ]
+        slowest = min((floor.position for floor in self._waiting), default=head)
+        first = 1 + max(0, min(head - self._options.rebuild_events, slowest))
+        self._log.warning("stream_rebuild", verdict=finding.verdict, reason=finding.reason, first=first, head=head)
+        await delete_stream(self._nc, events_stream(self._realm))
+        await create_events_stream(self._nc, self._realm, self._options.limits, first_seq=first)
+        self._rebuilds_unwritten += 1
+        return first - 1
+
+    async def _write_state(self, connection: asyncpg.Connection) -> None:
+        options, finding = self._options, self._finding
+        values = (options.name, self._leads_since_us, self.acknowledged, self._verified_us)
+        await connection.execute(
+            WRITE_STATE, *values, finding.verdict, finding.reason, self._rebuilds_unwritten, options.now_us()
+        )
+        self._rebuilds_unwritten = 0
+
+
+def wake_channel(realm: str) -> str:
+    """Return the Postgres notification channel on which the log announces commits."""
+    return f"aicore_{realm}"

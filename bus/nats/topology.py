@@ -1,0 +1,129 @@
+"""The JetStream streams of a realm: `EVT_{realm}`, whose sequence is the log's position, and `DLQ_{realm}`.
+
+Both can be lost: the first is a cache of the log and rebuilt by the relay, of the second only the redrive
+history is lost (what failed is in the log).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from nats.aio.client import Client
+
+from bus.nats.api import JetStreamError, Missing, js_request
+
+SECOND_NS = 1_000_000_000
+DAY_S = 86_400
+
+DEDUPLICATION_S = 120
+"""How long JetStream remembers message ids; a second line behind the expected sequence."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheLimits:
+    """How much of the log JetStream keeps; older events are read from Postgres. 0 stands for no limit.
+
+    The server sets ``bytes_max`` aside when the stream is made and refuses when its store is used up
+    (error 10047), so it counts per realm: 1 GiB lets 32 realms live in the embedded server's 32 GB.
+    """
+
+    age_max_s: int = 30 * DAY_S
+    bytes_max: int = 1024**3
+    replicas: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """What a stream holds; ``last`` of an empty stream is one before its next sequence."""
+
+    first: int
+    last: int
+    messages: int
+    deleted: int
+    """Holes between first and last: always 0 in a healthy `EVT_` stream."""
+
+
+def events_stream(realm: str) -> str:
+    """Return the name of the realm's event stream."""
+    return f"EVT_{realm}"
+
+
+def dead_letters_stream(realm: str) -> str:
+    """Return the name of the realm's dead-letter stream."""
+    return f"DLQ_{realm}"
+
+
+def events_config(realm: str, limits: CacheLimits, *, first_seq: int) -> dict[str, Any]:
+    """Return the configuration of the event stream whose next sequence is ``first_seq``."""
+    return {
+        "name": events_stream(realm),
+        "description": f"cache of the log of realm {realm}; sequence = position; rebuilt by the relay",
+        "subjects": [f"{realm}.evt.>"],
+        "retention": "limits",
+        "storage": "file",
+        "discard": "old",
+        "max_age": limits.age_max_s * SECOND_NS,
+        "max_bytes": limits.bytes_max or -1,
+        "max_msgs": -1,
+        "num_replicas": limits.replicas,
+        "duplicate_window": DEDUPLICATION_S * SECOND_NS,
+        "deny_delete": True,
+        "allow_direct": True,
+        "first_seq": first_seq,
+    }
+
+
+async def create_events_stream(nc: Client, realm: str, limits: CacheLimits, *, first_seq: int = 1) -> None:
+    """Create the event stream; the next event takes sequence ``first_seq``.
+
+    Raises:
+        JetStreamError: it exists with another configuration, or the server refuses.
+    """
+    config = events_config(realm, limits, first_seq=first_seq)
+    await js_request(nc, f"STREAM.CREATE.{config['name']}", config)
+
+
+async def delete_stream(nc: Client, name: str) -> None:
+    """Delete a stream with its consumers; idempotent."""
+    try:
+        await js_request(nc, f"STREAM.DELETE.{name}")
+    except Missing:
+        return
+
+
+async def describe(nc: Client, name: str) -> StreamState:
+    """Return what the stream holds.
+
+    Raises:
+        Missing: there is no such stream.
+        JetStreamUnavailable: no answer.
+    """
+    state = (await js_request(nc, f"STREAM.INFO.{name}"))["state"]
+    return StreamState(
+        first=int(state["first_seq"]),
+        last=int(state["last_seq"]),
+        messages=int(state["messages"]),
+        deleted=int(state.get("num_deleted", 0)),
+    )
+
+
+async def ensure_dead_letters(nc: Client, realm: str, *, age_max_s: int = 90 * DAY_S) -> None:
+    """Create the dead-letter stream if it is missing; idempotent."""
+    name = dead_letters_stream(realm)
+    try:
+        await js_request(nc, f"STREAM.INFO.{name}")
+    except Missing:
+        config = {
+            "name": name,
+            "description": f"events that a consumer of realm {realm} could not handle",
+            "subjects": [f"{realm}.dlq.>"],
+            "retention": "limits",
+            "storage": "file",
+            "max_age": age_max_s * SECOND_NS,
+            "duplicate_window": DEDUPLICATION_S * SECOND_NS,
+            "allow_direct": True,
+        }
+        try:
+            await js_request(nc, f"STREAM.CREATE.{name}", config)
+        except JetStreamError as error:
+            if "already in use" not in error.description:
+                raise

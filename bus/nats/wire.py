@@ -1,0 +1,48 @@
+"""From what the log holds to what travels: an event's subject and its envelope's bytes."""
+
+from collections.abc import Callable, Sequence
+
+import asyncpg
+
+from bus.nats.feed import Old, ReadOld
+from bus.ports import EventLog, RecordedEvent
+from protocol.envelope import Envelope, encode_envelope
+from protocol.subjects import event_subject
+
+
+def encode(realm: str, event: RecordedEvent) -> tuple[str, bytes]:
+    """Return the subject and the envelope of an event of the log."""
+    return event_subject(realm, event.type, event.stream), encode_envelope(
+        Envelope(
+            id=event.id,
+            type=event.type,
+            schema=event.schema_version,
+            realm=realm,
+            stream=event.stream,
+            version=event.version,
+            position=event.position,
+            time=event.recorded_us,
+            meta=event.meta,
+            hash=event.hash,
+            payload=event.payload,
+        )
+    )
+
+
+def log_reader(log: EventLog, realm: str) -> ReadOld:
+    """Return a reader of old events, for consumers and followers that are behind the stream."""
+
+    async def read(after: int, limit: int) -> Sequence[Old]:
+        events = await log.read_all(after=after, limit=limit)
+        return [Old(event.position, *encode(realm, event)) for event in events]
+
+    return read
+
+
+def row_encoder(realm: str) -> Callable[[asyncpg.Record], tuple[str, bytes]]:
+    """Return a function from a row in `RecordedEvent`'s column order to subject and bytes."""
+
+    def encode_row(row: asyncpg.Record) -> tuple[str, bytes]:
+        return encode(realm, RecordedEvent._make(row))
+
+    return encode_row

@@ -1,0 +1,257 @@
+"""The relay on real servers: sequence = position, whoever races, whatever happens to the stream."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from aicore.embedded import EmbeddedNats, EmbeddedPostgres
+from bus.nats.api import js_publish, js_request
+from bus.nats.comparison import compare
+from bus.nats.leadership import lead
+from bus.nats.relay import ROLE
+from bus.nats.relay_status import relay_status
+from bus.nats.topology import create_events_stream, delete_stream, events_stream
+from tests.integration.nats_kit import LIMITS, NOW_US, Bus, Seen, open_bus, until
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def bus(postgres: EmbeddedPostgres, nats_server: EmbeddedNats, realm: str) -> AsyncIterator[Bus]:
+    async with open_bus(postgres, nats_server, realm) as bus:
+        yield bus
+
+
+@pytest.fixture
+def own_server() -> Iterator[EmbeddedNats]:
+    """A NATS that the test may kill."""
+    root = Path(tempfile.mkdtemp(prefix="aicore-nats-"))
+    server = EmbeddedNats(root)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture
+async def own_bus(postgres: EmbeddedPostgres, own_server: EmbeddedNats, realm: str) -> AsyncIterator[Bus]:
+    async with open_bus(postgres, own_server, realm) as bus:
+        yield bus
+
+
+async def assert_equation(bus: Bus) -> None:
+    """Every message of the stream is the log's event at that position."""
+    async with lead(bus.dsn, f"{bus.realm}", role=ROLE, name="checker") as connection:
+        finding = await compare(bus.nc, connection, bus.realm)
+    assert finding.verdict == "equal", finding
+
+
+async def test_sequence_is_position_and_a_second_relay_changes_nothing(bus: Bus) -> None:
+    bus.relay(name="a")
+    bus.relay(name="b")
+    head = 0
+    for _ in range(5):
+        head = await bus.append(200)
+    await bus.relayed(head)
+    state = await bus.state()
+    assert state is not None
+    assert (state.first, state.messages) == (1, 1000)
+    await bus.stop(*bus.tasks)
+    await assert_equation(bus)
+
+
+async def test_a_stand_by_takes_over(bus: Bus) -> None:
+    first = bus.relay(name="first")
+    await asyncio.wait_for(first.leading.wait(), 5)
+    second = bus.relay(name="second")
+    await bus.relayed(await bus.append(10))
+    assert not second.leading.is_set()
+    await bus.stop(bus.tasks[0])
+    await bus.relayed(await bus.append(10))
+    assert second.leading.is_set()
+
+
+async def test_two_publishers_racing_store_each_position_once(bus: Bus) -> None:
+    """Even without the lock (a leader that does not know it was replaced) the expected sequence holds."""
+    bus.relay(name="leader")
+    head = await bus.append(300)
+    await bus.relayed(head)
+    with pytest.raises(Exception, match="10071"):
+        await js_publish(
+            bus.nc,
+            f"{bus.realm}.evt.test.happened.0",
+            b"late",
+            {"Nats-Expected-Last-Sequence": str(head - 5)},
+        )
+
+
+async def test_status_names_leader_lag_and_rebuilds(bus: Bus) -> None:
+    head = await bus.append(7)
+    before = await relay_status(bus.dsn, bus.nc, bus.realm, now_us=NOW_US + 2_000_000)
+    assert (before.leader, before.log_head, before.lag_events, before.lag_s) == ("", 7, 7, 2.0)
+    bus.relay(name="me")
+    await bus.relayed(head)
+
+    async def written() -> bool:
+        now = await relay_status(bus.dsn, bus.nc, bus.realm, now_us=NOW_US)
+        return (now.leader, now.lag_events, now.verdict, now.rebuilds) == ("me", 0, "equal", 1)
+
+    await until(written, "status of a healthy relay")
+
+
+async def test_deleted_stream_is_rebuilt_while_a_subscriber_waits(bus: Bus) -> None:
+    bus.relay()
+    seen = Seen()
+    bus.consume("watcher", seen)
+    await bus.relayed(await bus.append(50))
+    await seen.reach(50)
+    await delete_stream(bus.nc, events_stream(bus.realm))
+    await bus.relayed(await bus.append(50))
+    await seen.reach(100)
+    assert seen.positions == list(range(1, 101))
+
+
+async def test_foreign_durable_consumer_comes_back_at_its_floor(bus: Bus) -> None:
+    """A client in another language knows only its durable name: the relay makes the consumer again."""
+    relay = bus.relay()
+    name, stream = "foreign", events_stream(bus.realm)
+    await bus.relayed(await bus.append(20))
+    config = {"durable_name": name, "ack_policy": "explicit", "filter_subject": f"{bus.realm}.evt.>"}
+    await js_request(
+        bus.nc, f"CONSUMER.DURABLE.CREATE.{stream}.{name}", {"stream_name": stream, "config": config}
+    )
+    js = bus.nc.jetstream()
+    pull = await js.pull_subscribe_bind(durable=name, stream=stream)
+    for msg in await pull.fetch(12, timeout=5):
+        await msg.ack_sync(5)
+    await pull.unsubscribe()
+
+    async def noted() -> bool:
+        status = await relay_status(bus.dsn, bus.nc, bus.realm, now_us=NOW_US)
+        return status.stream_last == 20 and await floor_of(bus, name) == 12
+
+    await until(noted, "the floor recorded")
+    await delete_stream(bus.nc, stream)
+
+    async def back() -> bool:
+        state = await bus.state()
+        if state is None or state.last != 20 or relay.acknowledged != 20:
+            return False
+        names = (await js_request(bus.nc, f"CONSUMER.NAMES.{stream}")).get("consumers") or []
+        return name in names
+
+    await until(back, "the consumer made again")
+    pull = await js.pull_subscribe_bind(durable=name, stream=stream)
+    rest = await pull.fetch(8, timeout=5)
+    assert [msg.metadata.sequence.stream for msg in rest] == list(range(13, 21))
+    await pull.unsubscribe()
+
+
+async def floor_of(bus: Bus, name: str) -> int:
+    async with asyncio.timeout(5):
+        import asyncpg
+
+        connection = await asyncpg.connect(bus.dsn, server_settings={"search_path": f"realm_{bus.realm}"})
+        value = await connection.fetchval("SELECT position FROM consumer_floor WHERE name = $1", name)
+        await connection.close()
+        return int(value or 0)
+
+
+async def test_stream_that_is_ahead_or_different_is_made_anew(bus: Bus) -> None:
+    await bus.append(30)
+    await create_events_stream(bus.nc, bus.realm, LIMITS)
+    for number in range(40):
+        await js_publish(bus.nc, f"{bus.realm}.evt.test.happened.0", b"foreign %d" % number, {})
+    bus.relay()
+    await bus.relayed(30)
+    await bus.stop(*bus.tasks)
+    await assert_equation(bus)
+    await delete_stream(bus.nc, events_stream(bus.realm))
+    await create_events_stream(bus.nc, bus.realm, LIMITS)
+    for number in range(30):
+        await js_publish(bus.nc, f"{bus.realm}.evt.test.happened.0", b"foreign %d" % number, {})
+    bus.relay()
+
+    async def anew() -> bool:
+        status = await relay_status(bus.dsn, bus.nc, bus.realm, now_us=NOW_US)
+        return status.rebuilds == 2 and status.stream_last == 30
+
+    await until(anew, "the second rebuild")
+    await bus.stop(*bus.tasks)
+    await assert_equation(bus)
+
+
+async def test_a_foreign_message_on_top_is_found_while_running(bus: Bus) -> None:
+    bus.relay()
+    await bus.relayed(await bus.append(10))
+    await js_publish(bus.nc, f"{bus.realm}.evt.test.happened.0", b"intruder", {})
+    await bus.relayed(await bus.append(10))
+    await bus.stop(*bus.tasks)
+    await assert_equation(bus)
+
+
+async def test_rebuild_of_a_part_begins_where_the_cache_begins(bus: Bus) -> None:
+    head = await bus.append(100)
+    bus.relay(rebuild_events=40)
+    await bus.relayed(head)
+    state = await bus.state()
+    assert state is not None
+    assert (state.first, state.messages) == (61, 40)
+
+
+async def test_old_copy_of_jetstream_restored(own_bus: Bus, own_server: EmbeddedNats, tmp_path: Path) -> None:
+    seen = Seen()
+    own_bus.relay()
+    own_bus.consume("watcher", seen)
+    await own_bus.relayed(await own_bus.append(40))
+    await seen.reach(40)
+    own_server.stop()
+    shutil.copytree(own_server.store, tmp_path / "old")
+    own_server.start()
+    await own_bus.relayed(await own_bus.append(40))
+    await seen.reach(80)
+    own_server.kill()
+    shutil.rmtree(own_server.store)
+    shutil.copytree(tmp_path / "old", own_server.store)
+    own_server.start()
+    await own_bus.relayed(await own_bus.append(40))
+    await seen.reach(120)
+    assert seen.positions == list(range(1, 121))
+    await own_bus.stop(*own_bus.tasks)
+    await assert_equation(own_bus)
+
+
+async def test_server_killed_under_traffic_loses_nothing(own_bus: Bus, own_server: EmbeddedNats) -> None:
+    seen = Seen()
+    own_bus.relay()
+    own_bus.consume("watcher", seen, ack_wait_s=2.0)
+    total = 0
+    for _ in range(3):
+        for _ in range(10):
+            await own_bus.append(50)
+            total += 50
+        own_server.kill()
+        await own_bus.append(50)
+        total += 50
+        own_server.start()
+    await own_bus.relayed(total)
+    await seen.reach(total)
+    assert seen.positions == list(range(1, total + 1))
+
+
+async def test_wiped_jetstream_directory(own_bus: Bus, own_server: EmbeddedNats) -> None:
+    seen = Seen()
+    own_bus.relay()
+    own_bus.consume("watcher", seen)
+    await own_bus.relayed(await own_bus.append(60))
+    await seen.reach(60)
+    own_server.kill()
+    shutil.rmtree(own_server.store)
+    own_server.start()
+    await own_bus.relayed(await own_bus.append(60))
+    await seen.reach(120)
+    assert seen.positions == list(range(1, 121))
