@@ -10,19 +10,20 @@ nothing to remember; its retry is decided afresh.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from bus.codec import EventCodec
+from bus.codec import EventCodec, UnknownEvent
 from bus.ids import derived_id
 from bus.ports import EventLog, ExpectedVersion, IdConflict, RecordedEvent, StreamWrite, VersionConflict
 from domain.decider import Decider, Rejected
 from domain.event import Command, Event
 from domain.parse import parse
-from protocol.messages import CommandMessage, Reply
+from protocol.errors import WireError
+from protocol.messages import CommandMessage, EventRef, Reply
 from protocol.meta import Meta
 
 ATTEMPTS_MAX = 64
@@ -51,16 +52,6 @@ class Binding(Generic[C, E, S]):
     decider: Decider[C, E, S]
     answer: Callable[[C, S], Mapping[str, Any]] | None = None
     knows_repeats: bool = False
-
-
-class EventRef(NamedTuple):
-    """Where an event is."""
-
-    id: UUID
-    type: str
-    stream: str
-    version: int
-    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +88,7 @@ class CommandRunner:
             VersionConflict: the stream is not as the caller expected, or changed at every attempt.
             IdConflict: the command id belongs to another command.
             LogUnavailable, Fenced: the caller may retry with the same id.
+            WireError: ``unsupported_version``, the stream holds events of a newer program.
         """
         kind = self._kinds.get(message.command)
         answer = self._bound[kind].answer if kind else None
@@ -183,13 +175,13 @@ class CommandRunner:
         """
         history = await self._read(name, after=0)
         decider = binding.decider
-        before = decider.fold(self._codec.decode(recorded) for recorded in history[: version - 1])
+        before = decider.fold(self._decoded(history[: version - 1]))
         try:
             decided = list(decider.decide(this.command, before))
         except Rejected:
             decided = []
         found = history[version - 1 : version - 1 + len(decided)]
-        if not decided or [self._codec.decode(recorded) for recorded in found] != decided:
+        if not decided or self._decoded(found) != decided:
             raise IdConflict(derived_id(this.id, 0), f"was caused by another command with the id {this.id}")
         return Outcome(decider.fold(decided, before), [_ref(recorded) for recorded in found], duplicate=True)
 
@@ -202,9 +194,28 @@ class CommandRunner:
 
     async def _catch_up(self, stream: "_Stream", binding: Binding[Any, Any, Any]) -> None:
         news = await self._read(stream.name, after=stream.version)
-        state = binding.decider.fold((self._codec.decode(recorded) for recorded in news), stream.state)
-        stream.advance(state, [_ref(recorded) for recorded in news])
+        stream.advance(
+            binding.decider.fold(self._decoded(news), stream.state), [_ref(recorded) for recorded in news]
+        )
         stream.loaded = True
+
+    def _decoded(self, history: Iterable[RecordedEvent]) -> list[Event]:
+        """Return the typed events.
+
+        Raises:
+            WireError: ``unsupported_version``, one was written by a newer program; deciding without it could
+                break a rule that it keeps.
+        """
+        events = [self._codec.decode(recorded) for recorded in history]
+        for event in events:
+            if isinstance(event, UnknownEvent):
+                raise WireError(
+                    "unsupported_version",
+                    "",
+                    f"the stream holds {event.type} version {event.schema_version}, which this program is "
+                    "too old to know; upgrade it, or ask one that is newer",
+                )
+        return events
 
     async def _read(self, name: str, *, after: int) -> list[RecordedEvent]:
         events: list[RecordedEvent] = []

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
+import structlog
 from pydantic import BaseModel, ConfigDict
 
+from bus.codec import UnknownEvent
 from bus.ports import EventLog, RecordedEvent, Where
 from domain.event import Event
 from domain.parse import parse
@@ -19,6 +21,8 @@ from domain.registry.messages import (
 )
 from domain.registry.use_case import USE_CASE, Model, UseCaseModels, stream_of
 from domain.vocabulary import UseCase
+
+logger = structlog.get_logger(__name__)
 
 TYPES = tuple(e.event_name for e in (ModelRegistered, ModelDescribed, ModelPromoted, ModelRetired))
 
@@ -85,7 +89,10 @@ class RegistryView:
         return shown, self.position
 
     async def _apply(self, batch: list[RecordedEvent]) -> None:
-        for event in _registry_events(map(self._decode, batch)):
+        events = [self._decode(recorded) for recorded in batch]
+        for unknown in (event for event in events if isinstance(event, UnknownEvent)):
+            logger.warning("registry_event_unknown", type=unknown.type, version=unknown.schema_version)
+        for event in _registry_events(events):
             models = USE_CASE.evolve(self._use_cases.get(event.use_case, USE_CASE.initial), event)
             self._use_cases[event.use_case] = models
             if model := models.models.get(models.current or ""):

@@ -16,10 +16,12 @@ import asyncpg
 import orjson
 import structlog
 
+from bus.codec import UnknownEvent
 from bus.ports import EventLog, LogError, RecordedEvent, Where
 from domain.event import Event
 from projections.table import CHECKPOINT_ADVANCE, CHECKPOINT_CREATE, CHECKPOINT_FAIL, CHECKPOINT_LOCK, Table
 from projections.view import Fact, View
+from protocol.errors import WireError
 
 BATCH_TIMEOUT_S = 30.0
 """One batch's transaction; far above what 500 events take, so it fires only when the server hangs."""
@@ -253,7 +255,7 @@ class ProjectionRunner:
         if not mine:
             return
         try:
-            facts = [Fact(self._decode(r), r.position, r.recorded_us) for r in mine]
+            facts = [self._fact(recorded) for recorded in mine]
             keys = {key for fact in facts for key in self._view.keys_of(fact)}
             found = await connection.fetch(table.load, table.keys_json(keys))
             rows = {table.key_of(row): row for row in (orjson.loads(record["row"]) for record in found)}
@@ -268,3 +270,10 @@ class ProjectionRunner:
             raise ProjectionFailed(
                 self._view.name, mine[0].position, f"{type(error).__name__}: {error}"
             ) from error
+
+    def _fact(self, recorded: RecordedEvent) -> Fact:
+        event = self._decode(recorded)
+        if isinstance(event, UnknownEvent):
+            newer = f"{event.type} version {event.schema_version} is newer than this program; upgrade it"
+            raise WireError("unsupported_version", "", newer)
+        return Fact(event, recorded.position, recorded.recorded_us)

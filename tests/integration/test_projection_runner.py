@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from aicore.embedded import EmbeddedPostgres
+from bus.ports import NewEvent, StreamWrite
 from domain.decider import Rejected
 from projections.current_models import CURRENT_MODELS
 from projections.inference_stats import INFERENCE_STATS
@@ -18,7 +19,7 @@ from projections.runner import ProjectionFailed, ProjectionRunner
 from projections.table import Table
 from projections.view import Fact, Key, Row, View
 from tests.integration.projection_kit import Realm, open_realm
-from tests.unit.kit import WAIT_S, message, until
+from tests.unit.kit import WAIT_S, ident, message, until
 
 pytestmark = pytest.mark.integration
 
@@ -251,6 +252,17 @@ async def test_failing_event_stops_the_projection_before_it_and_is_told_until_it
 
     assert await told() == ""
     assert (await runner.verify()).ok
+
+
+async def test_event_of_a_newer_program_stops_the_projection(place: Realm) -> None:
+    """Passing over it would leave rows that no rebuild by the newer program gives."""
+    newer = NewEvent(ident(), "inference.completed", 99, b"\x80")
+    await place.log.append(StreamWrite("inference-1", [newer]))
+    runner = place.projection(INFERENCE_STATS)
+    await runner.start()
+
+    with pytest.raises(ProjectionFailed, match="upgrade"):
+        await runner.apply(await place.log.read_all())
 
 
 async def test_failing_rebuild_leaves_the_old_rows(place: Realm) -> None:
