@@ -18,6 +18,11 @@ STAND_BY_S = 0.5
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 30.0
 
+SILENCE_MAX_S = 6
+"""Postgres ends a leader's session that is idle for longer, and the lock with it: a process that is stopped
+(SIGSTOP, a sleeping laptop) must not lead. A working leader asks several times a second and waits for NATS
+at most 5 s (`API_TIMEOUT_S`, `ACK_TIMEOUT_S`) in between."""
+
 # Purpose: become leader. Lock: one advisory lock of the session, released when it ends.
 TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
 
@@ -37,7 +42,12 @@ async def lead(dsn: str, realm: str, *, role: str, name: str) -> AsyncIterator[a
     Raises:
         OSError, asyncpg.PostgresError: no connection; try again later.
     """
-    settings = {"role": role, "search_path": f"realm_{realm}", "application_name": f"aicore relay {name}"}
+    settings = {
+        "role": role,
+        "search_path": f"realm_{realm}",
+        "application_name": f"aicore relay {name}",
+        "idle_session_timeout": f"{SILENCE_MAX_S}s",
+    }
     connection = await asyncpg.connect(
         dsn, server_settings=settings, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S
     )

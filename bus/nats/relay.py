@@ -38,6 +38,7 @@ FAILURES = (
     OSError,  # includes TimeoutError, JetStreamUnavailable, refused connections
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg says of a session that was lost between two operations
     NatsError,
     JetStreamError,
 )
@@ -213,7 +214,9 @@ class Relay:
         ]
         slowest = min((floor.position for floor in self._waiting), default=head)
         first = 1 + max(0, min(head - self._options.rebuild_events, slowest))
-        self._log.warning("stream_rebuild", verdict=finding.verdict, reason=finding.reason, first=first, head=head)
+        self._log.warning(
+            "stream_rebuild", verdict=finding.verdict, reason=finding.reason, first=first, head=head
+        )
         await delete_stream(self._nc, events_stream(self._realm))
         await create_events_stream(self._nc, self._realm, self._options.limits, first_seq=first)
         self._rebuilds_unwritten += 1
