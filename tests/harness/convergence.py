@@ -23,14 +23,18 @@ UNREACHABLE = (
 )
 
 
-async def converge(world: World) -> None:
-    """Wait until every writer is acknowledged again, and all that is derived has reached the log's head."""
+async def converge(world: World) -> int:
+    """Wait until every writer is acknowledged again and all that is derived has reached the log's head.
+
+    Returns that head; the log has gone on since.
+    """
     before = progress(world)
     await until(world, "every writer's next acknowledgement", lambda: written(world, before))
     head = await log_head(world)
     await until(world, f"the projections at {head}", lambda: _projected(world, head))
     await until(world, f"JetStream at {head}", lambda: relayed(world, head))
     await until(world, f"the subscribers at {head}", lambda: delivered(world, head))
+    return head
 
 
 def progress(world: World) -> dict[str, int]:

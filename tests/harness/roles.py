@@ -14,13 +14,13 @@ from typing import Any
 import asyncpg
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
-from bus.nats.consumer import Delivery, consume
-from bus.nats.relay import Relay
 from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 
 from aicore.clock import now_us
 from bus.nats.connection import connect
+from bus.nats.consumer import ConsumeOptions, Delivery, consume
+from bus.nats.relay import Relay, RelayOptions
 from bus.ports import EventLog, LogError
 from projections.current_models import CURRENT_MODELS
 from projections.inference_stats import INFERENCE_STATS
@@ -38,6 +38,13 @@ PACE_MAX_S = 0.04
 
 REPEATED_SHARE = 0.03
 """Of appends, an acknowledged one of the past is repeated: it must be answered as a duplicate."""
+
+FLOORS_S = 0.5
+VERIFY_S = 1.0
+ACK_WAIT_S = 2.0
+"""The program's own values are 2, 30 and 30 s; here each comes to act within a round or two."""
+
+FLOOR = "SELECT position FROM realm_{realm}.consumer_floor WHERE name = $1"
 
 VIEWS = (CURRENT_MODELS, INFERENCE_STATS)
 
@@ -134,11 +141,9 @@ async def relay(options: Options) -> None:
     """Relay the log to JetStream for ever."""
 
     async def component() -> None:
-        async with (
-            connect(options["nats"], name=options["name"]) as nc,
-            open_log(options["dsn"], options["realm"], now_us=now_us, writer=False) as log,
-        ):
-            await Relay(log, nc, options["realm"]).run()
+        async with connect(options["nats"], name=options["name"]) as nc:
+            relaying = RelayOptions(now_us, options["name"], floors_every_s=FLOORS_S, verify_every_s=VERIFY_S)
+            await Relay(options["dsn"], nc, options["realm"], relaying).run()
 
     await persist(component)
 
@@ -172,9 +177,18 @@ async def subscriber(options: Options) -> None:
         envelope = delivery.envelope
         journal.write(envelope.position, envelope.stream, envelope.version, envelope.id)
 
+    async def floor() -> int:
+        connection = await asyncpg.connect(options["dsn"])
+        try:
+            return int(await connection.fetchval(FLOOR.format(realm=options["realm"]), options["name"]) or 0)
+        finally:
+            await connection.close()
+
+    consuming = ConsumeOptions(random.random, now_us, ack_wait_s=ACK_WAIT_S, floor=floor)
+
     async def component() -> None:
         async with connect(options["nats"], name=options["name"]) as nc:
-            await consume(nc, options["realm"], options["name"], handle)
+            await consume(nc, options["realm"], options["name"], handle, consuming)
 
     await persist(component)
 

@@ -77,10 +77,10 @@ async def do_round(world: World, fault: str) -> float:
     await getattr(world, fault)()
     await world.mend()
     began = time.monotonic()
-    await converge(world)
+    head = await converge(world)
     took = time.monotonic() - began
     started = time.monotonic()
-    checked = await check_everything(world)
+    checked = await check_everything(world, head)
     print(f"{fault}: {took:.2f} s, checks {time.monotonic() - started:.2f} s, {dict(checked)}")
     assert checked["doubles_steady"] == 0, "a subscriber that nobody killed saw an event twice"
     return took
