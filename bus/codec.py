@@ -67,7 +67,7 @@ class EventCodec:
             return UnknownEvent(type=kind, schema_version=version, payload=data)
         newest, validate = known
         try:
-            # The log's own bytes: written by `encode`, guarded by the chain. The plain decoder is the fast one.
+            # The log's own bytes, written by `encode` and guarded by the chain: no need for `unpack`'s care.
             payload: Any = msgpack.unpackb(data)
             if version < newest:
                 payload = self.catalogue.upcasters.upcast(kind, version, payload, to=newest)

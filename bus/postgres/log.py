@@ -1,0 +1,237 @@
+"""One realm's log on Postgres: the group-commit writer, the reads, and subscriptions from old to live.
+
+Readers see positions without gaps at all times, because they become visible in order (migrations/0003); no
+reader ever looks at transaction ids, so a transaction held open elsewhere in the database stalls nobody.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import asyncpg
+import structlog
+
+from bus.ports import AppendResult, Head, InvalidAppend, LogUnavailable, RecordedEvent, StreamWrite, Where
+from bus.postgres.connect import AWAY, connect, connect_pool
+from bus.postgres.writer import GroupWriter
+from protocol.chain import genesis
+
+READ_TIMEOUT_S = 30.0
+POLL_S = 0.5
+"""Longest wait of a live subscription before it looks by itself, should a notification be lost."""
+
+RETRY_S = 0.2
+"""Pause before a lost session is opened again."""
+
+NOTIFY_PAUSE_S = 0.004
+"""Least time between two notifications: NOTIFY takes a lock of the whole server at its commit."""
+
+READERS_MAX = 6
+
+COLUMNS = "position, stream, version, id, type, schema_version, recorded_us, meta, payload, hash"
+
+# Index event_stream_version; no locks beyond those of a read.
+READ_STREAM = f"SELECT {COLUMNS} FROM event WHERE stream = $1 AND version > $2 ORDER BY version LIMIT $3"  # noqa: S608 - constants
+
+HEAD = "SELECT position, hash FROM event ORDER BY position DESC LIMIT 1"
+
+logger = structlog.get_logger(__name__)
+
+
+class PostgresLog:
+    """An `EventLog`; made by `open_log`."""
+
+    def __init__(self, pool: asyncpg.Pool, realm: str, writer: GroupWriter | None) -> None:
+        self._pool = pool
+        self._realm = realm
+        self._writer = writer
+        self._news = asyncio.Event()
+
+    async def append(self, *writes: StreamWrite) -> AppendResult:
+        """Append all writes or none, durably; see the port."""
+        if self._writer is None:
+            raise InvalidAppend("this log was opened for reading; open it with writer=True")
+        return await self._writer.append(writes)
+
+    async def read_stream(self, stream: str, *, after: int = 0, limit: int = 1_000) -> list[RecordedEvent]:
+        """Return events of one stream; see the port."""
+        return _recorded(await self._fetch(READ_STREAM, stream, after, limit))
+
+    async def read_all(
+        self, *, after: int = 0, limit: int = 1_000, where: Where = Where()
+    ) -> list[RecordedEvent]:
+        """Return events of the log; see the port."""
+        return await self._page(after, limit, where, None)
+
+    async def head(self) -> Head:
+        """Return the end of the log."""
+        rows = await self._fetch(HEAD)
+        return Head(rows[0]["position"], rows[0]["hash"]) if rows else Head(0, genesis(self._realm))
+
+    async def subscribe(
+        self, *, after: int = 0, where: Where = Where(), batch_max: int = 500
+    ) -> AsyncIterator[list[RecordedEvent]]:
+        """Yield events after a position and then live ones; see the port."""
+        filtered = bool(where.types or where.context or where.stream_prefix)
+        while True:
+            news = self._news
+            try:
+                # With a filter the end is looked up first: up to there nothing needs to be looked at again.
+                upto = (await self.head()).position if filtered else None
+                batch = await self._page(after, batch_max, where, upto)
+            except LogUnavailable:
+                await asyncio.sleep(RETRY_S)
+                continue
+            if len(batch) < batch_max and upto is not None:
+                after = max(after, upto)
+            elif batch:
+                after = batch[-1].position
+            if batch:
+                yield batch
+            if len(batch) < batch_max:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_S):
+                        await news.wait()
+
+    def wake(self) -> None:
+        """Let every subscription look for news."""
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def _page(self, after: int, limit: int, where: Where, upto: int | None) -> list[RecordedEvent]:
+        conditions, arguments = ["position > $1"], [after, limit]
+        for condition, value in (
+            ("position <= ${}", upto),
+            ("type = ANY(${}::text[])", list(where.types) or None),
+            ("starts_with(type, ${})", f"{where.context}." if where.context else None),
+            ("starts_with(stream, ${})", where.stream_prefix or None),
+        ):
+            if value is not None:
+                arguments.append(value)  # type: ignore[arg-type]  # the list holds a query's arguments of any kind
+                conditions.append(condition.format(len(arguments)))
+        # Index event_pkey, in order, so that LIMIT stops it early.
+        query = f"SELECT {COLUMNS} FROM event WHERE {' AND '.join(conditions)} ORDER BY position LIMIT $2"  # noqa: S608 - constants only
+        return _recorded(await self._fetch(query, *arguments))
+
+    async def _fetch(self, query: str, *arguments: Any) -> list[Any]:
+        try:
+            async with self._pool.acquire(timeout=READ_TIMEOUT_S) as session:
+                try:
+                    rows: list[Any] = await session.fetch(query, *arguments, timeout=READ_TIMEOUT_S)
+                except AWAY:
+                    session.terminate()
+                    raise
+        except AWAY as error:
+            raise LogUnavailable(f"the log cannot be read ({type(error).__name__}); try again") from error
+        return rows
+
+
+def _recorded(rows: list[Any]) -> list[RecordedEvent]:
+    return list(map(RecordedEvent._make, rows))
+
+
+@asynccontextmanager
+async def open_log(
+    dsn: str, realm: str, *, now_us: Callable[[], int], writer: bool = True
+) -> AsyncIterator[PostgresLog]:
+    """Open a realm's log for as long as the block lasts; the realm must have been migrated.
+
+    Args:
+        dsn: connection string of a user who may take the roles aicore_writer and aicore_reader.
+        realm: the realm's name.
+        now_us: the clock that stamps events, µs since 1970.
+        writer: False for a process that only reads; its role then cannot append either.
+
+    Raises:
+        LogUnavailable: the server is away.
+    """
+    role = "aicore_writer" if writer else "aicore_reader"
+    try:
+        pool = await connect_pool(dsn, realm, role=role, size_max=READERS_MAX, jit="off")
+    except AWAY as error:
+        raise LogUnavailable(f"no log at the server ({type(error).__name__}: {error})") from error
+    notifier = _Notifier(dsn, realm)
+    log = PostgresLog(pool, realm, None)
+    tasks: list[asyncio.Task[None]] = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            if writer:
+
+                def committed(position: int) -> None:
+                    log.wake()
+                    notifier.tell(position)
+
+                log._writer = GroupWriter(dsn, realm, now_us=now_us, on_commit=committed)
+                tasks.append(group.create_task(log._writer.run()))
+                tasks.append(group.create_task(notifier.run()))
+            tasks.append(group.create_task(_listen(dsn, realm, role, log.wake)))
+            try:
+                yield log
+            finally:
+                for task in tasks:
+                    task.cancel()
+    finally:
+        with suppress(TimeoutError, *AWAY):
+            async with asyncio.timeout(RETRY_S * 10):
+                await pool.close()
+
+
+def channel_of(realm: str) -> str:
+    """Return the NOTIFY channel of a realm; its payload is the log's last position."""
+    return f"aicore_{realm}"
+
+
+class _Notifier:
+    """Wakes readers in other processes, outside the write transactions and at most every `NOTIFY_PAUSE_S`."""
+
+    def __init__(self, dsn: str, realm: str) -> None:
+        self._dsn = dsn
+        self._realm = realm
+        self._position = 0
+        self._news = asyncio.Event()
+
+    def tell(self, position: int) -> None:
+        """Have the position announced soon."""
+        self._position = position
+        self._news.set()
+
+    async def run(self) -> None:
+        """Announce until cancelled. A lost announcement costs its readers `POLL_S` at most."""
+        while True:
+            try:
+                session = await connect(
+                    self._dsn, self._realm, role="aicore_writer", synchronous_commit="off"
+                )
+                try:
+                    while True:
+                        await self._news.wait()
+                        self._news.clear()
+                        await session.execute(
+                            "SELECT pg_notify($1, $2)", channel_of(self._realm), str(self._position)
+                        )
+                        await asyncio.sleep(NOTIFY_PAUSE_S)
+                finally:
+                    session.terminate()
+            except AWAY:
+                await asyncio.sleep(RETRY_S)
+
+
+async def _listen(dsn: str, realm: str, role: str, wake: Callable[[], None]) -> None:
+    """Call ``wake`` at each announcement, until cancelled; a lost session is opened again."""
+    while True:
+        closed = asyncio.Event()
+        try:
+            session = await connect(dsn, realm, role=role)
+        except AWAY:
+            await asyncio.sleep(RETRY_S)
+            continue
+        try:
+            session.add_termination_listener(lambda _session, closed=closed: closed.set())
+            await session.add_listener(channel_of(realm), lambda *_: wake())
+            wake()
+            await closed.wait()
+        except AWAY:
+            await asyncio.sleep(RETRY_S)
+        finally:
+            session.terminate()

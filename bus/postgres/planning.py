@@ -1,0 +1,144 @@
+"""Plans a group commit: which position, version and hash each waiting event gets. Pure; no I/O.
+
+A plan is made from what the writer remembers of the log's end. What it only assumes is listed in
+``unsure``, and the database checks it together with the end itself; so a plan that was made from outdated
+memory writes nothing and tells nobody anything.
+"""
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import UUID
+
+from bus.memory import meets
+from bus.ports import AppendResult, ExpectedVersion, StreamWrite, VersionConflict
+from protocol.chain import link
+
+GROUP_EVENTS_MAX = 2_000
+"""Events in one group commit; one append may be larger and is then a group of its own."""
+
+GROUP_BYTES_MAX = 8 * 1024 * 1024
+
+
+class Tip(NamedTuple):
+    """The end of the log as the writer remembers it."""
+
+    position: int
+    hash: bytes
+    recorded_us: int
+
+
+@dataclass(slots=True)
+class Plan:
+    """Rows to insert, column by column, and what each append will come to if the database agrees."""
+
+    tip: Tip
+    """The end of the log after the plan."""
+    recorded_us: int
+    unsure: dict[str, int] = field(default_factory=dict)
+    """Streams of which only an assumption is known, with the version assumed."""
+    heads: dict[str, int] = field(default_factory=dict)
+    """Version of each stream touched, after the plan."""
+    outcomes: list[AppendResult | VersionConflict | None] = field(default_factory=list)
+    """One per append; None: it shares an id with an earlier one of the group and must wait for the next."""
+    streams: list[str] = field(default_factory=list)
+    versions: list[int] = field(default_factory=list)
+    ids: list[UUID] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
+    schemas: list[int] = field(default_factory=list)
+    metas: list[bytes] = field(default_factory=list)
+    payloads: list[bytes] = field(default_factory=list)
+    hashes: list[bytes] = field(default_factory=list)
+
+
+def plan_group(
+    group: Sequence[Sequence[StreamWrite]], tip: Tip, known: Mapping[str, int], now_us: int
+) -> Plan:
+    """Return the plan of a group of appends, in their order.
+
+    Args:
+        group: the appends, each a sequence of writes that has passed `bus.checks`.
+        tip: the remembered end of the log.
+        known: versions of streams that are certain if the tip is.
+        now_us: the clock; the time of recording never runs backwards.
+    """
+    plan = Plan(tip, max(now_us, tip.recorded_us))
+    taken: set[UUID] = set()
+    for writes in group:
+        if len(group) > 1 and any(event.id in taken for write in writes for event in write.events):
+            plan.outcomes.append(None)
+            continue
+        conflict = _first_conflict(plan, writes, known)
+        if conflict:
+            plan.outcomes.append(conflict)
+            continue
+        first = len(plan.versions)
+        for write in writes:
+            _add(plan, write)
+            taken.update(event.id for event in write.events)
+        positions = range(tip.position + first + 1, tip.position + len(plan.versions) + 1)
+        plan.outcomes.append(AppendResult(tuple(positions), tuple(plan.versions[first:]), plan.recorded_us))
+    return plan
+
+
+def _first_conflict(
+    plan: Plan, writes: Sequence[StreamWrite], known: Mapping[str, int]
+) -> VersionConflict | None:
+    for write in writes:
+        actual = plan.heads.get(write.stream)
+        if actual is None:
+            actual = known.get(write.stream)
+            if actual is None:
+                actual = plan.unsure[write.stream] = _assumed(write.expected)
+            plan.heads[write.stream] = actual
+        if not meets(actual, write.expected):
+            return VersionConflict(write.stream, write.expected, actual)
+    return None
+
+
+def _assumed(expected: ExpectedVersion) -> int:
+    """Return the likeliest version of an unknown stream: what the caller says, else that it is new."""
+    match expected:
+        case "any" | "none":
+            return 0
+        case "exists":
+            return 1
+        case _:
+            return expected
+
+
+def _add(plan: Plan, write: StreamWrite) -> None:
+    """Append the write's rows to the plan's columns."""
+    position, previous, recorded_us = plan.tip.position, plan.tip.hash, plan.recorded_us
+    stream = write.stream
+    stream_bytes = stream.encode()
+    version = plan.heads[stream]
+    for event in write.events:
+        position += 1
+        version += 1
+        previous = link(
+            previous,
+            (position, event.id.bytes, recorded_us, version, event.schema_version),
+            (event.type.encode(), stream_bytes),
+            event.meta,
+            event.payload,
+        )
+        plan.streams.append(stream)
+        plan.versions.append(version)
+        plan.ids.append(event.id)
+        plan.types.append(event.type)
+        plan.schemas.append(event.schema_version)
+        plan.metas.append(event.meta)
+        plan.payloads.append(event.payload)
+        plan.hashes.append(previous)
+    plan.heads[stream] = version
+    plan.tip = Tip(position, previous, recorded_us)
+
+
+def remember(known: MutableMapping[str, int], heads: Mapping[str, int], most: int) -> None:
+    """Keep the newest ``most`` streams of ``known`` after adding ``heads``; dicts keep the order of entry."""
+    for stream, version in heads.items():
+        known.pop(stream, None)
+        known[stream] = version
+    while len(known) > most:
+        del known[next(iter(known))]
