@@ -9,6 +9,7 @@ import nats.errors
 import nats.js.errors
 
 from tests.harness.invariants import SCHEMA, STREAM
+from tests.harness.roles import VIEWS
 from tests.harness.world import SUBSCRIBERS, WRITERS, World
 
 CONVERGE_TIMEOUT_S = 30.0
@@ -59,11 +60,11 @@ async def log_head(world: World) -> int:
 async def _projected(world: World, head: int) -> bool:
     connection = await asyncpg.connect(world.postgres.dsn)
     try:
-        query = f"SELECT min(position) FILTER (WHERE true), count(*) FROM {SCHEMA}.projection_checkpoint"
+        query = f"SELECT min(position), count(*) FROM {SCHEMA}.projection_checkpoint"
         lowest, views = await connection.fetchrow(query)
     finally:
         await connection.close()
-    return views == 2 and lowest >= head
+    return bool(views == len(VIEWS) and lowest >= head)
 
 
 async def relayed(world: World, head: int) -> bool:

@@ -5,16 +5,15 @@ the same content and the same expected version. Each task has a stream of its ow
 version; all share one stream of the registry, whose projection depends on the order of its events.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 from bus.codec import EventCodec
-from protocol.meta import Meta
-
 from bus.ports import ExpectedVersion, StreamWrite
 from domain.event import Event
 from domain.inference.messages import InferenceCompleted, InferenceFailed
 from domain.registry.messages import ModelDescribed, ModelRegistered
+from protocol.meta import Meta
 
 SPACE = UUID("0a1d7a52-5ab0-4b39-8d47-2d1f6f4f3a0e")
 SHARED_STREAM = "registry-npc_dialogue"
@@ -22,7 +21,8 @@ CYCLE = ("own", "own", "batch", "shared", "both")
 OWN_EVENTS = {"own": 1, "batch": 3, "shared": 0, "both": 1}
 
 
-class Task(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Task:
     """One of the concurrent tasks of one writer."""
 
     seed: int

@@ -7,21 +7,21 @@ again when a server that is down made it fail; any other error ends the child, a
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-from bus.catalogue import domain_catalogue
-from bus.codec import EventCodec
-from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 
 from aicore.clock import now_us
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
 from bus.nats.connection import connect
 from bus.nats.consumer import ConsumeOptions, Delivery, consume
 from bus.nats.relay import Relay, RelayOptions
 from bus.ports import EventLog, LogError
+from bus.postgres.connect import connect_pool
 from projections.current_models import CURRENT_MODELS
 from projections.inference_stats import INFERENCE_STATS
 from projections.runner import ProjectionRunner
@@ -193,7 +193,7 @@ async def subscriber(options: Options) -> None:
     await persist(component)
 
 
-ROLES: dict[str, Callable[[Options], Awaitable[None]]] = {
+ROLES: dict[str, Callable[[Options], Coroutine[Any, Any, None]]] = {
     "writer": writer,
     "relay": relay,
     "projection": projection,

@@ -169,10 +169,17 @@ class World:
         await self.moment(0.5)
         self.children.signal(name, signal.SIGCONT)
 
+    async def freeze_nats(self) -> None:
+        """Stop the NATS server for a while (SIGSTOP): connections stay, answers come late."""
+        assert self.nats.pid is not None
+        os.kill(self.nats.pid, signal.SIGSTOP)
+        await self.moment(0.8)
+        os.kill(self.nats.pid, signal.SIGCONT)
+
     async def mend(self) -> None:
         """Start again whatever a fault has ended, in random order of servers."""
         await self.moment(DOWN_MAX_S)
-        servers = [self.postgres, self.nats]
+        servers: list[EmbeddedPostgres | EmbeddedNats] = [self.postgres, self.nats]
         self.draws.shuffle(servers)
         for server in servers:
             if server.pid is None:
@@ -195,7 +202,20 @@ FAULTS = (
     "kill_both_servers",
     "freeze_relay",
     "freeze_writer",
+    "freeze_nats",
 )
+
+SECOND_FAULTS = (
+    "kill_writer",
+    "kill_relay",
+    "kill_projection",
+    "kill_subscriber",
+    "kill_nats",
+    "kill_backend",
+)
+"""What may happen on top, while the system recovers from a first fault."""
+
+SECOND_SHARE = 0.4
 
 
 @contextmanager

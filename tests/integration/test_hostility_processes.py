@@ -6,11 +6,12 @@ when it goes on must neither double nor tear anything.
 
 import secrets
 from collections.abc import AsyncIterator
+from functools import partial
 from signal import SIGCONT, SIGSTOP
 
 import pytest
-from bus.postgres.migrate import migrate
 
+from bus.postgres.migrate import migrate
 from tests.harness.convergence import converge, delivered, log_head, progress, relayed, until
 from tests.harness.invariants import check_everything
 from tests.harness.world import REALM, RELAYS, WRITERS, World, open_world
@@ -33,7 +34,7 @@ async def test_stand_by_relay_takes_over_and_the_stopped_one_does_no_harm(world:
     for name in RELAYS:
         world.children.signal(name, SIGSTOP)
         head = await log_head(world)
-        await until(world, f"JetStream beyond {head}", lambda head=head: relayed(world, head + 1))
+        await until(world, f"JetStream beyond {head}", partial(relayed, world, head + 1))
         world.children.signal(name, SIGCONT)
 
     checked = await check_everything(world, await converge(world))

@@ -14,11 +14,11 @@ import time
 from collections import defaultdict
 
 import pytest
-from bus.postgres.migrate import migrate
 
+from bus.postgres.migrate import migrate
 from tests.harness.convergence import converge, said
 from tests.harness.invariants import check_everything
-from tests.harness.world import FAULTS, REALM, World, open_world
+from tests.harness.world import FAULTS, REALM, SECOND_FAULTS, SECOND_SHARE, World, open_world
 
 pytestmark = pytest.mark.integration
 
@@ -29,6 +29,7 @@ SLOW_RUNS = 9
 RUN_TIMEOUT_S = 180
 LOAD_MIN_S = 0.05
 LOAD_MAX_S = 0.4
+SECOND_AFTER_MAX_S = 0.4
 
 
 @pytest.mark.timeout(RUN_TIMEOUT_S)
@@ -76,6 +77,13 @@ async def do_round(world: World, fault: str) -> float:
     world.children.expect_running()
     await getattr(world, fault)()
     await world.mend()
+    if world.draws.random() < SECOND_SHARE:
+        second = world.draws.choice(SECOND_FAULTS)
+        await world.moment(SECOND_AFTER_MAX_S)
+        world.children.expect_running()
+        await getattr(world, second)()
+        await world.mend()
+        fault = f"{fault}, then {second}"
     began = time.monotonic()
     head = await converge(world)
     took = time.monotonic() - began
