@@ -1,7 +1,7 @@
 """JetStream's JSON API in one function, with its errors as types.
 
-nats-py's own manager turns replies into dataclasses that know only some of the fields; here a configuration is
-the plain mapping that the server documents, so that every server feature can be used.
+nats-py's own manager turns replies into dataclasses that know only some of the fields; here a configuration
+is the plain mapping that the server documents, so that every server feature can be used.
 """
 
 from collections.abc import Mapping

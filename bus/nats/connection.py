@@ -19,7 +19,7 @@ CONNECT_TIMEOUT_S = 5.0
 """First connection; afterwards the client tries for ever."""
 
 RECONNECT_WAIT_S = 0.2
-"""Pause between two tries of the same server."""
+"""Pause between two tries of the same server (nats-py takes fractions, its annotation says int)."""
 
 DRAIN_TIMEOUT_S = 5
 PING_INTERVAL_S = 5
@@ -69,7 +69,7 @@ async def connect(
                 reconnected_cb=events.on_reconnected,
                 closed_cb=events.on_closed,
                 connect_timeout=max(1, int(timeout_s)),
-                reconnect_time_wait=RECONNECT_WAIT_S,
+                reconnect_time_wait=RECONNECT_WAIT_S,  # type: ignore[arg-type] # see RECONNECT_WAIT_S
                 max_reconnect_attempts=-1,
                 ping_interval=PING_INTERVAL_S,
                 max_outstanding_pings=PINGS_OUTSTANDING_MAX,

@@ -180,7 +180,7 @@ class Consumer:
         while True:
             try:
                 await self._handler(Delivery(envelope, attempt, redriven=redriven))
-            except Exception as error:  # noqa: BLE001 - the handler's supervisor: recorded below, never dropped
+            except Exception as error:  # supervised: recorded below, never dropped
                 first_us = first_us or self._options.now_us()
                 if attempt >= retry.attempts_max:
                     await self._bury(item, error, attempts=attempt, first_us=first_us)

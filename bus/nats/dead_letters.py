@@ -93,7 +93,7 @@ async def list_letters(
     redriven = await _redriven(nc, realm)
     found: list[DeadLetter] = []
     while len(found) < min(limit, LIST_MAX):
-        query = {"seq": after + 1, "next_by_subj": letters_subject(realm, consumer)}
+        query: dict[str, int | str] = {"seq": after + 1, "next_by_subj": letters_subject(realm, consumer)}
         try:
             letter = await _get(nc, realm, query)
         except Missing:

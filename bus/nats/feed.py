@@ -1,7 +1,7 @@
 """A pull loop on one durable consumer that never asks for more than it may hold and never stalls silently.
 
-nats-py's fetch makes a task per message and forgets its request when the server restarts. Here messages arrive
-by callback; requests name exactly the free places; server heartbeats prove that a request is alive. After
+nats-py's fetch makes a task per message and forgets its request when the server restarts. Here messages
+arrive by callback; requests name exactly the free places; server heartbeats prove that a request is alive. After
 anything that may have cost a message (reconnect, missed heartbeat, deleted consumer, rebuilt stream) the
 consumer is set anew at this feed's own floor, so everything unfinished comes again *in order*; what was
 finished in this feed's life is recognised by its sequence and only acknowledged again.
@@ -56,7 +56,7 @@ class FeedConfig:
     ephemeral: bool = False
     """No acknowledgements and no memory in the server: for followers that keep their own place."""
     restarts: bool = False
-    """The stream may begin again at 1 (dead letters); otherwise we wait until it is rebuilt past our floor."""
+    """The stream may begin again at 1 (dead letters); otherwise we wait until it is past our floor again."""
 
 
 class Old(NamedTuple):
@@ -104,7 +104,7 @@ class Feed:
         first_floor: Callable[[], Awaitable[int]],
         read_old: ReadOld | None = None,
     ) -> None:
-        """Prepare; nothing is asked for before `run`. ``first_floor``: where a consumer that is new begins."""
+        """Prepare; nothing is asked for before `run`. ``first_floor``: where a new consumer begins."""
         self._read_old = read_old
         self._nc = nc
         self._config = config
@@ -201,7 +201,9 @@ class Feed:
         if info:
             await js_request(self._nc, f"CONSUMER.DELETE.{name}")
         if floor > state.last:
-            raise JetStreamUnavailable(f"the stream ends at {state.last}, before our floor {floor}: being rebuilt")
+            raise JetStreamUnavailable(
+                f"the stream ends at {state.last}, before our floor {floor}: being rebuilt"
+            )
         if floor + 1 < state.first and not self._config.restarts:
             floor = await self._refill(floor, state.first - 1)
         await js_request(
@@ -216,9 +218,7 @@ class Feed:
         if self._config.restarts and self._seen > state.last:
             self._held.clear()
             self._seen = 0
-        floor = self.floor
-        assert floor is not None
-        return floor
+        return min(self._held) - 1 if self._held else self._seen
 
     async def _refill(self, after: int, upto: int) -> int:
         """Deliver the events (``after``, ``upto``] from the log, within our bound; return how far that went.
@@ -314,8 +314,7 @@ class Feed:
         if held is not None:
             held.reply = reply
             return
-        assert self._seen is not None
-        if number <= self._seen:
+        if self._seen is not None and number <= self._seen:
             await self._nc.publish(reply)  # finished in our life; the acknowledgement was lost
             return
         item = Item(self, msg.subject, msg.data, number)

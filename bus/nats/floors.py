@@ -37,7 +37,7 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """A durable consumer: everything up to ``position`` is acknowledged; ``settings`` as the server has them."""
+    """A durable consumer: everything up to ``position`` is acknowledged; ``settings`` as the server's."""
 
     name: str
     position: int

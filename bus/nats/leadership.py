@@ -1,7 +1,7 @@
 """One leader per realm: who holds a Postgres session advisory lock. The lock ends with its connection.
 
-A leader that lost its connection without noticing may publish for a moment longer; the expected sequence makes
-that harmless, and both would publish the same bytes.
+A leader that lost its connection without noticing may publish for a moment longer; the expected sequence
+makes that harmless, and both would publish the same bytes.
 """
 
 import asyncio

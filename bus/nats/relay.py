@@ -2,8 +2,8 @@
 
 One leader per realm (`bus.nats.leadership`). It publishes position p expecting the last sequence p - 1, so a
 doubled, lost or foreign message is refused by the server. Any refusal, time-out or reconnect ends the pass:
-what the stream holds is then compared with the log, by sequence, id and hash, and publishing goes on after its
-end, or the stream is made anew from the log. Consumers' floors are kept in Postgres; subscribers wait
+what the stream holds is then compared with the log, by sequence, id and hash, and publishing goes on after
+its end, or the stream is made anew from the log. Consumers' floors are kept in Postgres; subscribers wait
 meanwhile and go on where they were.
 """
 
@@ -16,7 +16,7 @@ import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from bus.nats.api import JetStreamError, JetStreamUnavailable
+from bus.nats.api import JetStreamError
 from bus.nats.comparison import HEAD, Finding, compare
 from bus.nats.floors import Floor, durable_consumers, record, recorded, recreate
 from bus.nats.leadership import lead
@@ -25,7 +25,7 @@ from bus.nats.topology import CacheLimits, create_events_stream, delete_stream, 
 from bus.nats.wire import row_encoder
 
 BATCH = 500
-"""Rows of one read: about a millisecond of Postgres, and what is published before acknowledgements are seen."""
+"""Rows of one read: about a millisecond of Postgres, and what is sent before acknowledgements are seen."""
 
 POLL_S = 0.25
 """How often an idle relay looks by itself, should a notification be lost."""
@@ -52,7 +52,8 @@ FROM event WHERE position > $1 ORDER BY position LIMIT $2
 
 # Purpose: show the leader's state. Lock: the table's only row.
 WRITE_STATE = """
-INSERT INTO relay_state (leader, leads_since_us, acknowledged, verified_us, verdict, reason, rebuilds, updated_us)
+INSERT INTO relay_state
+    (leader, leads_since_us, acknowledged, verified_us, verdict, reason, rebuilds, updated_us)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (only_row) DO UPDATE SET leader = $1, leads_since_us = $2, acknowledged = $3, verified_us = $4,
     verdict = $5, reason = $6, rebuilds = relay_state.rebuilds + $7, updated_us = $8

@@ -1,4 +1,4 @@
-"""What `aicore relay status` shows: who leads, how far the stream is behind the log, when both were compared."""
+"""What `aicore relay status` shows: who leads, how far the stream is behind, when it was compared."""
 
 from dataclasses import dataclass
 

@@ -8,6 +8,7 @@ from itertools import count
 from uuid import UUID, uuid5
 
 import msgpack
+from bus.postgres.log import open_log
 from nats.aio.client import Client
 
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
@@ -17,7 +18,6 @@ from bus.nats.consumer import ConsumeOptions, Delivery, RetryPolicy, consume
 from bus.nats.relay import Relay, RelayOptions
 from bus.nats.topology import CacheLimits, StreamState, describe, events_stream
 from bus.ports import EventLog, NewEvent, StreamWrite
-from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 
 NOW_US = 1_800_000_000_000_000
@@ -41,7 +41,7 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, *, timeout_
     """Wait until the condition holds, looking every 20 ms."""
     try:
         async with asyncio.timeout(timeout_s):
-            while not await condition():
+            while not await condition():  # noqa: ASYNC110 - the condition is another process's state
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"not within {timeout_s:g} s: {what}") from None
@@ -60,7 +60,12 @@ class Bus:
 
     def relay(self, **options: object) -> Relay:
         """Start a relay."""
-        settings: dict[str, object] = {"now_us": now_us, "verify_every_s": 0.3, "floors_every_s": 0.1, "limits": LIMITS}
+        settings: dict[str, object] = {
+            "now_us": now_us,
+            "verify_every_s": 0.3,
+            "floors_every_s": 0.1,
+            "limits": LIMITS,
+        }
         settings |= options
         relay = Relay(self.dsn, self.nc, self.realm, RelayOptions(**settings))  # type: ignore[arg-type] # test options
         self.tasks.append(self.group.create_task(relay.run()))

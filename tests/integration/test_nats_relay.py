@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
@@ -152,13 +153,10 @@ async def test_foreign_durable_consumer_comes_back_at_its_floor(bus: Bus) -> Non
 
 
 async def floor_of(bus: Bus, name: str) -> int:
-    async with asyncio.timeout(5):
-        import asyncpg
-
-        connection = await asyncpg.connect(bus.dsn, server_settings={"search_path": f"realm_{bus.realm}"})
-        value = await connection.fetchval("SELECT position FROM consumer_floor WHERE name = $1", name)
-        await connection.close()
-        return int(value or 0)
+    connection = await asyncpg.connect(bus.dsn, server_settings={"search_path": f"realm_{bus.realm}"})
+    value = await connection.fetchval("SELECT position FROM consumer_floor WHERE name = $1", name)
+    await connection.close()
+    return int(value or 0)
 
 
 async def test_stream_that_is_ahead_or_different_is_made_anew(bus: Bus) -> None:

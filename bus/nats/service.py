@@ -1,0 +1,226 @@
+"""Answers commands and queries on NATS, every request with a result or a typed error, and never with silence.
+
+Registered with NATS's service discovery (`$SRV.PING|INFO|STATS`). One subscription takes `{realm}.cmd.>`, so
+that a command nobody knows is answered too. Requests run side by side up to a bound; beyond it they are told
+to come back. What goes wrong inside is logged under an id; the caller gets the id and nothing else.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+from nats import micro
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.micro.request import Request
+from nats.micro.service import EndpointConfig, EndpointStats, Service, ServiceConfig
+
+from bus.nats.problems import problem_of
+from protocol.errors import WireError
+from protocol.limits import META_BYTES_MAX, PAYLOAD_BYTES_MAX
+from protocol.messages import (
+    Answer,
+    CommandMessage,
+    ErrorReply,
+    Reply,
+    decode_command,
+    decode_query,
+    encode_reply,
+)
+from protocol.subjects import parse_subject
+
+REQUEST_BYTES_MAX = PAYLOAD_BYTES_MAX + META_BYTES_MAX + 4_096
+"""A command's payload, its metadata and what is around them."""
+
+DEADLINE_S = 30.0
+IN_FLIGHT_MAX = 1_024
+BUSY_RETRY_MS = 250
+
+CommandHandler = Callable[[CommandMessage], Awaitable[Reply]]
+QueryHandler = Callable[[dict[str, Any]], Awaitable[tuple[object, int]]]
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """How to serve.
+
+    Attributes:
+        new_id: fresh ids, to find an internal error's log entry by.
+        name, version: as in NATS's service discovery; version is semantic.
+        deadline_s: time for one request; after it the caller is told so and the handler is cancelled.
+        in_flight_max: requests at once.
+        catch_all: answer unknown names too; switch off where several services share a realm's names.
+    """
+
+    new_id: Callable[[], UUID]
+    name: str = "aicore"
+    version: str = "0.1.0"
+    deadline_s: float = DEADLINE_S
+    in_flight_max: int = IN_FLIGHT_MAX
+    catch_all: bool = True
+
+
+@asynccontextmanager
+async def serve(
+    nc: Client,
+    realm: str,
+    commands: Mapping[str, CommandHandler],
+    queries: Mapping[str, QueryHandler],
+    options: ServiceOptions,
+) -> AsyncIterator[Service]:
+    """Serve while the context is open; on leaving take no more requests and finish those under way."""
+    config = ServiceConfig(
+        name=options.name,
+        version=options.version,
+        description=f"commands and queries of realm {realm}",
+        metadata={"realm": realm},
+        queue_group=f"{realm}-{options.name}",
+    )
+    async with asyncio.TaskGroup() as group:
+        desk = _Desk(realm, commands, queries, options, group)
+        config.stats_handler = desk.stats
+        service = await micro.add_service(nc, config)
+        try:
+            for kind, names in (("cmd", commands), ("qry", queries)):
+                subjects = (
+                    [f"{realm}.{kind}.>"] if options.catch_all else [f"{realm}.{kind}.{n}" for n in names]
+                )
+                for subject in subjects if names or options.catch_all else []:
+                    name = kind if options.catch_all else subject.replace(".", "-")
+                    metadata = {
+                        "names": ",".join(sorted(names)),
+                        "encoding": "msgpack",
+                        "spec": "protocol/SPEC.md",
+                    }
+                    await service.add_endpoint(
+                        EndpointConfig(name=name, subject=subject, handler=desk.take, metadata=metadata)
+                    )
+            await nc.flush()
+            yield service
+        finally:
+            if nc.is_connected and not nc.is_draining:
+                await service.stop()
+
+
+class _Desk:
+    """Takes requests and answers each in a task of its own."""
+
+    def __init__(
+        self,
+        realm: str,
+        commands: Mapping[str, CommandHandler],
+        queries: Mapping[str, QueryHandler],
+        options: ServiceOptions,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        self._realm = realm
+        self._commands = commands
+        self._queries = queries
+        self._options = options
+        self._group = group
+        self._in_flight = 0
+        self._problems: Counter[str] = Counter()
+        self._log = logger.bind(realm=realm, service=options.name)
+
+    def stats(self, _: EndpointStats) -> dict[str, Any]:
+        """Return what `$SRV.STATS` shows beside NATS's own counts."""
+        return {"in_flight": self._in_flight, "problems": dict(self._problems)}
+
+    async def take(self, request: Request) -> None:
+        """Start answering; must not wait, the subscription hands over one request at a time."""
+        if self._in_flight >= self._options.in_flight_max:
+            busy = ErrorReply(
+                "unavailable",
+                f"{self._in_flight} requests are under way",
+                remedy="send it again with the same id",
+                retry="later",
+                retry_after_ms=BUSY_RETRY_MS,
+            )
+            await self._respond(request, busy)
+            return
+        self._in_flight += 1
+        self._group.create_task(self._answer(request))
+
+    async def _answer(self, request: Request) -> None:
+        reply: Reply | Answer | ErrorReply
+        try:
+            async with asyncio.timeout(self._options.deadline_s) as deadline:
+                reply = await self._run(request)
+        except TimeoutError as error:
+            reply = self._late() if deadline.expired() else self._problem(request, error)
+        except Exception as error:  # the edge: every failure becomes a typed reply
+            reply = self._problem(request, error)
+        finally:
+            self._in_flight -= 1
+        await self._respond(request, reply)
+
+    async def _run(self, request: Request) -> Reply | Answer | ErrorReply:
+        _, kind, name = parse_subject(request.subject)
+        size = len(request.data)
+        if size > REQUEST_BYTES_MAX:
+            raise WireError("too_large", "", f"has {size} bytes; the limit is {REQUEST_BYTES_MAX}")
+        if kind == "cmd":
+            return await self._command(name, request.data)
+        query = self._queries.get(name)
+        if query is None:
+            return _unknown("unknown_query", "query", name, self._queries)
+        result, position = await query(decode_query(request.data))
+        return Answer(result, position)
+
+    async def _command(self, name: str, data: bytes) -> Reply | ErrorReply:
+        handler = self._commands.get(name)
+        if handler is None:
+            return _unknown("unknown_command", "command", name, self._commands)
+        message = decode_command(data)
+        if message.command != name:
+            raise WireError("invalid_field", "command", "does not agree with the subject it was sent to")
+        return await handler(message)
+
+    def _late(self) -> ErrorReply:
+        return ErrorReply(
+            "deadline_exceeded",
+            f"not done within {self._options.deadline_s:g} s; whether it took effect is unknown",
+            remedy="send it again with the same id: it takes effect once",
+            retry="later",
+            retry_after_ms=BUSY_RETRY_MS,
+        )
+
+    def _problem(self, request: Request, error: Exception) -> ErrorReply:
+        known = problem_of(error)
+        if known is not None:
+            return known
+        error_id = self._options.new_id()
+        self._log.error("request_failed", error_id=str(error_id), subject=request.subject, exc_info=error)
+        return ErrorReply(
+            "internal",
+            "an error of ours",
+            remedy="report the id; sending it again with the same id is harmless",
+            retry="later",
+            retry_after_ms=BUSY_RETRY_MS,
+            details={"error_id": str(error_id)},
+        )
+
+    async def _respond(self, request: Request, reply: Reply | Answer | ErrorReply) -> None:
+        """Send the reply; one that cannot be encoded or sent becomes an error reply, or is logged."""
+        if isinstance(reply, ErrorReply):
+            self._problems[reply.code] += 1
+        try:
+            try:
+                body = encode_reply(reply)
+            except (WireError, TypeError, ValueError, OverflowError) as error:
+                body = encode_reply(self._problem(request, RuntimeError(f"reply cannot be encoded: {error}")))
+            await request.respond(body)
+        except (NatsError, ValueError) as error:  # ValueError: the sender wants no reply
+            self._log.info("reply_not_sent", subject=request.subject, error=type(error).__name__)
+
+
+def _unknown(code: str, what: str, name: str, known: Mapping[str, object]) -> ErrorReply:
+    there = ", ".join(sorted(known)) or "none"
+    return ErrorReply(code, f"there is no {what} {name!r}", field=what, remedy=f"there are: {there}")

@@ -1,0 +1,167 @@
+"""Command and query services on a real server: results, typed errors for everything, discovery."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+from nats.aio.client import Client
+from structlog.testing import capture_logs
+
+from aicore.embedded import EmbeddedNats
+from bus.nats.client import query, send_command
+from bus.nats.connection import BrokerUnreachable, connect, without_secrets
+from bus.nats.service import REQUEST_BYTES_MAX, ServiceOptions, serve
+from bus.ports import IdConflict, InvalidAppend, LogUnavailable, VersionConflict
+from domain.decider import Rejected
+from protocol.messages import Answer, CommandMessage, ErrorReply, Reply, decode_reply, encode_command
+
+pytestmark = pytest.mark.integration
+
+ID = UUID(int=7)
+FAILURES: dict[str, Exception] = {
+    "test.rejected": Rejected("model_not_found", "no model m1", field="model_id", remedy="register it"),
+    "test.conflict": VersionConflict("test-1", 3, 5),
+    "test.id": IdConflict(ID, "is another event"),
+    "test.invalid": InvalidAppend("too much"),
+    "test.down": LogUnavailable("postgres://user:secret@host"),
+    "test.bug": RuntimeError("password=secret"),
+    "test.timeout": TimeoutError(),
+}
+
+
+async def run(message: CommandMessage) -> Reply:
+    if message.command in FAILURES:
+        raise FAILURES[message.command]
+    if message.command == "test.slow":
+        await asyncio.Event().wait()
+    return Reply(result={"echo": message.payload})
+
+
+async def models(parameters: dict[str, Any]) -> tuple[object, int]:
+    return [parameters], 42
+
+
+@pytest.fixture
+async def nc(nats_server: EmbeddedNats) -> AsyncIterator[Client]:
+    async with connect(nats_server.url, name="test service") as nc:
+        yield nc
+
+
+@pytest.fixture
+async def realm_served(nc: Client, realm: str) -> AsyncIterator[str]:
+    names = ["test.do", "test.slow", *FAILURES]
+    options = ServiceOptions(new_id=lambda: ID, deadline_s=0.3, in_flight_max=4)
+    async with serve(nc, realm, dict.fromkeys(names, run), {"current_models": models}, options):
+        yield realm
+
+
+def command(name: str, **payload: object) -> CommandMessage:
+    return CommandMessage(id=ID, command=name, payload=payload)
+
+
+async def test_command_and_query_are_answered(nc: Client, realm_served: str) -> None:
+    reply = await send_command(nc, realm_served, command("test.do", x=1))
+    assert isinstance(reply, Reply)
+    assert reply.result == {"echo": {"x": 1}}
+    assert await query(nc, realm_served, "current_models", {"use": "npc"}) == Answer([{"use": "npc"}], 42)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "retry"),
+    [
+        ("test.rejected", "model_not_found", "never"),
+        ("test.conflict", "version_conflict", "reload"),
+        ("test.id", "id_conflict", "never"),
+        ("test.invalid", "invalid_field", "never"),
+        ("test.down", "unavailable", "later"),
+        ("test.bug", "internal", "later"),
+        ("test.timeout", "internal", "later"),
+        ("test.slow", "deadline_exceeded", "later"),
+        ("test.nobody_knows", "unknown_command", "never"),
+    ],
+)
+async def test_each_failure_has_its_code_and_tells_no_secret(
+    nc: Client, realm_served: str, name: str, code: str, retry: str
+) -> None:
+    with capture_logs() as logs:
+        reply = await send_command(nc, realm_served, command(name))
+    assert isinstance(reply, ErrorReply)
+    assert (reply.code, reply.retry) == (code, retry)
+    assert "secret" not in repr(reply)
+    if code == "internal":
+        assert reply.details == {"error_id": str(ID)}
+        assert any(entry.get("error_id") == str(ID) for entry in logs)
+    if code == "version_conflict":
+        assert reply.details == {"stream": "test-1", "expected": 3, "actual": 5}
+
+
+@pytest.mark.parametrize(
+    ("subject", "body", "code", "field"),
+    [
+        ("cmd.test.do", b"", "malformed_message", None),
+        ("cmd.test.do", b"\xc1\xff garbage", "malformed_message", None),
+        ("cmd.test.do", encode_command(command("test.other")), "invalid_field", "command"),
+        ("cmd.test.do", b"x" * (REQUEST_BYTES_MAX + 1), "too_large", None),
+        ("cmd.what", b"", "unknown_command", "command"),
+        ("qry.nothing", b"", "unknown_query", "query"),
+        ("qry.current_models", b"\x80", "malformed_message", "v"),
+    ],
+)
+async def test_garbage_is_answered_with_a_typed_error(
+    nc: Client, realm_served: str, subject: str, body: bytes, code: str, field: str | None
+) -> None:
+    reply = decode_reply((await nc.request(f"{realm_served}.{subject}", body, timeout=5)).data)
+    assert isinstance(reply, ErrorReply)
+    assert reply.code == code
+    if field is not None:
+        assert reply.field == field
+
+
+async def test_too_many_requests_are_told_to_come_back(nc: Client, realm_served: str) -> None:
+    replies = await asyncio.gather(*(send_command(nc, realm_served, command("test.slow")) for _ in range(6)))
+    codes = sorted(reply.code for reply in replies if isinstance(reply, ErrorReply))
+    assert codes == ["deadline_exceeded"] * 4 + ["unavailable"] * 2
+
+
+async def test_oversized_for_the_server_and_no_service_are_errors_too(nc: Client, realm: str) -> None:
+    big = await send_command(nc, realm, command("test.do", text="x" * 1_100_000))
+    none = await send_command(nc, realm, command("test.do"))
+    assert isinstance(big, ErrorReply)
+    assert isinstance(none, ErrorReply)
+    assert (big.code, none.code) == ("too_large", "unavailable")
+
+
+async def test_service_discovery_names_commands_and_problems(nc: Client, realm_served: str) -> None:
+    await send_command(nc, realm_served, command("test.rejected"))
+
+    async def ours(verb: str) -> dict[str, Any]:
+        inbox = nc.new_inbox()
+        answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+        async def take(msg: Any) -> None:
+            answers.put_nowait(orjson.loads(msg.data))
+
+        subscription = await nc.subscribe(inbox, cb=take)
+        await nc.publish(f"$SRV.{verb}", b"", reply=inbox)
+        async with asyncio.timeout(5):
+            while (answer := await answers.get())["metadata"]["realm"] != realm_served:
+                pass
+        await subscription.unsubscribe()
+        return answer
+
+    assert (await ours("PING"))["name"] == "aicore"
+    endpoints = (await ours("INFO"))["endpoints"]
+    assert [e["subject"] for e in endpoints] == [f"{realm_served}.cmd.>", f"{realm_served}.qry.>"]
+    assert "test.do" in endpoints[0]["metadata"]["names"]
+    assert (await ours("STATS"))["endpoints"][0]["data"]["problems"] == {"model_not_found": 1}
+
+
+async def test_unreachable_server_is_a_clear_error_without_secrets() -> None:
+    with pytest.raises(BrokerUnreachable, match=r"127\.0\.0\.1:1 .*AICORE_NATS_URL") as caught:
+        async with connect("nats://user:hunter2@127.0.0.1:1", name="nobody", timeout_s=0.5):
+            pass
+    assert "hunter2" not in str(caught.value)
+    assert without_secrets("nats://u:p@host:4333") == "nats://host:4333"
