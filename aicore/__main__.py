@@ -1,0 +1,5 @@
+"""`python -m aicore` is `aicore`."""
+
+from aicore.cli import main
+
+main()

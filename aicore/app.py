@@ -1,0 +1,199 @@
+"""The composition root: how the parts become components, in one process or in many.
+
+Everything is opened here and lent to the parts below, which never open anything shared themselves. All
+components of a process share one log, one NATS connection and one pool per role.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import asyncpg
+from nats.aio.client import Client
+
+from aicore.clock import new_id, now_us
+from aicore.running import System
+from aicore.settings import Settings
+from aicore.supervisor import Component, run_components
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
+from bus.nats.connection import connect
+from bus.nats.relay import Relay, RelayOptions
+from bus.nats.service import ServiceOptions, serve
+from bus.ports import EventLog
+from bus.postgres.connect import connect_pool
+from bus.postgres.log import open_log
+from bus.postgres.migrate import migrate
+from handlers.commands import CommandRunner
+from handlers.engines.embedded import EmbeddedEngine
+from handlers.inference import INFERENCES, InferenceService, Limits
+from handlers.registry import REGISTRY
+from handlers.registry_view import RegistryView
+from projections.current_models import CURRENT_MODELS
+from projections.inference_stats import INFERENCE_STATS
+from projections.queries import Queries
+from projections.runner import ProjectionRunner
+
+ORDER = ("commands", "inference", "queries", "relay", "projections")
+"""Every component there is."""
+
+SERVICES = frozenset({"commands", "inference", "queries"})
+"""Those that answer requests. In one process they are one NATS service."""
+
+DEADLINE_BEYOND_INFERENCE_S = 5.0
+"""A service's deadline is so much later than inference's own, so that the more precise answer comes first."""
+
+VIEWS = (CURRENT_MODELS, INFERENCE_STATS)
+
+Ready = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the components of one process share."""
+
+    settings: Settings
+    system: System
+    log: EventLog
+    nc: Client
+    components: frozenset[str] = frozenset()
+    pools: Mapping[str, asyncpg.Pool] = field(default_factory=dict)
+    codec: EventCodec = field(default_factory=lambda: EventCodec(domain_catalogue()))
+
+
+async def run(
+    settings: Settings,
+    system: System,
+    components: Collection[str],
+    *,
+    stop: asyncio.Event,
+    on_ready: Ready,
+) -> None:
+    """Apply migrations, run ``components`` (of `ORDER`) until ``stop``, and stop them in order.
+
+    Raises:
+        MigrationError: the database's schema was made by other files than ours.
+        BrokerUnreachable, OSError: a server cannot be reached at the start.
+    """
+    await migrate(system.postgres_dsn, system.realm)
+    async with _parts(settings, system, components) as parts:
+        chosen = [
+            Component(name, partial(serve_part, parts), drains=name == "services")
+            for name, serve_part in (
+                ("services", _services),
+                ("relay", _relay),
+                ("projections", _projections),
+            )
+            if name in components or (name == "services" and SERVICES & set(components))
+        ]
+        await run_components(chosen, stop=stop, on_ready=on_ready)
+
+
+@asynccontextmanager
+async def _parts(settings: Settings, system: System, components: Collection[str]) -> AsyncIterator[Parts]:
+    """Open what ``components`` share; connections close in reverse order."""
+    dsn, realm = system.postgres_dsn, system.realm
+    writes = bool({"commands", "inference"} & set(components))
+    roles = {"queries": "aicore_reader", "projections": "aicore_projector"}
+    async with AsyncExitStack() as stack:
+        log = await stack.enter_async_context(open_log(dsn, realm, now_us=now_us, writer=writes))
+        pools = {
+            name: await stack.enter_async_context(_pool(dsn, realm, role, settings.pool_size_max))
+            for name, role in roles.items()
+            if name in components
+        }
+        name = f"aicore {realm} {' '.join(sorted(components))}"
+        nc = await stack.enter_async_context(connect(system.nats_url, name=name))
+        yield Parts(settings, system, log, nc, frozenset(components), pools)
+
+
+@asynccontextmanager
+async def _pool(dsn: str, realm: str, role: str, size_max: int) -> AsyncIterator[asyncpg.Pool]:
+    pool = await connect_pool(dsn, realm, role=role, size_max=size_max)
+    try:
+        yield pool
+    finally:
+        # Every transaction has ended with its component; a session that hangs must not hold up the stop.
+        pool.terminate()
+
+
+# --- the components: each calls ``ready`` once it serves ----------------------------------------------------
+
+
+async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
+    """Answer commands and queries until ``stop``; those under way are finished."""
+    async with AsyncExitStack() as stack:
+        registry = RegistryView(parts.log, decode=parts.codec.decode)
+        commands: dict[str, Any] = {}
+        queries: dict[str, Any] = {}
+        if "commands" in parts.components:
+            runner = CommandRunner(parts.log, parts.codec, [REGISTRY])
+            commands |= dict.fromkeys(runner.commands, runner)
+        if "inference" in parts.components:
+            commands["inference.generate"] = await _inference(parts, registry, stack)
+        if "queries" in parts.components:
+            answers = Queries(parts.pools["queries"], parts.log)
+            queries |= {"registry.current": registry.answer, **answers.handlers()}
+        if SERVICES & parts.components != {"commands"}:
+            await stack.enter_async_context(_followed(registry))
+        options = ServiceOptions(
+            new_id=new_id,
+            deadline_s=parts.settings.inference_timeout_s + DEADLINE_BEYOND_INFERENCE_S,
+            # Only who has everything may say that a name is unknown.
+            catch_all=parts.components >= SERVICES,
+        )
+        async with serve(parts.nc, parts.system.realm, commands, queries, options):
+            ready()
+            await stop.wait()
+
+
+@asynccontextmanager
+async def _followed(registry: RegistryView) -> AsyncIterator[None]:
+    """Keep the registry's view up to date while the context is open."""
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(registry.run())
+        yield
+        following.cancel()
+
+
+async def _inference(parts: Parts, registry: RegistryView, stack: AsyncExitStack) -> InferenceService:
+    """Return the inference service with the engines of this process, started."""
+    settings = parts.settings
+    runner = CommandRunner(parts.log, parts.codec, [INFERENCES])
+    engine = EmbeddedEngine()
+    await engine.start()
+    stack.push_async_callback(engine.stop)
+    limits = Limits(
+        settings.inference_concurrent, settings.inference_waiting_max, settings.inference_timeout_s
+    )
+    return InferenceService(runner, registry, {"embedded": engine}, limits)
+
+
+async def _relay(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:
+    """Carry the log into JetStream; another process may lead, then this one stands by."""
+    options = RelayOptions(now_us=now_us, name=f"{socket.gethostname()}:{parts.system.pid}")
+    relay = Relay(parts.system.postgres_dsn, parts.nc, parts.system.realm, options)
+    ready()
+    await relay.run()
+
+
+async def _projections(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:
+    """Keep the read models."""
+    runners = projection_runners(parts.pools["projections"], parts.log, parts.codec)
+    async with asyncio.TaskGroup() as group:
+        for runner in runners.values():
+            group.create_task(runner.run())
+        ready()
+
+
+def projection_runners(
+    pool: asyncpg.Pool, log: EventLog, codec: EventCodec
+) -> Mapping[str, ProjectionRunner]:
+    """Return a runner for every projection, by name."""
+    return {
+        view.name: ProjectionRunner(pool, log, view, decode=codec.decode, now_us=now_us) for view in VIEWS
+    }

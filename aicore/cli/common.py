@@ -1,0 +1,93 @@
+"""What every command shares: output for people or as JSON, the exit codes, and how errors are told.
+
+Results go to stdout, everything else to stderr, so that ``--json`` can be piped.
+"""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from enum import IntEnum
+from typing import Annotated, Any, TypeVar
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from aicore.running import System, find
+from aicore.settings import Settings, load_settings
+
+T = TypeVar("T")
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    OK = 0
+    FAULT = 1
+    """Something is wrong: a check failed, or an unexpected error."""
+    USAGE = 2
+    """The command line or a setting is wrong."""
+    UNREACHABLE = 3
+    """Nothing runs there, or a server does not answer."""
+    REFUSED = 4
+    """The system understood and refused; the reason was printed."""
+
+
+class Failure(Exception):
+    """A command ends here: one sentence, what to do, and the exit code."""
+
+    def __init__(self, message: str, *, remedy: str = "", code: Exit = Exit.FAULT) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+        self.code = code
+
+
+def running() -> tuple[Settings, System]:
+    """Return the settings and the running system they lead to.
+
+    Raises:
+        SettingsError, NotRunning: told by `main`.
+    """
+    settings = load_settings()
+    return settings, find(settings)
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end, on uvloop where it is installed."""
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(work)
+
+
+def loop_factory() -> Any:
+    """Return uvloop's loop factory, or None for asyncio's own."""
+    try:
+        import uvloop  # noqa: PLC0415 - optional: not made for every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def print_json(value: object) -> None:
+    """Print one JSON value on one line; bytes as hexadecimal digits."""
+    sys.stdout.write(orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode() + "\n")
+    sys.stdout.flush()
+
+
+def progress() -> Progress:
+    """Return a progress bar on stderr that vanishes when done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=err, transient=True)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return str(value)

@@ -1,0 +1,100 @@
+"""`aicore dlq`: events that a consumer gave up on: look at them, mend the cause, give them back."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Annotated, TypeVar
+
+import typer
+from nats.aio.client import Client
+from rich.table import Table
+
+from aicore.cli.common import Failure, Json, out, print_json, run_async, running
+from bus.nats.connection import connect
+from bus.nats.dead_letters import DeadLetter, NoSuchLetter, list_letters
+from bus.nats.dead_letters import redrive as give_back
+from bus.nats.dead_letters import show as read_letter
+from protocol.envelope import decode_envelope
+from protocol.errors import WireError
+from protocol.packing import unpack
+
+app = typer.Typer(no_args_is_help=True, help="Dead letters: what a consumer could not handle.")
+
+T = TypeVar("T")
+
+Number = Annotated[int, typer.Argument(help="The letter's number, as `aicore dlq list` shows it.", min=1)]
+Consumer = Annotated[str, typer.Option(help="Only one consumer's letters.")]
+
+
+@app.command("list")
+def list_all(
+    *,
+    consumer: Consumer = "*",
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=1_000)] = 100,
+    json: Json = False,
+) -> None:
+    """List the letters, oldest first."""
+    letters = _with_nats(lambda nc, realm: list_letters(nc, realm, consumer=consumer, limit=limit))
+    if json:
+        print_json([_plain(letter) for letter in letters])
+        return
+    table = Table("number", "consumer", "event", "subject", "attempts", "reason", "redriven", box=None)
+    for letter in letters:
+        shown = (
+            letter.consumer,
+            str(letter.position),
+            letter.subject,
+            str(letter.attempts),
+            letter.reason[:80],
+        )
+        table.add_row(str(letter.sequence), *shown, "yes" if letter.redriven else "")
+    out.print(table if letters else "no dead letters")
+
+
+@app.command()
+def show(number: Number, *, json: Json = False) -> None:
+    """Show one letter with its event."""
+    letter = _with_nats(lambda nc, realm: read_letter(nc, realm, number))
+    if json:
+        print_json(_plain(letter))
+        return
+    for key, value in _plain(letter).items():
+        out.print(f"[dim]{key:<18}[/dim]{value}", soft_wrap=True)
+
+
+@app.command()
+def redrive(number: Number, *, json: Json = False) -> None:
+    """Give a letter back to its consumer, once; mend the cause first."""
+    given = _with_nats(lambda nc, realm: give_back(nc, realm, number))
+    if json:
+        print_json({"number": number, "redriven_now": given})
+    else:
+        out.print(
+            f"letter {number} is with its consumer" if given else f"letter {number} was redriven before"
+        )
+
+
+def _with_nats(work: Callable[[Client, str], Awaitable[T]]) -> T:
+    _, system = running()
+
+    async def connected() -> T:
+        async with connect(system.nats_url, name="aicore cli") as nc:
+            return await work(nc, system.realm)
+
+    try:
+        return run_async(connected())
+    except NoSuchLetter as error:
+        raise Failure(str(error), remedy="`aicore dlq list` shows those there are") from None
+
+
+def _plain(letter: DeadLetter) -> dict[str, object]:
+    """Return a letter with its event decoded, as far as that can be done."""
+    values = asdict(letter)
+    body = values.pop("body")
+    try:
+        envelope = decode_envelope(body)
+        values["event"] = {"type": envelope.type, "stream": envelope.stream, "version": envelope.version}
+        values["payload"] = unpack(envelope.payload, "payload")
+    except WireError as error:
+        values["undecodable"] = str(error)
+        values["bytes"] = body[:256].hex()
+    return values

@@ -1,0 +1,79 @@
+"""The command `aicore`: its groups, and the one place where errors become a sentence and an exit code.
+
+Exit codes: 0 done · 1 something is wrong · 2 command line or settings · 3 nothing runs or answers there ·
+4 refused by the system.
+"""
+
+import sys
+
+import asyncpg
+import typer
+from nats.errors import Error as NatsError
+
+from aicore.cli import dead_letters, log, models, projections, relay, up
+from aicore.cli.ask import ask
+from aicore.cli.common import Exit, Failure, err
+from aicore.cli.doctor import doctor
+from aicore.cli.events import events_app
+from aicore.embedded import EmbeddedServerError
+from aicore.running import AlreadyRunning, NotRunning
+from aicore.settings import SettingsError
+from bus.ports import LogError
+from bus.postgres.migrate import MigrationError
+
+DOCTOR_KNOWS = "`aicore doctor` finds the cause and says how to mend it"
+
+app = typer.Typer(
+    help=(__doc__ or "").split("\n", maxsplit=1)[0]
+    + "\n\nExit codes: 0 done, 1 something is wrong, 2 command line or settings, 3 nothing runs or answers, "
+    "4 refused by the system.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("up")(up.up)
+app.command("run")(up.run_components)
+app.add_typer(log.app, name="log")
+app.add_typer(events_app, name="events", help="The catalogue: every kind of event and command.")
+app.add_typer(models.app, name="models")
+app.command("ask")(ask)
+app.add_typer(dead_letters.app, name="dlq")
+app.add_typer(relay.app, name="relay")
+app.add_typer(projections.app, name="projections")
+app.command("doctor")(doctor)
+
+
+def main() -> None:
+    """Run the command line; every expected error is one sentence with its remedy, never a traceback."""
+    try:
+        app()
+    except BaseException as error:
+        failure = _explained(error)
+        if failure is None:
+            raise
+        err.print(f"[bold red]aicore:[/bold red] {failure}", markup=True, soft_wrap=True)
+        if failure.remedy:
+            err.print(f"  {failure.remedy}", markup=False, soft_wrap=True)
+        sys.exit(failure.code)
+
+
+def _explained(error: BaseException) -> Failure | None:
+    """Return what to tell; None for what nobody expected, which keeps its traceback."""
+    match error:
+        case Failure():
+            return error
+        case BaseExceptionGroup(exceptions=[only]):
+            return _explained(only)
+        case SettingsError():
+            return Failure(str(error), code=Exit.USAGE)
+        case NotRunning() | AlreadyRunning():
+            return Failure(str(error), code=Exit.UNREACHABLE)
+        case EmbeddedServerError() | MigrationError() | LogError(retriable=False):
+            return Failure(str(error), remedy=DOCTOR_KNOWS)
+        case asyncpg.PostgresError() | asyncpg.InterfaceError():
+            return Failure(f"Postgres: {error}", remedy=DOCTOR_KNOWS, code=Exit.UNREACHABLE)
+        case NatsError() | LogError() | OSError():
+            said = str(error) or f"{type(error).__name__}: no answer in time"
+            return Failure(said, remedy=DOCTOR_KNOWS, code=Exit.UNREACHABLE)
+        case _:
+            return None

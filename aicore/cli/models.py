@@ -1,0 +1,149 @@
+"""`aicore models`: the registry, over the public wire."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import orjson
+import typer
+from rich.table import Table
+
+from aicore.cli.common import Exit, Failure, Json, out, print_json, run_async, running
+from aicore.client import Client, Refused, connect
+from protocol.messages import ErrorReply, Reply
+
+app = typer.Typer(no_args_is_help=True, help="Models: what serves which use case.")
+
+T = TypeVar("T")
+
+STYLES = {"current": "bold green", "candidate": "cyan", "deprecated": "dim", "retired": "dim strike"}
+
+UseCase = Annotated[str, typer.Argument(help="What models are asked to do, e.g. npc_dialogue.")]
+ModelId = Annotated[str, typer.Argument(help="The model's id, or its beginning.")]
+Operator = Annotated[str, typer.Option(help="Who answers for it.")]
+Reason = Annotated[str, typer.Option(help="Why, in words for an auditor.")]
+
+
+@app.command("list")
+def list_models(
+    use_case: Annotated[str | None, typer.Option(help="Only those of one use case.")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """List the models of every use case, oldest first."""
+    models = over_wire(lambda client: _models(client, use_case))
+    if json:
+        print_json(models)
+        return
+    table = Table(
+        "use case", "model", "version", "provider", "tier", "status", "id", box=None, pad_edge=False
+    )
+    for model in models:
+        status = model["status"]
+        shown = f"[{STYLES.get(status, '')}]{status}[/]"
+        words = (model["use_case"], model["name"], model["version"], model["provider"], model["tier"])
+        table.add_row(*words, shown, model["model_id"])
+    out.print(table if models else "no models yet; see `aicore models register --help`")
+
+
+@app.command()
+def show(model_id: ModelId, *, json: Json = False) -> None:
+    """Show everything that is known of a model."""
+    model = over_wire(lambda client: _find(client, model_id))
+    if json:
+        print_json(model)
+    else:
+        out.print_json(orjson.dumps(model).decode())
+
+
+@app.command()
+def register(
+    file: Annotated[
+        Path, typer.Argument(help="JSON file with the payload of registry.register_model.", exists=True)
+    ],
+    *,
+    json: Json = False,
+) -> None:
+    """Make a model known; registering the same again changes nothing."""
+    try:
+        payload = orjson.loads(file.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise Failure(f"{file} is not JSON: {error}", code=Exit.USAGE) from None
+    if not isinstance(payload, dict):
+        raise Failure(f"{file} must hold one JSON object", code=Exit.USAGE)
+    reply = over_wire(lambda client: client.command("registry.register_model", payload))
+    _tell(reply, json=json)
+
+
+@app.command()
+def promote(model_id: ModelId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
+    """Make a model the current one of its use case."""
+    _tell(_decide("registry.promote_model", model_id, operator, reason), json=json)
+
+
+@app.command()
+def retire(model_id: ModelId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
+    """Take a model out for good; not while it is the current one."""
+    _tell(_decide("registry.retire_model", model_id, operator, reason), json=json)
+
+
+def over_wire(work: Callable[[Client], Awaitable[T]]) -> T:
+    """Connect to the running system and return what ``work`` returns.
+
+    Raises:
+        Failure: the system refused; told with its remedy.
+    """
+    _, system = running()
+
+    async def connected() -> T:
+        async with connect(system.nats_url, system.realm, actor="operator:cli") as client:
+            return await work(client)
+
+    try:
+        return run_async(connected())
+    except Refused as refused:
+        raise Failure(str(refused), remedy=advice(refused.error), code=Exit.REFUSED) from None
+
+
+def advice(error: ErrorReply) -> str:
+    """Return what a caller can do about a refusal."""
+    when = f" after {error.retry_after_ms} ms" if error.retry_after_ms else ""
+    retry = {"later": f"send it again{when}", "reload": "read the state again and decide anew", "never": ""}
+    return "; ".join(part for part in (error.remedy, retry[error.retry]) if part)
+
+
+async def _models(client: Client, use_case: str | None = None) -> list[dict[str, Any]]:
+    answer = await client.query("registry.models", {"use_case": use_case} if use_case else {})
+    models: list[dict[str, Any]] = answer.result
+    return models
+
+
+async def _find(client: Client, start: str) -> dict[str, Any]:
+    found = [model for model in await _models(client) if model["model_id"].startswith(start)]
+    if len(found) != 1:
+        many = "no model" if not found else f"{len(found)} models"
+        raise Failure(f"{many} whose id begins with {start!r}", remedy="see `aicore models list`")
+    return found[0]
+
+
+def _decide(command: str, model_id: str, operator: str, reason: str) -> Reply:
+    async def work(client: Client) -> Reply:
+        model = await _find(client, model_id)
+        words = {"operator": operator, "reason": reason}
+        return await client.command(
+            command, {"use_case": model["use_case"], "model_id": model["model_id"], **words}
+        )
+
+    return over_wire(work)
+
+
+def _tell(reply: Reply, *, json: bool) -> None:
+    events = [{"type": event.type, "position": event.position} for event in reply.events]
+    if json:
+        print_json({**reply.result, "events": events})
+        return
+    out.print(f"model {reply.result['model_id']} is {reply.result['status']}")
+    for event in events:
+        out.print(f"  event {event['position']}: {event['type']}")
+    if not events:
+        out.print("  it was so already; nothing was recorded")

@@ -1,0 +1,113 @@
+"""`aicore projections`: the read models, each of which can be made again from the log."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from aicore.app import projection_runners
+from aicore.cli.common import Exit, Failure, Json, out, print_json, progress, run_async, running
+from aicore.clock import now_us
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
+from bus.postgres.connect import connect_pool
+from bus.postgres.log import open_log
+from projections.queries import Queries
+from projections.runner import Comparison, ProjectionRunner
+
+app = typer.Typer(no_args_is_help=True, help="Projections: read models made from the log.")
+
+Names = Annotated[list[str] | None, typer.Argument(help="Which ones; all without a name.")]
+
+
+@app.command("list")
+def list_all(*, json: Json = False) -> None:
+    """List the projections with their position and lag."""
+    _, system = running()
+
+    async def work() -> list[Mapping[str, object]]:
+        pool = await connect_pool(system.postgres_dsn, system.realm, role="aicore_reader", size_max=2)
+        try:
+            async with open_log(system.postgres_dsn, system.realm, now_us=now_us, writer=False) as log:
+                rows, _ = await Queries(pool, log).status({})
+                return list(rows)
+        finally:
+            pool.terminate()
+
+    rows = run_async(work())
+    if json:
+        print_json(rows)
+        return
+    table = Table("projection", "position", "lag", "version", "error", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(str(row[key]) for key in ("name", "position", "lag", "view_version", "error")))
+    out.print(table if rows else "no projection has run yet; start one with `aicore run projections`")
+
+
+@app.command()
+def rebuild(names: Names = None, *, json: Json = False) -> None:
+    """Make the rows anew from the log and swap them in; readers see the old ones until then."""
+
+    async def work() -> dict[str, int]:
+        async with _runners(names or []) as runners:
+            reached = {}
+            with progress() as bar:
+                for name, runner in runners.items():
+                    task = bar.add_task(f"rebuilding {name}", total=None)
+                    reached[name] = await runner.rebuild(
+                        lambda done, total, task=task: bar.update(task, completed=done, total=total)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+                    )
+            return reached
+
+    reached = run_async(work())
+    if json:
+        print_json(reached)
+        return
+    for name, position in reached.items():
+        out.print(f"{name} rebuilt, true as of position {position:,}")
+
+
+@app.command()
+def verify(names: Names = None, *, json: Json = False) -> None:
+    """Compare the rows with those of a rebuild; changes nothing. Exit code 1 if they differ."""
+
+    async def work() -> list[Comparison]:
+        async with _runners(names or []) as runners:
+            with progress() as bar:
+                bar.add_task("comparing", total=None)
+                return [await runner.verify() for runner in runners.values()]
+
+    found = run_async(work())
+    if json:
+        print_json(
+            [
+                {"name": c.name, "position": c.position, "rows": c.rows, "differing": c.differing}
+                for c in found
+            ]
+        )
+    for c in found:
+        if c.ok and not json:
+            out.print(f"[green]equal[/green]: {c.name}, {c.rows:,} rows, as of position {c.position:,}")
+        if not c.ok:
+            raise Failure(
+                f"{c.name} differs from a rebuild in {c.differing} rows, first {c.first_difference}",
+                remedy=f"`aicore projections rebuild {c.name}` mends it",
+            )
+
+
+@asynccontextmanager
+async def _runners(names: list[str]) -> AsyncIterator[Mapping[str, ProjectionRunner]]:
+    """Yield the runners of the projections named, or of all."""
+    _, system = running()
+    pool = await connect_pool(system.postgres_dsn, system.realm, role="aicore_projector", size_max=2)
+    try:
+        async with open_log(system.postgres_dsn, system.realm, now_us=now_us, writer=False) as log:
+            runners = projection_runners(pool, log, EventCodec(domain_catalogue()))
+            if unknown := [name for name in names if name not in runners]:
+                there = ", ".join(runners)
+                raise Failure(f"no projection {unknown[0]!r}", remedy=f"there are {there}", code=Exit.USAGE)
+            yield {name: runner for name, runner in runners.items() if name in names or not names}
+    finally:
+        pool.terminate()

@@ -1,0 +1,222 @@
+"""`aicore up` and `aicore run`: the whole system in one process, or some of its components."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aicore.app import ORDER, run
+from aicore.cli.common import Exit, Failure, err, loop_factory, out
+from aicore.embedded.process import dying_with_parent
+from aicore.logs import set_up
+from aicore.running import System, find, serving
+from aicore.settings import Settings, load_settings, masked
+
+LOG_FILE = "aicore.log"
+DEMO_STOP_TIMEOUT_S = 2.0
+
+Components = Annotated[
+    list[str], typer.Argument(help=f"Which ones: {', '.join(ORDER)}.", metavar="COMPONENT...")
+]
+
+
+def up(
+    *,
+    demo: Annotated[bool, typer.Option(help="Play the demo once everything runs.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to the terminal.")] = False,
+    servers_only: Annotated[
+        bool, typer.Option(help="Only the embedded servers; run the components with `aicore run`.")
+    ] = False,
+) -> None:
+    """Start everything and stay up; Ctrl-C or SIGTERM stops all in order.
+
+    Servers that the settings do not name are started here, with their data in AICORE_STATE_DIR.
+    """
+    settings = load_settings()
+    with Stopper() as stopper:
+        err.print(f"[dim]starting in {settings.state_dir.resolve()}[/dim]")
+        try:
+            with serving(settings) as system:
+                with _logging(settings, None if verbose else system.state_dir / LOG_FILE):
+                    components = () if servers_only else ORDER
+                    stopper.run(lambda: _up(settings, system, components, stopper.stop, demo=demo))
+                err.print("[dim]stopping the servers[/dim]")
+        except KeyboardInterrupt:
+            raise typer.Exit(128 + signal.SIGINT) from None
+    err.print("stopped in order; `aicore up` goes on from here")
+
+
+def run_components(components: Components) -> None:
+    """Run only these components, against a running system or your own servers.
+
+    Start as many processes of each as you like: commands and queries share the load, one relay leads.
+    """
+    unknown = sorted(set(components) - set(ORDER))
+    if unknown:
+        raise Failure(f"no component {unknown[0]!r}", remedy=f"there are {', '.join(ORDER)}", code=Exit.USAGE)
+    settings = load_settings()
+    system = find(settings).model_copy(update={"pid": os.getpid()})
+    set_up(settings.log_level, settings.log_format)
+    with Stopper() as stopper:
+        ready = lambda: err.print(f"{' '.join(components)} ready")  # noqa: E731 - one line, used once
+        stopper.run(lambda: run(settings, system, components, stop=stopper.stop, on_ready=ready))
+
+
+class Stopper:
+    """Turns SIGINT and SIGTERM into an orderly stop, whatever runs when they come.
+
+    Before the event loop: `KeyboardInterrupt`, which unwinds what was started. In it: ``stop`` is set. After
+    it: nothing, because the stop is under way and bounded.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending = False
+        self._before: list[Any] = []
+
+    def __enter__(self) -> "Stopper":
+        self._before = [signal.signal(number, self._on_signal) for number in self.SIGNALS]
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for number, handler in zip(self.SIGNALS, self._before, strict=True):
+            signal.signal(number, handler)
+
+    def run(self, work: Callable[[], Any]) -> None:
+        """Run a coroutine function in an event loop; signals set ``stop`` meanwhile."""
+        try:
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
+                self._loop = runner.get_loop()
+                runner.run(work())
+        finally:
+            self._ending = True
+            self._loop = None
+
+    def _on_signal(self, _number: int, _frame: object) -> None:
+        if self._ending:
+            return
+        if self._loop is None:
+            self._ending = True
+            raise KeyboardInterrupt
+        self._loop.call_soon_threadsafe(self.stop.set)
+
+
+async def _up(
+    settings: Settings, system: System, components: Sequence[str], stop: asyncio.Event, *, demo: bool
+) -> None:
+    ready = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        if components:
+            group.create_task(run(settings, system, components, stop=stop, on_ready=ready.set))
+        else:
+            ready.set()
+        if not await _first(group, ready, stop):
+            return
+        _tell(system)
+        if demo:
+            await _play(group, settings, system, stop)
+        if not stop.is_set():
+            _tell_next()
+        await stop.wait()
+        err.print("[dim]stopping[/dim]")
+
+
+async def _first(group: asyncio.TaskGroup, wanted: asyncio.Event, stop: asyncio.Event) -> bool:
+    """Wait for either event; return whether it was ``wanted``."""
+    tasks = {group.create_task(wanted.wait()), group.create_task(stop.wait())}
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    return wanted.is_set() and not stop.is_set()
+
+
+async def _play(group: asyncio.TaskGroup, settings: Settings, system: System, stop: asyncio.Event) -> None:
+    """Run the demo client, a process of its own that knows only the wire, to its end or until ``stop``."""
+    environment = {
+        **os.environ,
+        **settings.environment(),
+        "AICORE_REALM": system.realm,
+        "AICORE_NATS_URL": system.nats_url,
+    }
+    environment.pop("AICORE_POSTGRES_DSN", None)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "aicore.demo",
+        env=environment,
+        preexec_fn=dying_with_parent(signal.SIGTERM),  # one system call
+        start_new_session=True,  # Ctrl-C is for us; we pass it on
+    )
+    ended = asyncio.Event()
+
+    async def watch() -> None:
+        await process.wait()
+        ended.set()
+
+    watching = group.create_task(watch())
+    await _first(group, ended, stop)
+    if not ended.is_set():
+        process.terminate()
+        await asyncio.wait({watching}, timeout=DEMO_STOP_TIMEOUT_S)
+        if not ended.is_set():
+            process.kill()
+    await watching
+    if process.returncode and not stop.is_set():
+        err.print(f"[red]the demo ended with code {process.returncode}[/red]; the system stays up")
+
+
+def _tell(system: System) -> None:
+    out.print(f"[bold green]AI Core is up[/bold green]: realm [bold]{system.realm}[/bold], all on loopback")
+    out.print(f"  log (Postgres)    {masked(system.postgres_dsn)}", soft_wrap=True)
+    out.print(f"  wire (NATS)       {masked(system.nats_url)}", soft_wrap=True)
+    out.print(f"  state and logs    {system.state_dir}", soft_wrap=True)
+
+
+def _tell_next() -> None:
+    command = Path(sys.argv[0])
+    shown = command.name if not command.is_absolute() else _relative(command)
+    out.print("\n[bold]Where to look[/bold] (in another terminal, in this directory):")
+    for arguments, why in (
+        ("log tail", "the events as they happen"),
+        ("ask 'Who keeps the lamp tonight?'", "a line from the current model"),
+        ("models list", "the registry"),
+        ("events list", "every kind of event there is"),
+        ("log verify", "prove that nobody changed the log"),
+        ("doctor", "is everything as it should be?"),
+    ):
+        out.print(f"  {shown} {arguments:<36} [dim]{why}[/dim]", soft_wrap=True)
+    out.print("Ctrl-C stops everything in order.")
+
+
+def _relative(command: Path) -> str:
+    """Return how to call a command from the working directory."""
+    try:
+        return str(command.relative_to(Path.cwd()))
+    except ValueError:
+        return str(command)
+
+
+@contextmanager
+def _logging(settings: Settings, path: Path | None) -> Iterator[None]:
+    """Write the log to ``path``, or to stderr."""
+    if path is None:
+        set_up(settings.log_level, settings.log_format)
+        yield
+        return
+    with path.open("a", buffering=1) as file:
+        set_up(settings.log_level, settings.log_format, file)
+        try:
+            yield
+        finally:
+            logging.shutdown()
+            set_up(settings.log_level, settings.log_format)

@@ -1,0 +1,237 @@
+"""The demo: a client process that knows the public wire and nothing else of ours (`python -m aicore.demo`).
+
+It registers two models, asks for lines, repeats itself, sends nonsense of several kinds, and shows every
+event as it arrives from JetStream. Run it as often as you like: what is registered already stays as it is.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from aicore.client import Client, Refused, Unanswered, connect
+from aicore.clock import new_id, now_us
+from aicore.settings import load_settings
+from protocol.envelope import Envelope
+from protocol.messages import CommandMessage, ErrorReply, Reply, encode_command
+from protocol.packing import unpack
+from protocol.subjects import command_subject
+
+EVENT_TIMEOUT_S = 10.0
+"""From a command's reply to its event's arrival; usually a few milliseconds."""
+
+OVERSIZED_BYTES = 600 * 1024
+"""Above the limit of one payload (512 KiB) and below NATS's own of one message (1 MiB)."""
+
+USE_CASE = "npc_dialogue"
+PROMPTS = (
+    "Who keeps the lamp tonight?",
+    "What did you see out on the water?",
+    "Where can I sleep in this town?",
+)
+
+TEMPLATE: Mapping[str, Any] = {
+    "use_case": USE_CASE,
+    "name": "lamplight",
+    "provider": "embedded",
+    "model_type": "self_hosted",
+    "tier": "gold",
+    "licence": "MIT",
+}
+DEMO_MODELS = (
+    {**TEMPLATE, "version": "0.1.0", "description": "Short lines for the people of the harbour."},
+    {
+        **TEMPLATE,
+        "version": "0.1.1",
+        "description": "The same weights on a lower tier; a candidate until it is promoted.",
+        "tier": "silver",
+    },
+)
+
+console = Console(highlight=False)
+
+
+class Nonsense(NamedTuple):
+    """Something wrong to send."""
+
+    what: str
+    subject: str
+    data: bytes
+
+
+class Watcher:
+    """Prints events as they arrive and lets one wait for a position."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        self._moved = asyncio.Condition()
+
+    async def run(self, client: Client, listening: asyncio.Event) -> None:
+        """Follow the realm's events for ever."""
+        async with aclosing(client.events()) as events:
+            listening.set()
+            async for event in events:
+                _show(event)
+                async with self._moved:
+                    self.last = max(self.last, event.position)
+                    self._moved.notify_all()
+
+    async def reach(self, reply: Reply) -> None:
+        """Wait until the events of a reply have come."""
+        wanted = max((event.position for event in reply.events), default=0)
+        async with asyncio.timeout(EVENT_TIMEOUT_S), self._moved:
+            await self._moved.wait_for(lambda: self.last >= wanted)
+
+
+async def play(url: str, realm: str) -> None:
+    """Play the demo against a running system.
+
+    Raises:
+        Unanswered: nothing serves there. TimeoutError: an event did not arrive.
+    """
+    async with connect(url, realm, actor="demo:client") as client, _watched(client) as watcher:
+        console.rule("[bold]1[/bold] two models are registered", align="left")
+        for facts in DEMO_MODELS:
+            await _register(client, watcher, facts)
+        console.rule("[bold]2[/bold] the current one is asked for lines", align="left")
+        for prompt in PROMPTS:
+            await _ask(client, watcher, prompt, new_id())
+        console.rule("[bold]3[/bold] the same command twice takes effect once", align="left")
+        again = new_id()
+        first = await _ask(client, watcher, PROMPTS[0], again)
+        second = await _ask(client, watcher, PROMPTS[0], again)
+        same = [event.position for event in first.events] == [event.position for event in second.events]
+        console.print(
+            f"  same answer, same events, duplicate={second.duplicate}" if same else "  [red]differs[/]"
+        )
+        console.rule("[bold]4[/bold] nonsense gets a typed answer", align="left")
+        await _send_nonsense(client)
+        console.rule("[bold]5[/bold] what the read models made of it", align="left")
+        await _show_views(client, at_least=watcher.last)
+
+
+async def _register(client: Client, watcher: Watcher, facts: Mapping[str, Any]) -> None:
+    reply = await client.command("registry.register_model", facts)
+    how = "registered" if reply.events else "was registered before, nothing recorded:"
+    what = f"[bold]{facts['name']} {facts['version']}[/bold] for {facts['use_case']}"
+    console.print(f"  {how} {what}, {reply.result['status']}")
+    await watcher.reach(reply)
+
+
+async def _ask(client: Client, watcher: Watcher, prompt: str, id_: UUID) -> Reply:
+    payload = {"use_case": USE_CASE, "prompt": prompt, "npc": "lamp-keeper", "max_tokens": 48}
+    reply = await client.command("inference.generate", payload, id=id_)
+    result, position = reply.result, reply.events[-1].position
+    console.print(Text("  > ", style="dim").append(prompt, style="default"))
+    console.print(Text("    ").append(str(result["text"]), style="bold yellow"), soft_wrap=True)
+    model = f"{result['model']['name']} {result['model']['version']}"
+    console.print(f"    [dim]{model} · {result['latency_ms']:.1f} ms · event {position}[/dim]")
+    await watcher.reach(reply)
+    return reply
+
+
+def _nonsense(realm: str, model_id: str) -> Sequence[Nonsense]:
+    def command(name: str, payload: Mapping[str, Any], expected: int | None = None) -> bytes:
+        message = CommandMessage(new_id(), name, payload)
+        if expected is not None:
+            message = CommandMessage(new_id(), name, payload, expected)
+        return encode_command(message)
+
+    generate, register = "inference.generate", "registry.register_model"
+    promote = "registry.promote_model"
+    ask = {"use_case": USE_CASE, "prompt": "hello"}
+    promotion = {"use_case": USE_CASE, "model_id": model_id, "operator": "demo", "reason": "to be refused"}
+    return [
+        Nonsense(
+            "unknown command",
+            command_subject(realm, "registry.explode_model"),
+            command("registry.explode_model", {}),
+        ),
+        Nonsense(
+            "wrong types",
+            command_subject(realm, generate),
+            command(generate, {"use_case": USE_CASE, "prompt": 7, "max_tokens": "many"}),
+        ),
+        Nonsense(
+            "unknown field", command_subject(realm, generate), command(generate, {**ask, "colour": "blue"})
+        ),
+        Nonsense(
+            "oversized",
+            command_subject(realm, generate),
+            command(generate, {**ask, "npc": "x" * OVERSIZED_BYTES}),
+        ),
+        Nonsense("garbage bytes", command_subject(realm, register), b"\xc1\xffnot msgpack\x00"),
+        Nonsense("empty message", command_subject(realm, register), b""),
+        Nonsense(
+            "stale expected version", command_subject(realm, promote), command(promote, promotion, expected=0)
+        ),
+    ]
+
+
+async def _send_nonsense(client: Client) -> None:
+    current = await client.query("registry.current", {"use_case": USE_CASE})
+    table = Table("sent", "code", "field", "message", "retry", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for nonsense in _nonsense(client.realm, current.result["model_id"]):
+        answer = await client.request(nonsense.subject, nonsense.data)
+        if not isinstance(answer, ErrorReply):
+            raise Unanswered(f"{nonsense.what} was not refused")
+        message = answer.message if len(answer.message) <= 90 else answer.message[:90] + "…"
+        table.add_row(nonsense.what, f"[red]{answer.code}[/red]", answer.field, Text(message), answer.retry)
+    console.print(table)
+
+
+async def _show_views(client: Client, *, at_least: int) -> None:
+    """Show the statistics once they are true as of the last event seen."""
+    async with asyncio.timeout(EVENT_TIMEOUT_S):
+        stats = await client.query("inference.stats", {"use_case": USE_CASE})
+        while stats.position < at_least:
+            stats = await client.query("inference.stats", {"use_case": USE_CASE})
+    models = await client.query("registry.models")
+    console.print(f"  {len(models.result)} models in the registry, as of position {models.position}")
+    for row in stats.result:
+        latency = row["latency_ms"]
+        counts = f"{row['completed']} answers, {row['failed']} failures"
+        times = f"p50 {latency['p50']} ms, p99 {latency['p99']} ms"
+        console.print(f"  tier {row['tier']}: {counts}, {times}, as of position {stats.position}")
+
+
+@asynccontextmanager
+async def _watched(client: Client) -> AsyncIterator[Watcher]:
+    watcher, listening = Watcher(), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(watcher.run(client, listening))
+        await listening.wait()
+        yield watcher
+        task.cancel()
+
+
+def _show(event: Envelope) -> None:
+    age_ms = (now_us() - event.time) / 1_000
+    payload = unpack(event.payload, "payload")
+    named = (
+        payload.get("name") or payload.get("text") or payload.get("prompt") or payload.get("model_id") or ""
+    )
+    line = Text(f"  event {event.position:<5}", style="cyan")
+    line.append(f"{event.type:<25} {event.stream[:40]:<40} v{event.version:<3}", style="cyan")
+    line.append(f" {age_ms:5.1f} ms after its commit  {str(named)[:32]}", style="dim")
+    console.print(line, soft_wrap=True)
+
+
+def main() -> None:
+    """Play against the system that the settings name; exit code 1 with one sentence if that fails."""
+    settings = load_settings()
+    try:
+        asyncio.run(play(settings.nats_url or "nats://127.0.0.1:4222", settings.realm))
+    except* (Refused, Unanswered, TimeoutError) as errors:
+        console.print(f"[red]the demo stopped:[/red] {errors.exceptions[0]!r}", soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

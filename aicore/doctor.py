@@ -1,0 +1,328 @@
+"""Examines a system from outside and names each fault with its mend.
+
+Every check stands alone: one that cannot be made, because a server is away, says so under that server's name
+and the others are made all the same.
+"""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Literal, NamedTuple
+
+import asyncpg
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from aicore.clock import now_us
+from aicore.running import System
+from aicore.settings import Settings, masked
+from bus.nats.api import JetStreamError, js_request
+from bus.nats.comparison import compare
+from bus.nats.connection import connect
+from bus.nats.dead_letters import list_letters
+from bus.nats.leadership import relay_lock
+from bus.postgres.connect import schema_of
+from bus.postgres.migrate import MigrationError, migration_state
+
+CONNECT_TIMEOUT_S = 3.0
+CHECK_TIMEOUT_S = 15.0
+POSTGRES_MIN = 16
+"""`GRANT … WITH SET` and `pg_has_role(…, 'SET')` came with it."""
+
+NATS_MIN = (2, 12)
+LAG_EVENTS_MAX = 10_000
+"""A projection or relay further behind than this deserves a look."""
+
+ROLES = ("aicore_owner", "aicore_writer", "aicore_reader", "aicore_projector")
+TRIGGERS = ("event_append_only", "event_no_truncate")
+
+FAILURES = (
+    OSError,
+    NatsError,
+    JetStreamError,
+    MigrationError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
+
+class Check(NamedTuple):
+    """What was found. ``mend`` is "" unless there is something to do."""
+
+    name: str
+    verdict: Literal["ok", "warning", "fault"]
+    fact: str
+    mend: str = ""
+
+
+class Patient(NamedTuple):
+    """What the checks look at; a server that does not answer is None."""
+
+    settings: Settings
+    system: System
+    postgres: asyncpg.Connection | None
+    nats: Client | None
+    now_us: Callable[[], int]
+
+
+async def examine(
+    settings: Settings, system: System, *, clock: Callable[[], int] = now_us
+) -> Sequence[Check]:
+    """Return every check's finding; takes at most about 20 s when servers hang."""
+    found: list[Check] = []
+    async with _postgres(system, found) as postgres, _nats(system, found) as nats:
+        patient = Patient(settings, system, postgres, nats, clock)
+        for check in _CHECKS:
+            try:
+                async with asyncio.timeout(CHECK_TIMEOUT_S):
+                    found += await check(patient)
+            except FAILURES as error:
+                name = check.__name__.strip("_")
+                what = f"could not be checked: {type(error).__name__}: {error}"
+                found.append(Check(name, "fault", what, "mend the faults above first, then ask again"))
+    return found
+
+
+# --- servers ------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _postgres(system: System, found: list[Check]) -> AsyncIterator[asyncpg.Connection | None]:
+    where = masked(system.postgres_dsn)
+    try:
+        connection = await asyncpg.connect(system.postgres_dsn, timeout=CONNECT_TIMEOUT_S)
+    except FAILURES as error:
+        fact = f"does not answer at {where}: {type(error).__name__}: {error}"
+        mend = f"start it (`aicore up` for the embedded one; its log is in {system.state_dir}), or correct"
+        found.append(Check("postgres", "fault", fact, f"{mend} AICORE_POSTGRES_DSN"))
+        yield None
+        return
+    try:
+        version = connection.get_server_version()
+        fact = f"PostgreSQL {version.major}.{version.minor} at {where}"
+        if version.major < POSTGRES_MIN:
+            found.append(Check("postgres", "fault", fact, f"upgrade the server to {POSTGRES_MIN} or newer"))
+        else:
+            found.append(Check("postgres", "ok", fact))
+        yield connection
+    finally:
+        connection.terminate()
+
+
+@asynccontextmanager
+async def _nats(system: System, found: list[Check]) -> AsyncIterator[Client | None]:
+    where = masked(system.nats_url)
+    try:
+        async with connect(system.nats_url, name="aicore doctor", timeout_s=CONNECT_TIMEOUT_S) as nc:
+            found.append(_nats_version(nc, where))
+            yield nc
+    except ConnectionError as error:
+        fact = f"does not answer at {where}: {error}"
+        mend = f"start it (`aicore up` for the embedded one; its log is in {system.state_dir}), or correct"
+        found.append(Check("nats", "fault", fact, f"{mend} AICORE_NATS_URL"))
+        yield None
+
+
+def _nats_version(nc: Client, where: str) -> Check:
+    version = nc.connected_server_version
+    fact = f"nats-server {version.major}.{version.minor} at {where}"
+    if (version.major, version.minor) < NATS_MIN:
+        wanted = ".".join(map(str, NATS_MIN))
+        return Check("nats", "fault", fact, f"upgrade the server to {wanted} or newer")
+    return Check("nats", "ok", fact)
+
+
+# --- the database -------------------------------------------------------------------------------------------
+
+# Purpose: which of our roles there are. Lock: none.
+HAVE_ROLES = "SELECT rolname FROM pg_roles WHERE rolname = ANY($1::text[])"
+
+# Purpose: which forbidden rights the roles have on the log. Lock: none.
+FORBIDDEN = """
+SELECT r.rolname AS role, p.privilege FROM pg_roles r
+CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p(privilege)
+WHERE r.rolname = ANY(ARRAY['aicore_writer', 'aicore_reader', 'aicore_projector'])
+  AND has_table_privilege(r.rolname, $1, p.privilege)
+ORDER BY 1, 2
+"""
+
+# Purpose: the guards of the log that are there and switched on ('O' and 'A'). Lock: none.
+GUARDS = "SELECT tgname::text FROM pg_trigger WHERE tgrelid = $1::regclass AND tgenabled IN ('O', 'A')"
+
+
+async def _roles(patient: Patient) -> Sequence[Check]:
+    if patient.postgres is None:
+        return []
+    there = {row["rolname"] for row in await patient.postgres.fetch(HAVE_ROLES, ROLES)}
+    missing = [role for role in ROLES if role not in there]
+    if not missing:
+        return [Check("roles", "ok", ", ".join(ROLES))]
+    made = " ".join(f"CREATE ROLE {role} NOLOGIN; GRANT {role} TO CURRENT_USER;" for role in missing)
+    mend = f"as an administrator: {made} then repeat that role's GRANT lines of migrations/*.sql"
+    return [Check("roles", "fault", f"missing: {', '.join(missing)}", mend)]
+
+
+async def _migrations(patient: Patient) -> Sequence[Check]:
+    if patient.postgres is None:
+        return []
+    state = await migration_state(patient.system.postgres_dsn, patient.system.realm)
+    if state.changed:
+        fact = f"changed or removed after they were applied: {', '.join(state.changed)}"
+        mend = "restore the released files (git checkout) and put the change into a new migration"
+        return [Check("migrations", "fault", fact, mend)]
+    if state.pending:
+        fact = f"not applied: {', '.join(state.pending)}"
+        return [Check("migrations", "fault", fact, "`aicore up` or `aicore run …` applies them")]
+    return [Check("migrations", "ok", f"{len(state.applied)} applied, none changed, none missing")]
+
+
+async def _append_only(patient: Patient) -> Sequence[Check]:
+    """Check the guard: only the owner's function may write the log, and triggers stop even the owner."""
+    if patient.postgres is None:
+        return []
+    table = f"{schema_of(patient.system.realm)}.event"
+    if await patient.postgres.fetchval("SELECT to_regclass($1)", table) is None:
+        return [Check("append-only", "fault", f"there is no table {table}", "`aicore up` makes it")]
+    found: list[Check] = []
+    rights = await patient.postgres.fetch(FORBIDDEN, table)
+    if rights:
+        fact = "; ".join(f"{row['role']} may {row['privilege']} the log" for row in rights)
+        sql = " ".join(f"REVOKE {row['privilege']} ON {table} FROM {row['role']};" for row in rights)
+        found.append(
+            Check("append-only", "fault", fact, f"as an administrator: {sql} then `aicore log verify`")
+        )
+    on = {row["tgname"] for row in await patient.postgres.fetch(GUARDS, table)}
+    if missing := [name for name in TRIGGERS if name not in on]:
+        fact = f"trigger missing or switched off: {', '.join(missing)}"
+        sql = " ".join(f"ALTER TABLE {table} ENABLE TRIGGER {name};" for name in missing)
+        mend = (
+            f"as an administrator: {sql} (dropped? its CREATE TRIGGER line in migrations/0002_event.sql)"
+            " then `aicore log verify`"
+        )
+        found.append(Check("append-only", "fault", fact, mend))
+    return found or [Check("append-only", "ok", "no role may change the log, both triggers are on")]
+
+
+# --- what is derived from the log ---------------------------------------------------------------------------
+
+
+async def _stream(patient: Patient) -> Sequence[Check]:
+    """Check the equation: JetStream's last sequence is a position whose event has the same id and hash."""
+    if patient.postgres is None or patient.nats is None:
+        return []
+    async with _in_schema(patient) as connection:
+        finding = await compare(patient.nats, connection, patient.system.realm)
+        leads = await connection.fetchval(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
+            " AND classid = ($1::bigint >> 32)::oid AND objid = ($1::bigint & 4294967295)::oid",
+            relay_lock(patient.system.realm),
+        )
+    start = "" if leads else "start a relay (`aicore up` or `aicore run relay`): "
+    if not finding.usable:
+        fact = f"JetStream is {finding.verdict}: {finding.reason}"
+        mend = f"{start}the relay compares both and makes the stream anew from the log"
+        return [Check("stream", "fault", fact, mend)]
+    fact = f"JetStream ends at {finding.last}, the log at {finding.head}, same ids and hashes"
+    if not leads:
+        return [
+            Check("stream", "fault", f"{fact}; no relay leads", f"{start}it carries on after {finding.last}")
+        ]
+    if finding.head - finding.last > LAG_EVENTS_MAX:
+        return [Check("stream", "warning", fact, "the relay is behind: see `aicore relay status`")]
+    return [Check("stream", "ok", fact)]
+
+
+async def _projections(patient: Patient) -> Sequence[Check]:
+    if patient.postgres is None:
+        return []
+    async with _in_schema(patient) as connection:
+        head = await connection.fetchval("SELECT coalesce(max(position), 0) FROM event")
+        rows = await connection.fetch("SELECT name, position, error FROM projection_checkpoint ORDER BY name")
+    found = []
+    for row in rows:
+        name, position = row["name"], row["position"]
+        again = f"`aicore projections rebuild {name}` makes it anew from the log"
+        if position > head:
+            fact = f"{name} is at {position}, the log ends at {head}: it was made from another log"
+            found.append(Check("projections", "fault", fact, again))
+        elif row["error"]:
+            mend = f"mend what the error names and restart; {again}"
+            found.append(Check("projections", "fault", f"{name} stands at {position}: {row['error']}", mend))
+        elif head - position > LAG_EVENTS_MAX:
+            fact = f"{name} is {head - position} events behind"
+            found.append(Check("projections", "warning", fact, "is `aicore run projections` running?"))
+        else:
+            found.append(Check("projections", "ok", f"{name} at {position} of {head}"))
+    return found
+
+
+async def _dead_letters(patient: Patient) -> Sequence[Check]:
+    if patient.nats is None:
+        return []
+    account = await js_request(patient.nats, "INFO")
+    letters = [x for x in await list_letters(patient.nats, patient.system.realm) if not x.redriven]
+    used = int(account.get("storage", 0))
+    if letters:
+        mend = "`aicore dlq list`, mend the cause, `aicore dlq redrive NUMBER`"
+        return [Check("dead letters", "warning", f"{len(letters)} wait", mend)]
+    return [Check("dead letters", "ok", f"none; JetStream holds {used / 1e6:.1f} MB")]
+
+
+# --- the machine --------------------------------------------------------------------------------------------
+
+
+async def _disk(patient: Patient) -> Sequence[Check]:
+    folder = patient.system.state_dir
+    if not folder.exists():
+        return []
+    free_mb = shutil.disk_usage(folder).free // 1_000_000
+    limit = patient.settings.disk_free_mb_min
+    fact = f"{free_mb:,} MB free in {folder}"
+    if free_mb < limit:
+        mend = f"free some space or move AICORE_STATE_DIR; the limit is AICORE_DISK_FREE_MB_MIN={limit}"
+        return [Check("disk", "fault", f"{fact}, below {limit:,} MB", mend)]
+    return [Check("disk", "ok", fact)]
+
+
+async def _clock(patient: Patient) -> Sequence[Check]:
+    if patient.postgres is None:
+        return []
+    before = patient.now_us()
+    theirs = await patient.postgres.fetchval("SELECT (extract(epoch FROM clock_timestamp()) * 1e6)::bigint")
+    after = patient.now_us()
+    # The server read its clock somewhere between; only what that cannot explain is a difference.
+    skew_ms = max(before - theirs, theirs - after, 0) / 1_000
+    limit = patient.settings.clock_skew_ms_max
+    fact = f"ours and Postgres's differ by {skew_ms:.1f} ms"
+    if skew_ms > limit:
+        mend = f"let NTP set both machines' clocks; the limit is AICORE_CLOCK_SKEW_MS_MAX={limit}"
+        return [Check("clock", "fault", fact, mend)]
+    return [Check("clock", "ok", fact)]
+
+
+@asynccontextmanager
+async def _in_schema(patient: Patient) -> AsyncIterator[asyncpg.Connection]:
+    """Yield a connection of its own whose names mean the realm's tables."""
+    connection = await asyncpg.connect(
+        patient.system.postgres_dsn,
+        timeout=CONNECT_TIMEOUT_S,
+        server_settings={"search_path": schema_of(patient.system.realm)},
+    )
+    try:
+        yield connection
+    finally:
+        connection.terminate()
+
+
+_CHECKS: tuple[Callable[[Patient], Awaitable[Sequence[Check]]], ...] = (
+    _roles,
+    _migrations,
+    _append_only,
+    _stream,
+    _projections,
+    _dead_letters,
+    _disk,
+    _clock,
+)

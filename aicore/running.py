@@ -1,0 +1,147 @@
+"""Which system runs on a state directory: the lock that keeps it the only one, and the file that names it.
+
+`serving` starts the embedded servers that the settings do not replace, and writes ``run.json``; `find` reads
+it, so that every other command of the CLI reaches the running system without being told where it is.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from aicore.clock import now_us
+from aicore.embedded import EmbeddedNats, EmbeddedPostgres
+from aicore.settings import Settings
+
+RUN_FILE = "run.json"
+LOCK_FILE = "lock"
+
+
+class AlreadyRunning(RuntimeError):
+    """Another process serves this state directory."""
+
+
+class NotRunning(RuntimeError):
+    """No system was found; the message says how to start or name one."""
+
+
+class System(BaseModel):
+    """Where a running system is. The file that holds it is readable by its owner only: a DSN may hold one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    realm: str
+    postgres_dsn: str
+    nats_url: str
+    pid: int = 0
+    """The process that serves the state directory; 0: addresses come from the settings alone."""
+    server_pids: dict[str, int] = {}
+    state_dir: Path = Path(".state")
+    started_us: int = 0
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[System]:
+    """Hold the state directory, run the embedded servers in it, and yield where everything is.
+
+    Enter and leave in the main thread and outside the event loop: the servers are the first to start and
+    the last to stop.
+
+    Raises:
+        AlreadyRunning: another process holds the state directory.
+        EmbeddedServerError: a server did not start.
+    """
+    folder = settings.state_dir.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        stack.enter_context(_locked(folder))
+        pids: dict[str, int] = {}
+        dsn, nats_url = settings.postgres_dsn, settings.nats_url
+        if dsn is None:
+            postgres = EmbeddedPostgres(folder)
+            stack.callback(postgres.stop)
+            postgres.start()
+            dsn, pids["postgres"] = postgres.dsn, postgres.pid or 0
+        if nats_url is None:
+            nats = EmbeddedNats(folder, port=settings.nats_port or None)
+            stack.callback(nats.stop)
+            nats.start()
+            nats_url, pids["nats"] = nats.url, nats.pid or 0
+        system = System(
+            realm=settings.realm,
+            postgres_dsn=dsn,
+            nats_url=nats_url,
+            pid=os.getpid(),
+            server_pids=pids,
+            state_dir=folder,
+            started_us=now_us(),
+        )
+        stack.enter_context(_announced(folder / RUN_FILE, system))
+        yield system
+
+
+def find(settings: Settings) -> System:
+    """Return where the system is: from the settings, or from the run file for what they leave open.
+
+    Raises:
+        NotRunning: neither says it.
+    """
+    folder = settings.state_dir.resolve()
+    announced = _read(folder / RUN_FILE)
+    dsn = settings.postgres_dsn or (announced.postgres_dsn if announced else None)
+    nats_url = settings.nats_url or (announced.nats_url if announced else None)
+    if dsn is None or nats_url is None:
+        raise NotRunning(
+            f"nothing runs on {folder}; start it with `aicore up`, or name a running one with "
+            "AICORE_STATE_DIR, or your own servers with AICORE_POSTGRES_DSN and AICORE_NATS_URL"
+        )
+    realm = announced.realm if announced and "realm" not in settings.model_fields_set else settings.realm
+    base = announced or System(realm=realm, postgres_dsn=dsn, nats_url=nats_url, state_dir=folder)
+    return base.model_copy(update={"realm": realm, "postgres_dsn": dsn, "nats_url": nats_url})
+
+
+def holder(folder: Path) -> System | None:
+    """Return the live system of a state directory, if there is one."""
+    return _read(folder.resolve() / RUN_FILE)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock file; the kernel frees it when we die, however we die."""
+    with (folder / LOCK_FILE).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            other = _read(folder / RUN_FILE)
+            who = f" (process {other.pid})" if other else ""
+            raise AlreadyRunning(
+                f"{folder} is in use by a running system{who}; stop that one, or use another directory with "
+                "AICORE_STATE_DIR"
+            ) from None
+        yield
+
+
+@contextmanager
+def _announced(path: Path, system: System) -> Iterator[None]:
+    """Keep the run file while the system runs; it appears whole or not at all."""
+    draft = path.with_suffix(".new")
+    draft.touch(mode=0o600)
+    draft.write_text(system.model_dump_json(indent=2) + "\n")
+    draft.rename(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> System | None:
+    """Return what a run file says, or None: no file, half a file, or its process is gone."""
+    with suppress(OSError, ValidationError):
+        system = System.model_validate_json(path.read_text())
+        if psutil.pid_exists(system.pid):
+            return system
+    return None
