@@ -1,9 +1,9 @@
 """A pull loop on one durable consumer that never asks for more than it may hold and never stalls silently.
 
 nats-py's fetch makes a task per message and forgets its request when the server restarts. Here messages
-arrive by callback; requests name exactly the free places; server heartbeats prove that a request is alive. After
-anything that may have cost a message (reconnect, missed heartbeat, deleted consumer, rebuilt stream) the
-consumer is set anew at this feed's own floor, so everything unfinished comes again *in order*; what was
+arrive by callback; requests name exactly the free places; server heartbeats prove that a request is alive.
+After anything that may have cost a message (reconnect, missed heartbeat, deleted consumer, rebuilt stream)
+the consumer is set anew at this feed's own floor, so everything unfinished comes again in order; what was
 finished in this feed's life is recognised by its sequence and only acknowledged again.
 
 One process per durable name: a second one would take the consumer over at each of its attachments.

@@ -23,6 +23,7 @@ from bus.nats.leadership import lead
 from bus.nats.publishing import Publisher, Resync
 from bus.nats.topology import CacheLimits, create_events_stream, delete_stream, events_stream
 from bus.nats.wire import row_encoder
+from bus.postgres.log import channel_of
 
 BATCH = 500
 """Rows of one read: about a millisecond of Postgres, and what is sent before acknowledgements are seen."""
@@ -38,6 +39,7 @@ FAILURES = (
     OSError,  # includes TimeoutError, JetStreamUnavailable, refused connections
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg says of a session lost between two operations
     asyncpg.InternalClientError,  # what asyncpg says of a session that was lost between two operations
     NatsError,
     JetStreamError,
@@ -119,7 +121,7 @@ class Relay:
             await asyncio.sleep(RETRY_S)
 
     async def _serve(self, connection: asyncpg.Connection) -> None:
-        await connection.add_listener(wake_channel(self._realm), self._on_notification)
+        await connection.add_listener(channel_of(self._realm), self._on_notification)
         while True:
             after = await self._align(connection)
             try:
@@ -230,8 +232,3 @@ class Relay:
             WRITE_STATE, *values, finding.verdict, finding.reason, self._rebuilds_unwritten, options.now_us()
         )
         self._rebuilds_unwritten = 0
-
-
-def wake_channel(realm: str) -> str:
-    """Return the Postgres notification channel on which the log announces commits."""
-    return f"aicore_{realm}"

@@ -8,7 +8,6 @@ from itertools import count
 from uuid import UUID, uuid5
 
 import msgpack
-from bus.postgres.log import open_log
 from nats.aio.client import Client
 
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
@@ -18,6 +17,7 @@ from bus.nats.consumer import ConsumeOptions, Delivery, RetryPolicy, consume
 from bus.nats.relay import Relay, RelayOptions
 from bus.nats.topology import CacheLimits, StreamState, describe, events_stream
 from bus.ports import EventLog, NewEvent, StreamWrite
+from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 
 NOW_US = 1_800_000_000_000_000

@@ -118,8 +118,10 @@ async def test_long_handler_is_not_delivered_again(bus: Bus) -> None:
     asyncio.get_running_loop().call_later(2.0, gate.set)
 
     async def done() -> bool:
+        if not gate.is_set():
+            return False
         info = await js_request(bus.nc, f"CONSUMER.INFO.{events_stream(bus.realm)}.long")
-        return gate.is_set() and info["num_ack_pending"] == 0
+        return bool(info["num_ack_pending"] == 0)
 
     await until(done, "handled")
     info = await js_request(bus.nc, f"CONSUMER.INFO.{events_stream(bus.realm)}.long")
