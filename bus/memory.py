@@ -1,7 +1,7 @@
 """The log in memory: the same contract in the plainest code, for tests and as the model of the real one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from uuid import UUID
 
 from bus.checks import check_writes
@@ -100,7 +100,7 @@ class MemoryLog:
 
     async def subscribe(
         self, *, after: int = 0, where: Where = Where(), batch_max: int = 500
-    ) -> AsyncIterator[list[RecordedEvent]]:
+    ) -> AsyncGenerator[list[RecordedEvent], None]:
         """Yield events after a position and then live ones; see the port."""
         while True:
             news, head = self._news, len(self._events)

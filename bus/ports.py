@@ -5,7 +5,7 @@ The log is one gapless total order per realm. A *position* is an event's place i
 (`bus.postgres`, `bus.memory`) passes the same conformance suite.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, NewType, Protocol
 from uuid import UUID
@@ -192,7 +192,7 @@ class EventLog(Protocol):
 
     def subscribe(
         self, *, after: int = 0, where: Where = Where(), batch_max: int = 500
-    ) -> AsyncIterator[list[RecordedEvent]]:
+    ) -> AsyncGenerator[list[RecordedEvent], None]:
         """Yield matching events after a position, in order, without gap or double, and then live ones.
 
         Batches are non-empty and at most ``batch_max`` long; the iterator never ends by itself and survives

@@ -57,7 +57,7 @@ class RegistryView:
     async def run(self) -> None:
         """Follow the log for ever, from its beginning."""
         where = Where(types=TYPES)
-        async with aclosing(self._log.subscribe(where=where)) as batches:  # type: ignore[type-var]  # the port promises an iterator that can be closed
+        async with aclosing(self._log.subscribe(where=where)) as batches:
             async for batch in batches:
                 await self._apply(batch)
 

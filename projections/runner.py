@@ -121,7 +121,7 @@ class ProjectionRunner:
     async def _follow(self) -> None:
         """Apply batches until the checkpoint turns out to be behind them."""
         self.position = await self.start()
-        async with aclosing(self._log.subscribe(after=self.position)) as batches:  # type: ignore[type-var]  # the port promises an iterator that can be closed
+        async with aclosing(self._log.subscribe(after=self.position)) as batches:
             async for batch in batches:
                 if not await self.apply(batch):
                     return

@@ -5,7 +5,7 @@ reader ever looks at transaction ids, so a transaction held open elsewhere in th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -71,7 +71,7 @@ class PostgresLog:
 
     async def subscribe(
         self, *, after: int = 0, where: Where = Where(), batch_max: int = 500
-    ) -> AsyncIterator[list[RecordedEvent]]:
+    ) -> AsyncGenerator[list[RecordedEvent], None]:
         """Yield events after a position and then live ones; see the port."""
         filtered = bool(where.types or where.context or where.stream_prefix)
         while True:

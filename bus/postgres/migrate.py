@@ -69,7 +69,7 @@ async def migrate(dsn: str, realm: str, *, folder: Path = FOLDER) -> list[str]:
     """Bring the realm's schema up to date and return the names of the files applied now.
 
     Raises:
-        MigrationError: a released file was changed or removed, or a script failed (its transaction is undone).
+        MigrationError: a released file was changed or removed, or a script failed and was undone.
     """
     files = read_files(folder)
     connection = await _connect(dsn)

@@ -3,8 +3,8 @@
 One group is on its way at a time; the next is whatever has gathered meanwhile, and never waits for a timer.
 The group is one call of `log_append` (migrations/0003), planned from the remembered end of the log. If
 another process appends all the time, that memory is always outdated; after `MISSES_MAX` misses the writer
-therefore takes the lock first and plans under it. Only there could a stopped writer hold others up, and only for
-`IDLE_IN_TRANSACTION_MS`: then Postgres ends its session, and its commit fails with `Fenced`.
+therefore takes the lock first and plans under it. Only there could a stopped writer hold others up, and only
+for `IDLE_IN_TRANSACTION_MS`: then Postgres ends its session, and its commit fails with `Fenced`.
 """
 
 import asyncio
