@@ -122,12 +122,15 @@ class Relay:
 
     async def _serve(self, connection: asyncpg.Connection) -> None:
         await connection.add_listener(channel_of(self._realm), self._on_notification)
+        doubtful = range(0)
         while True:
-            after = await self._align(connection)
+            publisher = Publisher(self._nc, await self._align(connection, doubtful))
             try:
-                async with Publisher(self._nc, after) as publisher:
+                async with publisher:
                     await self._publish(connection, publisher)
             except Resync as reason:
+                # A refused position does not stop those sent behind it: each of them is looked at.
+                doubtful = range(publisher.acked + 1, publisher.sent + 1)
                 self._log.info("relay_resyncs", reason=str(reason))
 
     def _on_notification(self, *_: object) -> None:
@@ -189,14 +192,14 @@ class Relay:
 
     # --- aligning ---------------------------------------------------------------------------------
 
-    async def _compare(self, connection: asyncpg.Connection) -> Finding:
-        self._finding = await compare(self._nc, connection, self._realm)
+    async def _compare(self, connection: asyncpg.Connection, doubtful: range = range(0)) -> Finding:
+        self._finding = await compare(self._nc, connection, self._realm, doubtful=doubtful)
         self._verified_us = self._options.now_us()
         return self._finding
 
-    async def _align(self, connection: asyncpg.Connection) -> int:
+    async def _align(self, connection: asyncpg.Connection, doubtful: range) -> int:
         """Return the stream's last sequence, after making it anew if it does not equal the log."""
-        finding = await self._compare(connection)
+        finding = await self._compare(connection, doubtful)
         if finding.usable:
             last = finding.last
         else:

@@ -187,7 +187,13 @@ async def test_a_foreign_message_on_top_is_found_while_running(bus: Bus) -> None
     bus.relay()
     await bus.relayed(await bus.append(10))
     await js_publish(bus.nc, f"{bus.realm}.evt.test.happened.0", b"intruder", {})
-    await bus.relayed(await bus.append(10))
+    await bus.append(100)  # 11 is refused; those sent behind it are not, they fit the intruder
+
+    async def anew() -> bool:
+        status = await relay_status(bus.dsn, bus.nc, bus.realm, now_us=NOW_US)
+        return status.rebuilds == 2 and status.stream_last == 110
+
+    await until(anew, "the rebuild")
     await bus.stop(*bus.tasks)
     await assert_equation(bus)
 
