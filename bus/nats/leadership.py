@@ -6,7 +6,7 @@ makes that harmless, and both would publish the same bytes.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -21,7 +21,8 @@ COMMAND_TIMEOUT_S = 30.0
 SILENCE_MAX_S = 6
 """Postgres ends a leader's session that is idle for longer, and the lock with it: a process that is stopped
 (SIGSTOP, a sleeping laptop) must not lead. A working leader asks several times a second and waits for NATS
-at most 5 s (`API_TIMEOUT_S`, `ACK_TIMEOUT_S`) in between."""
+at most 5 s (`API_TIMEOUT_S`, `ACK_TIMEOUT_S`) in between. The session must not LISTEN: one that waits to send
+notifications to a stopped process is not ended by that time-out."""
 
 # Purpose: become leader. Lock: one advisory lock of the session, released when it ends.
 TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
@@ -48,9 +49,7 @@ async def lead(dsn: str, realm: str, *, role: str, name: str) -> AsyncIterator[a
         "application_name": f"aicore relay {name}",
         "idle_session_timeout": f"{SILENCE_MAX_S}s",
     }
-    connection = await asyncpg.connect(
-        dsn, server_settings=settings, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S
-    )
+    connection = await _connect(dsn, settings)
     try:
         standing_by = False
         while not await connection.fetchval(TRY_LOCK, relay_lock(realm)):
@@ -62,3 +61,23 @@ async def lead(dsn: str, realm: str, *, role: str, name: str) -> AsyncIterator[a
         yield connection
     finally:
         connection.terminate()  # releases the lock at once, also on a broken connection
+
+
+@asynccontextmanager
+async def listen(
+    dsn: str, channel: str, *, role: str, wake: Callable[[], None]
+) -> AsyncIterator[asyncpg.Connection]:
+    """Call ``wake`` at every notification on ``channel``; yield the session, to see whether it lives."""
+    settings = {"role": role, "application_name": f"aicore relay listens to {channel}"}
+    connection = await _connect(dsn, settings)
+    try:
+        await connection.add_listener(channel, lambda *_: wake())
+        yield connection
+    finally:
+        connection.terminate()
+
+
+async def _connect(dsn: str, settings: dict[str, str]) -> asyncpg.Connection:
+    return await asyncpg.connect(
+        dsn, server_settings=settings, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S
+    )

@@ -19,7 +19,7 @@ from nats.errors import Error as NatsError
 from bus.nats.api import JetStreamError
 from bus.nats.comparison import HEAD, Finding, compare
 from bus.nats.floors import Floor, durable_consumers, record, recorded, recreate
-from bus.nats.leadership import lead
+from bus.nats.leadership import lead, listen
 from bus.nats.publishing import Publisher, Resync
 from bus.nats.topology import CacheLimits, create_events_stream, delete_stream, events_stream
 from bus.nats.wire import row_encoder
@@ -95,6 +95,7 @@ class Relay:
         self._encode = row_encoder(realm)
         self._clock = asyncio.get_running_loop().time
         self._wake = asyncio.Event()
+        self._listener: asyncpg.Connection
         self._log = logger.bind(realm=realm, relay=options.name)
         self._waiting: list[Floor] = []
         self._finding = Finding("equal", 0, 0)
@@ -113,7 +114,9 @@ class Relay:
                 async with lead(self._dsn, self._realm, role=ROLE, name=self._options.name) as connection:
                     self.leading.set()
                     self._leads_since_us = self._options.now_us()
-                    await self._serve(connection)
+                    channel = channel_of(self._realm)
+                    async with listen(self._dsn, channel, role=ROLE, wake=self._wake.set) as self._listener:
+                        await self._serve(connection)
             except FAILURES as error:
                 self._log.warning("relay_interrupted", error=type(error).__name__, detail=str(error))
             finally:
@@ -121,7 +124,6 @@ class Relay:
             await asyncio.sleep(RETRY_S)
 
     async def _serve(self, connection: asyncpg.Connection) -> None:
-        await connection.add_listener(channel_of(self._realm), self._on_notification)
         doubtful = range(0)
         while True:
             publisher = Publisher(self._nc, await self._align(connection, doubtful))
@@ -132,9 +134,6 @@ class Relay:
                 # A refused position does not stop those sent behind it: each of them is looked at.
                 doubtful = range(publisher.acked + 1, publisher.sent + 1)
                 self._log.info("relay_resyncs", reason=str(reason))
-
-    def _on_notification(self, *_: object) -> None:
-        self._wake.set()
 
     # --- publishing -------------------------------------------------------------------------------
 
@@ -171,7 +170,8 @@ class Relay:
             async with asyncio.timeout(POLL_S):
                 await self._wake.wait()
         except TimeoutError:
-            return
+            if self._listener.is_closed():
+                raise ConnectionResetError("the session that listens for news was lost") from None
 
     async def _verify(self, connection: asyncpg.Connection, acknowledged: int) -> None:
         finding = await self._compare(connection)
