@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import UUID
 
 import msgpack
@@ -77,3 +79,17 @@ async def until(condition: Callable[[], Awaitable[bool]], *, every_s: float = 0.
     async with asyncio.timeout(WAIT_S):
         while not await condition():  # noqa: ASYNC110 - the condition is the server's state
             await asyncio.sleep(every_s)
+
+
+def report(
+    name: str, rounds: int, samples: dict[str, tuple[list[float], str]], ratios: dict[str, tuple[str, str]]
+) -> dict[str, Any]:
+    """Return the benchmark's JSON object; a ratio is between the medians of two figures."""
+    figures = {
+        key: {"median": median(values), "min": min(values), "max": max(values), "unit": unit}
+        for key, (values, unit) in samples.items()
+    }
+    shares = {
+        key: median(samples[ours][0]) / median(samples[theirs][0]) for key, (ours, theirs) in ratios.items()
+    }
+    return {"name": name, "rounds": rounds, "figures": figures, "ratios": shares}

@@ -1,0 +1,165 @@
+"""Consuming with acknowledgements: our durable consumer, nats-py's own fetch loop, FastStream's pull subscriber.
+
+Every side handles the same stored events with the same typed handler (envelope, payload, validated model),
+keeps at most 500 unacknowledged and acknowledges each message; one side after the other in each round.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgpack
+from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from nats.aio.client import Client
+from nats.js.api import ConsumerConfig
+from pydantic import BaseModel
+
+from aicore.clock import now_us
+from benchmarks.nats_kit import REALM, Bench, bench, report, until
+from bus.nats.api import js_request
+from bus.nats.connection import connect
+from bus.nats.consumer import ConsumeOptions, Consumer, Delivery
+from bus.nats.relay import Relay, RelayOptions
+from bus.nats.topology import events_stream
+from protocol.envelope import Envelope, decode_envelope
+
+IN_FLIGHT_MAX = 500
+STREAM = events_stream(REALM)
+SUBJECT = f"{REALM}.evt.>"
+
+
+class Happened(BaseModel):
+    """The event that every side's handler gets."""
+
+    number: int
+    text: str
+
+
+class Count:
+    """The typed handler: validates the event, counts it, and says when all have come."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+        self.done = asyncio.Event()
+
+    def __call__(self, envelope: Envelope) -> None:
+        happened = Happened.model_validate(msgpack.unpackb(envelope.payload))
+        assert happened.number > 0
+        self.left -= 1
+        if not self.left:
+            self.done.set()
+
+
+async def ours(nc: Client, number: int) -> float:
+    count = Count(number)
+
+    async def handle(delivery: Delivery) -> None:
+        count(delivery.envelope)
+
+    options = ConsumeOptions(random=lambda: 0.5, now_us=now_us, in_flight_max=IN_FLIGHT_MAX)
+    consumer = Consumer(nc, REALM, "ours", handle, options)
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(consumer.run())
+        await count.done.wait()
+        await acknowledged(nc, "ours")
+        took = time.perf_counter() - began
+        task.cancel()
+    return number / took
+
+
+async def bare(nc: Client, number: int) -> float:
+    count = Count(number)
+    began = time.perf_counter()
+    config = ConsumerConfig(max_ack_pending=IN_FLIGHT_MAX)
+    pull = await nc.jetstream().pull_subscribe(SUBJECT, "bare", STREAM, config)
+    while count.left:
+        for msg in await pull.fetch(IN_FLIGHT_MAX, timeout=5):
+            count(decode_envelope(msg.data))
+            await msg.ack()
+    await acknowledged(nc, "bare")
+    took = time.perf_counter() - began
+    await pull.unsubscribe()
+    return number / took
+
+
+async def faststream(url: str, nc: Client, number: int) -> float:
+    count = Count(number)
+    broker = NatsBroker(url, logger=None)
+
+    async def as_bytes(message: NatsMessage) -> bytes:
+        body: bytes = message.body
+        return body
+
+    @broker.subscriber(
+        SUBJECT,
+        stream=JStream(STREAM, declare=False),
+        durable="faststream",
+        config=ConsumerConfig(max_ack_pending=IN_FLIGHT_MAX),
+        pull_sub=PullSub(batch_size=IN_FLIGHT_MAX),
+        decoder=as_bytes,
+    )
+    async def handle(body: bytes) -> None:
+        count(decode_envelope(body))
+
+    began = time.perf_counter()
+    async with broker:
+        await broker.start()
+        await count.done.wait()
+        await acknowledged(nc, "faststream")
+        took = time.perf_counter() - began
+    return number / took
+
+
+async def acknowledged(nc: Client, name: str) -> None:
+    """Wait until the server has every acknowledgement."""
+
+    async def none_pending() -> bool:
+        info = await js_request(nc, f"CONSUMER.INFO.{STREAM}.{name}")
+        return bool(info["num_ack_pending"] == 0 and info["num_pending"] == 0)
+
+    await until(none_pending)
+
+
+async def fill(on: Bench, nc: Client, number: int) -> None:
+    head = await on.fill(number)
+    relay = Relay(on.dsn, nc, REALM, RelayOptions(now_us=now_us))
+
+    async def done() -> bool:
+        return relay.acknowledged >= head
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(relay.run())
+        await until(done)
+        task.cancel()
+
+
+async def run(*, quick: bool) -> dict[str, Any]:
+    """Return the benchmark's JSON object."""
+    number, rounds = (10_000, 5) if quick else (40_000, 5)
+    figures: dict[str, tuple[list[float], str]] = {
+        key: ([], "events/s") for key in ("ours_per_s", "bare_fetch_per_s", "faststream_per_s")
+    }
+    async with bench() as on, connect(on.url, name="bench") as nc:
+        await fill(on, nc, number)
+        sides: dict[str, tuple[str, Callable[[], Awaitable[float]]]] = {
+            "ours_per_s": ("ours", lambda: ours(nc, number)),
+            "bare_fetch_per_s": ("bare", lambda: bare(nc, number)),
+            "faststream_per_s": ("faststream", lambda: faststream(on.url, nc, number)),
+        }
+        for _ in range(rounds):
+            for key, (name, side) in sides.items():
+                figures[key][0].append(await side())
+                await js_request(nc, f"CONSUMER.DELETE.{STREAM}.{name}")
+    ratios = {
+        "vs_faststream": ("ours_per_s", "faststream_per_s"),
+        "vs_bare_fetch": ("ours_per_s", "bare_fetch_per_s"),
+    }
+    return report("consume", rounds, figures, ratios)
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(run(quick="--quick" in sys.argv)), indent=1))
