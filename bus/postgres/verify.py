@@ -1,8 +1,8 @@
 """Recomputes the chain from the rows alone and names the first position that is not what was recorded.
 
 It reads with plain SQL and hashes here, so the database's word is taken for nothing but the bytes. What a
-chain cannot show by itself is a log cut off at its end: for that, compare with a head kept elsewhere (the last
-message in JetStream, say) by passing it as ``expected``.
+chain cannot show by itself is a log cut off at its end: for that, compare with a head kept elsewhere (the
+last message in JetStream, say) by passing it as ``expected``.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ PAGE = 4_000
 
 READ_TIMEOUT_S = 60.0
 
-# Everything that the chain covers as one byte string (SPEC.md, "Chain"), put together by the server, which has
-# a core of its own for it; the hash is computed here.
+# Everything that the chain covers as one byte string (SPEC.md, "Chain"), put together by the server, which
+# has a core of its own for it; the hash is computed here.
 ROWS = """
 SELECT position, hash,
        int8send(position) || uuid_send(id) || int8send(recorded_us) || int8send(version)

@@ -1,0 +1,72 @@
+"""`aicore events`: the catalogue of events and commands, for people and tools. Needs nothing that runs."""
+
+import difflib
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from rich.markdown import Markdown
+from rich.table import Table
+
+from aicore.cli.common import Exit, Failure, Json, out, print_json
+from bus.catalogue import domain_catalogue
+from bus.documents import asyncapi_of, example_of, fields_of, page_of, row_of, schema_of
+from domain.event import Command, Event
+
+events_app = typer.Typer(no_args_is_help=True)
+
+QUERIES = ("registry.current", "registry.models", "inference.stats", "projections.status", "relay.status")
+"""What the query services answer."""
+
+Name = Annotated[str, typer.Argument(help="Name of an event or a command, e.g. registry.model_registered.")]
+
+
+@events_app.command("list")
+def list_all(*, json: Json = False) -> None:
+    """List every event and command with its meaning and subject."""
+    rows = [row_of(kind) for kind in _known().values()]
+    if json:
+        print_json(rows)
+        return
+    table = Table("name", "kind", "version", "meaning")
+    for row in rows:
+        table.add_row(row["name"], row["kind"], str(row["version"]), row["meaning"])
+    out.print(table)
+
+
+@events_app.command("show")
+def show(name: Name, *, json: Json = False) -> None:
+    """Show one declaration: meaning, subject, fields with units and limits, an example."""
+    kind = _find(name)
+    if json:
+        print_json({**row_of(kind), "fields": fields_of(kind), "example": example_of(kind)})
+    else:
+        out.print(Markdown(page_of(kind)))
+
+
+@events_app.command("schema")
+def schema(name: Name, *, json: Json = False) -> None:
+    """Print the JSON Schema of a payload."""
+    found = schema_of(_find(name))
+    print_json(found) if json else out.print_json(data=found)
+
+
+@events_app.command("asyncapi")
+def asyncapi(*, json: Json = False) -> None:
+    """Print the AsyncAPI 3 document of all events, commands and queries."""
+    document = asyncapi_of(domain_catalogue(), version=version("aicore"), queries=QUERIES)
+    print_json(document) if json else out.print_json(data=document)
+
+
+def _known() -> dict[str, type[Event] | type[Command]]:
+    catalogue = domain_catalogue()
+    return {**catalogue.events, **catalogue.commands}
+
+
+def _find(name: str) -> type[Event] | type[Command]:
+    known = _known()
+    if kind := known.get(name):
+        return kind
+    near = difflib.get_close_matches(name, known, n=1)
+    remedy = f"did you mean {near[0]}?" if near else "`aicore events list` shows all"
+    raise Failure(f"there is no event or command {name!r}", remedy=remedy, code=Exit.USAGE)

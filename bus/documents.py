@@ -1,0 +1,247 @@
+"""What is derived from the catalogue for people and tools: JSON Schemas, AsyncAPI, a page per event."""
+
+import inspect
+import json
+from typing import Any
+
+from bus.catalogue import Catalogue
+from domain.event import Command, Event
+from protocol.packing import pack
+from protocol.subjects import command_subject
+
+ASYNCAPI_VERSION = "3.0.0"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
+REALM_EXAMPLE = "demo"
+ENVELOPE_TYPE = "application/msgpack"
+
+
+def schema_of(kind: type[Event] | type[Command]) -> dict[str, Any]:
+    """Return the JSON Schema of a payload, with units and the example."""
+    schema = kind.model_json_schema()
+    schema["$schema"] = DIALECT
+    schema["title"] = kind.event_name if issubclass(kind, Event) else kind.command_name
+    schema["description"] = summary_of(kind)
+    if example := example_of(kind):
+        schema["examples"] = [example]
+    return schema
+
+
+def example_of(kind: type[Event] | type[Command]) -> dict[str, Any]:
+    """Return the declaration's example as JSON data; {} if it has none."""
+    example = getattr(kind, "example", None)
+    return dict(kind.model_validate(dict(example)).model_dump(mode="json")) if example else {}
+
+
+def summary_of(kind: type[Event] | type[Command]) -> str:
+    """Return what the declaration says of itself."""
+    return inspect.getdoc(kind) or ""
+
+
+def row_of(kind: type[Event] | type[Command]) -> dict[str, Any]:
+    """Return what a list shows of a declaration: kind, name, version, meaning, subject."""
+    first_line = summary_of(kind).split("\n")[0]
+    if issubclass(kind, Event):
+        context, name = kind.event_name.split(".")
+        subject = f"{{realm}}.evt.{context}.{name}.{{stream id}}"
+        return _row("event", kind.event_name, kind.event_version, first_line, subject)
+    subject = command_subject(REALM_EXAMPLE, kind.command_name).replace(REALM_EXAMPLE, "{realm}", 1)
+    return {
+        "kind": "command",
+        "name": kind.command_name,
+        "version": 1,
+        "meaning": first_line,
+        "subject": subject,
+    }
+
+
+def fields_of(kind: type[Event] | type[Command]) -> list[dict[str, str]]:
+    """Return each field's name, type, unit, limits, whether it is required, and its meaning."""
+    schema = kind.model_json_schema()
+    required = set(schema.get("required", ()))
+    return [
+        {
+            "name": name,
+            "type": _type(part, schema),
+            "unit": str(part.get("unit", "")),
+            "limits": _limits(_resolved(part, schema)),
+            "required": "yes" if name in required else "no",
+            "meaning": str(part.get("description") or _resolved(part, schema).get("description", "")),
+        }
+        for name, part in schema.get("properties", {}).items()
+    ]
+
+
+def page_of(kind: type[Event] | type[Command]) -> str:
+    """Return a page in Markdown for people: meaning, subject, fields, the example as JSON and as bytes."""
+    row = row_of(kind)
+    lines = [f"# {row['name']}", "", summary_of(kind), ""]
+    lines += [f"{row['kind']}, version {row['version']} · subject `{row['subject']}`", ""]
+    lines += ["| field | type | unit | limits | required | meaning |", "|---|---|---|---|---|---|"]
+    for field in fields_of(kind):
+        lines.append("| " + " | ".join(value.replace("|", "\\|") for value in field.values()) + " |")
+    if example := example_of(kind):
+        packed = pack(example).hex()
+        lines += ["", "Example:", "", "```json", json.dumps(example, indent=2, ensure_ascii=False), "```", ""]
+        lines += [
+            "The same as msgpack:",
+            "",
+            "```",
+            *[packed[i : i + 96] for i in range(0, len(packed), 96)],
+            "```",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def asyncapi_of(catalogue: Catalogue, *, version: str, queries: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the AsyncAPI 3 document of everything that can be said to, and heard from, a realm.
+
+    Source: AsyncAPI Specification 3.0.0. NATS's binding knows only queue groups, so what concerns JetStream
+    stands in ``x-nats-…`` keys.
+    """
+    channels: dict[str, Any] = {}
+    operations: dict[str, Any] = {}
+    messages: dict[str, Any] = {"reply": _reply_message()}
+    for event in catalogue.events.values():
+        _add_event(channels, operations, messages, event)
+    for command in catalogue.commands.values():
+        _add_command(channels, operations, messages, command)
+    for query in queries:
+        _add_query(channels, operations, messages, query)
+    return {
+        "asyncapi": ASYNCAPI_VERSION,
+        "info": {
+            "title": "AI Core",
+            "version": version,
+            "description": "Messages are msgpack maps as protocol/SPEC.md describes; "
+            "the schemas here are those of their `payload`.",
+        },
+        "defaultContentType": ENVELOPE_TYPE,
+        "servers": {"nats": {"host": "127.0.0.1:4222", "protocol": "nats"}},
+        "channels": channels,
+        "operations": operations,
+        "components": {"messages": messages},
+    }
+
+
+_REALM = {"realm": {"description": "Name of the realm", "examples": [REALM_EXAMPLE]}}
+
+
+def _add_event(
+    channels: dict[str, Any], operations: dict[str, Any], messages: dict[str, Any], kind: type[Event]
+) -> None:
+    context, name = kind.event_name.split(".")
+    key = f"event.{kind.event_name}"
+    stream = {"stream_id": {"description": f"What stands behind `{context}-` in the stream's name"}}
+    messages[key] = _message(kind, {"x-schema-version": kind.event_version})
+    channels[key] = _channel(f"{{realm}}.evt.{context}.{name}.{{stream_id}}", key, {**_REALM, **stream})
+    channels[key]["x-nats-jetstream"] = {"stream": "EVT_{realm}", "sequence": "position in the log"}
+    operations[f"hear.{kind.event_name}"] = {
+        "action": "send",
+        "channel": {"$ref": f"#/channels/{key}"},
+        "summary": row_of(kind)["meaning"],
+    }
+
+
+def _add_command(
+    channels: dict[str, Any], operations: dict[str, Any], messages: dict[str, Any], kind: type[Command]
+) -> None:
+    key = f"command.{kind.command_name}"
+    messages[key] = _message(kind, {})
+    channels[key] = _channel(f"{{realm}}.cmd.{kind.command_name}", key, _REALM)
+    operations[f"do.{kind.command_name}"] = _request(key, row_of(kind)["meaning"])
+
+
+def _add_query(
+    channels: dict[str, Any], operations: dict[str, Any], messages: dict[str, Any], query: str
+) -> None:
+    key = f"query.{query}"
+    messages[key] = {"name": query, "contentType": ENVELOPE_TYPE, "payload": {"type": "object"}}
+    channels[key] = _channel(f"{{realm}}.qry.{query}", key, _REALM)
+    operations[f"ask.{query}"] = _request(key, f"Answer {query}.")
+
+
+def _request(key: str, summary: str) -> dict[str, Any]:
+    return {
+        "action": "receive",
+        "channel": {"$ref": f"#/channels/{key}"},
+        "summary": summary,
+        "reply": {"messages": [{"$ref": f"#/channels/{key}/messages/reply"}]},
+    }
+
+
+def _channel(address: str, key: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    messages: dict[str, Any] = {"message": {"$ref": f"#/components/messages/{key}"}}
+    if not key.startswith("event."):
+        messages["reply"] = {"$ref": "#/components/messages/reply"}
+    return {"address": address, "messages": messages, "parameters": parameters}
+
+
+def _message(kind: type[Event] | type[Command], more: dict[str, Any]) -> dict[str, Any]:
+    row, example = row_of(kind), example_of(kind)
+    message = {"name": row["name"], "contentType": ENVELOPE_TYPE, "summary": row["meaning"], **more}
+    message["payload"] = {
+        "schemaFormat": "application/schema+json;version=draft-2020-12",
+        "schema": schema_of(kind),
+    }
+    if example:
+        message["examples"] = [{"name": "example", "payload": example}]
+    return message
+
+
+def _reply_message() -> dict[str, Any]:
+    error = {"code": "string", "message": "string", "field": "string", "remedy": "string", "retry": "string"}
+    properties: dict[str, Any] = {name: {"type": kind} for name, kind in error.items()}
+    properties["retry"]["enum"] = ["never", "later", "reload"]
+    properties["retry_after_ms"] = {"type": ["integer", "null"], "unit": "ms"}
+    properties["details"] = {"type": "object"}
+    schema = {
+        "type": "object",
+        "description": "`error` is there exactly if the request was not carried out.",
+        "properties": {
+            "v": {"const": 1},
+            "result": {},
+            "events": {"type": "array"},
+            "duplicate": {"type": "boolean"},
+            "position": {"type": "integer"},
+            "error": {"type": "object", "properties": properties, "required": ["code", "message", "retry"]},
+        },
+        "required": ["v"],
+    }
+    return {"name": "reply", "contentType": ENVELOPE_TYPE, "payload": schema}
+
+
+def _resolved(part: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a field's schema with its one reference or non-null alternative looked up."""
+    if "$ref" in part:
+        found: dict[str, Any] = schema["$defs"][part["$ref"].rsplit("/", 1)[1]]
+        return found
+    for option in part.get("anyOf", ()):
+        if option.get("type") != "null":
+            return _resolved(option, schema)
+    return part
+
+
+def _type(part: dict[str, Any], schema: dict[str, Any]) -> str:
+    resolved = _resolved(part, schema)
+    name = (
+        "one of " + ", ".join(map(str, resolved["enum"]))
+        if "enum" in resolved
+        else resolved.get("type", "any")
+    )
+    nullable = any(option.get("type") == "null" for option in part.get("anyOf", ()))
+    return f"{name} or null" if nullable else str(name)
+
+
+def _limits(resolved: dict[str, Any]) -> str:
+    words = {
+        "minimum": "≥ {}",
+        "maximum": "≤ {}",
+        "exclusiveMinimum": "> {}",
+        "minLength": "≥ {} characters",
+        "maxLength": "≤ {} characters",
+        "maxProperties": "≤ {} entries",
+        "maxItems": "≤ {} items",
+        "pattern": "`{}`",
+    }
+    return ", ".join(text.format(resolved[key]) for key, text in words.items() if key in resolved)
