@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from aicore.client import Client, Refused, Unanswered, connect
@@ -29,6 +28,7 @@ EVENT_TIMEOUT_S = 10.0
 OVERSIZED_BYTES = 600 * 1024
 """Above the limit of one payload (512 KiB) and below NATS's own of one message (1 MiB)."""
 
+MESSAGE_CHARACTERS_MAX = 100
 USE_CASE = "npc_dialogue"
 PROMPTS = (
     "Who keeps the lamp tonight?",
@@ -54,7 +54,7 @@ DEMO_MODELS = (
     },
 )
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 class Nonsense(NamedTuple):
@@ -129,7 +129,7 @@ async def _ask(client: Client, watcher: Watcher, prompt: str, id_: UUID) -> Repl
     reply = await client.command("inference.generate", payload, id=id_)
     result, position = reply.result, reply.events[-1].position
     console.print(Text("  > ", style="dim").append(prompt, style="default"))
-    console.print(Text("    ").append(str(result["text"]), style="bold yellow"), soft_wrap=True)
+    console.print(Text("    ").append(str(result["text"]), style="bold yellow"))
     model = f"{result['model']['name']} {result['model']['version']}"
     console.print(f"    [dim]{model} · {result['latency_ms']:.1f} ms · event {position}[/dim]")
     await watcher.reach(reply)
@@ -176,14 +176,13 @@ def _nonsense(realm: str, model_id: str) -> Sequence[Nonsense]:
 
 async def _send_nonsense(client: Client) -> None:
     current = await client.query("registry.current", {"use_case": USE_CASE})
-    table = Table("sent", "code", "field", "message", "retry", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for nonsense in _nonsense(client.realm, current.result["model_id"]):
         answer = await client.request(nonsense.subject, nonsense.data)
         if not isinstance(answer, ErrorReply):
             raise Unanswered(f"{nonsense.what} was not refused")
-        message = answer.message if len(answer.message) <= 90 else answer.message[:90] + "…"
-        table.add_row(nonsense.what, f"[red]{answer.code}[/red]", answer.field, Text(message), answer.retry)
-    console.print(table)
+        line = Text(f"  {nonsense.what:<24}").append(f"{answer.code:<20}", style="red")
+        line.append(f"retry={answer.retry:<8}").append(answer.message[:MESSAGE_CHARACTERS_MAX], style="dim")
+        console.print(line)
 
 
 async def _show_views(client: Client, *, at_least: int) -> None:
@@ -220,7 +219,7 @@ def _show(event: Envelope) -> None:
     line = Text(f"  event {event.position:<5}", style="cyan")
     line.append(f"{event.type:<25} {event.stream[:40]:<40} v{event.version:<3}", style="cyan")
     line.append(f" {age_ms:5.1f} ms after its commit  {str(named)[:32]}", style="dim")
-    console.print(line, soft_wrap=True)
+    console.print(line)
 
 
 def main() -> None:
@@ -229,7 +228,7 @@ def main() -> None:
     try:
         asyncio.run(play(settings.nats_url or "nats://127.0.0.1:4222", settings.realm))
     except* (Refused, Unanswered, TimeoutError) as errors:
-        console.print(f"[red]the demo stopped:[/red] {errors.exceptions[0]!r}", soft_wrap=True)
+        console.print(f"[red]the demo stopped:[/red] {errors.exceptions[0]!r}")
         sys.exit(1)
 
 

@@ -118,7 +118,9 @@ def masked(url: str) -> str:
     if "@" in netloc:
         user, _, host = netloc.rpartition("@")
         name, colon, _ = user.partition(":")
-        netloc = f"{name}{colon}{MASK if colon else ''}@{host}"
+        # A lone word before the @ is a user for Postgres, but a token for NATS.
+        token = not colon and not parts.scheme.startswith("postgres")
+        netloc = f"{MASK if token else name}{colon}{MASK if colon else ''}@{host}"
     pairs = [
         f"{pair.partition('=')[0]}={MASK}"
         if pair.startswith(("password=", "passfile=", "sslpassword="))

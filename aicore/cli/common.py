@@ -19,7 +19,10 @@ from aicore.settings import Settings, load_settings
 
 T = TypeVar("T")
 
-out = Console(highlight=False)
+WIDTH_PIPED = 200
+"""Characters per line where the output is no terminal; nobody wants a table cut at 80."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_PIPED)
 err = Console(stderr=True, highlight=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]

@@ -23,6 +23,8 @@ app = typer.Typer(no_args_is_help=True, help="The log: every event, in order, fo
 
 STATS_TIMEOUT_S = 60.0
 SHOWN_CHARACTERS_MAX = 160
+LESS_TELLING = ("_id", "_hash", "_digest")
+"""Ends of keys that one line leaves out; `show` has everything."""
 
 Type = Annotated[list[str] | None, typer.Option("--type", help="Only events of this type; repeatable.")]
 
@@ -167,7 +169,7 @@ async def _events(
 ) -> AsyncIterator[RecordedEvent]:
     """Yield events after a position, up to ``until`` or for ever."""
     if until is None:
-        async with aclosing(log.subscribe(after=after, where=where)) as batches:  # type: ignore[type-var]  # the port promises an iterator that can be closed
+        async with aclosing(log.subscribe(after=after, where=where)) as batches:
             async for batch in batches:
                 for event in batch:
                     yield event
@@ -183,7 +185,8 @@ def _print(event: RecordedEvent, *, json: bool) -> None:
     if json:
         print_json(_whole(event))
         return
-    payload = " ".join(f"{key}={value}" for key, value in unpack(event.payload, "payload").items())
+    fields = unpack(event.payload, "payload").items()
+    payload = " ".join(f"{key}={value}" for key, value in fields if not key.endswith(LESS_TELLING))
     line = Text(f"{event.position:>8}  ", style="bold")
     line.append(f"{_time(event.recorded_us)}  ", style="dim")
     line.append(f"{event.type:<26} ", style="cyan")

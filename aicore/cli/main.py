@@ -9,6 +9,7 @@ import sys
 import asyncpg
 import typer
 from nats.errors import Error as NatsError
+from rich.markup import escape
 
 from aicore.cli import dead_letters, log, models, projections, relay, up
 from aicore.cli.ask import ask
@@ -16,6 +17,7 @@ from aicore.cli.common import Exit, Failure, err
 from aicore.cli.doctor import doctor
 from aicore.cli.events import events_app
 from aicore.embedded import EmbeddedServerError
+from aicore.logs import set_up
 from aicore.running import AlreadyRunning, NotRunning
 from aicore.settings import SettingsError
 from bus.ports import LogError
@@ -31,6 +33,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def quiet() -> None:
+    """Say only what somebody may have to act on; `up` and `run` set up their own log."""
+    set_up("warning", "console")
+
+
 app.command("up")(up.up)
 app.command("run")(up.run_components)
 app.add_typer(log.app, name="log")
@@ -51,7 +61,7 @@ def main() -> None:
         failure = _explained(error)
         if failure is None:
             raise
-        err.print(f"[bold red]aicore:[/bold red] {failure}", markup=True, soft_wrap=True)
+        err.print(f"[bold red]aicore:[/bold red] {escape(str(failure))}", soft_wrap=True)
         if failure.remedy:
             err.print(f"  {failure.remedy}", markup=False, soft_wrap=True)
         sys.exit(failure.code)

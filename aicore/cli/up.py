@@ -184,7 +184,7 @@ def _tell(system: System) -> None:
 
 def _tell_next() -> None:
     command = Path(sys.argv[0])
-    shown = command.name if not command.is_absolute() else _relative(command)
+    shown = "python -m aicore" if command.name == "__main__.py" else _relative(command)
     out.print("\n[bold]Where to look[/bold] (in another terminal, in this directory):")
     for arguments, why in (
         ("log tail", "the events as they happen"),

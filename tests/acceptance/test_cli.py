@@ -1,0 +1,161 @@
+"""Every command on a running system: its output, its JSON, its exit codes, and its errors in one sentence."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.kit import COMMAND_TIMEOUT_S, ROOT, Up
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.timeout(180),
+    pytest.mark.xdist_group("acceptance"),
+]
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """A system with the demo's events."""
+    running = Up(tmp_path_factory.mktemp("cli")).wait_up()
+    yield running
+    running.stop()
+
+
+def test_the_doctor_finds_nothing(up: Up) -> None:
+    assert [check for check in up.json("doctor") if check["verdict"] != "ok"] == []
+    assert "same ids and hashes" in up.run("doctor")
+
+
+def test_the_log_can_be_read_counted_and_verified(up: Up) -> None:
+    lines = [
+        json.loads(line)
+        for line in up.run("log", "tail", "--no-follow", "--last", "3", "--json").splitlines()
+    ]
+    head = lines[-1]["position"]
+    assert [line["position"] for line in lines] == [head - 2, head - 1, head]
+    assert up.json("log", "show", str(head)) == lines[-1]
+    assert "inference.completed" in up.run("log", "tail", "--no-follow")
+    assert {row["type"] for row in up.json("log", "stats")["types"]} >= {"registry.model_registered"}
+    assert up.json("log", "verify")["events"] >= head
+    assert "no event 99999" in up.run("log", "show", "99999", code=1)
+
+
+def test_log_tail_shows_only_the_types_asked_for(up: Up) -> None:
+    shown = up.run(
+        "log", "tail", "--no-follow", "--after", "0", "--type", "registry.model_promoted", "--json"
+    )
+
+    assert {json.loads(line)["type"] for line in shown.splitlines()} == {"registry.model_promoted"}
+
+
+def test_models_are_listed_shown_promoted_and_retired(up: Up) -> None:
+    models = {model["version"]: model for model in up.json("models", "list")}
+    first, second = models["0.1.0"], models["0.1.1"]
+    assert first["status"] == "current"
+    assert up.json("models", "show", second["model_id"][:8])["version"] == "0.1.1"
+    why = ("--operator", "test", "--reason", "to see it")
+
+    for model in (second, first):  # there and back
+        assert "is current" in up.run("models", "promote", model["model_id"], *why)
+
+    assert "nothing was recorded" in up.run("models", "promote", first["model_id"], *why)
+    refused = up.run("models", "retire", first["model_id"], *why, code=4)
+    assert "model_is_current" in refused
+
+
+def test_a_model_is_registered_from_a_file(up: Up, tmp_path: Path) -> None:
+    facts = {
+        "use_case": "lore",
+        "name": "inkwell",
+        "version": "1",
+        "provider": "embedded",
+        "model_type": "self_hosted",
+        "tier": "bronze",
+    }
+    file = tmp_path / "model.json"
+    file.write_text(json.dumps(facts))
+
+    assert up.json("models", "register", str(file))["status"] == "current"
+    assert up.json("models", "register", str(file))["events"] == []
+    file.write_text(json.dumps({**facts, "tier": "platinum"}))
+    assert "invalid_field (tier)" in up.run("models", "register", str(file), code=4)
+
+
+def test_ask_prints_a_line_and_where_it_is_recorded(up: Up) -> None:
+    answer = up.json("ask", "Who keeps the lamp tonight?", "--seed", "7")
+
+    assert answer["text"]
+    recorded = up.json("log", "show", str(answer["position"]))
+    assert recorded["payload"]["text"] == answer["text"]
+    assert "no_current_model" in up.run("ask", "hello", "--use-case", "nobody", code=4)
+
+
+def test_the_relay_the_projections_and_the_dead_letters_report(up: Up) -> None:
+    assert up.json("relay", "status")["leader"]
+    assert {row["name"] for row in up.json("projections", "list")} == {"current_models", "inference_stats"}
+    assert set(up.json("projections", "rebuild")) == {"current_models", "inference_stats"}
+    assert [view["differing"] for view in up.json("projections", "verify")] == [0, 0]
+    assert up.json("dlq", "list") == []
+    assert "no dead letter 1" in up.run("dlq", "show", "1", code=1)
+    assert "no projection 'nope'" in up.run("projections", "rebuild", "nope", code=2)
+
+
+def test_components_can_be_added_as_processes(up: Up) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "aicore", "run", "relay", "projections"],
+        cwd=ROOT,
+        env=up.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    ready = next((line for line in process.stderr if "ready" in line), "")
+    process.terminate()
+    _, rest = process.communicate(timeout=COMMAND_TIMEOUT_S)
+
+    assert "relay projections ready" in ready
+    assert process.returncode == 0, rest
+
+
+def test_errors_are_one_sentence_with_a_remedy(up: Up, tmp_path: Path) -> None:
+    assert "in use by a running system" in up.run("up", code=3)
+    assert "there are commands" in up.run("run", "nonsense", code=2)
+    elsewhere = {**up.environment, "AICORE_STATE_DIR": str(tmp_path / "empty")}
+    for environment, code, said in (
+        (elsewhere, 3, "nothing runs"),
+        ({**up.environment, "AICORE_REALM": "Bad Realm"}, 2, "AICORE_REALM"),
+        ({**up.environment, "AICORE_NATS_URL": "nats://127.0.0.1:1"}, 3, "aicore doctor"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "aicore", "ask", "hi"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_the_python_client_of_the_readme_works(up: Up) -> None:
+    page = (ROOT / "README.md").read_text()
+    (snippet,) = [code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "import nats" in code]
+    url = json.loads((Path(up.environment["AICORE_STATE_DIR"]) / "run.json").read_text())["nats_url"]
+    done = subprocess.run(
+        [sys.executable, "-c", snippet],
+        env={**up.environment, "NATS_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_TIMEOUT_S,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "inference.completed" in done.stdout

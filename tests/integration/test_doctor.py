@@ -1,0 +1,198 @@
+"""The doctor on a healthy system, and on a dozen broken ones: each fault by name, with its mend."""
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+from nats.aio.client import Client
+
+from aicore.clock import now_us
+from aicore.doctor import Check, examine
+from aicore.embedded import EmbeddedNats, EmbeddedPostgres
+from aicore.running import System
+from aicore.settings import Settings
+from bus.nats.connection import connect
+from bus.nats.leadership import relay_lock
+from bus.nats.topology import CacheLimits, create_events_stream, delete_stream, events_stream
+from bus.postgres.connect import schema_of
+from bus.postgres.migrate import migrate
+
+pytestmark = pytest.mark.integration
+
+
+@dataclass
+class Case:
+    """A healthy realm, and an administrator's ways to break it."""
+
+    settings: Settings
+    system: System
+    admin: asyncpg.Connection
+    nc: Client
+    clock: Callable[[], int] = now_us
+
+    async def examine(self) -> list[Check]:
+        return list(await examine(self.settings, self.system, clock=self.clock))
+
+    async def sql(self, statement: str) -> None:
+        await self.admin.execute(statement)
+
+
+@pytest.fixture
+async def case(
+    postgres: EmbeddedPostgres, nats_server: EmbeddedNats, realm: str, tmp_path: Path
+) -> AsyncIterator[Case]:
+    """A migrated realm with its empty stream; the test itself holds the relay's lock, as a leader would."""
+    await migrate(postgres.dsn, realm)
+    admin = await asyncpg.connect(postgres.dsn, server_settings={"search_path": schema_of(realm)})
+    try:
+        async with connect(nats_server.url, name="doctor test") as nc:
+            await create_events_stream(nc, realm, CacheLimits(bytes_max=0))
+            await admin.execute("SELECT pg_advisory_lock($1)", relay_lock(realm))
+            await admin.execute("INSERT INTO projection_checkpoint VALUES ('current_models', 1, 0, 0)")
+            system = System(
+                realm=realm, postgres_dsn=postgres.dsn, nats_url=nats_server.url, state_dir=tmp_path
+            )
+            yield Case(Settings(), system, admin, nc)
+    finally:
+        await admin.close()
+
+
+async def test_a_healthy_system_has_no_fault(case: Case) -> None:
+    checks = await case.examine()
+
+    assert [check for check in checks if check.verdict != "ok"] == []
+    assert {check.name for check in checks} == {
+        "postgres",
+        "nats",
+        "roles",
+        "migrations",
+        "append-only",
+        "stream",
+        "projections",
+        "dead letters",
+        "disk",
+        "clock",
+    }
+
+
+def _nowhere() -> int:
+    """Return a port on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def _nats_down(case: Case) -> None:
+    case.system = case.system.model_copy(update={"nats_url": f"nats://u:hunter2@127.0.0.1:{_nowhere()}"})
+
+
+async def _postgres_down(case: Case) -> None:
+    dsn = f"postgresql://u:hunter2@127.0.0.1:{_nowhere()}/x"
+    case.system = case.system.model_copy(update={"postgres_dsn": dsn})
+
+
+async def _migration_changed(case: Case) -> None:
+    await case.sql("UPDATE schema_migration SET checksum = 'other' WHERE name = '0002_event.sql'")
+
+
+async def _migration_missing(case: Case) -> None:
+    await case.sql("DELETE FROM schema_migration WHERE name LIKE '0100%'")
+
+
+async def _writer_may_update(case: Case) -> None:
+    await case.sql("GRANT UPDATE ON event TO aicore_writer")
+
+
+async def _trigger_off(case: Case) -> None:
+    await case.sql("ALTER TABLE event DISABLE TRIGGER event_append_only")
+
+
+async def _trigger_dropped(case: Case) -> None:
+    await case.sql("DROP TRIGGER event_no_truncate ON event")
+
+
+async def _stream_deleted(case: Case) -> None:
+    await delete_stream(case.nc, events_stream(case.system.realm))
+
+
+async def _stream_ahead(case: Case) -> None:
+    await case.nc.jetstream().publish(f"{case.system.realm}.evt.foreign.message.x", b"not ours")
+
+
+async def _no_relay(case: Case) -> None:
+    await case.sql("SELECT pg_advisory_unlock_all()")
+
+
+async def _projection_ahead(case: Case) -> None:
+    await case.sql("UPDATE projection_checkpoint SET position = 4711")
+
+
+async def _projection_failed(case: Case) -> None:
+    await case.sql("UPDATE projection_checkpoint SET error = 'cannot apply the event at position 1'")
+
+
+async def _disk_full(case: Case) -> None:
+    case.settings = Settings(disk_free_mb_min=10**9)
+
+
+async def _clock_wrong(case: Case) -> None:
+    case.clock = lambda: now_us() + 60_000_000
+
+
+BROKEN: list[tuple[Callable[[Case], Awaitable[None]], str, str, str]] = [
+    (_nats_down, "nats", "does not answer", "AICORE_NATS_URL"),
+    (_postgres_down, "postgres", "does not answer", "AICORE_POSTGRES_DSN"),
+    (_migration_changed, "migrations", "0002_event.sql", "restore the released files"),
+    (_migration_missing, "migrations", "0100_projections.sql", "applies them"),
+    (_writer_may_update, "append-only", "aicore_writer may UPDATE", "REVOKE UPDATE ON"),
+    (_trigger_off, "append-only", "event_append_only", "ENABLE TRIGGER event_append_only"),
+    (_trigger_dropped, "append-only", "event_no_truncate", "CREATE TRIGGER"),
+    (_stream_deleted, "stream", "missing", "makes the stream anew"),
+    (_stream_ahead, "stream", "ahead", "makes the stream anew"),
+    (_no_relay, "stream", "no relay leads", "aicore run relay"),
+    (_projection_ahead, "projections", "4711", "aicore projections rebuild current_models"),
+    (_projection_failed, "projections", "position 1", "mend what the error names"),
+    (_disk_full, "disk", "below", "AICORE_DISK_FREE_MB_MIN"),
+    (_clock_wrong, "clock", "differ by", "NTP"),
+]
+
+
+@pytest.mark.parametrize(
+    ("damage", "name", "fact", "mend"), BROKEN, ids=[b[0].__name__.strip("_") for b in BROKEN]
+)
+async def test_a_fault_is_named_with_its_mend(
+    case: Case, damage: Callable[[Case], Awaitable[None]], name: str, fact: str, mend: str
+) -> None:
+    await damage(case)
+
+    faults = [check for check in await case.examine() if check.verdict == "fault"]
+
+    (found,) = faults
+    assert found.name == name
+    assert fact in found.fact
+    assert mend in found.mend
+    assert "hunter2" not in str(faults)
+
+
+async def test_a_missing_role_is_named_with_its_mend(case: Case) -> None:
+    async with _renamed(case.admin, "aicore_reader"):
+        checks = await case.examine()
+
+    (roles,) = [check for check in checks if check.name == "roles"]
+    assert roles.verdict == "fault"
+    assert "CREATE ROLE aicore_reader" in roles.mend
+
+
+@asynccontextmanager
+async def _renamed(admin: asyncpg.Connection, role: str) -> AsyncIterator[None]:
+    """Take a role away; roles are the whole server's, so it must come back."""
+    await admin.execute(f"ALTER ROLE {role} RENAME TO {role}_away")
+    try:
+        yield
+    finally:
+        await admin.execute(f"ALTER ROLE {role}_away RENAME TO {role}")

@@ -1,0 +1,118 @@
+"""The embedded servers live and die with their parent, in any folder, and keep their port."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from aicore.embedded import EmbeddedNats
+from aicore.running import AlreadyRunning, find, serving
+from aicore.settings import Settings
+
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("processes")]
+
+GONE_TIMEOUT_S = 15.0
+
+# Starts both servers, prints their process ids, and waits to be killed.
+PARENT = """
+import signal, sys
+from aicore.running import serving
+from aicore.settings import load_settings
+with serving(load_settings()) as system:
+    print(*system.server_pids.values(), flush=True)
+    signal.pause()
+"""
+
+
+def wait_gone(pids: list[int]) -> None:
+    """Wait until none of the processes runs."""
+    gone, alive = psutil.wait_procs(
+        [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], GONE_TIMEOUT_S
+    )
+    assert not alive, gone
+
+
+def parent(folder: Path) -> tuple[subprocess.Popen[str], list[int]]:
+    environment = {**os.environ, "AICORE_STATE_DIR": str(folder)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", PARENT], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    return process, [int(word) for word in process.stdout.readline().split()]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A place with blanks, closed to others, and too long for a unix socket."""
+    place = tmp_path / "a folder with blanks" / ("long-" * 20)
+    place.mkdir(parents=True)
+    return place
+
+
+def test_servers_of_a_killed_parent_end_and_the_next_start_goes_on(folder: Path) -> None:
+    process, pids = parent(folder)
+    assert len(pids) == 2
+
+    process.kill()
+    process.communicate()
+
+    wait_gone(pids)
+    with serving(Settings(state_dir=folder)) as system:
+        assert find(Settings(state_dir=folder)).postgres_dsn == system.postgres_dsn
+
+
+def test_a_second_system_on_the_same_folder_is_refused(folder: Path) -> None:
+    process, pids = parent(folder)
+    try:
+        with pytest.raises(AlreadyRunning, match=str(process.pid)), serving(Settings(state_dir=folder)):
+            pass
+        assert all(psutil.pid_exists(pid) for pid in pids)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        wait_gone(pids)
+
+
+def test_a_leftover_that_the_kernel_did_not_end_is_ended_at_the_next_start(tmp_path: Path) -> None:
+    first = EmbeddedNats(tmp_path)
+    first.start()
+    try:
+        again = EmbeddedNats(tmp_path)
+        again.start()
+        again.stop()
+
+        assert first.pid is None
+        assert again.port == first.port
+    finally:
+        first.stop()
+
+
+def test_nats_takes_another_port_if_its_own_is_taken(tmp_path: Path) -> None:
+    first = EmbeddedNats(tmp_path)
+    first.start()
+    first.stop()
+
+    with socket.socket() as squatter:
+        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        squatter.bind(("127.0.0.1", first.port))
+        squatter.listen()
+        second = EmbeddedNats(tmp_path)
+
+    assert second.port != first.port
+
+
+def test_both_servers_stop_within_a_second_when_idle(folder: Path) -> None:
+    with serving(Settings(state_dir=folder)) as system:
+        pids = list(system.server_pids.values())
+        started = time.monotonic()
+
+    assert time.monotonic() - started < 3
+    wait_gone(pids)
+    assert not (folder / "run.json").exists()

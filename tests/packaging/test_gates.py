@@ -1,0 +1,48 @@
+"""The gate holds what the documents say it holds."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_layering_is_a_contract_and_the_gate_checks_it() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+
+    assert [contract for contract in contracts if contract["type"] == "layers"]
+    assert "lint-imports" in (ROOT / "Makefile").read_text()
+
+
+def test_make_test_runs_the_gates_and_ci_runs_make_test() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+
+    assert "\ntest: gates" in makefile
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_constraints_name_no_index_and_no_path() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+
+    assert [line for line in lines if "://" in line or line.startswith("-")] == []
+    assert [line for line in lines if "==" not in line] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "docs/architecture.md", "docs/operations.md"])
+def test_links_between_our_documents_lead_somewhere(name: str) -> None:
+
+    page = ROOT / name
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_layers_hold() -> None:
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout

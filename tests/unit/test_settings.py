@@ -1,0 +1,57 @@
+"""Settings from the environment: defaults, and errors that say what to do and never a secret."""
+
+import pytest
+
+from aicore.settings import Settings, SettingsError, load_settings, masked
+
+
+def test_without_any_variable_the_defaults_hold() -> None:
+    settings = load_settings()
+
+    assert settings.realm == "demo"
+    assert settings.postgres_dsn is None
+
+
+def test_every_setting_is_documented() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_an_error_names_variable_value_and_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AICORE_REALM", "Not A Realm")
+    monkeypatch.setenv("AICORE_NATS_PORT", "70000")
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    realm, port = str(caught.value).splitlines()
+    assert "AICORE_REALM" in realm
+    assert "'Not A Realm'" in realm
+    assert "lower-case letter" in realm
+    assert "AICORE_NATS_PORT" in port
+    assert "65535" in port
+
+
+@pytest.mark.parametrize("variable", ["AICORE_POSTGRES_DSN", "AICORE_NATS_URL"])
+def test_an_error_never_repeats_what_may_hold_a_secret(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "mysql://user:hunter2@host/db")
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert variable in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:pw@h:5432/db", "postgresql://u:***@h:5432/db"),
+        ("postgresql://u@/db?host=/run/x&password=pw", "postgresql://u@/db?host=/run/x&password=***"),
+        ("nats://token@h:4222", "nats://***@h:4222"),
+        ("nats://h:4222", "nats://h:4222"),
+    ],
+)
+def test_a_password_is_masked(url: str, shown: str) -> None:
+    assert masked(url) == shown
