@@ -46,13 +46,11 @@ def row_of(kind: type[Event] | type[Command]) -> dict[str, Any]:
         subject = f"{{realm}}.evt.{context}.{name}.{{stream id}}"
         return _row("event", kind.event_name, kind.event_version, first_line, subject)
     subject = command_subject(REALM_EXAMPLE, kind.command_name).replace(REALM_EXAMPLE, "{realm}", 1)
-    return {
-        "kind": "command",
-        "name": kind.command_name,
-        "version": 1,
-        "meaning": first_line,
-        "subject": subject,
-    }
+    return _row("command", kind.command_name, 1, first_line, subject)
+
+
+def _row(kind: str, name: str, version: int, meaning: str, subject: str) -> dict[str, Any]:
+    return {"kind": kind, "name": name, "version": version, "meaning": meaning, "subject": subject}
 
 
 def fields_of(kind: type[Event] | type[Command]) -> list[dict[str, str]]:
