@@ -15,7 +15,7 @@ from rich.table import Table
 
 from benchmarks.harness import Report
 
-HELPERS = {"__init__", "__main__", "harness", "peers"}
+HELPERS = {"__init__", "__main__", "harness", "nats_kit", "peers"}
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)

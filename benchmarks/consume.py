@@ -1,15 +1,11 @@
-"""Consuming with acknowledgements: our durable consumer, nats-py's own fetch loop, FastStream's pull subscriber.
+"""Consuming with acknowledgements: ours, nats-py's own fetch loop, FastStream's pull subscriber.
 
 Every side handles the same stored events with the same typed handler (envelope, payload, validated model),
 keeps at most 500 unacknowledged and acknowledges each message; one side after the other in each round.
 """
 
 import asyncio
-import json
-import sys
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import msgpack
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
@@ -18,7 +14,8 @@ from nats.js.api import ConsumerConfig
 from pydantic import BaseModel
 
 from aicore.clock import now_us
-from benchmarks.nats_kit import REALM, Bench, bench, report, until
+from benchmarks.harness import ROUNDS, Progress, Report, Side, in_turn
+from benchmarks.nats_kit import REALM, Bench, bench, until
 from bus.nats.api import js_request
 from bus.nats.connection import connect
 from bus.nats.consumer import ConsumeOptions, Consumer, Delivery
@@ -137,29 +134,22 @@ async def fill(on: Bench, nc: Client, number: int) -> None:
         task.cancel()
 
 
-async def run(*, quick: bool) -> dict[str, Any]:
-    """Return the benchmark's JSON object."""
-    number, rounds = (10_000, 5) if quick else (40_000, 5)
-    figures: dict[str, tuple[list[float], str]] = {
-        key: ([], "events/s") for key in ("ours_per_s", "bare_fetch_per_s", "faststream_per_s")
-    }
+async def run(quick: bool, progress: Progress) -> Report:
+    """Return `consume`'s report."""
+    number = 10_000 if quick else 40_000
+    report = Report("consume", ROUNDS)
     async with bench() as on, connect(on.url, name="bench") as nc:
         await fill(on, nc, number)
-        sides: dict[str, tuple[str, Callable[[], Awaitable[float]]]] = {
-            "ours_per_s": ("ours", lambda: ours(nc, number)),
-            "bare_fetch_per_s": ("bare", lambda: bare(nc, number)),
-            "faststream_per_s": ("faststream", lambda: faststream(on.url, nc, number)),
+        sides: dict[str, Side] = {
+            "ours": lambda: ours(nc, number),
+            "bare": lambda: bare(nc, number),
+            "faststream": lambda: faststream(on.url, nc, number),
         }
-        for _ in range(rounds):
-            for key, (name, side) in sides.items():
-                figures[key][0].append(await side())
+        for number_of in range(ROUNDS):
+            found = await in_turn(sides, progress, f"round {number_of + 1}")
+            for name, rate in found.items():
                 await js_request(nc, f"CONSUMER.DELETE.{STREAM}.{name}")
-    ratios = {
-        "vs_faststream": ("ours_per_s", "faststream_per_s"),
-        "vs_bare_fetch": ("ours_per_s", "bare_fetch_per_s"),
-    }
-    return report("consume", rounds, figures, ratios)
-
-
-if __name__ == "__main__":
-    print(json.dumps(asyncio.run(run(quick="--quick" in sys.argv)), indent=1))
+                report.add(f"{name}_per_s", rate, "events/s")
+            report.compare("vs_faststream", found["ours"], found["faststream"])
+            report.compare("vs_bare_fetch", found["ours"], found["bare"])
+    return report

@@ -1,20 +1,16 @@
-"""What the bus benchmarks share: events of the usual size, a server pair, and a drop-in for a waiting time."""
+"""What the bus benchmarks share: events of the usual size, a migrated realm, and waiting for a state."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
-from statistics import median
-from tempfile import TemporaryDirectory
-from typing import Any
 from uuid import UUID
 
 import msgpack
 
 from aicore.clock import now_us
-from aicore.embedded import EmbeddedNats, EmbeddedPostgres
+from benchmarks.harness import servers
 from bus.ports import EventLog, NewEvent, StreamWrite
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
@@ -58,20 +54,11 @@ def new_event() -> NewEvent:
 
 @asynccontextmanager
 async def bench() -> AsyncIterator[Bench]:
-    """Yield fresh servers, fsync on."""
-    with TemporaryDirectory(prefix="aicore-bench-") as folder:
-        root = Path(folder)
-        root.chmod(0o755)
-        postgres, nats = EmbeddedPostgres(root), EmbeddedNats(root)
-        try:
-            postgres.start()
-            nats.start()
-            await migrate(postgres.dsn, REALM)
-            async with open_log(postgres.dsn, REALM, now_us=now_us) as log:
-                yield Bench(postgres.dsn, nats.url, log)
-        finally:
-            nats.stop()
-            postgres.stop()
+    """Yield fresh servers, fsync on, with one realm."""
+    with servers(nats=True) as (postgres, nats):
+        await migrate(postgres.dsn, REALM)
+        async with open_log(postgres.dsn, REALM, now_us=now_us) as log:
+            yield Bench(postgres.dsn, nats.url, log)
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, every_s: float = 0.005) -> None:
@@ -79,17 +66,3 @@ async def until(condition: Callable[[], Awaitable[bool]], *, every_s: float = 0.
     async with asyncio.timeout(WAIT_S):
         while not await condition():  # noqa: ASYNC110 - the condition is the server's state
             await asyncio.sleep(every_s)
-
-
-def report(
-    name: str, rounds: int, samples: dict[str, tuple[list[float], str]], ratios: dict[str, tuple[str, str]]
-) -> dict[str, Any]:
-    """Return the benchmark's JSON object; a ratio is between the medians of two figures."""
-    figures = {
-        key: {"median": median(values), "min": min(values), "max": max(values), "unit": unit}
-        for key, (values, unit) in samples.items()
-    }
-    shares = {
-        key: median(samples[ours][0]) / median(samples[theirs][0]) for key, (ours, theirs) in ratios.items()
-    }
-    return {"name": name, "rounds": rounds, "figures": figures, "ratios": shares}

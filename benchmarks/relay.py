@@ -1,19 +1,17 @@
-"""The relay: log to acknowledged JetStream message, against bare `publish_async`; latency from commit to reader.
+"""The relay: log to acknowledged JetStream message, against bare `publish_async`; latency to a reader.
 
 Both sides publish the same bytes with the same headers to a file stream of the same configuration, one after
 the other in each round. The bare side has its messages ready in memory; ours reads and encodes them.
 """
 
 import asyncio
-import json
-import sys
 import time
-from typing import Any
 
 from nats.aio.client import Client
 
 from aicore.clock import now_us
-from benchmarks.nats_kit import REALM, Bench, bench, new_event, report, until
+from benchmarks.harness import ROUNDS, Progress, Report, Side, in_turn, percentile
+from benchmarks.nats_kit import REALM, Bench, bench, new_event, until
 from bus.nats.api import js_request
 from bus.nats.connection import connect
 from bus.nats.follow import follow
@@ -64,7 +62,7 @@ async def bare(nc: Client, messages: list[tuple[str, str, bytes]]) -> float:
 
 
 async def latency(on: Bench, nc: Client, seconds: float) -> tuple[list[float], list[float]]:
-    """Return ms from the append's return, and from its call, to a follower, at `RATE` single-event appends."""
+    """Return ms from the append's return, and from its call, to a follower, at `RATE` appends a second."""
     called: dict[int, float] = {}
     committed: dict[int, float] = {}
     arrived: dict[int, float] = {}
@@ -111,33 +109,25 @@ async def _is(value: bool) -> bool:
     return value
 
 
-async def run(*, quick: bool) -> dict[str, Any]:
-    """Return the benchmark's JSON object."""
-    number, rounds, seconds = (20_000, 5, 3.0) if quick else (50_000, 7, 10.0)
-    we: list[float] = []
-    they: list[float] = []
+async def run(quick: bool, progress: Progress) -> Report:
+    """Return `relay`'s report."""
+    number, seconds = (20_000, 3.0) if quick else (50_000, 10.0)
+    report = Report("relay", ROUNDS)
     async with bench() as on, connect(on.url, name="bench") as nc:
         head = await on.fill(number)
-        messages = []
+        messages: list[tuple[str, str, bytes]] = []
         for after in range(0, head, 1_000):
-            for event in await on.log.read_all(after=after, limit=1_000):
-                messages.append((encode(BARE, event)[0], event.id.hex, encode(REALM, event)[1]))
-        for _ in range(rounds):
-            we.append(await ours(on, nc, head))
-            they.append(await bare(nc, messages))
+            events = await on.log.read_all(after=after, limit=1_000)
+            messages += [(encode(BARE, e)[0], e.id.hex, encode(REALM, e)[1]) for e in events]
+        sides: dict[str, Side] = {"relay": lambda: ours(on, nc, head), "bare": lambda: bare(nc, messages)}
+        for number in range(ROUNDS):
+            found = await in_turn(sides, progress, f"round {number + 1}")
+            report.add("relay_per_s", found["relay"], "events/s")
+            report.add("bare_publish_per_s", found["bare"], "messages/s")
+            report.compare("vs_bare_publish", found["relay"], found["bare"])
+        progress(f"latency at {RATE} events/s for {seconds:g} s")
         commit_ms, call_ms = await latency(on, nc, seconds)
-    commit_ms.sort()
-    call_ms.sort()
-    samples = {
-        "relay_events_per_s": (we, "events/s"),
-        "bare_publish_per_s": (they, "messages/s"),
-        "e2e_p50_ms": ([commit_ms[len(commit_ms) // 2]], "ms"),
-        "e2e_p99_ms": ([commit_ms[len(commit_ms) * 99 // 100]], "ms"),
-        "e2e_from_call_p50_ms": ([call_ms[len(call_ms) // 2]], "ms"),
-        "e2e_from_call_p99_ms": ([call_ms[len(call_ms) * 99 // 100]], "ms"),
-    }
-    return report("relay", rounds, samples, {"vs_bare_publish": ("relay_events_per_s", "bare_publish_per_s")})
-
-
-if __name__ == "__main__":
-    print(json.dumps(asyncio.run(run(quick="--quick" in sys.argv)), indent=1))
+    for key, values in (("e2e", commit_ms), ("e2e_from_call", call_ms)):
+        report.add(f"{key}_p50_ms", percentile(values, 0.5), "ms")
+        report.add(f"{key}_p99_ms", percentile(values, 0.99), "ms")
+    return report
