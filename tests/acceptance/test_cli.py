@@ -146,7 +146,8 @@ def test_errors_are_one_sentence_with_a_remedy(up: Up, tmp_path: Path) -> None:
 
 def test_the_python_client_of_the_readme_works(up: Up) -> None:
     page = (ROOT / "README.md").read_text()
-    (snippet,) = [code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "import nats" in code]
+    snippets = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (snippet,) = [code for code in snippets if "import nats" in code]
     url = json.loads((Path(up.environment["AICORE_STATE_DIR"]) / "run.json").read_text())["nats_url"]
     done = subprocess.run(
         [sys.executable, "-c", snippet],

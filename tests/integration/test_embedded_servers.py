@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -49,7 +48,7 @@ def parent(folder: Path) -> tuple[subprocess.Popen[str], list[int]]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path) -> Path:
     """A place with blanks, closed to others, and too long for a unix socket."""
     place = tmp_path / "a folder with blanks" / ("long-" * 20)
     place.mkdir(parents=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from aicore.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -46,3 +48,11 @@ def test_the_layers_hold() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout
+
+
+def test_every_setting_is_in_the_operations_table_as_it_is() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        assert f"| `AICORE_{name.upper()}` | {default} | {field.description} |" in page
