@@ -9,19 +9,23 @@ from uuid import UUID
 
 import asyncpg
 import nats
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from aicore.clock import now_us
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 from bus.postgres.verify import verify
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from protocol.envelope import decode_envelope
-
-from aicore.clock import now_us
 from projections.runner import ProjectionRunner
+from protocol.envelope import decode_envelope
 from tests.harness.load import Task
 from tests.harness.roles import VIEWS
 from tests.harness.world import REALM, SUBSCRIBERS, WRITERS, World
+
+UNACKNOWLEDGED_MAX = 200
+"""Appends of one task between the reading of its journal and that of the log; far above what it can do."""
 
 FETCH = 500
 FETCH_TIMEOUT_S = 10.0
@@ -111,8 +115,9 @@ def check_positions(rows: list[Row]) -> None:
 
 
 def check_acknowledged(acknowledged: list[Acknowledged], rows: list[Row]) -> None:
-    """Every acknowledged event is there, where the acknowledgement said; nothing was appended unasked."""
+    """Every acknowledged event is there, where the acknowledgement said; nobody's else is there."""
     known: dict[Task, int] = {}
+    unexplained = {row.id for row in rows}
     for append in acknowledged:
         found = [rows[position - 1] for position in append.positions if position <= len(rows)]
         ids = append.task.ids(append.number)
@@ -121,28 +126,49 @@ def check_acknowledged(acknowledged: list[Acknowledged], rows: list[Row]) -> Non
         assert found[0].position + len(found) - 1 == found[-1].position, f"torn apart: {append}"
         assert append.number == known.get(append.task, -1) + 1, f"a writer's journal is torn: {append}"
         known[append.task] = append.number
+        unexplained.difference_update(ids)
+    for task, number in known.items():
+        for later in range(number + 1, number + 1 + UNACKNOWLEDGED_MAX):
+            unexplained.difference_update(task.ids(later))
+    assert not unexplained, f"in the log, but nobody's: {sorted(map(str, unexplained))[:5]}"
 
 
 # --- JetStream ----------------------------------------------------------------------------------------------
 
 
 async def read_jetstream(world: World) -> list[tuple[int, bytes]]:
-    """Return (sequence, body) of every message in the stream, and check that none is missing in between."""
+    """Return (sequence, body) of what the stream holds, and check that none is missing in between.
+
+    All of it after the server or the stream was another one; else what was added since the last time.
+    """
     nc = await nats.connect(world.nats.url, name="checker", connect_timeout=5)
     try:
         js = nc.jetstream()
-        state = (await js.stream_info(STREAM)).state
-        config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL, ack_policy=AckPolicy.NONE, mem_storage=True)
-        consumer = await js.pull_subscribe(f"{REALM}.evt.>", stream=STREAM, config=config)
-        messages: list[tuple[int, bytes]] = []
-        while len(messages) < state.messages:
-            batch = await consumer.fetch(FETCH, timeout=FETCH_TIMEOUT_S)
-            messages += [(message.metadata.sequence.stream, message.data) for message in batch]
-        await consumer.unsubscribe()
+        info = await js.stream_info(STREAM)
+        life = (world.nats.pid, info.created)
+        known = world.checked_jetstream
+        first = known[1] + 1 if known[0] == life else info.state.first_seq
+        messages = await _fetch(js, first, info.state.last_seq + 1 - first)
+        world.checked_jetstream = (life, info.state.last_seq)
     finally:
         await nc.close()
-    first = messages[0][0] if messages else 1
-    assert [sequence for sequence, _ in messages] == list(range(first, first + len(messages)))
+    assert [sequence for sequence, _ in messages] == list(range(first, info.state.last_seq + 1))
+    return messages
+
+
+async def _fetch(js: JetStreamContext, first: int, number: int) -> list[tuple[int, bytes]]:
+    config = ConsumerConfig(
+        deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+        opt_start_seq=first,
+        ack_policy=AckPolicy.NONE,
+        mem_storage=True,
+    )
+    consumer = await js.pull_subscribe(f"{REALM}.evt.>", stream=STREAM, config=config)
+    messages: list[tuple[int, bytes]] = []
+    while len(messages) < number:
+        batch = await consumer.fetch(min(FETCH, number - len(messages)), timeout=FETCH_TIMEOUT_S)
+        messages += [(message.metadata.sequence.stream, message.data) for message in batch]
+    await consumer.unsubscribe()
     return messages
 
 

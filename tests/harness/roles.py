@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-from bus.postgres.log import open_log
 
 from aicore.clock import now_us
 from bus.catalogue import domain_catalogue
@@ -22,6 +21,7 @@ from bus.nats.consumer import ConsumeOptions, Delivery, consume
 from bus.nats.relay import Relay, RelayOptions
 from bus.ports import EventLog, LogError
 from bus.postgres.connect import connect_pool
+from bus.postgres.log import open_log
 from projections.current_models import CURRENT_MODELS
 from projections.inference_stats import INFERENCE_STATS
 from projections.runner import ProjectionRunner
@@ -33,8 +33,8 @@ REOPEN_S = 0.05
 
 RETRY_S = 0.02
 PACE_MIN_S = 0.005
-PACE_MAX_S = 0.04
-"""A task's pause between appends: six tasks then make some 250 events a second."""
+PACE_MAX_S = 0.06
+"""A task's pause between appends: six tasks then make some 200 events a second."""
 
 REPEATED_SHARE = 0.03
 """Of appends, an acknowledged one of the past is repeated: it must be answered as a duplicate."""

@@ -38,6 +38,8 @@ class World:
     draws: random.Random = field(init=False)
     journals: dict[str, JournalReader] = field(init=False)
     """What the writers and the subscribers were told, by name."""
+    checked_jetstream: tuple[object, int] = (None, 0)
+    """Which life of server and stream was compared with the log, and up to which sequence."""
 
     def __post_init__(self) -> None:
         self.draws = random.Random(self.seed)

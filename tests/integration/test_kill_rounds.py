@@ -60,6 +60,9 @@ async def run_rounds(seed: int) -> None:
             for fault in faults:
                 number += 1
                 took[fault].append(await do_round(world, fault))
+            number, fault = number + 1, "at the end"
+            world.checked_jetstream = (None, 0)
+            await check_everything(world, await converge(world))
         except BaseException as error:
             error.add_note(
                 f"round {number} of {ROUNDS} ({fault}) with seed {seed}; faults so far: {faults[:number]}\n"
