@@ -1,6 +1,7 @@
 """What the bus benchmarks share: events of the usual size, a migrated realm, and waiting for a state."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from itertools import count
 from uuid import UUID
 
 import msgpack
+import structlog
 
 from aicore.clock import now_us
 from benchmarks.harness import servers
@@ -54,7 +56,8 @@ def new_event() -> NewEvent:
 
 @asynccontextmanager
 async def bench() -> AsyncIterator[Bench]:
-    """Yield fresh servers, fsync on, with one realm."""
+    """Yield fresh servers, fsync on, with one realm. Logs go to stderr: stdout is for the report."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     with servers(nats=True) as (postgres, nats):
         await migrate(postgres.dsn, REALM)
         async with open_log(postgres.dsn, REALM, now_us=now_us) as log:
