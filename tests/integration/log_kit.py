@@ -1,0 +1,46 @@
+"""What the tests of the log on Postgres share: events, an opened log, and a reader that checks each step."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from itertools import count
+from uuid import UUID
+
+from aicore.clock import now_us
+from bus.ports import EventLog, NewEvent, StreamWrite
+from bus.postgres.log import PostgresLog, open_log
+from bus.postgres.migrate import migrate
+
+WAIT_S = 20.0
+
+_ids = count(1)
+
+
+def event(payload: bytes = b"\x81\xa1n\x01") -> NewEvent:
+    """Return an event with an id of its own."""
+    return NewEvent(UUID(int=next(_ids)), "story.told", 1, payload)
+
+
+@asynccontextmanager
+async def fresh_log(dsn: str, realm: str) -> AsyncIterator[PostgresLog]:
+    """Open the log of a realm that may not have been migrated yet."""
+    await migrate(dsn, realm)
+    async with open_log(dsn, realm, now_us=now_us) as log:
+        yield log
+
+
+async def write_some(log: EventLog, stream: str, number: int) -> None:
+    """Append events one by one."""
+    for _ in range(number):
+        await log.append(StreamWrite(stream, [event()]))
+
+
+async def read_gapless(log: EventLog, upto: int, *, after: int = 0) -> None:
+    """Follow the log to ``upto`` and fail on the first skipped, doubled or reordered position."""
+    async with asyncio.timeout(WAIT_S), aclosing(log.subscribe(after=after)) as batches:
+        async for batch in batches:
+            for found in batch:
+                after += 1
+                assert found.position == after
+            if after >= upto:
+                return
