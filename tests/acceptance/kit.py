@@ -7,10 +7,16 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
+
+from aicore.cli import main
+from aicore.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 UP_TIMEOUT_S = 60.0
@@ -54,19 +60,27 @@ class Up:
         return self
 
     def run(self, *arguments: str, code: int = 0) -> str:
-        """Run a command of the CLI beside it and return its stdout."""
-        done = subprocess.run(
-            [sys.executable, "-m", "aicore", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_TIMEOUT_S,
-            check=False,
+        """Run a command of the CLI beside it, in this process, and return its stdout.
+
+        A process of its own for each of some fifty commands would cost a minute; `test_errors_…` starts real
+        ones.
+        """
+        out, err = StringIO(), StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.setattr(sys, "argv", ["aicore", *arguments])
+            for name in Settings.model_fields:
+                patch.delenv(f"AICORE_{name.upper()}", raising=False)
+            patch.setenv("AICORE_STATE_DIR", str(self.folder))
+            with pytest.raises(SystemExit) as ended:
+                main()
+        said = out.getvalue() if code == 0 else out.getvalue() + err.getvalue()
+        assert int(ended.value.code or 0) == code, (
+            arguments,
+            ended.value.code,
+            out.getvalue(),
+            err.getvalue(),
         )
-        assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
-        assert "Traceback" not in done.stderr
-        return done.stdout if code == 0 else done.stdout + done.stderr
+        return said
 
     def json(self, *arguments: str) -> Any:
         """Run a command with ``--json`` and return its value."""

@@ -48,6 +48,12 @@ def test_the_demo_shows_the_real_flow_and_a_second_start_goes_on(tmp_path: Path)
         assert f"event {head + 1} " in second.output
         assert second.json("log", "verify")["ok"]
         assert second.json("relay", "status")["rebuilds"] == 1  # the very first start found no stream
+        told = re.findall(
+            r"^  python -m aicore ((?:models|events|log verify|doctor)\S*(?: list)?)", second.output, re.MULTILINE
+        )
+        assert len(told) >= 3
+        for command in told:
+            second.run(*command.split())
     finally:
         assert second.stop(signal.SIGINT) < STOP_TIMEOUT_S
 
@@ -73,16 +79,3 @@ def test_a_stop_during_the_start_leaves_nothing(tmp_path: Path) -> None:
     assert up.stop() < STOP_TIMEOUT_S
     assert "Traceback" not in up.output
     assert not (tmp_path / "run.json").exists()
-
-
-def test_its_output_tells_commands_that_work(tmp_path: Path) -> None:
-    up = Up(tmp_path).wait_up()
-    try:
-        told = re.findall(
-            r"^  python -m aicore ((?:models|events|log verify|doctor)\S*(?: list)?)", up.output, re.MULTILINE
-        )
-        assert len(told) >= 3
-        for command in told:
-            up.run(*command.split())
-    finally:
-        up.stop()
