@@ -214,7 +214,8 @@ class Feed:
 
     async def _floor_for(self, info: dict[str, Any] | None, state: StreamState) -> int:
         if self._seen is None:
-            self._seen = _acked(info) if info else await self._first_floor()
+            known = info if not self._config.ephemeral else None
+            self._seen = _acked(known) if known else await self._first_floor()
         if self._config.restarts and self._seen > state.last:
             self._held.clear()
             self._seen = 0
@@ -248,6 +249,8 @@ class Feed:
 
     def _stands_at(self, info: dict[str, Any], floor: int) -> bool:
         """Return whether the server's consumer can be used as it is: same settings, nothing unfinished."""
+        if self._config.ephemeral:
+            return False  # a follower knows its own place, whatever one of its name left behind
         settings, wanted = info["config"], consumer_config(self._config, floor)
         filters = settings.get("filter_subjects") or [settings.get("filter_subject", "")]
         return (

@@ -210,9 +210,12 @@ class Relay:
 
     async def _rebuild(self, connection: asyncpg.Connection, finding: Finding) -> int:
         """Make the stream anew and return the position after which publishing begins."""
-        live = await durable_consumers(self._nc, self._realm)
-        await record(connection, live, now_us=self._options.now_us())
         head: int = await connection.fetchval(HEAD)
+        live = [  # on a stream that was ahead they may stand beyond the log
+            Floor(floor.name, min(floor.position, head), floor.settings)
+            for floor in await durable_consumers(self._nc, self._realm)
+        ]
+        await record(connection, live, now_us=self._options.now_us())
         self._waiting = [
             Floor(floor.name, min(floor.position, head), floor.settings)
             for floor in await recorded(connection)

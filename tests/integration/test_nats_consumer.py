@@ -214,6 +214,14 @@ async def test_follower_with_filter(bus: Bus) -> None:
         assert [(await anext(events)).position for _ in range(4)] == [11, 12, 13, 14]
 
 
+async def test_follower_of_a_used_name_begins_where_it_is_told(bus: Bus) -> None:
+    bus.relay()
+    await bus.append(10)
+    for after in (0, 0, 7):
+        async with follow(bus.nc, bus.realm, name="same", after=after) as events:
+            assert [(await anext(events)).position for _ in range(3)] == [after + 1, after + 2, after + 3]
+
+
 @pytest.mark.parametrize(
     ("pattern", "subject", "covered"),
     [("a.>", "a.b.c", True), ("a.>", "a", False), ("a.*.c", "a.b.c", True), ("a.*", "a.b.c", False)],
