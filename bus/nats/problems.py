@@ -17,7 +17,10 @@ def problem_of(error: Exception) -> ErrorReply | None:
         case WireError():
             return ErrorReply(error.code, error.message, error.field, "see protocol/SPEC.md")
         case Rejected():
-            return ErrorReply(error.code, error.message, error.field, error.remedy)
+            # Only a refusal for want of room (`Overloaded`) says when the same command may come again.
+            after_ms: int | None = getattr(error, "retry_after_ms", None)
+            told = (error.code, error.message, error.field, error.remedy)
+            return ErrorReply(*told, retry="later" if after_ms else "never", retry_after_ms=after_ms)
         case ValidationError():
             return _invalid(error)
         case VersionConflict():

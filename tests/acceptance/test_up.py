@@ -14,6 +14,8 @@ pytestmark = [
     pytest.mark.xdist_group("acceptance"),
 ]
 
+TOLD = re.compile(r"^  python -m aicore ((?:models|events|log verify|doctor)\S*(?: list)?)", re.MULTILINE)
+
 
 def test_the_demo_shows_the_real_flow_and_a_second_start_goes_on(tmp_path: Path) -> None:
     first = Up(tmp_path).wait_up()
@@ -48,9 +50,7 @@ def test_the_demo_shows_the_real_flow_and_a_second_start_goes_on(tmp_path: Path)
         assert f"event {head + 1} " in second.output
         assert second.json("log", "verify")["ok"]
         assert second.json("relay", "status")["rebuilds"] == 1  # the very first start found no stream
-        told = re.findall(
-            r"^  python -m aicore ((?:models|events|log verify|doctor)\S*(?: list)?)", second.output, re.MULTILINE
-        )
+        told = TOLD.findall(second.output)
         assert len(told) >= 3
         for command in told:
             second.run(*command.split())
