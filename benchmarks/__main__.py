@@ -15,7 +15,7 @@ from rich.table import Table
 
 from benchmarks.harness import Report
 
-HELPERS = {"__init__", "__main__", "harness", "nats_kit", "peers"}
+HELPERS = {"__init__", "__main__", "harness", "peers", "nats_kit"}
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -54,7 +54,9 @@ def _show(report: Report) -> None:
     figures = Table("figure", "median", "min", "max", "unit", title=f"{report.name}, {report.rounds} rounds")
     shown: Any = report.as_json()
     for key, figure in shown["figures"].items():
-        figures.add_row(key, f"{figure['median']:,}", f"{figure['min']:,}", f"{figure['max']:,}", figure["unit"])
+        figures.add_row(
+            key, f"{figure['median']:,}", f"{figure['min']:,}", f"{figure['max']:,}", figure["unit"]
+        )
     out.print(figures)
     for key, ratio in shown["ratios"].items():
         out.print(f"{key:28} {ratio:8.2f} ×")
