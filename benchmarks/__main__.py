@@ -1,4 +1,4 @@
-"""Runs one benchmark: `python -m benchmarks NAME [--json] [--quick] [--plot FILE]`; without a name lists them."""
+"""Runs one benchmark: `python -m benchmarks NAME [--json] [--quick] [--plot FILE]`, or `all`."""
 
 import asyncio
 import importlib
@@ -34,6 +34,10 @@ def main(
     plot: Annotated[Path | None, typer.Option("--plot", help="Write a picture (PNG) there.")] = None,
 ) -> None:
     """Measure AI Core beside its peers; see docs/benchmarks.md for the method."""
+    if name == "all":
+        for known in names():
+            main(known, json=json, quick=quick)
+        return
     if name not in names():
         for known in names():
             doc = inspect.getdoc(importlib.import_module(f"benchmarks.{known}")) or ""
@@ -59,7 +63,7 @@ def _show(report: Report) -> None:
         )
     out.print(figures)
     for key, ratio in shown["ratios"].items():
-        out.print(f"{key:28} {ratio:8.2f} ×")
+        out.print(f"{key:28} {ratio:8.2f} x")
     for key, fact in report.facts.items():
         out.print(f"[dim]{key}: {fact}[/dim]")
 

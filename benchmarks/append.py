@@ -1,7 +1,8 @@
-"""Durable appends of single 520-byte events by 1 to 256 callers, beside what the same machine offers otherwise."""
+"""Durable appends of single 520-byte events by 1 to 256 callers, beside the peers on the same machine."""
 
 import asyncio
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,26 +47,36 @@ async def settings_of(dsn: str) -> dict[str, str]:
         await session.close()
 
 
+@dataclass(frozen=True)
+class Sides:
+    """What each side appends to."""
+
+    dsn: str
+    log: EventLog
+    uma: str
+    recorder: Any
+
+
 async def one_round(
-    dsn: str, log: EventLog, uma: str, recorder: Any, callers: int, seconds: float, progress: Progress
+    on: Sides, callers: int, seconds: float, progress: Progress
 ) -> tuple[dict[str, float], list[float]]:
     """Run every side once with so many callers."""
     waits: list[float] = []
 
     async def we() -> float:
-        rate, found = await ours(log, callers, seconds)
+        rate, found = await ours(on.log, callers, seconds)
         waits.extend(found)
         return rate
 
     async def library() -> float:
-        make = lambda: peers.eventsourcing_call(recorder)  # noqa: E731 - one short call
+        make = lambda: peers.eventsourcing_call(on.recorder)  # noqa: E731 - one short call
         return await asyncio.to_thread(peers.in_threads, min(callers, SESSIONS_MAX), seconds, make)
 
     async def umadb() -> float:
-        return await asyncio.to_thread(peers.in_threads, callers, seconds, lambda: peers.umadb_call(uma))
+        return await asyncio.to_thread(peers.in_threads, callers, seconds, lambda: peers.umadb_call(on.uma))
 
     async def bare() -> float:
-        return await peers.bare_rate(dsn, REALM, min(callers, SESSIONS_MAX), seconds)
+        return await peers.bare_rate(on.dsn, REALM, min(callers, SESSIONS_MAX), seconds)
 
     sides = {"aicore": we, "bare_insert": bare, "eventsourcing": library, "umadb": umadb}
     return await in_turn(sides, progress, f"{callers} callers"), waits
@@ -88,7 +99,7 @@ async def run(quick: bool, progress: Progress) -> Report:
                 for _ in range(report.rounds):
                     for callers in CALLERS:
                         rates, waits = await one_round(
-                            postgres.dsn, log, uma, recorder, callers, seconds, progress
+                            Sides(postgres.dsn, log, uma, recorder), callers, seconds, progress
                         )
                         note(report, callers, rates, waits)
     return report

@@ -1,11 +1,11 @@
-"""The peers of the store, each on the same server or disk as ours and as durable: how to append to each of them."""
+"""The peers of the store, on the same server or disk as ours and as durable: how to append to each."""
 
 import asyncio
 import os
-import subprocess
 import sys
 import tempfile
 import time
+from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -121,19 +121,18 @@ async def umadb_server(folder: Path) -> AsyncIterator[str]:
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     with tempfile.TemporaryDirectory(prefix=".bench-uma-", dir=folder) as data:
         binary = Path(sys.executable).with_name("umadb")
-        server = subprocess.Popen(
-            [binary, "--listen", address, "--db-path", data],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+        server = await asyncio.create_subprocess_exec(
+            str(binary), "--listen", address, "--db-path", data, stdout=DEVNULL, stderr=DEVNULL
         )
         try:
             async with asyncio.timeout(READY_S):
-                while not await asyncio.to_thread(_answers, f"http://{address}"):
+                while not await asyncio.to_thread(_answers, f"http://{address}"):  # noqa: ASYNC110 - it has no other sign
                     await asyncio.sleep(0.1)
             yield f"http://{address}"
         finally:
             server.terminate()
-            server.wait(READY_S)
+            async with asyncio.timeout(READY_S):
+                await server.wait()
 
 
 def _answers(url: str) -> bool:

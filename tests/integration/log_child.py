@@ -1,4 +1,4 @@
-"""A writer process for the order tests: `append` appends one by one; `freeze` stops itself before its commit."""
+"""A writer process for the order tests: appends one by one, or stops itself before its commit."""
 
 import asyncio
 import os

@@ -42,9 +42,8 @@ async def said(process: Process) -> str:
 async def stopped(process: Process) -> None:
     """Wait until the process has stopped itself."""
     async with asyncio.timeout(WAIT_S):
-        stat = Path(f"/proc/{process.pid}/stat")
-        while stat.read_text().rsplit(")", 1)[1].split()[0] != "T":
-            await asyncio.sleep(0.01)
+        _, status = await asyncio.to_thread(os.waitpid, process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
 
 
 async def roll_back(dsn: str, realm: str, times: int) -> int:
