@@ -20,14 +20,14 @@ gates: venv ## Format, lint, types, layers: what must hold before anything runs
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-timing
+	$(BIN)/lint-imports --no-logo
 
 bench: venv ## All benchmarks, short; `python -m benchmarks NAME` for one in full
 	$(BIN)/python -m benchmarks all --quick
 
-train: venv ## Make the demo models anew (about ten minutes, needs the `train` extra)
+train: venv ## Train the demo model anew, into out/model (about ten minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train]'
-	$(BIN)/python -m aicore.training
+	$(BIN)/python -m aicore.training.train --out out/model --minutes 10
 
 clean: ## Remove what the tools left; the state directory stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build out

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -29,7 +30,9 @@ from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from handlers.commands import CommandRunner
+from handlers.engines.artefact import MANIFEST
 from handlers.engines.embedded import EmbeddedEngine
+from handlers.engines.port import EngineError
 from handlers.inference import INFERENCES, InferenceService, Limits
 from handlers.registry import REGISTRY
 from handlers.registry_view import RegistryView
@@ -48,6 +51,9 @@ DEADLINE_BEYOND_INFERENCE_S = 5.0
 """A service's deadline is so much later than inference's own, so that the more precise answer comes first."""
 
 VIEWS = (CURRENT_MODELS, INFERENCE_STATS)
+
+MODELS = Path(__file__).parent / "models"
+"""Where the models that come with the program lie, a folder each."""
 
 Ready = Callable[[], None]
 
@@ -164,13 +170,27 @@ async def _inference(parts: Parts, registry: RegistryView, stack: AsyncExitStack
     """Return the inference service with the engines of this process, started."""
     settings = parts.settings
     runner = CommandRunner(parts.log, parts.codec, [INFERENCES])
-    engine = EmbeddedEngine()
+    engine = EmbeddedEngine(
+        settings.model_dir or shipped_model(), concurrent_max=settings.inference_concurrent
+    )
     await engine.start()
     stack.push_async_callback(engine.stop)
     limits = Limits(
         settings.inference_concurrent, settings.inference_waiting_max, settings.inference_timeout_s
     )
     return InferenceService(runner, registry, {"embedded": engine}, limits)
+
+
+def shipped_model() -> Path:
+    """Return the folder of the newest model that comes with the program.
+
+    Raises:
+        EngineError: there is none.
+    """
+    found = sorted(MODELS.glob(f"*/{MANIFEST}"))
+    if not found:
+        raise EngineError("no model came with the program; train one (`make train`) and set AICORE_MODEL_DIR")
+    return found[-1].parent
 
 
 async def _relay(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:

@@ -30,22 +30,25 @@ OVERSIZED_BYTES = 600 * 1024
 
 MESSAGE_CHARACTERS_MAX = 100
 USE_CASE = "npc_dialogue"
+NPC = "bram_sallow"
 PROMPTS = (
-    "Who keeps the lamp tonight?",
-    "What did you see out on the water?",
+    "What do the Tallymen want from me?",
     "Where can I sleep in this town?",
+    "What did you see at the Ropewalk?",
 )
+SPOKEN_BY = "<npc> Bram Sallow, collector; blunt <place> Low Lanterns <said> {prompt} <line>"
+"""How the demo model wants to be asked (aicore/content/prompt.py): who speaks, where, and what was said."""
 
 TEMPLATE: Mapping[str, Any] = {
     "use_case": USE_CASE,
-    "name": "lamplight",
+    "name": "cindermouth",
     "provider": "embedded",
     "model_type": "self_hosted",
     "tier": "gold",
-    "licence": "MIT",
+    "configuration": {"prompt_template": SPOKEN_BY},
 }
 DEMO_MODELS = (
-    {**TEMPLATE, "version": "0.1.0", "description": "Short lines for the people of the harbour."},
+    {**TEMPLATE, "version": "0.1.0", "description": "Short lines for the people of Cindermouth."},
     {
         **TEMPLATE,
         "version": "0.1.1",
@@ -125,7 +128,7 @@ async def _register(client: Client, watcher: Watcher, facts: Mapping[str, Any]) 
 
 
 async def _ask(client: Client, watcher: Watcher, prompt: str, id_: UUID) -> Reply:
-    payload = {"use_case": USE_CASE, "prompt": prompt, "npc": "lamp-keeper", "max_tokens": 48}
+    payload = {"use_case": USE_CASE, "prompt": prompt, "npc": NPC, "max_tokens": 48}
     reply = await client.command("inference.generate", payload, id=id_)
     result, position = reply.result, reply.events[-1].position
     console.print(Text("  > ", style="dim").append(prompt, style="default"))

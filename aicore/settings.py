@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     pool_size_max: int = Field(
         8, ge=2, le=64, description="Connections per pool and process to Postgres, 2 to 64."
     )
+    model_dir: Path | None = Field(
+        None, description="Folder of the model that the embedded engine serves; without it the shipped one."
+    )
     inference_concurrent: int = Field(
         4, ge=1, le=1_024, description="Requests that are at the engines at a time, 1 to 1,024."
     )

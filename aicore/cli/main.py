@@ -22,6 +22,7 @@ from aicore.running import AlreadyRunning, NotRunning
 from aicore.settings import SettingsError
 from bus.ports import LogError
 from bus.postgres.migrate import MigrationError
+from handlers.engines.port import EngineError
 
 DOCTOR_KNOWS = "`aicore doctor` finds the cause and says how to mend it"
 
@@ -78,7 +79,7 @@ def _explained(error: BaseException) -> Failure | None:
             return Failure(str(error), code=Exit.USAGE)
         case NotRunning() | AlreadyRunning():
             return Failure(str(error), code=Exit.UNREACHABLE)
-        case EmbeddedServerError() | MigrationError() | LogError(retriable=False):
+        case EmbeddedServerError() | MigrationError() | EngineError() | LogError(retriable=False):
             return Failure(str(error), remedy=DOCTOR_KNOWS)
         case asyncpg.PostgresError() | asyncpg.InterfaceError():
             return Failure(f"Postgres: {error}", remedy=DOCTOR_KNOWS, code=Exit.UNREACHABLE)
