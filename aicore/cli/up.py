@@ -194,7 +194,7 @@ def _tell_next() -> None:
         ("log verify", "prove that nobody changed the log"),
         ("doctor", "is everything as it should be?"),
     ):
-        out.print(f"  {shown} {arguments:<36} [dim]{why}[/dim]", soft_wrap=True)
+        out.print(f"  {shown} {arguments:<42} [dim]{why}[/dim]", soft_wrap=True)
     out.print("Ctrl-C stops everything in order.")
 
 
