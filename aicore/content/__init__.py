@@ -1,0 +1,1 @@
+"""The sample world, Cindermouth: readable data, its loader, and the prompt that speaks of it."""

@@ -1,0 +1,1 @@
+"""How the demo models come to be: corpus from the sample world, training, export. Not needed to run."""

@@ -1,0 +1,169 @@
+"""Trains the demo model from the generated corpus and exports it for the embedded engine.
+
+``python -m aicore.training.train --out FOLDER --minutes 10``. Needs the extra `train` (torch, transformers).
+A byte-level BPE tokenizer, a Llama of about 1.5 M parameters, AdamW with a cosine schedule over a fixed time;
+the loss counts the tokens of the line only. Written for CTranslate2 in int8, with a manifest of digests.
+Reproducible from ``--seed`` up to the number of steps that the machine makes in the time given.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from aicore.content.prompt import TAGS
+from aicore.content.world import load_world
+from aicore.training.corpus import Example, examples
+
+VOCABULARY = 1_024
+CONTEXT = 192
+BATCH = 32
+LEARNING_RATE = 3e-3
+WARM_UP_STEPS = 100
+HELD_OUT = 400
+TOKENIZER_EXAMPLES = 20_000
+SHAPE = {
+    "hidden_size": 160,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 5,
+    "num_key_value_heads": 5,
+    "intermediate_size": 448,
+}
+
+
+def train_tokenizer(seed: int) -> Tokenizer:
+    """Return a byte-level BPE tokenizer of the corpus; the prompt's tags are single tokens."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=list(TAGS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    drawn = islice(examples(load_world(), random.Random(seed)), TOKENIZER_EXAMPLES)
+    tokenizer.train_from_iterator((f"{e.prompt} {e.line}" for e in drawn), trainer)
+    return tokenizer
+
+
+class Batches:
+    """Endless batches of token ids with labels; prompts are masked out of the loss."""
+
+    def __init__(self, tokenizer: Tokenizer, seed: int) -> None:
+        self._tokenizer = tokenizer
+        self._examples = examples(load_world(), random.Random(seed))
+        self._end = tokenizer.token_to_id("<end>")
+        self._pad = tokenizer.token_to_id("<pad>")
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        while True:
+            yield self.batch(list(islice(self._examples, BATCH)))
+
+    def batch(self, drawn: list[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return ids and labels, each ``len(drawn)`` rows of the longest's length."""
+        rows = []
+        for e in drawn:
+            prompt = self._tokenizer.encode(e.prompt).ids
+            line = [*self._tokenizer.encode(f" {e.line}").ids, self._end]
+            rows.append(((prompt + line)[:CONTEXT], len(prompt)))
+        longest = max(len(ids) for ids, _ in rows)
+        ids = torch.full((len(rows), longest), self._pad)
+        labels = torch.full((len(rows), longest), -100)
+        for n, (found, prompt_length) in enumerate(rows):
+            ids[n, : len(found)] = torch.tensor(found)
+            labels[n, prompt_length : len(found)] = torch.tensor(found[prompt_length:])
+        return ids, labels
+
+
+def train(tokenizer: Tokenizer, seed: int, minutes: float) -> tuple[LlamaForCausalLM, dict[str, float]]:
+    """Return the trained model and what is worth telling of the training."""
+    torch.manual_seed(seed)
+    pad, end = tokenizer.token_to_id("<pad>"), tokenizer.token_to_id("<end>")
+    config = LlamaConfig(
+        vocab_size=tokenizer.get_vocab_size(), max_position_embeddings=CONTEXT, tie_word_embeddings=True,
+        bos_token_id=end, eos_token_id=end, pad_token_id=pad, **SHAPE,
+    )  # fmt: skip
+    model = LlamaForCausalLM(config)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.05, betas=(0.9, 0.98))
+    began, step, loss_shown = time.monotonic(), 0, 0.0
+    for ids, labels in Batches(tokenizer, seed + 1):
+        share = (time.monotonic() - began) / (minutes * 60)
+        if share >= 1:
+            break
+        rate = min(step / WARM_UP_STEPS, 1.0) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * rate
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = model(input_ids=ids, labels=labels).loss
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        loss_shown += 0.05 * (loss.item() - loss_shown) if step > 1 else loss.item()
+        if step % 20 == 0:
+            sys.stderr.write(f"\r{share:6.1%}  step {step}  loss {loss_shown:.3f}")
+    sys.stderr.write("\n")
+    facts = {"steps": step, "minutes": minutes, "parameters": model.num_parameters()}
+    return model, {**facts, "held_out_perplexity": perplexity(model, tokenizer, seed + 2)}
+
+
+@torch.no_grad()
+def perplexity(model: LlamaForCausalLM, tokenizer: Tokenizer, seed: int) -> float:
+    """Return the perplexity per token of lines that training has not drawn."""
+    batches = Batches(tokenizer, seed)
+    losses = [model(input_ids=i, labels=t).loss.item() for i, t in islice(batches, HELD_OUT // BATCH)]
+    return math.exp(sum(losses) / len(losses))
+
+
+def export(model: LlamaForCausalLM, tokenizer: Tokenizer, out: Path, facts: dict[str, float]) -> None:
+    """Write the model in int8 for CTranslate2, the tokenizer, and the manifest with every file's digest."""
+    from ctranslate2.converters import TransformersConverter  # noqa: PLC0415 - imports torch's world again
+
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        fast = PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer,
+            **{"eos_token": "<end>", "bos_token": "<end>", "pad_token": "<pad>", "unk_token": "<pad>"},
+        )
+        fast.save_pretrained(folder)
+        shutil.rmtree(out, ignore_errors=True)
+        TransformersConverter(folder).convert(str(out), quantization="int8", force=True)
+    tokenizer.save(str(out / "tokenizer.json"))
+    digests = {
+        path.name: "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(out.iterdir())
+    }
+    manifest = {"format": "ctranslate2", "context": CONTEXT, "files": digests, "training": facts}
+    (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def main() -> None:
+    """Train and export as the command line says."""
+    options = argparse.ArgumentParser(description="Train the demo model.")
+    options.add_argument("--out", type=Path, required=True)
+    options.add_argument("--minutes", type=float, default=10.0)
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--threads", type=int, default=2)
+    given = options.parse_args()
+    torch.set_num_threads(given.threads)
+    tokenizer = train_tokenizer(given.seed)
+    model, facts = train(tokenizer, given.seed, given.minutes)
+    export(model, tokenizer, given.out, facts)
+    sys.stdout.write(json.dumps(facts) + "\n")
+
+
+if __name__ == "__main__":
+    main()
