@@ -135,12 +135,21 @@ class World:
     async def tear_jetstream(self) -> None:
         """Kill NATS and cut the end off its last block, as a power failure does before its fsync."""
         self.nats.kill()
-        blocks = sorted(
-            self.nats.store.glob("**/streams/*/msgs/*.blk"), key=lambda path: path.stat().st_mtime
-        )
-        if blocks:
-            with blocks[-1].open("r+b") as block:
-                block.truncate(self.draws.randrange(blocks[-1].stat().st_size + 1))
+        if block := self._newest_block():
+            os.truncate(block, self.draws.randrange(block.stat().st_size + 1))
+
+    async def rot_jetstream(self) -> None:
+        """Kill NATS and turn one bit of its last block around, as a bad disk does."""
+        self.nats.kill()
+        if block := self._newest_block():
+            body = bytearray(block.read_bytes())
+            body[self.draws.randrange(len(body))] ^= 1 << self.draws.randrange(8)
+            block.write_bytes(body)
+
+    def _newest_block(self) -> Path | None:
+        """Return the file that the event stream's last messages are in."""
+        blocks = [path for path in self.nats.store.glob(f"**/EVT_{REALM}/msgs/*.blk") if path.stat().st_size]
+        return max(blocks, key=lambda path: path.stat().st_mtime, default=None)
 
     async def kill_everything(self) -> None:
         """Kill every process of the system but the steady subscriber."""
@@ -200,6 +209,7 @@ FAULTS = (
     "wipe_jetstream",
     "restore_jetstream",
     "tear_jetstream",
+    "rot_jetstream",
     "kill_everything",
     "kill_both_servers",
     "freeze_relay",
