@@ -137,7 +137,10 @@ def export(model: LlamaForCausalLM, tokenizer: Tokenizer, out: Path, facts: dict
         model.save_pretrained(folder)
         fast = PreTrainedTokenizerFast(
             tokenizer_object=tokenizer,
-            **{"eos_token": "<end>", "bos_token": "<end>", "pad_token": "<pad>", "unk_token": "<pad>"},
+            eos_token="<end>",
+            bos_token="<end>",
+            pad_token="<pad>",
+            unk_token="<pad>",
         )
         fast.save_pretrained(folder)
         shutil.rmtree(out, ignore_errors=True)
