@@ -26,6 +26,14 @@ DOWN_MAX_S = 0.25
 """Longest time between a kill and the restart; short against a converging round, long against a reconnect."""
 
 
+NOTICE_TIMEOUT_S = 5.0
+
+OTHER_SESSIONS = """
+SELECT pid FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY pid
+"""
+
+
 @dataclass
 class World:
     """Servers and children; ``draws`` decides instants and victims."""
@@ -99,17 +107,18 @@ class World:
 
     async def kill_backend(self) -> None:
         """Kill one session's process; Postgres then ends all sessions and recovers from its WAL."""
-        admin = await asyncpg.connect(self.postgres.dsn)
         try:
-            pids = [
-                row["pid"]
-                for row in await admin.fetch(
-                    "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'"
-                    " AND pid <> pg_backend_pid() ORDER BY pid"
-                )
-            ]
+            admin = await asyncpg.connect(self.postgres.dsn)
+        except (OSError, asyncpg.PostgresError):
+            return  # it recovers from the fault before
+        try:
+            ended = asyncio.Event()
+            admin.add_termination_listener(lambda _: ended.set())
+            pids = [row["pid"] for row in await admin.fetch(OTHER_SESSIONS)]
             if pids:
                 os.kill(self.draws.choice(pids), signal.SIGKILL)
+                async with asyncio.timeout(NOTICE_TIMEOUT_S):
+                    await ended.wait()  # only then has the crash begun for everyone
         finally:
             admin.terminate()
 
