@@ -29,8 +29,8 @@ CONCURRENT_MAX = 4
 TOP_P = 0.95
 """Share of the likeliest words that sampling draws from; the tail of a small model is noise."""
 
-SEEDS = 2**32 - 1
-"""CTranslate2 takes 32 bits and reads 0 as "no seed"."""
+SEEDS = 2**32 - 2
+"""CTranslate2 takes 32 bits; 2**32 - 1 is its "no seed" (found by a test), and 0 is kept out, too."""
 
 INCOMPLETE = "\ufffd"
 """What a character decodes to while some of its bytes are still to come."""
@@ -139,14 +139,24 @@ class _Model:
     def _decode(
         self, generator: Any, tokens: list[str], ask: _Ask, options: dict[str, Any], began: Callable[[], None]
     ) -> list[int]:
-        def step(result: Any) -> bool:
-            began()
-            if result.token_id != self._end_id:
-                ask.emit(result.token_id)
-            return ask.cancelled.is_set()
-
-        answers = generator.generate_batch([tokens], callback=step, **options)
+        answers = generator.generate_batch([tokens], callback=_step(ask, self._end_id, began), **options)
         return list(answers[0].sequences_ids[0])
+
+
+def _step(ask: _Ask, end_id: int | None, began: Callable[[], None]) -> Callable[[Any], bool]:
+    """Return what CTranslate2 calls with each token; true ends the decoding.
+
+    It must hold no generator: CTranslate2 lets go of it in the generator's own thread, and a generator that
+    is freed there joins itself and aborts the process (``Resource deadlock avoided``, found 2026-11-21).
+    """
+
+    def step(result: Any) -> bool:
+        began()
+        if result.token_id != end_id:
+            ask.emit(result.token_id)
+        return ask.cancelled.is_set()
+
+    return step
 
 
 class EmbeddedEngine:

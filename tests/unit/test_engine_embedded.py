@@ -1,0 +1,229 @@
+"""The embedded engine with the weights that ship: seeds hold, streams can be cut, nonsense is refused."""
+
+import asyncio
+import hashlib
+import json
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from aicore.app import shipped_model
+from aicore.content.prompt import Scene, as_prompt, render
+from handlers.engines.artefact import MANIFEST, read_artefact
+from handlers.engines.embedded import EmbeddedEngine
+from handlers.engines.port import EngineError, StreamingEngine
+from tests.unit.kit import until
+
+PROMPT = render(
+    Scene(npc="Bram Sallow, collector; blunt", place="Low Lanterns", said="Where is the Ferryman?")
+)
+TOKENS = 40
+SEEDS = (0, 1, 2**31, 2**32 - 3, 2**32 - 2, 2**32 - 1)
+"""CTranslate2 reads one number of 32 bits as no seed."""
+LOOP_PAUSE_S_MAX = 0.25
+"""Longest pause of the event loop while others decode; a blocking call of ours would hold it for longer."""
+
+
+@asynccontextmanager
+async def running(directory: Path | None = None, *, concurrent_max: int = 4) -> AsyncIterator[EmbeddedEngine]:
+    engine = EmbeddedEngine(directory or shipped_model(), concurrent_max=concurrent_max)
+    await engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.stop()
+
+
+async def text(engine: EmbeddedEngine, seed: int, temperature: float = 0.9, prompt: str = PROMPT) -> str:
+    answer = await engine.generate(prompt, max_tokens=TOKENS, temperature=temperature, seed=seed)
+    return answer.text
+
+
+async def test_an_answer_tells_its_text_tokens_and_times() -> None:
+    async with running() as engine:
+        answer = await engine.generate(PROMPT, max_tokens=TOKENS, temperature=0.7, seed=1)
+    assert answer.text
+    assert 0 < answer.completion_tokens <= TOKENS
+    assert 0 < answer.prompt_tokens < TOKENS
+    assert 0 < answer.ttft_ms <= answer.latency_ms
+    assert (answer.finish_reason == "length") == (answer.completion_tokens == TOKENS)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.9])
+async def test_the_same_seed_gives_the_same_text(temperature: float) -> None:
+    async with running() as engine:
+        assert await text(engine, 7, temperature) == await text(engine, 7, temperature)
+
+
+async def test_a_restarted_engine_gives_the_same_text() -> None:
+    async with running() as engine:
+        first = [await text(engine, seed) for seed in SEEDS]
+    async with running() as engine:
+        assert [await text(engine, seed) for seed in SEEDS] == first
+
+
+async def test_other_seeds_give_other_texts() -> None:
+    async with running() as engine:
+        assert len({await text(engine, seed, 1.0) for seed in range(8)}) > 3
+
+
+async def test_a_seed_holds_whatever_runs_beside_it() -> None:
+    """CTranslate2 has one seed for the whole process; mixed up, the texts would differ."""
+    async with running() as engine:
+        alone = [await text(engine, seed) for seed in range(4)]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(text(engine, n % 4)) for n in range(16)]
+    assert [task.result() for task in tasks] == alone * 4
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.9])
+async def test_the_streamed_pieces_make_the_generated_text(temperature: float) -> None:
+    async with running() as engine:
+        stream = engine.stream(PROMPT, max_tokens=TOKENS, temperature=temperature, seed=3)
+        pieces = [piece async for piece in stream]
+        assert len(pieces) > 1
+        assert "".join(pieces) == await text(engine, 3, temperature)
+
+
+async def test_the_port_is_kept() -> None:
+    engine: StreamingEngine = EmbeddedEngine(shipped_model())
+    with pytest.raises(EngineError, match="not started") as refused:
+        await engine.generate(PROMPT, max_tokens=1, temperature=0, seed=0)
+    assert refused.value.retriable
+
+
+async def test_closing_a_stream_cancels_and_leaves_the_engine_ready() -> None:
+    async with running(concurrent_max=1) as engine:
+        stream = engine.stream(PROMPT, max_tokens=TOKENS, temperature=0.9, seed=1)
+        async with aclosing(stream):
+            async for _ in stream:
+                break
+        assert engine.active == 0
+        assert await text(engine, 1)
+
+
+async def test_cancelling_frees_the_thread() -> None:
+    async with running(concurrent_max=1) as engine:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(text(engine, seed)) for seed in range(6)]
+            await until(lambda: engine.active == len(tasks))
+            for task in tasks:
+                task.cancel()
+        assert engine.active == 0
+        async with asyncio.timeout(5):
+            assert await text(engine, 1)
+
+
+async def test_stopping_answers_everyone_who_waits() -> None:
+    async with running(concurrent_max=1) as engine:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(outcome(engine, seed)) for seed in range(6)]
+            await until(lambda: engine.active == len(tasks))
+            await engine.stop()
+        assert not engine.healthy
+    assert {task.result() for task in tasks} <= {"text", "stopped"}
+    assert tasks[-1].result() == "stopped"
+
+
+async def outcome(engine: EmbeddedEngine, seed: int) -> str:
+    try:
+        await text(engine, seed)
+    except EngineError as error:
+        assert error.retriable
+        return "stopped"
+    return "text"
+
+
+async def test_decoding_does_not_hold_the_event_loop() -> None:
+    async with running(concurrent_max=2) as engine:
+        clock = asyncio.get_running_loop().time
+        worst = 0.0
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(text(engine, seed)) for seed in range(8)]
+            while not all(task.done() for task in tasks):
+                before = clock()
+                await asyncio.sleep(0)
+                worst = max(worst, clock() - before)
+    assert worst < LOOP_PAUSE_S_MAX
+
+
+async def test_a_prompt_beyond_the_context_is_refused_with_its_size() -> None:
+    async with running() as engine:
+        limit = read_artefact(shipped_model()).manifest.context
+        with pytest.raises(EngineError, match=rf"takes {limit - 1}") as refused:
+            await text(engine, 1, prompt="fog " * limit)
+        assert not refused.value.retriable
+        assert await text(engine, 1)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "temperature"), [(0, 0.5), (5, -1.0), (5, float("nan")), (5, float("inf"))]
+)
+async def test_nonsense_is_refused(tokens: int, temperature: float) -> None:
+    async with running() as engine:
+        with pytest.raises(EngineError, match="max_tokens"):
+            await engine.generate(PROMPT, max_tokens=tokens, temperature=temperature, seed=0)
+
+
+async def test_any_text_is_a_prompt() -> None:
+    async with running() as engine:
+        for prompt in ("?", "Ünïcode ☂ 𝄞", "\x00", "<npc> <end> <pad>", "<line>"):
+            await text(engine, 1, prompt=prompt)
+
+
+def test_the_engine_completes_a_bare_text_as_the_training_does() -> None:
+    manifest = read_artefact(shipped_model()).manifest
+    for prompt in ("Is it safe here?", "  two\n lines ", PROMPT):
+        assert manifest.complete(prompt) == as_prompt(prompt)
+
+
+@pytest.mark.parametrize("name", ["model.bin", "tokenizer.json", "config.json"])
+async def test_a_changed_file_is_refused(tmp_path: Path, name: str) -> None:
+    directory = shutil.copytree(shipped_model(), tmp_path / "model")
+    data = bytearray((directory / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (directory / name).write_bytes(data)
+    with pytest.raises(EngineError, match=name):
+        await EmbeddedEngine(directory).start()
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"format": "gguf", "context": 8, "files": {"tokenizer.json": "sha256:0"}}',
+        '{"format": "ctranslate2", "context": 8, "files": {}}',
+        '{"format": "ctranslate2", "context": 8, "files": {"tokenizer.json": "", "../x": ""}}',
+    ],
+)
+async def test_a_wrong_manifest_is_refused(tmp_path: Path, manifest: str) -> None:
+    (tmp_path / MANIFEST).write_text(manifest)
+    with pytest.raises(EngineError, match="make train"):
+        await EmbeddedEngine(tmp_path).start()
+
+
+async def test_files_that_are_no_model_are_refused(tmp_path: Path) -> None:
+    """The digests are right, the content is not."""
+    directory = shutil.copytree(shipped_model(), tmp_path / "model")
+    (directory / "model.bin").write_bytes(b"no model")
+    fields = json.loads((directory / MANIFEST).read_text())
+    fields["files"]["model.bin"] = "sha256:" + hashlib.sha256(b"no model").hexdigest()
+    (directory / MANIFEST).write_text(json.dumps(fields))
+    with pytest.raises(EngineError, match="cannot be loaded"):
+        await EmbeddedEngine(directory).start()
+
+
+async def test_starting_and_stopping_twice_is_harmless() -> None:
+    engine = EmbeddedEngine(shipped_model())
+    await engine.stop()
+    await engine.start()
+    await engine.start()
+    assert engine.healthy
+    await engine.stop()
+    await engine.stop()
+    assert not engine.healthy
