@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from bus.catalogue import Catalogue
 from bus.ports import PAYLOAD_BYTES_MAX, InvalidAppend, NewEvent, RecordedEvent
+from bus.reading import reading_validator
 from domain.event import Event
 from protocol.errors import WireError
 from protocol.meta import Meta, encode_meta
@@ -30,10 +31,9 @@ class EventCodec:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        # What a replay needs per event, looked up once: newest version and pydantic's validator.
+        # What a replay needs per event, looked up once: newest version and validator.
         self._known = {
-            name: (kind.event_version, kind.__pydantic_validator__.validate_python)
-            for name, kind in catalogue.events.items()
+            name: (kind.event_version, reading_validator(kind)) for name, kind in catalogue.events.items()
         }
 
     def encode(self, event: Event, event_id: UUID, meta: Meta = EMPTY_META) -> NewEvent:
