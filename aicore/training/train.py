@@ -121,11 +121,11 @@ def train(tokenizer: Tokenizer, seed: int, minutes: float) -> tuple[LlamaForCaus
     return model, {**facts, "held_out_perplexity": perplexity(model, tokenizer, seed + 2)}
 
 
-@torch.no_grad()
 def perplexity(model: LlamaForCausalLM, tokenizer: Tokenizer, seed: int) -> float:
     """Return the perplexity per token of lines that training has not drawn."""
     batches = Batches(tokenizer, seed)
-    losses = [model(input_ids=i, labels=t).loss.item() for i, t in islice(batches, HELD_OUT // BATCH)]
+    with torch.no_grad():
+        losses = [model(input_ids=i, labels=t).loss.item() for i, t in islice(batches, HELD_OUT // BATCH)]
     return math.exp(sum(losses) / len(losses))
 
 
