@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from itertools import islice
 from pathlib import Path
 
@@ -62,9 +62,13 @@ def train_tokenizer(seed: int) -> Tokenizer:
 class Batches:
     """Endless batches of token ids with labels; prompts are masked out of the loss."""
 
-    def __init__(self, tokenizer: Tokenizer, seed: int) -> None:
+    def __init__(self, tokenizer: Tokenizer, seed: int, without: Set[str] = frozenset()) -> None:
+        """Draw with ``seed``; lines in ``without`` are left out."""
         self._tokenizer = tokenizer
-        self._examples = examples(load_world(), random.Random(seed))
+        drawn = examples(load_world(), random.Random(seed))
+        self._examples = (example for example in drawn if example.line not in without)
+        self.lines: set[str] = set()
+        """Every line drawn so far."""
         self._end = tokenizer.token_to_id("<end>")
         self._pad = tokenizer.token_to_id("<pad>")
 
@@ -76,6 +80,7 @@ class Batches:
         """Return ids and labels, each ``len(drawn)`` rows of the longest's length."""
         rows = []
         for e in drawn:
+            self.lines.add(e.line)
             prompt = self._tokenizer.encode(e.prompt).ids
             line = [*self._tokenizer.encode(f" {e.line}").ids, self._end]
             rows.append(((prompt + line)[:CONTEXT], len(prompt)))
@@ -99,7 +104,8 @@ def train(tokenizer: Tokenizer, seed: int, minutes: float) -> tuple[LlamaForCaus
     model = LlamaForCausalLM(config)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.05, betas=(0.9, 0.98))
     began, step, loss_shown = time.monotonic(), 0, 0.0
-    for ids, labels in Batches(tokenizer, seed + 1):
+    batches = Batches(tokenizer, seed + 1)
+    for ids, labels in batches:
         share = (time.monotonic() - began) / (minutes * 60)
         if share >= 1:
             break
@@ -118,14 +124,15 @@ def train(tokenizer: Tokenizer, seed: int, minutes: float) -> tuple[LlamaForCaus
             sys.stderr.write(f"\r{share:6.1%}  step {step}  loss {loss_shown:.3f}")
     sys.stderr.write("\n")
     facts = {"steps": step, "minutes": minutes, "parameters": model.num_parameters()}
-    return model, {**facts, "held_out_perplexity": perplexity(model, tokenizer, seed + 2)}
+    held_out = Batches(tokenizer, seed + 2, without=batches.lines)
+    return model, {**facts, "held_out_perplexity": perplexity(model, held_out)}
 
 
-def perplexity(model: LlamaForCausalLM, tokenizer: Tokenizer, seed: int) -> float:
+def perplexity(model: LlamaForCausalLM, held_out: Batches) -> float:
     """Return the perplexity per token of lines that training has not drawn."""
-    batches = Batches(tokenizer, seed)
+    batches = islice(held_out, HELD_OUT // BATCH)
     with torch.no_grad():
-        losses = [model(input_ids=i, labels=t).loss.item() for i, t in islice(batches, HELD_OUT // BATCH)]
+        losses = [model(input_ids=ids, labels=labels).loss.item() for ids, labels in batches]
     return math.exp(sum(losses) / len(losses))
 
 
@@ -161,6 +168,8 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--threads", type=int, default=2)
     given = options.parse_args()
+    if given.out.exists() and not (given.out / "manifest.json").exists():
+        options.error(f"{given.out} holds something else than a model and would be replaced: name a new folder")
     torch.set_num_threads(given.threads)
     tokenizer = train_tokenizer(given.seed)
     model, facts = train(tokenizer, given.seed, given.minutes)
