@@ -169,7 +169,7 @@ def main() -> None:
     options.add_argument("--threads", type=int, default=2)
     given = options.parse_args()
     if given.out.exists() and not (given.out / "manifest.json").exists():
-        options.error(f"{given.out} holds something else than a model and would be replaced: name a new folder")
+        options.error(f"{given.out} is no model and would be replaced: name a new folder")
     torch.set_num_threads(given.threads)
     tokenizer = train_tokenizer(given.seed)
     model, facts = train(tokenizer, given.seed, given.minutes)
