@@ -19,8 +19,8 @@ from protocol.subjects import check_name, check_stream
 PRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
-def check_writes(writes: Sequence[StreamWrite]) -> None:
-    """Check an append as a whole.
+def check_writes(writes: Sequence[StreamWrite]) -> tuple[int, int]:
+    """Check an append as a whole; return its number of events and their bytes.
 
     Raises:
         InvalidAppend: naming the field, what it is, what is allowed, and the fix.
@@ -29,8 +29,7 @@ def check_writes(writes: Sequence[StreamWrite]) -> None:
         raise InvalidAppend("an append needs at least one write; got none")
     if len(writes) > 1 and len({write.stream for write in writes}) < len(writes):
         raise InvalidAppend("writes: a stream is there twice; put all its events into one write")
-    events = 0
-    ids: set[UUID] = set()
+    events = size = 0
     for write in writes:
         _check_stream(write.stream)
         _check_expected(write)
@@ -38,14 +37,14 @@ def check_writes(writes: Sequence[StreamWrite]) -> None:
             raise InvalidAppend(f"events of {write.stream!r}: is empty; a write has at least one event")
         events += len(write.events)
         for event in write.events:
-            _check_event(event)
-            ids.add(event.id)
+            size += _check_event(event)
     if events > APPEND_EVENTS_MAX:
         raise InvalidAppend(
             f"events: {events} in one append, the limit is {APPEND_EVENTS_MAX}; make several appends"
         )
-    if len(ids) < events:
+    if events > 1 and len({event.id for write in writes for event in write.events}) < events:
         raise InvalidAppend("id: two events of one append have the same id; each event needs its own")
+    return events, size
 
 
 def _check_expected(write: StreamWrite) -> None:
@@ -79,7 +78,8 @@ def _check_type(kind: str) -> None:
         ) from error
 
 
-def _check_event(event: NewEvent) -> None:
+def _check_event(event: NewEvent) -> int:
+    """Check one event; return the bytes of its payload and metadata."""
     if not isinstance(event.id, UUID):
         raise InvalidAppend(f"id: is of kind {type(event.id).__name__}; it must be a UUID")
     _check_type(event.type)
@@ -89,6 +89,7 @@ def _check_event(event: NewEvent) -> None:
         raise InvalidAppend(_size("payload", event.payload, PAYLOAD_BYTES_MAX))
     if type(event.meta) is not bytes or not 0 < len(event.meta) <= META_BYTES_MAX:
         raise InvalidAppend(_size("meta", event.meta, META_BYTES_MAX))
+    return len(event.payload) + len(event.meta)
 
 
 def _size(field: str, value: object, most: int) -> str:

@@ -33,8 +33,7 @@ class Plan:
     """Rows to insert, column by column, and what each append will come to if the database agrees."""
 
     tip: Tip
-    """The end of the log after the plan."""
-    recorded_us: int
+    """The end of the log after the plan; its time is that of all rows of the plan."""
     unsure: dict[str, int] = field(default_factory=dict)
     """Streams of which only an assumption is known, with the version assumed."""
     heads: dict[str, int] = field(default_factory=dict)
@@ -62,10 +61,11 @@ def plan_group(
         known: versions of streams that are certain if the tip is.
         now_us: the clock; the time of recording never runs backwards.
     """
-    plan = Plan(tip, max(now_us, tip.recorded_us))
+    plan = Plan(tip._replace(recorded_us=max(now_us, tip.recorded_us)))
     taken: set[UUID] = set()
     for writes in group:
-        if len(group) > 1 and any(event.id in taken for write in writes for event in write.events):
+        ids = [event.id for write in writes for event in write.events]
+        if not taken.isdisjoint(ids):
             plan.outcomes.append(None)
             continue
         conflict = _first_conflict(plan, writes, known)
@@ -75,9 +75,12 @@ def plan_group(
         first = len(plan.versions)
         for write in writes:
             _add(plan, write)
-            taken.update(event.id for event in write.events)
+        taken.update(ids)
+        plan.ids += ids
         positions = range(tip.position + first + 1, tip.position + len(plan.versions) + 1)
-        plan.outcomes.append(AppendResult(tuple(positions), tuple(plan.versions[first:]), plan.recorded_us))
+        plan.outcomes.append(
+            AppendResult(tuple(positions), tuple(plan.versions[first:]), plan.tip.recorded_us)
+        )
     return plan
 
 
@@ -108,11 +111,9 @@ def _assumed(expected: ExpectedVersion) -> int:
 
 
 def _add(plan: Plan, write: StreamWrite) -> None:
-    """Append the write's rows to the plan's columns."""
-    position, previous, recorded_us = plan.tip.position, plan.tip.hash, plan.recorded_us
-    stream = write.stream
-    stream_bytes = stream.encode()
-    version = plan.heads[stream]
+    """Append the write's rows to the plan's columns; `plan_group` adds the ids."""
+    position, previous, recorded_us = plan.tip
+    stream, stream_bytes, version = write.stream, write.stream.encode(), plan.heads[write.stream]
     for event in write.events:
         position += 1
         version += 1
@@ -123,14 +124,14 @@ def _add(plan: Plan, write: StreamWrite) -> None:
             event.meta,
             event.payload,
         )
-        plan.streams.append(stream)
         plan.versions.append(version)
-        plan.ids.append(event.id)
-        plan.types.append(event.type)
-        plan.schemas.append(event.schema_version)
-        plan.metas.append(event.meta)
-        plan.payloads.append(event.payload)
         plan.hashes.append(previous)
+    events = write.events
+    plan.streams += [stream] * len(events)
+    plan.types += [event.type for event in events]
+    plan.schemas += [event.schema_version for event in events]
+    plan.metas += [event.meta for event in events]
+    plan.payloads += [event.payload for event in events]
     plan.heads[stream] = version
     plan.tip = Tip(position, previous, recorded_us)
 

@@ -83,10 +83,8 @@ class GroupWriter:
 
     async def append(self, writes: tuple[StreamWrite, ...]) -> AppendResult:
         """Return once the writes are durable; raises as `bus.ports.EventLog.append` says."""
-        check_writes(writes)
-        size = sum(len(event.payload) + len(event.meta) for write in writes for event in write.events)
-        count = sum(len(write.events) for write in writes)
-        waiting = _Waiting(writes, asyncio.get_running_loop().create_future(), count, size)
+        events, size = check_writes(writes)
+        waiting = _Waiting(writes, asyncio.get_running_loop().create_future(), events, size)
         self._queue.append(waiting)
         self._wake.set()
         return await waiting.future
@@ -178,7 +176,7 @@ class GroupWriter:
             plan.ids,
             plan.types,
             plan.schemas,
-            plan.recorded_us,
+            plan.tip.recorded_us,
             plan.metas,
             plan.payloads,
             plan.hashes,

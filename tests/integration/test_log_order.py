@@ -61,7 +61,7 @@ async def roll_back(dsn: str, realm: str, times: int) -> int:
             assert row is not None
             plan = plan_group([[StreamWrite("story-never", [event()])]], Tip(*row), {}, now_us())
             columns = (plan.streams, plan.versions, plan.ids, plan.types, plan.schemas)
-            bodies = (plan.recorded_us, plan.metas, plan.payloads, plan.hashes)
+            bodies = (plan.tip.recorded_us, plan.metas, plan.payloads, plan.hashes)
             done = await session.fetchrow(APPEND, row["position"], row["hash"], [], [], *columns, *bodies)
             accepted += done["status"] == "done"
             await transaction.rollback()
