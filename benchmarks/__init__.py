@@ -1,1 +1,1 @@
-"""Side by side with the peers, one file per question: `python -m benchmarks NAME [--json] [--quick] [--plot FILE]`."""
+"""Side by side with the peers, one file per question: `python -m benchmarks NAME [--json] [--quick]`."""
