@@ -218,6 +218,12 @@ async def test_files_that_are_no_model_are_refused(tmp_path: Path) -> None:
         await EmbeddedEngine(directory).start()
 
 
+def test_a_shipped_folder_holds_its_manifest_its_card_and_nothing_more() -> None:
+    """A second copy of the weights was once nested in it; every wheel would have carried both."""
+    held = {path.name for path in shipped_model().iterdir()}
+    assert held == {MANIFEST, "README.md", *read_artefact(shipped_model()).manifest.files}
+
+
 async def test_starting_and_stopping_twice_is_harmless() -> None:
     engine = EmbeddedEngine(shipped_model())
     await engine.stop()
