@@ -25,12 +25,14 @@ gates: venv ## Format, lint, types, layers: what must hold before anything runs
 bench: venv ## All benchmarks, short; `python -m benchmarks NAME` for one in full
 	$(BIN)/python -m benchmarks all --quick
 
-train: venv ## Train the demo model anew, into out/model (about ten minutes)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train]'
-	$(BIN)/python -m aicore.training.train --out out/model --minutes 10
+# An environment of its own: torch has no place in the one that runs and tests.
+train: ## Train the demo model anew, into out/model (about ten minutes)
+	$(PYTHON) -m venv .venv-train
+	.venv-train/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
+	nice .venv-train/bin/python -m aicore.training.train --out out/model --minutes 10
 
 clean: ## Remove what the tools left; the state directory stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build out
+	rm -rf $(VENV) .venv-train .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build out
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/ready: pyproject.toml constraints.txt
