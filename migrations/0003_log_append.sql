@@ -10,8 +10,9 @@
 CREATE FUNCTION log_append(
     expected_position bigint, expected_hash bytea,
     unsure_streams text[], unsure_versions bigint[],
+    recorded bigint,
     streams text[], versions bigint[], ids uuid[], types text[], schema_versions integer[],
-    recorded bigint, metas bytea[], payloads bytea[], hashes bytea[],
+    metas bytea[], payloads bytea[], hashes bytea[],
     OUT status text, OUT head_position bigint, OUT head_hash bytea, OUT head_recorded_us bigint,
     OUT stale_streams text[], OUT stale_versions bigint[]
 ) LANGUAGE plpgsql SECURITY DEFINER AS $$

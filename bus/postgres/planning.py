@@ -17,6 +17,8 @@ from protocol.chain import link
 GROUP_EVENTS_MAX = 2_000
 """Events in one group commit; one append may be larger and is then a group of its own."""
 
+ROW_COLUMNS = 8
+
 GROUP_BYTES_MAX = 8 * 1024 * 1024
 
 
@@ -40,14 +42,12 @@ class Plan:
     """Version of each stream touched, after the plan."""
     outcomes: list[AppendResult | VersionConflict | None] = field(default_factory=list)
     """One per append; None: it shares an id with an earlier one of the group and must wait for the next."""
-    streams: list[str] = field(default_factory=list)
-    versions: list[int] = field(default_factory=list)
-    ids: list[UUID] = field(default_factory=list)
-    types: list[str] = field(default_factory=list)
-    schemas: list[int] = field(default_factory=list)
-    metas: list[bytes] = field(default_factory=list)
-    payloads: list[bytes] = field(default_factory=list)
-    hashes: list[bytes] = field(default_factory=list)
+    rows: list[tuple[str, int, UUID, str, int, bytes, bytes, bytes]] = field(default_factory=list)
+    """Stream, version, id, type, schema version, metadata, payload, hash: the order of `log_append`."""
+
+    def columns(self) -> tuple[Sequence[object], ...]:
+        """Return the rows column by column."""
+        return tuple(zip(*self.rows, strict=True)) if self.rows else ((),) * ROW_COLUMNS
 
 
 def plan_group(
@@ -72,15 +72,13 @@ def plan_group(
         if conflict:
             plan.outcomes.append(conflict)
             continue
-        first = len(plan.versions)
+        first = len(plan.rows)
         for write in writes:
             _add(plan, write)
         taken.update(ids)
-        plan.ids += ids
-        positions = range(tip.position + first + 1, tip.position + len(plan.versions) + 1)
-        plan.outcomes.append(
-            AppendResult(tuple(positions), tuple(plan.versions[first:]), plan.tip.recorded_us)
-        )
+        positions = range(tip.position + first + 1, tip.position + len(plan.rows) + 1)
+        versions = [row[1] for row in plan.rows[first:]]
+        plan.outcomes.append(AppendResult(tuple(positions), tuple(versions), plan.tip.recorded_us))
     return plan
 
 
@@ -111,27 +109,17 @@ def _assumed(expected: ExpectedVersion) -> int:
 
 
 def _add(plan: Plan, write: StreamWrite) -> None:
-    """Append the write's rows to the plan's columns; `plan_group` adds the ids."""
+    """Append the write's rows to the plan."""
     position, previous, recorded_us = plan.tip
     stream, stream_bytes, version = write.stream, write.stream.encode(), plan.heads[write.stream]
+    add = plan.rows.append
     for event in write.events:
         position += 1
         version += 1
-        previous = link(
-            previous,
-            (position, event.id.bytes, recorded_us, version, event.schema_version),
-            (event.type.encode(), stream_bytes),
-            event.meta,
-            event.payload,
-        )
-        plan.versions.append(version)
-        plan.hashes.append(previous)
-    events = write.events
-    plan.streams += [stream] * len(events)
-    plan.types += [event.type for event in events]
-    plan.schemas += [event.schema_version for event in events]
-    plan.metas += [event.meta for event in events]
-    plan.payloads += [event.payload for event in events]
+        kind, schema, meta, payload = event.type, event.schema_version, event.meta, event.payload
+        header = (position, event.id.bytes, recorded_us, version, schema)
+        previous = link(previous, header, (kind.encode(), stream_bytes), meta, payload)
+        add((stream, version, event.id, kind, schema, meta, payload, previous))
     plan.heads[stream] = version
     plan.tip = Tip(position, previous, recorded_us)
 

@@ -171,15 +171,8 @@ class GroupWriter:
             self._tip.hash,
             list(plan.unsure),
             list(plan.unsure.values()),
-            plan.streams,
-            plan.versions,
-            plan.ids,
-            plan.types,
-            plan.schemas,
             plan.tip.recorded_us,
-            plan.metas,
-            plan.payloads,
-            plan.hashes,
+            *plan.columns(),
             timeout=COMMIT_TIMEOUT_S,
         )
         status: str = row["status"]
@@ -235,7 +228,7 @@ class GroupWriter:
                 refused.append(waiting)
             elif not waiting.future.done():
                 waiting.future.set_result(outcome)
-        if plan.versions:
+        if plan.rows:
             self._on_commit(plan.tip.position)
         if refused:
             # A conflict may be a retry: its first try changed the version. The ids tell.
