@@ -32,11 +32,14 @@ MESSAGE_CHARACTERS_MAX = 100
 USE_CASE = "npc_dialogue"
 NPC = "bram_sallow"
 PROMPTS = (
-    "What do the Tallymen want from me?",
-    "Where can I sleep in this town?",
-    "What did you see at the Ropewalk?",
+    "Do you have work for me?",
+    "Tell me about the Tallymen.",
+    "What would you take for the tin saint?",
 )
-SPOKEN_BY = "<npc> Bram Sallow, collector; blunt <place> Low Lanterns <said> {prompt} <line>"
+SPOKEN_BY = (
+    "<npc> Bram Sallow, collector; blunt <place> Low Lanterns <weather> fog <time> dusk "
+    "<quest> bring me three bells from the wrecks <said> {prompt} <line>"
+)
 """How the demo model wants to be asked (aicore/content/prompt.py): who speaks, where, and what was said."""
 
 TEMPLATE: Mapping[str, Any] = {

@@ -188,7 +188,7 @@ def _tell_next() -> None:
     out.print("\n[bold]Where to look[/bold] (in another terminal, in this directory):")
     for arguments, why in (
         ("log tail", "the events as they happen"),
-        ("ask 'What do the Tallymen want from me?'", "a line from the current model"),
+        ("ask 'Tell me about the Tallymen.'", "a line from the current model"),
         ("models list", "the registry"),
         ("events list", "every kind of event there is"),
         ("log verify", "prove that nobody changed the log"),

@@ -87,7 +87,7 @@ def test_a_model_is_registered_from_a_file(up: Up, tmp_path: Path) -> None:
 
 
 def test_ask_prints_a_line_and_where_it_is_recorded(up: Up) -> None:
-    answer = up.json("ask", "What do the Tallymen want from me?", "--seed", "7")
+    answer = up.json("ask", "Tell me about the Tallymen.", "--seed", "7")
 
     assert answer["text"]
     recorded = up.json("log", "show", str(answer["position"]))
