@@ -77,6 +77,15 @@ def decode_envelope(data: bytes) -> Envelope:
         raise WireError("malformed_message", "v", "the format version is missing or no integer")
     if version != FORMAT_VERSION:
         raise WireError("unsupported_version", "v", f"is {version}; this reader knows {FORMAT_VERSION}")
+    return checked(fields)
+
+
+def checked(fields: dict[str, Any]) -> Envelope:
+    """Return the envelope of a map without its ``v``; the known keys are taken out of ``fields``.
+
+    Raises:
+        WireError: ``too_large``, ``malformed_message`` or ``invalid_field``.
+    """
     return Envelope(
         id=UUID(bytes=_bytes(fields, "id", 16, 16)),
         type=check_name(_text(fields, "type")),

@@ -1,0 +1,413 @@
+"""The wire: round trips, hostile bytes, evolution, and the released vectors, which never change."""
+
+import json
+import time
+from contextlib import suppress
+from typing import Any, ClassVar
+from uuid import UUID
+
+import jsonschema
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field
+
+from bus.catalogue import build_catalogue, domain_catalogue
+from bus.codec import EventCodec, UnknownEvent
+from bus.documents import asyncapi_of, example_of, page_of, schema_of
+from bus.ports import InvalidAppend, NewEvent, RecordedEvent
+from domain.event import Event
+from protocol.chain import genesis, link
+from protocol.cloudevents import from_cloudevent, to_cloudevent
+from protocol.envelope import Envelope, decode_envelope, encode_envelope
+from protocol.errors import WireError
+from protocol.messages import (
+    Answer,
+    CommandMessage,
+    ErrorReply,
+    Reply,
+    decode_command,
+    decode_query,
+    decode_reply,
+    encode_command,
+    encode_reply,
+)
+from protocol.meta import Meta, decode_meta, encode_meta
+from protocol.subjects import command_subject, dlq_subject, event_subject, parse_subject, query_subject
+from tests.vectors_make import FOLDER, envelope, render, vectors
+
+HOSTILE_S = 0.5
+"""No message may cost more to refuse."""
+
+PLAIN = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=20)
+)
+JSON = st.recursive(
+    PLAIN, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+)
+MAPS = st.dictionaries(st.text(max_size=8), JSON, max_size=5)
+IDS = st.uuids()
+NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,20}\.[a-z][a-z0-9_]{0,20}", fullmatch=True)
+STREAMS = st.from_regex(r"[a-z][a-z0-9_]{0,20}-[A-Za-z0-9_-]{1,40}", fullmatch=True)
+COUNTS = st.integers(1, 2**53 - 1)
+METAS = st.builds(
+    Meta,
+    st.none() | IDS,
+    st.none() | IDS,
+    st.from_regex(r"[a-z]{1,8}:[a-z0-9]{1,20}", fullmatch=True) | st.just(""),
+    st.just(""),
+)
+
+
+@st.composite
+def envelopes(draw: st.DrawFn) -> Envelope:
+    return Envelope(
+        draw(IDS),
+        draw(NAMES),
+        draw(st.integers(1, 2**31 - 1)),
+        "demo",
+        draw(STREAMS),
+        draw(COUNTS),
+        draw(COUNTS),
+        draw(st.integers(0, 4_000_000_000_000_000)),
+        encode_meta(draw(METAS)),
+        draw(st.binary(min_size=32, max_size=32)),
+        msgpack.packb(draw(MAPS)),
+        draw(st.dictionaries(st.from_regex(r"x_[a-z]{1,5}", fullmatch=True), JSON, max_size=3)),
+    )
+
+
+# --- envelopes ----------------------------------------------------------------------------------------------
+
+
+@given(envelopes())
+def test_an_envelope_comes_back_as_it_was_unknown_keys_included(given: Envelope) -> None:
+    data = encode_envelope(given)
+
+    assert decode_envelope(data) == given
+    assert encode_envelope(decode_envelope(data)) == data
+
+
+@given(envelopes())
+def test_any_msgpack_library_can_read_an_envelope(given: Envelope) -> None:
+    found = msgpack.unpackb(encode_envelope(given))
+
+    assert found["v"] == 1
+    assert UUID(bytes=found["id"]) == given.id
+    assert found["payload"] == given.payload
+
+
+@given(envelopes(), st.data())
+def test_every_truncation_is_refused(given: Envelope, data: st.DataObject) -> None:
+    whole = encode_envelope(given)
+    cut = data.draw(st.integers(0, len(whole) - 1))
+
+    with pytest.raises(WireError):
+        decode_envelope(whole[:cut])
+
+
+@given(st.binary(max_size=400))
+def test_random_bytes_end_in_the_one_documented_error(data: bytes) -> None:
+    for decode in (decode_envelope, decode_command, decode_query, decode_reply, decode_meta):
+        try:
+            decode(data)
+        except WireError as error:
+            assert error.code in {"malformed_message", "unsupported_version", "invalid_field", "too_large"}
+
+
+@given(envelopes(), st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=6))
+def test_mutated_envelopes_decode_or_are_refused_quickly(
+    given: Envelope, changes: list[tuple[int, int]]
+) -> None:
+    data = bytearray(encode_envelope(given))
+    for place, value in changes:
+        data[place % len(data)] = value
+    began = time.perf_counter()
+    with suppress(WireError):
+        decode_envelope(bytes(data))
+    assert time.perf_counter() - began < HOSTILE_S
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x91" * 100_000 + b"\x01",
+        b"\x81\xa1x" + b"\x91" * 50_000,
+        b"\xdf\xff\xff\xff\xff",
+        b"\xdd\xff\xff\xff\xff",
+        b"\xc6\xff\xff\xff\xff",
+        b"\xc9\xff\xff\xff\xff\x01",
+        b"\x81\xa1x\xdc\xff\xff" + b"\x90" * 65_535,
+        bytes(2 * 1024 * 1024),
+    ],
+    ids=["deep", "deep inside", "map", "array", "bin", "ext", "wide", "large"],
+)
+def test_bombs_are_refused_at_once(data: bytes) -> None:
+    began = time.perf_counter()
+    with pytest.raises(WireError):
+        decode_envelope(data)
+    assert time.perf_counter() - began < HOSTILE_S
+
+
+# --- commands, queries, replies -----------------------------------------------------------------------------
+
+
+@given(IDS, NAMES, MAPS, st.integers(0, 99) | st.sampled_from(["none", "exists", "any"]), METAS)
+def test_a_command_comes_back_as_it_was(
+    command_id: UUID, name: str, payload: dict[str, Any], expected: Any, meta: Meta
+) -> None:
+    message = CommandMessage(command_id, name, payload, expected, meta)
+
+    assert decode_command(encode_command(message)) == message
+
+
+@given(MAPS, st.booleans())
+def test_a_reply_is_an_error_exactly_if_it_has_one(result: dict[str, Any], duplicate: bool) -> None:
+    assert decode_reply(encode_reply(Reply(result, [], duplicate))) == Reply(result, [], duplicate)
+    error = ErrorReply("x", "y", retry="later", retry_after_ms=5, details=result)
+    assert decode_reply(encode_reply(error)) == error
+    assert decode_reply(encode_reply(Answer(result, 4))) == Answer(result, 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"id": b"short"}, "id"),
+        ({"command": 7}, "command"),
+        ({"command": "no_dot"}, "type"),
+        ({"expected": -1}, "expected"),
+        ({"expected": True}, "expected"),
+        ({"expected": "soon"}, "expected"),
+        ({"meta": 1}, "meta"),
+        ({"meta": {"actor": "x" * 129}}, "meta.actor"),
+        ({"meta": {"trace": "00-1"}}, "meta.trace"),
+        ({"payload": [1]}, "payload"),
+    ],
+)
+def test_a_wrong_command_names_its_field(change: dict[str, Any], field: str) -> None:
+    good = {"v": 1, "id": bytes(16), "command": "story.tell", "payload": {}}
+
+    with pytest.raises(WireError) as error:
+        decode_command(msgpack.packb({**good, **change}))
+
+    assert error.value.field == field
+
+
+@pytest.mark.parametrize("value", [2**64, "\ud800", object(), {1, 2}])
+def test_what_the_wire_cannot_carry_is_refused_when_written(value: object) -> None:
+    with pytest.raises(WireError):
+        encode_command(CommandMessage(UUID(int=1), "story.tell", {"x": value}))
+
+
+# --- subjects -----------------------------------------------------------------------------------------------
+
+
+def test_subjects_are_made_of_checked_tokens() -> None:
+    assert event_subject("demo", "story.told", "story-a1") == "demo.evt.story.told.a1"
+    assert command_subject("demo", "story.tell") == "demo.cmd.story.tell"
+    assert query_subject("demo", "registry.models") == "demo.qry.registry.models"
+    assert dlq_subject("demo", "quests") == "demo.dlq.quests"
+    assert parse_subject("demo.evt.story.told.a1") == ("demo", "evt", "story.told.a1")
+
+
+@pytest.mark.parametrize("bad", ["", "a.b", "a b", "*", ">", "Ä", "a\n", "x" * 200])
+def test_a_bad_token_makes_no_subject(bad: str) -> None:
+    for make in (
+        lambda: event_subject("demo", "story.told", f"story-{bad}"),
+        lambda: event_subject(bad, "story.told", "story-a1"),
+        lambda: command_subject("demo", f"story.{bad}"),
+        lambda: dlq_subject("demo", bad),
+        lambda: parse_subject(bad),
+    ):
+        with pytest.raises(WireError):
+            make()
+
+
+# --- CloudEvents --------------------------------------------------------------------------------------------
+
+
+@given(envelopes())
+def test_a_cloudevent_in_binary_mode_brings_the_event_back(given: Envelope) -> None:
+    headers, body = to_cloudevent(given)
+
+    assert headers["ce-specversion"] == "1.0"
+    assert all(value.isascii() and " " not in value for value in headers.values())
+    assert from_cloudevent({key.upper(): value for key, value in headers.items()}, body) == given._replace(
+        extra={}
+    )
+
+
+def test_a_cloudevents_time_is_rfc_3339_in_microseconds() -> None:
+    headers, _ = to_cloudevent(envelope("x", b"\x80", time=1_790_000_000_000_007))
+
+    assert headers["ce-time"] == "2026-09-21T14:13:20.000007Z"
+
+
+def test_a_foreign_cloudevent_is_refused() -> None:
+    headers, body = to_cloudevent(envelope("x", b"\x80"))
+    for change in ({"ce-specversion": "2.0"}, {"ce-time": "now"}, {"ce-aicorehash": "zz"}, {"ce-id": "7"}):
+        with pytest.raises(WireError):
+            from_cloudevent({**headers, **change}, body)
+
+
+# --- evolution ----------------------------------------------------------------------------------------------
+
+
+class Told(Event, name="story.told", version=3):
+    """A story was told."""
+
+    words: int = Field(description="How many.")
+    teller: str = Field(description="Who.")
+    place: str = Field(default="", description="Where; added without a new version.")
+
+    example: ClassVar = {"words": 3, "teller": "ann"}
+
+
+CODEC = EventCodec(
+    build_catalogue(
+        [Told],
+        upcasters={
+            ("story.told", 1): lambda p: {"words": len(p["text"].split()), "by": p["by"]},
+            ("story.told", 2): lambda p: {"words": p["words"], "teller": p["by"]},
+        },
+    )
+)
+
+
+def recorded(kind: str, version: int, payload: bytes) -> RecordedEvent:
+    return RecordedEvent(1, "story-a", 1, UUID(int=1), kind, version, 1, b"\x80", payload, bytes(32))
+
+
+@pytest.mark.parametrize(
+    ("version", "payload"),
+    [(1, {"text": "a b c", "by": "ann"}), (2, {"words": 3, "by": "ann"}), (3, {"words": 3, "teller": "ann"})],
+)
+def test_every_version_ever_written_decodes_to_the_newest(version: int, payload: dict[str, Any]) -> None:
+    assert CODEC.decode(recorded("story.told", version, msgpack.packb(payload))) == Told(
+        words=3, teller="ann"
+    )
+
+
+def test_a_newer_writers_optional_field_is_ignored_and_its_bytes_are_kept() -> None:
+    data = msgpack.packb({"words": 3, "teller": "ann", "mood": "calm"})
+
+    assert CODEC.decode(recorded("story.told", 3, data)) == Told(words=3, teller="ann")
+
+
+@pytest.mark.parametrize(("kind", "version"), [("story.unheard", 1), ("story.told", 4)])
+def test_what_is_not_known_yet_is_kept_raw(kind: str, version: int) -> None:
+    found = CODEC.decode(recorded(kind, version, b"\x81\xa1n\x01"))
+
+    assert found == UnknownEvent(type=kind, schema_version=version, payload=b"\x81\xa1n\x01")
+
+
+def test_a_version_without_a_way_to_the_newest_is_refused_when_the_catalogue_is_built() -> None:
+    with pytest.raises(ValueError, match="no upcaster from version 1"):
+        build_catalogue([Told])
+
+
+@given(st.binary(max_size=80))
+def test_hostile_payloads_end_in_the_wire_error(data: bytes) -> None:
+    with suppress(WireError):
+        CODEC.decode(recorded("story.told", 3, data))
+
+
+def test_a_payload_over_the_limit_is_refused_when_written() -> None:
+    with pytest.raises(InvalidAppend, match="524288"):
+        CODEC.encode(Told(words=1, teller="x" * 600_000), UUID(int=1))
+
+
+@pytest.mark.parametrize("kind", domain_catalogue().events.values(), ids=lambda kind: kind.event_name)
+def test_every_declared_event_comes_back_as_it_was(kind: type[Event]) -> None:
+    codec = EventCodec(domain_catalogue())
+    event = kind.from_example()
+    new: NewEvent = codec.encode(event, UUID(int=1))
+
+    assert codec.decode(recorded(new.type, new.schema_version, new.payload)) == event
+
+
+# --- derived documents --------------------------------------------------------------------------------------
+
+ALL = [*domain_catalogue().events.values(), *domain_catalogue().commands.values()]
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: schema_of(kind)["title"])
+def test_schemas_are_valid_and_fit_their_examples(kind: type[Event]) -> None:
+    schema = schema_of(kind)
+
+    jsonschema.Draft202012Validator.check_schema(schema)
+    if example := example_of(kind):
+        jsonschema.validate(example, schema)
+    assert schema["title"] in page_of(kind)
+
+
+def test_asyncapi_lists_every_event_and_command_and_refers_only_to_what_is_there() -> None:
+    document = asyncapi_of(domain_catalogue(), version="1", queries=("registry.models",))
+    addresses = {channel["address"] for channel in document["channels"].values()}
+
+    assert document["asyncapi"] == "3.0.0"
+    assert "{realm}.evt.registry.model_registered.{stream_id}" in addresses
+    assert "{realm}.cmd.inference.generate" in addresses
+    assert "{realm}.qry.registry.models" in addresses
+    for reference in references(document):
+        found: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            found = found[part]
+
+
+def references(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [found for item in value for found in references(item)]
+    if not isinstance(value, dict):
+        return []
+    mine = [value["$ref"]] if str(value.get("$ref", "")).startswith(("#/channels", "#/components")) else []
+    return mine + [found for item in value.values() for found in references(item)]
+
+
+# --- released vectors ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", vectors())
+def test_released_vectors_are_what_todays_code_makes(name: str) -> None:
+    """A released vector never changes: a difference here means that the format drifted."""
+    assert (FOLDER / f"{name}.json").read_text(encoding="utf-8") == render(vectors()[name])
+
+
+def cases(*names: str) -> list[Any]:
+    loaded = [json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")) for name in names]
+    return [pytest.param(case, id=case["name"]) for found in loaded for case in found]
+
+
+@pytest.mark.parametrize("case", cases("events", "boundary", "evolved"))
+def test_valid_vectors_decode_to_what_they_say(case: dict[str, Any]) -> None:
+    found = decode_envelope(bytes.fromhex(case["hex"]))
+
+    assert str(found.id) == case["envelope"]["id"]
+    assert found.payload.hex() == case["envelope"]["payload"]
+    assert dict(found.extra) == case.get("extra", {})
+    for key in ("type", "schema", "realm", "stream", "version", "position", "time"):
+        assert getattr(found, key) == case["envelope"][key]
+
+
+@pytest.mark.parametrize("case", cases("malformed"))
+def test_malformed_vectors_are_refused_with_their_code(case: dict[str, Any]) -> None:
+    with pytest.raises(WireError) as error:
+        decode_envelope(bytes.fromhex(case["hex"]))
+
+    assert error.value.code == case["error"]
+
+
+def test_the_chain_vectors_are_linked() -> None:
+    first, *events = json.loads((FOLDER / "chain.json").read_text(encoding="utf-8"))
+    previous = genesis(first["realm"])
+    assert previous.hex() == first["hash"]
+    for e in events:
+        header = (e["position"], UUID(e["id"]).bytes, e["time"], e["version"], e["schema"])
+        names = (e["type"].encode(), e["stream"].encode())
+        previous = link(previous, header, names, bytes.fromhex(e["meta"]), bytes.fromhex(e["payload"]))
+        assert previous.hex() == e["hash"]

@@ -1,0 +1,225 @@
+"""Makes `protocol/vectors/*.json` (`python -m tests.vectors_make`); a test checks that they never change.
+
+Every case has a name and its bytes in hexadecimal digits, with what a decoder must find or the error it must
+give.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+import msgpack
+
+from bus.catalogue import domain_catalogue
+from bus.documents import example_of
+from protocol.chain import genesis, link
+from protocol.envelope import Envelope, encode_envelope
+from protocol.messages import (
+    Answer,
+    CommandMessage,
+    ErrorReply,
+    EventRef,
+    Reply,
+    encode_command,
+    encode_query,
+    encode_reply,
+)
+from protocol.meta import Meta, encode_meta
+from protocol.packing import pack
+
+FOLDER = Path(__file__).parents[1] / "protocol" / "vectors"
+SPACE = UUID("3b9f5c0e-9d0f-4f39-9f65-7d0c1f6c2a11")
+TIME_US = 1_790_000_000_123_456
+REALM = "demo"
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+META = Meta(uuid5(SPACE, "correlation"), uuid5(SPACE, "causation"), "player:ann", TRACE)
+
+Case = dict[str, Any]
+
+
+def vectors() -> dict[str, list[Case]]:
+    """Return every file's cases by the file's name."""
+    return {
+        "events": list(_events()),
+        "messages": list(_messages()),
+        "boundary": list(_boundary()),
+        "evolved": list(_evolved()),
+        "malformed": list(_malformed()),
+        "chain": list(_chain()),
+    }
+
+
+def render(cases: list[Case]) -> str:
+    """Return a file's text."""
+    return json.dumps(cases, indent=1, ensure_ascii=False, sort_keys=False) + "\n"
+
+
+def envelope(name: str, payload: bytes, **changes: Any) -> Envelope:
+    """Return an envelope with fixed surroundings."""
+    meta, digest = encode_meta(META), bytes(range(32))
+    where = ("story.told", 1, REALM, "story-a1", 1, 7, TIME_US)
+    made = Envelope(uuid5(SPACE, name), *where, meta, digest, payload)
+    return made._replace(**changes)
+
+
+def described(found: Envelope) -> Case:
+    """Return what a decoder must find in an envelope."""
+    return {
+        "id": str(found.id),
+        "type": found.type,
+        "schema": found.schema,
+        "realm": found.realm,
+        "stream": found.stream,
+        "version": found.version,
+        "position": found.position,
+        "time": found.time,
+        "meta": found.meta.hex(),
+        "hash": found.hash.hex(),
+        "payload": found.payload.hex(),
+    }
+
+
+def case(name: str, found: Envelope, **more: Any) -> Case:
+    return {
+        "name": name,
+        "kind": "envelope",
+        "hex": encode_envelope(found).hex(),
+        "envelope": described(found),
+        **more,
+    }
+
+
+def _events() -> Iterable[Case]:
+    for name, kind in domain_catalogue().events.items():
+        example = example_of(kind)
+        found = envelope(
+            name, pack(example), type=name, schema=kind.event_version, stream=f"{name.split('.')[0]}-a1"
+        )
+        yield case(f"{name} version {kind.event_version}", found, payload=example)
+
+
+def _messages() -> Iterable[Case]:
+    for name, kind in domain_catalogue().commands.items():
+        example = example_of(kind)
+        message = CommandMessage(uuid5(SPACE, name), name, example, 3, META)
+        yield {"name": name, "kind": "command", "hex": encode_command(message).hex(), "id": str(message.id),
+               "command": name, "expected": 3, "payload": example}  # fmt: skip
+    query = {"use_case": "npc_dialogue"}
+    yield {"name": "a query", "kind": "query", "hex": encode_query(query).hex(), "query": query}
+    ref = EventRef(uuid5(SPACE, "event"), "story.told", "story-a1", 1, 7)
+    reply = Reply({"status": "current"}, [ref], duplicate=True)
+    yield {"name": "a reply", "kind": "reply", "hex": encode_reply(reply).hex(), "result": {"status": "current"},
+           "positions": [7], "duplicate": True}  # fmt: skip
+    answer = encode_reply(Answer([1, None, "x"], 9))
+    yield {"name": "an answer", "kind": "reply", "hex": answer.hex(), "result": [1, None, "x"], "position": 9}
+    error = ErrorReply("version_conflict", "it moved", "expected", "reload", "reload", None, {"actual": 4})
+    yield {"name": "an error", "kind": "reply", "hex": encode_reply(error).hex(), "code": "version_conflict",
+           "field": "expected", "retry": "reload"}  # fmt: skip
+
+
+def _boundary() -> Iterable[Case]:
+    plain = pack({"n": 1})
+    yield case("smallest payload and metadata", envelope("smallest", b"\x80", meta=b"\x80"))
+    yield case(
+        "largest numbers", envelope("numbers", plain, version=2**53 - 1, position=2**53 - 1, schema=2**31 - 1)
+    )
+    yield case("time zero", envelope("zero", plain, time=0))
+    yield case(
+        "longest names",
+        envelope("names", plain, type=f"{'c' * 64}.{'e' * 64}", stream=f"{'c' * 64}-{'Z' * 128}"),
+    )
+    yield case("longest realm", envelope("realm", plain, realm="r" * 31))
+    yield case(
+        "numbers of every size",
+        envelope("sizes", pack({"n": [0, 127, 128, -1, -32, -33, 2**63 - 1, -(2**63), 0.5]})),
+    )
+    yield case(
+        "text beyond ASCII", envelope("text", pack({"text": "Saint Orrin: \u00e9, \u9418, \U0001f30a"}))
+    )
+
+
+def _evolved() -> Iterable[Case]:
+    plain = envelope("evolved", pack({"n": 1}))
+    fields = msgpack.unpackb(encode_envelope(plain))
+    more = {**fields, "place": "ropewalk", "weight": [1, {"a": None}]}
+    extra = {"place": "ropewalk", "weight": [1, {"a": None}]}
+    yield {"name": "unknown keys are kept", "kind": "envelope", "hex": pack(more).hex(),
+           "envelope": described(plain), "extra": extra}  # fmt: skip
+    mixed = dict(reversed(list(fields.items())))
+    yield {
+        "name": "keys in any order",
+        "kind": "envelope",
+        "hex": pack(mixed).hex(),
+        "envelope": described(plain),
+    }
+    yield case(
+        "a type that nobody knows yet", plain._replace(type="weather.turned", stream="weather-harbour")
+    )
+    newer = plain._replace(type="registry.model_retired", schema=99, stream="registry-a1")
+    yield case("a schema version that nobody knows yet", newer)
+
+
+def _malformed() -> Iterable[Case]:
+    good = encode_envelope(envelope("malformed", pack({"n": 1})))
+    fields = msgpack.unpackb(good)
+
+    def bad(name: str, data: bytes, code: str) -> Case:
+        return {"name": name, "kind": "envelope", "hex": data.hex(), "error": code}
+
+    def changed(name: str, code: str, **changes: Any) -> Case:
+        return bad(name, pack({**fields, **changes}), code)
+
+    yield bad("no bytes", b"", "malformed_message")
+    for length in (1, 2, 10, len(good) // 2, len(good) - 1):
+        yield bad(f"cut off after {length} bytes", good[:length], "malformed_message")
+    yield bad("a byte too many", good + b"\x00", "malformed_message")
+    yield bad("not a map", msgpack.packb([1, 2]), "malformed_message")
+    yield bad("the byte that msgpack never uses", b"\xc1", "malformed_message")
+    yield bad("a key twice", b"\x82\xa1v\x01\xa1v\x01", "malformed_message")
+    yield bad("a key that is no string", b"\x81\x01\x01", "malformed_message")
+    yield bad("an extension type", pack({**fields, "x": msgpack.ExtType(5, b"a")}), "malformed_message")
+    yield bad("text that is no UTF-8", b"\x81\xa1v\xa2\xff\xfe", "malformed_message")
+    yield bad("a map that claims 2^32-1 entries", b"\xdf\xff\xff\xff\xff", "malformed_message")
+    yield bad("nested 33 deep", pack({**fields, "x": _nested(32)}), "malformed_message")
+    for key in fields:
+        yield bad(f"without {key}", pack({k: v for k, v in fields.items() if k != key}), "malformed_message")
+    yield changed("format version 2", "unsupported_version", v=2)
+    yield changed("an id of 15 bytes", "malformed_message", id=bytes(15))
+    yield changed("a hash of 31 bytes", "malformed_message", hash=bytes(31))
+    yield changed("a position that is text", "malformed_message", position="7")
+    yield changed("position 0", "invalid_field", position=0)
+    yield changed("a negative time", "invalid_field", time=-1)
+    yield changed("a type without a dot", "invalid_field", type="told")
+    yield changed("a type with a wildcard", "invalid_field", type="story.*")
+    yield changed("a stream without a dash", "invalid_field", stream="story")
+    yield changed("a stream with a dot", "invalid_field", stream="story-a.b")
+    yield changed("a realm in capitals", "invalid_field", realm="Demo")
+
+
+def _nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def _chain() -> Iterable[Case]:
+    previous = genesis(REALM)
+    yield {"name": "genesis", "kind": "chain", "realm": REALM, "hash": previous.hex()}
+    for n in (1, 2, 3):
+        payload, event_id = pack({"n": n}), uuid5(SPACE, f"chain/{n}")
+        header = (n, event_id.bytes, TIME_US + n, n, 1)
+        digest = link(previous, header, (b"story.told", b"story-a1"), b"\x80", payload)
+        columns = {"position": n, "id": str(event_id), "time": TIME_US + n, "version": n, "schema": 1}
+        texts = {"type": "story.told", "stream": "story-a1", "meta": "80", "payload": payload.hex()}
+        hashes = {"previous": previous.hex(), "hash": digest.hex()}
+        yield {"name": f"event {n}", "kind": "chain", **columns, **texts, **hashes}
+        previous = digest
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name, cases in vectors().items():
+        (FOLDER / f"{name}.json").write_text(render(cases), encoding="utf-8")
