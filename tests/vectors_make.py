@@ -110,8 +110,8 @@ def _messages() -> Iterable[Case]:
     yield {"name": "a query", "kind": "query", "hex": encode_query(query).hex(), "query": query}
     ref = EventRef(uuid5(SPACE, "event"), "story.told", "story-a1", 1, 7)
     reply = Reply({"status": "current"}, [ref], duplicate=True)
-    yield {"name": "a reply", "kind": "reply", "hex": encode_reply(reply).hex(), "result": {"status": "current"},
-           "positions": [7], "duplicate": True}  # fmt: skip
+    told = {"result": {"status": "current"}, "positions": [7], "duplicate": True}
+    yield {"name": "a reply", "kind": "reply", "hex": encode_reply(reply).hex(), **told}
     answer = encode_reply(Answer([1, None, "x"], 9))
     yield {"name": "an answer", "kind": "reply", "hex": answer.hex(), "result": [1, None, "x"], "position": 9}
     error = ErrorReply("version_conflict", "it moved", "expected", "reload", "reload", None, {"actual": 4})
