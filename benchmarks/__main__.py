@@ -13,6 +13,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from aicore.collector import relax_collector
 from benchmarks.harness import Report
 
 HELPERS = {"__init__", "__main__", "harness", "peers", "nats_kit"}
@@ -44,6 +45,8 @@ def main(
             out.print(f"{known:10} {doc.splitlines()[0] if doc else ''}")
         raise typer.Exit(2 if name else 0)
     module: Any = importlib.import_module(f"benchmarks.{name}")
+    # As `aicore up` does; the peers in this process run with it, too.
+    relax_collector()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         report: Report = runner.run(module.run(quick, lambda line: err.print(f"[dim]{line}[/dim]")))
     if json:

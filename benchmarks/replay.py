@@ -17,16 +17,21 @@ from domain.catalogue import EVENTS
 
 REALM = "bench"
 PAGE = 2_000
+"""Rows that the peers read at a time, where they are fastest."""
+
+OUR_PAGE = 200
+"""Rows that we read at a time: they fit into the socket's buffer, so that the server works on while we
+decode, and die before the garbage collector looks at them a second time."""
 
 
 async def ours(log: EventLog, codec: EventCodec, number: int) -> float:
     """Return typed events per second; the next page is on its way while one is decoded."""
     began = time.perf_counter()
     done = 0
-    page = await log.read_all(limit=PAGE)
+    page = await log.read_all(limit=OUR_PAGE)
     while page:
         async with asyncio.TaskGroup() as group:
-            following = group.create_task(log.read_all(after=page[-1].position, limit=PAGE))
+            following = group.create_task(log.read_all(after=page[-1].position, limit=OUR_PAGE))
             await asyncio.sleep(0)
             done += len([codec.decode(recorded) for recorded in page])
         page = following.result()

@@ -14,6 +14,7 @@ import typer
 
 from aicore.app import ORDER, run
 from aicore.cli.common import Exit, Failure, err, loop_factory, out
+from aicore.collector import relax_collector
 from aicore.embedded.process import dying_with_parent
 from aicore.logs import set_up
 from aicore.running import System, find, serving
@@ -95,6 +96,7 @@ class Stopper:
     def run(self, work: Callable[[], Any]) -> None:
         """Run a coroutine function in an event loop; signals set ``stop`` meanwhile."""
         try:
+            relax_collector()
             with asyncio.Runner(loop_factory=loop_factory()) as runner:
                 self._loop = runner.get_loop()
                 runner.run(work())

@@ -64,7 +64,7 @@ def plan_group(
     plan = Plan(tip._replace(recorded_us=max(now_us, tip.recorded_us)))
     taken: set[UUID] = set()
     for writes in group:
-        ids = [event.id for write in writes for event in write.events]
+        ids = [event.id for write in writes for event in write.events] if len(group) > 1 else ()
         if not taken.isdisjoint(ids):
             plan.outcomes.append(None)
             continue
