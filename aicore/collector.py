@@ -11,7 +11,7 @@ benchmarks/replay.py on 2026-11-21: 191,000 events/s with Python's own threshold
 
 
 def relax_collector() -> None:
-    """Never look again at what the imports made, and collect less often; reference counting frees the rest."""
+    """Never look again at what the imports made, and collect less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
