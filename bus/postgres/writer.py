@@ -38,7 +38,7 @@ TRANSACTION_MS = 10_000
 """Longest transaction of a writer, lock waits included."""
 
 MISSES_MAX = 2
-STREAMS_KNOWN_MAX = 50_000
+STREAMS_KNOWN_MAX = 10_000
 ROUNDS_MAX = 100
 """Plans of one group; each one settles something, so this many mean a bug."""
 

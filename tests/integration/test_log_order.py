@@ -106,7 +106,7 @@ async def test_a_writer_stopped_between_reservation_and_commit_is_overtaken_and_
     assert (await verify(postgres.dsn, realm)).ok
 
 
-@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(180)])])
 async def test_a_foreign_write_transaction_stalls_nobody(
     postgres: EmbeddedPostgres, realm: str, seconds: int
 ) -> None:
