@@ -8,7 +8,7 @@ from typing import Any
 
 from aicore.clock import new_id, now_us
 from benchmarks import peers
-from benchmarks.harness import Progress, Report, in_turn, percentile, rounds_of, servers
+from benchmarks.harness import Progress, Report, in_turn, percentile, rounds_of, servers, settle
 from bus.ports import EventLog, NewEvent, StreamWrite
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
@@ -87,6 +87,7 @@ async def run(quick: bool, progress: Progress) -> Report:
     report = Report("append", rounds_of(quick))
     seconds = 1.0 if quick else 3.0
     with servers() as (postgres, _):
+        await settle(postgres)
         await migrate(postgres.dsn, REALM)
         await peers.make_bare(postgres.dsn, REALM)
         report.facts |= await settings_of(postgres.dsn) | {"payload_bytes": len(peers.PAYLOAD)}

@@ -5,7 +5,7 @@ import time
 from aicore.clock import new_id, now_us
 from benchmarks import peers
 from benchmarks.append import settings_of
-from benchmarks.harness import Progress, Report, in_turn, rounds_of, servers
+from benchmarks.harness import Progress, Report, in_turn, rounds_of, servers, settle
 from bus.ports import EventLog, NewEvent, StreamWrite
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
@@ -48,6 +48,7 @@ async def run(quick: bool, progress: Progress) -> Report:
     report = Report("bulk", rounds_of(quick))
     batches = 40 if quick else 200
     with servers() as (postgres, _):
+        await settle(postgres)
         await migrate(postgres.dsn, REALM)
         await peers.make_bare(postgres.dsn, REALM)
         report.facts |= await settings_of(postgres.dsn) | {

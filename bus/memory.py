@@ -1,7 +1,7 @@
 """The log in memory: the same contract in the plainest code, for tests and as the model of the real one."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from uuid import UUID
 
 from bus.checks import check_writes
@@ -93,6 +93,13 @@ class MemoryLog:
             if len(found) == limit:
                 break
         return found
+
+    async def read_payloads(
+        self, *, after: int = 0, limit: int = 1_000, where: Where = Where()
+    ) -> Sequence[tuple[int, str, str, int, bytes]]:
+        """Return rows of position, stream, type, schema version and payload; see the port."""
+        found = await self.read_all(after=after, limit=limit, where=where)
+        return [(e.position, e.stream, e.type, e.schema_version, e.payload) for e in found]
 
     async def head(self) -> Head:
         """Return the end of the log."""

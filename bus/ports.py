@@ -186,6 +186,16 @@ class EventLog(Protocol):
         """
         ...
 
+    async def read_payloads(
+        self, *, after: int = 0, limit: int = 1_000, where: Where = Where()
+    ) -> Sequence[tuple[int, str, str, int, bytes]]:
+        """Return what a fold over history needs of the events that `read_all` would return, and no more.
+
+        A row unpacks to position, stream, type, schema version and payload; it costs half of a
+        `RecordedEvent` (benchmarks/replay.py).
+        """
+        ...
+
     async def head(self) -> Head:
         """Return the end of the log."""
         ...

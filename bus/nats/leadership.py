@@ -24,8 +24,23 @@ SILENCE_MAX_S = 6
 at most 5 s (`API_TIMEOUT_S`, `ACK_TIMEOUT_S`) in between. The session must not LISTEN: one that waits to send
 notifications to a stopped process is not ended by that time-out."""
 
+STUCK_S = 10
+"""A stand-by ends a leader's session whose statement began so long ago: that time-out does not see a session
+that waits for a stopped process to take its answer (found by a test). A leader's own take milliseconds.
+Should one be slow for another reason, the lead changes, and nothing is harmed."""
+
 # Purpose: become leader. Lock: one advisory lock of the session, released when it ends.
 TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
+
+# Purpose: end a stuck leader, who has our own login. No lock. A lock of one bigint key has objsubid 1.
+END_STUCK = """
+SELECT pg_terminate_backend(activity.pid)
+FROM pg_locks JOIN pg_stat_activity activity USING (pid)
+WHERE locktype = 'advisory' AND granted AND objsubid = 1
+    AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND (classid::bigint << 32 | objid::bigint) = $1
+    AND activity.state = 'active' AND activity.query_start < now() - make_interval(secs => $2)
+"""
 
 logger = structlog.get_logger(__name__)
 
@@ -44,12 +59,11 @@ async def lead(dsn: str, realm: str, *, role: str, name: str) -> AsyncIterator[a
         OSError, asyncpg.PostgresError: no connection; try again later.
     """
     settings = {
-        "role": role,
         "search_path": f"realm_{realm}",
         "application_name": f"aicore relay {name}",
         "idle_session_timeout": f"{SILENCE_MAX_S}s",
     }
-    connection = await _connect(dsn, settings)
+    connection = await _connect(dsn, settings)  # only the login itself may end its own other sessions
     try:
         standing_by = False
         while not await connection.fetchval(TRY_LOCK, relay_lock(realm)):
@@ -57,6 +71,9 @@ async def lead(dsn: str, realm: str, *, role: str, name: str) -> AsyncIterator[a
                 standing_by = True
                 logger.info("relay_stands_by", realm=realm)
             await asyncio.sleep(STAND_BY_S)
+            if await connection.fetch(END_STUCK, relay_lock(realm), STUCK_S):
+                logger.warning("relay_ended_stuck_leader", realm=realm)
+        await connection.execute(f"SET ROLE {role}")
         logger.info("relay_leads", realm=realm)
         yield connection
     finally:

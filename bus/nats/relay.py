@@ -39,7 +39,6 @@ FAILURES = (
     OSError,  # includes TimeoutError, JetStreamUnavailable, refused connections
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what asyncpg says of a session lost between two operations
     asyncpg.InternalClientError,  # what asyncpg says of a session that was lost between two operations
     NatsError,
     JetStreamError,

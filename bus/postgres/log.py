@@ -1,12 +1,13 @@
 """One realm's log on Postgres: the group-commit writer, the reads, and subscriptions from old to live.
 
-Readers see positions without gaps at all times, because they become visible in order (migrations/0003); no
+Readers see positions without gaps at all times, because they become visible in order (migrations/0005); no
 reader ever looks at transaction ids, so a transaction held open elsewhere in the database stalls nobody.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -29,6 +30,7 @@ NOTIFY_PAUSE_S = 0.004
 
 READERS_MAX = 6
 
+PAYLOAD_COLUMNS = "position, stream, type, schema_version, payload"
 COLUMNS = "position, stream, version, id, type, schema_version, recorded_us, meta, payload, hash"
 
 # Index event_stream_version; no locks beyond those of a read.
@@ -63,6 +65,12 @@ class PostgresLog:
     ) -> list[RecordedEvent]:
         """Return events of the log; see the port."""
         return await self._page(after, limit, where, None)
+
+    async def read_payloads(
+        self, *, after: int = 0, limit: int = 1_000, where: Where = Where()
+    ) -> Sequence[tuple[int, str, str, int, bytes]]:
+        """Return rows of position, stream, type, schema version and payload; see the port."""
+        return await self._rows(PAYLOAD_COLUMNS, after, limit, where)
 
     async def head(self) -> Head:
         """Return the end of the log."""
@@ -100,6 +108,11 @@ class PostgresLog:
         self._news = asyncio.Event()
 
     async def _page(self, after: int, limit: int, where: Where, upto: int | None) -> list[RecordedEvent]:
+        return _recorded(await self._rows(COLUMNS, after, limit, where, upto=upto))
+
+    async def _rows(
+        self, columns: str, after: int, limit: int, where: Where, *, upto: int | None = None
+    ) -> list[Any]:
         conditions, arguments = ["position > $1"], [after, limit]
         for condition, value in (
             ("position <= ${}", upto),
@@ -111,8 +124,8 @@ class PostgresLog:
                 arguments.append(value)  # type: ignore[arg-type]  # the list holds a query's arguments of any kind
                 conditions.append(condition.format(len(arguments)))
         # Index event_pkey, in order, so that LIMIT stops it early.
-        query = f"SELECT {COLUMNS} FROM event WHERE {' AND '.join(conditions)} ORDER BY position LIMIT $2"  # noqa: S608 - constants only
-        return _recorded(await self._fetch(query, *arguments))
+        query = f"SELECT {columns} FROM event WHERE {' AND '.join(conditions)} ORDER BY position LIMIT $2"  # noqa: S608 - constants only
+        return await self._fetch(query, *arguments)
 
     async def _fetch(self, query: str, *arguments: Any) -> list[Any]:
         try:
@@ -127,8 +140,12 @@ class PostgresLog:
         return rows
 
 
+# `RecordedEvent._make` without its Python frame: a replay makes hundreds of thousands a second.
+_make: Callable[[Any], RecordedEvent] = partial(tuple.__new__, RecordedEvent)
+
+
 def _recorded(rows: list[Any]) -> list[RecordedEvent]:
-    return list(map(RecordedEvent._make, rows))
+    return list(map(_make, rows))
 
 
 @asynccontextmanager

@@ -18,6 +18,8 @@ GROUP_EVENTS_MAX = 2_000
 """Events in one group commit; one append may be larger and is then a group of its own."""
 
 ROW_COLUMNS = 8
+REPEATING = (0, 3, 4, 5)
+"""Columns of a plan's rows that often say the same in all: stream, type, schema version, metadata."""
 
 GROUP_BYTES_MAX = 8 * 1024 * 1024
 
@@ -38,6 +40,8 @@ class Plan:
     """The end of the log after the plan; its time is that of all rows of the plan."""
     unsure: dict[str, int] = field(default_factory=dict)
     """Streams of which only an assumption is known, with the version assumed."""
+    bases: dict[str, int] = field(default_factory=dict)
+    """Version of each stream touched, before the plan."""
     heads: dict[str, int] = field(default_factory=dict)
     """Version of each stream touched, after the plan."""
     outcomes: list[AppendResult | VersionConflict | None] = field(default_factory=list)
@@ -46,8 +50,14 @@ class Plan:
     """Stream, version, id, type, schema version, metadata, payload, hash: the order of `log_append`."""
 
     def columns(self) -> tuple[Sequence[object], ...]:
-        """Return the rows column by column."""
-        return tuple(zip(*self.rows, strict=True)) if self.rows else ((),) * ROW_COLUMNS
+        """Return the rows column by column; one that has the same value in all rows has it once."""
+        if not self.rows:
+            return ((),) * ROW_COLUMNS
+        columns = list(zip(*self.rows, strict=True))
+        for n in REPEATING:
+            if columns[n].count(columns[n][0]) == len(self.rows):
+                columns[n] = columns[n][:1]
+        return tuple(columns)
 
 
 def plan_group(
@@ -91,7 +101,7 @@ def _first_conflict(
             actual = known.get(write.stream)
             if actual is None:
                 actual = plan.unsure[write.stream] = _assumed(write.expected)
-            plan.heads[write.stream] = actual
+            plan.heads[write.stream] = plan.bases[write.stream] = actual
         if not meets(actual, write.expected):
             return VersionConflict(write.stream, write.expected, actual)
     return None

@@ -1,16 +1,18 @@
 """The group commit: all appends that wait are one transaction, so one fsync pays for all of them.
 
-One group is on its way at a time; the next is whatever has gathered meanwhile, and never waits for a timer.
-The group is one call of `log_append` (migrations/0003), planned from the remembered end of the log. If
-another process appends all the time, that memory is always outdated; after `MISSES_MAX` misses the writer
-therefore takes the lock first and plans under it. Only there could a stopped writer hold others up, and only
-for `IDLE_IN_TRANSACTION_MS`: then Postgres ends its session, and its commit fails with `Fenced`.
+A group is whatever has gathered, and never waits for a timer. It is one call of `log_append`
+(migrations/0005), planned from the believed end of the log. While one group is with Postgres, the next is
+planned on top of it and sent over another session (a *lane*): if the first fails, the second finds another
+end than it expects, writes nothing and is planned anew. If another process appends all the time, the belief
+is always outdated; after `MISSES_MAX` misses the writer therefore takes the lock first and plans under it.
+Only there could a stopped writer hold others up, and only for `IDLE_IN_TRANSACTION_MS`: then Postgres ends
+its session, and its commit fails with `Fenced`.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
@@ -36,6 +38,10 @@ COMMIT_TIMEOUT_S = 15.0
 IDLE_IN_TRANSACTION_MS = 1_000
 TRANSACTION_MS = 10_000
 """Longest transaction of a writer, lock waits included."""
+
+LANES = 2
+SPLIT_MIN = 24
+"""Appends from which a crowd is worth two calls: below, a second call costs more than it hides."""
 
 MISSES_MAX = 2
 STREAMS_KNOWN_MAX = 10_000
@@ -64,8 +70,23 @@ class _Waiting:
     bytes: int
 
 
+@dataclass(slots=True, eq=False)
+class _Lane:
+    """One session and the group that it commits."""
+
+    group: list[_Waiting] = field(default_factory=list)
+    session: asyncpg.Connection | None = None
+    append: Any = None
+
+    def drop(self) -> None:
+        """Close the session; the next group opens another."""
+        session, self.session = self.session, None
+        if session is not None and not session.is_closed():
+            session.terminate()
+
+
 class GroupWriter:
-    """Appends to one realm's log over one session of its own. `run` must be running."""
+    """Appends to one realm's log over `LANES` sessions of its own. `run` must be running."""
 
     def __init__(
         self, dsn: str, realm: str, *, now_us: Callable[[], int], on_commit: Callable[[int], None]
@@ -74,87 +95,111 @@ class GroupWriter:
         self._realm = realm
         self._now_us = now_us
         self._on_commit = on_commit
-        self._session: asyncpg.Connection | None = None
-        self._append: Any = None
-        self._tip = Tip(0, b"", 0)
-        self._known: dict[str, int] = {}
+        self._lanes = [_Lane() for _ in range(LANES)]
+        self._idle: list[asyncio.Future[None]] = []
         self._queue: deque[_Waiting] = deque()
-        self._wake = asyncio.Event()
+        self._tip: Tip | None = None
+        """The log's end once all that is on its way has come to pass; None: to be asked of the database."""
+        self._known: dict[str, int] = {}
+        self._epoch = 0
+        """Goes up when a belief was wrong: what was planned before is then no reason to doubt the new one."""
 
     async def append(self, writes: tuple[StreamWrite, ...]) -> AppendResult:
         """Return once the writes are durable; raises as `bus.ports.EventLog.append` says."""
         events, size = check_writes(writes)
         waiting = _Waiting(writes, asyncio.get_running_loop().create_future(), events, size)
         self._queue.append(waiting)
-        self._wake.set()
+        if self._idle:
+            self._wake_one()
         return await waiting.future
 
     async def run(self) -> None:
         """Commit groups until cancelled; whoever still waits then is told that the log is closed."""
-        group: list[_Waiting] = []
         try:
-            while True:
-                if not self._queue:
-                    self._wake.clear()
-                    await self._wake.wait()
-                group = self._take()
-                if group:
-                    await self._commit_or_fail(group)
+            async with asyncio.TaskGroup() as lanes:
+                for lane in self._lanes:
+                    lanes.create_task(self._serve(lane))
         finally:
-            for waiting in (*group, *self._queue):
-                _fail(waiting, LogUnavailable("the log was closed before the append was confirmed"))
+            closed = LogUnavailable("the log was closed before the append was confirmed")
+            _fail_all([*(w for lane in self._lanes for w in lane.group), *self._queue], closed)
             self._queue.clear()
-            self._drop_session()
+            for lane in self._lanes:
+                lane.drop()
+
+    async def _serve(self, lane: _Lane) -> None:
+        """Commit one group after the other."""
+        loop = asyncio.get_running_loop()
+        while True:
+            while not self._queue:
+                woken: asyncio.Future[None] = loop.create_future()
+                self._idle.append(woken)
+                await woken
+            lane.group = self._take()
+            if lane.group:
+                await self._commit_or_fail(lane, lane.group)
+                lane.group = []
+
+    def _wake_one(self) -> None:
+        woken = self._idle.pop()  # the lane that worked last: its session is warm
+        if not woken.done():
+            woken.set_result(None)
 
     def _take(self) -> list[_Waiting]:
-        """Take what waits, up to the limits of a group; callers that gave up are left out."""
+        """Take what waits, up to the limits of a group; callers that gave up are left out.
+
+        If nothing is on its way, half of a large crowd is left to the other lane.
+        """
         group: list[_Waiting] = []
         events = size = 0
-        while self._queue:
-            waiting = self._queue[0]
+        queue = self._queue
+        alone = not any(lane.group for lane in self._lanes)
+        rest = len(queue) // 2 if alone and len(queue) >= SPLIT_MIN else 0
+        while len(queue) > rest:
+            waiting = queue[0]
             events += waiting.events
             size += waiting.bytes
             if group and (events > GROUP_EVENTS_MAX or size > GROUP_BYTES_MAX):
                 break
-            self._queue.popleft()
+            queue.popleft()
             if not waiting.future.done():
                 group.append(waiting)
+        if queue and self._idle:
+            self._wake_one()
         return group
 
-    async def _commit_or_fail(self, group: list[_Waiting]) -> None:
+    async def _commit_or_fail(self, lane: _Lane, group: list[_Waiting]) -> None:
         """Commit a group; whatever goes wrong reaches its callers, and the writer goes on."""
         try:
-            await self._commit(group)
+            await self._commit(lane, group)
         except LogError as error:
-            self._drop_session()
+            lane.drop()
             _fail_all(group, error)
         except AWAY as error:
-            self._drop_session()
+            lane.drop()
             logger.warning("log_unavailable", realm=self._realm, error=repr(error))
             _fail_all(
                 group, LogUnavailable(f"the log is away ({type(error).__name__}); retry with the same ids")
             )
         except asyncpg.PostgresError as error:
-            self._drop_session()
+            lane.drop()
             logger.exception("log_append_failed", realm=self._realm)
             _fail_all(group, LogError(f"Postgres refused the append: {error}"))
 
-    async def _commit(self, group: list[_Waiting]) -> None:
+    async def _commit(self, lane: _Lane, group: list[_Waiting]) -> None:
         misses = 0
         for _ in range(ROUNDS_MAX):
             if not group:
                 return
-            session = await self._open_session()
+            session = await self._open_session(lane)
             try:
                 if misses < MISSES_MAX:
-                    plan, status = await self._try_plan(group)
+                    plan, status = await self._try_plan(lane, group)
                 else:
-                    plan, status = await self._try_locked(session, group)
+                    plan, status = await self._try_locked(lane, session, group)
             except asyncpg.UniqueViolationError as error:
                 if error.constraint_name == "event_id":
                     group = await self._settle_known(session, group)
                 else:
-                    await self._load_tip(session)
                     misses += 1
                 continue
             if status == "done":
@@ -163,44 +208,59 @@ class GroupWriter:
                 misses += 1
         _fail_all(group, LogError(f"no plan held in {ROUNDS_MAX} rounds"))
 
-    async def _try_plan(self, group: list[_Waiting]) -> tuple[Plan, str]:
-        """Plan from memory and let the database judge; learn from its answer."""
-        plan = plan_group([waiting.writes for waiting in group], self._tip, self._known, self._now_us())
-        row = await self._append.fetchrow(
-            self._tip.position,
-            self._tip.hash,
-            list(plan.unsure),
-            list(plan.unsure.values()),
-            plan.tip.recorded_us,
-            *plan.columns(),
-            timeout=COMMIT_TIMEOUT_S,
-        )
+    async def _try_plan(self, lane: _Lane, group: list[_Waiting]) -> tuple[Plan, str]:
+        """Plan from what is believed and let the database judge; learn from its answer.
+
+        From here to the call nothing is awaited, so calls leave in the order of their plans.
+        """
+        base, epoch = self._tip, self._epoch
+        assert base is not None
+        plan = plan_group([waiting.writes for waiting in group], base, self._known, self._now_us())
+        self._tip = plan.tip
+        if plan.rows:
+            # Without rows the log's end would not tell the next plan whether this one's assumptions held.
+            remember(self._known, plan.heads, STREAMS_KNOWN_MAX)
+        try:
+            row = await lane.append.fetchrow(
+                base.position,
+                base.hash,
+                list(plan.unsure),
+                list(plan.unsure.values()),
+                plan.tip.recorded_us,
+                *plan.columns(),
+                timeout=COMMIT_TIMEOUT_S,
+            )
+        except BaseException:
+            self._doubt(epoch, None)
+            raise
         status: str = row["status"]
         if status == "moved":
-            self._remember_tip(row["head_position"], row["head_hash"], row["head_recorded_us"])
-        elif status == "stale":
-            remember(
-                self._known,
-                dict(zip(row["stale_streams"], row["stale_versions"], strict=True)),
-                STREAMS_KNOWN_MAX,
-            )
+            truth = (row["head_position"], row["head_hash"], row["head_recorded_us"])
+            self._doubt(epoch, self._tip_of(*truth))
+        elif status == "stale" and self._doubt(epoch, base):
+            truths = dict(zip(row["stale_streams"], row["stale_versions"], strict=True))
+            remember(self._known, plan.bases | truths, STREAMS_KNOWN_MAX)
         return plan, status
 
-    async def _try_locked(self, session: asyncpg.Connection, group: list[_Waiting]) -> tuple[Plan, str]:
+    async def _try_locked(
+        self, lane: _Lane, session: asyncpg.Connection, group: list[_Waiting]
+    ) -> tuple[Plan, str]:
         """Take the lock, plan under it, commit.
 
         Raises:
             Fenced: Postgres ended the session before the commit was asked for.
         """
+        transaction = session.transaction()
         try:
-            transaction = session.transaction()
             await transaction.start()
             await session.execute(LOCK)
-            await self._load_tip(session)
+            truth = await self._read_tip(session)
             await self.reserved()
-            plan, status = await self._try_plan(group)
+            status = "stale"
             while status == "stale":
-                plan, status = await self._try_plan(group)
+                if self._tip != truth:
+                    self._doubt(self._epoch, truth)
+                plan, status = await self._try_plan(lane, group)
         except asyncpg.UniqueViolationError:
             await transaction.rollback()
             raise
@@ -209,7 +269,11 @@ class GroupWriter:
                 f"this writer was too slow while it held the log and was overtaken ({type(error).__name__}); "
                 "nothing was written, append again"
             ) from error
-        await transaction.commit()
+        try:
+            await transaction.commit()
+        except BaseException:
+            self._doubt(self._epoch, None)
+            raise
         return plan, status
 
     async def reserved(self) -> None:
@@ -217,8 +281,6 @@ class GroupWriter:
 
     async def _settle(self, session: asyncpg.Connection, group: list[_Waiting], plan: Plan) -> list[_Waiting]:
         """Tell everyone what came of a plan that holds; return those who must wait for the next."""
-        self._tip = plan.tip
-        remember(self._known, plan.heads, STREAMS_KNOWN_MAX)
         later: list[_Waiting] = []
         refused: list[_Waiting] = []
         for waiting, outcome in zip(group, plan.outcomes, strict=True):
@@ -258,8 +320,9 @@ class GroupWriter:
                 waiting.future.set_result(result)
         return others
 
-    async def _open_session(self) -> asyncpg.Connection:
-        if self._session is None or self._session.is_closed():
+    async def _open_session(self, lane: _Lane) -> asyncpg.Connection:
+        session = lane.session
+        if session is None or session.is_closed():
             session = await connect(
                 self._dsn,
                 self._realm,
@@ -267,28 +330,37 @@ class GroupWriter:
                 idle_in_transaction_session_timeout=str(IDLE_IN_TRANSACTION_MS),
                 transaction_timeout=str(TRANSACTION_MS),
                 jit="off",
+                # Planning log_append's INSERT anew for each group costs more than a better plan could save.
+                plan_cache_mode="force_generic_plan",
             )
-            self._session = session
-            self._append = await session.prepare(APPEND)
-            await self._load_tip(session)
-        return self._session
+            lane.session = session
+            lane.append = await session.prepare(APPEND)
+        if self._tip is None:
+            tip = await self._read_tip(session)
+            if self._tip is None:  # the other lane may have been quicker, and have planned since
+                self._tip = tip
+        return session
 
-    async def _load_tip(self, session: asyncpg.Connection) -> None:
+    async def _read_tip(self, session: asyncpg.Connection) -> Tip:
         row = await session.fetchrow(TIP, timeout=COMMIT_TIMEOUT_S)
-        self._remember_tip(*(row or (None, None, None)))
+        return self._tip_of(*(row or (None, None, None)))
 
-    def _remember_tip(self, position: int | None, digest: bytes | None, recorded_us: int | None) -> None:
-        """Believe the database, and forget all versions: they were certain only with the old tip."""
-        self._known.clear()
+    def _tip_of(self, position: int | None, digest: bytes | None, recorded_us: int | None) -> Tip:
         if position is None or digest is None or recorded_us is None:
-            self._tip = Tip(0, genesis(self._realm), 0)
-        else:
-            self._tip = Tip(position, digest, recorded_us)
+            return Tip(0, genesis(self._realm), 0)
+        return Tip(position, digest, recorded_us)
 
-    def _drop_session(self) -> None:
-        session, self._session = self._session, None
-        if session is not None and not session.is_closed():
-            session.terminate()
+    def _doubt(self, epoch: int, tip: Tip | None) -> bool:
+        """Believe ``tip`` from now on, unless the belief of ``epoch`` was given up already; say whether.
+
+        Versions go, too: they were certain only with the old belief.
+        """
+        if epoch != self._epoch:
+            return False
+        self._epoch += 1
+        self._tip = tip
+        self._known.clear()
+        return True
 
 
 def _fail(waiting: _Waiting, error: LogError) -> None:

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from aicore.embedded import EmbeddedPostgres
 from bus.memory import meets
 from bus.ports import AppendResult, ExpectedVersion, IdConflict, NewEvent, StreamWrite, VersionConflict
+from bus.postgres import writer
 from bus.postgres.verify import verify
 from tests.integration.log_kit import WAIT_S, fresh_log
 
@@ -117,8 +118,13 @@ class LogMachine(RuleBasedStateMachine):
             assert [e.position for e in found] == list(range(1, len(self.rows) + 1))
 
 
-def test_the_log_behaves_like_a_list(postgres: EmbeddedPostgres) -> None:
+@pytest.mark.parametrize("split_min", [2, writer.SPLIT_MIN])
+def test_the_log_behaves_like_a_list(
+    postgres: EmbeddedPostgres, split_min: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With small crowds split, too, so that plans stand on plans that are not confirmed."""
+    monkeypatch.setattr(writer, "SPLIT_MIN", split_min)
     machine = type("Machine", (LogMachine,), {"dsn": postgres.dsn})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=15, stateful_step_count=12, deadline=None)
+        machine, settings=settings(max_examples=10, stateful_step_count=12, deadline=None)
     )

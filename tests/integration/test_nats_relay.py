@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
+from bus.nats import leadership
 from bus.nats.api import js_publish, js_request
 from bus.nats.comparison import compare
 from bus.nats.leadership import lead
@@ -74,6 +75,24 @@ async def test_a_stand_by_takes_over(bus: Bus) -> None:
     await bus.stop(bus.tasks[0])
     await bus.relayed(await bus.append(10))
     assert second.leading.is_set()
+
+
+async def test_a_leader_that_does_not_take_its_answer_is_ended(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process stopped in the middle of a large answer keeps its session active, and with it the lock."""
+    monkeypatch.setattr(leadership, "STUCK_S", 1)
+    async with lead(bus.dsn, bus.realm, role=ROLE, name="stopped") as stopped:
+        stopped._transport.pause_reading()  # what a stopped process does: it takes nothing
+        large = asyncio.ensure_future(
+            stopped.fetch("SELECT repeat('x', 1000000) FROM generate_series(1, 50)")
+        )
+        second = bus.relay(name="second")
+        await asyncio.wait_for(second.leading.wait(), 5)
+        stopped._transport.resume_reading()
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)):
+            await large
+    await bus.relayed(await bus.append(10))
 
 
 async def test_two_publishers_racing_store_each_position_once(bus: Bus) -> None:
