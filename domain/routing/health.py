@@ -1,0 +1,114 @@
+"""What is known of an engine from its own recent answers: latencies, load and a circuit breaker. Pure."""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+SMOOTHING = 0.2
+"""Weight of the newest latency; about the last ten answers count."""
+
+FAILURES_MAX = 3
+"""Failures in a row after which an engine is left alone for a while."""
+
+OPEN_MS_FIRST = 500.0
+OPEN_MS_MOST = 30_000.0
+"""Longest time between two probes of a broken engine."""
+
+Circuit = Literal["closed", "open", "half_open"]
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """A circuit breaker: closed lets everything through, open nothing, half-open one probe at a time.
+
+    Source: M. Nygard, "Release It!", 2nd edition, chapter 5.
+    """
+
+    failures: int = 0
+    """Failures in a row."""
+    retry_at_ms: float = 0.0
+    """When an open circuit lets a probe through."""
+    open_ms: float = 0.0
+    """How long the circuit is open this time; 0: it is closed."""
+    probing: bool = False
+
+    def circuit(self, now_ms: float) -> Circuit:
+        """Return the state at ``now_ms``."""
+        if not self.open_ms:
+            return "closed"
+        return "half_open" if now_ms >= self.retry_at_ms else "open"
+
+    def admits(self, now_ms: float) -> bool:
+        """Say whether a request may go to the engine now."""
+        return not self.open_ms or (now_ms >= self.retry_at_ms and not self.probing)
+
+    def began(self) -> "Breaker":
+        """Return the state after a request was sent; on a half-open circuit it is the probe."""
+        return replace(self, probing=True) if self.open_ms else self
+
+    def succeeded(self) -> "Breaker":
+        """Return the state after an answer: the circuit is closed."""
+        return CLOSED
+
+    def abandoned(self) -> "Breaker":
+        """Return the state after a request that says nothing of the engine, such as a cancelled one."""
+        return replace(self, probing=False)
+
+    def failed(self, now_ms: float, *, jitter: float = 0.0) -> "Breaker":
+        """Return the state after a failure; each time the circuit opens it stays open twice as long.
+
+        Args:
+            now_ms: the clock.
+            jitter: 0 to 1; spreads the probes of several routers over half of the time more.
+        """
+        failures = self.failures + 1
+        if failures < FAILURES_MAX and not self.open_ms:
+            return replace(self, failures=failures)
+        open_ms = min(OPEN_MS_MOST, self.open_ms * 2 if self.open_ms else OPEN_MS_FIRST)
+        return Breaker(failures, now_ms + open_ms * (1 + jitter / 2), open_ms)
+
+
+CLOSED = Breaker()
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Smoothed latencies of an engine's recent answers, in ms; None before the first one."""
+
+    ttft_ms: float | None = None
+    """Time to the first token."""
+    token_ms: float | None = None
+    """Time from one token to the next."""
+    turn_ms: float | None = None
+    """Time from the request to the last token."""
+
+    def after(
+        self, *, ttft_ms: float | None = None, token_ms: float | None = None, turn_ms: float | None = None
+    ) -> "Pace":
+        """Return the pace after one more measurement of what is given."""
+        return Pace(
+            _smoothed(self.ttft_ms, ttft_ms),
+            _smoothed(self.token_ms, token_ms),
+            _smoothed(self.turn_ms, turn_ms),
+        )
+
+
+def _smoothed(known: float | None, new: float | None) -> float | None:
+    if new is None or known is None:
+        return known if new is None else new
+    return known + SMOOTHING * (new - known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineView:
+    """What the router knows of one engine at one instant."""
+
+    name: str
+    capacity: int
+    """Requests that it works on at a time without slowing each other down unduly."""
+    active: int = 0
+    """Requests of this router that are there now."""
+    ok: bool = True
+    """What its last health probe said."""
+    reason: str = ""
+    breaker: Breaker = CLOSED
+    pace: Pace = field(default_factory=Pace)
