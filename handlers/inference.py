@@ -34,7 +34,7 @@ from domain.parse import parse
 from domain.registry.facts import artefacts_digest
 from domain.registry.use_case import Model
 from handlers.commands import Binding, CommandRunner, Outcome, caused_by
-from handlers.engines.port import Engine, EngineError
+from handlers.engines.port import Engine, EngineAsk, EngineError, collect
 from handlers.registry_view import RegistryView
 from protocol.messages import CommandMessage, Reply
 
@@ -209,12 +209,13 @@ class InferenceService:
         started = clock.time()
         try:
             async with asyncio.timeout_at(deadline):
-                answer = await engine.generate(
-                    request.rendered_prompt,
+                ask = EngineAsk(
+                    prompt=request.rendered_prompt,
                     max_tokens=request.max_tokens,
                     temperature=request.temperature,
                     seed=request.seed,
                 )
+                answer = await collect(engine, ask, clock.time)
         except (EngineError, TimeoutError) as error:
             timed_out = isinstance(error, TimeoutError)
             logger.warning(

@@ -13,7 +13,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What is left of a rate at an instant; may be below 0 after a use whose size was known only afterwards."""
+    """What is left of a rate at an instant; may be below 0, as a use's size is known only afterwards."""
 
     rate: Rate
     left: float

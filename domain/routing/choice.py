@@ -1,9 +1,9 @@
 """The choice of an engine for a turn: who can keep the tier's promise, in which order to try. Pure.
 
-An engine is expected to be as fast as its last answers were, slower by what waits in front. A turn goes to the
-engine that has its prefix cached if that one keeps the promise, else to the one with the most room to spare
-(two engines that are equally loaded share by the turn's own draw). If none keeps it, the turn is refused now,
-with the time after which to come again: a late answer helps nobody, and it would make the next ones late, too.
+An engine is expected to be as fast as its last answers were, slower by what waits in front. A turn goes to
+the engine that has its prefix cached if that one keeps the promise, else to the one with the most room to
+spare (two that are equally loaded share by the turn's own draw). If none keeps it, the turn is refused now,
+with the time after which to come again: a late answer helps nobody and makes the next ones late, too.
 """
 
 from collections.abc import Collection, Sequence
@@ -88,7 +88,10 @@ def choose(turn: Turn, engines: Sequence[EngineView], objective: Objective, now_
     first = ordered[0]
     if first.name == turn.home:
         reason = f"{first.name} has the prefix"
-    elif _step(first.headroom) == _step(best) and len([c for c in able if _step(c.headroom) == _step(best)]) > 1:
+    elif (
+        _step(first.headroom) == _step(best)
+        and len([c for c in able if _step(c.headroom) == _step(best)]) > 1
+    ):
         reason = f"{first.name} by draw among equals"
     else:
         reason = f"{first.name} has the most room"
@@ -113,9 +116,7 @@ def _seen(turn: Turn, engine: EngineView, objective: Objective, now_ms: float) -
     )
 
 
-def _ruled_out(
-    turn: Turn, engine: EngineView, objective: Objective, now_ms: float, ttft_ms: float
-) -> str:
+def _ruled_out(turn: Turn, engine: EngineView, objective: Objective, now_ms: float, ttft_ms: float) -> str:
     if engine.name in turn.excluded:
         return "failed this turn"
     if not engine.breaker.admits(now_ms):

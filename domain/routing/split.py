@@ -1,4 +1,4 @@
-"""Which version of a model a player meets: the deployment's weights, the same for the whole conversation. Pure."""
+"""Which version of a model a player meets: by the deployment's weights, and always the same one. Pure."""
 
 import hashlib
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ def bucket_of(key: str, *, salt: str = "") -> int:
 def version_for(key: str, weights: Mapping[str, int], *, salt: str = "") -> str:
     """Return the version that ``key`` meets.
 
-    Whoever has version B keeps it while B's weight grows: shares are laid out in the mapping's order, so put the
-    candidate first and the current version last.
+    Whoever has version B keeps it while B's weight grows: shares are laid out in the mapping's order, so put
+    the candidate first and the current version last.
 
     Args:
         key: as in `bucket_of`.

@@ -22,7 +22,7 @@ import ctranslate2
 from tokenizers import Tokenizer
 
 from handlers.engines.artefact import TOKENIZER, Artefact, Manifest, read_artefact
-from handlers.engines.port import EngineError, FinishReason, Generation
+from handlers.engines.port import End, EngineAsk, EngineError, FinishReason, Health, Piece
 
 CONCURRENT_MAX = 4
 
@@ -42,10 +42,7 @@ _seeding = threading.Lock()
 class _Ask:
     """One request and where its tokens go; ``cancelled`` ends it at the next token."""
 
-    prompt: str
-    max_tokens: int
-    temperature: float
-    seed: int
+    ask: EngineAsk
     tokens: asyncio.Queue[int | None]
     """Holds at most ``max_tokens`` and the end (None)."""
     emit: Callable[[int], None]
@@ -82,8 +79,9 @@ class _Model:
         )
 
     def decode(self, ids: list[int]) -> str:
-        """Return the text of an answer's tokens."""
-        return self.tokenizer.decode(ids, skip_special_tokens=True).lstrip()
+        """Return the text of some of an answer's tokens."""
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
+        return text
 
     def run(self, ask: _Ask) -> _Done:
         """Decode one answer, token by token.
@@ -91,15 +89,19 @@ class _Model:
         Raises:
             EngineError: the prompt leaves no room in the context, or CTranslate2 failed.
         """
-        tokens = self.tokenizer.encode(self.manifest.complete(ask.prompt)).tokens
+        request = ask.ask
+        text = self.manifest.complete(request.prompt)
+        # As the model was trained: a space stands between the tag and the answer.
+        tokens = self.tokenizer.encode(f"{text} {request.sent}" if request.sent else text).tokens
         room = self.manifest.context - len(tokens)
         if room < 1:
             raise EngineError(
                 f"the prompt has {len(tokens)} tokens; with at least one for the answer, "
-                f"{self.manifest.name} takes {self.manifest.context - 1}: shorten it"
+                f"{self.manifest.name} takes {self.manifest.context - 1}: shorten it",
+                "prompt_too_long",
             )
         options = {
-            "max_length": min(ask.max_tokens, room),
+            "max_length": min(request.max_tokens, room),
             "end_token": self.manifest.end_token,
             "return_end_token": True,
             "include_prompt_in_result": False,
@@ -107,11 +109,11 @@ class _Model:
         try:
             ids = (
                 self._sample(tokens, ask, options)
-                if ask.temperature
+                if request.temperature
                 else self._likeliest(tokens, ask, options)
             )
         except RuntimeError as error:
-            raise EngineError(f"CTranslate2: {error}", retriable=True) from error
+            raise EngineError(f"CTranslate2: {error}") from error
         ended = bool(ids) and ids[-1] == self._end_id
         return _Done(len(tokens), len(ids) - ended, "stop" if ended else "length")
 
@@ -120,7 +122,7 @@ class _Model:
 
     def _sample(self, tokens: list[str], ask: _Ask, options: dict[str, Any]) -> list[int]:
         """Return sampled ids; the seed holds because the generator is new and draws while locked."""
-        drawn = {"sampling_topk": 0, "sampling_topp": TOP_P, "sampling_temperature": ask.temperature}
+        drawn = {"sampling_topk": 0, "sampling_topp": TOP_P, "sampling_temperature": ask.ask.temperature}
         held = True
 
         def release() -> None:
@@ -131,7 +133,7 @@ class _Model:
 
         _seeding.acquire()
         try:
-            ctranslate2.set_random_seed(1 + ask.seed % SEEDS)
+            ctranslate2.set_random_seed(1 + ask.ask.seed % SEEDS)
             return self._decode(self._generator(), tokens, ask, {**options, **drawn}, release)
         finally:
             release()
@@ -163,30 +165,27 @@ class EmbeddedEngine:
     """Serves the model of one directory. Started and stopped by its owner; used by one event loop."""
 
     def __init__(
-        self,
-        directory: Path,
-        *,
-        concurrent_max: int = CONCURRENT_MAX,
-        clock: Callable[[], float] | None = None,
+        self, directory: Path, *, name: str = "embedded", concurrent_max: int = CONCURRENT_MAX
     ) -> None:
-        """Prepare; nothing is read before `start`. ``clock`` counts seconds (default: the event loop's)."""
+        """Prepare; nothing is read before `start`."""
         self._directory = directory
+        self.name = name
         self.capacity = concurrent_max
         """Requests that decode at a time; more wait for a thread."""
-        self._clock = clock
         self._executor: ThreadPoolExecutor | None = None
         self._model: _Model | None = None
         self._active: set[_Ask] = set()
 
     @property
-    def healthy(self) -> bool:
-        """Whether requests are taken."""
-        return self._model is not None
-
-    @property
     def active(self) -> int:
         """Requests that decode or wait for a thread."""
         return len(self._active)
+
+    async def health(self) -> Health:
+        """Say whether requests are taken, and how many there are."""
+        active = min(self.active, self.capacity)
+        reason = "" if self._model else "it is not started"
+        return Health(not reason, reason, active, self.active - active)
 
     async def start(self) -> None:
         """Check and load the model. Idempotent.
@@ -214,64 +213,46 @@ class EmbeddedEngine:
             stop = functools.partial(executor.shutdown, wait=True, cancel_futures=True)
             await asyncio.get_running_loop().run_in_executor(None, stop)
 
-    async def generate(self, prompt: str, *, max_tokens: int, temperature: float, seed: int) -> Generation:
-        """Return the answer to ``prompt``; see the port. Cancelling ends the decoding at its next token.
-
-        The answer is cut where the context is full, as ``max_tokens`` would cut it.
-        """
-        now = self._clock or asyncio.get_running_loop().time
-        started = now()
-        first: float | None = None
-        ids: list[int] = []
-        model, ask = self._ask(prompt, max_tokens, temperature, seed)
-        async with aclosing(self._decoded(model, ask)) as decoded:
-            async for token in decoded:
-                if isinstance(token, _Done):
-                    done = token
-                else:
-                    first = now() if first is None else first
-                    ids.append(token)
-        finished = now()
-        return Generation(
-            text=model.decode(ids),
-            prompt_tokens=done.prompt_tokens,
-            completion_tokens=done.completion_tokens,
-            ttft_ms=((finished if first is None else first) - started) * 1_000,
-            latency_ms=(finished - started) * 1_000,
-            finish_reason=done.finish_reason,
-        )
-
-    async def stream(
-        self, prompt: str, *, max_tokens: int, temperature: float, seed: int
-    ) -> AsyncGenerator[str, None]:
-        """Yield the pieces of the text that `generate` would return; closing the generator cancels."""
-        sent, ids = 0, list[int]()
-        model, ask = self._ask(prompt, max_tokens, temperature, seed)
-        async with aclosing(self._decoded(model, ask)) as decoded:
-            async for token in decoded:
-                if isinstance(token, _Done):
+    async def stream(self, ask: EngineAsk) -> AsyncGenerator[Piece | End, None]:
+        """Yield the answer as it comes; see the port. It is cut where the context is full."""
+        model, running = self._begin(ask)
+        given, ids, tokens = 0, list[int](), 0
+        async with aclosing(self._decoded(model, running)) as decoded:
+            async for item in decoded:
+                if isinstance(item, _Done):
+                    end = End(item.finish_reason, item.prompt_tokens, item.completion_tokens)
                     continue
-                ids.append(token)
-                text = model.decode(ids)
-                if len(text) > sent and not text.endswith(INCOMPLETE):
-                    yield text[sent:]
-                    sent = len(text)
-        if rest := model.decode(ids)[sent:]:
-            yield rest
+                ids.append(item)
+                tokens += 1
+                text = _words(model.decode(ids), first=not ask.sent)
+                if len(text) > given and not text.endswith(INCOMPLETE):
+                    yield Piece(text[given:], tokens)
+                    given, tokens = len(text), 0
+        if rest := _words(model.decode(ids), first=not ask.sent)[given:]:
+            yield Piece(rest, tokens)
+        yield end
 
-    def _ask(self, prompt: str, max_tokens: int, temperature: float, seed: int) -> tuple[_Model, _Ask]:
+    def _begin(self, ask: EngineAsk) -> tuple[_Model, _Ask]:
         if self._model is None:
-            raise EngineError("the embedded engine is not started", retriable=True)
-        if max_tokens < 1 or not 0 <= temperature < math.inf:
+            raise EngineError("the embedded engine is not started", "engine_unreachable")
+        if ask.max_tokens < 1 or not 0 <= ask.temperature < math.inf:
             raise EngineError(
-                f"max_tokens={max_tokens}, temperature={temperature}: at least 1, and a number from 0"
+                f"max_tokens={ask.max_tokens}, temperature={ask.temperature}: "
+                "at least 1, and a number from 0",
+                "invalid_request",
             )
+        if ask.adapter is not None:
+            raise EngineError(
+                f"{self.name} has no adapters, so none named {ask.adapter!r}", "unknown_adapter"
+            )
+        if ask.pattern is not None:
+            raise EngineError(f"{self.name} cannot hold an answer to a pattern; use vLLM", "unsupported")
         loop, tokens = asyncio.get_running_loop(), asyncio.Queue[int | None]()
 
         def emit(token: int) -> None:
             loop.call_soon_threadsafe(tokens.put_nowait, token)
 
-        return self._model, _Ask(prompt, max_tokens, temperature, seed, tokens, emit)
+        return self._model, _Ask(ask, tokens, emit)
 
     async def _decoded(self, model: _Model, ask: _Ask) -> AsyncGenerator[int | _Done, None]:
         """Yield the answer's token ids, then how it ended; closing the generator cancels."""
@@ -284,13 +265,18 @@ class EmbeddedEngine:
             while (token := await ask.tokens.get()) is not None:
                 yield token
             if ask.cancelled.is_set() or running.cancelled():
-                raise EngineError("the embedded engine was stopped", retriable=True)
+                raise EngineError("the embedded engine was stopped", "engine_unreachable")
             yield running.result()
         finally:
             self._active.discard(ask)
             ask.cancelled.set()
             if not running.cancel() and not running.cancelled():
                 running.exception()  # seen, or asyncio would report it as lost
+
+
+def _words(text: str, *, first: bool) -> str:
+    """Return an answer's text without the space that stands between its tag and its first word."""
+    return text.lstrip() if first else text
 
 
 def _load(directory: Path) -> _Model:

@@ -1,19 +1,127 @@
-"""What a handler needs of an inference engine; every engine passes the same tests."""
+"""What the router needs of an inference engine; every engine passes the same tests."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 FinishReason = Literal["stop", "length"]
 """The model ended the text, or ``max_tokens`` did."""
 
+EngineFault = Literal[
+    "engine_failed",  # it said so, or broke off
+    "engine_unreachable",  # nobody answers there
+    "engine_timeout",  # no token for too long
+    "engine_overloaded",  # it takes no more for now
+    "engine_nonsense",  # what it sends is no answer
+    "unknown_adapter",
+    "unsupported",  # it cannot do what was asked for, now or later
+    "prompt_too_long",
+    "invalid_request",
+]
+
+RETRIABLE: frozenset[EngineFault] = frozenset(
+    {"engine_failed", "engine_unreachable", "engine_timeout", "engine_overloaded", "engine_nonsense"}
+)
+"""Another engine, or the same one later, may well answer; the rest is the request's own fault."""
+
 
 class EngineError(Exception):
-    """An engine could not answer. ``retriable`` says whether the same request may succeed later."""
+    """An engine could not answer; ``code`` says what kind of fault it is."""
 
-    def __init__(self, message: str, *, retriable: bool = False) -> None:
+    def __init__(self, message: str, code: EngineFault = "engine_failed") -> None:
         super().__init__(message)
-        self.retriable = retriable
+        self.code = code
+
+    @property
+    def retriable(self) -> bool:
+        """Whether the same request may succeed elsewhere or later."""
+        return self.code in RETRIABLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineAsk:
+    """One request to an engine."""
+
+    prompt: str
+    """As rendered by the template."""
+    max_tokens: int
+    """Of what is still to come, at least 1."""
+    temperature: float = 0.7
+    """0 is greedy; 1 samples as the model was trained."""
+    seed: int = 0
+    adapter: str | None = None
+    """A LoRA adapter of the engine's model, by name."""
+    pattern: str | None = None
+    """A regular expression that the whole answer must match; no backreferences, no look-around."""
+    priority: int = 0
+    """0 is the most urgent."""
+    sent: str = ""
+    """What another engine has given of this answer already: go on after it, repeat none of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some of the answer's text; whole tokens, whole characters, never empty."""
+
+    text: str
+    tokens: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How the answer ended: the last item of a stream."""
+
+    finish_reason: FinishReason
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What an engine says of itself."""
+
+    ok: bool
+    reason: str = ""
+    """Why it is not well."""
+    active: int = 0
+    waiting: int = 0
+
+
+class Engine(Protocol):
+    """Generates text with one model. Safe for concurrent use by the tasks of one event loop."""
+
+    @property
+    def name(self) -> str:
+        """Name in settings, decisions and records; unique within a process."""
+        ...
+
+    @property
+    def capacity(self) -> int:
+        """Requests that it works on at a time without slowing each other down unduly."""
+        ...
+
+    async def start(self) -> None:
+        """Make ready. Idempotent. Raises `EngineError`."""
+        ...
+
+    async def stop(self) -> None:
+        """End what runs and let go of everything. Idempotent."""
+        ...
+
+    async def health(self) -> Health:
+        """Probe the engine; bounded, never raises."""
+        ...
+
+    def stream(self, ask: EngineAsk) -> AsyncGenerator[Piece | End, None]:
+        """Yield the answer as it comes and how it ended; closing the generator cancels it in the engine.
+
+        The same arguments give the same text where the engine can promise it (`EngineAsk.seed`).
+
+        Raises:
+            EngineError: see `EngineFault`.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,29 +138,27 @@ class Generation:
     finish_reason: FinishReason
 
 
-class Engine(Protocol):
-    """Generates text with one model. Safe for concurrent use by the tasks of one event loop."""
-
-    async def generate(self, prompt: str, *, max_tokens: int, temperature: float, seed: int) -> Generation:
-        """Return the answer to ``prompt``; the same arguments give the same text.
-
-        Args:
-            prompt: the rendered prompt.
-            max_tokens: of the answer, at least 1.
-            temperature: 0 is greedy; 1 samples as the model was trained.
-            seed: of the sampling.
-
-        Raises:
-            EngineError: the prompt is too long, or the engine is broken or stopped.
-        """
-        ...
-
-
-class StreamingEngine(Engine, Protocol):
-    """An engine that gives its tokens as they come."""
-
-    def stream(
-        self, prompt: str, *, max_tokens: int, temperature: float, seed: int
-    ) -> AsyncGenerator[str, None]:
-        """Yield the pieces of the text that `generate` would return; closing the generator cancels."""
-        ...
+async def collect(engine: Engine, ask: EngineAsk, clock: Callable[[], float]) -> Generation:
+    """Return the whole answer; ``clock`` counts seconds. Raises `EngineError`."""
+    began = clock()
+    first: float | None = None
+    texts: list[str] = []
+    end: End | None = None
+    async with aclosing(engine.stream(ask)) as items:
+        async for item in items:
+            if isinstance(item, End):
+                end = item
+            else:
+                first = clock() if first is None else first
+                texts.append(item.text)
+    if end is None:
+        raise EngineError(f"{engine.name} broke off without an end")
+    finished = clock()
+    return Generation(
+        text="".join(texts),
+        prompt_tokens=end.prompt_tokens,
+        completion_tokens=end.completion_tokens,
+        ttft_ms=((finished if first is None else first) - began) * 1e3,
+        latency_ms=(finished - began) * 1e3,
+        finish_reason=end.finish_reason,
+    )

@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid5
@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
 from handlers.commands import CommandRunner
-from handlers.engines.port import EngineError, Generation
+from handlers.engines.port import End, EngineAsk, EngineError, Health, Piece
 from handlers.inference import INFERENCES
 from handlers.registry import REGISTRY
 from protocol.messages import CommandMessage
@@ -76,16 +76,24 @@ class EchoEngine:
         self.go.set()
         self.failure = ""
 
-    async def generate(self, prompt: str, *, max_tokens: int, temperature: float, seed: int) -> Generation:
-        self.prompts.append(prompt)
+    name = "echo"
+    capacity = 4
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+    async def health(self) -> Health:
+        return Health(not self.failure, self.failure)
+
+    async def stream(self, ask: EngineAsk) -> AsyncGenerator[Piece | End, None]:
+        self.prompts.append(ask.prompt)
         await self.go.wait()
         if self.failure:
             raise EngineError(self.failure)
-        return Generation(
-            text=prompt.upper(),
-            prompt_tokens=len(prompt.split()),
-            completion_tokens=len(prompt.split()),
-            ttft_ms=1.0,
-            latency_ms=2.5,
-            finish_reason="stop",
-        )
+        words = len(ask.prompt.split())
+        if ask.prompt:
+            yield Piece(ask.prompt.upper(), words)
+        yield End("stop", words, words)

@@ -14,7 +14,7 @@ from aicore.app import shipped_model
 from aicore.content.prompt import Scene, as_prompt, render
 from handlers.engines.artefact import MANIFEST, read_artefact
 from handlers.engines.embedded import EmbeddedEngine
-from handlers.engines.port import EngineError, StreamingEngine
+from handlers.engines.port import End, Engine, EngineAsk, EngineError, Generation, Piece, collect
 from tests.unit.kit import until
 
 PROMPT = render(
@@ -37,14 +37,23 @@ async def running(directory: Path | None = None, *, concurrent_max: int = 4) -> 
         await engine.stop()
 
 
+def asked(
+    prompt: str = PROMPT, *, tokens: int = TOKENS, temperature: float = 0.9, seed: int = 1, sent: str = ""
+) -> EngineAsk:
+    return EngineAsk(prompt=prompt, max_tokens=tokens, temperature=temperature, seed=seed, sent=sent)
+
+
+async def answer_to(engine: EmbeddedEngine, ask: EngineAsk) -> Generation:
+    return await collect(engine, ask, asyncio.get_running_loop().time)
+
+
 async def text(engine: EmbeddedEngine, seed: int, temperature: float = 0.9, prompt: str = PROMPT) -> str:
-    answer = await engine.generate(prompt, max_tokens=TOKENS, temperature=temperature, seed=seed)
-    return answer.text
+    return (await answer_to(engine, asked(prompt, temperature=temperature, seed=seed))).text
 
 
 async def test_an_answer_tells_its_text_tokens_and_times() -> None:
     async with running() as engine:
-        answer = await engine.generate(PROMPT, max_tokens=TOKENS, temperature=0.7, seed=1)
+        answer = await answer_to(engine, asked(temperature=0.7))
     assert answer.text
     assert 0 < answer.completion_tokens <= TOKENS
     assert 0 < answer.prompt_tokens < TOKENS
@@ -82,22 +91,61 @@ async def test_a_seed_holds_whatever_runs_beside_it() -> None:
 @pytest.mark.parametrize("temperature", [0.0, 0.9])
 async def test_the_streamed_pieces_make_the_generated_text(temperature: float) -> None:
     async with running() as engine:
-        stream = engine.stream(PROMPT, max_tokens=TOKENS, temperature=temperature, seed=3)
-        pieces = [piece async for piece in stream]
+        *pieces, end = [item async for item in engine.stream(asked(temperature=temperature, seed=3))]
+        assert isinstance(end, End)
         assert len(pieces) > 1
-        assert "".join(pieces) == await text(engine, 3, temperature)
+        texts = [piece.text for piece in pieces if isinstance(piece, Piece)]
+        assert "".join(texts) == await text(engine, 3, temperature)
+        assert sum(piece.tokens for piece in pieces if isinstance(piece, Piece)) == end.completion_tokens
+
+
+async def test_another_engine_goes_on_without_a_seam() -> None:
+    """Wherever the first broke off, what was sent and what follows are the whole answer."""
+    async with running() as engine:
+        whole = [item async for item in engine.stream(asked(temperature=0))]
+        texts = [item.text for item in whole if isinstance(item, Piece)]
+        for cut in range(len(texts) + 1):
+            sent, left = "".join(texts[:cut]), TOKENS - cut
+            rest = await answer_to(engine, asked(temperature=0, tokens=left, sent=sent))
+            assert sent + rest.text == "".join(texts), cut
+
+
+@pytest.mark.parametrize(
+    ("ask", "code"),
+    [
+        (EngineAsk(prompt=PROMPT, max_tokens=5, adapter="bram"), "unknown_adapter"),
+        (EngineAsk(prompt=PROMPT, max_tokens=5, pattern="yes|no"), "unsupported"),
+    ],
+)
+async def test_what_it_cannot_do_is_refused(ask: EngineAsk, code: str) -> None:
+    async with running() as engine:
+        with pytest.raises(EngineError) as refused:
+            await answer_to(engine, ask)
+    assert refused.value.code == code
+    assert not refused.value.retriable
+
+
+async def test_health_counts_who_decodes_and_who_waits() -> None:
+    async with running(concurrent_max=1) as engine:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(text(engine, seed)) for seed in range(3)]
+            await until(lambda: engine.active == len(tasks))
+            health = await engine.health()
+        assert (health.ok, health.active, health.waiting) == (True, 1, 2)
+    stopped = await engine.health()
+    assert not stopped.ok
 
 
 async def test_the_port_is_kept() -> None:
-    engine: StreamingEngine = EmbeddedEngine(shipped_model())
+    engine: Engine = EmbeddedEngine(shipped_model())
     with pytest.raises(EngineError, match="not started") as refused:
-        await engine.generate(PROMPT, max_tokens=1, temperature=0, seed=0)
+        await collect(engine, asked(), asyncio.get_running_loop().time)
     assert refused.value.retriable
 
 
 async def test_closing_a_stream_cancels_and_leaves_the_engine_ready() -> None:
     async with running(concurrent_max=1) as engine:
-        stream = engine.stream(PROMPT, max_tokens=TOKENS, temperature=0.9, seed=1)
+        stream = engine.stream(asked())
         async with aclosing(stream):
             async for _ in stream:
                 break
@@ -123,7 +171,7 @@ async def test_stopping_answers_everyone_who_waits() -> None:
             tasks = [group.create_task(outcome(engine, seed)) for seed in range(6)]
             await until(lambda: engine.active == len(tasks))
             await engine.stop()
-        assert not engine.healthy
+        assert not (await engine.health()).ok
     assert {task.result() for task in tasks} <= {"text", "stopped"}
     assert tasks[-1].result() == "stopped"
 
@@ -165,7 +213,7 @@ async def test_a_prompt_beyond_the_context_is_refused_with_its_size() -> None:
 async def test_nonsense_is_refused(tokens: int, temperature: float) -> None:
     async with running() as engine:
         with pytest.raises(EngineError, match="max_tokens"):
-            await engine.generate(PROMPT, max_tokens=tokens, temperature=temperature, seed=0)
+            await answer_to(engine, asked(tokens=tokens, temperature=temperature))
 
 
 async def test_any_text_is_a_prompt() -> None:
@@ -229,7 +277,7 @@ async def test_starting_and_stopping_twice_is_harmless() -> None:
     await engine.stop()
     await engine.start()
     await engine.start()
-    assert engine.healthy
+    assert (await engine.health()).ok
     await engine.stop()
     await engine.stop()
-    assert not engine.healthy
+    assert not (await engine.health()).ok
