@@ -47,8 +47,8 @@ async def spooler(options: dict[str, Any]) -> None:
     """Put for ever, in bursts, into the spool at ``options["spool"]``."""
     path = Path(options["journal"])
     confirmed: dict[int, int] = defaultdict(lambda: -1)
-    for index, number in JournalReader(path).lines():
-        confirmed[int(index)] = max(confirmed[int(index)], int(number))
+    for stream, last in JournalReader(path).lines():
+        confirmed[int(stream)] = max(confirmed[int(stream)], int(last))
     journal = Journal(path)
     draws = random.Random()  # the instants are the machine's anyway
     chosen = SpoolOptions(now_us=now_us, draw=draws.random, segment_bytes_max=SEGMENT_BYTES)

@@ -1,7 +1,7 @@
 """The spool on real servers: kills, a database that comes and goes, torn tails; nothing is lost or doubled.
 
 A round lets a process put records, does one fault, mends, and waits until every confirmed record is in the
-log. Then every stream must hold exactly the records from the first on, in order. Seeds are fresh in every run.
+log. Then every stream must hold exactly the records from the first on, in order.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import random
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -172,8 +173,9 @@ async def run_rounds(world: World) -> None:
             world.children.expect_running()
             await getattr(world, fault)()
             await world.mend()
+            began = time.monotonic()
             arrived = await arrive(world)
-            print(f"{fault}: {sum(arrived.values())} records")
+            print(f"{fault}: {sum(arrived.values())} records, {time.monotonic() - began:.2f} s")
         await at_the_end(world)
     except BaseException as error:
         error.add_note(f"faults: {faults}\n{world.children.log_tail(CHILD)}")
