@@ -1,7 +1,7 @@
 """The spool: a million records, Postgres and NATS each down for 30 s, three SIGKILLs; lost, doubled, cost.
 
 A process puts records at a pace and is killed three times, once while Postgres is down, once while NATS is. A
-relay carries the log on into JetStream. In the end the log's own rows show what is missing, doubled, misplaced.
+relay carries the log on into JetStream. In the end the log's own rows show what is lost, doubled, misplaced.
 """
 
 import asyncio
