@@ -26,6 +26,7 @@ from bus.nats.connection import connect
 from bus.nats.relay import Relay, RelayOptions
 from bus.nats.topology import events_stream
 from bus.postgres.migrate import migrate
+from bus.spool.disk import Directory
 
 PUT_US_MAX = 50
 """The limit of one put on the event loop, µs at p99."""
@@ -179,6 +180,8 @@ async def run(quick: bool, progress: Progress) -> Report:
             took = time.perf_counter() - began
             head = await check(this, report)
             report.add("jetstream_missing", head - await arrived(head), "events")
+        letters = Directory(folder / "spool").count_letters()
+        report.add("dead_letters", letters, "records")
         report.add("records_per_s", total / took, "records/s")
         costs(this, report)
     report.facts |= {"records": total, "put_per_s": rate, "down_s": down_s, "kills": this.kills}

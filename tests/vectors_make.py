@@ -166,9 +166,7 @@ def _before_consent() -> Case:
     """An inference.requested as it was first written: without ``consent``, which then means no."""
     kind = domain_catalogue().events["inference.requested"]
     payload = {key: value for key, value in example_of(kind).items() if key != "consent"}
-    found = envelope(
-        "inference.requested", pack(payload), type="inference.requested", stream="inference-a1"
-    )
+    found = envelope("inference.requested", pack(payload), type="inference.requested", stream="inference-a1")
     return case("inference.requested version 1 without consent", found, payload=payload)
 
 

@@ -1,15 +1,20 @@
 """The spool on a real directory, the log in memory: what is put arrives once and in order, whatever fails."""
 
 import asyncio
+import json
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from random import Random
+from typing import cast
 from uuid import UUID
 
 import pytest
+import structlog
 
+from aicore.cli import main
 from bus.memory import MemoryLog
 from bus.ports import (
     AppendResult,
@@ -334,3 +339,40 @@ async def test_without_a_checkpoint_everything_is_shipped_again_harmlessly(
             await other.drained()
             assert other.figures().dead_letters == 0
     assert await numbers(log) == list(range(1, 31))
+
+
+async def test_the_command_line_sees_what_waits_and_gives_letters_back(
+    tmp_path: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(*arguments: str) -> object:
+        with redirect_stdout(StringIO()) as told, redirect_stderr(StringIO()), monkeypatch.context() as patch:
+            patch.setattr("sys.argv", ["aicore", "spool", *arguments, "--json"])
+            with pytest.raises(SystemExit) as ended:
+                main()
+        structlog.reset_defaults()  # the command's own log went to its stderr
+        assert not ended.value.code
+        return json.loads(told.getvalue())
+
+    def state() -> dict[str, object]:
+        (one,) = cast(list[dict[str, object]], said("status"))
+        return one
+
+    monkeypatch.setenv("AICORE_STATE_DIR", str(tmp_path))
+    await gate.log.append(write(1_000))
+    async with open_spool(tmp_path / "spool" / "one", gate, options(drain_s=0.0)) as spool:
+        await spool.put(write(1, expected=0))
+        await spool.drained()
+        gate.open = False
+        await spool.put(write(2))
+        await until(lambda: state()["backlog_records"] == 1)  # from the next checkpoint on
+        assert (state()["in_use"], state()["dead_letters"]) == (True, 1)
+    (letter,) = cast(list[dict[str, object]], said("letters"))
+    assert (letter["error"], letter["types"]) == ("VersionConflict", ["story.told"])
+    said("redrive", str(letter["name"]), "--anyhow")
+
+    gate.open = True
+    async with open_spool(tmp_path / "spool" / "one", gate, options()) as spool:
+        await until(lambda: not list((tmp_path / "spool" / "one" / "redrive").iterdir()))
+        await spool.drained()
+    assert await numbers(gate.log) == [1_000, 2, 1]
+    assert (state()["in_use"], state()["backlog_records"], state()["dead_letters"]) == (False, 0, 0)
