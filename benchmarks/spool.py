@@ -148,12 +148,10 @@ async def check(run: Run, report: Report) -> int:
 
 def costs(run: Run, report: Report) -> None:
     """Report what a put cost."""
-    units = {"put": ("put_us", 100.0, "µs"), "encode_put": ("encode_put_us", 100.0, "µs")}
-    for name in FILES:
+    for name, (key, per, unit) in FILES.items():
         found = array("I")
         data = (run.folder / f"{name}.costs").read_bytes()
         found.frombytes(data[: len(data) // 4 * 4])
-        key, per, unit = units.get(name, ("confirmed_ms", 1_000.0, "ms"))
         values = [value / per for value in found]
         report.add(f"{key}_p50", percentile(values, 0.5), unit)
         report.add(f"{key}_p99", percentile(values, 0.99), unit)

@@ -36,8 +36,14 @@ ENCODED_EVERY = 50
 FLUSH_EVERY = 5_000
 FULL_PAUSE_S = 0.05
 CONFIRMED = struct.Struct("<q")
-FILES = ("put", "encode_put", "confirm")
-"""Costs are kept in files of 32-bit numbers: µs/100 of a put, of encoding and putting, µs until confirmed."""
+FILES = {
+    "put": ("put_us", 100, "µs"),
+    "encode_put": ("encode_put_us", 100, "µs"),
+    "confirm": ("confirmed_ms", 1_000, "ms"),
+    "late": ("loop_late_ms", 1_000, "ms"),
+}
+"""Costs, each in a file of 32-bit numbers, with their figure, its parts and its unit: a put; encoding and
+putting; the time until confirmed; by how much the event loop woke the putter too late."""
 
 META = Meta(UUID(int=1), UUID(int=2), "player:ann")
 CODEC = EventCodec(domain_catalogue())
@@ -84,6 +90,10 @@ class Putter:
         os.pwrite(self._confirmed, CONFIRMED.pack(number), 0)
         self._costs["confirm"].append((time.perf_counter_ns() - began_ns) // 1_000)
 
+    def note_late(self, seconds: float) -> None:
+        """Note by how much the loop was late."""
+        self._costs["late"].append(int(max(0.0, seconds) * 1e6))
+
     def flush(self) -> None:
         """Write the costs so far; a kill loses a few thousand of them."""
         for name, costs in self._costs.items():
@@ -111,6 +121,7 @@ async def put_all(putter: Putter, total: int, rate: int) -> None:
             flushed = number
         due = max(due + TICK_S, time.perf_counter() - 1.0)
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        putter.note_late(time.perf_counter() - due)
     if future:
         await future
     putter.flush()
