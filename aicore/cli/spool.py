@@ -5,6 +5,7 @@ has the spool, or by the next one.
 """
 
 import fcntl
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from aicore.cli.common import Exit, Failure, Json, out, print_json
 from aicore.clock import now_us
 from aicore.settings import load_settings
 from bus.spool.disk import LOCK, Directory, NoSuchLetter
+from bus.spool.figures import AlertLimits, Figures, alerts_of
 from bus.spool.records import Letter
 from bus.spool.recovery import Recovery, count_missing
 
@@ -45,6 +47,9 @@ def status(*, directory: Folder = None, json: Json = False) -> None:
             one["directory"], "yes" if one["in_use"] else "no", *numbers, f"{one['oldest_s']:.0f} s", *rest
         )
     out.print(table if found else "no spool here yet")
+    for one in found:
+        for alert in one["alerts"]:
+            out.print(f"[bold red]{alert['code']}[/bold red] {one['directory']}: {alert['message']}")
 
 
 @app.command()
@@ -95,17 +100,23 @@ def _spools(directory: Path | None) -> list[Directory]:
 
 
 def _state(folder: Directory) -> dict[str, Any]:
+    """Return what the files say; how attempts went only their process knows."""
     recovery = _examined(folder)
     oldest_us = recovery.oldest[0][1] if recovery.oldest else None
+    figures = Figures(
+        backlog_records=recovery.records,
+        backlog_bytes=recovery.bytes,
+        oldest_s=0.0 if oldest_us is None else max(0.0, (now_us() - oldest_us) / 1e6),
+        dead_letters=folder.count_letters(),
+        damaged=folder.damaged(),
+        missing=count_missing(recovery.missing),
+    )
+    shown = ("backlog_records", "backlog_bytes", "oldest_s", "dead_letters", "damaged", "missing")
     return {
         "directory": str(folder.path),
         "in_use": _in_use(folder),
-        "backlog_records": recovery.records,
-        "backlog_bytes": recovery.bytes,
-        "oldest_s": 0.0 if oldest_us is None else max(0.0, (now_us() - oldest_us) / 1e6),
-        "dead_letters": folder.count_letters(),
-        "damaged": folder.damaged(),
-        "missing": count_missing(recovery.missing),
+        **{name: getattr(figures, name) for name in shown},
+        "alerts": [asdict(alert) for alert in alerts_of(figures, AlertLimits())],
     }
 
 

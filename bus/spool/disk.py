@@ -107,12 +107,18 @@ class Directory:
     # --- the checkpoint -------------------------------------------------------------------------------------
 
     def settled(self) -> int:
-        """Return up to which record everything is settled; 0 if nobody can say, then all is shipped again."""
+        """Return up to which record everything is settled.
+
+        Without a sound checkpoint everything that is there is shipped again: what is not there was settled
+        before it was deleted.
+        """
         try:
             frames = scan((self.path / CHECKPOINT).read_bytes(), CHECKPOINT_SALT).frames
         except FileNotFoundError:
-            return 0
-        return frames[0].sequence if frames else 0
+            frames = []
+        if frames:
+            return frames[0].sequence
+        return min((segment.first for segment in self.segments()), default=1) - 1
 
     def settle(self, sequence: int) -> None:
         """Record that everything up to a record is settled."""

@@ -35,6 +35,8 @@ class Intake:
         self._frames: list[bytes] = []
         self._futures: list[asyncio.Future[None]] = []
         self._first = 0
+        self.bytes = 0
+        """Bytes that are not durable yet."""
         self._news = asyncio.Event()
         self._closing = False
         self._newest: Segment | None = None
@@ -51,6 +53,7 @@ class Intake:
             self._first = sequence
             self._news.set()
         self._frames.append(frame)
+        self.bytes += len(frame)
         self._futures.append(future)
         return future
 
@@ -70,7 +73,9 @@ class Intake:
                     continue
                 frames, self._frames = self._frames, []
                 futures, self._futures = self._futures, []
-                await self._make_durable(self._first, b"".join(frames))
+                data = b"".join(frames)
+                await self._make_durable(self._first, data)
+                self.bytes -= len(data)
                 for future in futures:
                     if not future.done():
                         future.set_result(None)

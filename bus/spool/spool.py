@@ -8,7 +8,7 @@ One process has a directory at a time, and one event loop a spool.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ import structlog
 from bus.checks import check_writes
 from bus.ports import InvalidAppend, OutboxError, SpoolClosed, SpoolFull, StreamWrite
 from bus.spool.batches import BATCH_EVENTS_MAX, Backoff, BatchSize
-from bus.spool.disk import Directory, Segment, SegmentWriter, held
+from bus.spool.disk import Directory, Segment, SegmentWriter, SpoolInUse, held
 from bus.spool.figures import Ages, Alert, AlertLimits, Figures, alerts_of
 from bus.spool.frames import BODY_BYTES_MAX, HEADER_BYTES, encode_frame
 from bus.spool.intake import Intake
@@ -29,8 +29,12 @@ from bus.spool.recovery import Recovery, count_missing
 from bus.spool.shipper import Appends, Shipper
 
 BACKLOG_BYTES_MAX = 1024 * 1024 * 1024
+BUFFER_BYTES_MAX = 64 * 1024 * 1024
+"""Bytes in memory that are not on the disk yet; more only gather while the disk refuses."""
+
 SEGMENT_BYTES_MAX = 8 * 1024 * 1024
 DRAIN_S = 2.0
+SPOOLS_MAX = 64
 CLOSE_TIMEOUT_S = 10.0
 """Longest wait at the end for what is not durable yet."""
 
@@ -109,18 +113,29 @@ class Spool:
                 f"the append has {len(body)} bytes, the limit is {BODY_BYTES_MAX}; make several"
             )
         size = HEADER_BYTES + len(body)
-        if self._bytes + size > self._options.backlog_bytes_max:
-            self._refused += 1
-            raise SpoolFull(
-                f"{self._records} records ({self._bytes} bytes) wait for the log, the limit is "
-                f"{self._options.backlog_bytes_max} bytes; nothing was taken"
-            )
+        self._check_room(size)
         now = self._now_us()
         self._last = sequence = self._last + 1
         self._records += 1
         self._bytes += size
         self._ages.put(sequence, now)
         return self._intake.take(sequence, encode_frame(sequence, now, body, self._salt))
+
+    def _check_room(self, size: int) -> None:
+        """Raise `SpoolFull` if a frame of that size has no room."""
+        limit = self._options.backlog_bytes_max
+        if self._bytes + size > limit:
+            self._refused += 1
+            raise SpoolFull(
+                f"{self._records} records ({self._bytes} bytes) wait for the log, the limit is {limit}; "
+                "nothing was taken"
+            )
+        if self._intake.bytes + size > BUFFER_BYTES_MAX:
+            self._refused += 1
+            raise SpoolFull(
+                f"{self._intake.bytes} bytes wait for the disk, the limit is {BUFFER_BYTES_MAX}; "
+                "nothing was taken"
+            )
 
     # --- what it says -----------------------------------------------------------------------------------
 
@@ -319,6 +334,27 @@ async def open_spool(directory: Path, log: Appends, options: SpoolOptions) -> As
                     shipping.cancel()
         finally:
             await spool.finish()
+
+
+@asynccontextmanager
+async def open_free_spool(root: Path, log: Appends, options: SpoolOptions) -> AsyncIterator[Spool]:
+    """Open the first spool below ``root`` (``0``, ``1``, …) that no other process has; else as `open_spool`.
+
+    So processes beside each other each have one, and one that starts again takes over what a killed one left.
+
+    Raises:
+        SpoolInUse: all `SPOOLS_MAX` are in use.
+    """
+    async with AsyncExitStack() as stack:
+        for number in range(SPOOLS_MAX):
+            try:
+                spool = await stack.enter_async_context(open_spool(root / str(number), log, options))
+            except SpoolInUse:
+                continue
+            break
+        else:
+            raise SpoolInUse(f"all {SPOOLS_MAX} spools below {root} are in use")
+        yield spool
 
 
 def _recovered(folder: Directory) -> Recovery:
