@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
@@ -23,6 +24,7 @@ from bus.ports import (
     LogError,
     LogUnavailable,
     NewEvent,
+    Outbox,
     SpoolClosed,
     SpoolFull,
     StreamWrite,
@@ -142,6 +144,14 @@ async def test_a_put_is_confirmed_only_when_it_is_on_the_disk(
         spool.put(write(101))
         await spool.drained()
     assert await numbers(log) == list(range(1, 102)), "shipped a second time, recorded once"
+
+
+async def test_a_spool_is_an_outbox(tmp_path: Path, log: MemoryLog) -> None:
+    """Handlers know only the port; the log in memory stands for any other."""
+    async with open_spool(tmp_path, log, options()) as spool:
+        outbox: Outbox = spool
+        await outbox.put(write(1))
+    assert await numbers(log) == [1]
 
 
 async def test_a_second_process_is_told_who_has_the_directory(tmp_path: Path, gate: Gate) -> None:
@@ -355,6 +365,29 @@ async def test_a_disk_that_refuses_confirms_nothing_and_loses_nothing(
         await spool.drained()
         assert spool.alerts() == []
     assert await numbers(log) == [1]
+
+
+async def test_a_write_that_fails_half_way_goes_on_in_another_segment(
+    tmp_path: Path, log: MemoryLog, gate: Gate
+) -> None:
+    """The kernel lets no file grow beyond a limit here: it writes a part of the frame and then refuses."""
+    gate.open = False
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with open_spool(tmp_path / "a", gate, options(drain_s=0.0)) as spool:
+        await asyncio.gather(*(spool.put(write(number, size=250)) for number in range(1, 3_000)))
+        (first,) = segments(tmp_path / "a")
+        whole = first.stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (whole + 50, limits[1]))
+        try:
+            await asyncio.gather(*(spool.put(write(number)) for number in range(3_000, 3_010)))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert (len(segments(tmp_path / "a")), first.stat().st_size) == (2, whole)
+        gate.open = True
+        async with image_of(tmp_path / "a", tmp_path / "b", gate) as other:
+            await other.drained()
+            assert other.alerts() == []
+    assert await numbers(log) == list(range(1, 3_010))
 
 
 async def test_without_a_checkpoint_everything_is_shipped_again_harmlessly(

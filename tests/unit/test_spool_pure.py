@@ -207,6 +207,33 @@ def test_a_group_that_was_written_again_in_another_segment_is_there_once() -> No
     assert (recovery.records, recovery.missing, recovery.seen) == (3, [], 3)
 
 
+@given(
+    st.lists(st.lists(st.binary(max_size=20), min_size=1, max_size=4), min_size=2, max_size=5),
+    st.data(),
+)
+def test_whatever_befalls_a_middle_segment_every_record_is_there_or_counted(
+    contents: list[list[bytes]], data: st.DataObject
+) -> None:
+    total = sum(map(len, contents))
+    hit = data.draw(st.integers(0, len(contents) - 2))
+    settled = data.draw(st.integers(0, total))
+    recovery, first = Recovery(settled), 1
+    for index, bodies in enumerate(contents):
+        raw = bytearray(file_of(bodies, first))
+        if index == hit and data.draw(st.booleans()):
+            raw = raw[: data.draw(st.integers(0, len(raw)))]
+        elif index == hit:
+            raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+        recovery.add(str(index), first, scan(bytes(raw), SALT, after=recovery.seen))
+        first += len(bodies)
+
+    lost = count_missing(recovery.missing)
+    assert recovery.seen == total
+    assert recovery.records + lost == total - settled
+    assert lost <= len(contents[hit])
+    assert all(low > settled for low, _ in recovery.missing)
+
+
 # --- batches ------------------------------------------------------------------------------------------------
 
 
