@@ -5,7 +5,7 @@ The log is one gapless total order per realm. A *position* is an event's place i
 (`bus.postgres`, `bus.memory`) passes the same conformance suite.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, NewType, Protocol
 from uuid import UUID
@@ -207,5 +207,37 @@ class EventLog(Protocol):
 
         Batches are non-empty and at most ``batch_max`` long; the iterator never ends by itself and survives
         lost connections. Close it (``aclosing``) when done.
+        """
+        ...
+
+
+# --- the outbox -------------------------------------------------------------------------------------
+
+
+class OutboxError(Exception):
+    """The outbox took nothing; whoever called still has the record, and must say so."""
+
+
+class SpoolFull(OutboxError):
+    """The log has not taken records for so long that the disk space for them is used up."""
+
+
+class SpoolClosed(OutboxError):
+    """The outbox was closed; a record that was not confirmed before may be lost with the process."""
+
+
+class Outbox(Protocol):
+    """Takes appends at once and brings them to the log later: durable first, then exactly once, in order."""
+
+    def put(self, write: StreamWrite) -> Awaitable[None]:
+        """Take an append without waiting; the awaitable is done once it survives a crash of this machine.
+
+        Appends of one stream reach the log in the order of the puts. Not awaiting is allowed. A record put
+        twice with the same event ids is recorded once.
+
+        Raises:
+            SpoolFull: at once, nothing was taken.
+            SpoolClosed: at once or from the awaitable.
+            InvalidAppend: at once; a limit or a format is broken.
         """
         ...

@@ -157,8 +157,17 @@ def _evolved() -> Iterable[Case]:
     yield case(
         "a type that nobody knows yet", plain._replace(type="weather.turned", stream="weather-harbour")
     )
+    yield _before_consent()
     newer = plain._replace(type="registry.model_retired", schema=99, stream="registry-a1")
     yield case("a schema version that nobody knows yet", newer)
+
+
+def _before_consent() -> Case:
+    """An inference.requested as it was first written: without ``consent``, which then means no."""
+    kind = domain_catalogue().events["inference.requested"]
+    payload = {key: value for key, value in example_of(kind).items() if key != "consent"}
+    found = envelope("inference.requested", pack(payload), type="inference.requested", stream="inference-a1")
+    return case("inference.requested version 1 without consent", found, payload=payload)
 
 
 def _malformed() -> Iterable[Case]:

@@ -11,12 +11,14 @@ import typer
 from nats.errors import Error as NatsError
 from rich.markup import escape
 
-from aicore.cli import dead_letters, log, models, projections, relay, up
+from aicore.cli import dead_letters, log, models, projections, relay, spool, up
 from aicore.cli.ask import ask
 from aicore.cli.common import Exit, Failure, err
 from aicore.cli.doctor import doctor
 from aicore.cli.events import events_app
+from aicore.cli.export import export
 from aicore.embedded import EmbeddedServerError
+from aicore.export import ExportError
 from aicore.logs import set_up
 from aicore.running import AlreadyRunning, NotRunning
 from aicore.settings import SettingsError
@@ -51,6 +53,8 @@ app.command("ask")(ask)
 app.add_typer(dead_letters.app, name="dlq")
 app.add_typer(relay.app, name="relay")
 app.add_typer(projections.app, name="projections")
+app.add_typer(spool.app, name="spool")
+app.command("export")(export)
 app.command("doctor")(doctor)
 
 
@@ -75,7 +79,7 @@ def _explained(error: BaseException) -> Failure | None:
             return error
         case BaseExceptionGroup(exceptions=[only]):
             return _explained(only)
-        case SettingsError():
+        case SettingsError() | ExportError():
             return Failure(str(error), code=Exit.USAGE)
         case NotRunning() | AlreadyRunning():
             return Failure(str(error), code=Exit.UNREACHABLE)

@@ -78,6 +78,10 @@ class Ask(BaseModel):
     temperature: Temperature = 0.7
     npc: Character = None
     player: Player = None
+    consent: bool = Field(
+        False,
+        description="Whether the player agreed that this request and its answer may be used to train models.",
+    )
 
 
 class Route(BaseModel):

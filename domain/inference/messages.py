@@ -45,6 +45,7 @@ class InferenceRequested(Ask, Route, Event, name="inference.requested", version=
         "seed": 7,
         "npc": "lamp-keeper",
         "player": None,
+        "consent": True,
         "tier": "gold",
         "route_reason": "current model of npc_dialogue; tier gold is the model's own",
         "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",

@@ -95,6 +95,26 @@ def test_ask_prints_a_line_and_where_it_is_recorded(up: Up) -> None:
     assert "no_current_model" in up.run("ask", "hello", "--use-case", "nobody", code=4)
 
 
+def test_answers_are_exported_with_consent_only_unless_a_reason_is_given(up: Up, tmp_path: Path) -> None:
+    up.run("ask", "Tell me about the harbour.", "--seed", "3")
+    mine, all_of_them = tmp_path / "mine.jsonl", tmp_path / "all.parquet"
+
+    assert up.json("export", str(mine))["left_out"]["no_consent"] > 0
+    manifest = up.json("export", str(all_of_them), "--without-consent-filter", "a test of the export")
+    assert manifest["rows"] > 0
+    assert manifest["consent"] == {"required": False, "why_not": "a test of the export"}
+    assert json.loads((tmp_path / "all.parquet.manifest.json").read_text()) == manifest
+    assert "--overwrite" in up.run("export", str(mine), code=2)
+    assert "is no time" in up.run("export", str(mine), "--since", "soon", code=2)
+
+
+def test_the_spools_of_this_machine_are_shown(up: Up, tmp_path: Path) -> None:
+    assert up.json("spool", "letters") == []
+    assert all(one["dead_letters"] == 0 for one in up.json("spool", "status"))
+    assert "no dead letter 'x'" in up.run("spool", "redrive", "x", code=1)
+    assert "is no spool" in up.run("spool", "status", "--directory", str(tmp_path), code=2)
+
+
 def test_the_relay_the_projections_and_the_dead_letters_report(up: Up) -> None:
     assert up.json("relay", "status")["leader"]
     assert {row["name"] for row in up.json("projections", "list")} == {"current_models", "inference_stats"}

@@ -27,6 +27,7 @@ from projections.inference_stats import INFERENCE_STATS
 from projections.runner import ProjectionRunner
 from tests.harness.journal import Journal, JournalReader
 from tests.harness.load import Task
+from tests.harness.spooling import spooler
 
 REOPEN_S = 0.05
 """Pause before a component is opened again; short, so that a round is."""
@@ -198,4 +199,5 @@ ROLES: dict[str, Callable[[Options], Coroutine[Any, Any, None]]] = {
     "relay": relay,
     "projection": projection,
     "subscriber": subscriber,
+    "spooler": spooler,
 }

@@ -1,0 +1,97 @@
+"""`aicore export`: recorded inferences as training data, with where they came from."""
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aicore.cli.common import Exit, Failure, Json, out, print_json, progress, run_async, running
+from aicore.clock import now_us
+from aicore.export import MANIFEST_SUFFIX, Plan
+from aicore.export import export as write_export
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
+from bus.postgres.log import open_log
+from domain.inference.export import Selection
+
+REASON_CHARACTERS_MIN = 8
+
+Time = Annotated[str, typer.Option(help="Of the request, e.g. 2026-11-21 or 2026-11-21T18:30; UTC.")]
+
+
+def export(  # noqa: PLR0913 - one parameter per option of the command line
+    file: Annotated[Path, typer.Argument(help="Where to; the name ends in .jsonl or .parquet.")],
+    *,
+    use_case: Annotated[str, typer.Option(help="Only of this use case.")] = "",
+    model: Annotated[str, typer.Option(help="Only of this model: NAME or NAME:VERSION.")] = "",
+    tier: Annotated[str, typer.Option(help="Only of this tier: gold, silver or bronze.")] = "",
+    npc: Annotated[str, typer.Option(help="Only of this character.")] = "",
+    since: Time = "",
+    until: Time = "",
+    rating_min: Annotated[float | None, typer.Option(help="Only rated, and at least so.")] = None,
+    after: Annotated[int, typer.Option(help="Only after this position of the log.", min=0)] = 0,
+    upto: Annotated[int, typer.Option(help="Only up to this position; 0: its end.", min=0)] = 0,
+    without_consent_filter: Annotated[
+        str, typer.Option(metavar="REASON", help="Take requests without consent, too; says why.")
+    ] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+    json: Json = False,
+) -> None:
+    """Write requests and their answers as training data, and a manifest beside them.
+
+    Only records whose player consented, unless --without-consent-filter gives a reason, which is kept.
+    """
+    _, system = running()
+    reason = without_consent_filter.strip()
+    if without_consent_filter and len(reason) < REASON_CHARACTERS_MIN:
+        raise Failure("--without-consent-filter needs a reason in words for an auditor", code=Exit.USAGE)
+    selection = Selection(
+        use_case=use_case,
+        model=model,
+        tier=tier,
+        npc=npc,
+        since_us=_us(since),
+        until_us=_us(until),
+        rating_min=rating_min,
+        without_consent_reason=reason,
+    )
+    plan = Plan(
+        file=file,
+        realm=system.realm,
+        selection=selection,
+        after=after,
+        upto=upto,
+        made_us=now_us(),
+        made_by=f"aicore {version('aicore')}",
+        overwrite=overwrite,
+    )
+    with progress() as bar:
+        task = bar.add_task("exporting", total=None)
+
+        async def work() -> Any:
+            async with open_log(system.postgres_dsn, system.realm, now_us=now_us, writer=False) as log:
+                moved = lambda done, total: bar.update(task, completed=done, total=total)  # noqa: E731
+                return await write_export(log, EventCodec(domain_catalogue()), plan, moved)
+
+        manifest = run_async(work())
+    if json:
+        print_json(manifest)
+        return
+    left = ", ".join(
+        f"{count} {what.replace('_', ' ')}" for what, count in manifest["left_out"].items() if count
+    )
+    out.print(f"{manifest['rows']:,} rows in {file}, {manifest['bytes']:,} bytes; left out: {left or 'none'}")
+    out.print(f"[dim]manifest: {file}{MANIFEST_SUFFIX}[/dim]", soft_wrap=True)
+
+
+def _us(text: str) -> int:
+    """Return a time of the command line as µs since 1970; 0 for none."""
+    if not text:
+        return 0
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Failure(f"{text!r} is no time; write 2026-11-21 or 2026-11-21T18:30", code=Exit.USAGE) from None
+    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1_000_000)

@@ -1,0 +1,157 @@
+"""`aicore spool`: what waits on this machine for the log, and what the log refused for good.
+
+Reads the files only, so it works whether their process runs or not; a redrive is taken up by the process that
+has the spool, or by the next one.
+"""
+
+import fcntl
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from aicore.cli.common import Exit, Failure, Json, out, print_json
+from aicore.clock import now_us
+from aicore.settings import load_settings
+from bus.spool.disk import LOCK, Directory, NoSuchLetter
+from bus.spool.figures import AlertLimits, Figures, alerts_of
+from bus.spool.records import Letter
+from bus.spool.recovery import Recovery, count_missing
+
+app = typer.Typer(no_args_is_help=True, help="The spool: records on this disk that wait for the log.")
+
+SPOOLS = "spool"
+"""Folder of the state directory in which each process that spools has its own."""
+
+LOOKS_MAX = 10
+
+Folder = Annotated[
+    Path | None, typer.Option("--directory", help="Another spool than those of the state directory.")
+]
+
+
+@app.command()
+def status(*, directory: Folder = None, json: Json = False) -> None:
+    """Show what waits, for how long, and what is set aside."""
+    found = [_state(folder) for folder in _spools(directory)]
+    if json:
+        print_json(found)
+        return
+    table = Table("spool", "in use", "records", "bytes", "oldest", "letters", "damaged", "missing", box=None)
+    for one in found:
+        numbers = (f"{one[k]:,}" for k in ("backlog_records", "backlog_bytes"))
+        rest = (str(one[k]) for k in ("dead_letters", "damaged", "missing"))
+        table.add_row(
+            one["directory"], "yes" if one["in_use"] else "no", *numbers, f"{one['oldest_s']:.0f} s", *rest
+        )
+    out.print(table if found else "no spool here yet")
+    for one in found:
+        for alert in one["alerts"]:
+            out.print(f"[bold red]{alert['code']}[/bold red] {one['directory']}: {alert['message']}")
+
+
+@app.command()
+def letters(*, directory: Folder = None, json: Json = False) -> None:
+    """List what the log refused for good, with the reason."""
+    found = [_plain(folder, letter) for folder in _spools(directory) for letter in folder.letters()]
+    if json:
+        print_json(found)
+        return
+    table = Table("letter", "stream", "events", "error", "reason", box=None)
+    for one in found:
+        table.add_row(one["name"], one["stream"], ", ".join(one["types"]), one["error"], one["reason"])
+    out.print(table if found else "no dead letters")
+
+
+@app.command()
+def redrive(
+    name: Annotated[str, typer.Argument(help="The letter, as `aicore spool letters` shows it.")],
+    *,
+    anyhow: Annotated[
+        bool, typer.Option("--anyhow", help="Append whatever the stream's version is by now.")
+    ] = False,
+    directory: Folder = None,
+    json: Json = False,
+) -> None:
+    """Put a letter's append again; mend the cause first."""
+    for folder in _spools(directory):
+        try:
+            folder.redrive(name, anyhow=anyhow)
+        except NoSuchLetter:
+            continue
+        if json:
+            print_json({"name": name, "directory": str(folder.path), "anyhow": anyhow})
+        else:
+            out.print(f"{name} is given back; the process that has {folder.path} appends it, or the next one")
+        return
+    raise Failure(f"there is no dead letter {name!r}", remedy="`aicore spool letters` shows those there are")
+
+
+def _spools(directory: Path | None) -> list[Directory]:
+    """Return the spools asked for."""
+    if directory is None:
+        root = load_settings().state_dir / SPOOLS
+        return [Directory(path.parent) for path in sorted(root.glob(f"*/{LOCK}"))]
+    if not (directory / LOCK).exists():
+        raise Failure(f"{directory} is no spool", code=Exit.USAGE)
+    return [Directory(directory)]
+
+
+def _state(folder: Directory) -> dict[str, Any]:
+    """Return what the files say; how attempts went only their process knows."""
+    recovery = _examined(folder)
+    oldest_us = recovery.oldest[0][1] if recovery.oldest else None
+    figures = Figures(
+        backlog_records=recovery.records,
+        backlog_bytes=recovery.bytes,
+        oldest_s=0.0 if oldest_us is None else max(0.0, (now_us() - oldest_us) / 1e6),
+        dead_letters=folder.count_letters(),
+        damaged=folder.damaged(),
+        missing=count_missing(recovery.missing),
+    )
+    shown = ("backlog_records", "backlog_bytes", "oldest_s", "dead_letters", "damaged", "missing")
+    return {
+        "directory": str(folder.path),
+        "in_use": _in_use(folder),
+        **{name: getattr(figures, name) for name in shown},
+        "alerts": [asdict(alert) for alert in alerts_of(figures, AlertLimits())],
+    }
+
+
+def _examined(folder: Directory) -> Recovery:
+    """Return what lies there at one instant, although its process may go on meanwhile."""
+    for _ in range(LOOKS_MAX):
+        settled = folder.settled()
+        try:
+            recovery = folder.examine()
+        except FileNotFoundError:
+            continue  # just shipped and deleted
+        if folder.settled() == settled:
+            return recovery
+    raise Failure(f"{folder.path} changes too fast to be read", remedy="try again")
+
+
+def _in_use(folder: Directory) -> bool:
+    with (folder.path / LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _plain(folder: Directory, letter: Letter) -> dict[str, Any]:
+    return {
+        "name": letter.name,
+        "directory": str(folder.path),
+        "stream": letter.write.stream,
+        "expected": letter.write.expected,
+        "types": [event.type for event in letter.write.events],
+        "ids": [str(event.id) for event in letter.write.events],
+        "error": letter.error,
+        "reason": letter.reason,
+        "put_us": letter.put_us,
+        "refused_us": letter.refused_us,
+    }

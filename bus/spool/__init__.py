@@ -1,0 +1,1 @@
+"""A durable outbox on local disk, between the inference path and the log."""

@@ -1,0 +1,123 @@
+"""The way out of the spool: records from the segments, oldest first, as far as they are durable."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+
+import structlog
+
+from bus.spool.disk import Directory, Segment, load
+from bus.spool.frames import Frame, Gap
+from bus.spool.records import Record, Undecodable, decode_write
+
+logger = structlog.get_logger(__name__)
+
+
+class Reader:
+    """Reads each record once. What cannot be read is set aside, counted and told, never passed over."""
+
+    def __init__(
+        self,
+        folder: Directory,
+        segments: Iterable[Segment],
+        executor: Executor,
+        *,
+        after: int,
+        on_missing: Callable[[int, int], None],
+    ) -> None:
+        """Begin behind the record ``after``; ``on_missing`` gets the numbers of lost records and bytes."""
+        self._folder = folder
+        self._executor = executor
+        self._on_missing = on_missing
+        self._unread = deque(segments)
+        self._kept = deque(self._unread)
+        self._offset = 0
+        """How much of the first unread segment was loaded."""
+        self._data = b""
+        self._at = 0
+        self.last = after
+        """The last record read."""
+
+    def add(self, segment: Segment) -> None:
+        """Take in a new segment."""
+        self._unread.append(segment)
+        self._kept.append(segment)
+
+    async def read(self, limit: int) -> list[Record]:
+        """Return up to ``limit`` next records; [] when all that is durable was read.
+
+        Raises:
+            OSError: the disk cannot be read; nothing was passed over.
+        """
+        while True:
+            if self._at < len(self._data):
+                if records := await self._decode(limit):
+                    return records
+            elif not await self._load():
+                return []
+
+    async def _load(self) -> bool:
+        """Load what is durable of the next segment; False if there is nothing new."""
+        while self._unread:
+            segment = self._unread[0]
+            if self._offset < segment.length:
+                start, end = self._offset, segment.length
+                loop = asyncio.get_running_loop()
+                self._data = await loop.run_in_executor(self._executor, load, segment.path, start, end)
+                self._at, self._offset = 0, end
+                return True
+            if len(self._unread) == 1:
+                return False
+            self._unread.popleft()
+            self._offset = 0
+        return False
+
+    async def _decode(self, limit: int) -> list[Record]:
+        segment = self._unread[0]
+        found = segment.scan(self._data, start=self._at, limit=limit, after=self.last)
+        torn = [Gap(found.end, len(self._data))] if found.torn else []
+        self._at = len(self._data) if found.torn else found.end
+        records: list[Record] = []
+        lost = 0
+        for frame in found.frames:
+            lost += frame.sequence - self.last - 1
+            self.last = frame.sequence
+            record = _record(frame)
+            if record:
+                records.append(record)
+            else:
+                lost += 1
+        if lost or found.gaps or torn:
+            size = sum(gap.end - gap.start for gap in (*found.gaps, *torn))
+            await self._report(segment, lost, size)
+        return records
+
+    async def _report(self, segment: Segment, lost: int, size: int) -> None:
+        logger.error("spool_segment_damaged", segment=segment.path.name, records_missing=lost, bytes=size)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._executor, self._folder.set_aside, segment.path)
+        self._on_missing(lost, size)
+
+    def spent(self, settled: int) -> list[Segment]:
+        """Return, and forget, the segments in which everything is settled; the newest is never one."""
+        found: list[Segment] = []
+        while (
+            len(self._kept) > 1
+            and self._kept[1].first - 1 <= settled
+            and self._kept[0] is not self._unread[0]
+        ):
+            found.append(self._kept.popleft())
+        return found
+
+    def rest(self) -> list[Segment]:
+        """Return every segment that is there."""
+        return list(self._kept)
+
+
+def _record(frame: Frame) -> Record | None:
+    try:
+        return Record(frame.sequence, frame.put_us, decode_write(frame.body), frame.size)
+    except Undecodable as error:
+        logger.error("spool_record_undecodable", sequence=frame.sequence, error=str(error))  # noqa: TRY400 - no bug
+        return None

@@ -1,0 +1,65 @@
+"""What a spool's files come to when it is opened: what is to ship, to cut, set aside, missing. Pure."""
+
+from dataclasses import dataclass, field
+
+from bus.spool.frames import Scan
+
+
+@dataclass(slots=True)
+class Recovery:
+    """The findings so far; feed it every segment in order with `add`.
+
+    Args:
+        seen: to begin with, the last settled record: every record up to it was shipped or is a dead letter.
+    """
+
+    seen: int
+    """The highest sequence known of; the next record gets the one after it."""
+    records: int = 0
+    """Records that are left to ship."""
+    bytes: int = 0
+    """Bytes of them, and of what is damaged between them."""
+    oldest: list[tuple[int, int]] = field(default_factory=list)
+    """(sequence, put µs) of the first such record of each segment."""
+    cut: list[tuple[str, int]] = field(default_factory=list)
+    """Segments with a torn tail, and the length to cut them to; nothing in a torn tail was ever confirmed."""
+    damaged: list[str] = field(default_factory=list)
+    """Segments with bytes that changed, of which a copy is kept for an operator."""
+    missing: list[tuple[int, int]] = field(default_factory=list)
+    """First and last sequence of records that were there and cannot be read."""
+    spent: list[str] = field(default_factory=list)
+    """Segments without anything left to ship."""
+
+    def add(self, name: str, first: int, scan: Scan) -> None:
+        """Take in the segment that by its name begins with the record ``first``."""
+        # The name says how far the segments before it went, even if nothing of their ends can be read.
+        self._expect(first)
+        known = self.records
+        for frame in scan.frames:
+            if frame.sequence <= self.seen:
+                continue
+            self._expect(frame.sequence)
+            if self.records == known:
+                self.oldest.append((frame.sequence, frame.put_us))
+            self.seen = frame.sequence
+            self.records += 1
+            self.bytes += frame.size
+        if scan.torn:
+            self.cut.append((name, scan.end))
+        if scan.gaps:
+            self.damaged.append(name)
+        if self.records == known:
+            self.spent.append(name)
+        else:
+            self.bytes += sum(gap.end - gap.start for gap in scan.gaps)
+
+    def _expect(self, sequence: int) -> None:
+        """Note what is missing before the record ``sequence``."""
+        if sequence > self.seen + 1:
+            self.missing.append((self.seen + 1, sequence - 1))
+            self.seen = sequence - 1
+
+
+def count_missing(ranges: list[tuple[int, int]]) -> int:
+    """Return how many records the ranges hold."""
+    return sum(last - first + 1 for first, last in ranges)
