@@ -1,0 +1,432 @@
+"""The router: takes a turn to an engine, to another one if that fails, and to a lower tier if all do.
+
+What was given out stays: another engine goes on after the tokens that were sent. Only if no engine can, the
+character's authored line is given; a turn without one is refused while nothing was sent, and cut short after.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from domain.routing.choice import Choice, Objective, Turn, choose
+from domain.routing.health import CLOSED, Breaker, EngineView, Pace
+from handlers.engines.port import End, Engine, EngineAsk, EngineError, EngineFault, Piece
+
+PROBE_EVERY_S = 2.0
+HOMES_MAX = 10_000
+"""Prefixes of which is remembered who has them cached."""
+
+OWN_FAULTS: frozenset[EngineFault] = frozenset({"unsupported", "unknown_adapter"})
+"""Say nothing against the engine's health; another one may be able to."""
+
+logger = structlog.get_logger(__name__)
+
+
+class NoEngine(Exception):
+    """No engine of the tier, nor of those below it, can take the turn now."""
+
+    def __init__(self, reason: str, retry_after_ms: int) -> None:
+        super().__init__(reason)
+        self.retry_after_ms = retry_after_ms
+
+
+class DeadlineExceeded(Exception):
+    """The caller's deadline passed before the answer was complete; the engine was told to stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tier:
+    """A service level: what it promises and who serves it."""
+
+    engines: Sequence[Engine]
+    objective: Objective = field(default_factory=Objective)
+    below: str = ""
+    """The tier that takes its turns when it cannot."""
+    first_token_s: float = 10.0
+    """Longest wait for an engine's first token."""
+    between_tokens_s: float = 5.0
+    """Longest wait for each further one: after it the engine counts as stalled."""
+    hedge_after_ms: float | None = None
+    """Ask a second engine if the first has given nothing for so long; the first to answer wins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutedTurn:
+    """What the router needs to know of a turn."""
+
+    tier: str
+    ask: EngineAsk
+    deadline: float | None = None
+    """On the router's clock, s."""
+    prefix: str = ""
+    """Turns with the same one share the beginning of their prompt, such as a character's persona."""
+    authored: str = ""
+    """The character's line for when no engine can speak."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One engine's part in a turn."""
+
+    engine: str
+    tier: str
+    fault: str = ""
+    """Why it was left; "" if it brought the turn to its end."""
+    tokens: int = 0
+    ttft_ms: float | None = None
+    ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """How a turn was served: the last item of `Router.stream`."""
+
+    text: str
+    tier: str
+    engine: str
+    """Who brought it to its end; "" if nobody did."""
+    reason: str
+    finish_reason: str
+    """stop, length, authored, or cut (all engines failed after some tokens)."""
+    prompt_tokens: int
+    completion_tokens: int
+    ttft_ms: float
+    latency_ms: float
+    attempts: tuple[Attempt, ...]
+    choices: tuple[Choice, ...]
+    """Each decision with its inputs."""
+
+
+@dataclass(slots=True, eq=False)
+class _Desk:
+    """One engine and what this router knows of it."""
+
+    engine: Engine
+    active: int = 0
+    ok: bool = True
+    reason: str = ""
+    breaker: Breaker = CLOSED
+    pace: Pace = field(default_factory=Pace)
+
+    def view(self) -> EngineView:
+        return EngineView(
+            name=self.engine.name,
+            capacity=self.engine.capacity,
+            active=self.active,
+            ok=self.ok,
+            reason=self.reason,
+            breaker=self.breaker,
+            pace=self.pace,
+        )
+
+
+@dataclass(slots=True)
+class _Progress:
+    """A turn under way."""
+
+    turn: RoutedTurn
+    began: float
+    texts: list[str] = field(default_factory=list)
+    tokens: int = 0
+    prompt_tokens: int = 0
+    first: float | None = None
+    end: End | None = None
+    excluded: set[str] = field(default_factory=set)
+    attempts: list[Attempt] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
+    fault: EngineError | None = None
+    """The newest fault that was the request's own."""
+
+    def rest(self) -> EngineAsk:
+        """Return what is still to be asked."""
+        ask = self.turn.ask
+        return replace(ask, max_tokens=ask.max_tokens - self.tokens, sent=ask.sent + "".join(self.texts))
+
+
+class Router:
+    """Serves turns from tiers of engines. Used by one event loop; run `run` beside it for the probes."""
+
+    def __init__(
+        self, tiers: Mapping[str, Tier], *, clock: Callable[[], float], draw: Callable[[], float]
+    ) -> None:
+        """Prepare. ``clock`` counts seconds; ``draw`` gives numbers in [0, 1)."""
+        self._tiers = tiers
+        self._clock = clock
+        self._draw = draw
+        engines = {engine.name: engine for tier in tiers.values() for engine in tier.engines}
+        self._desks = {name: _Desk(engine) for name, engine in engines.items()}
+        self._homes: OrderedDict[str, str] = OrderedDict()
+
+    @property
+    def tiers(self) -> Mapping[str, Tier]:
+        """The tiers by name."""
+        return self._tiers
+
+    def views(self) -> Mapping[str, EngineView]:
+        """Return what is known of each engine now, by name."""
+        return {name: desk.view() for name, desk in self._desks.items()}
+
+    async def run(self) -> None:
+        """Probe the engines for ever."""
+        while True:
+            async with asyncio.TaskGroup() as group:
+                for desk in self._desks.values():
+                    group.create_task(self._probe(desk))
+            await asyncio.sleep(PROBE_EVERY_S)
+
+    async def stream(self, turn: RoutedTurn) -> AsyncGenerator[Piece | Routed, None]:
+        """Yield the answer as it comes, and last how it was served; closing the generator cancels the engine.
+
+        Raises:
+            NoEngine: refused before anything was sent; nobody was asked, or all failed.
+            DeadlineExceeded: see there.
+            EngineError: the request itself is at fault (prompt too long, unknown adapter, …).
+        """
+        state = _Progress(turn, self._clock())
+        tier = turn.tier
+        while tier:
+            async with aclosing(self._serve(tier, state)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            if state.end is not None:
+                yield self._routed(tier, state)
+                return
+            tier = self._tiers[tier].below
+        yield self._last_resort(state)
+
+    # --- one tier -----------------------------------------------------------------------------------
+
+    async def _serve(self, name: str, state: _Progress) -> AsyncGenerator[Piece, None]:
+        """Try the tier's engines, best first, until one brings the turn to its end or none is left."""
+        tier = self._tiers[name]
+        while choice := self._choose(tier, state):
+            desks = [self._desks[engine] for engine in choice.order]
+            async with AsyncExitStack() as stack:
+                try:
+                    run = await self._open(tier, name, desks, state, stack)
+                    async with aclosing(run.pieces(state)) as pieces:
+                        async for piece in pieces:
+                            yield piece
+                    self._home(state.turn.prefix, run.desk)
+                    return
+                except EngineError as error:
+                    if not error.retriable and error.code not in OWN_FAULTS:
+                        raise
+                    if error.code in OWN_FAULTS:
+                        state.fault = error
+                    logger.info("engine_left", tier=name, code=error.code, detail=str(error))
+
+    def _choose(self, tier: Tier, state: _Progress) -> Choice | None:
+        turn, now = state.turn, self._clock()
+        left_ms = None if turn.deadline is None else (turn.deadline - now) * 1e3
+        if left_ms is not None and left_ms <= 0:
+            raise DeadlineExceeded("the deadline passed before an engine could answer")
+        choice = choose(
+            Turn(
+                tokens=turn.ask.max_tokens - state.tokens,
+                budget_ms=left_ms,
+                home=self._homes.get(turn.prefix, "") if turn.prefix else "",
+                draw=self._draw(),
+                excluded=state.excluded,
+            ),
+            [self._desks[engine.name].view() for engine in tier.engines],
+            tier.objective,
+            now * 1e3,
+        )
+        state.choices.append(choice)
+        return choice if choice.order else None
+
+    async def _open(
+        self, tier: Tier, name: str, desks: Sequence[_Desk], state: _Progress, stack: AsyncExitStack
+    ) -> "_Run":
+        """Return the run that gave the first token; ``stack`` closes all that were begun.
+
+        Raises:
+            EngineError: those asked failed; they are excluded from the turn.
+        """
+        runs = [self._begin(tier, name, desks[0], state, stack)]
+        hedge = tier.hedge_after_ms is not None and len(desks) > 1
+        async with asyncio.TaskGroup() as group:
+            racing = {group.create_task(runs[0].open()): runs[0]}
+            pause = None if tier.hedge_after_ms is None or not hedge else tier.hedge_after_ms / 1e3
+            done, _ = await asyncio.wait(racing, timeout=pause)
+            if not done:
+                runs.append(self._begin(tier, name, desks[1], state, stack))
+                racing[group.create_task(runs[1].open())] = runs[1]
+            fault: EngineError | None = None
+            while racing:
+                done, _ = await asyncio.wait(racing, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    run = racing.pop(task)
+                    fault = task.result() or fault
+                    if task.result() is None:
+                        for other in racing:
+                            other.cancel()
+                        for loser in runs:
+                            loser.lost = loser is not run
+                        return run
+        assert fault is not None
+        raise fault
+
+    def _begin(self, tier: Tier, name: str, desk: _Desk, state: _Progress, stack: AsyncExitStack) -> "_Run":
+        run = _Run(self, desk, tier, name, state)
+        stack.push_async_callback(run.close)
+        return run
+
+    def _home(self, prefix: str, desk: _Desk) -> None:
+        if prefix:
+            self._homes[prefix] = desk.engine.name
+            self._homes.move_to_end(prefix)
+            if len(self._homes) > HOMES_MAX:
+                self._homes.popitem(last=False)
+
+    # --- the end --------------------------------------------------------------------------------------
+
+    def _routed(self, tier: str, state: _Progress) -> Routed:
+        now, end = self._clock(), state.end
+        assert end is not None
+        first = now if state.first is None else state.first
+        engine = next((attempt.engine for attempt in state.attempts if not attempt.fault), "")
+        return Routed(
+            text="".join(state.texts),
+            tier=tier,
+            engine=engine,
+            reason=state.choices[-1].reason if state.choices else "",
+            finish_reason=end.finish_reason,
+            prompt_tokens=state.prompt_tokens or end.prompt_tokens,
+            completion_tokens=state.tokens,
+            ttft_ms=(first - state.began) * 1e3,
+            latency_ms=(now - state.began) * 1e3,
+            attempts=tuple(state.attempts),
+            choices=tuple(state.choices),
+        )
+
+    def _last_resort(self, state: _Progress) -> Routed:
+        """Return what a turn comes to that no engine could serve.
+
+        Raises:
+            NoEngine, EngineError: nothing was sent, and there is no authored line.
+        """
+        last = state.choices[-1]
+        if not state.texts and not state.turn.authored:
+            if state.fault is not None:
+                raise state.fault
+            raise NoEngine(last.reason, max(1, last.retry_after_ms))
+        state.end = End("stop", state.prompt_tokens, state.tokens)
+        routed = self._routed(state.turn.tier, state)
+        if state.texts:
+            return replace(routed, finish_reason="cut")
+        return replace(routed, text=state.turn.authored, engine="", finish_reason="authored")
+
+    async def _probe(self, desk: _Desk) -> None:
+        health = await desk.engine.health()
+        if health.ok != desk.ok:
+            logger.info("engine_health", engine=desk.engine.name, ok=health.ok, reason=health.reason)
+        desk.ok, desk.reason = health.ok, health.reason
+
+    def now(self) -> float:
+        """Return the router's clock, s."""
+        return self._clock()
+
+    def jitter(self) -> float:
+        """Return a number in [0, 1)."""
+        return self._draw()
+
+
+class _Run:
+    """One engine's attempt at (the rest of) a turn."""
+
+    def __init__(self, router: Router, desk: _Desk, tier: Tier, name: str, state: _Progress) -> None:
+        self._router = router
+        self.desk = desk
+        self._tier = tier
+        self._name = name
+        self._state = state
+        self._began = router.now()
+        self._items = desk.engine.stream(state.rest())
+        self._first: Piece | End | None = None
+        self._attempt = Attempt(engine=desk.engine.name, tier=name)
+        self._noted = False
+        self.lost = False
+        """Another one was quicker."""
+        desk.active += 1
+        desk.breaker = desk.breaker.began()
+
+    async def open(self) -> EngineError | None:
+        """Wait for the first item; return the fault if there is none."""
+        try:
+            self._first = await self._next(self._tier.first_token_s)
+        except EngineError as error:
+            self._failed(error)
+            return error
+        waited = (self._router.now() - self._began) * 1e3
+        self._attempt = replace(self._attempt, ttft_ms=round(waited, 3))
+        self.desk.pace = self.desk.pace.after(ttft_ms=waited)
+        return None
+
+    async def pieces(self, state: _Progress) -> AsyncGenerator[Piece, None]:
+        """Yield the pieces and note the end in ``state``; raises `EngineError` as the engine does."""
+        item = self._first
+        last = self._router.now()
+        while isinstance(item, Piece):
+            state.first = last if state.first is None else state.first
+            state.texts.append(item.text)
+            state.tokens += item.tokens
+            self._attempt = replace(self._attempt, tokens=self._attempt.tokens + item.tokens)
+            yield item
+            try:
+                item = await self._next(self._tier.between_tokens_s)
+            except EngineError as error:
+                self._failed(error)
+                raise
+            now = self._router.now()
+            if isinstance(item, Piece):
+                self.desk.pace = self.desk.pace.after(token_ms=(now - last) * 1e3 / max(1, item.tokens))
+            last = now
+        assert isinstance(item, End)
+        state.end = item
+        state.prompt_tokens = state.prompt_tokens or item.prompt_tokens
+        self.desk.pace = self.desk.pace.after(turn_ms=(last - self._began) * 1e3)
+        self.desk.breaker = self.desk.breaker.succeeded()
+        self._note("")
+
+    async def close(self) -> None:
+        """End the attempt, whatever came of it; the engine is told to stop."""
+        self.desk.active -= 1
+        if not self._noted:  # cancelled, or another engine was quicker: no word against this one
+            self.desk.breaker = self.desk.breaker.abandoned()
+            self._note("hedged" if self.lost else "cancelled")
+        await self._items.aclose()
+
+    async def _next(self, limit_s: float) -> Piece | End:
+        deadline = self._state.turn.deadline
+        left = None if deadline is None else deadline - self._router.now()
+        try:
+            async with asyncio.timeout(limit_s if left is None else min(limit_s, left)):
+                return await anext(self._items)
+        except TimeoutError:
+            if left is not None and left <= limit_s:
+                raise DeadlineExceeded("the deadline passed; the engine was told to stop") from None
+            raise EngineError(
+                f"{self.desk.engine.name}: no token for {limit_s:g} s", "engine_timeout"
+            ) from None
+        except StopAsyncIteration:
+            raise EngineError(f"{self.desk.engine.name} broke off without an end") from None
+
+    def _failed(self, error: EngineError) -> None:
+        self._state.excluded.add(self.desk.engine.name)
+        if error.retriable:
+            now_ms = self._router.now() * 1e3
+            self.desk.breaker = self.desk.breaker.failed(now_ms, jitter=self._router.jitter())
+        else:
+            self.desk.breaker = self.desk.breaker.abandoned()
+        self._note(error.code)
+
+    def _note(self, fault: str) -> None:
+        self._noted = True
+        took = round((self._router.now() - self._began) * 1e3, 3)
+        self._state.attempts.append(replace(self._attempt, fault=fault, ms=took))

@@ -1,0 +1,189 @@
+"""The router with engines that do as they are told: a turn is served whatever they do."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import pytest
+
+from domain.routing.choice import Objective
+from handlers.engines.port import End, EngineAsk, EngineError, Health, Piece
+from handlers.routing import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Router, Tier
+
+WORDS = ["the", "ferry", "leaves", "at", "dusk", "and", "not", "before"]
+
+
+@dataclass
+class Scripted:
+    """Says `WORDS`, one token each; fails, stalls or waits at the token it is told to."""
+
+    name: str
+    capacity: int = 4
+    fails_at: int | None = None
+    stalls_at: int | None = None
+    fault: EngineError = field(default_factory=lambda: EngineError("down", "engine_unreachable"))
+    asks: list[EngineAsk] = field(default_factory=list)
+    open: int = 0
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+    async def health(self) -> Health:
+        return Health(True)
+
+    async def stream(self, ask: EngineAsk) -> AsyncGenerator[Piece | End, None]:
+        self.asks.append(ask)
+        self.open += 1
+        try:
+            begin = len(ask.sent.split())
+            words = WORDS[begin : begin + ask.max_tokens]
+            for n, word in enumerate(words):
+                if n == self.fails_at:
+                    raise self.fault
+                if n == self.stalls_at:
+                    await asyncio.Event().wait()
+                yield Piece(word if begin + n == 0 else f" {word}")
+            yield End("stop" if begin + len(words) == len(WORDS) else "length", 3, len(words))
+        finally:
+            self.open -= 1
+
+
+def router(*engines: Scripted, below: Sequence[Scripted] = (), **options: object) -> Router:
+    tiers = {"gold": Tier(engines=engines, below="silver" if below else "", **options)}  # type: ignore[arg-type]  # options of the test
+    if below:
+        tiers["silver"] = Tier(engines=below)
+    return Router(tiers, clock=asyncio.get_running_loop().time, draw=lambda: 0.0)
+
+
+def turn(**changes: object) -> RoutedTurn:
+    fields = {"tier": "gold", "ask": EngineAsk(prompt="when?", max_tokens=20), **changes}
+    return RoutedTurn(**fields)  # type: ignore[arg-type]  # fields of the test
+
+
+async def served(router: Router, asked: RoutedTurn) -> tuple[str, Routed]:
+    """Return the streamed text and how the turn was served."""
+    async with aclosing(router.stream(asked)) as items:
+        *pieces, last = [item async for item in items]
+    assert isinstance(last, Routed)
+    return "".join(piece.text for piece in pieces if isinstance(piece, Piece)), last
+
+
+async def test_a_turn_is_streamed_and_told() -> None:
+    text, routed = await served(router(Scripted("a")), turn())
+    assert text == routed.text == " ".join(WORDS)
+    assert (routed.engine, routed.finish_reason, routed.completion_tokens) == ("a", "stop", len(WORDS))
+    assert [attempt.fault for attempt in routed.attempts] == [""]
+
+
+async def test_max_tokens_ends_an_answer() -> None:
+    text, routed = await served(router(Scripted("a")), turn(ask=EngineAsk(prompt="when?", max_tokens=3)))
+    assert (text, routed.finish_reason) == ("the ferry leaves", "length")
+
+
+@pytest.mark.parametrize("at", range(len(WORDS)))
+@pytest.mark.parametrize("how", ["fails_at", "stalls_at"])
+async def test_another_engine_goes_on_wherever_the_first_one_ends(how: str, at: int) -> None:
+    first, second = Scripted("a", **{how: at}), Scripted("b")  # type: ignore[arg-type]  # a number for either
+    text, routed = await served(router(first, second, first_token_s=0.02, between_tokens_s=0.02), turn())
+    assert text == routed.text == " ".join(WORDS)
+    assert second.asks[0].sent == " ".join(WORDS[:at])
+    assert second.asks[0].max_tokens == 20 - at
+    assert [(a.engine, bool(a.fault), a.tokens) for a in routed.attempts] == [
+        ("a", True, at),
+        ("b", False, len(WORDS) - at),
+    ]
+    assert first.open == second.open == 0
+
+
+async def test_the_tier_below_takes_over() -> None:
+    text, routed = await served(router(Scripted("a", fails_at=2), below=[Scripted("c")]), turn())
+    assert text == " ".join(WORDS)
+    assert (routed.tier, routed.engine) == ("silver", "c")
+
+
+async def test_the_authored_line_is_the_last_resort() -> None:
+    asked = turn(authored="Not now. Come back when the fog lifts.")
+    text, routed = await served(router(Scripted("a", fails_at=0)), asked)
+    assert (text, routed.text, routed.finish_reason) == ("", asked.authored, "authored")
+
+
+async def test_after_some_words_an_answer_that_nobody_can_finish_is_cut() -> None:
+    text, routed = await served(router(Scripted("a", fails_at=2)), turn(authored="Not now."))
+    assert (text, routed.text, routed.finish_reason) == ("the ferry", "the ferry", "cut")
+
+
+async def test_without_an_authored_line_the_turn_is_refused_with_a_time() -> None:
+    with pytest.raises(NoEngine) as refused:
+        await served(router(Scripted("a", fails_at=0)), turn())
+    assert refused.value.retry_after_ms >= 1
+
+
+async def test_a_fault_of_the_request_is_told_and_held_against_nobody() -> None:
+    fault = EngineError("300 tokens", "prompt_too_long")
+    routes = router(Scripted("a", fails_at=0, fault=fault), Scripted("b"))
+    with pytest.raises(EngineError, match="300 tokens"):
+        await served(routes, turn(authored="Not now."))
+    assert routes.views()["a"].breaker.failures == 0
+
+
+async def test_what_one_engine_cannot_do_another_one_may() -> None:
+    other = Scripted("a", fails_at=0, fault=EngineError("no adapters", "unknown_adapter"))
+    text, routed = await served(router(other, Scripted("b")), turn())
+    assert (text, routed.engine) == (" ".join(WORDS), "b")
+    with pytest.raises(EngineError, match="no adapters"):
+        await served(router(other), turn())
+
+
+async def test_a_second_engine_is_asked_when_the_first_is_slow() -> None:
+    slow, quick = Scripted("a", stalls_at=0), Scripted("b")
+    text, routed = await served(router(slow, quick, hedge_after_ms=5.0), turn())
+    assert (text, routed.engine) == (" ".join(WORDS), "b")
+    assert {(a.engine, a.fault) for a in routed.attempts} == {("b", ""), ("a", "hedged")}
+    assert slow.open == 0
+
+
+async def test_the_deadline_ends_the_turn_in_the_engine() -> None:
+    slow = Scripted("a", stalls_at=2)
+    asked = turn(deadline=asyncio.get_running_loop().time() + 0.02)
+    with pytest.raises(DeadlineExceeded):
+        await served(router(slow), asked)
+    assert slow.open == 0
+
+
+async def test_closing_the_stream_cancels_in_the_engine() -> None:
+    engine = Scripted("a")
+    routes = router(engine)
+    async with aclosing(routes.stream(turn())) as items:
+        await anext(items)
+        assert (engine.open, routes.views()["a"].active) == (1, 1)
+    assert (engine.open, routes.views()["a"].active) == (0, 0)
+    assert routes.views()["a"].breaker.failures == 0
+
+
+async def test_a_broken_engine_is_left_alone_until_its_probe_succeeds() -> None:
+    broken, sound = Scripted("a", fails_at=0), Scripted("b")
+    routes = router(broken, sound)
+    for _ in range(6):
+        await served(routes, turn())
+    assert len(broken.asks) == 3
+    assert routes.views()["a"].breaker.open_ms
+
+
+async def test_full_engines_refuse_at_once() -> None:
+    engine = Scripted("a", capacity=1, stalls_at=1)
+    routes = router(engine, objective=Objective(waiting_max=0))
+    async with aclosing(routes.stream(turn())) as items:
+        await anext(items)
+        with pytest.raises(NoEngine, match="1 turns are there"):
+            await served(routes, turn())
+
+
+async def test_a_prefix_goes_where_it_was() -> None:
+    engines = [Scripted("a"), Scripted("b")]
+    routes = router(*engines)
+    homes = {(await served(routes, turn(prefix="bram")))[1].engine for _ in range(4)}
+    assert len(homes) == 1

@@ -1,0 +1,147 @@
+"""The rules of routing: choice, circuit breaker, split and allowances, as given and expected values."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.routing.allowance import Bucket, Rate
+from domain.routing.choice import Objective, Turn, choose
+from domain.routing.health import CLOSED, FAILURES_MAX, Breaker, EngineView, Pace
+from domain.routing.split import BUCKETS, bucket_of, version_for
+
+NOW = 1_000_000.0
+PLAIN = Objective()
+
+
+def engine(name: str, **known: object) -> EngineView:
+    return EngineView(name=name, **{"capacity": 4, **known})  # type: ignore[arg-type]  # fields of the test
+
+
+def order(*engines: EngineView, objective: Objective = PLAIN, **turn: object) -> tuple[str, ...]:
+    return choose(Turn(tokens=16, **turn), engines, objective, NOW).order  # type: ignore[arg-type]  # as above
+
+
+def test_the_engine_with_the_most_room_comes_first() -> None:
+    engines = [engine("busy", active=3), engine("idle"), engine("half", active=2)]
+    assert order(*engines, objective=Objective(waiting_max=0)) == ("idle", "half", "busy")
+
+
+def test_the_home_of_the_prefix_comes_first_unless_it_breaks_the_promise() -> None:
+    objective = Objective(ttft_ms=50)
+    home = engine("home", active=2)
+    assert order(engine("idle"), home, home="home", objective=objective)[0] == "home"
+    late = engine("home", active=9, pace=Pace(ttft_ms=10, turn_ms=100))
+    assert order(engine("idle"), late, home="home", objective=objective) == ("idle",)
+
+
+def test_equals_share_by_the_draw() -> None:
+    engines = [engine("a"), engine("b")]
+    assert [order(*engines, draw=draw)[0] for draw in (0.0, 0.6)] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [
+        ({"ok": False, "reason": "no answer"}, "unhealthy: no answer"),
+        ({"breaker": Breaker(3, NOW + 10, 500.0)}, "circuit open"),
+        ({"active": 68}, "68 turns are there"),
+        ({"active": 2, "pace": Pace(token_ms=20.0)}, "20.0 ms per token, promised are 16"),
+    ],
+)
+def test_who_cannot_keep_the_promise_is_no_candidate(known: dict[str, object], reason: str) -> None:
+    choice = choose(Turn(tokens=16), [engine("a", **known)], Objective(token_ms=16), NOW)
+    assert choice.order == ()
+    assert reason in choice.reason
+    assert choice.retry_after_ms >= 1
+
+
+def test_an_idle_engine_is_asked_however_slow_it_was() -> None:
+    assert order(engine("a", pace=Pace(token_ms=90.0)), objective=Objective(token_ms=16)) == ("a",)
+
+
+def test_a_deadline_that_the_queue_would_miss_is_refused_now() -> None:
+    waiting = engine("a", active=8, pace=Pace(ttft_ms=5, turn_ms=400))
+    assert order(waiting, budget_ms=300) == ()
+    assert order(waiting, budget_ms=3_000) == ("a",)
+
+
+@given(
+    st.lists(
+        st.builds(
+            EngineView,
+            name=st.uuids().map(str),
+            capacity=st.integers(1, 8),
+            active=st.integers(0, 100),
+            ok=st.booleans(),
+            pace=st.builds(
+                Pace, ttft_ms=st.floats(0, 1e4), token_ms=st.floats(0, 1e3), turn_ms=st.floats(0, 1e5)
+            ),
+        ),
+        max_size=6,
+    ),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_a_choice_names_each_engine_once_and_only_able_ones(engines: list[EngineView], draw: float) -> None:
+    choice = choose(Turn(tokens=16, draw=draw), engines, Objective(ttft_ms=500, token_ms=16), NOW)
+    able = {c.name for c in choice.candidates if not c.ruled_out}
+    assert sorted(choice.order) == sorted(able)
+    assert len(choice.candidates) == len(engines)
+    assert choice.reason
+
+
+def test_a_circuit_opens_after_failures_in_a_row_and_a_probe_closes_it() -> None:
+    breaker = CLOSED
+    for _ in range(FAILURES_MAX):
+        assert breaker.admits(NOW)
+        breaker = breaker.began().failed(NOW)
+    assert (breaker.circuit(NOW), breaker.admits(NOW)) == ("open", False)
+    later = breaker.retry_at_ms
+    assert (breaker.circuit(later), breaker.admits(later)) == ("half_open", True)
+    probing = breaker.began()
+    assert not probing.admits(later)
+    assert probing.abandoned().admits(later)
+    assert probing.succeeded() == CLOSED
+    assert probing.failed(later).open_ms == 2 * breaker.open_ms
+
+
+def test_failures_that_are_not_in_a_row_open_nothing() -> None:
+    breaker = CLOSED
+    for _ in range(10):
+        breaker = breaker.failed(NOW).succeeded()
+    assert breaker.circuit(NOW) == "closed"
+
+
+@given(st.text(min_size=1), st.integers(0, BUCKETS), st.integers(0, BUCKETS))
+def test_a_growing_share_never_takes_a_player_away(key: str, a: int, b: int) -> None:
+    small, large = sorted((a, b))
+    met = [version_for(key, {"new": share, "old": BUCKETS - share}) for share in (small, large)]
+    assert met != ["new", "old"]
+
+
+def test_shares_are_met() -> None:
+    met = [version_for(f"player-{n}", {"new": 500, "old": 9_500}, salt="npc") for n in range(20_000)]
+    assert 0.045 < met.count("new") / len(met) < 0.055
+    assert bucket_of("player-1", salt="npc") == bucket_of("player-1", salt="npc")
+
+
+@pytest.mark.parametrize("weights", [{}, {"a": 1}, {"a": -1, "b": BUCKETS + 1}])
+def test_weights_that_do_not_add_up_are_refused(weights: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="together 10000"):
+        version_for("player", weights)
+
+
+def test_a_bucket_fills_with_time_up_to_its_burst() -> None:
+    bucket = Bucket.full(Rate(per_second=2, burst=4), NOW)
+    for _ in range(4):
+        assert bucket.admits(1)
+        bucket = bucket.used(1)
+    assert not bucket.admits(1)
+    assert bucket.wait_ms(1) == 500
+    assert bucket.at(NOW + 500).admits(1)
+    assert bucket.at(NOW + 1e9).left == 4
+
+
+def test_a_debt_is_paid_off_first() -> None:
+    bucket = Bucket.full(Rate(per_second=10, burst=10), NOW).used(60)
+    assert not bucket.at(NOW + 5_000).admits(1)
+    assert bucket.at(NOW + 5_100).admits(1)
