@@ -5,8 +5,9 @@ components of a process share one log, one NATS connection and one pool per role
 """
 
 import asyncio
+import random
 import socket
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,22 +21,25 @@ from aicore.clock import new_id, now_us
 from aicore.running import System
 from aicore.settings import Settings
 from aicore.supervisor import Component, run_components
+from aicore.tiers import build, default_file, read_file
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.nats.connection import connect
 from bus.nats.relay import Relay, RelayOptions
 from bus.nats.service import ServiceOptions, serve
+from bus.nats.tokens import cancellable, token_giver
 from bus.ports import EventLog
 from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from handlers.commands import CommandRunner
 from handlers.engines.artefact import MANIFEST
-from handlers.engines.embedded import EmbeddedEngine
 from handlers.engines.port import EngineError
-from handlers.inference import INFERENCES, InferenceService, Limits
+from handlers.inference import INFERENCES, InferenceService
 from handlers.registry import REGISTRY
 from handlers.registry_view import RegistryView
+from handlers.routing import Router
+from handlers.tier_board import TierBoard
 from projections.current_models import CURRENT_MODELS
 from projections.inference_stats import INFERENCE_STATS
 from projections.queries import Queries
@@ -140,12 +144,14 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
             runner = CommandRunner(parts.log, parts.codec, [REGISTRY])
             commands |= dict.fromkeys(runner.commands, runner)
         if "inference" in parts.components:
-            commands["inference.generate"] = await _inference(parts, registry, stack)
+            service, router = await _inference(parts, registry, stack)
+            commands["inference.generate"] = service
+            queries["inference.tiers"] = TierBoard(router).answer
         if "queries" in parts.components:
             answers = Queries(parts.pools["queries"], parts.log)
             queries |= {"registry.current": registry.answer, **answers.handlers()}
         if SERVICES & parts.components != {"commands"}:
-            await stack.enter_async_context(_followed(registry))
+            await stack.enter_async_context(_running(registry.run()))
         options = ServiceOptions(
             new_id=new_id,
             deadline_s=parts.settings.inference_timeout_s + DEADLINE_BEYOND_INFERENCE_S,
@@ -158,27 +164,31 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def _followed(registry: RegistryView) -> AsyncIterator[None]:
-    """Keep the registry's view up to date while the context is open."""
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do ``work`` in the background while the context is open."""
     async with asyncio.TaskGroup() as group:
-        following = group.create_task(registry.run())
+        task = group.create_task(work)
         yield
-        following.cancel()
+        task.cancel()
 
 
-async def _inference(parts: Parts, registry: RegistryView, stack: AsyncExitStack) -> InferenceService:
-    """Return the inference service with the engines of this process, started."""
+async def _inference(
+    parts: Parts, registry: RegistryView, stack: AsyncExitStack
+) -> tuple[InferenceService, Router]:
+    """Return the inference service and its router, with the engines of this process started."""
     settings = parts.settings
     runner = CommandRunner(parts.log, parts.codec, [INFERENCES])
-    engine = EmbeddedEngine(
-        settings.model_dir or shipped_model(), concurrent_max=settings.inference_concurrent
-    )
-    await engine.start()
-    stack.push_async_callback(engine.stop)
-    limits = Limits(
-        settings.inference_concurrent, settings.inference_waiting_max, settings.inference_timeout_s
-    )
-    return InferenceService(runner, registry, {"embedded": engine}, limits)
+    file = read_file(settings.engines_file) if settings.engines_file else default_file(settings)
+    tiers, engines = build(file, shipped_model())
+    for engine in engines:
+        await engine.start()
+        stack.push_async_callback(engine.stop)
+    router = Router(tiers, clock=asyncio.get_running_loop().time, draw=random.random)
+    await stack.enter_async_context(_running(router.run()))
+    give = token_giver(parts.nc)
+    service = InferenceService(runner, registry, router, timeout_s=settings.inference_timeout_s, give=give)
+    await stack.enter_async_context(cancellable(parts.nc, parts.system.realm, service.cancel))
+    return service, router
 
 
 def shipped_model() -> Path:

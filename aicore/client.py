@@ -8,11 +8,13 @@ from uuid import UUID
 
 import nats
 from nats.aio.client import Client as Nats
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from aicore.clock import new_id
 from protocol.envelope import Envelope, decode_envelope
+from protocol.errors import WireError
 from protocol.messages import (
     Answer,
     CommandMessage,
@@ -24,13 +26,16 @@ from protocol.messages import (
     encode_query,
 )
 from protocol.meta import Meta
-from protocol.subjects import command_subject, query_subject
+from protocol.subjects import cancel_subject, command_subject, query_subject
+from protocol.tokens import TokenMessage, decode_tokens, encode_cancel
 
 CONNECT_TIMEOUT_S = 3.0
 REQUEST_TIMEOUT_S = 40.0
 """Above the longest time that inference may take by default."""
 
 EVENTS_PENDING_MAX = 65_536
+NO_RESPONDERS = "503"
+"""What NATS itself answers where nobody listens."""
 
 
 class Refused(Exception):
@@ -70,6 +75,51 @@ class Client:
         if not isinstance(answer, Reply):
             raise Unanswered(f"{name} was answered by something that is no command service")
         return answer
+
+    async def stream(
+        self, payload: Mapping[str, Any], *, id: UUID | None = None
+    ) -> AsyncGenerator[str | Reply, None]:
+        """Ask for a line and yield its pieces as they come, and last the reply; raises as `command` does.
+
+        Close it (``aclosing``) when done: an answer that is not complete then is cancelled.
+        """
+        name = "inference.generate"
+        inbox = self._nc.new_inbox()
+        payload = {**payload, "stream_to": inbox}
+        message = CommandMessage(id or new_id(), name, payload, "any", self._meta)
+        answers = await self._nc.subscribe(inbox)
+        complete = False
+        try:
+            await self._nc.publish(command_subject(self.realm, name), encode_command(message), reply=inbox)
+            while not complete:
+                found = await self._next(answers, name)
+                complete = not isinstance(found, TokenMessage)
+                if isinstance(found, ErrorReply):
+                    raise Refused(found)
+                if isinstance(found, Answer):
+                    raise Unanswered(f"{name} was answered by something that is no command service")
+                yield found.text if isinstance(found, TokenMessage) else found
+        finally:
+            if not complete:
+                await self.cancel(message.id)
+            await answers.unsubscribe()
+
+    async def _next(self, answers: Subscription, name: str) -> TokenMessage | Reply | ErrorReply | Answer:
+        try:
+            message = await answers.next_msg(timeout=REQUEST_TIMEOUT_S)
+        except (TimeoutError, NatsError) as error:
+            raise Unanswered(f"no answer to {name} within {REQUEST_TIMEOUT_S:g} s: {error}") from error
+        if not message.data and (message.headers or {}).get("Status") == NO_RESPONDERS:
+            raise Unanswered(f"no service answers {name}; is its component running?")
+        try:
+            return decode_tokens(message.data)
+        except WireError:
+            return decode_reply(message.data)
+
+    async def cancel(self, command_id: UUID) -> None:
+        """Say that the answer to a command is no longer wanted."""
+        await self._nc.publish(cancel_subject(self.realm), encode_cancel(command_id.bytes))
+        await self._nc.flush()
 
     async def query(self, view: str, query: Mapping[str, Any] | None = None) -> Answer:
         """Ask a read model; raises as `command` does."""

@@ -76,6 +76,8 @@ class Watcher:
 
     def __init__(self) -> None:
         self.last = 0
+        self.paused = asyncio.Lock()
+        """Hold it to keep events out of a line that is being printed."""
         self._moved = asyncio.Condition()
 
     async def run(self, client: Client, listening: asyncio.Event) -> None:
@@ -83,7 +85,8 @@ class Watcher:
         async with aclosing(client.events()) as events:
             listening.set()
             async for event in events:
-                _show(event)
+                async with self.paused:
+                    _show(event)
                 async with self._moved:
                     self.last = max(self.last, event.position)
                     self._moved.notify_all()
@@ -105,9 +108,12 @@ async def play(url: str, realm: str) -> None:
         console.rule("[bold]1[/bold] two models are registered", align="left")
         for facts in DEMO_MODELS:
             await _register(client, watcher, facts)
-        console.rule("[bold]2[/bold] the current one is asked for lines", align="left")
+        console.rule(
+            "[bold]2[/bold] the current one is asked for lines, which come word by word", align="left"
+        )
         for prompt in PROMPTS:
             await _ask(client, watcher, prompt, new_id())
+        await _ask(client, watcher, PROMPTS[1], new_id(), "silver")
         console.rule("[bold]3[/bold] the same command twice takes effect once", align="left")
         again = new_id()
         first = await _ask(client, watcher, PROMPTS[0], again)
@@ -130,14 +136,24 @@ async def _register(client: Client, watcher: Watcher, facts: Mapping[str, Any]) 
     await watcher.reach(reply)
 
 
-async def _ask(client: Client, watcher: Watcher, prompt: str, id_: UUID) -> Reply:
-    payload = {"use_case": USE_CASE, "prompt": prompt, "npc": NPC, "max_tokens": 48}
-    reply = await client.command("inference.generate", payload, id=id_)
-    result, position = reply.result, reply.events[-1].position
+async def _ask(client: Client, watcher: Watcher, prompt: str, id_: UUID, tier: str = "gold") -> Reply:
+    """Show a line word by word, as it comes."""
+    payload = {"use_case": USE_CASE, "prompt": prompt, "npc": NPC, "max_tokens": 48, "tier": tier}
     console.print(Text("  > ", style="dim").append(prompt, style="default"))
-    console.print(Text("    ").append(str(result["text"]), style="bold yellow"))
-    model = f"{result['model']['name']} {result['model']['version']}"
-    console.print(f"    [dim]{model} · {result['latency_ms']:.1f} ms · event {position}[/dim]")
+    console.print("    ", end="")
+    pieces = 0
+    async with watcher.paused, aclosing(client.stream(payload, id=id_)) as answer:
+        async for item in answer:
+            if isinstance(item, Reply):
+                reply = item
+            else:
+                pieces += 1
+                console.print(item, end="", style="bold yellow", markup=False)
+    result, position = reply.result, reply.events[-1].position
+    console.print("" if pieces else Text(str(result["text"]), style="bold yellow"))
+    model = f"{result['model']['name']} {result['model']['version']} on {result['served']['tier']}"
+    times = f"{result['latency_ms']:.1f} ms, first token after {result['ttft_ms']:.1f} ms, in {pieces} pieces"
+    console.print(f"    [dim]{model} · {times} · event {position}[/dim]")
     await watcher.reach(reply)
     return reply
 

@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     model_dir: Path | None = Field(
         None, description="Folder of the model that the embedded engine serves; without it the shipped one."
     )
+    engines_file: Path | None = Field(
+        None,
+        description="TOML file of engines and tiers; without it the embedded engine serves every tier.",
+    )
     inference_concurrent: int = Field(
         4, ge=1, le=1_024, description="Requests that are at the engines at a time, 1 to 1,024."
     )

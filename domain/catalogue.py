@@ -10,9 +10,11 @@ from pydantic import JsonValue
 from domain.event import Command, Event
 from domain.inference.messages import (
     Generate,
+    InferenceCancelled,
     InferenceCompleted,
     InferenceFailed,
     InferenceRequested,
+    RecordCancellation,
     RecordCompletion,
     RecordFailure,
     RecordRequest,
@@ -36,12 +38,18 @@ EVENTS: tuple[type[Event], ...] = (
     InferenceRequested,
     InferenceCompleted,
     InferenceFailed,
+    InferenceCancelled,
 )
 
 COMMANDS: tuple[type[Command], ...] = (RegisterModel, DescribeModel, PromoteModel, RetireModel, Generate)
 """What may be sent over the wire."""
 
-INTERNAL_COMMANDS: tuple[type[Command], ...] = (RecordRequest, RecordCompletion, RecordFailure)
+INTERNAL_COMMANDS: tuple[type[Command], ...] = (
+    RecordRequest,
+    RecordCompletion,
+    RecordFailure,
+    RecordCancellation,
+)
 """What our own handlers say to a decider; never served on a subject."""
 
 Payload = dict[str, JsonValue]

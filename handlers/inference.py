@@ -1,16 +1,17 @@
-"""inference.generate: find the model, record the question, ask the engine, record the answer, reply.
+"""inference.generate: find the model, record the question, have it answered, record the answer, reply.
 
-The question is recorded before the engine is asked, so that a crash in between is seen in the log. A retry
-(same command id) gets the recorded outcome, or, if there is none yet, asks the engine again with the recorded
-question, model and seed; whichever outcome is recorded first stands. At most ``concurrent`` requests are at
-the engines and ``waiting_max`` wait; more are refused at once, with the time after which to come again.
+The question is recorded before an engine is asked, so that a crash in between is seen in the log. A retry
+(same command id) gets the recorded outcome, or, if there is none yet, asks again with the recorded question,
+model and seed; whichever outcome is recorded first stands. If no engine has room, the request is refused at
+once, with the time after which to come again, and leaves no event.
 """
 
 import asyncio
+import dataclasses
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -19,13 +20,15 @@ import structlog
 from bus.ids import derived_id
 from bus.ports import IdConflict
 from domain.decider import Rejected
-from domain.inference.facts import PROMPT_CHARACTERS_MAX, SEED_MAX
+from domain.inference.facts import PROMPT_CHARACTERS_MAX, SEED_MAX, Ask, AttemptFact
 from domain.inference.inference import INFERENCE, Inference, same_ask, stream_of
 from domain.inference.messages import (
     Generate,
+    InferenceCancelled,
     InferenceCompleted,
     InferenceFailed,
     InferenceRequested,
+    RecordCancellation,
     RecordCompletion,
     RecordFailure,
     RecordRequest,
@@ -34,72 +37,84 @@ from domain.parse import parse
 from domain.registry.facts import artefacts_digest
 from domain.registry.use_case import Model
 from handlers.commands import Binding, CommandRunner, Outcome, caused_by
-from handlers.engines.port import Engine, EngineAsk, EngineError, collect
+from handlers.engines.port import EngineAsk, EngineError
 from handlers.registry_view import RegistryView
+from handlers.routing import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Router
 from protocol.messages import CommandMessage, Reply
 
 logger = structlog.get_logger(__name__)
 
-LATENCY_WEIGHT = 0.1
-"""Weight of the newest latency in the running mean that `Overloaded` estimates from."""
-
-RETRY_AFTER_MS_MIN = 50
+TIMEOUT_S = 30.0
+ATTEMPTS_TOLD = 64
 
 PLACEHOLDER = re.compile(r"\{(prompt|npc)\}")
 
 INFERENCES: Binding[Any, Any, Inference] = Binding(
-    commands=(RecordRequest, RecordCompletion, RecordFailure),
+    commands=(RecordRequest, RecordCompletion, RecordFailure, RecordCancellation),
     stream_of=lambda command: stream_of(command.inference_id),
     decider=INFERENCE,
     knows_repeats=True,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much is taken on."""
-
-    concurrent: int = 4
-    """Requests at the engines at a time."""
-    waiting_max: int = 64
-    """Requests that may wait for their turn."""
-    timeout_s: float = 30.0
-    """From arrival to answer, waiting included."""
+Give = Callable[[str, str, int, str], Awaitable[None]]
+"""Sends one piece: subject, inference id, its number from 0, its text."""
 
 
 class Overloaded(Rejected):
-    """Too many requests wait; nothing was recorded, and the same command may come again."""
+    """No engine has room; nothing was recorded, and the same command may come again."""
 
-    def __init__(self, waiting: int, retry_after_ms: int) -> None:
+    def __init__(self, refusal: NoEngine) -> None:
         super().__init__(
             "overloaded",
-            f"{waiting} requests wait already",
-            remedy=f"send the same command again in {retry_after_ms} ms",
+            f"no engine can keep the tier's promise now: {refusal}",
+            remedy=f"send the same command again in {refusal.retry_after_ms} ms",
         )
-        self.retry_after_ms = retry_after_ms
+        self.retry_after_ms = refusal.retry_after_ms
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    """An answer under way."""
+
+    task: asyncio.Task[Any]
+    cancelled: bool = False
+    given: list[str] = field(default_factory=list)
+    tokens: int = 0
 
 
 class InferenceService:
-    """Serves inference.generate with the engines given, by provider. Safe for concurrent use."""
+    """Serves inference.generate through a router. Safe for concurrent use."""
 
     def __init__(
         self,
         runner: CommandRunner,
         registry: RegistryView,
-        engines: Mapping[str, Engine],
-        limits: Limits = Limits(),
+        router: Router,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        give: Give | None = None,
     ) -> None:
+        """Prepare. ``timeout_s``: time for an answer where the caller sets no deadline; ``give`` streams."""
         self._runner = runner
         self._registry = registry
-        self._engines = engines
-        self._limits = limits
-        self._slots = asyncio.Semaphore(limits.concurrent)
-        self._waiting = 0
-        self._latency_ms = 0.0
+        self._router = router
+        self._timeout_s = timeout_s
+        self._give = give
         self.refused = 0
         """Requests refused as overloaded since the start."""
+        self._running: dict[str, _Running] = {}
         # A retry that comes while the first try is at the engine waits for its answer.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def cancel(self, inference_id: str) -> bool:
+        """End an answer that is under way here; say whether there was one."""
+        running = self._running.get(inference_id)
+        if running is None or running.cancelled:
+            return False
+        running.cancelled = True
+        running.task.cancel()
+        return True
 
     async def __call__(self, message: CommandMessage) -> Reply:
         """Answer one request.
@@ -122,51 +137,46 @@ class InferenceService:
     async def _infer(
         self, command: Generate, message: CommandMessage, known: Outcome[Inference]
     ) -> Outcome[Inference]:
-        """Record the question, unless it is, ask the engine and record what came of it."""
-        deadline = asyncio.get_running_loop().time() + self._limits.timeout_s
-        async with self._slot(deadline):
-            if known.state.request is None:
-                record = await self._routed(command, message)
-                known = await self._runner.execute(
-                    record, message.id, meta=caused_by(message), expected=message.expected
-                )
-            request = known.state.request
-            if known.state.outcome or request is None:
-                return known
-            outcome = await self._ask(self._engine(request.provider), request, deadline)
-            recorded = await self._runner.execute(
-                outcome, derived_id(message.id, 0, "inference.outcome"), meta=caused_by(message)
+        """Record the question, unless it is, have it answered and record what came of it."""
+        if known.state.request is None:
+            record = await self._routed(command, message)
+            if refusal := self._router.refusal(self._turn(command, record)):
+                self.refused += 1
+                raise Overloaded(refusal)
+            known = await self._runner.execute(
+                record, message.id, meta=caused_by(message), expected=message.expected
             )
-            # By now the stream may hold the outcome of another process that got the same retry.
-            events = recorded.events if recorded.duplicate else [*known.events, *recorded.events]
-            return Outcome(recorded.state, events, duplicate=recorded.duplicate)
+        request = known.state.request
+        if known.state.outcome or request is None:
+            return known
+        self._check_served(request.tier, request.provider)
+        outcome = await self._ask(command, request)
+        recorded = await self._runner.execute(
+            outcome, derived_id(message.id, 0, "inference.outcome"), meta=caused_by(message)
+        )
+        # By now the stream may hold the outcome of another process that got the same retry.
+        events = recorded.events if recorded.duplicate else [*known.events, *recorded.events]
+        return Outcome(recorded.state, events, duplicate=recorded.duplicate)
 
-    @asynccontextmanager
-    async def _slot(self, deadline: float) -> AsyncIterator[None]:
-        """Hold one of the places at the engines.
-
-        Raises:
-            Overloaded: too many wait, or no place became free in time.
-        """
-        if self._slots.locked() and self._waiting >= self._limits.waiting_max:
-            raise self._overloaded()
-        self._waiting += 1
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise self._overloaded() from None
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._slots.release()
-
-    def _overloaded(self) -> Overloaded:
-        self.refused += 1
-        rounds = 1 + self._waiting / self._limits.concurrent
-        return Overloaded(self._waiting, max(RETRY_AFTER_MS_MIN, round(self._latency_ms * rounds)))
+    def _turn(self, command: Generate, request: RecordRequest | InferenceRequested) -> RoutedTurn:
+        """Return the turn for the router."""
+        wanted_s = self._timeout_s if command.deadline_ms is None else command.deadline_ms / 1e3
+        return RoutedTurn(
+            tier=request.tier,
+            provider=request.provider,
+            ask=EngineAsk(
+                prompt=request.rendered_prompt,
+                max_tokens=request.max_tokens,
+                temperature=request.temperature,
+                seed=request.seed,
+                adapter=command.adapter,
+                pattern=command.pattern,
+                priority=command.priority,
+            ),
+            deadline=self._router.now() + wanted_s,
+            prefix=request.npc or "",
+            authored=command.authored_line or "",
+        )
 
     async def _routed(self, command: Generate, message: CommandMessage) -> RecordRequest:
         """Return the question as it goes to the current model of the use case."""
@@ -178,70 +188,118 @@ class InferenceService:
                 field="use_case",
                 remedy="register one with registry.register_model, or ask registry.models for the use cases",
             )
-        self._engine(model.registered.provider)
+        route = _route(model, command)
+        self._check_served(route["tier"], route["provider"])
         rendered = _rendered(model, command)
-        asked = command.model_dump(exclude={"tier", "seed"})
+        asked = command.model_dump(include=set(Ask.model_fields))
         seed = message.id.int & SEED_MAX if command.seed is None else command.seed
         return RecordRequest.model_validate(
             {
                 **asked,
-                **_route(model, command),
+                **route,
                 "inference_id": message.id.hex,
                 "seed": seed,
                 "rendered_prompt": rendered,
             }
         )
 
-    def _engine(self, provider: str) -> Engine:
-        if engine := self._engines.get(provider):
-            return engine
-        raise Rejected(
-            "no_engine",
-            f"no engine serves models of the provider {provider!r}",
-            remedy=f"promote a model of {', '.join(sorted(self._engines)) or 'an engine that runs'}",
-        )
+    def _check_served(self, tier: str, provider: str) -> None:
+        if tier not in self._router.tiers:
+            raise Rejected(
+                "no_engine",
+                f"the tier {tier!r} is not served here",
+                field="tier",
+                remedy=f"ask for one of {', '.join(self._router.tiers)}, or add it to the engines' file",
+            )
+        if not self._router.serves(tier, provider):
+            raise Rejected(
+                "no_engine",
+                f"no engine of the tier {tier!r} serves models of the provider {provider!r}",
+                remedy="promote a model of a provider that the engines' file names, or add an engine for it",
+            )
 
     async def _ask(
-        self, engine: Engine, request: InferenceRequested, deadline: float
-    ) -> RecordCompletion | RecordFailure:
-        """Return what the engine answered, or what went wrong, as the command that records it."""
-        clock = asyncio.get_running_loop()
-        started = clock.time()
+        self, command: Generate, request: InferenceRequested
+    ) -> RecordCompletion | RecordFailure | RecordCancellation:
+        """Return what the engines answered, or what went wrong, as the command that records it."""
+        task = asyncio.current_task()
+        assert task is not None
+        running = self._running[request.inference_id] = _Running(task)
+        began = self._router.now()
         try:
-            async with asyncio.timeout_at(deadline):
-                ask = EngineAsk(
-                    prompt=request.rendered_prompt,
-                    max_tokens=request.max_tokens,
-                    temperature=request.temperature,
-                    seed=request.seed,
-                )
-                answer = await collect(engine, ask, clock.time)
-        except (EngineError, TimeoutError) as error:
-            timed_out = isinstance(error, TimeoutError)
-            logger.warning(
-                "inference_failed",
-                stream=stream_of(request.inference_id),
-                provider=request.provider,
-                timeout_s=self._limits.timeout_s if timed_out else None,
-                error=str(error),
+            return await self._stream(command, request, running)
+        except asyncio.CancelledError:
+            if not running.cancelled:
+                raise
+            task.uncancel()
+            return RecordCancellation(
+                inference_id=request.inference_id,
+                text="".join(running.given),
+                completion_tokens=running.tokens,
+                latency_ms=round((self._router.now() - began) * 1e3, 3),
             )
-            late = f"no answer from the {request.provider} engine within {self._limits.timeout_s:g} s"
+        except (EngineError, NoEngine, DeadlineExceeded) as error:
+            logger.warning("inference_failed", stream=stream_of(request.inference_id), error=str(error))
             return RecordFailure(
                 inference_id=request.inference_id,
-                code="engine_timeout" if timed_out else "engine_failed",
-                message=late if timed_out else str(error)[:2_000],
-                latency_ms=round((clock.time() - started) * 1_000, 3),
+                code=_code(error),
+                message=_told(error)[:2_000],
+                latency_ms=round((self._router.now() - began) * 1e3, 3),
             )
-        self._latency_ms += LATENCY_WEIGHT * (answer.latency_ms - self._latency_ms)
-        return RecordCompletion(
-            inference_id=request.inference_id,
-            text=answer.text,
-            finish_reason=answer.finish_reason,
-            prompt_tokens=answer.prompt_tokens,
-            completion_tokens=answer.completion_tokens,
-            ttft_ms=answer.ttft_ms,
-            latency_ms=answer.latency_ms,
-        )
+        finally:
+            del self._running[request.inference_id]
+
+    async def _stream(
+        self, command: Generate, request: InferenceRequested, running: _Running
+    ) -> RecordCompletion:
+        number = 0
+        async with aclosing(self._router.stream(self._turn(command, request))) as items:
+            async for item in items:
+                if isinstance(item, Routed):
+                    return _completion(request, item)
+                running.given.append(item.text)
+                running.tokens += item.tokens
+                if command.stream_to and self._give:
+                    await self._give(command.stream_to, request.inference_id, number, item.text)
+                number += 1
+        raise AssertionError("the router's last item says how the turn was served")
+
+
+def _completion(request: InferenceRequested, routed: Routed) -> RecordCompletion:
+    attempts = [
+        AttemptFact.model_validate(dataclasses.asdict(attempt))
+        for attempt in routed.attempts[-ATTEMPTS_TOLD:]
+    ]
+    return RecordCompletion(
+        inference_id=request.inference_id,
+        text=routed.text,
+        finish_reason=routed.finish_reason,
+        prompt_tokens=routed.prompt_tokens,
+        completion_tokens=routed.completion_tokens,
+        ttft_ms=routed.ttft_ms,
+        latency_ms=routed.latency_ms,
+        engine=routed.engine,
+        served_tier=routed.tier,
+        choice=routed.reason[:2_000],
+        attempts=attempts,
+    )
+
+
+def _code(error: EngineError | NoEngine | DeadlineExceeded) -> str:
+    match error:
+        case EngineError():
+            return error.code
+        case NoEngine(fault=EngineError() as fault):
+            return fault.code
+        case NoEngine():
+            return "engine_overloaded"
+        case _:
+            return "deadline_exceeded"
+
+
+def _told(error: EngineError | NoEngine | DeadlineExceeded) -> str:
+    fault = error.fault if isinstance(error, NoEngine) else None
+    return f"{fault}; {error}" if fault else str(error)
 
 
 def _rendered(model: Model, command: Generate) -> str:
@@ -307,6 +365,20 @@ def _reply(known: Outcome[Inference]) -> Reply:
                     "cost_micro": outcome.cost_micro,
                 },
                 "ttft_ms": outcome.ttft_ms,
+                "latency_ms": outcome.latency_ms,
+                "served": {
+                    "engine": outcome.engine,
+                    "tier": outcome.served_tier or outcome.tier,
+                    "choice": outcome.choice,
+                    "attempts": len(outcome.attempts),
+                },
+            }
+            return Reply(result=result, events=[*known.events], duplicate=known.duplicate)
+        case _, InferenceCancelled():
+            result = {
+                "inference_id": outcome.inference_id,
+                "text": outcome.text,
+                "finish_reason": "cancelled",
                 "latency_ms": outcome.latency_ms,
             }
             return Reply(result=result, events=[*known.events], duplicate=known.duplicate)

@@ -29,9 +29,11 @@ logger = structlog.get_logger(__name__)
 class NoEngine(Exception):
     """No engine of the tier, nor of those below it, can take the turn now."""
 
-    def __init__(self, reason: str, retry_after_ms: int) -> None:
+    def __init__(self, reason: str, retry_after_ms: int, fault: EngineError | None = None) -> None:
         super().__init__(reason)
         self.retry_after_ms = retry_after_ms
+        self.fault = fault
+        """The fault of the last engine that was asked, if one was."""
 
 
 class DeadlineExceeded(Exception):
@@ -43,6 +45,7 @@ class Tier:
     """A service level: what it promises and who serves it."""
 
     engines: Sequence[Engine]
+    """A model is served by the engines of its provider (`Engine.provider`)."""
     objective: Objective = field(default_factory=Objective)
     below: str = ""
     """The tier that takes its turns when it cannot."""
@@ -59,6 +62,8 @@ class RoutedTurn:
     """What the router needs to know of a turn."""
 
     tier: str
+    provider: str
+    """Of the model that shall answer."""
     ask: EngineAsk
     deadline: float | None = None
     """On the router's clock, s."""
@@ -139,7 +144,7 @@ class _Progress:
     attempts: list[Attempt] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
     fault: EngineError | None = None
-    """The newest fault that was the request's own."""
+    """The newest one."""
 
     def rest(self) -> EngineAsk:
         """Return what is still to be asked."""
@@ -160,6 +165,24 @@ class Router:
         engines = {engine.name: engine for tier in tiers.values() for engine in tier.engines}
         self._desks = {name: _Desk(engine) for name, engine in engines.items()}
         self._homes: OrderedDict[str, str] = OrderedDict()
+
+    def serves(self, tier: str, provider: str) -> bool:
+        """Say whether a tier, or one below it, has an engine for models of a provider."""
+        while tier in self._tiers:
+            if any(engine.provider == provider for engine in self._tiers[tier].engines):
+                return True
+            tier = self._tiers[tier].below
+        return False
+
+    def refusal(self, turn: RoutedTurn) -> NoEngine | None:
+        """Return why nobody could take a turn now; None if somebody could, or a line is there for that."""
+        tier, state = turn.tier, _Progress(turn, self._clock())
+        while tier:
+            if turn.authored or self._choose(self._tiers[tier], state):
+                return None
+            tier = self._tiers[tier].below
+        last = state.choices[-1]
+        return NoEngine(last.reason, max(1, last.retry_after_ms))
 
     @property
     def tiers(self) -> Mapping[str, Tier]:
@@ -216,8 +239,7 @@ class Router:
                 except EngineError as error:
                     if not error.retriable and error.code not in OWN_FAULTS:
                         raise
-                    if error.code in OWN_FAULTS:
-                        state.fault = error
+                    state.fault = error
                     logger.info("engine_left", tier=name, code=error.code, detail=str(error))
 
     def _choose(self, tier: Tier, state: _Progress) -> Choice | None:
@@ -233,7 +255,7 @@ class Router:
                 draw=self._draw(),
                 excluded=state.excluded,
             ),
-            [self._desks[engine.name].view() for engine in tier.engines],
+            [self._desks[engine.name].view() for engine in tier.engines if engine.provider == turn.provider],
             tier.objective,
             now * 1e3,
         )
@@ -247,6 +269,7 @@ class Router:
 
         Raises:
             EngineError: those asked failed; they are excluded from the turn.
+            DeadlineExceeded: see there.
         """
         runs = [self._begin(tier, name, desks[0], state, stack)]
         hedge = tier.hedge_after_ms is not None and len(desks) > 1
@@ -257,7 +280,7 @@ class Router:
             if not done:
                 runs.append(self._begin(tier, name, desks[1], state, stack))
                 racing[group.create_task(runs[1].open())] = runs[1]
-            fault: EngineError | None = None
+            fault: EngineError | DeadlineExceeded | None = None
             while racing:
                 done, _ = await asyncio.wait(racing, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -313,9 +336,9 @@ class Router:
         """
         last = state.choices[-1]
         if not state.texts and not state.turn.authored:
-            if state.fault is not None:
+            if state.fault is not None and state.fault.code in OWN_FAULTS:
                 raise state.fault
-            raise NoEngine(last.reason, max(1, last.retry_after_ms))
+            raise NoEngine(last.reason, max(1, last.retry_after_ms), state.fault)
         state.end = End("stop", state.prompt_tokens, state.tokens)
         routed = self._routed(state.turn.tier, state)
         if state.texts:
@@ -356,13 +379,15 @@ class _Run:
         desk.active += 1
         desk.breaker = desk.breaker.began()
 
-    async def open(self) -> EngineError | None:
+    async def open(self) -> EngineError | DeadlineExceeded | None:
         """Wait for the first item; return the fault if there is none."""
         try:
             self._first = await self._next(self._tier.first_token_s)
         except EngineError as error:
             self._failed(error)
             return error
+        except DeadlineExceeded as late:
+            return late
         waited = (self._router.now() - self._began) * 1e3
         self._attempt = replace(self._attempt, ttft_ms=round(waited, 3))
         self.desk.pace = self.desk.pace.after(ttft_ms=waited)

@@ -55,6 +55,11 @@ def query_subject(realm: str, view: str) -> str:
     return f"{check_realm(realm)}.qry.{_check(VIEW, view, 'view')}"
 
 
+def cancel_subject(realm: str) -> str:
+    """Return where cancellations of answers go: ``{realm}.live.inference.cancel``."""
+    return f"{check_realm(realm)}.live.inference.cancel"
+
+
 def dlq_subject(realm: str, consumer: str) -> str:
     """Return ``{realm}.dlq.{consumer}``."""
     return f"{check_realm(realm)}.dlq.{_check(TOKEN, consumer, 'consumer')}"

@@ -17,6 +17,7 @@ from aicore.cli.common import Exit, Failure, err
 from aicore.cli.doctor import doctor
 from aicore.cli.events import events_app
 from aicore.cli.export import export
+from aicore.cli.tiers import tiers
 from aicore.embedded import EmbeddedServerError
 from aicore.export import ExportError
 from aicore.logs import set_up
@@ -50,6 +51,7 @@ app.add_typer(log.app, name="log")
 app.add_typer(events_app, name="events", help="The catalogue: every kind of event and command.")
 app.add_typer(models.app, name="models")
 app.command("ask")(ask)
+app.command("tiers")(tiers)
 app.add_typer(dead_letters.app, name="dlq")
 app.add_typer(relay.app, name="relay")
 app.add_typer(projections.app, name="projections")

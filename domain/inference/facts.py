@@ -84,6 +84,40 @@ class Ask(BaseModel):
     )
 
 
+class AttemptFact(BaseModel):
+    """One engine's part in an answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    engine: str = Field(max_length=128, description="The engine's name in the settings.")
+    tier: Tier
+    fault: str = Field(
+        "", max_length=64, description="Why it was left, or hedged or cancelled; empty if it finished."
+    )
+    tokens: TokenCount = Field(0, description="Tokens that it gave.")
+    ttft_ms: Milliseconds | None = Field(None, description="Time to its first token.")
+    ms: Milliseconds = Field(0.0, description="Time from its being asked to its end.")
+
+
+class Served(BaseModel):
+    """Who gave an answer, and how the router came to them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    engine: str = Field(
+        "", max_length=128, description="The engine that finished the answer; empty: an authored line."
+    )
+    served_tier: Tier | None = Field(
+        None, description="The tier that served; another than the one asked for if that one could not."
+    )
+    choice: str = Field("", max_length=2_000, description="Why this engine.")
+    attempts: list[AttemptFact] = Field(
+        default_factory=list,
+        max_length=64,
+        description="Every engine that was asked, in order of their ends.",
+    )
+
+
 class Route(BaseModel):
     """Which model answers, on which tier, and why: decided before the model is called."""
 

@@ -1,4 +1,6 @@
-"""One inference: requested, then completed or failed, never both. One stream: ``inference-{inference_id}``.
+"""One inference: requested, then completed, failed or cancelled, one of them.
+
+Its stream is ``inference-{inference_id}``.
 
 A repeated request, or a second outcome for an inference that has one, changes nothing: the first stands.
 So a retry, or two services that both got the request, leave one answer.
@@ -12,11 +14,14 @@ from typing import assert_never
 from domain.decider import Decider, Rejected
 from domain.inference.facts import Ask
 from domain.inference.messages import (
+    InferenceCancelled,
     InferenceCommand,
     InferenceCompleted,
     InferenceEvent,
     InferenceFailed,
+    InferenceOutcome,
     InferenceRequested,
+    RecordCancellation,
     RecordCompletion,
     RecordFailure,
     RecordRequest,
@@ -46,7 +51,7 @@ class Inference:
     """What is known so far; ``outcome`` is its one terminal event."""
 
     request: InferenceRequested | None = None
-    outcome: InferenceCompleted | InferenceFailed | None = None
+    outcome: InferenceOutcome | None = None
 
 
 def evolve(state: Inference, event: InferenceEvent) -> Inference:
@@ -54,7 +59,7 @@ def evolve(state: Inference, event: InferenceEvent) -> Inference:
     match event:
         case InferenceRequested():
             return replace(state, request=event)
-        case InferenceCompleted() | InferenceFailed():
+        case InferenceCompleted() | InferenceFailed() | InferenceCancelled():
             return replace(state, outcome=event)
         case _:
             assert_never(event)
@@ -73,7 +78,7 @@ def decide(command: InferenceCommand, state: Inference) -> Sequence[InferenceEve
     match command:
         case RecordRequest():
             return _request(command, state)
-        case RecordCompletion() | RecordFailure():
+        case RecordCompletion() | RecordFailure() | RecordCancellation():
             if state.request is None:
                 raise Rejected(
                     "inference_not_found",
@@ -102,8 +107,8 @@ def _request(command: RecordRequest, state: Inference) -> Sequence[InferenceEven
 
 
 def _outcome(
-    command: RecordCompletion | RecordFailure, request: InferenceRequested
-) -> InferenceCompleted | InferenceFailed:
+    command: RecordCompletion | RecordFailure | RecordCancellation, request: InferenceRequested
+) -> InferenceOutcome:
     subject = {"use_case": request.use_case, "model_id": request.model_id, "tier": request.tier}
     match command:
         case RecordCompletion(text=text) if text.strip():
@@ -122,6 +127,8 @@ def _outcome(
             )
         case RecordFailure():
             return InferenceFailed.model_validate({**command.model_dump(), **subject})
+        case RecordCancellation():
+            return InferenceCancelled.model_validate({**command.model_dump(), **subject})
         case _:
             assert_never(command)
 

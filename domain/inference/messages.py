@@ -3,7 +3,7 @@
 Names and versions of events are storage format: they stay in the log for ever.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ from domain.inference.facts import (
     Prompt,
     Route,
     Seed,
+    Served,
     TokenCount,
 )
 from domain.vocabulary import ModelId, Tier, UseCase
@@ -25,7 +26,7 @@ from domain.vocabulary import ModelId, Tier, UseCase
 
 
 class InferenceRequested(Ask, Route, Event, name="inference.requested", version=1):
-    """A model was asked; exactly one of inference.completed and inference.failed follows on this stream."""
+    """A model was asked; exactly one of completed, failed and cancelled follows on this stream."""
 
     inference_id: InferenceId
     seed: Seed
@@ -59,7 +60,7 @@ class InferenceRequested(Ask, Route, Event, name="inference.requested", version=
     }
 
 
-class InferenceCompleted(Event, name="inference.completed", version=1):
+class InferenceCompleted(Served, Event, name="inference.completed", version=1):
     """A model answered. Use case, model and tier are repeated, so that a reader needs no second event."""
 
     inference_id: InferenceId
@@ -69,7 +70,9 @@ class InferenceCompleted(Event, name="inference.completed", version=1):
     text: str = Field(max_length=TEXT_CHARACTERS_MAX, description="The answer; never empty.")
     finish_reason: str = Field(
         max_length=64,
-        description="Why it ended: stop (the model was done) or length (max_tokens was reached).",
+        description="Why it ended: stop (the model was done), length (max_tokens was reached), cut (all "
+        "engines failed after some tokens) or authored (none could speak; the text is the line given for "
+        "that).",
     )
     prompt_tokens: TokenCount = Field(description="Tokens of the rendered prompt.")
     completion_tokens: TokenCount = Field(description="Tokens of the answer.")
@@ -89,6 +92,12 @@ class InferenceCompleted(Event, name="inference.completed", version=1):
         "ttft_ms": 2.1,
         "latency_ms": 9.6,
         "cost_micro": 0,
+        "engine": "embedded",
+        "served_tier": "gold",
+        "choice": "embedded has the most room",
+        "attempts": [
+            {"engine": "embedded", "tier": "gold", "fault": "", "tokens": 11, "ttft_ms": 2.1, "ms": 9.5}
+        ],
     }
 
 
@@ -101,8 +110,10 @@ class InferenceFailed(Event, name="inference.failed", version=1):
     tier: Tier
     code: str = Field(
         pattern=r"^[a-z][a-z0-9_]{0,63}$",
-        description="engine_failed: the engine said so; engine_timeout: it took too long; empty_output: it "
-        "answered nothing. More may come.",
+        description="engine_failed, engine_unreachable, engine_timeout, engine_overloaded or "
+        "engine_nonsense: the last engine's fault; prompt_too_long, unknown_adapter, unsupported or "
+        "invalid_request: the request's own; deadline_exceeded: the caller's time was over; "
+        "empty_output: it answered nothing. More may come.",
     )
     message: str = Field(max_length=2_000, description="What happened, for an operator.")
     latency_ms: Milliseconds = Field(description="Time until the failure was known.")
@@ -118,7 +129,30 @@ class InferenceFailed(Event, name="inference.failed", version=1):
     }
 
 
-InferenceEvent = InferenceRequested | InferenceCompleted | InferenceFailed
+class InferenceCancelled(Event, name="inference.cancelled", version=1):
+    """The caller wanted no more of it; the engine was told to stop."""
+
+    inference_id: InferenceId
+    use_case: UseCase
+    model_id: ModelId
+    tier: Tier
+    text: str = Field(max_length=TEXT_CHARACTERS_MAX, description="What had been given by then.")
+    completion_tokens: TokenCount = Field(description="Tokens of it.")
+    latency_ms: Milliseconds = Field(description="Time until the cancellation.")
+
+    example: ClassVar = {
+        "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
+        "use_case": "npc_dialogue",
+        "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
+        "tier": "gold",
+        "text": "Old Wen does,",
+        "completion_tokens": 4,
+        "latency_ms": 6.2,
+    }
+
+
+InferenceOutcome = InferenceCompleted | InferenceFailed | InferenceCancelled
+InferenceEvent = InferenceRequested | InferenceOutcome
 
 # --- what may be asked --------------------------------------------------------------------------------------
 
@@ -133,6 +167,41 @@ class Generate(Ask, Command, name="inference.generate"):
     tier: Tier | None = Field(None, description="Service level wanted; null: the model's own.")
     seed: Seed | None = Field(
         None, description="Seed of the random draws; null: derived from the command id."
+    )
+    stream_to: str | None = Field(
+        None,
+        pattern=r"^(_INBOX|[a-z][a-z0-9_]{0,30}\.live)(\.[A-Za-z0-9_-]+){1,8}$",
+        max_length=200,
+        description="Subject that gets the answer piece by piece, an inbox or below {realm}.live: numbered "
+        "token messages (protocol/SPEC.md). The reply comes as ever, after the last of them.",
+    )
+    deadline_ms: int | None = Field(
+        None,
+        ge=1,
+        le=600_000,
+        description="Time for the whole answer; after it the engine is told to stop. Null: the "
+        "service's own.",
+        json_schema_extra={"unit": "ms"},
+    )
+    authored_line: str | None = Field(
+        None,
+        min_length=1,
+        max_length=2_000,
+        description="What the character says if no engine can speak: with it a turn never fails for want of "
+        "one.",
+    )
+    adapter: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", description="LoRA adapter of the model, by name."
+    )
+    pattern: str | None = Field(
+        None,
+        min_length=1,
+        max_length=4_000,
+        description="Regular expression that the whole answer must match, without backreferences and "
+        "look-around; needs an engine that can.",
+    )
+    priority: int = Field(
+        0, ge=0, le=9, description="0 is the most urgent; an engine that is busy serves others later."
     )
 
     example: ClassVar = {
@@ -159,7 +228,7 @@ class RecordRequest(Ask, Route, Command, name="inference.record_request"):
     example: ClassVar = {k: v for k, v in InferenceRequested.example.items() if k != "prompt_hash"}
 
 
-class RecordCompletion(Command, name="inference.record_completion"):
+class RecordCompletion(Served, Command, name="inference.record_completion"):
     """Record what the model answered."""
 
     inference_id: InferenceId
@@ -180,7 +249,24 @@ class RecordCompletion(Command, name="inference.record_completion"):
             "completion_tokens",
             "ttft_ms",
             "latency_ms",
+            "engine",
+            "served_tier",
+            "choice",
+            "attempts",
         )
+    }
+
+
+class RecordCancellation(Command, name="inference.record_cancellation"):
+    """Record that the caller wanted no more of it."""
+
+    inference_id: InferenceId
+    text: str = Field(max_length=TEXT_CHARACTERS_MAX, description="What had been given by then.")
+    completion_tokens: TokenCount = Field(description="Tokens of it.")
+    latency_ms: Milliseconds = Field(description="Time until the cancellation.")
+
+    example: ClassVar = {
+        k: InferenceCancelled.example[k] for k in ("inference_id", "text", "completion_tokens", "latency_ms")
     }
 
 
@@ -188,7 +274,7 @@ class RecordFailure(Command, name="inference.record_failure"):
     """Record that no usable answer came."""
 
     inference_id: InferenceId
-    code: Literal["engine_failed", "engine_timeout"] = Field(description="What kind of failure.")
+    code: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="What kind of failure.")
     message: str = Field(max_length=2_000, description="What happened, for an operator.")
     latency_ms: Milliseconds = Field(description="Time until the failure was known.")
 
@@ -197,4 +283,4 @@ class RecordFailure(Command, name="inference.record_failure"):
     }
 
 
-InferenceCommand = RecordRequest | RecordCompletion | RecordFailure
+InferenceCommand = RecordRequest | RecordCompletion | RecordFailure | RecordCancellation

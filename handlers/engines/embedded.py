@@ -165,11 +165,17 @@ class EmbeddedEngine:
     """Serves the model of one directory. Started and stopped by its owner; used by one event loop."""
 
     def __init__(
-        self, directory: Path, *, name: str = "embedded", concurrent_max: int = CONCURRENT_MAX
+        self,
+        directory: Path,
+        *,
+        name: str = "embedded",
+        provider: str = "embedded",
+        concurrent_max: int = CONCURRENT_MAX,
     ) -> None:
         """Prepare; nothing is read before `start`."""
         self._directory = directory
         self.name = name
+        self.provider = provider
         self.capacity = concurrent_max
         """Requests that decode at a time; more wait for a thread."""
         self._executor: ThreadPoolExecutor | None = None

@@ -97,6 +97,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def provider(self) -> str:
+        """It serves models that were registered with this provider."""
+        ...
+
+    @property
     def capacity(self) -> int:
         """Requests that it works on at a time without slowing each other down unduly."""
         ...

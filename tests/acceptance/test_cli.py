@@ -45,6 +45,25 @@ def test_the_log_can_be_read_counted_and_verified(up: Up) -> None:
     assert "no event 99999" in up.run("log", "show", "99999", code=1)
 
 
+def test_a_line_is_streamed_and_its_pieces_are_the_whole(up: Up) -> None:
+    *pieces, reply = map(json.loads, up.run("ask", "Who are you?", "--stream", "--json").splitlines())
+    assert len(pieces) > 1
+    assert "".join(piece["text"] for piece in pieces) == reply["text"]
+    assert reply["served"] == {**reply["served"], "engine": "embedded", "tier": "gold", "attempts": 1}
+    shown = up.run("ask", "Who are you?", "--stream", "--tier", "silver")
+    assert "silver, embedded" in shown
+
+
+def test_tiers_show_engines_and_latencies(up: Up) -> None:
+    up.run("ask", "Who are you?")
+    gold = next(tier for tier in up.json("tiers") if tier["tier"] == "gold")
+    assert gold["promise"]["token_ms"] == 16
+    (engine,) = gold["engines"]
+    assert (engine["name"], engine["ok"], engine["circuit"]) == ("embedded", True, "closed")
+    assert 0 < engine["token_ms"] < engine["turn_ms"]
+    assert "of 16 ms" in up.run("tiers")
+
+
 def test_log_tail_shows_only_the_types_asked_for(up: Up) -> None:
     shown = up.run(
         "log", "tail", "--no-follow", "--after", "0", "--type", "registry.model_promoted", "--json"

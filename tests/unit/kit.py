@@ -76,7 +76,7 @@ class EchoEngine:
         self.go.set()
         self.failure = ""
 
-    name = "echo"
+    name = provider = "echo"
     capacity = 4
 
     async def start(self) -> None:

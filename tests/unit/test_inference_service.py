@@ -12,12 +12,25 @@ from bus.codec import EventCodec
 from bus.memory import MemoryLog
 from bus.ports import AppendResult, IdConflict, StreamWrite
 from domain.decider import Rejected
-from domain.inference.messages import InferenceCompleted, InferenceFailed, InferenceRequested
+from domain.inference.messages import (
+    InferenceCancelled,
+    InferenceCompleted,
+    InferenceFailed,
+    InferenceRequested,
+)
+from domain.routing.choice import Objective
 from handlers.commands import CommandRunner
-from handlers.inference import InferenceService, Limits, Overloaded
+from handlers.inference import InferenceService, Overloaded
 from handlers.registry_view import RegistryView
+from handlers.routing import Router, Tier
 from protocol.messages import CommandMessage, Reply
 from tests.unit.kit import START_US, WAIT_S, EchoEngine, memory_log, message, model, runner_on, until
+
+
+def routes(*engines: EchoEngine, waiting_max: int = 64) -> Router:
+    tier = Tier(engines=engines, objective=Objective(waiting_max=waiting_max))
+    clock = asyncio.get_running_loop().time
+    return Router({"gold": tier, "silver": tier}, clock=clock, draw=lambda: 0.0)
 
 
 @dataclass
@@ -28,11 +41,10 @@ class Stage:
     view: RegistryView
     engine: EchoEngine
 
-    def service(self, **limits: Any) -> InferenceService:
+    def service(self, *, waiting_max: int = 64, **options: Any) -> InferenceService:
         """A service with caches of its own: another process, as far as the log can tell."""
-        return InferenceService(
-            runner_on(self.log, self.codec), self.view, {"echo": self.engine}, Limits(**limits)
-        )
+        router = routes(self.engine, waiting_max=waiting_max)
+        return InferenceService(runner_on(self.log, self.codec), self.view, router, **options)
 
     async def register(self, **facts: Any) -> Reply:
         reply = await self.runner(message("registry.register_model", model(**facts)))
@@ -88,7 +100,7 @@ async def test_no_model_is_a_refusal_and_leaves_no_event(stage: Stage) -> None:
 async def test_model_that_the_view_has_not_seen_yet_is_found_in_the_log(stage: Stage) -> None:
     unfed = RegistryView(stage.log, decode=stage.codec.decode)
     await stage.register()
-    service = InferenceService(stage.runner, unfed, {"echo": stage.engine})
+    service = InferenceService(stage.runner, unfed, routes(stage.engine))
 
     assert (await service(ask())).result["text"] == "WHO GOES THERE"
 
@@ -181,7 +193,7 @@ async def test_same_request_answered_elsewhere_between_load_and_append_is_recogn
     view = RegistryView(log, decode=codec.decode)
 
     def service() -> InferenceService:
-        return InferenceService(runner_on(log, codec), view, {"echo": engine})
+        return InferenceService(runner_on(log, codec), view, routes(engine))
 
     models = runner_on(log, codec)
     await models(message("registry.register_model", model("1")))
@@ -250,43 +262,87 @@ async def test_failure_is_recorded_and_a_retry_gets_the_same(
     assert failed.code == code
 
 
-async def test_engine_that_takes_too_long_is_a_failure(stage: Stage) -> None:
+async def test_a_deadline_ends_the_answer_and_is_recorded(stage: Stage) -> None:
     await stage.register()
     stage.engine.go.clear()
-    with pytest.raises(Rejected, match=r"within 0\.02 s"):
-        await stage.service(timeout_s=0.02)(ask())
+    with pytest.raises(Rejected, match="deadline"):
+        await stage.service()(ask(deadline_ms=20))
 
-    assert (await stage.events())[-1].code == "engine_timeout"
+    assert (await stage.events())[-1].code == "deadline_exceeded"
 
 
-async def test_queue_is_bounded_and_says_when_to_come_again(stage: Stage) -> None:
+async def test_full_engines_refuse_and_say_when_to_come_again(stage: Stage) -> None:
     await stage.register()
     stage.engine.go.clear()
-    service = stage.service(concurrent=1, waiting_max=1)
+    stage.engine.capacity = 1
+    service = stage.service(waiting_max=1)
     async with asyncio.TaskGroup() as group:
-        running = group.create_task(service(ask("a")))
-        await until(lambda: stage.engine.prompts == ["a"])
-        waiting = group.create_task(service(ask("b")))
-        await until(lambda: service._waiting == 1)
+        running = [group.create_task(service(ask(prompt))) for prompt in ("a", "b")]
+        await until(lambda: stage.engine.prompts == ["a", "b"])
         with pytest.raises(Overloaded) as refusal:
             await service(ask("c"))
         stage.engine.go.set()
 
     assert refusal.value.retry_after_ms
-    assert "1 requests wait" in refusal.value.message
-    assert (running.result().result["text"], waiting.result().result["text"]) == ("A", "B")
+    assert "2 turns are there" in refusal.value.message
+    assert [task.result().result["text"] for task in running] == ["A", "B"]
     assert len(await stage.events()) == 4, "a refused request leaves no event"
 
 
-async def test_no_place_in_time_is_a_refusal(stage: Stage) -> None:
+async def test_a_tier_that_is_not_served_is_a_refusal(stage: Stage) -> None:
     await stage.register()
-    service = stage.service(concurrent=1, timeout_s=0.02)
-    async with service._slots:
-        with pytest.raises(Overloaded):
-            await service(ask("b"))
+    with pytest.raises(Rejected) as refusal:
+        await stage.service()(ask(tier="bronze"))
 
+    assert (refusal.value.code, refusal.value.field) == ("no_engine", "tier")
     assert await stage.events() == []
-    assert (await service(ask("b"))).result["text"] == "B"
+
+
+async def test_pieces_are_given_in_order_and_numbered(stage: Stage) -> None:
+    await stage.register()
+    given: list[tuple[str, str, int, str]] = []
+
+    async def give(*piece: Any) -> None:
+        given.append(piece)
+
+    reply = await stage.service(give=give)(ask(stream_to="_INBOX.me"))
+    assert given == [("_INBOX.me", reply.result["inference_id"], 0, "WHO GOES THERE")]
+    assert reply.result["served"]["engine"] == "echo"
+
+
+@pytest.mark.parametrize("subject", ["demo.cmd.registry.x", "_INBOX.>", "_INBOX", "demo.evt.a.b.c"])
+async def test_pieces_go_to_nobody_elses_subject(stage: Stage, subject: str) -> None:
+    await stage.register()
+    with pytest.raises(Rejected) as refusal:
+        await stage.service()(ask(stream_to=subject))
+
+    assert (refusal.value.code, refusal.value.field) == ("invalid_field", "stream_to")
+
+
+async def test_cancelling_ends_the_answer_and_is_recorded(stage: Stage) -> None:
+    await stage.register()
+    stage.engine.go.clear()
+    service = stage.service()
+    asked = ask(name="q")
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(service(asked))
+        await until(lambda: stage.engine.prompts)
+        assert service.cancel(asked.id.hex)
+    assert task.result().result["finish_reason"] == "cancelled"
+    assert isinstance((await stage.events())[-1], InferenceCancelled)
+    assert not service.cancel(asked.id.hex)
+    assert (await service(asked)).duplicate
+
+
+async def test_the_authored_line_is_said_when_no_engine_can(stage: Stage) -> None:
+    await stage.register()
+    stage.engine.failure = "out of memory"
+    reply = await stage.service()(ask(authored_line="Not now."))
+
+    completed = (await stage.events())[-1]
+    assert reply.result["text"] == completed.text == "Not now."
+    assert (completed.finish_reason, completed.engine) == ("authored", "")
+    assert [attempt.fault for attempt in completed.attempts] == ["engine_failed"]
 
 
 async def test_current_model_query_answers_from_memory(stage: Stage) -> None:

@@ -20,6 +20,7 @@ class Scripted:
 
     name: str
     capacity: int = 4
+    provider: str = "script"
     fails_at: int | None = None
     stalls_at: int | None = None
     fault: EngineError = field(default_factory=lambda: EngineError("down", "engine_unreachable"))
@@ -60,7 +61,12 @@ def router(*engines: Scripted, below: Sequence[Scripted] = (), **options: object
 
 
 def turn(**changes: object) -> RoutedTurn:
-    fields = {"tier": "gold", "ask": EngineAsk(prompt="when?", max_tokens=20), **changes}
+    fields = {
+        "tier": "gold",
+        "provider": "script",
+        "ask": EngineAsk(prompt="when?", max_tokens=20),
+        **changes,
+    }
     return RoutedTurn(**fields)  # type: ignore[arg-type]  # fields of the test
 
 

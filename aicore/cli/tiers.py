@@ -1,0 +1,71 @@
+"""`aicore tiers`: engines, health and latencies against the tiers' promises, once or live."""
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+from rich.live import Live
+from rich.table import Table
+
+from aicore.cli.common import Json, out, print_json
+from aicore.cli.models import over_wire
+from aicore.client import Client
+
+REFRESH_S = 1.0
+
+
+def tiers(
+    *,
+    watch: Annotated[bool, typer.Option(help="Go on showing until Ctrl-C.")] = False,
+    json: Json = False,
+) -> None:
+    """Show which engines serve which tier and how they keep its promise."""
+
+    async def once(client: Client) -> Any:
+        return (await client.query("inference.tiers")).result
+
+    async def live(client: Client) -> None:
+        with Live(_table(await once(client)), console=out, screen=False) as shown:
+            while True:
+                await asyncio.sleep(REFRESH_S)
+                shown.update(_table(await once(client)))
+
+    if watch and not json:
+        over_wire(live)
+    found = over_wire(once)
+    if json:
+        print_json(found)
+    else:
+        out.print(_table(found))
+
+
+def _table(found: list[dict[str, Any]]) -> Table:
+    table = Table(
+        "tier", "engine", "state", "circuit", "turns", "first token", "per token", "whole turn",
+        box=None, pad_edge=False,
+    )  # fmt: skip
+    for tier in found:
+        promise = tier["promise"]
+        for engine in tier["engines"]:
+            state = "[green]ok[/]" if engine["ok"] else f"[red]{engine['reason']}[/]"
+            table.add_row(
+                tier["tier"],
+                engine["name"],
+                state,
+                engine["circuit"],
+                f"{engine['active']} of {engine['capacity']}",
+                _against(engine["ttft_ms"], promise["ttft_ms"]),
+                _against(engine["token_ms"], promise["token_ms"]),
+                _against(engine["turn_ms"], None),
+            )
+    return table
+
+
+def _against(measured: float | None, promised: float | None) -> str:
+    """Return a smoothed latency and the promise it is held against."""
+    if measured is None:
+        return "-" if promised is None else f"- of {promised:g} ms"
+    if promised is None:
+        return f"{measured:.1f} ms"
+    colour = "green" if measured <= promised else "red"
+    return f"[{colour}]{measured:.1f}[/] of {promised:g} ms"

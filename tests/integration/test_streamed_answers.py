@@ -1,0 +1,79 @@
+"""Answers piece by piece and their cancellation on a real NATS server, with the embedded engine."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+
+import nats
+import pytest
+
+from aicore.app import shipped_model
+from aicore.client import Client, Refused, connect
+from aicore.clock import new_id
+from aicore.embedded import EmbeddedNats
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
+from bus.nats.service import ServiceOptions, serve
+from bus.nats.tokens import cancellable, token_giver
+from handlers.engines.embedded import EmbeddedEngine
+from handlers.inference import InferenceService
+from handlers.registry_view import RegistryView
+from handlers.routing import Router, Tier
+from protocol.messages import Reply
+from tests.unit.kit import memory_log, message, model, runner_on, until
+
+pytestmark = pytest.mark.integration
+
+
+@asynccontextmanager
+async def served(url: str, realm: str) -> AsyncIterator[tuple[Client, Router]]:
+    """Serve inference in ``realm`` and yield a client and the router behind it."""
+    log, codec = memory_log(), EventCodec(domain_catalogue())
+    runner, view = runner_on(log, codec), RegistryView(log, decode=codec.decode)
+    await runner(message("registry.register_model", model(provider="embedded")))
+    engine = EmbeddedEngine(shipped_model())
+    async with AsyncExitStack() as stack:
+        await engine.start()
+        stack.push_async_callback(engine.stop)
+        nc = await nats.connect(url)
+        stack.push_async_callback(nc.close)
+        clock = asyncio.get_running_loop().time
+        router = Router({"gold": Tier(engines=[engine])}, clock=clock, draw=lambda: 0.0)
+        service = InferenceService(runner, view, router, give=token_giver(nc))
+        await stack.enter_async_context(cancellable(nc, realm, service.cancel))
+        options = ServiceOptions(new_id=new_id)
+        await stack.enter_async_context(serve(nc, realm, {"inference.generate": service}, {}, options))
+        client = await stack.enter_async_context(connect(url, realm, actor="test:stream"))
+        yield client, router
+
+
+ASK = {"use_case": "npc_dialogue", "prompt": "Where is the Ferryman?", "max_tokens": 40}
+
+
+async def test_pieces_come_before_the_reply_and_make_its_text(nats_server: EmbeddedNats, realm: str) -> None:
+    async with served(nats_server.url, realm) as (client, _), aclosing(client.stream(ASK)) as answer:
+        *pieces, reply = [item async for item in answer]
+    assert isinstance(reply, Reply)
+    assert len(pieces) > 1
+    assert "".join(map(str, pieces)) == reply.result["text"]
+
+
+async def test_closing_the_stream_cancels_at_the_engine(nats_server: EmbeddedNats, realm: str) -> None:
+    async with served(nats_server.url, realm) as (client, router):
+        asked = new_id()
+        async with aclosing(client.stream({**ASK, "max_tokens": 4_000}, id=asked)) as answer:
+            await anext(answer)
+        await until(lambda: router.views()["embedded"].active == 0)
+        again = await client.command("inference.generate", {**ASK, "max_tokens": 4_000}, id=asked)
+    assert again.duplicate
+    assert again.result["finish_reason"] in ("cancelled", "stop")
+
+
+async def test_a_refusal_ends_a_stream(nats_server: EmbeddedNats, realm: str) -> None:
+    async with served(nats_server.url, realm) as (client, _):
+        with pytest.raises(Refused, match="no_engine"):
+            async with aclosing(client.stream({**ASK, "tier": "silver"})) as answer:
+                await anext(answer)
+        with pytest.raises(Refused, match="prompt_too_long"):
+            async with aclosing(client.stream({**ASK, "prompt": "fog " * 400})) as answer:
+                await anext(answer)
