@@ -18,6 +18,7 @@ import asyncpg
 from nats.aio.client import Client
 
 from aicore.clock import new_id, now_us
+from aicore.openai_http import OpenAIDoor, serving_http
 from aicore.running import System
 from aicore.settings import Settings
 from aicore.supervisor import Component, run_components
@@ -147,6 +148,10 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
             service, router = await _inference(parts, registry, stack)
             commands["inference.generate"] = service
             queries["inference.tiers"] = TierBoard(router).answer
+            if port := parts.system.http_port or parts.settings.http_port:
+                door = OpenAIDoor(service, registry, new_id=new_id, key=parts.settings.http_key)
+                serving = serving_http(door.app(), parts.settings.http_host, port)
+                await stack.enter_async_context(serving)
         if "queries" in parts.components:
             answers = Queries(parts.pools["queries"], parts.log)
             queries |= {"registry.current": registry.answer, **answers.handlers()}

@@ -6,6 +6,7 @@ it, so that every other command of the CLI reaches the running system without be
 
 import fcntl
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -39,6 +40,8 @@ class System(BaseModel):
     nats_url: str
     pid: int = 0
     """The process that serves the state directory; 0: addresses come from the settings alone."""
+    http_port: int = 0
+    """Of the OpenAI-compatible door; 0: there is none."""
     server_pids: dict[str, int] = {}
     state_dir: Path = Path(".state")
     started_us: int = 0
@@ -75,6 +78,7 @@ def serving(settings: Settings) -> Iterator[System]:
             realm=settings.realm,
             postgres_dsn=dsn,
             nats_url=nats_url,
+            http_port=settings.http_port or _free_port(settings.http_host),
             pid=os.getpid(),
             server_pids=pids,
             state_dir=folder,
@@ -107,6 +111,14 @@ def find(settings: Settings) -> System:
 def holder(folder: Path) -> System | None:
     """Return the live system of a state directory, if there is one."""
     return _read(folder.resolve() / RUN_FILE)
+
+
+def _free_port(host: str) -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @contextmanager

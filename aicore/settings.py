@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "AICORE_"
-SECRET = frozenset({"postgres_dsn", "nats_url"})
+SECRET = frozenset({"postgres_dsn", "nats_url", "http_key"})
 MASK = "***"
 
 Component = Literal["commands", "queries", "inference", "relay", "projections"]
@@ -50,6 +50,17 @@ class Settings(BaseSettings):
         ge=0,
         le=65_535,
         description="Loopback port of the embedded NATS; 0: a free one, kept over restarts.",
+    )
+    http_port: int = Field(
+        0,
+        ge=0,
+        le=65_535,
+        description="Port of the OpenAI-compatible door; 0: with `aicore up` a free one, with `aicore "
+        "run` none.",
+    )
+    http_host: str = Field("127.0.0.1", description="Address that the OpenAI-compatible door listens on.")
+    http_key: SecretStr = Field(
+        SecretStr(""), description="Bearer token that the OpenAI-compatible door asks for; empty: none."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line that is written: debug, info, warning or error."
@@ -102,7 +113,7 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """Return the settings as environment variables for a child process."""
-        values = self.model_dump(mode="json", exclude_none=True)
+        values = self.model_dump(mode="json", exclude_none=True, exclude={"http_key"})
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -59,6 +60,9 @@ INFERENCES: Binding[Any, Any, Inference] = Binding(
 
 Give = Callable[[str, str, int, str], Awaitable[None]]
 """Sends one piece: subject, inference id, its number from 0, its text."""
+
+GiveHere = Callable[[int, str], Awaitable[None]]
+"""Takes one piece: its number from 0, its text."""
 
 
 class Overloaded(Rejected):
@@ -116,8 +120,8 @@ class InferenceService:
         running.task.cancel()
         return True
 
-    async def __call__(self, message: CommandMessage) -> Reply:
-        """Answer one request.
+    async def __call__(self, message: CommandMessage, *, give: GiveHere | None = None) -> Reply:
+        """Answer one request. ``give`` takes the pieces instead of the request's ``stream_to``.
 
         Raises:
             Rejected: ``invalid_field``, ``no_current_model``, ``no_engine``, ``prompt_too_long``,
@@ -131,11 +135,22 @@ class InferenceService:
             if known.state.request and not same_ask(command, known.state.request):
                 raise IdConflict(message.id, "asked for something else before")
             if known.state.outcome is None:
-                known = await self._infer(command, message, known)
+                known = await self._infer(command, message, known, self._taker(command, message, give))
             return _reply(known)
 
+    def _taker(self, command: Generate, message: CommandMessage, give: GiveHere | None) -> GiveHere | None:
+        """Return who takes the pieces, if anybody wants them."""
+        send = self._give
+        if give or not command.stream_to or not send:
+            return give
+        return partial(send, command.stream_to, message.id.hex)
+
     async def _infer(
-        self, command: Generate, message: CommandMessage, known: Outcome[Inference]
+        self,
+        command: Generate,
+        message: CommandMessage,
+        known: Outcome[Inference],
+        give: GiveHere | None,
     ) -> Outcome[Inference]:
         """Record the question, unless it is, have it answered and record what came of it."""
         if known.state.request is None:
@@ -150,7 +165,7 @@ class InferenceService:
         if known.state.outcome or request is None:
             return known
         self._check_served(request.tier, request.provider)
-        outcome = await self._ask(command, request)
+        outcome = await self._ask(command, request, give)
         recorded = await self._runner.execute(
             outcome, derived_id(message.id, 0, "inference.outcome"), meta=caused_by(message)
         )
@@ -219,7 +234,7 @@ class InferenceService:
             )
 
     async def _ask(
-        self, command: Generate, request: InferenceRequested
+        self, command: Generate, request: InferenceRequested, give: GiveHere | None
     ) -> RecordCompletion | RecordFailure | RecordCancellation:
         """Return what the engines answered, or what went wrong, as the command that records it."""
         task = asyncio.current_task()
@@ -227,7 +242,7 @@ class InferenceService:
         running = self._running[request.inference_id] = _Running(task)
         began = self._router.now()
         try:
-            return await self._stream(command, request, running)
+            return await self._stream(self._turn(command, request), request, running, give)
         except asyncio.CancelledError:
             if not running.cancelled:
                 raise
@@ -250,17 +265,17 @@ class InferenceService:
             del self._running[request.inference_id]
 
     async def _stream(
-        self, command: Generate, request: InferenceRequested, running: _Running
+        self, turn: RoutedTurn, request: InferenceRequested, running: _Running, give: GiveHere | None
     ) -> RecordCompletion:
         number = 0
-        async with aclosing(self._router.stream(self._turn(command, request))) as items:
+        async with aclosing(self._router.stream(turn)) as items:
             async for item in items:
                 if isinstance(item, Routed):
                     return _completion(request, item)
                 running.given.append(item.text)
                 running.tokens += item.tokens
-                if command.stream_to and self._give:
-                    await self._give(command.stream_to, request.inference_id, number, item.text)
+                if give:
+                    await give(number, item.text)
                 number += 1
         raise AssertionError("the router's last item says how the turn was served")
 

@@ -54,6 +54,10 @@ class RegistryView:
         """Return the model that serves ``use_case`` as of `position`, or None if it has none."""
         return self._current.get(use_case)
 
+    def use_cases(self) -> list[str]:
+        """Return the use cases that have a current model, in alphabetical order."""
+        return sorted(self._current)
+
     async def run(self) -> None:
         """Follow the log for ever, from its beginning."""
         where = Where(types=TYPES)

@@ -63,7 +63,8 @@ def run_components(components: Components) -> None:
     if unknown:
         raise Failure(f"no component {unknown[0]!r}", remedy=f"there are {', '.join(ORDER)}", code=Exit.USAGE)
     settings = load_settings()
-    system = find(settings).model_copy(update={"pid": os.getpid()})
+    # The door of a running `aicore up` is its own; ours has the port of the settings, or none.
+    system = find(settings).model_copy(update={"pid": os.getpid(), "http_port": 0})
     set_up(settings.log_level, settings.log_format)
     with Stopper() as stopper:
         ready = lambda: err.print(f"{' '.join(components)} ready")  # noqa: E731 - one line, used once
@@ -181,6 +182,8 @@ def _tell(system: System) -> None:
     out.print(f"[bold green]AI Core is up[/bold green]: realm [bold]{system.realm}[/bold], all on loopback")
     out.print(f"  log (Postgres)    {masked(system.postgres_dsn)}", soft_wrap=True)
     out.print(f"  wire (NATS)       {masked(system.nats_url)}", soft_wrap=True)
+    if system.http_port:
+        out.print(f"  OpenAI API (HTTP) http://127.0.0.1:{system.http_port}/v1", soft_wrap=True)
     out.print(f"  state and logs    {system.state_dir}", soft_wrap=True)
 
 
@@ -191,6 +194,8 @@ def _tell_next() -> None:
     for arguments, why in (
         ("log tail", "the events as they happen"),
         ("ask 'Tell me about the Tallymen.'", "a line from the current model"),
+        ("ask 'Who are you?' --stream", "the same, word by word"),
+        ("tiers --watch", "engines and their latencies, live"),
         ("models list", "the registry"),
         ("events list", "every kind of event there is"),
         ("log verify", "prove that nobody changed the log"),

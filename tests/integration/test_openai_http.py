@@ -1,0 +1,209 @@
+"""The OpenAI-compatible door with the `openai` client and a plain HTTP client, on the embedded engine."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import aiohttp.web
+import openai
+import pytest
+from pydantic import SecretStr
+
+from aicore.app import shipped_model
+from aicore.clock import new_id
+from aicore.openai_http import OpenAIDoor, serving_http
+from aicore.running import _free_port
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
+from handlers.engines.embedded import EmbeddedEngine
+from handlers.engines.openai_compatible import OpenAICompatibleEngine
+from handlers.engines.port import End, EngineAsk, EngineError, Piece, collect
+from handlers.inference import InferenceService
+from handlers.registry_view import RegistryView
+from handlers.routing import Router, Tier
+from tests.unit.kit import memory_log, message, model, runner_on, until
+
+pytestmark = pytest.mark.integration
+
+USE_CASE = "npc_dialogue"
+SAID = "Where is the Ferryman?"
+
+
+@asynccontextmanager
+async def door(key: str = "") -> AsyncIterator[tuple[str, Router]]:
+    """Serve the door and yield its URL and the router behind it."""
+    log, codec = memory_log(), EventCodec(domain_catalogue())
+    runner, view = runner_on(log, codec), RegistryView(log, decode=codec.decode)
+    await runner(message("registry.register_model", model(provider="embedded")))
+    engine = EmbeddedEngine(shipped_model())
+    async with AsyncExitStack() as stack:
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        following = group.create_task(view.run())
+        stack.callback(following.cancel)
+        async with asyncio.timeout(10):
+            await view.reached(2)
+        await engine.start()
+        stack.push_async_callback(engine.stop)
+        router = Router(
+            {"gold": Tier(engines=[engine]), "silver": Tier(engines=[engine])},
+            clock=asyncio.get_running_loop().time,
+            draw=lambda: 0.0,
+        )
+        service = InferenceService(runner, view, router)
+        port = _free_port("127.0.0.1")
+        app = OpenAIDoor(service, view, new_id=new_id, key=SecretStr(key)).app()
+        await stack.enter_async_context(serving_http(app, "127.0.0.1", port))
+        yield f"http://127.0.0.1:{port}", router
+
+
+@asynccontextmanager
+async def client(url: str, key: str = "none") -> AsyncIterator[openai.AsyncOpenAI]:
+    async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as opened:
+        yield opened
+
+
+async def test_the_openai_client_works_unchanged() -> None:
+    async with door() as (url, _), client(url) as ai:
+        assert [m.id for m in (await ai.models.list()).data] == [USE_CASE]
+        whole = await ai.completions.create(model=USE_CASE, prompt=SAID, max_tokens=32, seed=3)
+        assert whole.choices[0].text
+        assert whole.usage
+        assert whole.usage.completion_tokens > 0
+        chat = await ai.chat.completions.create(
+            model=f"{USE_CASE}@silver", messages=[{"role": "user", "content": SAID}], max_tokens=32, seed=3
+        )
+        assert chat.choices[0].message.content == whole.choices[0].text
+
+
+async def test_streams_give_the_same_text_in_pieces_and_the_usage() -> None:
+    async with door() as (url, _), client(url) as ai:
+        whole = await ai.completions.create(model=USE_CASE, prompt=SAID, max_tokens=32, seed=3)
+        stream = await ai.completions.create(
+            model=USE_CASE, prompt=SAID, max_tokens=32, seed=3, stream=True,
+            stream_options={"include_usage": True},
+        )  # fmt: skip
+        chunks = [chunk async for chunk in stream]
+        chat = await ai.chat.completions.create(
+            model=USE_CASE, messages=[{"role": "user", "content": SAID}], max_tokens=32, seed=3, stream=True
+        )
+        said = [chunk.choices[0].delta.content or "" async for chunk in chat]
+    texts = [chunk.choices[0].text for chunk in chunks if chunk.choices]
+    assert len(texts) > 2
+    assert "".join(texts) == "".join(said) == whole.choices[0].text
+    assert chunks[-1].usage == whole.usage
+
+
+async def test_a_caller_that_goes_away_frees_the_engine() -> None:
+    async with door() as (url, router), client(url) as ai:
+        stream = await ai.completions.create(model=USE_CASE, prompt=SAID, max_tokens=4_000, stream=True)
+        async for _ in stream:
+            break
+        await stream.close()
+        await until(lambda: router.views()["embedded"].active == 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "told"),
+    [
+        (b"{", 400, "the body is no JSON"),
+        (b"[]", 400, "valid dictionary"),
+        (b'{"model": "npc_dialogue"}', 400, "prompt: Field required"),
+        (b'{"model": "npc_dialogue", "prompt": ""}', 400, "at least one character"),
+        (b'{"model": "npc_dialogue", "prompt": "x", "max_tokens": -1}', 400, "greater than or equal to 1"),
+        (b'{"model": "npc_dialogue", "prompt": "x", "n": 2}', 400, "n: Input should be 1"),
+        (b'{"model": "nobody", "prompt": "x"}', 404, "no model serves nobody"),
+        (b'{"model": "npc_dialogue@bronze", "prompt": "x"}', 404, "not served here"),
+        (b'{"model": "npc_dialogue", "prompt": "' + b"fog " * 400 + b'"}', 502, "prompt_too_long"),
+        (b'{"model": "npc_dialogue", "prompt": "x", "adapter": "a"}', 502, "unknown_adapter"),
+        (b'{"model": "npc_dialogue", "prompt": "\\ud800"}', 400, ""),
+    ],
+)
+async def test_bad_requests_get_errors_in_openais_form(body: bytes, status: int, told: str) -> None:
+    async with (
+        door() as (url, _),
+        aiohttp.ClientSession() as session,
+        session.post(f"{url}/v1/completions", data=body) as answer,
+    ):
+        found: dict[str, Any] = json.loads(await answer.read())
+    assert (answer.status, told in found["error"]["message"]) == (status, True), found
+
+
+async def test_a_key_is_asked_for_where_one_is_set() -> None:
+    async with door("secret") as (url, _):
+        async with client(url, "wrong") as ai:
+            with pytest.raises(openai.AuthenticationError):
+                await ai.models.list()
+        async with client(url, "secret") as ai:
+            assert (await ai.models.list()).data
+
+
+# --- our engine for such servers, against our own door ------------------------------------------------------
+
+
+@asynccontextmanager
+async def engine_on(url: str, **options: Any) -> AsyncIterator[OpenAICompatibleEngine]:
+    engine = OpenAICompatibleEngine("far", url=url, model=USE_CASE, vllm=False, **options)
+    await engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.stop()
+
+
+async def test_the_engine_for_openais_api_streams_and_tells_its_end() -> None:
+    ask = EngineAsk(prompt=SAID, max_tokens=32, seed=3)
+    async with door() as (url, _), engine_on(url) as far, engine_on(url, chat=True) as chats:
+        assert (await far.health()).ok
+        *pieces, end = [item async for item in far.stream(ask)]
+        said = await collect(chats, ask, asyncio.get_running_loop().time)
+    assert isinstance(end, End)
+    assert end.completion_tokens > 0
+    assert "".join(piece.text for piece in pieces if isinstance(piece, Piece)) == said.text
+
+
+async def test_closing_the_engines_stream_cancels_at_the_server() -> None:
+    async with door() as (url, router), engine_on(url) as far:
+        stream = far.stream(EngineAsk(prompt=SAID, max_tokens=4_000, seed=3))
+        await anext(stream)
+        await stream.aclose()
+        await until(lambda: router.views()["embedded"].active == 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (200, b"<html>", "engine_nonsense"),
+        (200, b"data: {\n\n", "engine_nonsense"),
+        (200, b"data: []\n\n", "engine_nonsense"),
+        (200, b'data: {"choices": [{"text": 7}]}\n\n', "engine_nonsense"),
+        (200, b'data: {"choices": [{"text": "a", "finish_reason": "tired"}]}\n\n', "engine_nonsense"),
+        (200, b"", "engine_failed"),
+        (200, b'data: {"error": {"message": "boom"}}\n\n', "engine_failed"),
+        (200, b"data: [DONE]\n\n", "engine_failed"),
+        (500, b"Internal Server Error", "engine_failed"),
+        (503, b'{"error": {"message": "queue is full"}}', "engine_overloaded"),
+        (400, b'{"error": {"message": "maximum context length is 256 tokens"}}', "prompt_too_long"),
+        (422, b'{"detail": "bad"}', "invalid_request"),
+    ],
+)
+async def test_a_server_that_talks_nonsense_is_a_typed_fault(status: int, body: bytes, code: str) -> None:
+    async def answer(_: aiohttp.web.Request) -> aiohttp.web.Response:
+        return aiohttp.web.Response(status=status, body=body)
+
+    app = aiohttp.web.Application()
+    app.router.add_post("/v1/completions", answer)
+    port = _free_port("127.0.0.1")
+    async with serving_http(app, "127.0.0.1", port), engine_on(f"http://127.0.0.1:{port}") as far:
+        with pytest.raises(EngineError) as fault:
+            await collect(far, EngineAsk(prompt="x", max_tokens=4), asyncio.get_running_loop().time)
+    assert fault.value.code == code
+
+
+async def test_nobody_there_is_told_at_once() -> None:
+    async with engine_on(f"http://127.0.0.1:{_free_port('127.0.0.1')}") as far:
+        assert not (await far.health()).ok
+        with pytest.raises(EngineError) as fault:
+            await collect(far, EngineAsk(prompt="x", max_tokens=4), asyncio.get_running_loop().time)
+    assert fault.value.code == "engine_unreachable"
