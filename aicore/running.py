@@ -7,6 +7,7 @@ it, so that every other command of the CLI reaches the running system without be
 import fcntl
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from aicore.clock import now_us
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
+from aicore.embedded.vllm import EmbeddedVllm
 from aicore.settings import Settings
 
 RUN_FILE = "run.json"
@@ -40,6 +42,8 @@ class System(BaseModel):
     nats_url: str
     pid: int = 0
     """The process that serves the state directory; 0: addresses come from the settings alone."""
+    vllm_url: str = ""
+    """Of our own vLLM server; "": there is none."""
     http_port: int = 0
     """Of the OpenAI-compatible door; 0: there is none."""
     server_pids: dict[str, int] = {}
@@ -48,7 +52,7 @@ class System(BaseModel):
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[System]:
+def serving(settings: Settings, vllm: EmbeddedVllm | None = None) -> Iterator[System]:
     """Hold the state directory, run the embedded servers in it, and yield where everything is.
 
     Enter and leave in the main thread and outside the event loop: the servers are the first to start and
@@ -74,7 +78,12 @@ def serving(settings: Settings) -> Iterator[System]:
             stack.callback(nats.stop)
             nats.start()
             nats_url, pids["nats"] = nats.url, nats.pid or 0
+        if vllm is not None:
+            stack.callback(vllm.stop)
+            vllm.start(_progress)
+            pids["vllm"] = vllm.pid or 0
         system = System(
+            vllm_url=vllm.url if vllm else "",
             realm=settings.realm,
             postgres_dsn=dsn,
             nats_url=nats_url,
@@ -111,6 +120,13 @@ def find(settings: Settings) -> System:
 def holder(folder: Path) -> System | None:
     """Return the live system of a state directory, if there is one."""
     return _read(folder.resolve() / RUN_FILE)
+
+
+def _progress(seconds: float) -> None:
+    """Show on a terminal that something is still starting."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\rvLLM starts: {seconds:3.0f} s (usually 40) ")
+        sys.stderr.flush()
 
 
 def _free_port(host: str) -> int:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from aicore.embedded.vllm import MODEL
 from aicore.settings import Settings, SettingsError
 from domain.routing.choice import Objective
 from handlers.engines.embedded import EmbeddedEngine
@@ -23,6 +24,8 @@ GOLD_TOKEN_MS = 16.0
 """A frame at 60 Hz; domain.md 1.12."""
 
 SILVER_TTFT_MS = 250.0
+VLLM_CAPACITY = 16
+"""Streams at which one core still gives a token in 5.5 ms; design.md, section 5."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
@@ -70,6 +73,28 @@ class EnginesFile(_Strict):
 
     engines: Mapping[Name, Annotated[EmbeddedConfig | OpenAIConfig, Field(discriminator="kind")]]
     tiers: Mapping[Literal["gold", "silver", "bronze"], TierConfig]
+
+
+def vllm_file(settings: Settings, url: str) -> EnginesFile:
+    """Return what holds with `aicore up --vllm`: vLLM serves gold and silver, the embedded engine the rest.
+
+    Both serve the demo models, so a turn that vLLM cannot take or finish goes to the embedded engine.
+    """
+    plain = default_file(settings)
+    vllm = OpenAIConfig(kind="vllm", url=url, model=MODEL, provider="embedded", capacity=VLLM_CAPACITY)
+    waiting = settings.inference_waiting_max
+    return EnginesFile(
+        engines={**plain.engines, "vllm": vllm},
+        tiers={
+            "gold": TierConfig(
+                engines=("vllm",), waiting_max=waiting, token_ms=GOLD_TOKEN_MS, below="bronze"
+            ),
+            "silver": TierConfig(
+                engines=("vllm",), waiting_max=waiting, ttft_ms=SILVER_TTFT_MS, below="bronze"
+            ),
+            "bronze": plain.tiers["bronze"],
+        },
+    )
 
 
 def default_file(settings: Settings) -> EnginesFile:

