@@ -8,9 +8,11 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
 from rich.console import Console
 from rich.text import Text
 
@@ -42,6 +44,9 @@ SPOKEN_BY = (
 )
 """How the demo model wants to be asked (aicore/content/prompt.py): who speaks, where, and what was said."""
 
+MANIFEST = Path(__file__).parent / "models" / "ember-gold" / "manifest.json"
+"""What the shipped model's files are, by SHA-256: part of what is registered."""
+
 TEMPLATE: Mapping[str, Any] = {
     "use_case": USE_CASE,
     "name": "cindermouth",
@@ -49,12 +54,13 @@ TEMPLATE: Mapping[str, Any] = {
     "model_type": "self_hosted",
     "tier": "gold",
     "configuration": {"prompt_template": SPOKEN_BY},
+    "artefacts": orjson.loads(MANIFEST.read_bytes())["files"],
 }
 DEMO_MODELS = (
-    {**TEMPLATE, "version": "0.1.0", "description": "Short lines for the people of Cindermouth."},
+    {**TEMPLATE, "version": "0.2.0", "description": "Short lines for the people of Cindermouth."},
     {
         **TEMPLATE,
-        "version": "0.1.1",
+        "version": "0.2.1",
         "description": "The same weights on a lower tier; a candidate until it is promoted.",
         "tier": "silver",
     },

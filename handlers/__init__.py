@@ -4,7 +4,8 @@ How the program puts them together::
 
     runner = CommandRunner(log, codec, [REGISTRY, INFERENCES])
     registry = RegistryView(log, decode=codec.decode)  # registry.run() belongs in a task
-    inference = InferenceService(runner, registry, {"embedded": engine})  # engines by a model's provider
+    router = Router({"gold": Tier(engines=[engine])}, clock=clock, draw=draw)  # run it in a task, too
+    inference = InferenceService(runner, registry, router)
     commands = {**dict.fromkeys(runner.commands, runner), "inference.generate": inference}
     queries = {"registry.current": registry.answer, **Queries(pool, log).handlers()}
 """

@@ -74,9 +74,9 @@ def test_log_tail_shows_only_the_types_asked_for(up: Up) -> None:
 
 def test_models_are_listed_shown_promoted_and_retired(up: Up) -> None:
     models = {model["version"]: model for model in up.json("models", "list")}
-    first, second = models["0.1.0"], models["0.1.1"]
+    first, second = models["0.2.0"], models["0.2.1"]
     assert first["status"] == "current"
-    assert up.json("models", "show", second["model_id"][:8])["version"] == "0.1.1"
+    assert up.json("models", "show", second["model_id"][:8])["version"] == "0.2.1"
     why = ("--operator", "test", "--reason", "to see it")
 
     for model in (second, first):  # there and back
