@@ -33,10 +33,12 @@ from bus.ports import EventLog
 from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
+from bus.spool.spool import SpoolOptions, open_free_spool
 from handlers.commands import CommandRunner
 from handlers.engines.artefact import MANIFEST
 from handlers.engines.port import EngineError
-from handlers.inference import INFERENCES, InferenceService
+from handlers.inference import InferenceService
+from handlers.inference_records import INFERENCES, InferenceRecords, recall_with
 from handlers.registry import REGISTRY
 from handlers.registry_view import RegistryView
 from handlers.routing import Router
@@ -196,7 +198,12 @@ async def _inference(
     router = Router(tiers, clock=asyncio.get_running_loop().time, draw=random.random)
     await stack.enter_async_context(_running(router.run()))
     give = token_giver(parts.nc)
-    service = InferenceService(runner, registry, router, timeout_s=settings.inference_timeout_s, give=give)
+    options = SpoolOptions(now_us=now_us, draw=random.SystemRandom().random)
+    spool = await stack.enter_async_context(
+        open_free_spool(parts.system.state_dir / "spool", parts.log, options)
+    )
+    records = InferenceRecords(spool, parts.codec, recall_with(runner), started_us=now_us())
+    service = InferenceService(records, registry, router, timeout_s=settings.inference_timeout_s, give=give)
     await stack.enter_async_context(cancellable(parts.nc, parts.system.realm, service.cancel))
     return service, router
 

@@ -7,7 +7,7 @@ event as it arrives from JetStream. Run it as often as you like: what is registe
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -85,6 +85,7 @@ class Watcher:
         self.paused = asyncio.Lock()
         """Hold it to keep events out of a line that is being printed."""
         self._moved = asyncio.Condition()
+        self._positions: dict[str, int] = {}
 
     async def run(self, client: Client, listening: asyncio.Event) -> None:
         """Follow the realm's events for ever."""
@@ -94,8 +95,16 @@ class Watcher:
                 async with self.paused:
                     _show(event)
                 async with self._moved:
+                    self._positions[str(event.id)] = event.position
                     self.last = max(self.last, event.position)
                     self._moved.notify_all()
+
+    async def seen(self, event_id: str) -> int:
+        """Wait until an event has come, and return its position; 0 if it came before we listened."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(EVENT_TIMEOUT_S), self._moved:
+                await self._moved.wait_for(lambda: event_id in self._positions)
+        return self._positions.get(event_id, 0)
 
     async def reach(self, reply: Reply) -> None:
         """Wait until the events of a reply have come."""
@@ -124,9 +133,9 @@ async def play(url: str, realm: str) -> None:
         again = new_id()
         first = await _ask(client, watcher, PROMPTS[0], again)
         second = await _ask(client, watcher, PROMPTS[0], again)
-        same = [event.position for event in first.events] == [event.position for event in second.events]
+        same = first.result["event_id"] == second.result["event_id"]
         console.print(
-            f"  same answer, same events, duplicate={second.duplicate}" if same else "  [red]differs[/]"
+            f"  same answer, same event, duplicate={second.duplicate}" if same else "  [red]differs[/]"
         )
         console.rule("[bold]4[/bold] nonsense gets a typed answer", align="left")
         await _send_nonsense(client)
@@ -155,12 +164,12 @@ async def _ask(client: Client, watcher: Watcher, prompt: str, id_: UUID, tier: s
             else:
                 pieces += 1
                 console.print(item, end="", style="bold yellow", markup=False)
-    result, position = reply.result, reply.events[-1].position
+    result = reply.result
     console.print("" if pieces else Text(str(result["text"]), style="bold yellow"))
     model = f"{result['model']['name']} {result['model']['version']} on {result['served']['tier']}"
     times = f"{result['latency_ms']:.1f} ms, first token after {result['ttft_ms']:.1f} ms, in {pieces} pieces"
+    position = await watcher.seen(result["event_id"])
     console.print(f"    [dim]{model} · {times} · event {position}[/dim]")
-    await watcher.reach(reply)
     return reply
 
 

@@ -5,13 +5,15 @@ what is added differs. Not beside litellm yet: docs/benchmarks.md says so.
 """
 
 import asyncio
+import itertools
+import random
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 import nats
@@ -28,11 +30,13 @@ from bus.nats.service import ServiceOptions, serve
 from bus.nats.tokens import token_giver
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
+from bus.spool.spool import SpoolOptions, open_spool
 from domain.routing.choice import Objective, Turn, choose
 from domain.routing.health import EngineView, Pace
 from handlers.commands import CommandRunner
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
-from handlers.inference import INFERENCES, InferenceService
+from handlers.inference import InferenceService
+from handlers.inference_records import INFERENCES, InferenceRecords, recall_with
 from handlers.registry import REGISTRY
 from handlers.registry_view import RegistryView
 from handlers.routing import Router, Tier
@@ -113,7 +117,7 @@ async def measure(
             times = await call()
             assert len(times) == TOKENS, f"{len(times)} pieces of {TOKENS}"
             firsts.append((times[0] - began) * 1e3)
-            gaps.extend((b - a) * 1e3 for a, b in zip(times, times[1:], strict=False))
+            gaps.extend((b - a) * 1e3 for a, b in itertools.pairwise(times))
 
     await asyncio.gather(*(caller() for _ in range(callers)))
     return firsts, gaps
@@ -137,7 +141,7 @@ def decisions(number: int) -> list[float]:
 async def upstream() -> AsyncIterator[str]:
     """Run the upstream and yield its URL."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-c", UPSTREAM, str(port)])
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", UPSTREAM, str(port))
     try:
         async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
             while True:
@@ -149,7 +153,7 @@ async def upstream() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait()
+        await process.wait()
 
 
 def free_port() -> int:
@@ -161,7 +165,7 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def ways(dsn: str, nats_url: str) -> AsyncIterator[Ways]:
+async def ways(dsn: str, nats_url: str, folder: Path) -> AsyncIterator[Ways]:
     """Serve everything on real servers and yield the ways to it."""
     await migrate(dsn, REALM)
     codec = EventCodec(domain_catalogue())
@@ -189,12 +193,16 @@ async def ways(dsn: str, nats_url: str) -> AsyncIterator[Ways]:
         await view.reached(2)
         nc = await nats.connect(nats_url)
         stack.push_async_callback(nc.close)
-        service = InferenceService(runner, view, router, give=token_giver(nc))
+        options = SpoolOptions(now_us=now_us, draw=random.SystemRandom().random)
+        spool = await stack.enter_async_context(open_spool(folder, log, options))
+        started_us = now_us() - 60_000_000  # a process that has run for a while
+        records = InferenceRecords(spool, codec, recall_with(runner), started_us=started_us)
+        service = InferenceService(records, view, router, give=token_giver(nc))
         port = free_port()
         door = OpenAIDoor(service, view, new_id=new_id, key=SecretStr(""))
         await stack.enter_async_context(serving_http(door.app(), "127.0.0.1", port))
-        options = ServiceOptions(new_id=new_id)
-        await stack.enter_async_context(serve(nc, REALM, {"inference.generate": service}, {}, options))
+        serving = serve(nc, REALM, {"inference.generate": service}, {}, ServiceOptions(new_id=new_id))
+        await stack.enter_async_context(serving)
         client = await stack.enter_async_context(connect(nats_url, REALM, actor="bench:router"))
         session = await stack.enter_async_context(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
@@ -208,7 +216,7 @@ async def run(quick: bool, progress: Progress) -> Report:
     report.facts |= {"tokens": TOKENS, "pace_ms": PACE_S * 1e3}
     turns = 40 if quick else 200
     with servers(nats=True) as (postgres, broker):
-        async with ways(postgres.dsn, broker.url) as found:
+        async with ways(postgres.dsn, broker.url, broker.root / "spool") as found:
             sides = {"direct": found.direct, "http": found.by_http, "nats": found.by_nats}
             for side in sides.values():
                 await measure(side, 1, 5)

@@ -1,9 +1,9 @@
-"""inference.generate: find the model, record the question, have it answered, record the answer, reply.
+"""inference.generate: find the model, have the question answered, record both, reply.
 
-The question is recorded before an engine is asked, so that a crash in between is seen in the log. A retry
-(same command id) gets the recorded outcome, or, if there is none yet, asks again with the recorded question,
-model and seed; whichever outcome is recorded first stands. If no engine has room, the request is refused at
-once, with the time after which to come again, and leaves no event.
+A turn waits for no log: question and answer go to the spool (`handlers.inference_records`), and the reply
+only waits until the answer's record is on this machine's disk. A retry (same command id) gets the first
+outcome, or, if a crash left a question without one, asks again with the recorded model and seed. If no engine
+has room, the request is refused at once, with the time after which to come again, and leaves no event.
 """
 
 import asyncio
@@ -18,11 +18,10 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from bus.ids import derived_id
 from bus.ports import IdConflict
 from domain.decider import Rejected
 from domain.inference.facts import PROMPT_CHARACTERS_MAX, SEED_MAX, Ask, AttemptFact
-from domain.inference.inference import INFERENCE, Inference, same_ask, stream_of
+from domain.inference.inference import Inference, same_ask, stream_of
 from domain.inference.messages import (
     Generate,
     InferenceCancelled,
@@ -37,8 +36,8 @@ from domain.inference.messages import (
 from domain.parse import parse
 from domain.registry.facts import artefacts_digest
 from domain.registry.use_case import Model
-from handlers.commands import Binding, CommandRunner, Outcome, caused_by
 from handlers.engines.port import EngineAsk, EngineError
+from handlers.inference_records import InferenceRecords, outcome_id
 from handlers.registry_view import RegistryView
 from handlers.routing import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Router
 from protocol.messages import CommandMessage, Reply
@@ -49,14 +48,6 @@ TIMEOUT_S = 30.0
 ATTEMPTS_TOLD = 64
 
 PLACEHOLDER = re.compile(r"\{(prompt|npc)\}")
-
-INFERENCES: Binding[Any, Any, Inference] = Binding(
-    commands=(RecordRequest, RecordCompletion, RecordFailure, RecordCancellation),
-    stream_of=lambda command: stream_of(command.inference_id),
-    decider=INFERENCE,
-    knows_repeats=True,
-)
-
 
 Give = Callable[[str, str, int, str], Awaitable[None]]
 """Sends one piece: subject, inference id, its number from 0, its text."""
@@ -92,7 +83,7 @@ class InferenceService:
 
     def __init__(
         self,
-        runner: CommandRunner,
+        records: InferenceRecords,
         registry: RegistryView,
         router: Router,
         *,
@@ -100,7 +91,7 @@ class InferenceService:
         give: Give | None = None,
     ) -> None:
         """Prepare. ``timeout_s``: time for an answer where the caller sets no deadline; ``give`` streams."""
-        self._runner = runner
+        self._records = records
         self._registry = registry
         self._router = router
         self._timeout_s = timeout_s
@@ -126,17 +117,17 @@ class InferenceService:
         Raises:
             Rejected: ``invalid_field``, ``no_current_model``, ``no_engine``, ``prompt_too_long``,
                 ``overloaded``, or ``inference_failed`` (recorded: a retry gives the same).
-            VersionConflict, IdConflict, LogUnavailable, Fenced: as the command runner does.
+            IdConflict: the id asked for something else before.
         """
         command = parse(Generate, message.payload)
-        inference_id = message.id.hex
-        async with self._turns.setdefault(inference_id, asyncio.Lock()):
-            known = await self._runner.recall(INFERENCES, stream_of(inference_id))
-            if known.state.request and not same_ask(command, known.state.request):
+        async with self._turns.setdefault(message.id.hex, asyncio.Lock()):
+            known = await self._records.find(message.id)
+            if known.request and not same_ask(command, known.request):
                 raise IdConflict(message.id, "asked for something else before")
-            if known.state.outcome is None:
-                known = await self._infer(command, message, known, self._taker(command, message, give))
-            return _reply(known)
+            if known.outcome is not None:
+                return _reply(known, message, recorded=True, duplicate=True)
+            state, recorded = await self._infer(command, message, known, self._taker(command, message, give))
+            return _reply(state, message, recorded=recorded)
 
     def _taker(self, command: Generate, message: CommandMessage, give: GiveHere | None) -> GiveHere | None:
         """Return who takes the pieces, if anybody wants them."""
@@ -146,32 +137,20 @@ class InferenceService:
         return partial(send, command.stream_to, message.id.hex)
 
     async def _infer(
-        self,
-        command: Generate,
-        message: CommandMessage,
-        known: Outcome[Inference],
-        give: GiveHere | None,
-    ) -> Outcome[Inference]:
+        self, command: Generate, message: CommandMessage, known: Inference, give: GiveHere | None
+    ) -> tuple[Inference, bool]:
         """Record the question, unless it is, have it answered and record what came of it."""
-        if known.state.request is None:
+        if known.request is None:
             record = await self._routed(command, message)
             if refusal := self._router.refusal(self._turn(command, record)):
                 self.refused += 1
                 raise Overloaded(refusal)
-            known = await self._runner.execute(
-                record, message.id, meta=caused_by(message), expected=message.expected
-            )
-        request = known.state.request
-        if known.state.outcome or request is None:
-            return known
+            known = self._records.request(record, message)
+        request = known.request
+        assert request is not None
         self._check_served(request.tier, request.provider)
         outcome = await self._ask(command, request, give)
-        recorded = await self._runner.execute(
-            outcome, derived_id(message.id, 0, "inference.outcome"), meta=caused_by(message)
-        )
-        # By now the stream may hold the outcome of another process that got the same retry.
-        events = recorded.events if recorded.duplicate else [*known.events, *recorded.events]
-        return Outcome(recorded.state, events, duplicate=recorded.duplicate)
+        return await self._records.outcome(outcome, message, known)
 
     def _turn(self, command: Generate, request: RecordRequest | InferenceRequested) -> RoutedTurn:
         """Return the turn for the router."""
@@ -355,13 +334,14 @@ def _route(model: Model, command: Generate) -> Mapping[str, Any]:
     }
 
 
-def _reply(known: Outcome[Inference]) -> Reply:
-    """Return the answer for the caller.
+def _reply(known: Inference, message: CommandMessage, *, recorded: bool, duplicate: bool = False) -> Reply:
+    """Return the answer for the caller; its events have no position yet, so the reply names the id.
 
     Raises:
         Rejected: ``inference_failed``.
     """
-    request, outcome = known.state.request, known.state.outcome
+    request, outcome = known.request, known.outcome
+    told = {"event_id": str(outcome_id(message.id)), "recorded": recorded}
     match request, outcome:
         case InferenceRequested(), InferenceCompleted():
             result = {
@@ -388,7 +368,7 @@ def _reply(known: Outcome[Inference]) -> Reply:
                     "attempts": len(outcome.attempts),
                 },
             }
-            return Reply(result=result, events=[*known.events], duplicate=known.duplicate)
+            return Reply(result={**result, **told}, duplicate=duplicate)
         case _, InferenceCancelled():
             result = {
                 "inference_id": outcome.inference_id,
@@ -396,7 +376,7 @@ def _reply(known: Outcome[Inference]) -> Reply:
                 "finish_reason": "cancelled",
                 "latency_ms": outcome.latency_ms,
             }
-            return Reply(result=result, events=[*known.events], duplicate=known.duplicate)
+            return Reply(result={**result, **told}, duplicate=duplicate)
         case _, InferenceFailed():
             raise Rejected(
                 "inference_failed",

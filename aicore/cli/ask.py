@@ -61,9 +61,8 @@ def ask(  # noqa: PLR0913 - one parameter per option of the command line
         with err.status("asking"):
             reply = over_wire(work)
     result = reply.result
-    position = reply.events[-1].position if reply.events else 0
     if json:
-        print_json({**result, "position": position})
+        print_json(result)
         return
     if not stream or result.get("finish_reason") == "authored":
         out.print(result["text"], style="bold", markup=False, soft_wrap=True)
@@ -74,5 +73,5 @@ def ask(  # noqa: PLR0913 - one parameter per option of the command line
     out.print(
         f"[dim]{model['name']} {model['version']} · {who} · "
         f"{result['latency_ms']:.1f} ms, first token {result['ttft_ms']:.1f} ms · "
-        f"{result['usage']['completion_tokens']} tokens · event {position}[/dim]"
+        f"{result['usage']['completion_tokens']} tokens · event {result['event_id']}[/dim]"
     )

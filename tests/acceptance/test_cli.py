@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,9 +110,17 @@ def test_ask_prints_a_line_and_where_it_is_recorded(up: Up) -> None:
     answer = up.json("ask", "Tell me about the Tallymen.", "--seed", "7")
 
     assert answer["text"]
-    recorded = up.json("log", "show", str(answer["position"]))
-    assert recorded["payload"]["text"] == answer["text"]
+    assert answer["recorded"]
+    deadline = time.monotonic() + COMMAND_TIMEOUT_S
+    while answer["event_id"] not in (texts := _texts_by_id(up)):
+        assert time.monotonic() < deadline, "the record did not reach the log"
+    assert texts[answer["event_id"]] == answer["text"]
     assert "no_current_model" in up.run("ask", "hello", "--use-case", "nobody", code=4)
+
+
+def _texts_by_id(up: Up) -> dict[str, str]:
+    tail = up.run("log", "tail", "--no-follow", "--type", "inference.completed", "--json")
+    return {event["id"]: event["payload"]["text"] for event in map(json.loads, tail.splitlines())}
 
 
 def test_answers_are_exported_with_consent_only_unless_a_reason_is_given(up: Up, tmp_path: Path) -> None:

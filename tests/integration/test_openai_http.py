@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp.web
@@ -23,7 +25,7 @@ from handlers.engines.port import End, EngineAsk, EngineError, Piece, collect
 from handlers.inference import InferenceService
 from handlers.registry_view import RegistryView
 from handlers.routing import Router, Tier
-from tests.unit.kit import memory_log, message, model, runner_on, until
+from tests.unit.kit import memory_log, message, model, runner_on, spooled, until
 
 pytestmark = pytest.mark.integration
 
@@ -51,7 +53,9 @@ async def door(key: str = "") -> AsyncIterator[tuple[str, Router]]:
             clock=asyncio.get_running_loop().time,
             draw=lambda: 0.0,
         )
-        service = InferenceService(runner, view, router)
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        _, records = await stack.enter_async_context(spooled(log, codec, folder))
+        service = InferenceService(records, view, router)
         port = _free_port("127.0.0.1")
         app = OpenAIDoor(service, view, new_id=new_id, key=SecretStr(key)).app()
         await stack.enter_async_context(serving_http(app, "127.0.0.1", port))

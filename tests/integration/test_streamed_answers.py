@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nats
 import pytest
@@ -20,7 +22,7 @@ from handlers.inference import InferenceService
 from handlers.registry_view import RegistryView
 from handlers.routing import Router, Tier
 from protocol.messages import Reply
-from tests.unit.kit import memory_log, message, model, runner_on, until
+from tests.unit.kit import memory_log, message, model, runner_on, spooled, until
 
 pytestmark = pytest.mark.integration
 
@@ -33,13 +35,15 @@ async def served(url: str, realm: str) -> AsyncIterator[tuple[Client, Router]]:
     await runner(message("registry.register_model", model(provider="embedded")))
     engine = EmbeddedEngine(shipped_model())
     async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        _, records = await stack.enter_async_context(spooled(log, codec, folder))
         await engine.start()
         stack.push_async_callback(engine.stop)
         nc = await nats.connect(url)
         stack.push_async_callback(nc.close)
         clock = asyncio.get_running_loop().time
         router = Router({"gold": Tier(engines=[engine])}, clock=clock, draw=lambda: 0.0)
-        service = InferenceService(runner, view, router, give=token_giver(nc))
+        service = InferenceService(records, view, router, give=token_giver(nc))
         await stack.enter_async_context(cancellable(nc, realm, service.cancel))
         options = ServiceOptions(new_id=new_id)
         await stack.enter_async_context(serve(nc, realm, {"inference.generate": service}, {}, options))

@@ -2,16 +2,20 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
+from bus.ports import Outbox
+from bus.spool.spool import Spool, SpoolOptions, open_spool
 from handlers.commands import CommandRunner
 from handlers.engines.port import End, EngineAsk, EngineError, Health, Piece
-from handlers.inference import INFERENCES
+from handlers.inference_records import INFERENCES, InferenceRecords, recall_with
 from handlers.registry import REGISTRY
 from protocol.messages import CommandMessage
 from protocol.meta import Meta
@@ -65,6 +69,19 @@ def model(version: str = "1", **changes: Any) -> dict[str, Any]:
         "tier": "gold",
         **changes,
     }
+
+
+@asynccontextmanager
+async def spooled(log: Any, codec: EventCodec, folder: Path) -> AsyncIterator[tuple[Spool, InferenceRecords]]:
+    """Yield a spool that ships to ``log``, and the records of a process on it."""
+    options = SpoolOptions(now_us=lambda: START_US, draw=lambda: 0.5)
+    async with open_spool(folder, log, options) as spool:
+        yield spool, records_on(spool, log, codec)
+
+
+def records_on(outbox: Outbox, log: Any, codec: EventCodec) -> InferenceRecords:
+    """Return the records of one process: its memory is its own."""
+    return InferenceRecords(outbox, codec, recall_with(runner_on(log, codec)), started_us=START_US)
 
 
 class EchoEngine:

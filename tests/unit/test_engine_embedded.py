@@ -268,8 +268,14 @@ async def test_files_that_are_no_model_are_refused(tmp_path: Path) -> None:
 
 def test_a_shipped_folder_holds_its_manifest_its_card_and_nothing_more() -> None:
     """A second copy of the weights was once nested in it; every wheel would have carried both."""
-    held = {path.name for path in shipped_model().iterdir()}
-    assert held == {MANIFEST, "README.md", *read_artefact(shipped_model()).manifest.files}
+    folder = shipped_model()
+    held = {path.name for path in folder.iterdir()}
+    assert held == {MANIFEST, "README.md", "hf", *read_artefact(folder).manifest.files}
+    digests = json.loads((folder / MANIFEST).read_text())["hf_files"]
+    assert digests == {
+        path.name: "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (folder / "hf").iterdir()
+    }
 
 
 async def test_starting_and_stopping_twice_is_harmless() -> None:

@@ -1,8 +1,9 @@
 """inference.generate from message to reply on the in-memory log, with an engine whose words are known."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
-from bus.ports import AppendResult, IdConflict, StreamWrite
+from bus.ports import AppendResult, IdConflict, LogUnavailable, RecordedEvent, StreamWrite
+from bus.spool.spool import Spool, SpoolOptions, open_spool
 from domain.decider import Rejected
 from domain.inference.messages import (
     InferenceCancelled,
@@ -24,7 +26,18 @@ from handlers.inference import InferenceService, Overloaded
 from handlers.registry_view import RegistryView
 from handlers.routing import Router, Tier
 from protocol.messages import CommandMessage, Reply
-from tests.unit.kit import START_US, WAIT_S, EchoEngine, memory_log, message, model, runner_on, until
+from tests.unit.kit import (
+    START_US,
+    WAIT_S,
+    EchoEngine,
+    memory_log,
+    message,
+    model,
+    records_on,
+    runner_on,
+    spooled,
+    until,
+)
 
 
 def routes(*engines: EchoEngine, waiting_max: int = 64) -> Router:
@@ -40,11 +53,16 @@ class Stage:
     runner: CommandRunner
     view: RegistryView
     engine: EchoEngine
+    spool: Spool
 
     def service(self, *, waiting_max: int = 64, **options: Any) -> InferenceService:
         """A service with caches of its own: another process, as far as the log can tell."""
         router = routes(self.engine, waiting_max=waiting_max)
-        return InferenceService(runner_on(self.log, self.codec), self.view, router, **options)
+        records = records_on(self.spool, self.log, self.codec)
+        return InferenceService(records, self.view, router, **options)
+
+    def spool_options(self) -> SpoolOptions:
+        return SpoolOptions(now_us=lambda: START_US, draw=lambda: 0.5, drain_s=0.0)
 
     async def register(self, **facts: Any) -> Reply:
         reply = await self.runner(message("registry.register_model", model(**facts)))
@@ -53,16 +71,18 @@ class Stage:
         return reply
 
     async def events(self) -> list[Any]:
+        """Return what the log holds of inferences once the spool is empty."""
+        await until(lambda: self.spool.figures().backlog_records == 0)
         return [self.codec.decode(e) for e in await self.log.read_all() if e.type.startswith("inference.")]
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     log, codec = memory_log(), EventCodec(domain_catalogue())
     view = RegistryView(log, decode=codec.decode)
-    async with asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as group, spooled(log, codec, tmp_path) as (spool, _):
         task = group.create_task(view.run())
-        yield Stage(log, codec, runner_on(log, codec), view, EchoEngine())
+        yield Stage(log, codec, runner_on(log, codec), view, EchoEngine(), spool)
         task.cancel()
 
 
@@ -85,8 +105,10 @@ async def test_answer_is_recorded_with_all_that_explains_it(stage: Stage) -> Non
     assert completed.cost_micro == 8
     assert reply.result["text"] == completed.text == "WEN: WHO GOES {NPC}"
     assert reply.result["model"]["version"] == "1"
-    assert [e.type for e in reply.events] == ["inference.requested", "inference.completed"]
-    assert [e.version for e in reply.events] == [1, 2]
+    recorded = await stage.log.read_all()
+    assert [str(e.id) for e in recorded][-1] == reply.result["event_id"]
+    assert reply.result["recorded"]
+    assert [e.version for e in recorded if e.type.startswith("inference.")] == [1, 2]
 
 
 async def test_no_model_is_a_refusal_and_leaves_no_event(stage: Stage) -> None:
@@ -100,7 +122,8 @@ async def test_no_model_is_a_refusal_and_leaves_no_event(stage: Stage) -> None:
 async def test_model_that_the_view_has_not_seen_yet_is_found_in_the_log(stage: Stage) -> None:
     unfed = RegistryView(stage.log, decode=stage.codec.decode)
     await stage.register()
-    service = InferenceService(stage.runner, unfed, routes(stage.engine))
+    records = records_on(stage.spool, stage.log, stage.codec)
+    service = InferenceService(records, unfed, routes(stage.engine))
 
     assert (await service(ask())).result["text"] == "WHO GOES THERE"
 
@@ -129,17 +152,18 @@ async def test_retry_gets_the_first_answer_without_asking_the_engine(
     await stage.register()
     service = stage.service()
     first = await service(ask(name="q"))
+    await stage.events()
     retry = await (service if same_process else stage.service())(ask(name="q"))
 
     assert retry.duplicate
     assert retry.result == first.result
-    assert [*retry.events] == [*first.events]
     assert len(stage.engine.prompts) == 1
 
 
 async def test_retry_with_other_words_is_refused(stage: Stage) -> None:
     await stage.register()
     await stage.service()(ask(name="q"))
+    await stage.events()
 
     with pytest.raises(IdConflict):
         await stage.service()(ask("something else", name="q"))
@@ -160,62 +184,43 @@ async def test_retry_while_the_first_try_is_at_the_engine_waits_for_its_answer(s
     assert len(stage.engine.prompts) == 1
 
 
-async def test_two_processes_with_the_same_request_leave_one_answer(stage: Stage) -> None:
+async def test_a_log_that_is_away_holds_up_nobody(stage: Stage, tmp_path: Path) -> None:
+    """The turn goes on, the records wait on the disk, and a retry still gets the first answer."""
     await stage.register()
-    stage.engine.go.clear()
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(stage.service()(ask(name="q"))) for _ in range(2)]
-        await until(lambda: len(stage.engine.prompts) == 2)
-        stage.engine.go.set()
+    away = Away()
+    async with open_spool(tmp_path / "away", away, stage.spool_options()) as spool:
+        records = records_on(spool, away, stage.codec)
+        service = InferenceService(records, stage.view, routes(stage.engine))
+        first = await service(ask(name="q"))
+        retry = await service(ask(name="q"))
+        assert first.result["recorded"]
+        assert retry.duplicate
+        assert retry.result == first.result
+        assert spool.figures().backlog_records == 2
 
-    assert sorted(t.result().duplicate for t in tasks) == [False, True]
-    assert len({tuple(t.result().events) for t in tasks}) == 1
-    assert len(await stage.events()) == 2
+
+async def test_a_full_spool_is_said_and_the_line_is_given(stage: Stage, tmp_path: Path) -> None:
+    await stage.register()
+    options = replace(stage.spool_options(), backlog_bytes_max=1)
+    async with open_spool(tmp_path / "full", Away(), options) as spool:
+        service = InferenceService(
+            records_on(spool, stage.log, stage.codec), stage.view, routes(stage.engine)
+        )
+        reply = await service(ask())
+    assert (reply.result["text"], reply.result["recorded"]) == ("WHO GOES THERE", False)
 
 
-class OvertakenOnce(MemoryLog):
-    """Lets something happen between a load and the next append."""
+class Away(MemoryLog):
+    """A log that cannot be reached."""
 
     def __init__(self) -> None:
         super().__init__("test", lambda: START_US)
-        self.first: Callable[[], Awaitable[object]] | None = None
 
     async def append(self, *writes: StreamWrite) -> AppendResult:
-        if hook := self.first:
-            self.first = None
-            await hook()
-        return await super().append(*writes)
+        raise LogUnavailable("away")
 
-
-async def test_same_request_answered_elsewhere_between_load_and_append_is_recognised() -> None:
-    """The other process routed to another model, so its first event has our id and other content."""
-    log, codec, engine = OvertakenOnce(), EventCodec(domain_catalogue()), EchoEngine()
-    view = RegistryView(log, decode=codec.decode)
-
-    def service() -> InferenceService:
-        return InferenceService(runner_on(log, codec), view, routes(engine))
-
-    models = runner_on(log, codec)
-    await models(message("registry.register_model", model("1")))
-    ours = service()
-    theirs: list[Reply] = []
-
-    async def elsewhere() -> None:
-        second = await models(message("registry.register_model", model("2")))
-        payload = {**_only_id(second), "operator": "o", "reason": "r"}
-        await models(message("registry.promote_model", payload))
-        theirs.append(await service()(ask(name="q")))
-
-    log.first = elsewhere
-    reply = await ours(ask(name="q"))
-
-    assert reply.duplicate
-    assert reply.result == theirs[0].result
-    assert reply.result["model"]["version"] == "2"
-
-
-def _only_id(reply: Reply) -> dict[str, Any]:
-    return {"use_case": "npc_dialogue", "model_id": reply.result["model_id"]}
+    async def read_stream(self, stream: str, *, after: int = 0, limit: int = 1_000) -> list[RecordedEvent]:
+        raise LogUnavailable("away")
 
 
 async def test_request_interrupted_at_the_engine_goes_on_with_its_recorded_model(stage: Stage) -> None:
@@ -227,6 +232,7 @@ async def test_request_interrupted_at_the_engine_goes_on_with_its_recorded_model
         await until(lambda: len(stage.engine.prompts) == 1)
         dying.cancel()
     stage.engine.go.set()
+    assert len(await stage.events()) == 1
     second = await stage.register(version="2")
     payload = {
         "use_case": "npc_dialogue",
@@ -240,7 +246,7 @@ async def test_request_interrupted_at_the_engine_goes_on_with_its_recorded_model
     reply = await stage.service()(ask(name="q"))
 
     assert reply.result["model"]["id"] == first_model.result["model_id"]
-    assert [e.version for e in reply.events] == [1, 2]
+    assert len(await stage.events()) == 2
 
 
 @pytest.mark.parametrize(
@@ -255,6 +261,7 @@ async def test_failure_is_recorded_and_a_retry_gets_the_same(
         with pytest.raises(Rejected, match=code) as refusal:
             await stage.service()(ask(prompt, name="q"))
         assert refusal.value.code == "inference_failed"
+        await stage.events()
         stage.engine.failure = ""
 
     _, failed = await stage.events()
