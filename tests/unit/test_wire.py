@@ -8,6 +8,7 @@ from uuid import UUID
 
 import jsonschema
 import msgpack
+import ormsgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +35,7 @@ from protocol.messages import (
     encode_reply,
 )
 from protocol.meta import Meta, decode_meta, encode_meta
+from protocol.packing import pack, unpack
 from protocol.subjects import command_subject, dlq_subject, event_subject, parse_subject, query_subject
 from tests.vectors_make import FOLDER, envelope, render, vectors
 
@@ -309,6 +311,13 @@ def test_what_is_not_known_yet_is_kept_raw(kind: str, version: int) -> None:
 def test_a_version_without_a_way_to_the_newest_is_refused_when_the_catalogue_is_built() -> None:
     with pytest.raises(ValueError, match="no upcaster from version 1"):
         build_catalogue([Told])
+
+
+@given(MAPS)
+def test_both_decoders_find_the_same_in_what_was_written(payload: dict[str, Any]) -> None:
+    """The quick one reads the log's own bytes, the careful one the wire."""
+    data = pack(payload)
+    assert ormsgpack.unpackb(data) == unpack(data, "payload") == payload
 
 
 @given(st.binary(max_size=80))
