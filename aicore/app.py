@@ -7,6 +7,7 @@ components of a process share one log, one NATS connection and one pool per role
 import asyncio
 import random
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -195,7 +196,7 @@ async def _inference(
     for engine in engines:
         await engine.start()
         stack.push_async_callback(engine.stop)
-    router = Router(tiers, clock=asyncio.get_running_loop().time, draw=random.random)
+    router = Router(tiers, clock=time.perf_counter, draw=random.random)  # uvloop's own clock counts whole ms
     await stack.enter_async_context(_running(router.run()))
     give = token_giver(parts.nc)
     options = SpoolOptions(now_us=now_us, draw=random.SystemRandom().random)
