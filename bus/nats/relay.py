@@ -203,6 +203,7 @@ class Relay:
             last = finding.last
         else:
             last = await self._rebuild(connection, finding)
+            await self._compare(connection)  # so that the state tells of the new stream, not of the lost one
         self.acknowledged = last
         await self._write_state(connection)
         return last

@@ -87,9 +87,11 @@ async def delivered(world: World, head: int, names: tuple[str, ...] = SUBSCRIBER
 
 async def until(world: World, what: str, condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait for a condition; a server that cannot be reached yet counts as not met."""
+    end = asyncio.get_running_loop().time() + CONVERGE_TIMEOUT_S
     try:
         async with asyncio.timeout(CONVERGE_TIMEOUT_S):
-            while True:
+            # A client that is cancelled while it connects may swallow that, and with it the time-out.
+            while asyncio.get_running_loop().time() < end:
                 world.children.expect_running()
                 try:
                     if await condition():
@@ -97,6 +99,7 @@ async def until(world: World, what: str, condition: Callable[[], Awaitable[bool]
                 except UNREACHABLE:
                     pass
                 await asyncio.sleep(POLL_S)
+            raise TimeoutError
     except TimeoutError as error:
         raise AssertionError(f"waited {CONVERGE_TIMEOUT_S:.0f} s in vain for {what}") from error
 
