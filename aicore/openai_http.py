@@ -217,9 +217,8 @@ class OpenAIDoor:
             given += 1
             await response.write(_event(shape.piece(command.id, asked.model, text, None)))
 
-        try:
-            reply = await self._service(command, give=give)
-        except ConnectionResetError:
+        reply = await self._service(command, give=give)
+        if reply.result["finish_reason"] == "cancelled":
             return response
         if not response.prepared:
             await response.prepare(request)
@@ -272,7 +271,8 @@ async def serving_http(app: web.Application, host: str, port: int) -> AsyncItera
     Raises:
         OSError: the port is taken.
     """
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=STOP_TIMEOUT_S)
+    # A handler is not cancelled when its caller leaves: the answer's record must come to its end.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_TIMEOUT_S)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

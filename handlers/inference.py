@@ -68,6 +68,10 @@ class Overloaded(Rejected):
         self.retry_after_ms = refusal.retry_after_ms
 
 
+class CallerGone(Exception):
+    """Whoever took the pieces has left."""
+
+
 @dataclass(slots=True, eq=False)
 class _Running:
     """An answer under way."""
@@ -222,10 +226,11 @@ class InferenceService:
         began = self._router.now()
         try:
             return await self._stream(self._turn(command, request), request, running, give)
-        except asyncio.CancelledError:
-            if not running.cancelled:
-                raise
-            task.uncancel()
+        except (asyncio.CancelledError, CallerGone) as end:
+            if isinstance(end, asyncio.CancelledError):
+                if not running.cancelled:
+                    raise
+                task.uncancel()
             return RecordCancellation(
                 inference_id=request.inference_id,
                 text="".join(running.given),
@@ -254,7 +259,10 @@ class InferenceService:
                 running.given.append(item.text)
                 running.tokens += item.tokens
                 if give:
-                    await give(number, item.text)
+                    try:
+                        await give(number, item.text)
+                    except ConnectionResetError:
+                        raise CallerGone from None
                 number += 1
         raise AssertionError("the router's last item says how the turn was served")
 

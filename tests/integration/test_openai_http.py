@@ -19,6 +19,7 @@ from aicore.openai_http import OpenAIDoor, serving_http
 from aicore.running import _free_port
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
+from bus.memory import MemoryLog
 from handlers.engines.embedded import EmbeddedEngine
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
 from handlers.engines.port import End, EngineAsk, EngineError, Piece, collect
@@ -30,6 +31,9 @@ from tests.unit.kit import memory_log, message, model, runner_on, spooled, until
 pytestmark = pytest.mark.integration
 
 USE_CASE = "npc_dialogue"
+logs: list[MemoryLog] = []
+"""The log behind the newest door."""
+
 SAID = "Where is the Ferryman?"
 
 
@@ -37,6 +41,7 @@ SAID = "Where is the Ferryman?"
 async def door(key: str = "") -> AsyncIterator[tuple[str, Router]]:
     """Serve the door and yield its URL and the router behind it."""
     log, codec = memory_log(), EventCodec(domain_catalogue())
+    logs[:] = [log]
     runner, view = runner_on(log, codec), RegistryView(log, decode=codec.decode)
     await runner(message("registry.register_model", model(provider="embedded")))
     engine = EmbeddedEngine(shipped_model())
@@ -106,6 +111,16 @@ async def test_a_caller_that_goes_away_frees_the_engine() -> None:
             break
         await stream.close()
         await until(lambda: router.views()["embedded"].active == 0)
+
+
+async def test_the_record_of_a_caller_that_went_away_comes_to_its_end() -> None:
+    async with door() as (url, _), client(url) as ai:
+        stream = await ai.completions.create(model=USE_CASE, prompt=SAID, max_tokens=4_000, stream=True)
+        async for _chunk in stream:
+            break
+        await stream.close()
+        ends = {"inference.cancelled", "inference.completed"}
+        await until(lambda: {event.type for event in logs[-1]._events} & ends)
 
 
 @pytest.mark.parametrize(
