@@ -35,6 +35,7 @@ from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from bus.spool.spool import SpoolOptions, open_free_spool
+from handlers.allowances import AllowanceLimits, Allowances
 from handlers.commands import CommandRunner
 from handlers.engines.artefact import MANIFEST
 from handlers.engines.port import EngineError
@@ -204,7 +205,19 @@ async def _inference(
         open_free_spool(parts.system.state_dir / "spool", parts.log, options)
     )
     records = InferenceRecords(spool, parts.codec, recall_with(runner), started_us=now_us())
-    service = InferenceService(records, registry, router, timeout_s=settings.inference_timeout_s, give=give)
+    limits = AllowanceLimits(
+        player_requests=settings.player_requests_per_s,
+        player_tokens=settings.player_tokens_per_s,
+        service_requests=settings.service_requests_per_s,
+    )
+    service = InferenceService(
+        records,
+        registry,
+        router,
+        timeout_s=settings.inference_timeout_s,
+        give=give,
+        allowances=Allowances(limits, time.perf_counter),
+    )
     await stack.enter_async_context(cancellable(parts.nc, parts.system.realm, service.cancel))
     return service, router
 

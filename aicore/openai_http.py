@@ -38,6 +38,7 @@ PRIVATE_FIELDS = (
 
 STATUS = {
     "overloaded": 429,
+    "over_allowance": 429,
     "no_current_model": 404,
     "no_engine": 404,
     "unavailable": 503,

@@ -87,6 +87,18 @@ class Settings(BaseSettings):
     inference_timeout_s: float = Field(
         30.0, ge=0.1, le=600, description="From a request's arrival to its answer, in seconds, 0.1 to 600."
     )
+    player_requests_per_s: float = Field(
+        10.0, ge=0, le=1e6, description="Inference requests of one player, per second; 0: no limit."
+    )
+    player_tokens_per_s: float = Field(
+        500.0, ge=0, le=1e9, description="Tokens that one player may ask for, per second; 0: no limit."
+    )
+    service_requests_per_s: float = Field(
+        2_000.0,
+        ge=0,
+        le=1e6,
+        description="Inference requests of one calling service, per second; 0: no limit.",
+    )
     disk_free_mb_min: int = Field(
         512, ge=0, le=10**9, description="`aicore doctor` warns below this free space for the state, in MB."
     )

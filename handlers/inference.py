@@ -36,6 +36,7 @@ from domain.inference.messages import (
 from domain.parse import parse
 from domain.registry.facts import artefacts_digest
 from domain.registry.use_case import Model
+from handlers.allowances import Allowances
 from handlers.engines.port import EngineAsk, EngineError
 from handlers.inference_records import InferenceRecords, outcome_id
 from handlers.registry_view import RegistryView
@@ -85,7 +86,7 @@ class _Running:
 class InferenceService:
     """Serves inference.generate through a router. Safe for concurrent use."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts it is made of, by name
         self,
         records: InferenceRecords,
         registry: RegistryView,
@@ -93,6 +94,7 @@ class InferenceService:
         *,
         timeout_s: float = TIMEOUT_S,
         give: Give | None = None,
+        allowances: Allowances | None = None,
     ) -> None:
         """Prepare. ``timeout_s``: time for an answer where the caller sets no deadline; ``give`` streams."""
         self._records = records
@@ -100,6 +102,7 @@ class InferenceService:
         self._router = router
         self._timeout_s = timeout_s
         self._give = give
+        self._allowances = allowances
         self.refused = 0
         """Requests refused as overloaded since the start."""
         self._running: dict[str, _Running] = {}
@@ -120,7 +123,8 @@ class InferenceService:
 
         Raises:
             Rejected: ``invalid_field``, ``no_current_model``, ``no_engine``, ``prompt_too_long``,
-                ``overloaded``, or ``inference_failed`` (recorded: a retry gives the same).
+                ``overloaded``, ``over_allowance``, or ``inference_failed`` (recorded: a retry gives
+                the same).
             IdConflict: the id asked for something else before.
         """
         command = parse(Generate, message.payload)
@@ -149,6 +153,10 @@ class InferenceService:
             if refusal := self._router.refusal(self._turn(command, record)):
                 self.refused += 1
                 raise Overloaded(refusal)
+            if self._allowances:
+                self._allowances.take(
+                    player=command.player, service=message.meta.actor, tokens=command.max_tokens
+                )
             known = self._records.request(record, message)
         request = known.request
         assert request is not None

@@ -21,6 +21,7 @@ from domain.inference.messages import (
     InferenceRequested,
 )
 from domain.routing.choice import Objective
+from handlers.allowances import AllowanceLimits, Allowances, OverAllowance
 from handlers.commands import CommandRunner
 from handlers.inference import InferenceService, Overloaded
 from handlers.registry_view import RegistryView
@@ -294,6 +295,27 @@ async def test_full_engines_refuse_and_say_when_to_come_again(stage: Stage) -> N
     assert "2 turns are there" in refusal.value.message
     assert [task.result().result["text"] for task in running] == ["A", "B"]
     assert len(await stage.events()) == 4, "a refused request leaves no event"
+
+
+async def test_a_player_has_an_allowance_of_requests_and_tokens(stage: Stage) -> None:
+    """Four seconds' worth at once; what is refused leaves no event and may come again."""
+    await stage.register()
+    now = [0.0]
+    limits = AllowanceLimits(player_requests=1, player_tokens=100)
+    service = stage.service(allowances=Allowances(limits, lambda: now[0]))
+    for _ in range(4):
+        await service(ask(player="ann"))
+    with pytest.raises(OverAllowance, match="requests of player ann") as refusal:
+        await service(ask(player="ann", name="q"))
+    assert refusal.value.retry_after_ms == 1_000
+    assert (await service(ask(player="bob"))).result["text"]
+    assert (await service(ask())).result["text"]
+    now[0] += 1.0
+    assert (await service(ask(player="ann", name="q"))).result["text"]
+    now[0] += 100.0
+    await service(ask(player="ann", max_tokens=400))
+    with pytest.raises(OverAllowance, match="tokens of player ann"):
+        await service(ask(player="ann", max_tokens=64))
 
 
 async def test_a_tier_that_is_not_served_is_a_refusal(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""The rules of routing: choice, circuit breaker, split and allowances, as given and expected values."""
+"""The rules of routing: choice, circuit breaker and allowances, as given and expected values."""
 
 import pytest
 from hypothesis import given
@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from domain.routing.allowance import Bucket, Rate
 from domain.routing.choice import Objective, Turn, choose
 from domain.routing.health import CLOSED, FAILURES_MAX, Breaker, EngineView, Pace
-from domain.routing.split import BUCKETS, bucket_of, version_for
 
 NOW = 1_000_000.0
 PLAIN = Objective()
@@ -109,25 +108,6 @@ def test_failures_that_are_not_in_a_row_open_nothing() -> None:
     for _ in range(10):
         breaker = breaker.failed(NOW).succeeded()
     assert breaker.circuit(NOW) == "closed"
-
-
-@given(st.text(min_size=1), st.integers(0, BUCKETS), st.integers(0, BUCKETS))
-def test_a_growing_share_never_takes_a_player_away(key: str, a: int, b: int) -> None:
-    small, large = sorted((a, b))
-    met = [version_for(key, {"new": share, "old": BUCKETS - share}) for share in (small, large)]
-    assert met != ["new", "old"]
-
-
-def test_shares_are_met() -> None:
-    met = [version_for(f"player-{n}", {"new": 500, "old": 9_500}, salt="npc") for n in range(20_000)]
-    assert 0.045 < met.count("new") / len(met) < 0.055
-    assert bucket_of("player-1", salt="npc") == bucket_of("player-1", salt="npc")
-
-
-@pytest.mark.parametrize("weights", [{}, {"a": 1}, {"a": -1, "b": BUCKETS + 1}])
-def test_weights_that_do_not_add_up_are_refused(weights: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="together 10000"):
-        version_for("player", weights)
 
 
 def test_a_bucket_fills_with_time_up_to_its_burst() -> None:
