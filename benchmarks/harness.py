@@ -120,7 +120,7 @@ WAL_SEGMENTS = 32
 
 
 async def settle(postgres: EmbeddedPostgres) -> None:
-    """Bring a fresh server into the state of one that has run for an hour: WAL segments there to be reused.
+    """Give a fresh server what one that has run for a while has: written WAL segments to use again.
 
     A new segment is 16 MB of zeros to write and as much page cache to find; until the first checkpoints have
     passed, that is what a benchmark of commits would measure, on every side (profiled 2026-11-21: a third of
