@@ -5,6 +5,7 @@ Skipped where vLLM is not installed, and said so: it takes 3.5 GB.
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -28,7 +29,11 @@ pytestmark = [
     pytest.mark.integration,
     pytest.mark.vllm,
     pytest.mark.timeout(400),
-    pytest.mark.skipif(PYTHON is None, reason="vLLM is not installed here: `make venv-vllm`"),
+    # In CI a missing vLLM fails at the fixture instead.
+    pytest.mark.skipif(
+        PYTHON is None and os.environ.get("CI") != "true",
+        reason="vLLM is not installed here: `make venv-vllm`",
+    ),
 ]
 
 PROMPT = render(
@@ -173,7 +178,7 @@ async def test_an_engine_that_stands_still_is_left_and_another_goes_on(
         vllm.signal(signal.SIGCONT)
     assert isinstance(last, Routed)
     faults = {attempt.engine: attempt.fault for attempt in last.attempts}
-    assert faults in ({"vllm": "engine_timeout", "echo": ""}, {"vllm": ""})
+    assert faults == {"vllm": "engine_timeout", "echo": ""}
     assert isinstance(first, Piece)
     assert last.text.startswith(first.text)
 
