@@ -31,10 +31,10 @@ bench: venv ## All benchmarks, short; `python -m benchmarks NAME` for one in ful
 	$(BIN)/python -m benchmarks all --quick
 
 # An environment of its own: torch has no place in the one that runs and tests.
-train: ## Train the demo model anew, into out/model (about ten minutes)
+train: ## Train the demo models anew, into out/models (about 35 minutes)
 	$(PYTHON) -m venv .venv-train
 	.venv-train/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
-	nice .venv-train/bin/python -m aicore.training.train --out out/model
+	nice .venv-train/bin/python -m aicore.training.train --out out/models
 
 clean: ## Remove what the tools left; the state directory stays
 	rm -rf $(VENV) .venv-train .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build out

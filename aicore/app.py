@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapp
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 from nats.aio.client import Client
 
 from aicore.clock import new_id, now_us
+from aicore.content.scenes import known_scene
+from aicore.content.world import load_world
 from aicore.openai_http import OpenAIDoor, serving_http
 from aicore.running import System
 from aicore.settings import Settings
@@ -37,11 +38,9 @@ from bus.postgres.migrate import migrate
 from bus.spool.spool import SpoolOptions, open_free_spool
 from handlers.allowances import AllowanceLimits, Allowances
 from handlers.commands import CommandRunner
-from handlers.engines.artefact import MANIFEST
-from handlers.engines.port import EngineError
 from handlers.inference import InferenceService
-from handlers.inference_records import INFERENCES, InferenceRecords, recall_with
-from handlers.registry import REGISTRY
+from handlers.inference_records import INFERENCES, RATINGS, InferenceRecords, recall_with
+from handlers.registry import REGISTRY, TEMPLATES
 from handlers.registry_view import RegistryView
 from handlers.routing import Router
 from handlers.tier_board import TierBoard
@@ -49,6 +48,7 @@ from projections.current_models import CURRENT_MODELS
 from projections.inference_stats import INFERENCE_STATS
 from projections.queries import Queries
 from projections.runner import ProjectionRunner
+from protocol.errors import WireError
 
 ORDER = ("commands", "inference", "queries", "relay", "projections")
 """Every component there is."""
@@ -60,9 +60,6 @@ DEADLINE_BEYOND_INFERENCE_S = 5.0
 """A service's deadline is so much later than inference's own, so that the more precise answer comes first."""
 
 VIEWS = (CURRENT_MODELS, INFERENCE_STATS)
-
-MODELS = Path(__file__).parent / "models"
-"""Where the models that come with the program lie, a folder each."""
 
 Ready = Callable[[], None]
 
@@ -145,12 +142,14 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
         registry = RegistryView(parts.log, decode=parts.codec.decode)
         commands: dict[str, Any] = {}
         queries: dict[str, Any] = {}
+        malformed: dict[str, Callable[[WireError], None]] = {}
         if "commands" in parts.components:
-            runner = CommandRunner(parts.log, parts.codec, [REGISTRY])
+            runner = CommandRunner(parts.log, parts.codec, [REGISTRY, TEMPLATES, RATINGS])
             commands |= dict.fromkeys(runner.commands, runner)
         if "inference" in parts.components:
             service, router = await _inference(parts, registry, stack)
             commands["inference.generate"] = service
+            malformed["inference.generate"] = service.malformed
             queries["inference.tiers"] = TierBoard(router).answer
             if port := parts.system.http_port or parts.settings.http_port:
                 door = OpenAIDoor(service, registry, new_id=new_id, key=parts.settings.http_key)
@@ -158,11 +157,16 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
                 await stack.enter_async_context(serving)
         if "queries" in parts.components:
             answers = Queries(parts.pools["queries"], parts.log)
-            queries |= {"registry.current": registry.answer, **answers.handlers()}
+            queries |= {
+                "registry.current": registry.answer,
+                "prompts.templates": registry.answer_templates,
+                **answers.handlers(),
+            }
         if SERVICES & parts.components != {"commands"}:
             await stack.enter_async_context(_running(registry.run()))
         options = ServiceOptions(
             new_id=new_id,
+            malformed=malformed,
             deadline_s=parts.settings.inference_timeout_s + DEADLINE_BEYOND_INFERENCE_S,
             # Only who has everything may say that a name is unknown.
             catch_all=parts.components >= SERVICES,
@@ -189,22 +193,27 @@ async def _inference(
     runner = CommandRunner(parts.log, parts.codec, [INFERENCES])
     if settings.engines_file:
         file = read_file(settings.engines_file)
-    elif parts.system.vllm_url:
-        file = vllm_file(settings, parts.system.vllm_url)
+    elif parts.system.vllm_urls:
+        file = vllm_file(settings, parts.system.vllm_urls)
     else:
         file = default_file(settings)
-    tiers, engines = build(file, shipped_model())
+    tiers, engines = build(file)
     for engine in engines:
         await engine.start()
         stack.push_async_callback(engine.stop)
-    router = Router(tiers, clock=time.perf_counter, draw=random.random)  # uvloop's own clock counts whole ms
-    await stack.enter_async_context(_running(router.run()))
-    give = token_giver(parts.nc)
     options = SpoolOptions(now_us=now_us, draw=random.SystemRandom().random)
     spool = await stack.enter_async_context(
         open_free_spool(parts.system.state_dir / "spool", parts.log, options)
     )
-    records = InferenceRecords(spool, parts.codec, recall_with(runner), started_us=now_us())
+    records = InferenceRecords(spool, parts.codec, recall_with(runner), now_us=now_us, new_id=new_id)
+    router = Router(
+        tiers,
+        clock=time.perf_counter,  # uvloop's own counts whole milliseconds
+        draw=random.random,
+        told=records.engine_state,
+    )
+    await stack.enter_async_context(_running(router.run()))
+    give = token_giver(parts.nc)
     limits = AllowanceLimits(
         player_requests=settings.player_requests_per_s,
         player_tokens=settings.player_tokens_per_s,
@@ -217,21 +226,10 @@ async def _inference(
         timeout_s=settings.inference_timeout_s,
         give=give,
         allowances=Allowances(limits, time.perf_counter),
+        scenes=partial(known_scene, load_world()),
     )
     await stack.enter_async_context(cancellable(parts.nc, parts.system.realm, service.cancel))
     return service, router
-
-
-def shipped_model() -> Path:
-    """Return the folder of the newest model that comes with the program.
-
-    Raises:
-        EngineError: there is none.
-    """
-    found = sorted(MODELS.glob(f"*/{MANIFEST}"))
-    if not found:
-        raise EngineError("no model came with the program; train one (`make train`) and set AICORE_MODEL_DIR")
-    return found[-1].parent
 
 
 async def _relay(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:

@@ -1,23 +1,24 @@
 """The demo: a client process that knows the public wire and nothing else of ours (`python -m aicore.demo`).
 
-It registers two models, asks for lines, repeats itself, sends nonsense of several kinds, and shows every
-event as it arrives from JetStream. Run it as often as you like: what is registered already stays as it is.
+It registers templates and models, talks to people on gold and silver, repeats itself, sends nonsense of
+several kinds, and shows every event as it arrives from JetStream. Run it as often as you like: what is
+registered already stays as it is.
 """
 
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import orjson
 from rich.console import Console
 from rich.text import Text
 
 from aicore.client import Client, Refused, Unanswered, connect
 from aicore.clock import new_id, now_us
+from aicore.content.models import DEMO_MODELS, DIALOGUE, QUEST
+from aicore.content.templates import TEMPLATES
 from aicore.settings import load_settings
 from protocol.envelope import Envelope
 from protocol.messages import CommandMessage, ErrorReply, Reply, encode_command
@@ -31,39 +32,28 @@ OVERSIZED_BYTES = 600 * 1024
 """Above the limit of one payload (512 KiB) and below NATS's own of one message (1 MiB)."""
 
 MESSAGE_CHARACTERS_MAX = 100
-USE_CASE = "npc_dialogue"
-NPC = "bram_sallow"
-PROMPTS = (
-    "Do you have work for me?",
-    "Tell me about the Tallymen.",
-    "What would you take for the tin saint?",
-)
-SPOKEN_BY = (
-    "<npc> Bram Sallow, collector; blunt <place> Low Lanterns <weather> fog <time> dusk "
-    "<quest> bring me three bells from the wrecks <said> {prompt} <line>"
-)
-"""How the demo model wants to be asked (aicore/content/prompt.py): who speaks, where, and what was said."""
+USE_CASE = DIALOGUE
 
-MANIFEST = Path(__file__).parent / "models" / "ember-gold" / "manifest.json"
-"""What the shipped model's files are, by SHA-256: part of what is registered."""
 
-TEMPLATE: Mapping[str, Any] = {
-    "use_case": USE_CASE,
-    "name": "cindermouth",
-    "provider": "embedded",
-    "model_type": "self_hosted",
-    "tier": "gold",
-    "configuration": {"prompt_template": SPOKEN_BY},
-    "artefacts": orjson.loads(MANIFEST.read_bytes())["files"],
+class Question(NamedTuple):
+    """What a player says to whom."""
+
+    use_case: str
+    npc: str
+    said: str
+    context: Mapping[str, Any]
+
+
+BRAM: Mapping[str, Any] = {
+    "weather": "fog",
+    "time": "dusk",
+    "quest": "bring me three bells from the wrecks",
 }
-DEMO_MODELS = (
-    {**TEMPLATE, "version": "0.2.0", "description": "Short lines for the people of Cindermouth."},
-    {
-        **TEMPLATE,
-        "version": "0.2.1",
-        "description": "The same weights on a lower tier; a candidate until it is promoted.",
-        "tier": "silver",
-    },
+QUESTIONS = (
+    Question(DIALOGUE, "bram_sallow", "Do you have work for me?", BRAM),
+    Question(DIALOGUE, "bram_sallow", "Tell me about the Tallymen.", BRAM),
+    Question(QUEST, "lady_mere", "It is done.", {"weather": "storm", "memory": "you found the bells"}),
+    Question(QUEST, "thimble", "What is the tide key?", {"mood": "amused", "time": "night"}),
 )
 
 console = Console(highlight=False, soft_wrap=True)
@@ -120,19 +110,20 @@ async def play(url: str, realm: str) -> None:
         Unanswered: nothing serves there. TimeoutError: an event did not arrive.
     """
     async with connect(url, realm, actor="demo:client") as client, _watched(client) as watcher:
-        console.rule("[bold]1[/bold] two models are registered", align="left")
+        console.rule("[bold]1[/bold] prompt templates and models are registered", align="left")
+        for template in TEMPLATES:
+            reply = await client.command("prompts.register_template", template)
+            await watcher.reach(reply)
+            console.print(f"  template [bold]{reply.result['template']}[/bold]")
         for facts in DEMO_MODELS:
             await _register(client, watcher, facts)
-        console.rule(
-            "[bold]2[/bold] the current one is asked for lines, which come word by word", align="left"
-        )
-        for prompt in PROMPTS:
-            await _ask(client, watcher, prompt, new_id())
-        await _ask(client, watcher, PROMPTS[1], new_id(), "silver")
+        console.rule("[bold]2[/bold] players talk; the words come as they are made", align="left")
+        for question in QUESTIONS:
+            await _ask(client, watcher, question, new_id())
         console.rule("[bold]3[/bold] the same command twice takes effect once", align="left")
         again = new_id()
-        first = await _ask(client, watcher, PROMPTS[0], again)
-        second = await _ask(client, watcher, PROMPTS[0], again)
+        first = await _ask(client, watcher, QUESTIONS[0], again)
+        second = await _ask(client, watcher, QUESTIONS[0], again)
         same = first.result["event_id"] == second.result["event_id"]
         console.print(
             f"  same answer, same event, duplicate={second.duplicate}" if same else "  [red]differs[/]"
@@ -151,10 +142,11 @@ async def _register(client: Client, watcher: Watcher, facts: Mapping[str, Any]) 
     await watcher.reach(reply)
 
 
-async def _ask(client: Client, watcher: Watcher, prompt: str, id_: UUID, tier: str = "gold") -> Reply:
+async def _ask(client: Client, watcher: Watcher, question: Question, id_: UUID) -> Reply:
     """Show a line word by word, as it comes."""
-    payload = {"use_case": USE_CASE, "prompt": prompt, "npc": NPC, "max_tokens": 48, "tier": tier}
-    console.print(Text("  > ", style="dim").append(prompt, style="default"))
+    use_case, npc, said, context = question
+    payload = {"use_case": use_case, "npc": npc, "prompt": said, "context": context, "max_tokens": 64}
+    console.print(Text(f"  to {npc}: ", style="dim").append(said, style="default"))
     console.print("    ", end="")
     pieces = 0
     async with watcher.paused, aclosing(client.stream(payload, id=id_)) as answer:
@@ -166,7 +158,10 @@ async def _ask(client: Client, watcher: Watcher, prompt: str, id_: UUID, tier: s
                 console.print(item, end="", style="bold yellow", markup=False)
     result = reply.result
     console.print("" if pieces else Text(str(result["text"]), style="bold yellow"))
-    model = f"{result['model']['name']} {result['model']['version']} on {result['served']['tier']}"
+    served = result["served"]
+    model = (
+        f"{result['model']['name']} {result['model']['version']} on {served['tier']} by {served['engine']}"
+    )
     times = f"{result['latency_ms']:.1f} ms, first token after {result['ttft_ms']:.1f} ms, in {pieces} pieces"
     position = await watcher.seen(result["event_id"])
     console.print(f"    [dim]{model} · {times} · event {position}[/dim]")

@@ -8,7 +8,7 @@ import fcntl
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from aicore.clock import now_us
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
-from aicore.embedded.vllm import EmbeddedVllm
+from aicore.embedded.vllm import EmbeddedVllm, watching
 from aicore.settings import Settings
 
 RUN_FILE = "run.json"
@@ -42,8 +42,8 @@ class System(BaseModel):
     nats_url: str
     pid: int = 0
     """The process that serves the state directory; 0: addresses come from the settings alone."""
-    vllm_url: str = ""
-    """Of our own vLLM server; "": there is none."""
+    vllm_urls: dict[str, str] = {}
+    """Of our own vLLM servers, by tier."""
     http_port: int = 0
     """Of the OpenAI-compatible door; 0: there is none."""
     server_pids: dict[str, int] = {}
@@ -51,9 +51,14 @@ class System(BaseModel):
     started_us: int = 0
 
 
+NO_VLLM: Mapping[str, EmbeddedVllm] = {}
+
+
 @contextmanager
-def serving(settings: Settings, vllm: EmbeddedVllm | None = None) -> Iterator[System]:
+def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> Iterator[System]:
     """Hold the state directory, run the embedded servers in it, and yield where everything is.
+
+    ``vllms``: our own vLLM servers by tier, not started; one that ends is started again.
 
     Enter and leave in the main thread and outside the event loop: the servers are the first to start and
     the last to stop.
@@ -78,12 +83,16 @@ def serving(settings: Settings, vllm: EmbeddedVllm | None = None) -> Iterator[Sy
             stack.callback(nats.stop)
             nats.start()
             nats_url, pids["nats"] = nats.url, nats.pid or 0
-        if vllm is not None:
+        for vllm in vllms.values():
             stack.callback(vllm.stop)
-            vllm.start(_progress)
-            pids["vllm"] = vllm.pid or 0
+            vllm.launch()
+            pids[vllm.name] = vllm.pid or 0
+        for vllm in vllms.values():
+            vllm.await_answer(_progress)
+        if vllms:
+            stack.enter_context(watching([*vllms.values()]))
         system = System(
-            vllm_url=vllm.url if vllm else "",
+            vllm_urls={tier: vllm.url for tier, vllm in vllms.items()},
             realm=settings.realm,
             postgres_dsn=dsn,
             nats_url=nats_url,

@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from aicore.embedded.vllm import MODEL
 from aicore.settings import Settings, SettingsError
 from domain.routing.choice import Objective
+from handlers.engines.artefact import MANIFEST
 from handlers.engines.embedded import EmbeddedEngine
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
-from handlers.engines.port import Engine
+from handlers.engines.port import Engine, EngineError
 from handlers.routing import Tier
 
 GOLD_TOKEN_MS = 16.0
@@ -26,6 +27,12 @@ GOLD_TOKEN_MS = 16.0
 SILVER_TTFT_MS = 250.0
 VLLM_CAPACITY = 16
 """Streams at which one core still gives a token in 5.5 ms; design.md, section 5."""
+
+MODELS = Path(__file__).parent / "models"
+"""Where the models that come with the program lie, a folder each."""
+
+SHIPPED = {"gold": "ember-gold", "silver": "ember-silver"}
+"""The model of each tier, as it is named in the registry, too."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
@@ -41,6 +48,7 @@ class EmbeddedConfig(_Strict):
     model_dir: Path | None = None
     capacity: int = Field(4, ge=1, le=1_024)
     provider: str = "embedded"
+    models: tuple[str, ...] = ()
 
 
 class OpenAIConfig(_Strict):
@@ -51,6 +59,7 @@ class OpenAIConfig(_Strict):
     model: str = Field(min_length=1)
     capacity: int = Field(16, ge=1, le=100_000)
     provider: str = "vllm"
+    models: tuple[str, ...] = ()
     api_key_env: str = ""
     chat: bool = False
 
@@ -75,43 +84,63 @@ class EnginesFile(_Strict):
     tiers: Mapping[Literal["gold", "silver", "bronze"], TierConfig]
 
 
-def vllm_file(settings: Settings, url: str) -> EnginesFile:
-    """Return what holds with `aicore up --vllm`: vLLM serves gold and silver, the embedded engine the rest.
+def default_file(settings: Settings) -> EnginesFile:
+    """Return what holds without a file: embedded engines serve every tier with the shipped models.
 
-    Both serve the demo models, so a turn that vLLM cannot take or finish goes to the embedded engine.
+    With AICORE_MODEL_DIR it is one engine with that model, for all.
     """
-    plain = default_file(settings)
-    vllm = OpenAIConfig(kind="vllm", url=url, model=MODEL, provider="embedded", capacity=VLLM_CAPACITY)
+    names = {"gold": "embedded-gold", "silver": "embedded-silver"}
+    if settings.model_dir is not None:
+        names = dict.fromkeys(names, "embedded")
+    engines = {
+        names[tier]: EmbeddedConfig(
+            kind="embedded",
+            model_dir=settings.model_dir or shipped_model(model),
+            models=() if settings.model_dir else (model,),
+            capacity=settings.inference_concurrent,
+        )
+        for tier, model in SHIPPED.items()
+    }
     waiting = settings.inference_waiting_max
     return EnginesFile(
-        engines={**plain.engines, "vllm": vllm},
+        engines=engines,
         tiers={
-            "gold": TierConfig(
-                engines=("vllm",), waiting_max=waiting, token_ms=GOLD_TOKEN_MS, below="bronze"
-            ),
+            "gold": TierConfig(engines=(names["gold"],), waiting_max=waiting, token_ms=GOLD_TOKEN_MS),
             "silver": TierConfig(
-                engines=("vllm",), waiting_max=waiting, ttft_ms=SILVER_TTFT_MS, below="bronze"
+                engines=(names["silver"],), waiting_max=waiting, ttft_ms=SILVER_TTFT_MS, below="gold"
             ),
-            "bronze": plain.tiers["bronze"],
+            "bronze": TierConfig(engines=tuple(dict.fromkeys(names.values())), waiting_max=waiting),
         },
     )
 
 
-def default_file(settings: Settings) -> EnginesFile:
-    """Return what holds without a file: the embedded engine serves every tier."""
-    common = {"engines": ("embedded",), "waiting_max": settings.inference_waiting_max}
-    return EnginesFile(
-        engines={
-            "embedded": EmbeddedConfig(
-                kind="embedded", model_dir=settings.model_dir, capacity=settings.inference_concurrent
-            )
-        },
-        tiers={
-            "gold": TierConfig(**common, token_ms=GOLD_TOKEN_MS),
-            "silver": TierConfig(**common, ttft_ms=SILVER_TTFT_MS),
-            "bronze": TierConfig(**common),
-        },
-    )
+def vllm_file(settings: Settings, urls: Mapping[str, str]) -> EnginesFile:
+    """Return what holds with `aicore up --vllm`: vLLM serves gold and silver, the embedded engines the rest.
+
+    Both serve the same weights, so a turn that vLLM cannot take or finish goes on embedded.
+
+    Args:
+        settings: of the process.
+        urls: address of the vLLM server by tier.
+    """
+    plain = default_file(settings)
+    servers = {
+        f"vllm-{tier}": OpenAIConfig(
+            kind="vllm",
+            url=url,
+            model=MODEL,
+            provider="embedded",
+            models=() if settings.model_dir else (SHIPPED[tier],),
+            capacity=VLLM_CAPACITY,
+        )
+        for tier, url in urls.items()
+    }
+    tiers = {
+        name: tier.model_copy(update={"engines": (f"vllm-{name}",), "below": "bronze"})
+        for name, tier in plain.tiers.items()
+        if name in urls
+    }
+    return EnginesFile(engines={**plain.engines, **servers}, tiers={**plain.tiers, **tiers})
 
 
 def read_file(path: Path) -> EnginesFile:
@@ -152,14 +181,21 @@ def _check_way_down(path: Path, name: str, found: EnginesFile) -> None:
         tier = found.tiers[tier].below
 
 
-def build(file: EnginesFile, shipped: Path) -> tuple[Mapping[str, Tier], list[Engine]]:
-    """Return the tiers by name and every engine once, not started.
+def shipped_model(name: str = SHIPPED["gold"]) -> Path:
+    """Return the folder of a model that comes with the program.
 
-    Args:
-        file: what is wanted.
-        shipped: the model folder of an embedded engine that names none.
+    Raises:
+        EngineError: it is not there.
     """
-    engines = {name: _engine(name, config, shipped) for name, config in file.engines.items()}
+    folder = MODELS / name
+    if not (folder / MANIFEST).exists():
+        raise EngineError(f"the model {name} is not here; train it (`make train`) and set AICORE_MODEL_DIR")
+    return folder
+
+
+def build(file: EnginesFile) -> tuple[Mapping[str, Tier], list[Engine]]:
+    """Return the tiers by name and every engine once, not started."""
+    engines = {name: _engine(name, config) for name, config in file.engines.items()}
     tiers = {
         str(name): Tier(
             engines=[engines[engine] for engine in config.engines],
@@ -176,12 +212,13 @@ def build(file: EnginesFile, shipped: Path) -> tuple[Mapping[str, Tier], list[En
     return tiers, list(engines.values())
 
 
-def _engine(name: str, config: EmbeddedConfig | OpenAIConfig, shipped: Path) -> Engine:
+def _engine(name: str, config: EmbeddedConfig | OpenAIConfig) -> Engine:
     if isinstance(config, EmbeddedConfig):
         return EmbeddedEngine(
-            config.model_dir or shipped,
+            config.model_dir or shipped_model(),
             name=name,
             provider=config.provider,
+            models=config.models,
             concurrent_max=config.capacity,
         )
     return OpenAICompatibleEngine(
@@ -189,6 +226,7 @@ def _engine(name: str, config: EmbeddedConfig | OpenAIConfig, shipped: Path) -> 
         url=config.url,
         model=config.model,
         provider=config.provider,
+        models=config.models,
         capacity=config.capacity,
         api_key=SecretStr(os.environ.get(config.api_key_env, "") if config.api_key_env else ""),
         chat=config.chat,

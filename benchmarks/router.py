@@ -195,8 +195,11 @@ async def ways(dsn: str, nats_url: str, folder: Path) -> AsyncIterator[Ways]:
         stack.push_async_callback(nc.close)
         options = SpoolOptions(now_us=now_us, draw=random.SystemRandom().random)
         spool = await stack.enter_async_context(open_spool(folder, log, options))
-        started_us = now_us() - 60_000_000  # a process that has run for a while
-        records = InferenceRecords(spool, codec, recall_with(runner), started_us=started_us)
+
+        def earlier_us() -> int:
+            return now_us() - 60_000_000  # a process that has run for a while
+
+        records = InferenceRecords(spool, codec, recall_with(runner), now_us=earlier_us, new_id=new_id)
         service = InferenceService(records, view, router, give=token_giver(nc))
         port = free_port()
         door = OpenAIDoor(service, view, new_id=new_id, key=SecretStr(""))

@@ -25,6 +25,7 @@ class MemoryLog:
     def __init__(self, realm: str, now_us: Callable[[], int]) -> None:
         self._now_us = now_us
         self._genesis = genesis(realm)
+        self.reachable = True
         self._events: list[RecordedEvent] = []
         self._streams: dict[str, list[RecordedEvent]] = {}
         self._ids: dict[UUID, RecordedEvent] = {}

@@ -158,6 +158,11 @@ class Fenced(LogError):
 class EventLog(Protocol):
     """One realm's log. Safe for concurrent use by any number of tasks; processes coordinate by themselves."""
 
+    @property
+    def reachable(self) -> bool:
+        """Whether its last read succeeded."""
+        ...
+
     async def append(self, *writes: StreamWrite) -> AppendResult:
         """Append all writes atomically, durable when this returns; streams must be distinct.
 

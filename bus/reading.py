@@ -36,4 +36,7 @@ def _without_limits(schema: Any) -> Any:
         return _without_limits(schema["schema"])
     if str(schema.get("ref", "")).startswith("pydantic.types.JsonValue"):
         return {"type": "any", "ref": schema["ref"]}
+    if schema.get("type") == "model-fields":  # below "fields" the keys are names: one may be called "pattern"
+        fields = {name: _without_limits(field) for name, field in schema["fields"].items()}
+        return {**schema, "fields": fields}
     return {key: _without_limits(value) for key, value in schema.items() if key not in LIMITS}

@@ -13,12 +13,17 @@ from domain.inference.messages import (
     InferenceCancelled,
     InferenceCompleted,
     InferenceFailed,
+    InferenceFellBack,
+    InferenceRated,
+    InferenceRefused,
     InferenceRequested,
+    RateInference,
     RecordCancellation,
     RecordCompletion,
     RecordFailure,
     RecordRequest,
 )
+from domain.prompts.messages import RegisterTemplate, TemplateRegistered
 from domain.registry.messages import (
     DescribeModel,
     ModelDescribed,
@@ -28,20 +33,38 @@ from domain.registry.messages import (
     PromoteModel,
     RegisterModel,
     RetireModel,
+    ShiftTraffic,
+    TrafficShifted,
 )
+from domain.routing.messages import EngineStateChanged
 
 EVENTS: tuple[type[Event], ...] = (
     ModelRegistered,
     ModelDescribed,
     ModelPromoted,
     ModelRetired,
+    TrafficShifted,
+    TemplateRegistered,
     InferenceRequested,
+    InferenceFellBack,
     InferenceCompleted,
     InferenceFailed,
     InferenceCancelled,
+    InferenceRefused,
+    InferenceRated,
+    EngineStateChanged,
 )
 
-COMMANDS: tuple[type[Command], ...] = (RegisterModel, DescribeModel, PromoteModel, RetireModel, Generate)
+COMMANDS: tuple[type[Command], ...] = (
+    RegisterModel,
+    DescribeModel,
+    PromoteModel,
+    RetireModel,
+    ShiftTraffic,
+    RegisterTemplate,
+    Generate,
+    RateInference,
+)
 """What may be sent over the wire."""
 
 INTERNAL_COMMANDS: tuple[type[Command], ...] = (

@@ -2,14 +2,12 @@
 
 A turn waits for no log: question and answer go to the spool (`handlers.inference_records`), and the reply
 only waits until the answer's record is on this machine's disk. A retry (same command id) gets the first
-outcome, or, if a crash left a question without one, asks again with the recorded model and seed. If no engine
-has room, the request is refused at once, with the time after which to come again, and leaves no event.
+outcome, or, if a crash left a question without one, asks again with the recorded model and seed. A request
+that is refused before a model was asked may come again; its refusal is recorded, too.
 """
 
 import asyncio
-import dataclasses
-import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,13 +18,9 @@ import structlog
 
 from bus.ports import IdConflict
 from domain.decider import Rejected
-from domain.inference.facts import PROMPT_CHARACTERS_MAX, SEED_MAX, Ask, AttemptFact
 from domain.inference.inference import Inference, same_ask, stream_of
 from domain.inference.messages import (
     Generate,
-    InferenceCancelled,
-    InferenceCompleted,
-    InferenceFailed,
     InferenceRequested,
     RecordCancellation,
     RecordCompletion,
@@ -34,21 +28,20 @@ from domain.inference.messages import (
     RecordRequest,
 )
 from domain.parse import parse
-from domain.registry.facts import artefacts_digest
-from domain.registry.use_case import Model
 from handlers.allowances import Allowances
+from handlers.answers import Answers, Sharing, lasting
 from handlers.engines.port import EngineAsk, EngineError
-from handlers.inference_records import InferenceRecords, outcome_id
+from handlers.inference_records import InferenceRecords
+from handlers.questions import Questions, Scenes
 from handlers.registry_view import RegistryView
+from handlers.replies import attempts_of, code_of, completion_of, repeated, reply_of, told
 from handlers.routing import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Router
+from protocol.errors import WireError
 from protocol.messages import CommandMessage, Reply
 
 logger = structlog.get_logger(__name__)
 
 TIMEOUT_S = 30.0
-ATTEMPTS_TOLD = 64
-
-PLACEHOLDER = re.compile(r"\{(prompt|npc)\}")
 
 Give = Callable[[str, str, int, str], Awaitable[None]]
 """Sends one piece: subject, inference id, its number from 0, its text."""
@@ -58,7 +51,7 @@ GiveHere = Callable[[int, str], Awaitable[None]]
 
 
 class Overloaded(Rejected):
-    """No engine has room; nothing was recorded, and the same command may come again."""
+    """No engine has room; the same command may come again."""
 
     def __init__(self, refusal: NoEngine) -> None:
         super().__init__(
@@ -75,12 +68,24 @@ class CallerGone(Exception):
 
 @dataclass(slots=True, eq=False)
 class _Running:
-    """An answer under way."""
+    """An answer under way, and who takes its pieces."""
 
     task: asyncio.Task[Any]
+    give: GiveHere | None
     cancelled: bool = False
     given: list[str] = field(default_factory=list)
     tokens: int = 0
+
+    async def take(self, text: str, tokens: int) -> None:
+        """Hand a piece on. Raises `CallerGone`."""
+        number = len(self.given)
+        self.given.append(text)
+        self.tokens += tokens
+        if self.give:
+            try:
+                await self.give(number, text)
+            except ConnectionResetError:
+                raise CallerGone from None
 
 
 class InferenceService:
@@ -95,19 +100,25 @@ class InferenceService:
         timeout_s: float = TIMEOUT_S,
         give: Give | None = None,
         allowances: Allowances | None = None,
+        scenes: Scenes | None = None,
     ) -> None:
         """Prepare. ``timeout_s``: time for an answer where the caller sets no deadline; ``give`` streams."""
         self._records = records
-        self._registry = registry
+        self._questions = Questions(registry, router, scenes)
         self._router = router
         self._timeout_s = timeout_s
         self._give = give
         self._allowances = allowances
+        self.answers = Answers(router.now)
         self.refused = 0
         """Requests refused as overloaded since the start."""
         self._running: dict[str, _Running] = {}
         # A retry that comes while the first try is at the engine waits for its answer.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def malformed(self, error: WireError) -> None:
+        """Record a request that could not even be read; its sender gets a typed error from the bus."""
+        self._records.refusal(None, Rejected(error.code, error.message, field=error.field))
 
     def cancel(self, inference_id: str) -> bool:
         """End an answer that is under way here; say whether there was one."""
@@ -122,20 +133,28 @@ class InferenceService:
         """Answer one request. ``give`` takes the pieces instead of the request's ``stream_to``.
 
         Raises:
-            Rejected: ``invalid_field``, ``no_current_model``, ``no_engine``, ``prompt_too_long``,
-                ``overloaded``, ``over_allowance``, or ``inference_failed`` (recorded: a retry gives
-                the same).
+            Rejected: ``invalid_field``, ``no_current_model``, ``no_engine``, ``template_not_found``,
+                ``unknown_context``, ``prompt_too_long``, ``overloaded``, ``over_allowance`` (recorded as
+                refused), or ``inference_failed`` (recorded: a retry gives the same).
             IdConflict: the id asked for something else before.
+            LogUnavailable: the model was never seen, and the log cannot be asked.
         """
-        command = parse(Generate, message.payload)
         async with self._turns.setdefault(message.id.hex, asyncio.Lock()):
-            known = await self._records.find(message.id)
-            if known.request and not same_ask(command, known.request):
-                raise IdConflict(message.id, "asked for something else before")
+            try:
+                command = parse(Generate, message.payload)
+                known = await self._records.find(message.id)
+                if known.request and not same_ask(command, known.request):
+                    raise IdConflict(message.id, "asked for something else before")
+                if known.outcome is None and known.request is None:
+                    known = await self._begin(command, message)
+            except Rejected as refusal:
+                self._records.refusal(message, refusal)
+                raise
             if known.outcome is not None:
-                return _reply(known, message, recorded=True, duplicate=True)
-            state, recorded = await self._infer(command, message, known, self._taker(command, message, give))
-            return _reply(state, message, recorded=recorded)
+                return reply_of(known, message, recorded=True, duplicate=True)
+            outcome = await self._ask(command, known, self._taker(command, message, give))
+            state, recorded = await self._records.outcome(outcome, message, known)
+            return reply_of(state, message, recorded=recorded)
 
     def _taker(self, command: Generate, message: CommandMessage, give: GiveHere | None) -> GiveHere | None:
         """Return who takes the pieces, if anybody wants them."""
@@ -144,96 +163,53 @@ class InferenceService:
             return give
         return partial(send, command.stream_to, message.id.hex)
 
-    async def _infer(
-        self, command: Generate, message: CommandMessage, known: Inference, give: GiveHere | None
-    ) -> tuple[Inference, bool]:
-        """Record the question, unless it is, have it answered and record what came of it."""
-        if known.request is None:
-            record = await self._routed(command, message)
-            if refusal := self._router.refusal(self._turn(command, record)):
-                self.refused += 1
-                raise Overloaded(refusal)
-            if self._allowances:
-                self._allowances.take(
-                    player=command.player, service=message.meta.actor, tokens=command.max_tokens
-                )
-            known = self._records.request(record, message)
-        request = known.request
-        assert request is not None
-        self._check_served(request.tier, request.provider)
-        outcome = await self._ask(command, request, give)
-        return await self._records.outcome(outcome, message, known)
+    async def _begin(self, command: Generate, message: CommandMessage) -> Inference:
+        """Make the question, see that it may be asked, and record it."""
+        record = await self._questions.question(command, message)
+        if refusal := self._router.refusal(self._turn(record)):
+            self.refused += 1
+            raise Overloaded(refusal)
+        if self._allowances:
+            self._allowances.take(
+                player=command.player, service=message.meta.actor, tokens=command.max_tokens
+            )
+        return self._records.request(record, message)
 
-    def _turn(self, command: Generate, request: RecordRequest | InferenceRequested) -> RoutedTurn:
+    def _turn(self, request: RecordRequest | InferenceRequested) -> RoutedTurn:
         """Return the turn for the router."""
-        wanted_s = self._timeout_s if command.deadline_ms is None else command.deadline_ms / 1e3
+        wanted_s = self._timeout_s if request.deadline_ms is None else request.deadline_ms / 1e3
         return RoutedTurn(
             tier=request.tier,
             provider=request.provider,
+            model=request.model_name,
             ask=EngineAsk(
                 prompt=request.rendered_prompt,
                 max_tokens=request.max_tokens,
                 temperature=request.temperature,
                 seed=request.seed,
-                adapter=command.adapter,
-                pattern=command.pattern,
-                priority=command.priority,
+                adapter=request.adapter,
+                pattern=request.pattern,
+                priority=request.priority,
             ),
             deadline=self._router.now() + wanted_s,
             prefix=request.npc or "",
-            authored=command.authored_line or "",
+            authored=request.authored_line or "",
         )
-
-    async def _routed(self, command: Generate, message: CommandMessage) -> RecordRequest:
-        """Return the question as it goes to the current model of the use case."""
-        model = await self._registry.look_up(command.use_case)
-        if model is None:
-            raise Rejected(
-                "no_current_model",
-                f"no model serves {command.use_case}",
-                field="use_case",
-                remedy="register one with registry.register_model, or ask registry.models for the use cases",
-            )
-        route = _route(model, command)
-        self._check_served(route["tier"], route["provider"])
-        rendered = _rendered(model, command)
-        asked = command.model_dump(include=set(Ask.model_fields))
-        seed = message.id.int & SEED_MAX if command.seed is None else command.seed
-        return RecordRequest.model_validate(
-            {
-                **asked,
-                **route,
-                "inference_id": message.id.hex,
-                "seed": seed,
-                "rendered_prompt": rendered,
-            }
-        )
-
-    def _check_served(self, tier: str, provider: str) -> None:
-        if tier not in self._router.tiers:
-            raise Rejected(
-                "no_engine",
-                f"the tier {tier!r} is not served here",
-                field="tier",
-                remedy=f"ask for one of {', '.join(self._router.tiers)}, or add it to the engines' file",
-            )
-        if not self._router.serves(tier, provider):
-            raise Rejected(
-                "no_engine",
-                f"no engine of the tier {tier!r} serves models of the provider {provider!r}",
-                remedy="promote a model of a provider that the engines' file names, or add an engine for it",
-            )
 
     async def _ask(
-        self, command: Generate, request: InferenceRequested, give: GiveHere | None
+        self, command: Generate, known: Inference, give: GiveHere | None
     ) -> RecordCompletion | RecordFailure | RecordCancellation:
-        """Return what the engines answered, or what went wrong, as the command that records it."""
-        task = asyncio.current_task()
+        """Return what was answered, or what went wrong, as the command that records it."""
+        request, task = known.request, asyncio.current_task()
+        assert request is not None
         assert task is not None
-        running = self._running[request.inference_id] = _Running(task)
+        self._questions.check_served(request.tier, request.provider, request.model_name)
+        # A retry has its own deadline.
+        turn = self._turn(request.model_copy(update={"deadline_ms": command.deadline_ms}))
+        running = self._running[request.inference_id] = _Running(task, give)
         began = self._router.now()
         try:
-            return await self._stream(self._turn(command, request), request, running, give)
+            return await self._answer(turn, request, running)
         except (asyncio.CancelledError, CallerGone) as end:
             if isinstance(end, asyncio.CancelledError):
                 if not running.cancelled:
@@ -244,160 +220,76 @@ class InferenceService:
                 text="".join(running.given),
                 completion_tokens=running.tokens,
                 latency_ms=round((self._router.now() - began) * 1e3, 3),
+                attempts=attempts_of(turn.attempts),
             )
         except (EngineError, NoEngine, DeadlineExceeded) as error:
             logger.warning("inference_failed", stream=stream_of(request.inference_id), error=str(error))
             return RecordFailure(
                 inference_id=request.inference_id,
-                code=_code(error),
-                message=_told(error)[:2_000],
+                code=code_of(error),
+                message=told(error)[:2_000],
                 latency_ms=round((self._router.now() - began) * 1e3, 3),
+                attempts=attempts_of(turn.attempts),
             )
         finally:
             del self._running[request.inference_id]
 
-    async def _stream(
-        self, turn: RoutedTurn, request: InferenceRequested, running: _Running, give: GiveHere | None
+    async def _answer(
+        self, turn: RoutedTurn, request: InferenceRequested, running: _Running
     ) -> RecordCompletion:
-        number = 0
-        async with aclosing(self._router.stream(turn)) as items:
+        """Give an answer again if the rules allow it (`handlers.answers`), else ask the engines."""
+        if kept := self.answers.kept(request):
+            await running.take(kept.text, kept.completion_tokens)
+            why = f"the answer of {kept.inference_id}, no older than {request.max_age_s} s"
+            return repeated(request, kept, why=why, ttft_ms=0.0, latency_ms=0.0)
+        if sharing := self.answers.running(request):
+            shared = await self._listen(turn, request, running, sharing)
+            if shared is not None:
+                return shared
+        sharing = self.answers.begin(request, alone=bool(running.given))
+        completion = None
+        try:
+            completion = await self._stream(turn, request, running, sharing)
+        finally:
+            self.answers.end(request, sharing, completion)
+        return completion
+
+    async def _listen(
+        self, turn: RoutedTurn, request: InferenceRequested, running: _Running, sharing: Sharing
+    ) -> RecordCompletion | None:
+        """Share the answer to another turn; None if that came to nothing: the rest is this turn's own to get.
+
+        Raises:
+            DeadlineExceeded: this turn's time is over.
+        """
+        began, first = self._router.now(), None
+        left = None if turn.deadline is None else turn.deadline - began
+        try:
+            async with asyncio.timeout(left), aclosing(sharing.listen()) as pieces:
+                async for text, tokens in pieces:
+                    first = self._router.now() if first is None else first
+                    await running.take(text, tokens)
+        except TimeoutError:
+            raise DeadlineExceeded("the deadline passed while another turn's answer was shared") from None
+        ended = self._router.now()
+        if sharing.completion is None or not lasting(sharing.completion):
+            return None
+        return repeated(
+            request,
+            sharing.completion,
+            why=f"shared with {sharing.inference_id}, which asked the same at the same time",
+            ttft_ms=((first or ended) - began) * 1e3,
+            latency_ms=(ended - began) * 1e3,
+        )
+
+    async def _stream(
+        self, turn: RoutedTurn, request: InferenceRequested, running: _Running, sharing: Sharing
+    ) -> RecordCompletion:
+        before, tokens = "".join(running.given), running.tokens
+        async with aclosing(self._router.stream(turn.after(before, tokens))) as items:
             async for item in items:
                 if isinstance(item, Routed):
-                    return _completion(request, item)
-                running.given.append(item.text)
-                running.tokens += item.tokens
-                if give:
-                    try:
-                        await give(number, item.text)
-                    except ConnectionResetError:
-                        raise CallerGone from None
-                number += 1
+                    return completion_of(request, item, before=before, tokens=tokens)
+                sharing.gave(item.text, item.tokens)
+                await running.take(item.text, item.tokens)
         raise AssertionError("the router's last item says how the turn was served")
-
-
-def _completion(request: InferenceRequested, routed: Routed) -> RecordCompletion:
-    attempts = [
-        AttemptFact.model_validate(dataclasses.asdict(attempt))
-        for attempt in routed.attempts[-ATTEMPTS_TOLD:]
-    ]
-    return RecordCompletion(
-        inference_id=request.inference_id,
-        text=routed.text,
-        finish_reason=routed.finish_reason,
-        prompt_tokens=routed.prompt_tokens,
-        completion_tokens=routed.completion_tokens,
-        ttft_ms=routed.ttft_ms,
-        latency_ms=routed.latency_ms,
-        engine=routed.engine,
-        served_tier=routed.tier,
-        choice=routed.reason[:2_000],
-        attempts=attempts,
-    )
-
-
-def _code(error: EngineError | NoEngine | DeadlineExceeded) -> str:
-    match error:
-        case EngineError():
-            return error.code
-        case NoEngine(fault=EngineError() as fault):
-            return fault.code
-        case NoEngine():
-            return "engine_overloaded"
-        case _:
-            return "deadline_exceeded"
-
-
-def _told(error: EngineError | NoEngine | DeadlineExceeded) -> str:
-    fault = error.fault if isinstance(error, NoEngine) else None
-    return f"{fault}; {error}" if fault else str(error)
-
-
-def _rendered(model: Model, command: Generate) -> str:
-    """Return the model's ``prompt_template`` with ``{prompt}`` and ``{npc}`` filled in.
-
-    Without a template in the model's configuration it is the prompt alone. One pass, so that a player who
-    writes ``{npc}`` gets just that.
-    """
-    words = {"prompt": command.prompt, "npc": command.npc or ""}
-    template = str(model.configuration.get("prompt_template", "{prompt}"))
-    rendered = PLACEHOLDER.sub(lambda found: words[found[1]], template)
-    if len(rendered) > PROMPT_CHARACTERS_MAX:
-        raise Rejected(
-            "prompt_too_long",
-            f"with the model's template the prompt has {len(rendered)} characters, "
-            f"the limit is {PROMPT_CHARACTERS_MAX}",
-            field="prompt",
-            remedy="shorten the prompt",
-        )
-    return rendered
-
-
-def _route(model: Model, command: Generate) -> Mapping[str, Any]:
-    """Return which model answers, on which tier, and why."""
-    facts = model.registered
-    tier = command.tier or facts.tier
-    why_tier = "was asked for" if command.tier else "is the model's own"
-    price = model.configuration.get("cost_micro_per_1k_tokens", 0)
-    return {
-        "tier": tier,
-        "route_reason": f"current model of {facts.use_case}; tier {tier} {why_tier}",
-        "model_id": facts.model_id,
-        "model_name": facts.name,
-        "model_version": facts.version,
-        "provider": facts.provider,
-        "artefacts_digest": artefacts_digest(facts.artefacts),
-        "cost_micro_per_1k_tokens": price if isinstance(price, int) and price >= 0 else 0,
-    }
-
-
-def _reply(known: Inference, message: CommandMessage, *, recorded: bool, duplicate: bool = False) -> Reply:
-    """Return the answer for the caller; its events have no position yet, so the reply names the id.
-
-    Raises:
-        Rejected: ``inference_failed``.
-    """
-    request, outcome = known.request, known.outcome
-    told = {"event_id": str(outcome_id(message.id)), "recorded": recorded}
-    match request, outcome:
-        case InferenceRequested(), InferenceCompleted():
-            result = {
-                "inference_id": outcome.inference_id,
-                "text": outcome.text,
-                "finish_reason": outcome.finish_reason,
-                "model": {
-                    "id": request.model_id,
-                    "name": request.model_name,
-                    "version": request.model_version,
-                },
-                "tier": outcome.tier,
-                "usage": {
-                    "prompt_tokens": outcome.prompt_tokens,
-                    "completion_tokens": outcome.completion_tokens,
-                    "cost_micro": outcome.cost_micro,
-                },
-                "ttft_ms": outcome.ttft_ms,
-                "latency_ms": outcome.latency_ms,
-                "served": {
-                    "engine": outcome.engine,
-                    "tier": outcome.served_tier or outcome.tier,
-                    "choice": outcome.choice,
-                    "attempts": len(outcome.attempts),
-                },
-            }
-            return Reply(result={**result, **told}, duplicate=duplicate)
-        case _, InferenceCancelled():
-            result = {
-                "inference_id": outcome.inference_id,
-                "text": outcome.text,
-                "finish_reason": "cancelled",
-                "latency_ms": outcome.latency_ms,
-            }
-            return Reply(result={**result, **told}, duplicate=duplicate)
-        case _, InferenceFailed():
-            raise Rejected(
-                "inference_failed",
-                f"{outcome.code}: {outcome.message}",
-                remedy="ask again as a new command (a new id); this one has failed for good",
-            )
-        case _:
-            raise AssertionError("an inference is answered only once it has an outcome")

@@ -1,10 +1,11 @@
 """What is recorded of inferences: in memory at once, in the spool next, in the log soon.
 
 A retry must get the first answer. This process remembers its own; an id that may be older is looked up in the
-log. If the log cannot be read, the turn goes on as if the id were new, and says so in our log.
+log. If the log cannot be read in time, the turn goes on as if the id were new, and says so in our log.
 """
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,20 +15,40 @@ import structlog
 
 from bus.codec import EventCodec
 from bus.ids import derived_id
-from bus.ports import LogUnavailable, Outbox, OutboxError, StreamWrite
+from bus.ports import ExpectedVersion, LogUnavailable, NewEvent, Outbox, OutboxError, StreamWrite
+from domain.decider import Rejected
 from domain.inference.inference import INFERENCE, Inference, stream_of
-from domain.inference.messages import RecordCancellation, RecordCompletion, RecordFailure, RecordRequest
+from domain.inference.messages import (
+    Generate,
+    InferenceRefused,
+    RateInference,
+    RecordCancellation,
+    RecordCompletion,
+    RecordFailure,
+    RecordRequest,
+)
+from domain.routing.allowance import Bucket, Rate
+from domain.routing.messages import EngineStateChanged
+from domain.routing.messages import stream_of as engine_stream
 from handlers.commands import Binding, CommandRunner, caused_by
 from protocol.messages import CommandMessage
 
 REMEMBERED_MAX = 20_000
 """Answers in memory, for retries; about a kilobyte each."""
 
+LOOK_UP_S = 1.0
+"""Longest wait for the log before an id counts as new: a player must not wait for it."""
+
 DURABLE_S = 1.0
 """Longest wait for the disk before a reply says that its record is not safe yet."""
 
 CLOCKS_APART_MS = 5_000
 """How far a caller's clock may be ahead of ours: only ids this much younger than our start are surely new."""
+
+REFUSALS = Rate(per_second=50.0, burst=500.0)
+"""Refusals recorded; a flood of nonsense must not fill the log. What is left out is counted."""
+
+USE_CASE_FORM = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 UUID_7 = 7
 
@@ -40,13 +61,27 @@ logger = structlog.get_logger(__name__)
 class InferenceRecords:
     """The records of one process. Used by one event loop."""
 
-    def __init__(self, outbox: Outbox, codec: EventCodec, recall: Recall, *, started_us: int) -> None:
-        """Prepare. ``started_us``: this process's start on the wall clock; ids made later cannot be known."""
+    def __init__(
+        self,
+        outbox: Outbox,
+        codec: EventCodec,
+        recall: Recall,
+        *,
+        now_us: Callable[[], int],
+        new_id: Callable[[], UUID],
+    ) -> None:
+        """Prepare. What ``now_us`` says now is this process's start: ids made later cannot be known."""
+        started_us = now_us()
+        self._now_us = now_us
+        self._new_id = new_id
+        self._refusals = Bucket.full(REFUSALS, started_us / 1e3)
+        self._unrecorded_refusals = 0
         self._outbox = outbox
         self._codec = codec
         self._recall = recall
         self._started_ms = started_us // 1_000
         self._remembered: OrderedDict[UUID, Inference] = OrderedDict()
+        self._looking: set[asyncio.Future[Inference]] = set()
         self.unrecorded = 0
         """Records that the outbox did not take."""
 
@@ -57,11 +92,23 @@ class InferenceRecords:
             return known
         if self._is_new(id_):
             return INFERENCE.initial
+        # Not cancelled when it is late: a session whose server stands still takes long to let go of.
+        task = asyncio.ensure_future(self._recall(stream_of(id_.hex)))
+        self._looking.add(task)
+        task.add_done_callback(self._looked)
+        done, _ = await asyncio.wait({task}, timeout=LOOK_UP_S)
         try:
-            return await self._recall(stream_of(id_.hex))
+            if done:
+                return task.result()
+            logger.warning("inference_not_looked_up", id=str(id_), error=f"no answer in {LOOK_UP_S:g} s")
         except LogUnavailable as error:
             logger.warning("inference_not_looked_up", id=str(id_), error=str(error))
-            return INFERENCE.initial
+        return INFERENCE.initial
+
+    def _looked(self, task: asyncio.Future[Inference]) -> None:
+        self._looking.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen, or asyncio would report it as lost
 
     def request(self, command: RecordRequest, message: CommandMessage) -> Inference:
         """Record that a model is about to be asked; the disk is not waited for."""
@@ -87,6 +134,48 @@ class InferenceRecords:
             return state, False
         return state, True
 
+    def refusal(self, message: CommandMessage | None, refused: Rejected) -> None:
+        """Record that a request was turned away; beyond a rate only their number is kept.
+
+        ``message`` is None for one that could not be read.
+        """
+        now_ms = self._now_us() / 1e3
+        self._refusals = self._refusals.at(now_ms)
+        if not self._refusals.admits(1.0):
+            self._unrecorded_refusals += 1
+            return
+        self._refusals = self._refusals.used(1.0)
+        message = message or CommandMessage(self._new_id(), Generate.command_name, {})
+        use_case = message.payload.get("use_case")
+        event = InferenceRefused(
+            inference_id=message.id.hex,
+            code=refused.code,
+            message=_printable(refused.message)[:2_000],
+            field=_printable(refused.field)[:256],
+            use_case=use_case if isinstance(use_case, str) and USE_CASE_FORM.fullmatch(use_case) else "",
+            by=_printable(message.meta.actor or "")[:256],
+            unrecorded=self._unrecorded_refusals,
+        )
+        self._unrecorded_refusals = 0
+        self._put(
+            f"refusal-{message.id.hex}", [self._codec.encode(event, self._new_id(), caused_by(message))]
+        )
+
+    def engine_state(self, event: EngineStateChanged) -> None:
+        """Record that an engine can be asked again, or no longer."""
+        self._put(engine_stream(event.engine), [self._codec.encode(event, self._new_id())])
+
+    def _put(
+        self, stream: str, events: list[NewEvent], expected: ExpectedVersion = "any"
+    ) -> Awaitable[None] | None:
+        """Put events into the outbox; None if it takes nothing now."""
+        try:
+            return self._outbox.put(StreamWrite(stream, events, expected))
+        except OutboxError as error:
+            self.unrecorded += 1
+            logger.error("inference_not_recorded", stream=stream, error=str(error))  # noqa: TRY400 - expected
+            return None
+
     def _add(
         self,
         command: RecordRequest | RecordCompletion | RecordFailure | RecordCancellation,
@@ -94,17 +183,20 @@ class InferenceRecords:
         state: Inference,
         event_id: UUID,
     ) -> tuple[Inference, Awaitable[None] | None]:
-        """Decide, remember, and put into the outbox; None if it takes nothing now."""
+        """Decide, remember, and put into the outbox; None if it takes nothing now.
+
+        The last event gets ``event_id``, those before it ids derived from it.
+        """
         version = 0 if state.request is None else 1
-        durable: Awaitable[None] | None = None
-        for event in INFERENCE.decide(command, state):
-            state = INFERENCE.evolve(state, event)
-            new = self._codec.encode(event, event_id, caused_by(message))
-            try:
-                durable = self._outbox.put(StreamWrite(stream_of(message.id.hex), [new], version))
-            except OutboxError as error:
-                self.unrecorded += 1
-                logger.error("inference_not_recorded", id=str(message.id), error=str(error))  # noqa: TRY400 - expected
+        events = INFERENCE.decide(command, state)
+        new = [
+            self._codec.encode(
+                event, event_id if left == 0 else derived_id(event_id, left), caused_by(message)
+            )
+            for left, event in zip(range(len(events) - 1, -1, -1), events, strict=True)
+        ]
+        state = INFERENCE.fold(events, state)
+        durable = self._put(stream_of(message.id.hex), new, version) if new else None
         self._remembered[message.id] = state
         self._remembered.move_to_end(message.id)
         if len(self._remembered) > REMEMBERED_MAX:
@@ -124,6 +216,17 @@ INFERENCES: Binding[Any, Any, Inference] = Binding(
 )
 """How a command runner reads inferences back."""
 
+RATINGS: Binding[Any, Any, Inference] = Binding(
+    commands=(RateInference,),
+    stream_of=lambda command: stream_of(command.inference_id),
+    decider=INFERENCE,
+    answer=lambda command, state: {
+        "inference_id": command.inference_id,
+        "rating": state.rated.rating if state.rated else None,
+    },
+)
+"""Ratings come over the wire and go to the log at once: nobody waits in a dialogue for them."""
+
 
 def recall_with(runner: CommandRunner) -> Recall:
     """Return a function that reads an inference from the log."""
@@ -137,3 +240,8 @@ def recall_with(runner: CommandRunner) -> Recall:
 def outcome_id(command_id: UUID) -> UUID:
     """Return the id of the event that ends the inference which a command asked for."""
     return derived_id(derived_id(command_id, 0, "inference.outcome"), 0)
+
+
+def _printable(text: str) -> str:
+    """Return what the log may hold of a caller's words: lone surrogates and U+0000 are shown as signs."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""Which model serves a use case right now: answered from memory, kept up to date by the log itself."""
+"""Which model serves a use case now, and the prompt templates: in memory, kept up to date by the log."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,19 +12,25 @@ from bus.codec import UnknownEvent
 from bus.ports import EventLog, RecordedEvent, Where
 from domain.event import Event
 from domain.parse import parse
+from domain.prompts.messages import TemplateRegistered
+from domain.prompts.template import TEMPLATE, label
+from domain.prompts.template import stream_of as template_stream
 from domain.registry.messages import (
     ModelDescribed,
     ModelPromoted,
     ModelRegistered,
     ModelRetired,
     RegistryEvent,
+    TrafficShifted,
 )
 from domain.registry.use_case import USE_CASE, Model, UseCaseModels, stream_of
+from domain.routing.split import version_for
 from domain.vocabulary import UseCase
 
 logger = structlog.get_logger(__name__)
 
-TYPES = tuple(e.event_name for e in (ModelRegistered, ModelDescribed, ModelPromoted, ModelRetired))
+REGISTRY_EVENTS = (ModelRegistered, ModelDescribed, ModelPromoted, ModelRetired, TrafficShifted)
+TYPES = tuple(event.event_name for event in (*REGISTRY_EVENTS, TemplateRegistered))
 
 STREAM_EVENTS_MAX = 10_000
 """Events of one use case read at a miss; a registry stream has tens."""
@@ -38,6 +44,12 @@ class CurrentQuery(BaseModel):
     use_case: UseCase
 
 
+class TemplatesQuery(BaseModel):
+    """prompts.templates: all of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 class RegistryView:
     """The registry's state in memory. Run `run` in a task; a look-up is one dictionary access."""
 
@@ -46,9 +58,14 @@ class RegistryView:
         self._decode = decode
         self._use_cases: dict[str, UseCaseModels] = {}
         self._current: dict[str, Model] = {}
+        self._templates: dict[str, TemplateRegistered] = {}
         self._moved = asyncio.Condition()
         self.position = 0
         """The last registry event known; 0 before the first."""
+
+    def staleness(self) -> str:
+        """Return a remark for the record when the log is away and memory may be behind; "" when not."""
+        return "" if self._log.reachable else f", as of position {self.position} because the log is away"
 
     def current(self, use_case: str) -> Model | None:
         """Return the model that serves ``use_case`` as of `position`, or None if it has none."""
@@ -67,11 +84,45 @@ class RegistryView:
 
     async def look_up(self, use_case: str) -> Model | None:
         """Return the model that serves ``use_case``, asking the log itself if memory knows none yet."""
-        if model := self.current(use_case):
-            return model
-        stream = await self._log.read_stream(stream_of(use_case), limit=STREAM_EVENTS_MAX)
-        models = USE_CASE.fold(_registry_events(map(self._decode, stream)))
+        models = await self._models(use_case)
         return models.models.get(models.current or "")
+
+    async def version_for(self, use_case: str, key: str) -> tuple[Model, str] | None:
+        """Return the model that ``key`` meets by the split of the traffic, and why; None without any model.
+
+        Raises:
+            LogUnavailable: memory knows none, and the log cannot be asked.
+        """
+        models = await self._models(use_case)
+        current = models.models.get(models.current or "")
+        if current is None:
+            return None
+        if not models.shares:
+            return current, f"current model of {use_case}"
+        # The current one last, so that whoever meets a candidate keeps it while its share grows.
+        shares = {id_: models.shares[id_] for id_ in models.models if id_ in models.shares}
+        if models.current in shares:
+            shares[models.current] = shares.pop(models.current)
+        met = models.models[version_for(key, shares, salt=use_case)]
+        facts = met.registered
+        return met, f"{facts.name} {facts.version} has {shares[facts.model_id]} % of {use_case}"
+
+    async def template(self, wanted: str) -> TemplateRegistered | None:
+        """Return a template by ``name@version``, asking the log if memory does not know it."""
+        if known := self._templates.get(wanted):
+            return known
+        stream = await self._log.read_stream(
+            template_stream(wanted.partition("@")[0]), limit=STREAM_EVENTS_MAX
+        )
+        found = [event for event in map(self._decode, stream) if isinstance(event, TemplateRegistered)]
+        self._templates |= {label(event): event for event in TEMPLATE.fold(found).versions.values()}
+        return self._templates.get(wanted)
+
+    async def _models(self, use_case: str) -> UseCaseModels:
+        if use_case in self._current:
+            return self._use_cases[use_case]
+        stream = await self._log.read_stream(stream_of(use_case), limit=STREAM_EVENTS_MAX)
+        return USE_CASE.fold(_registry_events(map(self._decode, stream)))
 
     async def reached(self, position: int) -> None:
         """Return once every registry event up to ``position`` is known. The caller sets the deadline."""
@@ -89,13 +140,20 @@ class RegistryView:
             "description": model.description,
             "configuration": model.configuration,
             "status": model.status,
+            "shares": self._use_cases[use_case].shares or {model.registered.model_id: 100},
         }
         return shown, self.position
+
+    async def answer_templates(self, query: Mapping[str, Any]) -> tuple[Any, int]:
+        """Answer the query ``prompts.templates``: every template, the newest versions last."""
+        parse(TemplatesQuery, query)
+        return [template.model_dump() for template in self._templates.values()], self.position
 
     async def _apply(self, batch: list[RecordedEvent]) -> None:
         events = [self._decode(recorded) for recorded in batch]
         for unknown in (event for event in events if isinstance(event, UnknownEvent)):
             logger.warning("registry_event_unknown", type=unknown.type, version=unknown.schema_version)
+        self._templates |= {label(event): event for event in events if isinstance(event, TemplateRegistered)}
         for event in _registry_events(events):
             models = USE_CASE.evolve(self._use_cases.get(event.use_case, USE_CASE.initial), event)
             self._use_cases[event.use_case] = models
@@ -108,5 +166,5 @@ class RegistryView:
 
 def _registry_events(events: Iterable[Event]) -> Iterator[RegistryEvent]:
     for event in events:
-        if isinstance(event, (ModelRegistered, ModelDescribed, ModelPromoted, ModelRetired)):
+        if isinstance(event, REGISTRY_EVENTS):
             yield event

@@ -14,6 +14,7 @@ import structlog
 
 from domain.routing.choice import Choice, Objective, Turn, choose
 from domain.routing.health import CLOSED, Breaker, EngineView, Pace
+from domain.routing.messages import EngineStateChanged
 from handlers.engines.port import End, Engine, EngineAsk, EngineError, EngineFault, Piece
 
 PROBE_EVERY_S = 2.0
@@ -22,6 +23,8 @@ HOMES_MAX = 10_000
 
 OWN_FAULTS: frozenset[EngineFault] = frozenset({"unsupported", "unknown_adapter"})
 """Say nothing against the engine's health; another one may be able to."""
+
+SERVING, UNHEALTHY = "serving", "unhealthy"
 
 logger = structlog.get_logger(__name__)
 
@@ -71,6 +74,17 @@ class RoutedTurn:
     """Turns with the same one share the beginning of their prompt, such as a character's persona."""
     authored: str = ""
     """The character's line for when no engine can speak."""
+    model: str = ""
+    """Name of the model that shall answer; tiers below may serve another one."""
+    attempts: list["Attempt"] = field(default_factory=list)
+    """Filled as engines are asked, however the turn ends."""
+
+    def after(self, sent: str, tokens: int) -> "RoutedTurn":
+        """Return the rest of this turn, of which some was given already."""
+        if not sent:
+            return self
+        ask = replace(self.ask, sent=sent, max_tokens=max(1, self.ask.max_tokens - tokens))
+        return replace(self, ask=ask)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +120,10 @@ class Routed:
     """Each decision with its inputs."""
 
 
+def _serves(engine: Engine, model: str) -> bool:
+    return not engine.models or model in engine.models
+
+
 @dataclass(slots=True, eq=False)
 class _Desk:
     """One engine and what this router knows of it."""
@@ -116,6 +134,8 @@ class _Desk:
     reason: str = ""
     breaker: Breaker = CLOSED
     pace: Pace = field(default_factory=Pace)
+    state: str = SERVING
+    """As last told."""
 
     def view(self) -> EngineView:
         return EngineView(
@@ -141,10 +161,14 @@ class _Progress:
     first: float | None = None
     end: End | None = None
     excluded: set[str] = field(default_factory=set)
-    attempts: list[Attempt] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
     fault: EngineError | None = None
     """The newest one."""
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """Those made so far."""
+        return self.turn.attempts
 
     def rest(self) -> EngineAsk:
         """Return what is still to be asked."""
@@ -156,9 +180,15 @@ class Router:
     """Serves turns from tiers of engines. Used by one event loop; run `run` beside it for the probes."""
 
     def __init__(
-        self, tiers: Mapping[str, Tier], *, clock: Callable[[], float], draw: Callable[[], float]
+        self,
+        tiers: Mapping[str, Tier],
+        *,
+        clock: Callable[[], float],
+        draw: Callable[[], float],
+        told: Callable[[EngineStateChanged], None] | None = None,
     ) -> None:
-        """Prepare. ``clock`` counts seconds; ``draw`` gives numbers in [0, 1)."""
+        """Prepare. ``clock`` counts seconds; ``draw`` gives [0, 1); ``told`` hears of changes of engines."""
+        self._told = told
         self._tiers = tiers
         self._clock = clock
         self._draw = draw
@@ -166,10 +196,17 @@ class Router:
         self._desks = {name: _Desk(engine) for name, engine in engines.items()}
         self._homes: OrderedDict[str, str] = OrderedDict()
 
-    def serves(self, tier: str, provider: str) -> bool:
-        """Say whether a tier, or one below it, has an engine for models of a provider."""
+    def counter(self, tier: str, provider: str, model: str) -> Callable[[str], int]:
+        """Return what counts the tokens of a text as the engines of a model do; see `Engine.count_tokens`."""
+        engines = [engine for engine in self._tiers[tier].engines if engine.provider == provider]
+        fitting = [engine for engine in engines if _serves(engine, model)]
+        return (fitting or engines)[0].count_tokens if engines else len
+
+    def serves(self, tier: str, provider: str, model: str) -> bool:
+        """Say whether a tier, or one below it, has an engine for a model."""
         while tier in self._tiers:
-            if any(engine.provider == provider for engine in self._tiers[tier].engines):
+            engines = [engine for engine in self._tiers[tier].engines if engine.provider == provider]
+            if any(_serves(engine, model) for engine in engines):
                 return True
             tier = self._tiers[tier].below
         return False
@@ -178,7 +215,7 @@ class Router:
         """Return why nobody could take a turn now; None if somebody could, or a line is there for that."""
         tier, state = turn.tier, _Progress(turn, self._clock())
         while tier:
-            if turn.authored or self._choose(self._tiers[tier], state):
+            if turn.authored or self._choose(tier, state):
                 return None
             tier = self._tiers[tier].below
         last = state.choices[-1]
@@ -226,7 +263,7 @@ class Router:
     async def _serve(self, name: str, state: _Progress) -> AsyncGenerator[Piece, None]:
         """Try the tier's engines, best first, until one brings the turn to its end or none is left."""
         tier = self._tiers[name]
-        while choice := self._choose(tier, state):
+        while choice := self._choose(name, state):
             desks = [self._desks[engine] for engine in choice.order]
             async with AsyncExitStack() as stack:
                 try:
@@ -242,8 +279,15 @@ class Router:
                     state.fault = error
                     logger.info("engine_left", tier=name, code=error.code, detail=str(error))
 
-    def _choose(self, tier: Tier, state: _Progress) -> Choice | None:
-        turn, now = state.turn, self._clock()
+    def _choose(self, name: str, state: _Progress) -> Choice | None:
+        tier, turn, now = self._tiers[name], state.turn, self._clock()
+        # A tier below may serve another model: that is what falling back to it means.
+        any_model = not turn.model or name != turn.tier
+        engines = [
+            engine
+            for engine in tier.engines
+            if engine.provider == turn.provider and (any_model or _serves(engine, turn.model))
+        ]
         left_ms = None if turn.deadline is None else (turn.deadline - now) * 1e3
         if left_ms is not None and left_ms <= 0:
             raise DeadlineExceeded("the deadline passed before an engine could answer")
@@ -255,7 +299,7 @@ class Router:
                 draw=self._draw(),
                 excluded=state.excluded,
             ),
-            [self._desks[engine.name].view() for engine in tier.engines if engine.provider == turn.provider],
+            [self._desks[engine.name].view() for engine in engines],
             tier.objective,
             now * 1e3,
         )
@@ -347,9 +391,22 @@ class Router:
 
     async def _probe(self, desk: _Desk) -> None:
         health = await desk.engine.health()
-        if health.ok != desk.ok:
-            logger.info("engine_health", engine=desk.engine.name, ok=health.ok, reason=health.reason)
         desk.ok, desk.reason = health.ok, health.reason
+        self.note(desk, health.reason or "its probe says that it is well")
+
+    def note(self, desk: _Desk, reason: str) -> None:
+        """Tell of an engine whose state is another one now."""
+        circuit = desk.breaker.circuit(self._clock() * 1e3)
+        state = f"circuit_{circuit}" if circuit != "closed" else SERVING if desk.ok else UNHEALTHY
+        if state == desk.state:
+            return
+        before, desk.state = desk.state, state
+        name = desk.engine.name
+        logger.info("engine_state", engine=name, before=before, after=state, reason=reason)
+        if self._told:
+            tiers = [tier for tier, found in self._tiers.items() if desk.engine in found.engines]
+            changed = {"engine": name, "tiers": tiers, "before": before, "after": state}
+            self._told(EngineStateChanged(**changed, reason=reason[:2_000]))
 
     def now(self) -> float:
         """Return the router's clock, s."""
@@ -417,6 +474,7 @@ class _Run:
         state.prompt_tokens = state.prompt_tokens or item.prompt_tokens
         self.desk.pace = self.desk.pace.after(turn_ms=(last - self._began) * 1e3)
         self.desk.breaker = self.desk.breaker.succeeded()
+        self._router.note(self.desk, "it answered to the end")
         self._note("")
 
     async def close(self) -> None:
@@ -447,6 +505,7 @@ class _Run:
         if error.retriable:
             now_ms = self._router.now() * 1e3
             self.desk.breaker = self.desk.breaker.failed(now_ms, jitter=self._router.jitter())
+            self._router.note(self.desk, f"{error.code}: {error}")
         else:
             self.desk.breaker = self.desk.breaker.abandoned()
         self._note(error.code)

@@ -35,6 +35,7 @@ class TierBoard:
                     {
                         "name": engine.name,
                         "provider": engine.provider,
+                        "models": sorted(engine.models),
                         "ok": (view := views[engine.name]).ok,
                         "reason": view.reason,
                         "circuit": view.breaker.circuit(now_ms),

@@ -1,11 +1,12 @@
-"""`aicore ask`: a line from the current model of a use case."""
+"""`aicore ask`: a line from the current model of a use case; `aicore rate`: how good it was."""
 
 from contextlib import aclosing
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
-from aicore.cli.common import Json, err, out, print_json
+from aicore.cli.common import Exit, Failure, Json, err, out, print_json
 from aicore.cli.models import over_wire
 from aicore.client import Client
 from protocol.messages import Reply
@@ -19,6 +20,13 @@ def ask(  # noqa: PLR0913 - one parameter per option of the command line
     max_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 64,
     temperature: Annotated[float, typer.Option(help="0: always the likeliest words; at most 2.")] = 0.7,
     seed: Annotated[int | None, typer.Option(help="Seed of the random draws.")] = None,
+    context: Annotated[
+        list[str] | None,
+        typer.Option(help="A value for the prompt's template, section=text; give it again for more."),
+    ] = None,
+    max_age_s: Annotated[
+        int, typer.Option(help="An answer to the same question may be given again that is no older.")
+    ] = 0,
     tier: Annotated[str | None, typer.Option(help="gold, silver or bronze; else the model's own.")] = None,
     authored: Annotated[
         str | None, typer.Option(help="What the character says if no engine can speak.")
@@ -29,37 +37,17 @@ def ask(  # noqa: PLR0913 - one parameter per option of the command line
     json: Json = False,
 ) -> None:
     """Ask the current model; question and answer become events."""
-    optional = {
+    words = {
         "npc": npc, "seed": seed, "tier": tier, "authored_line": authored, "deadline_ms": deadline_ms,
+        "use_case": use_case, "prompt": prompt, "max_tokens": max_tokens, "temperature": temperature,
+        "consent": consent, "context": _context(context or []), "max_age_s": max_age_s,
     }  # fmt: skip
-    payload: dict[str, Any] = {
-        "use_case": use_case,
-        "prompt": prompt,
-        "max_tokens": max_tokens,
-        "temperature": temperature,
-        "consent": consent,
-        **{name: value for name, value in optional.items() if value is not None},
-    }
-
-    async def work(client: Client) -> Reply:
-        return await client.command("inference.generate", payload)
-
-    async def show(client: Client) -> Reply:
-        async with aclosing(client.stream(payload)) as answer:
-            async for item in answer:
-                if isinstance(item, Reply):
-                    return item
-                if json:
-                    print_json({"text": item})
-                else:
-                    out.print(item, end="", style="bold", markup=False, soft_wrap=True)
-        raise AssertionError("a stream ends with its reply")
-
+    payload = {name: value for name, value in words.items() if value is not None}
     if stream:
-        reply = over_wire(show)
+        reply = over_wire(partial(_streamed, payload=payload, json=json))
     else:
         with err.status("asking"):
-            reply = over_wire(work)
+            reply = over_wire(lambda client: client.command("inference.generate", payload))
     result = reply.result
     if json:
         print_json(result)
@@ -73,5 +61,49 @@ def ask(  # noqa: PLR0913 - one parameter per option of the command line
     out.print(
         f"[dim]{model['name']} {model['version']} · {who} · "
         f"{result['latency_ms']:.1f} ms, first token {result['ttft_ms']:.1f} ms · "
-        f"{result['usage']['completion_tokens']} tokens · event {result['event_id']}[/dim]"
+        f"{result['usage']['completion_tokens']} tokens · inference {result['inference_id']}[/dim]"
     )
+
+
+async def _streamed(client: Client, *, payload: dict[str, Any], json: bool) -> Reply:
+    """Show the words as they come and return the reply."""
+    async with aclosing(client.stream(payload)) as answer:
+        async for item in answer:
+            if isinstance(item, Reply):
+                return item
+            if json:
+                print_json({"text": item})
+            else:
+                out.print(item, end="", style="bold", markup=False, soft_wrap=True)
+    raise AssertionError("a stream ends with its reply")
+
+
+def rate(  # noqa: PLR0913 - one parameter per option of the command line
+    inference_id: Annotated[str, typer.Argument(help="The inference whose answer is rated.")],
+    rating: Annotated[float, typer.Argument(help="0: useless, 1: perfect.", min=0, max=1)],
+    by: Annotated[str, typer.Option(help="Who says so.")],
+    tag: Annotated[list[str] | None, typer.Option(help="What about it, e.g. out_of_character.")] = None,
+    comment: Annotated[str, typer.Option(help="Why, for a person.")] = "",
+    *,
+    json: Json = False,
+) -> None:
+    """Say how good an answer was; `aicore export --rating-min` chooses by it."""
+    words = {"rating": rating, "by": by, "tags": tag or [], "comment": comment}
+    payload = {"inference_id": inference_id, **words}
+    reply = over_wire(lambda client: client.command("inference.rate", payload))
+    if json:
+        print_json(reply.result)
+    else:
+        out.print(f"{inference_id} is rated {reply.result['rating']}")
+
+
+def _context(pairs: list[str]) -> dict[str, list[str] | str]:
+    """Return the context that the options give; a section that is named twice gets a list."""
+    found: dict[str, list[str] | str] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise Failure(f"--context {pair!r} has no value", remedy="write section=text", code=Exit.USAGE)
+        known = found.get(name, [])
+        found[name] = [*([known] if isinstance(known, str) else known), text] if name in found else text
+    return found

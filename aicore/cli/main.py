@@ -11,8 +11,8 @@ import typer
 from nats.errors import Error as NatsError
 from rich.markup import escape
 
-from aicore.cli import dead_letters, log, models, projections, relay, spool, up
-from aicore.cli.ask import ask
+from aicore.cli import dead_letters, log, models, projections, relay, spool, templates, up
+from aicore.cli.ask import ask, rate
 from aicore.cli.common import Exit, Failure, err
 from aicore.cli.doctor import doctor
 from aicore.cli.events import events_app
@@ -50,7 +50,9 @@ app.command("run")(up.run_components)
 app.add_typer(log.app, name="log")
 app.add_typer(events_app, name="events", help="The catalogue: every kind of event and command.")
 app.add_typer(models.app, name="models")
+app.add_typer(templates.app, name="templates")
 app.command("ask")(ask)
+app.command("rate")(rate)
 app.command("tiers")(tiers)
 app.add_typer(dead_letters.app, name="dlq")
 app.add_typer(relay.app, name="relay")

@@ -87,6 +87,43 @@ def retire(model_id: ModelId, operator: Operator, reason: Reason, *, json: Json 
     _tell(_decide("registry.retire_model", model_id, operator, reason), json=json)
 
 
+@app.command()
+def traffic(
+    shares: Annotated[list[str], typer.Argument(help="MODEL_ID=PERCENT for each, together 100.")],
+    operator: Operator,
+    reason: Reason,
+    *,
+    json: Json = False,
+) -> None:
+    """Split a use case's traffic; a player goes on meeting the same version."""
+    wanted: dict[str, int] = {}
+    for pair in shares:
+        start, _, percent = pair.partition("=")
+        if not start or not percent.isdecimal():
+            raise Failure(f"{pair!r} is no share", remedy="write MODEL_ID=PERCENT", code=Exit.USAGE)
+        wanted[start] = int(percent)
+
+    async def work(client: Client) -> Reply:
+        models = {start: await _find(client, start) for start in wanted}
+        if len({model["use_case"] for model in models.values()}) != 1:
+            raise Failure("the models serve different use cases", code=Exit.USAGE)
+        payload = {
+            "use_case": next(iter(models.values()))["use_case"],
+            "shares": {models[start]["model_id"]: percent for start, percent in wanted.items()},
+            "operator": operator,
+            "reason": reason,
+        }
+        return await client.command("registry.shift_traffic", payload)
+
+    reply = over_wire(work)
+    if json:
+        print_json(reply.result)
+        return
+    whole = reply.result["shares"] or {reply.result["current_model_id"]: 100}
+    for model_id, percent in whole.items():
+        out.print(f"{percent:3d} %  {model_id}")
+
+
 def over_wire(work: Callable[[Client], Awaitable[T]]) -> T:
     """Connect to the running system and return what ``work`` returns.
 

@@ -5,14 +5,14 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from aicore.app import ORDER, run, shipped_model
+from aicore.app import ORDER, run
 from aicore.cli.common import Exit, Failure, err, loop_factory, out
 from aicore.collector import relax_collector
 from aicore.embedded.process import dying_with_parent
@@ -20,6 +20,7 @@ from aicore.embedded.vllm import EmbeddedVllm, vllm_python
 from aicore.logs import set_up
 from aicore.running import System, find, serving
 from aicore.settings import Settings, load_settings, masked
+from aicore.tiers import SHIPPED, shipped_model
 
 LOG_FILE = "aicore.log"
 DEMO_STOP_TIMEOUT_S = 2.0
@@ -48,7 +49,7 @@ def up(
     with Stopper() as stopper:
         err.print(f"[dim]starting in {settings.state_dir.resolve()}[/dim]")
         try:
-            with serving(settings, _vllm(settings) if vllm else None) as system:
+            with serving(settings, _vllms(settings) if vllm else {}) as system:
                 with _logging(settings, None if verbose else system.state_dir / LOG_FILE):
                     components = () if servers_only else ORDER
                     stopper.run(lambda: _up(settings, system, components, stopper.stop, demo=demo))
@@ -58,12 +59,20 @@ def up(
     err.print("stopped in order; `aicore up` goes on from here")
 
 
-def _vllm(settings: Settings) -> EmbeddedVllm:
-    """Return our own vLLM server, not started."""
+def _vllms(settings: Settings) -> Mapping[str, EmbeddedVllm]:
+    """Return our own vLLM servers by tier, not started."""
     python = vllm_python(Path(__file__).parents[2])
     if python is None:
         raise Failure("vLLM is not installed", remedy="`make venv-vllm` does it (3.5 GB)", code=Exit.USAGE)
-    return EmbeddedVllm(settings.state_dir, python, (settings.model_dir or shipped_model()) / "hf")
+    return {
+        tier: EmbeddedVllm(
+            settings.state_dir,
+            python,
+            (settings.model_dir or shipped_model(model)) / "hf",
+            name=f"vllm-{tier}",
+        )
+        for tier, model in SHIPPED.items()
+    }
 
 
 def run_components(components: Components) -> None:

@@ -1,37 +1,51 @@
 """The one form of a prompt for the demo models: training and serving render it here.
 
-``<npc> name, role; voice <mood> … <place> … <weather> … <time> … <quest> … <said> player's words <line>``;
-what is not known is left out, and a bare text is a prompt with only ``<said>``. The tags are single tokens.
+``<kind> bark <npc> name, role; archetype, voice <lore> fact <memory> … <mood> … <place> …
+<weather> … <time> … <quest> … <history> … <said> player's words <line>``; what is not known is left
+out, and a bare text is a prompt with only ``<said>``. What changes least stands first, so that an engine's
+prefix cache serves a character's next turn. The tags are single tokens.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-TAGS = ("<npc>", "<mood>", "<place>", "<weather>", "<time>", "<quest>", "<said>", "<line>", "<end>", "<pad>")
+TAGS = (
+    "<kind>", "<npc>", "<lore>", "<memory>", "<mood>", "<place>", "<weather>", "<time>", "<quest>",
+    "<history>", "<said>", "<line>", "<end>", "<pad>",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What a line is spoken in; "" is unknown."""
+    """What a text is written for, in the order of the prompt; "" is unknown."""
 
+    kind: str = ""
+    """bark, place or summary; "" is a line that answers a player."""
     npc: str = ""
-    """Name, role and voice, as `npc_text` makes it."""
+    """Who speaks, as `npc_text` makes it."""
+    lore: str = ""
+    """A fact that the line states."""
+    memory: str = ""
+    """What the speaker remembers of the player, as said to them."""
     mood: str = ""
     place: str = ""
     weather: str = ""
     time: str = ""
     quest: str = ""
+    history: str = ""
+    """What happened before, a sentence each."""
     said: str = ""
 
 
-def npc_text(name: str, role: str, voice: str) -> str:
+def npc_text(name: str, role: str, archetype: str, voice: str) -> str:
     """Return how a prompt names a speaker."""
-    return f"{name}, {role}; {voice}"
+    return f"{name}, {role}; {archetype}, {voice}"
 
 
 def render(scene: Scene) -> str:
     """Return the prompt of a scene."""
-    fields = ("npc", "mood", "place", "weather", "time", "quest", "said")
-    parts = [f"<{field}> {value}" for field in fields if (value := getattr(scene, field).strip())]
+    parts = [
+        f"<{field.name}> {value}" for field in fields(scene) if (value := getattr(scene, field.name).strip())
+    ]
     return " ".join([*parts, "<line>"])
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 VOICES = ("exact", "blunt", "wry", "nervous", "courtly", "whisper", "hungry", "riddling")
 Voice = Literal["exact", "blunt", "wry", "nervous", "courtly", "whisper", "hungry", "riddling"]
+Archetype = Literal["trader", "enforcer", "clerk", "healer", "watch", "scavenger", "noble", "guide", "spirit"]
 
 
 class _Data(BaseModel):
@@ -22,6 +23,10 @@ class District(_Data):
     name: str
     word: str
     """What one sees there."""
+    way: str
+    """How one gets there."""
+    twin: str
+    """Its name in the dark city."""
 
 
 class Faction(_Data):
@@ -40,6 +45,7 @@ class Npc(_Data):
     role: str
     faction: str
     home: str
+    archetype: Archetype
     voice: Voice
 
 
@@ -49,6 +55,14 @@ class Quest(_Data):
     id: str
     aim: str
     word: str
+
+
+class Lore(_Data):
+    """A fact of this world."""
+
+    about: str
+    text: str
+    """A clause without a full stop."""
 
 
 class Words(_Data):
@@ -68,6 +82,7 @@ class World(_Data):
     faction: tuple[Faction, ...]
     npc: tuple[Npc, ...]
     quest: tuple[Quest, ...]
+    lore: tuple[Lore, ...]
     words: Words
 
     @model_validator(mode="after")

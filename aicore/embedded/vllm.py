@@ -7,16 +7,22 @@ It lives in an environment of its own (`make venv-vllm`), because it pins torch 
 import os
 import signal
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import structlog
 
 from aicore.embedded.nats import _free_port
 from aicore.embedded.process import EmbeddedServerError, dying_with_parent, end_leftover, wait_until
 
+logger = structlog.get_logger(__name__)
+
+WATCH_EVERY_S = 1.0
 START_TIMEOUT_S = 240.0
 """On a busy machine; usually 40 s."""
 
@@ -26,7 +32,7 @@ LOG_TAIL_CHARACTERS = 2_000
 MODEL = "ember"
 """The model's name on the server."""
 
-CONTEXT = 192
+CONTEXT = 256
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
@@ -43,11 +49,14 @@ def vllm_python(checkout: Path) -> Path | None:
 
 
 class EmbeddedVllm:
-    """One vLLM server with one model; data and log in ``root / "vllm"``."""
+    """One vLLM server with one model; data and log in ``root / name``."""
 
-    def __init__(self, root: Path, python: Path, model_dir: Path, *, context: int = CONTEXT) -> None:
+    def __init__(
+        self, root: Path, python: Path, model_dir: Path, *, name: str = "vllm", context: int = CONTEXT
+    ) -> None:
         """Prepare a server of the weights in ``model_dir`` (Hugging Face's layout)."""
-        self.root = root.resolve() / "vllm"
+        self.name = name
+        self.root = root.resolve() / name
         self.log = self.root / "vllm.log"
         self.port = _free_port()
         self._python = python
@@ -72,6 +81,11 @@ class EmbeddedVllm:
         Raises:
             EmbeddedServerError: it ended, or did not answer within `START_TIMEOUT_S`.
         """
+        self.launch()
+        self.await_answer(waiting)
+
+    def launch(self) -> None:
+        """Start the server's process; `await_answer` tells when it serves."""
         self.root.mkdir(parents=True, exist_ok=True)
         end_leftover(self._pid_file, str(self._model_dir), signal.SIGKILL, timeout_s=STOP_TIMEOUT_S)
         with self.log.open("ab") as log:
@@ -86,6 +100,9 @@ class EmbeddedVllm:
                 preexec_fn=dying_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one system call
             )
         self._pid_file.write_text(f"{self._process.pid}\n")
+
+    def await_answer(self, waiting: Callable[[float], None] = lambda _: None) -> None:
+        """Wait until a launched server answers; see `start`."""
         began = time.monotonic()
 
         def ready() -> bool:
@@ -95,7 +112,7 @@ class EmbeddedVllm:
         if not wait_until(ready, lambda: self.pid is not None, deadline=began + START_TIMEOUT_S):
             self.kill()
             tail = self.log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
-            raise EmbeddedServerError(f"vLLM did not start: {tail}")
+            raise EmbeddedServerError(f"{self.name} did not start: {tail}")
 
     def stop(self) -> None:
         """Stop in order (SIGTERM); after `STOP_TIMEOUT_S` kill all of it."""
@@ -138,3 +155,25 @@ class EmbeddedVllm:
         ):
             return bool(answer.status == 200)
         return False
+
+
+@contextmanager
+def watching(servers: Sequence[EmbeddedVllm]) -> Iterator[None]:
+    """Start a server again that has ended, while the context is open; the router sees when it answers."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(WATCH_EVERY_S):
+            for server in servers:
+                if server.pid is None:
+                    logger.warning("vllm_restarts", server=server.name)
+                    server.kill()
+                    server.launch()
+
+    thread = threading.Thread(target=watch, name="vllm-watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -1,240 +1,212 @@
-"""Writes the training corpus: scenes of the sample world, each with a line in its speaker's voice.
+"""Writes the training corpus: scenes of the sample world, each with the text that they ask for.
 
-A line is put together from clauses: an opening in the voice, what the speaker makes of the player's words,
-and facts of the scene (place, weather, time, mood, quest). Each has several forms, and which facts appear and
-in what order is drawn, so that the model must read the scene to say it. Seeded and pure.
+Most are lines: an opening in the voice, what the speaker makes of the player's words, and what the scene gives
+(a fact, a memory, place, weather, time, mood, quest). Each has several forms, and which appear and in what order
+is drawn, so that a model must read the scene to say it. A fact or a memory in the prompt always shows in the line;
+half the facts are made up anew each time, so that they cannot be learnt by heart. The others are barks,
+descriptions of places and summaries of what happened. Seeded and pure.
 """
 
 import random
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from aicore.content.prompt import Scene, npc_text, render
+from aicore.content.speech import Speech
 from aicore.content.world import Npc, Quest, World
 
-TWICE = re.compile(r"\b([Tt]he|[Aa]n?) (?:the|an?) ")
+TWICE = re.compile(r"\b([Tt]he|[Aa]n?) (?:the|an?) ", re.IGNORECASE)
 """Two articles, where a slot that brings its own stands behind one."""
 
-# --- what players say, by intent ----------------------------------------------------------------------------
+BARE, BARK, PLACE, SUMMARY = 1 / 10, 1 / 10, 1 / 12, 1 / 12
+"""Shares of the other kinds; bare is a player's text without any scene."""
 
-SAID: dict[str, tuple[str, ...]] = {
-    "greet": ("Hello.", "Good evening.", "You there.", "Hello, {name}.", "Is this {place}?", "Do you have a moment?"),
-    "work": ("Do you have work for me?", "What needs doing?", "I need coin.", "Any jobs tonight?", "I can help."),
-    "buy": ("What would you take for {good}?", "I want to buy {good}.", "How much is the {draught}?",
-            "Do you sell {draught}?", "I am looking for {good}."),
-    "news": ("What news?", "What happened here?", "Have you heard anything?", "Who runs this place now?",
-             "Tell me about {faction}."),
-    "threat": ("Talk, or else.", "I could make you tell me.", "You will regret this.", "Stand aside."),
-    "thanks": ("Thank you.", "I owe you one.", "That helps.", "Goodbye.", "I must go."),
-    "fear": ("Is it safe here?", "Did you hear that?", "What walks out there?", "Should I be afraid?"),
-}  # fmt: skip
+FACT, MEMORY = 0.4, 0.2
+"""Shares of the lines whose prompt gives a fact, and a memory."""
 
-# --- how each voice begins, answers and ends ----------------------------------------------------------------
+SPOKEN = ("dawn", "dusk", "night")
+"""Times of day that go with "at" and "last"."""
 
-OPEN: dict[str, tuple[str, ...]] = {
-    "exact": ("Let us be precise.", "One thing first.", "I have it written down.", "For the record:"),
-    "blunt": ("Right.", "Listen.", "Say it fast.", "Huh."),
-    "wry": ("Well, well.", "Look what the tide left.", "Lovely manners.", "Oh, this will be good."),
-    "nervous": ("Not so loud.", "Please, quickly.", "I shouldn't be seen with you.", "Oh. It's you."),
-    "courtly": ("You honour me.", "Be welcome, traveller.", "How kind of you to call.", "Permit me."),
-    "whisper": ("Closer.", "Hush.", "They listen.", "Softly now."),
-    "hungry": ("Mm, fresh company.", "You smell of supper.", "Give, give.", "What have you brought?"),
-    "riddling": ("A knot for a knot.", "Ask twice, pay once.", "Every thread has two ends.", "I never lie, I only fold."),
-}  # fmt: skip
 
-ANSWER: dict[str, dict[str, tuple[str, ...]]] = {
-    "greet": {
-        "exact": ("You are expected, and late.", "State your business and I will state mine."),
-        "blunt": ("What do you want?", "You've found me. Now what?"),
-        "wry": ("A greeting, and it isn't even my birthday.", "Polite, for a thief."),
-        "nervous": ("Hello, yes, hello. Were you followed?", "I was told somebody would come."),
-        "courtly": ("Your name was spoken kindly below the water.", "Sit, and let us be civil."),
-        "whisper": ("I heard your steps before you made them.", "You may stay while the lamp is low."),
-        "hungry": ("Come nearer, there is room at the table.", "Hello, hello, little morsel."),
-        "riddling": ("You greeted me first, so you owe me second.", "Half a hello is a whole promise."),
-    },
-    "work": {
-        "exact": ("I pay on delivery: {aim}.", "There is one task on the page: {aim}."),
-        "blunt": ("Work? Then {aim}.", "Simple job. You {aim}, I pay."),
-        "wry": ("Nothing clean. But you could {aim}.", "Since you ask so bravely, {aim}."),
-        "nervous": ("If you could {aim}, I might sleep.", "Please, just {aim} and tell nobody."),
-        "courtly": ("I would ask a service: {aim}.", "It would please us if you would {aim}."),
-        "whisper": ("There is a thing to do. {Aim}.", "Do not say it aloud: {aim}."),
-        "hungry": ("Yes, work! {Aim}, then we eat.", "{Aim}, and I share the marrow."),
-        "riddling": ("The task is short, the price is long: {aim}.", "You will {aim}, or have done it already."),
-    },
-    "buy": {
-        "exact": ("{Thing} costs forty, and the price rises at noon.", "For {thing} I take coin or a signature."),
-        "blunt": ("{Thing}? Forty. No haggling.", "Pay first. Then you get {thing}."),
-        "wry": ("{Thing} is not for sale, so it will cost double.", "Everyone wants {thing} until they own it."),
-        "nervous": ("I can't keep {thing} here, they check.", "Take {thing}, please, before somebody asks."),
-        "courtly": ("{Thing} was a gift; I could part with it for a favour.", "We do not sell {thing}. We exchange."),
-        "whisper": ("{Thing} hears you asking.", "I have {thing}, wrapped, where no light comes."),
-        "hungry": ("{Thing}! Trade me something warm for it.", "I licked {thing} already. Still want it?"),
-        "riddling": ("You may have {thing} if you can say what it cost me.", "{Thing} buys you, never the reverse."),
-    },
-    "news": {
-        "exact": ("{Faction} moved two crates at midnight; I counted.", "The figures say {faction} is short of men."),
-        "blunt": ("{Faction} took the corner. That's the news.", "Ask {faction}. I just carry things."),
-        "wry": ("{Faction} found religion, or a new cellar.", "They say {faction} pays its debts now. I laughed."),
-        "nervous": ("{Faction} came asking. I told them nothing, nearly.", "People vanish, and {faction} smiles."),
-        "courtly": ("{Faction} held council, and no one was drowned.", "One hears that {faction} has a new heir."),
-        "whisper": ("{Faction} buried something that was not dead.", "The walls told me {faction} is afraid."),
-        "hungry": ("{Faction} left good scraps last night.", "{Faction} grows fat, and fat is news."),
-        "riddling": ("{Faction} won what it will lose.", "What {faction} hides, it has already sold."),
-    },
-    "threat": {
-        "exact": ("That threat has been noted, with the hour.", "You will find the cost of that exceeds your means."),
-        "blunt": ("Try it.", "I have broken better arms than yours."),
-        "wry": ("Frightening. Did you practise in a mirror?", "Put it away before you lose it."),
-        "nervous": ("Don't, please, I'll tell you what I know.", "I have a family. Well, a cat."),
-        "courtly": ("We do not fear what can still drown.", "Your anger is noted, and forgiven once."),
-        "whisper": ("Louder, and they will come for both of us.", "I am already a ghost to you."),
-        "hungry": ("Anger makes the meat sweet.", "Bite me and see who chews."),
-        "riddling": ("Cut the thread and you fall with me.", "A threat is a debt with teeth."),
-    },
-    "thanks": {
-        "exact": ("It is entered under favours.", "Thanks are not currency, but I will note them."),
-        "blunt": ("Fine. Go.", "Don't thank me. Pay me."),
-        "wry": ("Gratitude! I should frame it.", "Go on, before I grow fond of you."),
-        "nervous": ("Go, go, and use the back stair.", "Just forget my name, please."),
-        "courtly": ("Go dry-shod, friend.", "The pleasure was mine, the debt is yours."),
-        "whisper": ("Walk where the floor does not speak.", "Go, and do not look at the window."),
-        "hungry": ("Come back with something to chew.", "Leave a finger next time. I joke. Mostly."),
-        "riddling": ("Thanks tie tighter than rope.", "Go left to come back right."),
-    },
-    "fear": {
-        "exact": ("Safe is a number, and tonight it is small.", "Three went out, two came back."),
-        "blunt": ("No. Keep your knife close.", "Safe? Not since spring."),
-        "wry": ("Perfectly safe, if you are furniture.", "The screaming is mostly the pipes."),
-        "nervous": ("No, it isn't, why are we standing here?", "I heard it too, I wish I hadn't."),
-        "courtly": ("You are under our roof, and our roof is the sea.", "Nothing here harms a guest before supper."),
-        "whisper": ("It is behind you only when you speak of it.", "Breathe slower, it counts breaths."),
-        "hungry": ("Something walks, and it is hungrier than I am.", "Afraid? Good. Fear keeps you lean."),
-        "riddling": ("What you fear is already afraid of the question.", "The dark is only a door that has forgotten."),
-    },
-}  # fmt: skip
-
-WEATHER: dict[str, tuple[str, ...]] = {
-    "fog": ("The fog is thick enough to sell.", "Nobody sees a face in this fog.", "In fog like this the river talks."),
-    "rain": ("The rain has found every hole in my coat.", "Rain like this washes doorsteps clean.", "Mind the rain, it keeps secrets."),
-    "storm": ("This storm will bring up wrecks.", "Hold the door, the storm wants in.", "The storm is only clearing its throat."),
-    "clear": ("The sky is clear, so everyone is watching.", "Clear weather makes honest men nervous.", "A clear night hides nothing."),
-    "frost": ("The frost has split the cobbles.", "Even the ink has frost in it.", "Frost keeps what the ground would lose."),
-    "heat": ("This heat turns the harbour sour.", "In such heat even the bells sweat.", "The heat makes tempers cheap."),
-}  # fmt: skip
-
-TIME: dict[str, tuple[str, ...]] = {
-    "dawn": ("Dawn is for confessions.", "It is hardly dawn, and already you ask.", "The dawn boats are in."),
-    "day": ("By day I know nothing.", "Too much daylight for this talk.", "Come by day and you get the honest price."),
-    "dusk": ("Dusk, when the two cities touch.", "At dusk the prices change.", "Be gone before dusk is done."),
-    "night": ("Night is when the other city wakes.", "At night I answer to another name.", "The night shift has begun."),
-}  # fmt: skip
-
-PLACE: tuple[str, ...] = (
-    "Here in {place} nothing is free.",
-    "{Place} remembers every step.",
-    "You are far from home in {place}.",
-    "{Place} belongs to whoever is awake.",
-    "I have not left {place} in years.",
-)
-
-MOOD: dict[str, tuple[str, ...]] = {
-    "calm": ("There is time.", "No hurry.", "All is as it should be."),
-    "angry": ("I am in no temper for games!", "Enough!", "Do not test me today!"),
-    "afraid": ("My hands won't keep still.", "Did the door move?", "I want to be elsewhere."),
-    "hopeful": ("Perhaps this ends well.", "I think the tide is turning for us.", "It might yet come right."),
-    "tired": ("I have not slept in three days.", "Ask me when I am younger.", "My bones want a chair."),
-    "amused": ("Ha!", "You do make me laugh.", "This is the best part of my week."),
-}
-
-QUEST: tuple[str, ...] = (
-    "And do not forget the {word}.",
-    "Have you seen to the {word} yet?",
-    "The matter of the {word} still waits.",
-    "First the {word}, then we talk.",
-    "About the {word}: somebody else is asking, too.",
-)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One example: the prompt and the line that should follow."""
+    """One example: the prompt and the text that should follow."""
 
     prompt: str
     line: str
 
 
-def examples(world: World, draws: random.Random) -> Iterator[Example]:
-    """Yield examples for ever, drawn from ``draws``."""
-    while True:
-        yield example(world, draws)
-
-
-def example(world: World, draws: random.Random) -> Example:
-    """Return one example. One in eight is a bare text, as a player of no game would type."""
-    npc = draws.choice(world.npc)
-    bare = draws.random() < 1 / 8
-    intent = draws.choice(tuple(SAID))
-    quest = draws.choice(world.quest)
-    place = world.district_name(npc.home if draws.random() < 0.6 else draws.choice(world.district).id)
-    scene = Scene(
-        npc="" if bare else npc_text(npc.name, npc.role, npc.voice),
-        mood=_sometimes(draws, 0.6, world.words.mood, bare),
-        place="" if bare or draws.random() < 0.25 else place,
-        weather=_sometimes(draws, 0.7, world.words.weather, bare),
-        time=_sometimes(draws, 0.6, world.words.time, bare),
-        quest=quest.aim if not bare and (intent == "work" or draws.random() < 0.35) else "",
-    )
-    thing = draws.choice(world.words.good + world.words.draught)
-    faction = draws.choice(world.faction).name
-    said = _fill(
-        draws.choice(SAID[intent]), name=npc.name, place=place, good=thing, draught=thing, faction=faction
-    )
-    about = faction if faction in said else next(f.name for f in world.faction if f.id == npc.faction)
-    prompt = render(Scene(**{**{key: getattr(scene, key) for key in scene.__slots__}, "said": said}))
-    line = _line(_Speech(npc, scene, intent, quest, thing, about), draws)
-    return Example(prompt, line)
-
-
 @dataclass(frozen=True, slots=True)
-class _Speech:
-    npc: Npc
-    scene: Scene
-    intent: str
-    quest: Quest
-    thing: str
-    about: str
+class Source:
+    """What examples are drawn from."""
+
+    world: World
+    speech: Speech
+    draws: random.Random = field(default_factory=random.Random)
+
+    def examples(self) -> Iterator[Example]:
+        """Yield examples for ever."""
+        while True:
+            yield self.example()
+
+    def example(self) -> Example:
+        """Return one example."""
+        kind = self.draws.random()
+        if kind < BARK:
+            return self._bark()
+        if kind < BARK + PLACE:
+            return self._place()
+        if kind < BARK + PLACE + SUMMARY:
+            return self._summary()
+        return self._line(bare=kind > 1 - BARE)
+
+    # --- kinds ------------------------------------------------------------------------------------------
+
+    def _line(self, *, bare: bool) -> Example:
+        npc, quest, slots = self._pick(self.world.npc), self._pick(self.world.quest), self._slots()
+        intent = self._pick(tuple(self.speech.said))
+        home = next(d for d in self.world.district if d.id == npc.home)
+        place = home.name if self.draws.random() < 0.6 else slots["where"]
+        slots |= {"name": npc.name, "role": npc.role, "place": place, "aim": quest.aim, "word": quest.word}
+        said = fill(self._pick(self.speech.said[intent]), slots)
+        if slots["faction"] not in said:
+            slots["faction"] = next(f.name for f in self.world.faction if f.id == npc.faction)
+        scene = Scene() if bare else self._scene(npc, quest, place, intent)
+        line = self._answer(npc, scene, intent, slots)
+        return Example(render(replace(scene, said=said)), line)
+
+    def _scene(self, npc: Npc, quest: Quest, place: str, intent: str) -> Scene:
+        words = self.world.words
+        return Scene(
+            npc=npc_text(npc.name, npc.role, npc.archetype, npc.voice),
+            lore=self._fact() if self.draws.random() < FACT or intent == "lore" else "",
+            memory=self._memory() if self.draws.random() < MEMORY else "",
+            mood=self._sometimes(0.5, words.mood),
+            place=place if self.draws.random() < 0.75 else "",
+            weather=self._sometimes(0.6, words.weather),
+            time=self._sometimes(0.5, words.time),
+            quest=quest.aim if intent == "work" or self.draws.random() < 0.3 else "",
+        )
+
+    def _answer(self, npc: Npc, scene: Scene, intent: str, slots: dict[str, str]) -> str:
+        """Put a line together: an answer, the fact and the memory, and one or two things of the scene."""
+        speech, voice = self.speech, npc.voice
+        parts = [self._pick(speech.open[voice])] if self.draws.random() < 0.5 else []
+        if not scene.lore or intent != "lore":
+            parts.append(fill(self._pick(speech.answer[intent][voice]), slots))
+        if scene.lore:
+            parts.append(fill(self._pick(speech.fact[voice]), {"fact": scene.lore}))
+        if scene.memory:
+            parts.append(fill(self._pick(speech.memory[voice]), {"memory": scene.memory}))
+        touches: list[Callable[[], str]] = []
+        for forms, value in (
+            (speech.weather, scene.weather),
+            (speech.time, scene.time),
+            (speech.mood, scene.mood),
+        ):
+            if value:
+                touches.append(lambda forms=forms, value=value: self._pick(forms[value]))  # type: ignore[misc]
+        if scene.place:
+            touches.append(lambda: fill(self._pick(speech.scene.place), {"place": scene.place}))
+        if scene.quest and intent != "work":
+            touches.append(lambda: fill(self._pick(speech.scene.quest), slots))
+        self.draws.shuffle(touches)
+        told = bool(scene.lore) + bool(scene.memory)
+        many = self._pick((1, 2, 2, 3)) if not told else self._pick((0, 1, 1))
+        return " ".join([*parts, *(touch() for touch in touches[:many])])
+
+    def _bark(self) -> Example:
+        npc, words = self._pick(self.world.npc), self.world.words
+        scene = Scene(
+            kind="bark",
+            npc=npc_text(npc.name, npc.role, npc.archetype, npc.voice),
+            mood=self._sometimes(0.5, words.mood),
+            weather=self._sometimes(0.5, words.weather),
+        )
+        barks = self.speech.bark
+        forms = barks.weather[scene.weather] if scene.weather else barks.archetype[npc.archetype]
+        mood = self._pick(self.speech.mood[scene.mood]) if scene.mood else ""
+        return Example(render(scene), f"{mood} {self._pick(forms)}".strip())
+
+    def _place(self) -> Example:
+        district, words, described = self._pick(self.world.district), self.world.words, self.speech.describe
+        scene = Scene(
+            kind="place",
+            lore=self._fact() if self.draws.random() < FACT else "",
+            place=district.name,
+            weather=self._pick(words.weather),
+            time=self._pick(words.time),
+        )
+        slots = {"place": district.name, "word": district.word}
+        parts = [self._pick(described.weather[scene.weather]), self._pick(described.time[scene.time])]
+        text = " ".join(fill(part, slots) for part in parts)
+        return Example(
+            render(scene), text + (fill(" It is said that {fact}.", {"fact": scene.lore})) * bool(scene.lore)
+        )
+
+    def _summary(self) -> Example:
+        history, quest = self.speech.history, self._pick(self.world.quest)
+        count = self._pick((2, 3))
+        happened = [fill(self._pick(history.events), self._slots()) for _ in range(count)]
+        scene = Scene(
+            kind="summary",
+            quest=quest.aim if self.draws.random() < 0.5 else "",
+            history=" ".join(capital(clause) + "." for clause in happened),
+        )
+        forms = [history.first, history.then, history.last] if count > 2 else [history.first, history.last]
+        slots = dict(zip("abc" if count > 2 else "ac", happened, strict=True)) | {"word": quest.word}
+        parts = [fill(self._pick(form), slots) for form in forms]
+        if scene.quest:
+            parts.append(fill(self._pick(history.open), slots))
+        return Example(render(scene), " ".join(parts))
+
+    # --- values -----------------------------------------------------------------------------------------
+
+    def _fact(self) -> str:
+        if self.draws.random() < 0.5:
+            return self._pick(self.world.lore).text
+        return fill(self._pick(self.speech.facts.templates), self._slots())
+
+    def _memory(self) -> str:
+        return fill(self._pick(self.speech.facts.memories), self._slots())
+
+    def _slots(self) -> dict[str, str]:
+        """Return a value for every slot that is not the speaker's."""
+        world, draws = self.world, self.draws
+        who, who2 = draws.sample(world.npc, 2)
+        faction, other = draws.sample(world.faction, 2)
+        where = self._pick(world.district)
+        quest, quest2 = draws.sample(world.quest, 2)
+        return {
+            "who": who.name, "who2": who2.name, "faction": faction.name, "other": other.name,
+            "thing": self._pick(world.words.good + world.words.draught), "place": where.name, "where": where.name,
+            "way": where.way, "count": self._pick(self.speech.facts.counts), "time": self._pick(SPOKEN),
+            "weather": self._pick(("fog", "storm", "frost")), "word": quest.word, "aim2": plain(quest2.aim),
+        }  # fmt: skip
+
+    def _pick(self, values: Sequence[T]) -> T:
+        return self.draws.choice(values)
+
+    def _sometimes(self, share: float, words: tuple[str, ...]) -> str:
+        return self._pick(words) if self.draws.random() < share else ""
 
 
-def _line(speech: _Speech, draws: random.Random) -> str:
-    """Put a line together: at most five clauses, facts in a drawn order."""
-    scene, voice = speech.scene, speech.npc.voice
-    parts = [draws.choice(OPEN[voice])] if draws.random() < 0.6 else []
-    answer = draws.choice(ANSWER[speech.intent][voice])
-    parts.append(_fill(answer, aim=speech.quest.aim, thing=speech.thing, faction=speech.about))
-    facts: list[Callable[[], str]] = []
-    if scene.weather:
-        facts.append(lambda: draws.choice(WEATHER[scene.weather]))
-    if scene.time:
-        facts.append(lambda: draws.choice(TIME[scene.time]))
-    if scene.place:
-        facts.append(lambda: _fill(draws.choice(PLACE), place=scene.place))
-    if scene.mood:
-        facts.append(lambda: draws.choice(MOOD[scene.mood]))
-    if scene.quest and speech.intent != "work":
-        facts.append(lambda: _fill(draws.choice(QUEST), word=speech.quest.word))
-    draws.shuffle(facts)
-    parts += [fact() for fact in facts[: draws.choice((1, 2, 2, 3))]]
-    return " ".join(parts)
+def plain(aim: str) -> str:
+    """Return a quest's aim as somebody else tells it."""
+    return re.sub(r"\bbring me\b", "bring", aim)
 
 
-def _sometimes(draws: random.Random, share: float, words: tuple[str, ...], never: bool) -> str:
-    return "" if never or draws.random() >= share else draws.choice(words)
+def capital(text: str) -> str:
+    """Return ``text`` as it begins a sentence."""
+    return text[:1].upper() + text[1:]
 
 
-def _fill(template: str, **values: str) -> str:
+def fill(template: str, values: dict[str, str]) -> str:
     """Fill the slots of a template; a capitalised slot begins a sentence, an article stands once."""
-    capitals = {key.capitalize(): value[:1].upper() + value[1:] for key, value in values.items()}
-    return TWICE.sub(r"\1 ", template.format(**values, **capitals))
+    capitals = {capital(key): capital(value) for key, value in values.items()}
+    return TWICE.sub(r"\1 ", template.format_map({**values, **capitals}))

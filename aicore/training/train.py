@@ -1,13 +1,15 @@
-"""Trains the demo model from the generated corpus and exports it for the embedded engine.
+"""Trains the demo models from the generated corpus and exports them for the embedded engine and for vLLM.
 
 ``python -m aicore.training.train --out FOLDER``. Needs the extra `train` (torch, transformers). A byte-level
-BPE tokenizer, a Llama of about 1.5 M parameters, AdamW with a cosine schedule over a fixed number of steps;
-the loss counts the tokens of the line only. Written twice: in int8 for CTranslate2, and in bfloat16 below
-``hf/`` for vLLM; the manifest has every file's digest. ``--seed`` and ``--steps`` fix the draws and the
-schedule; the last bits of a sum depend on the machine's threads and instructions.
+BPE tokenizer that all share, Llamas in two sizes, AdamW with a cosine schedule over a fixed number of steps;
+the loss counts the tokens of the answer only. ``ember-gold-early`` is gold after a few of its steps: worse on
+purpose, for evaluations to catch. Each is written twice: in int8 for CTranslate2, and in bfloat16 below
+``hf/``; the manifest has every file's digest. ``--seed`` and the steps fix the draws and the schedule; the
+last bits of a sum depend on the machine's threads and instructions.
 """
 
 import argparse
+import copy
 import hashlib
 import json
 import math
@@ -17,36 +19,52 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Set
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from aicore.content.prompt import TAGS
+from aicore.content.speech import load_speech
 from aicore.content.world import load_world
-from aicore.training.corpus import Example, examples
+from aicore.training.corpus import Example, Source
 
-VOCABULARY = 1_024
-CONTEXT = 192
+VOCABULARY = 1_536
+CONTEXT = 256
 BATCH = 32
-LEARNING_RATE = 3e-3
-WARM_UP_STEPS = 100
-STEPS = 1_600
-"""About ten minutes on two cores."""
+POOL = 8
+"""Batches that are drawn together and sorted by length, so that little is padded."""
 
+WARM_UP_STEPS = 100
 HELD_OUT = 400
 HF = "hf"
 """Folder of the weights for vLLM."""
 
 TOKENIZER_EXAMPLES = 20_000
-SHAPE = {
-    "hidden_size": 160,
-    "num_hidden_layers": 4,
-    "num_attention_heads": 5,
-    "num_key_value_heads": 5,
-    "intermediate_size": 448,
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A model's shape and training."""
+
+    hidden: int
+    """Width; a head has 32 of it."""
+    layers: int
+    inner: int
+    """Width of the feed-forward part."""
+    steps: int
+    learning_rate: float
+    early: int = 0
+    """Steps after which the weights are kept as the early checkpoint, too; 0: none is."""
+
+
+SIZES = {
+    "ember-gold": Size(hidden=192, layers=4, inner=512, steps=3_600, learning_rate=3e-3, early=300),
+    "ember-silver": Size(hidden=288, layers=5, inner=768, steps=3_600, learning_rate=2e-3),
 }
 
 
@@ -61,9 +79,13 @@ def train_tokenizer(seed: int) -> Tokenizer:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    drawn = islice(examples(load_world(), random.Random(seed)), TOKENIZER_EXAMPLES)
+    drawn = islice(_examples(seed), TOKENIZER_EXAMPLES)
     tokenizer.train_from_iterator((f"{e.prompt} {e.line}" for e in drawn), trainer)
     return tokenizer
+
+
+def _examples(seed: int) -> Iterator[Example]:
+    return Source(load_world(), load_speech(), random.Random(seed)).examples()
 
 
 class Batches:
@@ -72,25 +94,28 @@ class Batches:
     def __init__(self, tokenizer: Tokenizer, seed: int, without: Set[str] = frozenset()) -> None:
         """Draw with ``seed``; lines in ``without`` are left out."""
         self._tokenizer = tokenizer
-        drawn = examples(load_world(), random.Random(seed))
-        self._examples = (example for example in drawn if example.line not in without)
+        self._order = random.Random(seed)
+        self._examples = (example for example in _examples(seed) if example.line not in without)
         self.lines: set[str] = set()
         """Every line drawn so far."""
-        self._end = tokenizer.token_to_id("<end>")
-        self._pad = tokenizer.token_to_id("<pad>")
+        self._end: Any = tokenizer.token_to_id("<end>")
+        self._pad: Any = tokenizer.token_to_id("<pad>")
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         while True:
-            yield self.batch(list(islice(self._examples, BATCH)))
+            rows = sorted(map(self._row, islice(self._examples, BATCH * POOL)), key=lambda row: len(row[0]))
+            batches = [rows[n : n + BATCH] for n in range(0, len(rows), BATCH)]
+            self._order.shuffle(batches)
+            yield from map(self._batch, batches)
 
-    def batch(self, drawn: list[Example]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return ids and labels, each ``len(drawn)`` rows of the longest's length."""
-        rows = []
-        for e in drawn:
-            self.lines.add(e.line)
-            prompt = self._tokenizer.encode(e.prompt).ids
-            line = [*self._tokenizer.encode(f" {e.line}").ids, self._end]
-            rows.append(((prompt + line)[:CONTEXT], len(prompt)))
+    def _row(self, example: Example) -> tuple[list[int], int]:
+        self.lines.add(example.line)
+        prompt = self._tokenizer.encode(example.prompt).ids
+        line = [*self._tokenizer.encode(f" {example.line}").ids, self._end]
+        return (prompt + line)[:CONTEXT], len(prompt)
+
+    def _batch(self, rows: list[tuple[list[int], int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return ids and labels, each ``len(rows)`` rows of the longest's length."""
         longest = max(len(ids) for ids, _ in rows)
         ids = torch.full((len(rows), longest), self._pad)
         labels = torch.full((len(rows), longest), -100)
@@ -100,24 +125,35 @@ class Batches:
         return ids, labels
 
 
-def train(tokenizer: Tokenizer, seed: int, steps: int) -> tuple[LlamaForCausalLM, dict[str, float]]:
-    """Return the trained model and what is worth telling of the training."""
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model and what is worth telling of its training."""
+
+    model: LlamaForCausalLM
+    facts: dict[str, float]
+
+
+def train(name: str, tokenizer: Tokenizer, seed: int, steps: int | None = None) -> dict[str, Trained]:
+    """Return the trained model of a size, by name, and its early checkpoint if it has one."""
+    size = SIZES[name]
+    steps = steps or size.steps
+    early = size.early * steps // size.steps
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(seed)
-    pad, end = tokenizer.token_to_id("<pad>"), tokenizer.token_to_id("<end>")
-    config = LlamaConfig(
-        vocab_size=tokenizer.get_vocab_size(), max_position_embeddings=CONTEXT, tie_word_embeddings=True,
-        bos_token_id=end, eos_token_id=end, pad_token_id=pad, **SHAPE,
-    )  # fmt: skip
-    model = LlamaForCausalLM(config)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.05, betas=(0.9, 0.98))
-    began, loss_shown = time.monotonic(), 0.0
+    model = _new(size, tokenizer).to(device)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=size.learning_rate, weight_decay=0.05, betas=(0.9, 0.98)
+    )
+    began, loss_shown, made = time.monotonic(), 0.0, dict[str, LlamaForCausalLM]()
     batches = Batches(tokenizer, seed + 1)
     for step, (ids, labels) in enumerate(islice(batches, steps)):
+        if early and step == early:
+            made[f"{name}-early"] = copy.deepcopy(model)
         share = step / steps
         rate = min(step / WARM_UP_STEPS, 1.0) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
         for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * rate
-        loss = model(input_ids=ids, labels=labels).loss
+            group["lr"] = size.learning_rate * rate
+        loss = model(input_ids=ids.to(device), labels=labels.to(device)).loss
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -125,12 +161,40 @@ def train(tokenizer: Tokenizer, seed: int, steps: int) -> tuple[LlamaForCausalLM
         loss_shown += 0.05 * (loss.item() - loss_shown) if step else loss.item()
         if step % 20 == 0:
             left_s = (time.monotonic() - began) / (step + 1) * (steps - step)
-            sys.stderr.write(f"\r{share:6.1%}  step {step}  loss {loss_shown:.3f}  {left_s:4.0f} s left ")
+            sys.stderr.write(
+                f"\r{name} {share:6.1%}  step {step}  loss {loss_shown:.3f}  {left_s:4.0f} s left "
+            )
     sys.stderr.write("\n")
     minutes = round((time.monotonic() - began) / 60, 1)
-    facts = {"steps": steps, "seed": seed, "minutes": minutes, "parameters": model.num_parameters()}
-    held_out = Batches(tokenizer, seed + 2, without=batches.lines)
-    return model, {**facts, "held_out_perplexity": perplexity(model, held_out)}
+    made[name] = model
+    trained = {}
+    for made_name, one in made.items():
+        one.cpu().eval()
+        done = steps if made_name == name else early
+        facts = {"steps": done, "seed": seed, "minutes": round(minutes * done / steps, 1)}
+        facts["parameters"] = one.num_parameters()
+        held_out = Batches(tokenizer, seed + 2, without=batches.lines)
+        trained[made_name] = Trained(one, {**facts, "held_out_perplexity": perplexity(one, held_out)})
+    return trained
+
+
+def _new(size: Size, tokenizer: Tokenizer) -> LlamaForCausalLM:
+    end = tokenizer.token_to_id("<end>")
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=tokenizer.get_vocab_size(),
+            max_position_embeddings=CONTEXT,
+            tie_word_embeddings=True,
+            bos_token_id=end,
+            eos_token_id=end,
+            pad_token_id=tokenizer.token_to_id("<pad>"),
+            hidden_size=size.hidden,
+            num_hidden_layers=size.layers,
+            num_attention_heads=size.hidden // 32,
+            num_key_value_heads=size.hidden // 32,
+            intermediate_size=size.inner,
+        )
+    )
 
 
 def perplexity(model: LlamaForCausalLM, held_out: Batches) -> float:
@@ -181,19 +245,22 @@ def _digests(folder: Path) -> dict[str, str]:
 
 def main() -> None:
     """Train and export as the command line says."""
-    options = argparse.ArgumentParser(description="Train the demo model.")
+    options = argparse.ArgumentParser(description="Train the demo models.")
     options.add_argument("--out", type=Path, required=True)
-    options.add_argument("--steps", type=int, default=STEPS)
+    options.add_argument("--only", choices=sorted(SIZES), help="train one size")
+    options.add_argument("--steps", type=int, help="instead of the size's own")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--threads", type=int, default=2)
     given = options.parse_args()
-    if given.out.exists() and not (given.out / "manifest.json").exists():
-        options.error(f"{given.out} is no model and would be replaced: name a new folder")
     torch.set_num_threads(given.threads)
     tokenizer = train_tokenizer(given.seed)
-    model, facts = train(tokenizer, given.seed, given.steps)
-    export(model, tokenizer, given.out, facts)
-    sys.stdout.write(json.dumps(facts) + "\n")
+    for name in [given.only] if given.only else SIZES:
+        for made_name, trained in train(name, tokenizer, given.seed, given.steps).items():
+            out = given.out / made_name
+            if out.exists() and not (out / "manifest.json").exists():
+                options.error(f"{out} is no model and would be replaced: name another folder")
+            export(trained.model, tokenizer, out, trained.facts)
+            sys.stdout.write(json.dumps({"model": made_name, **trained.facts}) + "\n")
 
 
 if __name__ == "__main__":

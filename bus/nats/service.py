@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +56,7 @@ class ServiceOptions:
         name, version: as in NATS's service discovery; version is semantic.
         deadline_s: time for one request; after it the caller is told so and the handler is cancelled.
         in_flight_max: requests at once.
+        malformed: by command, who hears of messages that cannot be read, before those are answered.
         catch_all: answer unknown names too; switch off where several services share a realm's names.
     """
 
@@ -65,6 +66,7 @@ class ServiceOptions:
     deadline_s: float = DEADLINE_S
     in_flight_max: int = IN_FLIGHT_MAX
     catch_all: bool = True
+    malformed: Mapping[str, Callable[[WireError], None]] = field(default_factory=dict)
 
 
 @asynccontextmanager
@@ -178,9 +180,14 @@ class _Desk:
         handler = self._commands.get(name)
         if handler is None:
             return _unknown("unknown_command", "command", name, self._commands)
-        message = decode_command(data)
-        if message.command != name:
-            raise WireError("invalid_field", "command", "does not agree with the subject it was sent to")
+        try:
+            message = decode_command(data)
+            if message.command != name:
+                raise WireError("invalid_field", "command", "does not agree with the subject it was sent to")
+        except WireError as error:
+            if hear := self._options.malformed.get(name):
+                hear(error)
+            raise
         return await handler(message)
 
     def _late(self) -> ErrorReply:

@@ -48,6 +48,7 @@ class PostgresLog:
         self._pool = pool
         self._realm = realm
         self._writer = writer
+        self.reachable = True
         self._news = asyncio.Event()
 
     async def append(self, *writes: StreamWrite) -> AppendResult:
@@ -136,7 +137,9 @@ class PostgresLog:
                     session.terminate()
                     raise
         except AWAY as error:
+            self.reachable = False
             raise LogUnavailable(f"the log cannot be read ({type(error).__name__}); try again") from error
+        self.reachable = True
         return rows
 
 

@@ -8,6 +8,8 @@ from domain.vocabulary import ModelId, ModelName, ModelVersion, Provider, Tier, 
 
 PROMPT_CHARACTERS_MAX = 16_384
 TEXT_CHARACTERS_MAX = 65_536
+CONTEXT_KEYS_MAX = 32
+CONTEXT_ITEMS_MAX = 256
 TOKENS_MAX = 4_096
 """Tokens of one answer: twice the longest answer that any tier is asked for."""
 
@@ -67,6 +69,29 @@ MicroDollars = Annotated[
 ]
 
 
+Conversation = Annotated[
+    _Id | None,
+    Field(
+        description="Id of the conversation: all its turns meet the same version of a model. Without it the "
+        "player decides, then the character."
+    ),
+]
+Context = Annotated[
+    dict[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")],
+        Annotated[str, Field(max_length=PROMPT_CHARACTERS_MAX)]
+        | Annotated[
+            list[Annotated[str, Field(max_length=PROMPT_CHARACTERS_MAX)]], Field(max_length=CONTEXT_ITEMS_MAX)
+        ],
+    ],
+    Field(
+        max_length=CONTEXT_KEYS_MAX,
+        description="What the model's template puts into the prompt besides it, by section: a text, or a "
+        "list of which the first items are cut first. A character that the content knows brings its own.",
+    ),
+]
+
+
 class Ask(BaseModel):
     """What the caller wants: the part of a request that a retry must repeat word for word."""
 
@@ -82,6 +107,65 @@ class Ask(BaseModel):
         False,
         description="Whether the player agreed that this request and its answer may be used to train models.",
     )
+    conversation: Conversation = None
+    context: Context = Field(default_factory=dict)
+    adapter: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", description="LoRA adapter of the model, by name."
+    )
+    pattern: str | None = Field(
+        None,
+        min_length=1,
+        max_length=4_000,
+        description="Regular expression that the whole answer must match, without backreferences and "
+        "look-around; needs an engine that can.",
+    )
+    authored_line: str | None = Field(
+        None,
+        min_length=1,
+        max_length=2_000,
+        description="What the character says if no engine can speak: with it a turn never fails for want of "
+        "one.",
+    )
+    max_age_s: int = Field(
+        0,
+        ge=0,
+        le=86_400,
+        description="An answer that the same model gave to the same words and parameters, seed aside, may be "
+        "given again if it is no older than this; 0: never.",
+        json_schema_extra={"unit": "s"},
+    )
+
+
+class Terms(BaseModel):
+    """How urgent it is; a retry may say otherwise."""
+
+    model_config = ConfigDict(frozen=True)
+
+    deadline_ms: int | None = Field(
+        None,
+        ge=1,
+        le=600_000,
+        description="Time for the whole answer; after it the engine is told to stop. Null: the "
+        "service's own.",
+        json_schema_extra={"unit": "ms"},
+    )
+    priority: int = Field(
+        0, ge=0, le=9, description="0 is the most urgent; an engine that is busy serves others later."
+    )
+
+
+class CandidateFact(BaseModel):
+    """An engine as the router saw it when it chose."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(max_length=128, description="The engine's name in the settings.")
+    ttft_ms: Milliseconds = Field(0.0, description="Expected time to the first token.")
+    token_ms: Milliseconds = Field(0.0, description="Expected time per further token.")
+    headroom: float = Field(
+        0.0, allow_inf_nan=False, description="Share of the tier's promise left over; below 0 it would break."
+    )
+    ruled_out: str = Field("", max_length=2_000, description="Why it was no candidate; empty if it was.")
 
 
 class AttemptFact(BaseModel):
@@ -111,11 +195,24 @@ class Served(BaseModel):
         None, description="The tier that served; another than the one asked for if that one could not."
     )
     choice: str = Field("", max_length=2_000, description="Why this engine.")
+    candidates: list[CandidateFact] = Field(
+        default_factory=list, max_length=64, description="What the choice was made from."
+    )
     attempts: list[AttemptFact] = Field(
         default_factory=list,
         max_length=64,
         description="Every engine that was asked, in order of their ends.",
     )
+
+
+class CutFact(BaseModel):
+    """What a section of the prompt lost to the budget."""
+
+    model_config = ConfigDict(frozen=True)
+
+    section: str = Field(max_length=63, description="The section's name.")
+    items: int = Field(ge=0, description="How many values, the first ones.")
+    tokens: TokenCount = Field(0, description="Their tokens.")
 
 
 class Route(BaseModel):
@@ -137,4 +234,13 @@ class Route(BaseModel):
     cost_micro_per_1k_tokens: MicroDollars = Field(
         0,
         description="Price of 1,000 tokens, asked or answered, as the model's configuration states it.",
+    )
+    template: str = Field(
+        "",
+        max_length=128,
+        description="Template of the prompt, name@version; empty: none, or the model's own.",
+    )
+    template_digest: str = Field("", max_length=128, description="SHA-256 of the template's content.")
+    cut: list[CutFact] = Field(
+        default_factory=list, max_length=64, description="What of the context did not fit into the prompt."
     )

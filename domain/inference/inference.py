@@ -19,8 +19,11 @@ from domain.inference.messages import (
     InferenceCompleted,
     InferenceEvent,
     InferenceFailed,
+    InferenceFellBack,
     InferenceOutcome,
+    InferenceRated,
     InferenceRequested,
+    RateInference,
     RecordCancellation,
     RecordCompletion,
     RecordFailure,
@@ -52,6 +55,8 @@ class Inference:
 
     request: InferenceRequested | None = None
     outcome: InferenceOutcome | None = None
+    rated: InferenceRated | None = None
+    """The newest rating."""
 
 
 def evolve(state: Inference, event: InferenceEvent) -> Inference:
@@ -61,6 +66,10 @@ def evolve(state: Inference, event: InferenceEvent) -> Inference:
             return replace(state, request=event)
         case InferenceCompleted() | InferenceFailed() | InferenceCancelled():
             return replace(state, outcome=event)
+        case InferenceRated():
+            return replace(state, rated=event)
+        case InferenceFellBack():
+            return state
         case _:
             assert_never(event)
 
@@ -86,7 +95,9 @@ def decide(command: InferenceCommand, state: Inference) -> Sequence[InferenceEve
                     field="inference_id",
                     remedy="record the request first",
                 )
-            return [] if state.outcome else [_outcome(command, state.request)]
+            return [] if state.outcome else _outcome(command, state.request)
+        case RateInference():
+            return _rate(command, state)
         case _:
             assert_never(command)
 
@@ -106,14 +117,60 @@ def _request(command: RecordRequest, state: Inference) -> Sequence[InferenceEven
     )
 
 
+def _rate(command: RateInference, state: Inference) -> Sequence[InferenceEvent]:
+    if state.request is None or not isinstance(state.outcome, (InferenceCompleted, InferenceCancelled)):
+        raise Rejected(
+            "inference_not_found",
+            f"inference {command.inference_id} has no answer in the log",
+            field="inference_id",
+            remedy="an answer's record takes a moment, and longer while the log is down: send it again later",
+        )
+    facts = {"use_case": state.request.use_case, "model_id": state.request.model_id}
+    rated = InferenceRated(**command.model_dump(), **facts)
+    return [] if rated == state.rated else [rated]
+
+
 def _outcome(
+    command: RecordCompletion | RecordFailure | RecordCancellation, request: InferenceRequested
+) -> Sequence[InferenceFellBack | InferenceOutcome]:
+    ended = _end(command, request)
+    fell_back = isinstance(command, RecordCompletion) and _fell_back(command, request)
+    return [fell_back, ended] if fell_back else [ended]
+
+
+def _fell_back(command: RecordCompletion, request: InferenceRequested) -> InferenceFellBack | None:
+    """Return the event that says how an answer was not served as it was meant to be, if it was not."""
+    left = [attempt for attempt in command.attempts if attempt.fault not in ("", "hedged", "cancelled")]
+    if command.finish_reason in {"authored", "cut"}:
+        kind = command.finish_reason
+    elif command.served_tier not in (None, request.tier):
+        kind = "tier"
+    elif left:
+        kind = "engine"
+    else:
+        return None
+    faults = [f"{attempt.engine}: {attempt.fault} after {attempt.tokens} tokens" for attempt in left]
+    return InferenceFellBack(
+        inference_id=command.inference_id,
+        use_case=request.use_case,
+        model_id=request.model_id,
+        tier=request.tier,
+        kind=kind,
+        served_tier=command.served_tier if command.engine else None,
+        engine=command.engine,
+        reason=("; ".join(faults) or command.choice)[:2_000],
+    )
+
+
+def _end(
     command: RecordCompletion | RecordFailure | RecordCancellation, request: InferenceRequested
 ) -> InferenceOutcome:
     subject = {"use_case": request.use_case, "model_id": request.model_id, "tier": request.tier}
     match command:
         case RecordCompletion(text=text) if text.strip():
             tokens = command.prompt_tokens + command.completion_tokens
-            cost = cost_micro(tokens=tokens, per_1k_tokens=request.cost_micro_per_1k_tokens)
+            price = 0 if command.source_inference_id else request.cost_micro_per_1k_tokens
+            cost = cost_micro(tokens=tokens, per_1k_tokens=price)
             return InferenceCompleted.model_validate({**command.model_dump(), **subject, "cost_micro": cost})
         case RecordCompletion():
             return InferenceFailed.model_validate(
@@ -122,6 +179,7 @@ def _outcome(
                     "code": "empty_output",
                     "message": f"{request.model_name} {request.model_version} answered without a word",
                     "latency_ms": command.latency_ms,
+                    "attempts": command.attempts,
                     **subject,
                 }
             )

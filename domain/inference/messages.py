@@ -3,7 +3,7 @@
 Names and versions of events are storage format: they stay in the log for ever.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from domain.event import Command, Event
 from domain.inference.facts import (
     TEXT_CHARACTERS_MAX,
     Ask,
+    AttemptFact,
     InferenceId,
     MicroDollars,
     Milliseconds,
@@ -18,14 +19,28 @@ from domain.inference.facts import (
     Route,
     Seed,
     Served,
+    Terms,
     TokenCount,
 )
-from domain.vocabulary import ModelId, Tier, UseCase
+from domain.vocabulary import ModelId, Operator, Text, Tier, UseCase
+
+Attempts = Annotated[
+    list[AttemptFact],
+    Field(max_length=64, description="Every engine that was asked, in order of their ends."),
+]
+Rating = Annotated[
+    float, Field(ge=0, le=1, allow_inf_nan=False, description="How good it was, 0 (useless) to 1 (perfect).")
+]
+Tags = Annotated[
+    list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]],
+    Field(max_length=16, description="What about it, in words that can be counted, e.g. out_of_character."),
+]
+Comment = Annotated[Text, Field(max_length=2_000, description="Why, for a person; never a player's name.")]
 
 # --- what happened ------------------------------------------------------------------------------------------
 
 
-class InferenceRequested(Ask, Route, Event, name="inference.requested", version=1):
+class InferenceRequested(Ask, Terms, Route, Event, name="inference.requested", version=1):
     """A model was asked; exactly one of completed, failed and cancelled follows on this stream."""
 
     inference_id: InferenceId
@@ -47,6 +62,14 @@ class InferenceRequested(Ask, Route, Event, name="inference.requested", version=
         "npc": "lamp-keeper",
         "player": None,
         "consent": True,
+        "conversation": "harbour-7",
+        "context": {"place": "the quay", "lore": ["the lamp has burned for ninety years"]},
+        "adapter": None,
+        "pattern": None,
+        "authored_line": "Not now.",
+        "max_age_s": 0,
+        "deadline_ms": 2_000,
+        "priority": 0,
         "tier": "gold",
         "route_reason": "current model of npc_dialogue; tier gold is the model's own",
         "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
@@ -55,6 +78,9 @@ class InferenceRequested(Ask, Route, Event, name="inference.requested", version=
         "provider": "embedded",
         "artefacts_digest": "sha256:" + "5e" * 32,
         "cost_micro_per_1k_tokens": 0,
+        "template": "lamplight-line@1",
+        "template_digest": "sha256:" + "7a" * 32,
+        "cut": [{"section": "history", "items": 2, "tokens": 31}],
         "rendered_prompt": "Who keeps the lamp tonight?",
         "prompt_hash": "sha256:e712ac4e5e863d8052001828657cb3d32df7e093e1ce6f48281c47fdff9937b4",
     }
@@ -79,6 +105,9 @@ class InferenceCompleted(Served, Event, name="inference.completed", version=1):
     ttft_ms: Milliseconds = Field(description="Time to the first token, measured at the engine's door.")
     latency_ms: Milliseconds = Field(description="Time to the last token, measured at the engine's door.")
     cost_micro: MicroDollars = Field(description="Cost of all tokens, rounded up.")
+    source_inference_id: InferenceId | None = Field(
+        None, description="The inference whose answer was given again; null: a model was asked for this one."
+    )
 
     example: ClassVar = {
         "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
@@ -95,9 +124,41 @@ class InferenceCompleted(Served, Event, name="inference.completed", version=1):
         "engine": "embedded",
         "served_tier": "gold",
         "choice": "embedded has the most room",
+        "candidates": [
+            {"name": "embedded", "ttft_ms": 2.4, "token_ms": 0.8, "headroom": 0.94, "ruled_out": ""}
+        ],
+        "source_inference_id": None,
         "attempts": [
             {"engine": "embedded", "tier": "gold", "fault": "", "tokens": 11, "ttft_ms": 2.1, "ms": 9.5}
         ],
+    }
+
+
+class InferenceFellBack(Event, name="inference.fell_back", version=1):
+    """A turn was not served as it was meant to be; its completion follows."""
+
+    inference_id: InferenceId
+    use_case: UseCase
+    model_id: ModelId
+    tier: Tier
+    kind: str = Field(
+        pattern=r"^[a-z][a-z0-9_]{0,63}$",
+        description="engine (another engine of the tier took over), tier (a lower tier served), authored "
+        "(the character's line was given) or cut (all engines failed after some tokens). More may come.",
+    )
+    served_tier: Tier | None = Field(None, description="The tier that served; null: none did.")
+    engine: str = Field("", max_length=128, description="The engine that served in the end; empty: none did.")
+    reason: str = Field(max_length=2_000, description="The engines that were left, each with its fault.")
+
+    example: ClassVar = {
+        "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
+        "use_case": "npc_dialogue",
+        "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
+        "tier": "gold",
+        "kind": "tier",
+        "served_tier": "bronze",
+        "engine": "embedded",
+        "reason": "vllm: engine_timeout after 12 tokens",
     }
 
 
@@ -117,6 +178,7 @@ class InferenceFailed(Event, name="inference.failed", version=1):
     )
     message: str = Field(max_length=2_000, description="What happened, for an operator.")
     latency_ms: Milliseconds = Field(description="Time until the failure was known.")
+    attempts: Attempts = Field(default_factory=list)
 
     example: ClassVar = {
         "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
@@ -126,6 +188,16 @@ class InferenceFailed(Event, name="inference.failed", version=1):
         "code": "engine_timeout",
         "message": "no answer from the embedded engine within 30 s",
         "latency_ms": 30_000.0,
+        "attempts": [
+            {
+                "engine": "embedded",
+                "tier": "gold",
+                "fault": "engine_timeout",
+                "tokens": 0,
+                "ttft_ms": None,
+                "ms": 30_000.0,
+            }
+        ],
     }
 
 
@@ -139,6 +211,7 @@ class InferenceCancelled(Event, name="inference.cancelled", version=1):
     text: str = Field(max_length=TEXT_CHARACTERS_MAX, description="What had been given by then.")
     completion_tokens: TokenCount = Field(description="Tokens of it.")
     latency_ms: Milliseconds = Field(description="Time until the cancellation.")
+    attempts: Attempts = Field(default_factory=list)
 
     example: ClassVar = {
         "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
@@ -148,16 +221,76 @@ class InferenceCancelled(Event, name="inference.cancelled", version=1):
         "text": "Old Wen does,",
         "completion_tokens": 4,
         "latency_ms": 6.2,
+        "attempts": [
+            {
+                "engine": "embedded",
+                "tier": "gold",
+                "fault": "cancelled",
+                "tokens": 4,
+                "ttft_ms": 2.0,
+                "ms": 6.1,
+            }
+        ],
+    }
+
+
+class InferenceRated(Event, name="inference.rated", version=1):
+    """Somebody said how good an answer was; the newest word counts."""
+
+    inference_id: InferenceId
+    use_case: UseCase
+    model_id: ModelId
+    rating: Rating
+    tags: Tags
+    comment: Comment
+    by: Operator
+
+    example: ClassVar = {
+        "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
+        "use_case": "npc_dialogue",
+        "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
+        "rating": 0.8,
+        "tags": ["in_voice"],
+        "comment": "He would say just that.",
+        "by": "mira",
+    }
+
+
+class InferenceRefused(Event, name="inference.refused", version=1):
+    """A request was turned away before a model was asked. It may come again, so this ends nothing."""
+
+    inference_id: InferenceId
+    code: str = Field(
+        pattern=r"^[a-z][a-z0-9_]{0,63}$",
+        description="The code that the caller got: invalid_field, no_current_model, no_engine, "
+        "prompt_too_long, overloaded, over_allowance and others.",
+    )
+    message: str = Field(max_length=2_000, description="What the caller was told.")
+    field: str = Field("", max_length=256, description="The request's field at fault, if one is.")
+    use_case: str = Field("", max_length=63, description="As asked for; empty if that was no use case.")
+    by: str = Field("", max_length=256, description="Who asked, as their message said.")
+    unrecorded: int = Field(
+        0, ge=0, description="Refusals since the last recorded one that were too many to be recorded."
+    )
+
+    example: ClassVar = {
+        "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c4",
+        "code": "prompt_too_long",
+        "message": "the prompt has 3100 tokens without all that may be cut; there is room for 2000",
+        "field": "prompt",
+        "use_case": "npc_dialogue",
+        "by": "game:dialogue",
+        "unrecorded": 0,
     }
 
 
 InferenceOutcome = InferenceCompleted | InferenceFailed | InferenceCancelled
-InferenceEvent = InferenceRequested | InferenceOutcome
+InferenceEvent = InferenceRequested | InferenceFellBack | InferenceOutcome | InferenceRated
 
 # --- what may be asked --------------------------------------------------------------------------------------
 
 
-class Generate(Ask, Command, name="inference.generate"):
+class Generate(Ask, Terms, Command, name="inference.generate"):
     """Ask the current model of a use case for text, and record question and answer.
 
     Refused with ``no_current_model`` if the use case has none, with ``overloaded`` if too many requests wait,
@@ -175,34 +308,6 @@ class Generate(Ask, Command, name="inference.generate"):
         description="Subject that gets the answer piece by piece, an inbox or below {realm}.live: numbered "
         "token messages (protocol/SPEC.md). The reply comes as ever, after the last of them.",
     )
-    deadline_ms: int | None = Field(
-        None,
-        ge=1,
-        le=600_000,
-        description="Time for the whole answer; after it the engine is told to stop. Null: the "
-        "service's own.",
-        json_schema_extra={"unit": "ms"},
-    )
-    authored_line: str | None = Field(
-        None,
-        min_length=1,
-        max_length=2_000,
-        description="What the character says if no engine can speak: with it a turn never fails for want of "
-        "one.",
-    )
-    adapter: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", description="LoRA adapter of the model, by name."
-    )
-    pattern: str | None = Field(
-        None,
-        min_length=1,
-        max_length=4_000,
-        description="Regular expression that the whole answer must match, without backreferences and "
-        "look-around; needs an engine that can.",
-    )
-    priority: int = Field(
-        0, ge=0, le=9, description="0 is the most urgent; an engine that is busy serves others later."
-    )
 
     example: ClassVar = {
         "use_case": "npc_dialogue",
@@ -214,11 +319,28 @@ class Generate(Ask, Command, name="inference.generate"):
     }
 
 
+class RateInference(Command, name="inference.rate"):
+    """Say how good an answer was: a player's thumb, a designer's or a scorer's verdict.
+
+    Refused with ``inference_not_found`` if it has no answer (its record may still be on its way: ask again).
+    """
+
+    inference_id: InferenceId
+    rating: Rating
+    tags: Tags = Field(default_factory=list)
+    comment: Comment = ""
+    by: Operator
+
+    example: ClassVar = {
+        k: InferenceRated.example[k] for k in ("inference_id", "rating", "tags", "comment", "by")
+    }
+
+
 # Internal: sent by the inference handler only, because what a model did comes in as a command, so that
 # no decision ever calls one.
 
 
-class RecordRequest(Ask, Route, Command, name="inference.record_request"):
+class RecordRequest(Ask, Terms, Route, Command, name="inference.record_request"):
     """Record that a model is about to be asked."""
 
     inference_id: InferenceId
@@ -238,6 +360,9 @@ class RecordCompletion(Served, Command, name="inference.record_completion"):
     completion_tokens: TokenCount = Field(description="Tokens of the answer.")
     ttft_ms: Milliseconds = Field(description="Time to the first token.")
     latency_ms: Milliseconds = Field(description="Time to the last token.")
+    source_inference_id: InferenceId | None = Field(
+        None, description="The inference whose answer was given again."
+    )
 
     example: ClassVar = {
         k: InferenceCompleted.example[k]
@@ -252,6 +377,7 @@ class RecordCompletion(Served, Command, name="inference.record_completion"):
             "engine",
             "served_tier",
             "choice",
+            "candidates",
             "attempts",
         )
     }
@@ -264,9 +390,11 @@ class RecordCancellation(Command, name="inference.record_cancellation"):
     text: str = Field(max_length=TEXT_CHARACTERS_MAX, description="What had been given by then.")
     completion_tokens: TokenCount = Field(description="Tokens of it.")
     latency_ms: Milliseconds = Field(description="Time until the cancellation.")
+    attempts: Attempts = Field(default_factory=list)
 
     example: ClassVar = {
-        k: InferenceCancelled.example[k] for k in ("inference_id", "text", "completion_tokens", "latency_ms")
+        k: InferenceCancelled.example[k]
+        for k in ("inference_id", "text", "completion_tokens", "latency_ms", "attempts")
     }
 
 
@@ -277,10 +405,11 @@ class RecordFailure(Command, name="inference.record_failure"):
     code: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="What kind of failure.")
     message: str = Field(max_length=2_000, description="What happened, for an operator.")
     latency_ms: Milliseconds = Field(description="Time until the failure was known.")
+    attempts: Attempts = Field(default_factory=list)
 
     example: ClassVar = {
-        k: InferenceFailed.example[k] for k in ("inference_id", "code", "message", "latency_ms")
+        k: InferenceFailed.example[k] for k in ("inference_id", "code", "message", "latency_ms", "attempts")
     }
 
 
-InferenceCommand = RecordRequest | RecordCompletion | RecordFailure | RecordCancellation
+InferenceCommand = RecordRequest | RecordCompletion | RecordFailure | RecordCancellation | RateInference

@@ -3,9 +3,9 @@
 Names and versions of events are storage format: they stay in the log for ever.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from domain.event import Command, Event
 from domain.registry.facts import Configuration, ConfigurationKey, Description, ModelFacts
@@ -88,7 +88,36 @@ class ModelRetired(Event, name="registry.model_retired", version=1):
     }
 
 
-RegistryEvent = ModelRegistered | ModelDescribed | ModelPromoted | ModelRetired
+Shares = Annotated[
+    dict[ModelId, Annotated[int, Field(ge=1, le=100)]],
+    Field(
+        min_length=1,
+        max_length=16,
+        description="Percent of the players (or conversations) that meet each model; together 100.",
+    ),
+]
+
+
+class TrafficShifted(Event, name="registry.traffic_shifted", version=1):
+    """The use case's traffic is split anew; a promotion gives all of it to the promoted model."""
+
+    use_case: UseCase
+    shares: Shares
+    operator: Operator
+    reason: Reason
+
+    example: ClassVar = {
+        "use_case": "npc_dialogue",
+        "shares": {
+            "0a3ad1c5-5b0b-5c84-9d0f-55c2fd6cd4f2": 5,
+            "f7598223-8aef-5171-b87d-06627a2e7215": 95,
+        },
+        "operator": "mira",
+        "reason": "a first look at 0.2.0",
+    }
+
+
+RegistryEvent = ModelRegistered | ModelDescribed | ModelPromoted | ModelRetired | TrafficShifted
 
 # --- what may be asked --------------------------------------------------------------------------------------
 
@@ -147,7 +176,7 @@ class PromoteModel(Command, name="registry.promote_model"):
 class RetireModel(Command, name="registry.retire_model"):
     """Take a model out for good.
 
-    Refused with ``model_not_found``, or with ``model_is_current`` while it serves.
+    Refused with ``model_not_found``, or while it serves: with ``model_is_current`` or ``model_has_traffic``.
     """
 
     use_case: UseCase
@@ -158,4 +187,25 @@ class RetireModel(Command, name="registry.retire_model"):
     example: ClassVar = dict(ModelRetired.example)
 
 
-RegistryCommand = RegisterModel | DescribeModel | PromoteModel | RetireModel
+class ShiftTraffic(Command, name="registry.shift_traffic"):
+    """Split a use case's traffic between models, on an operator's word.
+
+    Whoever meets a candidate goes on meeting it while its share grows.
+    Refused with ``model_not_found`` or ``model_retired``, or if the shares are not 100 together.
+    """
+
+    use_case: UseCase
+    shares: Shares
+    operator: Operator
+    reason: Reason
+
+    example: ClassVar = dict(TrafficShifted.example)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "ShiftTraffic":
+        if (total := sum(self.shares.values())) != 100:
+            raise ValueError(f"the shares are {total} together; make them 100")
+        return self
+
+
+RegistryCommand = RegisterModel | DescribeModel | PromoteModel | RetireModel | ShiftTraffic

@@ -24,6 +24,8 @@ from domain.registry.messages import (
     RegistryCommand,
     RegistryEvent,
     RetireModel,
+    ShiftTraffic,
+    TrafficShifted,
 )
 from domain.vocabulary import CONFIGURATION_KEYS_MAX
 
@@ -62,6 +64,8 @@ class UseCaseModels:
 
     models: Mapping[str, Model] = field(default_factory=dict)
     current: str | None = None
+    shares: Mapping[str, int] = field(default_factory=dict)
+    """Percent of the traffic by model id, together 100; empty: the current one has all."""
 
     def changed(self, model_id: str, **changes: object) -> "UseCaseModels":
         """Return this state with one model changed; an id that is not known changes nothing."""
@@ -83,9 +87,12 @@ def evolve(state: UseCaseModels, event: RegistryEvent) -> UseCaseModels:
             )
         case ModelPromoted():
             before = state.changed(event.previous_model_id or "", status="deprecated")
-            return replace(before.changed(event.model_id, status="current"), current=event.model_id)
+            promoted = before.changed(event.model_id, status="current")
+            return replace(promoted, current=event.model_id, shares={})
         case ModelRetired():
             return state.changed(event.model_id, status="retired")
+        case TrafficShifted():
+            return replace(state, shares={} if event.shares.get(state.current or "") == 100 else event.shares)
         case _:
             assert_never(event)
 
@@ -108,6 +115,8 @@ def decide(command: RegistryCommand, state: UseCaseModels) -> Sequence[RegistryE
             return _promote(command, _find(command, state), state)
         case RetireModel():
             return _retire(command, _find(command, state), state)
+        case ShiftTraffic():
+            return _shift(command, state)
         case _:
             assert_never(command)
 
@@ -163,7 +172,11 @@ def _describe(command: DescribeModel, model: Model) -> Sequence[RegistryEvent]:
 
 def _promote(command: PromoteModel, model: Model, state: UseCaseModels) -> Sequence[RegistryEvent]:
     if model.status == "current":
-        return []
+        whole = {command.model_id: 100}
+        shift = TrafficShifted(
+            use_case=command.use_case, shares=whole, operator=command.operator, reason=command.reason
+        )
+        return [shift] if state.shares else []
     if model.status == "retired":
         raise Rejected(
             "model_retired",
@@ -194,16 +207,42 @@ def _retire(command: RetireModel, model: Model, state: UseCaseModels) -> Sequenc
             field="model_id",
             remedy=f"{first} first (registry.promote_model), then retire this one",
         )
+    if share := state.shares.get(command.model_id):
+        raise Rejected(
+            "model_has_traffic",
+            f"{_label(model)} serves {share} % of {command.use_case}",
+            field="model_id",
+            remedy="give its share to another model first (registry.shift_traffic)",
+        )
     return [ModelRetired(**command.model_dump())]
 
 
+def _shift(command: ShiftTraffic, state: UseCaseModels) -> Sequence[RegistryEvent]:
+    for model_id in command.shares:
+        model = _found(command.use_case, model_id, state, "shares")
+        if model.status == "retired":
+            raise Rejected(
+                "model_retired",
+                f"{_label(model)} is retired and cannot serve {command.use_case}",
+                field="shares",
+                remedy="leave it out, or register it under a new version",
+            )
+    if command.shares == (state.shares or {state.current or "": 100}):
+        return []
+    return [TrafficShifted(**command.model_dump())]
+
+
 def _find(command: DescribeModel | PromoteModel | RetireModel, state: UseCaseModels) -> Model:
-    if model := state.models.get(command.model_id):
+    return _found(command.use_case, command.model_id, state, "model_id")
+
+
+def _found(use_case: str, model_id: str, state: UseCaseModels, field: str) -> Model:
+    if model := state.models.get(model_id):
         return model
     raise Rejected(
         "model_not_found",
-        f"{command.use_case} has no model {command.model_id}; it has {len(state.models)} models",
-        field="model_id",
+        f"{use_case} has no model {model_id}; it has {len(state.models)} models",
+        field=field,
         remedy="ask the query registry.models for the ids, or register the model first",
     )
 

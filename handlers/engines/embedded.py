@@ -11,7 +11,7 @@ import asyncio
 import functools
 import math
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -34,6 +34,8 @@ SEEDS = 2**32 - 2
 
 INCOMPLETE = "\ufffd"
 """What a character decodes to while some of its bytes are still to come."""
+
+TEXTS_COUNTED_MAX = 4_096
 
 _seeding = threading.Lock()
 
@@ -71,12 +73,17 @@ class _Model:
         except Exception as error:  # both libraries raise bare Exception or RuntimeError
             raise EngineError(f"model {self.manifest.name} cannot be loaded: {error}") from error
         self._end_id = self.tokenizer.token_to_id(self.manifest.end_token)
+        # What stands in many prompts, a persona or a place, is counted once.
+        self.count: Callable[[str], int] = functools.lru_cache(TEXTS_COUNTED_MAX)(self._count)
 
     def _generator(self) -> Any:
         name = self.manifest.name
         return ctranslate2.Generator(
             name, device="cpu", compute_type="int8", inter_threads=1, intra_threads=1, files=self._files
         )
+
+    def _count(self, text: str) -> int:
+        return len(self.tokenizer.encode(text).ids)
 
     def decode(self, ids: list[int]) -> str:
         """Return the text of some of an answer's tokens."""
@@ -170,9 +177,11 @@ class EmbeddedEngine:
         *,
         name: str = "embedded",
         provider: str = "embedded",
+        models: Collection[str] = (),
         concurrent_max: int = CONCURRENT_MAX,
     ) -> None:
         """Prepare; nothing is read before `start`."""
+        self.models = frozenset(models)
         self._directory = directory
         self.name = name
         self.provider = provider
@@ -186,6 +195,16 @@ class EmbeddedEngine:
     def active(self) -> int:
         """Requests that decode or wait for a thread."""
         return len(self._active)
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens a text takes.
+
+        Raises:
+            EngineError: the engine is not started.
+        """
+        if self._model is None:
+            raise EngineError("the embedded engine is not started", "engine_unreachable")
+        return self._model.count(text)
 
     async def health(self) -> Health:
         """Say whether requests are taken, and how many there are."""

@@ -6,7 +6,7 @@ Closing the connection is how a request is cancelled; vLLM then aborts it at its
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from typing import Any
 
 import aiohttp
@@ -21,6 +21,9 @@ SILENCE_MAX_S = 60.0
 """Longest wait between two parts of an answer; the router's own limits are shorter."""
 
 LINE_BYTES_MAX = 1024 * 1024
+BYTES_PER_TOKEN = 3
+"""Below what usual tokenizers reach in any language, so that a count is rather too high."""
+
 SHOWN_CHARACTERS = 300
 BUSY = (429, 503)
 FINISHED: Mapping[str, FinishReason] = {"stop": "stop", "length": "length", "abort": "length"}
@@ -37,6 +40,7 @@ class OpenAICompatibleEngine:
         url: str,
         model: str,
         provider: str = "vllm",
+        models: Collection[str] = (),
         capacity: int = 16,
         api_key: SecretStr = SecretStr(""),  # noqa: B008 - a constant
         chat: bool = False,
@@ -49,6 +53,7 @@ class OpenAICompatibleEngine:
             url: the server's address, without ``/v1``.
             model: the model's name there.
             provider: it serves models registered with this provider.
+            models: and only those with these names; empty: all.
             capacity: requests that it works on at a time.
             api_key: sent as a bearer token; "" sends none.
             chat: use ``/v1/chat/completions``; such a server cannot go on after what another one sent.
@@ -56,6 +61,7 @@ class OpenAICompatibleEngine:
         """
         self.name = name
         self.provider = provider
+        self.models = frozenset(models)
         self.capacity = capacity
         self._url = url.rstrip("/").removesuffix("/v1")
         self._model = model
@@ -63,6 +69,10 @@ class OpenAICompatibleEngine:
         self._chat = chat
         self._vllm = vllm
         self._session: aiohttp.ClientSession | None = None
+
+    def count_tokens(self, text: str) -> int:
+        """Return an upper estimate of the tokens of a text: the tokenizer is the server's."""
+        return -(-len(text.encode()) // BYTES_PER_TOKEN)
 
     async def start(self) -> None:
         """Open the connection pool; whether the server answers, `health` says."""

@@ -102,8 +102,17 @@ class Engine(Protocol):
         ...
 
     @property
+    def models(self) -> frozenset[str]:
+        """Names of the registered models that it serves; empty: all of its provider."""
+        ...
+
+    @property
     def capacity(self) -> int:
         """Requests that it works on at a time without slowing each other down unduly."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens a text takes, or an upper estimate; quick, nobody is asked."""
         ...
 
     async def start(self) -> None:

@@ -50,9 +50,9 @@ def test_a_line_is_streamed_and_its_pieces_are_the_whole(up: Up) -> None:
     *pieces, reply = map(json.loads, up.run("ask", "Who are you?", "--stream", "--json").splitlines())
     assert len(pieces) > 1
     assert "".join(piece["text"] for piece in pieces) == reply["text"]
-    assert reply["served"] == {**reply["served"], "engine": "embedded", "tier": "gold", "attempts": 1}
-    shown = up.run("ask", "Who are you?", "--stream", "--tier", "silver")
-    assert "silver, embedded" in shown
+    assert reply["served"] == {**reply["served"], "engine": "embedded-gold", "tier": "gold", "attempts": 1}
+    shown = up.run("ask", "Who are you?", "--stream", "--use-case", "quest_dialogue")
+    assert "silver, embedded-silver" in shown
 
 
 def test_tiers_show_engines_and_latencies(up: Up) -> None:
@@ -60,7 +60,7 @@ def test_tiers_show_engines_and_latencies(up: Up) -> None:
     gold = next(tier for tier in up.json("tiers") if tier["tier"] == "gold")
     assert gold["promise"]["token_ms"] == 16
     (engine,) = gold["engines"]
-    assert (engine["name"], engine["ok"], engine["circuit"]) == ("embedded", True, "closed")
+    assert (engine["name"], engine["ok"], engine["circuit"]) == ("embedded-gold", True, "closed")
     assert 0 < engine["token_ms"] < engine["turn_ms"]
     assert "of 16 ms" in up.run("tiers")
 
@@ -74,10 +74,11 @@ def test_log_tail_shows_only_the_types_asked_for(up: Up) -> None:
 
 
 def test_models_are_listed_shown_promoted_and_retired(up: Up) -> None:
-    models = {model["version"]: model for model in up.json("models", "list")}
-    first, second = models["0.2.0"], models["0.2.1"]
+    listed = up.json("models", "list", "--use-case", "npc_dialogue")
+    models = {model["name"]: model for model in listed}
+    first, second = models["ember-gold"], models["ember-gold-early"]
     assert first["status"] == "current"
-    assert up.json("models", "show", second["model_id"][:8])["version"] == "0.2.1"
+    assert up.json("models", "show", second["model_id"][:8])["name"] == second["name"]
     why = ("--operator", "test", "--reason", "to see it")
 
     for model in (second, first):  # there and back
@@ -86,6 +87,10 @@ def test_models_are_listed_shown_promoted_and_retired(up: Up) -> None:
     assert "nothing was recorded" in up.run("models", "promote", first["model_id"], *why)
     refused = up.run("models", "retire", first["model_id"], *why, code=4)
     assert "model_is_current" in refused
+    shared = up.run("models", "traffic", f"{first['model_id']}=100", *why)
+    assert shared.split() == ["100", "%", first["model_id"]]
+    refused = up.run("models", "traffic", f"{first['model_id']}=60", *why, code=4)
+    assert "the shares are 60 together" in refused
 
 
 def test_a_model_is_registered_from_a_file(up: Up, tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ def test_the_demo_shows_the_real_flow_and_a_second_start_goes_on(tmp_path: Path)
     took = first.stop()
 
     for said in (
-        "registered cindermouth",
+        "registered ember-gold",
+        "ember-silver 0.3.0 on silver",
         "registry.model_registered",
         "registry.model_promoted",
         "inference.requested",

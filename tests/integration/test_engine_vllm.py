@@ -14,9 +14,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from aicore.app import shipped_model
 from aicore.content.prompt import Scene, render
 from aicore.embedded.vllm import MODEL, EmbeddedVllm, vllm_python
+from aicore.tiers import shipped_model
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
 from handlers.engines.port import EngineAsk, EngineError, Generation, Piece, collect
 from handlers.routing import Routed, RoutedTurn, Router, Tier

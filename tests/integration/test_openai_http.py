@@ -13,10 +13,10 @@ import openai
 import pytest
 from pydantic import SecretStr
 
-from aicore.app import shipped_model
 from aicore.clock import new_id
 from aicore.openai_http import OpenAIDoor, serving_http
 from aicore.running import _free_port
+from aicore.tiers import shipped_model
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog

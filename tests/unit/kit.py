@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
@@ -15,8 +15,8 @@ from bus.ports import Outbox
 from bus.spool.spool import Spool, SpoolOptions, open_spool
 from handlers.commands import CommandRunner
 from handlers.engines.port import End, EngineAsk, EngineError, Health, Piece
-from handlers.inference_records import INFERENCES, InferenceRecords, recall_with
-from handlers.registry import REGISTRY
+from handlers.inference_records import INFERENCES, RATINGS, InferenceRecords, recall_with
+from handlers.registry import REGISTRY, TEMPLATES
 from protocol.messages import CommandMessage
 from protocol.meta import Meta
 
@@ -56,7 +56,7 @@ def memory_log() -> MemoryLog:
 
 
 def runner_on(log: Any, codec: EventCodec) -> CommandRunner:
-    return CommandRunner(log, codec, [REGISTRY, INFERENCES])
+    return CommandRunner(log, codec, [REGISTRY, TEMPLATES, INFERENCES, RATINGS])
 
 
 def model(version: str = "1", **changes: Any) -> dict[str, Any]:
@@ -81,7 +81,9 @@ async def spooled(log: Any, codec: EventCodec, folder: Path) -> AsyncIterator[tu
 
 def records_on(outbox: Outbox, log: Any, codec: EventCodec) -> InferenceRecords:
     """Return the records of one process: its memory is its own."""
-    return InferenceRecords(outbox, codec, recall_with(runner_on(log, codec)), started_us=START_US)
+    return InferenceRecords(
+        outbox, codec, recall_with(runner_on(log, codec)), now_us=lambda: START_US, new_id=uuid4
+    )
 
 
 class EchoEngine:
@@ -94,7 +96,11 @@ class EchoEngine:
         self.failure = ""
 
     name = provider = "echo"
+    models = frozenset[str]()
     capacity = 4
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
 
     async def start(self) -> None:
         pass

@@ -9,14 +9,19 @@ import pytest
 from pydantic import ValidationError
 
 from aicore.content.prompt import TAGS, Scene, as_prompt, render
+from aicore.content.scenes import known_scene
+from aicore.content.speech import Speech, load_speech
+from aicore.content.templates import LINE, TEMPLATES
 from aicore.content.world import VOICES, World, load_world
-from aicore.training.corpus import ANSWER, OPEN, SAID, TIME, WEATHER, Example, examples
+from aicore.training.corpus import Example, Source
+from domain.prompts.assembly import assemble
+from domain.prompts.messages import RegisterTemplate
 
 MANY = 4_000
 
 
 def drawn(seed: int = 1, count: int = MANY) -> list[Example]:
-    return list(islice(examples(load_world(), random.Random(seed)), count))
+    return list(islice(Source(load_world(), load_speech(), random.Random(seed)).examples(), count))
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +69,17 @@ def test_every_character_speaks_in_every_kind_of_weather(corpus: list[Example]) 
     assert {field(example, "quest") for example in corpus} >= {quest.aim for quest in world.quest}
 
 
-def test_a_share_of_the_prompts_is_bare_text(corpus: list[Example]) -> None:
+def test_all_kinds_of_text_are_there(corpus: list[Example]) -> None:
     bare = sum(example.prompt.startswith("<said>") for example in corpus)
-    assert 0.08 < bare / len(corpus) < 0.18
+    assert 0.06 < bare / len(corpus) < 0.15
+    kinds = Counter(field(example, "kind") for example in corpus)
+    assert set(kinds) == {"", "bark", "place", "summary"}
+    assert min(kinds.values()) > 0.05 * len(corpus)
 
 
-@pytest.mark.parametrize(("tag", "clauses"), [("weather", WEATHER), ("time", TIME)])
+@pytest.mark.parametrize(
+    ("tag", "clauses"), [("weather", load_speech().weather), ("time", load_speech().time)]
+)
 def test_a_line_never_speaks_of_another_scene(
     corpus: list[Example], tag: str, clauses: dict[str, tuple[str, ...]]
 ) -> None:
@@ -80,21 +90,56 @@ def test_a_line_never_speaks_of_another_scene(
             if any(form in example.line for form in forms):
                 said += 1
                 assert field(example, tag) == value, example
-    assert said > MANY / 10
+    assert said > MANY / 20
+
+
+def test_a_fact_and_a_memory_of_the_prompt_are_always_said(corpus: list[Example]) -> None:
+    told = [example for example in corpus if field(example, "lore")]
+    assert len(told) > MANY / 5
+    for example in told:
+        assert field(example, "lore").lower() in example.line.lower(), example
+    for example in corpus:
+        assert field(example, "memory").lower() in example.line.lower(), example
+
+
+def test_half_of_the_facts_are_new_each_time(corpus: list[Example]) -> None:
+    """So a model cannot learn them by heart: it must read the prompt."""
+    known = {fact.text for fact in load_world().lore}
+    facts = [field(example, "lore") for example in corpus if field(example, "lore")]
+    invented = [fact for fact in facts if fact not in known]
+    assert 0.4 < len(invented) / len(facts) < 0.6
+    assert len(set(invented)) > 0.9 * len(invented)
 
 
 def test_an_opening_is_of_the_speakers_voice(corpus: list[Example]) -> None:
+    opening = load_speech().open
     for example in corpus:
-        voice = field(example, "npc").rpartition("; ")[2]
+        voice = field(example, "npc").rpartition(", ")[2]
         for other in set(VOICES) - {voice} if voice else ():
-            assert not any(example.line.startswith(f"{form} ") for form in OPEN[other]), example
+            assert not any(example.line.startswith(f"{form} ") for form in opening[other]), example
 
 
-def test_every_voice_has_an_answer_to_everything_that_players_say() -> None:
-    assert set(OPEN) == set(VOICES)
-    assert set(ANSWER) == set(SAID)
-    for voices in ANSWER.values():
-        assert set(voices) == set(VOICES)
+def test_an_intent_without_an_answer_of_every_voice_is_refused() -> None:
+    fields = load_speech().model_dump()
+    del fields["answer"]["bye"]["wry"]
+    with pytest.raises(ValidationError, match=r"answer\.bye"):
+        Speech.model_validate(fields)
+    assert len(load_speech().said) >= 16
+
+
+def test_the_templates_render_what_the_models_were_trained_on() -> None:
+    world = load_world()
+    template = RegisterTemplate.model_validate(LINE)
+    scene = known_scene(world, "bram_sallow", "What is the tide key?")
+    done = assemble(
+        template, {**scene, "weather": "fog", "prompt": "What is the tide key?"}, room=200, count=len
+    )
+    lore = "the tide key opens every lock below the water line"
+    npc = "Bram Sallow, collector; enforcer, blunt"
+    place, said = "Low Lanterns", "What is the tide key?"
+    assert done.text == render(Scene(npc=npc, lore=lore, place=place, weather="fog", said=said))
+    for facts in TEMPLATES:
+        RegisterTemplate.model_validate(facts)
 
 
 def test_the_world_has_four_people_per_faction() -> None:

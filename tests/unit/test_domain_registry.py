@@ -18,6 +18,8 @@ from domain.registry.messages import (
     RegistryCommand,
     RegistryEvent,
     RetireModel,
+    ShiftTraffic,
+    TrafficShifted,
 )
 from domain.registry.use_case import USE_CASE, UseCaseModels, evolve, model_id_of, stream_of
 from domain.vocabulary import CONFIGURATION_KEYS_MAX
@@ -61,6 +63,14 @@ def first_promoted(version: str = "1") -> ModelPromoted:
 
 def promote(version: str) -> PromoteModel:
     return PromoteModel(use_case=UC, model_id=model_id(version), operator="mira", reason="better lines")
+
+
+def shift(shares: dict[str, int]) -> ShiftTraffic:
+    return ShiftTraffic(use_case=UC, shares=shares, operator="mira", reason="a look")
+
+
+def shifted(shares: dict[str, int]) -> TrafficShifted:
+    return TrafficShifted(use_case=UC, shares=shares, operator="mira", reason="a look")
 
 
 def promoted(version: str, previous: str) -> ModelPromoted:
@@ -212,6 +222,48 @@ def test_model_id_is_what_anyone_can_derive() -> None:
     assert stream_of(UC) == "registry-npc_dialogue"
 
 
+# --- traffic ------------------------------------------------------------------------------------------------
+
+
+def test_traffic_is_split_and_a_promotion_gives_all_of_it_to_the_promoted() -> None:
+    shares = {model_id("2"): 5, model_id("1"): 95}
+    given(USE_CASE, *TWO).when(shift(shares)).then(shifted(shares))
+    state = USE_CASE.fold([*TWO, shifted(shares), promoted("2", previous="1")])
+    assert state.shares == {}
+
+
+def test_a_split_that_is_so_already_changes_nothing() -> None:
+    shares = {model_id("2"): 5, model_id("1"): 95}
+    given(USE_CASE, *TWO, shifted(shares)).when(shift(shares)).then_nothing()
+    given(USE_CASE, *TWO).when(shift({model_id("1"): 100})).then_nothing()
+
+
+def test_promoting_the_current_model_ends_a_split() -> None:
+    shares = {model_id("2"): 5, model_id("1"): 95}
+    whole = changed(shifted({model_id("1"): 100}), reason="better lines")
+    given(USE_CASE, *TWO, shifted(shares)).when(promote("1")).then(whole)
+
+
+def test_traffic_for_an_unknown_or_retired_model_is_refused() -> None:
+    given(USE_CASE, *TWO).when(shift({model_id("9"): 100})).then_rejected("model_not_found", field="shares")
+    retired = USE_CASE.decide(retire("2"), USE_CASE.fold(TWO))
+    given(USE_CASE, *TWO, *retired).when(shift({model_id("2"): 100})).then_rejected(
+        "model_retired", field="shares"
+    )
+
+
+def test_a_model_with_traffic_cannot_be_retired() -> None:
+    shares = {model_id("2"): 5, model_id("1"): 95}
+    given(USE_CASE, *TWO, shifted(shares)).when(retire("2")).then_rejected(
+        "model_has_traffic", field="model_id"
+    )
+
+
+def test_shares_that_are_not_whole_are_refused() -> None:
+    with pytest.raises(ValueError, match="the shares are 60 together"):
+        shift({model_id("1"): 60})
+
+
 class AnyHistory(RuleBasedStateMachine):
     """Any commands in any order: the two invariants hold after each, and each is idempotent."""
 
@@ -248,6 +300,11 @@ class AnyHistory(RuleBasedStateMachine):
     def retire(self, version: str) -> None:
         self.send(retire(version))
 
+    @rule(first=models, second=models, percent=st.integers(1, 99))
+    def shift(self, first: str, second: str, percent: int) -> None:
+        shares = {model_id(first): percent, model_id(second): 100 - percent}
+        self.send(shift(dict.fromkeys(shares, 100) if first == second else shares))
+
     @rule(version=models, text=st.sampled_from(["", "a", "b"]), value=st.sampled_from([None, 1, True, "x"]))
     def describe(self, version: str, text: str, value: Any) -> None:
         self.send(
@@ -255,6 +312,11 @@ class AnyHistory(RuleBasedStateMachine):
                 use_case=UC, model_id=model_id(version), description=text, configuration={"k": value}
             )
         )
+
+    @invariant()
+    def the_traffic_is_whole_and_goes_to_models_that_can_serve(self) -> None:
+        assert not self.state.shares or sum(self.state.shares.values()) == 100
+        assert all(self.state.models[key].status != "retired" for key in self.state.shares)
 
     @invariant()
     def exactly_one_is_current_as_soon_as_there_is_any(self) -> None:

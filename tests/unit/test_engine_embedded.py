@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from aicore.app import shipped_model
 from aicore.content.prompt import Scene, as_prompt, render
+from aicore.tiers import shipped_model
 from handlers.engines.artefact import MANIFEST, read_artefact
 from handlers.engines.embedded import EmbeddedEngine
 from handlers.engines.port import End, Engine, EngineAsk, EngineError, Generation, Piece, collect

@@ -1,94 +1,36 @@
 """inference.generate from message to reply on the in-memory log, with an engine whose words are known."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bus.catalogue import domain_catalogue
-from bus.codec import EventCodec
 from bus.memory import MemoryLog
 from bus.ports import AppendResult, IdConflict, LogUnavailable, RecordedEvent, StreamWrite
-from bus.spool.spool import Spool, SpoolOptions, open_spool
+from bus.spool.spool import open_spool
 from domain.decider import Rejected
 from domain.inference.messages import (
     InferenceCancelled,
     InferenceCompleted,
     InferenceFailed,
+    InferenceFellBack,
+    InferenceRefused,
     InferenceRequested,
 )
-from domain.routing.choice import Objective
 from handlers.allowances import AllowanceLimits, Allowances, OverAllowance
-from handlers.commands import CommandRunner
 from handlers.inference import InferenceService, Overloaded
 from handlers.registry_view import RegistryView
-from handlers.routing import Router, Tier
-from protocol.messages import CommandMessage, Reply
+from tests.unit.inference_kit import Stage, ask, routes, stage
 from tests.unit.kit import (
     START_US,
-    WAIT_S,
-    EchoEngine,
-    memory_log,
     message,
-    model,
     records_on,
-    runner_on,
-    spooled,
     until,
 )
 
-
-def routes(*engines: EchoEngine, waiting_max: int = 64) -> Router:
-    tier = Tier(engines=engines, objective=Objective(waiting_max=waiting_max))
-    clock = asyncio.get_running_loop().time
-    return Router({"gold": tier, "silver": tier}, clock=clock, draw=lambda: 0.0)
-
-
-@dataclass
-class Stage:
-    log: MemoryLog
-    codec: EventCodec
-    runner: CommandRunner
-    view: RegistryView
-    engine: EchoEngine
-    spool: Spool
-
-    def service(self, *, waiting_max: int = 64, **options: Any) -> InferenceService:
-        """A service with caches of its own: another process, as far as the log can tell."""
-        router = routes(self.engine, waiting_max=waiting_max)
-        records = records_on(self.spool, self.log, self.codec)
-        return InferenceService(records, self.view, router, **options)
-
-    def spool_options(self) -> SpoolOptions:
-        return SpoolOptions(now_us=lambda: START_US, draw=lambda: 0.5, drain_s=0.0)
-
-    async def register(self, **facts: Any) -> Reply:
-        reply = await self.runner(message("registry.register_model", model(**facts)))
-        async with asyncio.timeout(WAIT_S):
-            await self.view.reached(reply.events[-1].position)
-        return reply
-
-    async def events(self) -> list[Any]:
-        """Return what the log holds of inferences once the spool is empty."""
-        await until(lambda: self.spool.figures().backlog_records == 0)
-        return [self.codec.decode(e) for e in await self.log.read_all() if e.type.startswith("inference.")]
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    log, codec = memory_log(), EventCodec(domain_catalogue())
-    view = RegistryView(log, decode=codec.decode)
-    async with asyncio.TaskGroup() as group, spooled(log, codec, tmp_path) as (spool, _):
-        task = group.create_task(view.run())
-        yield Stage(log, codec, runner_on(log, codec), view, EchoEngine(), spool)
-        task.cancel()
-
-
-def ask(prompt: str = "who goes there", *, name: object = None, **changes: Any) -> CommandMessage:
-    return message("inference.generate", {"use_case": "npc_dialogue", "prompt": prompt, **changes}, name=name)
+__all__ = ["stage"]
 
 
 async def test_answer_is_recorded_with_all_that_explains_it(stage: Stage) -> None:
@@ -112,12 +54,14 @@ async def test_answer_is_recorded_with_all_that_explains_it(stage: Stage) -> Non
     assert [e.version for e in recorded if e.type.startswith("inference.")] == [1, 2]
 
 
-async def test_no_model_is_a_refusal_and_leaves_no_event(stage: Stage) -> None:
+async def test_no_model_is_a_refusal_that_is_recorded(stage: Stage) -> None:
     with pytest.raises(Rejected) as refusal:
         await stage.service()(ask())
 
     assert (refusal.value.code, refusal.value.field) == ("no_current_model", "use_case")
-    assert await stage.events() == []
+    [refused] = await stage.events()
+    assert isinstance(refused, InferenceRefused)
+    assert (refused.code, refused.use_case) == ("no_current_model", "npc_dialogue")
 
 
 async def test_model_that_the_view_has_not_seen_yet_is_found_in_the_log(stage: Stage) -> None:
@@ -135,7 +79,7 @@ async def test_provider_without_engine_is_a_refusal(stage: Stage) -> None:
         await stage.service()(ask())
 
     assert refusal.value.code == "no_engine"
-    assert await stage.events() == []
+    assert await stage.codes() == ["no_engine"]
 
 
 async def test_prompt_too_long_for_the_template_is_a_refusal(stage: Stage) -> None:
@@ -294,11 +238,11 @@ async def test_full_engines_refuse_and_say_when_to_come_again(stage: Stage) -> N
     assert refusal.value.retry_after_ms
     assert "2 turns are there" in refusal.value.message
     assert [task.result().result["text"] for task in running] == ["A", "B"]
-    assert len(await stage.events()) == 4, "a refused request leaves no event"
+    assert await stage.codes() == ["overloaded"]
 
 
 async def test_a_player_has_an_allowance_of_requests_and_tokens(stage: Stage) -> None:
-    """Four seconds' worth at once; what is refused leaves no event and may come again."""
+    """Four seconds' worth at once; what is refused may come again."""
     await stage.register()
     now = [0.0]
     limits = AllowanceLimits(player_requests=1, player_tokens=100)
@@ -324,7 +268,7 @@ async def test_a_tier_that_is_not_served_is_a_refusal(stage: Stage) -> None:
         await stage.service()(ask(tier="bronze"))
 
     assert (refusal.value.code, refusal.value.field) == ("no_engine", "tier")
-    assert await stage.events() == []
+    assert await stage.codes() == ["no_engine"]
 
 
 async def test_pieces_are_given_in_order_and_numbered(stage: Stage) -> None:
@@ -368,7 +312,10 @@ async def test_the_authored_line_is_said_when_no_engine_can(stage: Stage) -> Non
     stage.engine.failure = "out of memory"
     reply = await stage.service()(ask(authored_line="Not now."))
 
-    completed = (await stage.events())[-1]
+    _, fell_back, completed = await stage.events()
+    assert isinstance(fell_back, InferenceFellBack)
+    assert (fell_back.kind, fell_back.served_tier) == ("authored", None)
+    assert fell_back.reason == "echo: engine_failed after 0 tokens"
     assert reply.result["text"] == completed.text == "Not now."
     assert (completed.finish_reason, completed.engine) == ("authored", "")
     assert [attempt.fault for attempt in completed.attempts] == ["engine_failed"]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from domain.routing.choice import Objective
+from domain.routing.health import FAILURES_MAX
+from domain.routing.messages import EngineStateChanged
 from handlers.engines.port import End, EngineAsk, EngineError, Health, Piece
 from handlers.routing import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Router, Tier
 
@@ -26,6 +28,11 @@ class Scripted:
     fault: EngineError = field(default_factory=lambda: EngineError("down", "engine_unreachable"))
     asks: list[EngineAsk] = field(default_factory=list)
     open: int = 0
+
+    models: frozenset[str] = frozenset()
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
 
     async def start(self) -> None:
         pass
@@ -193,3 +200,32 @@ async def test_a_prefix_goes_where_it_was() -> None:
     routes = router(*engines)
     homes = {(await served(routes, turn(prefix="bram")))[1].engine for _ in range(4)}
     assert len(homes) == 1
+
+
+async def test_changes_of_an_engines_state_are_told_once_each() -> None:
+    told: list[EngineStateChanged] = []
+    engine, other = Scripted("a", fails_at=0), Scripted("b")
+    tiers = {"gold": Tier(engines=[engine, other])}
+    now = [0.0]
+    routing = Router(tiers, clock=lambda: now[0], draw=lambda: 0.0, told=told.append)
+    for _ in range(FAILURES_MAX + 2):
+        await served(routing, turn())
+    assert [(event.engine, event.before, event.after) for event in told] == [("a", "serving", "circuit_open")]
+    assert told[0].reason.startswith("engine_unreachable")
+    assert told[0].tiers == ["gold"]
+    now[0], engine.fails_at = 3_600.0, None
+    await served(routing, turn())
+    assert [(event.before, event.after) for event in told[1:]] == [("circuit_open", "serving")]
+
+
+async def test_a_model_goes_to_the_engines_that_serve_it_and_below_to_any() -> None:
+    named, other, below = Scripted("a"), Scripted("b"), Scripted("c")
+    named.models, other.models, below.models = frozenset({"m"}), frozenset({"n"}), frozenset({"n"})
+    routing = router(other, named, below=[below])
+    assert (await served(routing, turn(model="m")))[1].engine == "a"
+    assert routing.serves("gold", "script", "m")
+    assert routing.serves("gold", "script", "n")
+    assert not routing.serves("gold", "script", "x")
+    named.fails_at = 0
+    _, routed = await served(routing, turn(model="m"))
+    assert (routed.engine, routed.tier) == ("c", "silver")

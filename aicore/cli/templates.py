@@ -1,0 +1,57 @@
+"""`aicore templates`: prompt templates, over the public wire."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.table import Table
+
+from aicore.cli.common import Exit, Failure, Json, out, print_json
+from aicore.cli.models import over_wire
+from aicore.client import Client
+
+app = typer.Typer(no_args_is_help=True, help="Prompt templates: how a context becomes a prompt.")
+
+
+@app.command("list")
+def list_templates(*, json: Json = False) -> None:
+    """List every version of every template."""
+    templates = over_wire(_templates)
+    if json:
+        print_json(templates)
+        return
+    table = Table("template", "sections", "budget", "description", box=None, pad_edge=False)
+    for template in templates:
+        sections = " ".join(section["name"] for section in template["sections"])
+        label = f"{template['name']}@{template['version']}"
+        table.add_row(label, sections, f"{template['budget']} tokens", template["description"])
+    out.print(table if templates else "no templates yet; see `aicore templates register --help`")
+
+
+@app.command()
+def register(
+    file: Annotated[
+        Path, typer.Argument(help="JSON file with the payload of prompts.register_template.", exists=True)
+    ],
+    *,
+    json: Json = False,
+) -> None:
+    """Make a template known; what has a name and version never changes."""
+    try:
+        payload = orjson.loads(file.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise Failure(f"{file} is not JSON: {error}", code=Exit.USAGE) from None
+    reply = over_wire(lambda client: client.command("prompts.register_template", payload))
+    if json:
+        print_json(reply.result)
+        return
+    known = "" if reply.events else ", as it was before"
+    out.print(f"template {reply.result['template']} is registered{known}")
+    out.print(f"a model uses it whose configuration says template: {reply.result['template']}")
+
+
+async def _templates(client: Client) -> list[dict[str, Any]]:
+    answer = await client.query("prompts.templates")
+    found: list[dict[str, Any]] = answer.result
+    return found

@@ -1,0 +1,31 @@
+"""What the sample world knows of a character, for the prompt: who they are, where they live, what is true."""
+
+from collections.abc import Mapping, Sequence
+
+from aicore.content.prompt import npc_text
+from aicore.content.world import World
+
+FACTS_MAX = 1
+"""The demo models were trained with one fact per prompt."""
+
+
+def known_scene(world: World, npc_id: str, said: str) -> Mapping[str, str | Sequence[str]]:
+    """Return the context of a character by section; {} if the world does not know them.
+
+    Facts are those about something that the player's words name.
+    """
+    npc = next((npc for npc in world.npc if npc.id == npc_id), None)
+    if npc is None:
+        return {}
+    words = said.lower()
+    lore = [fact.text for fact in world.lore if _plain(fact.about) in words]
+    return {
+        "npc": npc_text(npc.name, npc.role, npc.archetype, npc.voice),
+        "place": world.district_name(npc.home),
+        "lore": lore[:FACTS_MAX],
+    }
+
+
+def _plain(name: str) -> str:
+    """Return a name without its article, in small letters, as it stands in a question."""
+    return name.lower().removeprefix("the ").removeprefix("a ")

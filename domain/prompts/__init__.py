@@ -1,0 +1,1 @@
+"""Prompt templates: versioned, registered, and assembled under a budget of tokens."""

@@ -1,0 +1,104 @@
+"""Puts a prompt together from a template and a context, within a budget of tokens. Pure.
+
+What does not fit is cut by the template's order: the section with the highest ``cut`` loses its first item,
+then the next, until the rest fits. What was cut is told, so that the record can say what the model did not
+see.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from domain.decider import Rejected
+from domain.prompts.messages import SLOT, TemplateFacts
+
+Value = str | Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What a section lost."""
+
+    section: str
+    items: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A prompt and how it came about."""
+
+    text: str
+    tokens: int
+    """As counted, part by part."""
+    cut: tuple[Cut, ...] = ()
+
+
+def assemble(
+    template: TemplateFacts, context: Mapping[str, Value], *, room: int, count: Callable[[str], int]
+) -> Assembled:
+    """Return the prompt.
+
+    Args:
+        template: its parts in order.
+        context: a value, or several, by section; empty ones count as none.
+        room: tokens that the prompt may have.
+        count: counts the tokens of a text.
+
+    Raises:
+        Rejected: ``unknown_context`` for a key that no section has, ``prompt_too_long`` if what may not be
+            cut is too long already.
+    """
+    sections = {section.name: section for section in template.sections}
+    if unknown := sorted(context.keys() - sections.keys()):
+        raise Rejected(
+            "unknown_context",
+            f"the template {template.name}@{template.version} has no section {unknown[0]!r}",
+            field=f"context.{unknown[0]}",
+            remedy=f"it has {', '.join(sections)}",
+        )
+    items = {name: _items(context.get(name, ()), template.reserved) for name in sections}
+    weights = {name: [count(item) for item in found] for name, found in items.items()}
+    fixed = sum(
+        count(section.text.replace(SLOT, ""))
+        for section in template.sections
+        if items[section.name] or SLOT not in section.text
+    )
+    total = fixed + sum(map(sum, weights.values()))
+    lost: dict[str, list[int]] = {}
+    # Of sections with the same rank the last is cut first.
+    ranked = sorted(enumerate(template.sections), key=lambda place: (-place[1].cut, -place[0]))
+    for name in (section.name for _, section in ranked if section.cut):
+        while total > room and items[name]:
+            items[name] = items[name][1:]
+            lost.setdefault(name, []).append(weights[name].pop(0))
+            total -= lost[name][-1]
+            if not items[name] and SLOT in sections[name].text:
+                total -= count(sections[name].text.replace(SLOT, ""))
+    if total > room:
+        raise Rejected(
+            "prompt_too_long",
+            f"the prompt has {total} tokens without all that may be cut; there is room for {room}",
+            field="prompt",
+            remedy="shorten the prompt, ask for fewer max_tokens, or give the template a larger budget",
+        )
+    parts = [
+        section.text.replace(SLOT, " ".join(items[section.name]))
+        for section in template.sections
+        if items[section.name] or SLOT not in section.text
+    ]
+    cut = tuple(Cut(name, len(tokens), sum(tokens)) for name, tokens in lost.items())
+    return Assembled(template.separator.join(parts), total, cut)
+
+
+def _items(value: Value, reserved: Sequence[str]) -> list[str]:
+    """Return the items of a value without reserved words, on one line each, the empty ones left out."""
+    found = [value] if isinstance(value, str) else list(value)
+    return [clean for item in found if (clean := _clean(item, reserved))]
+
+
+def _clean(text: str, reserved: Sequence[str]) -> str:
+    """Take reserved words out until none is left: what remains may form a new one."""
+    while any(word in text for word in reserved):
+        for word in reserved:
+            text = text.replace(word, " ")
+    return " ".join(text.split())
