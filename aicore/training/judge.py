@@ -1,6 +1,6 @@
 """Measures a demo model on new scenes: what its card says comes from here.
 
-``python -m aicore.training.judge FOLDER [--scenes 300] [--show 50]`` prints JSON; the samples go to stderr, to be read.
+``python -m aicore.training.judge FOLDER [--scenes 300] [--show 50]`` prints JSON, and samples to stderr.
 """
 
 import argparse

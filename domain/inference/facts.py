@@ -2,8 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from domain.patterns import check
+from domain.patterns.reader import LENGTH_MAX
 from domain.vocabulary import ModelId, ModelName, ModelVersion, Provider, Tier, UseCase
 
 PROMPT_CHARACTERS_MAX = 16_384
@@ -92,6 +94,9 @@ Context = Annotated[
 ]
 
 
+Pattern = Annotated[str, Field(min_length=1, max_length=LENGTH_MAX), AfterValidator(check)] | None
+
+
 class Ask(BaseModel):
     """What the caller wants: the part of a request that a retry must repeat word for word."""
 
@@ -112,12 +117,10 @@ class Ask(BaseModel):
     adapter: str | None = Field(
         None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", description="LoRA adapter of the model, by name."
     )
-    pattern: str | None = Field(
+    pattern: Pattern = Field(
         None,
-        min_length=1,
-        max_length=4_000,
-        description="Regular expression that the whole answer must match, without backreferences and "
-        "look-around; needs an engine that can.",
+        description="Regular expression that the whole answer must match, at most 4,000 characters, without "
+        "backreferences and look-around (protocol/SPEC.md).",
     )
     authored_line: str | None = Field(
         None,

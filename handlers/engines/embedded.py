@@ -19,9 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import ctranslate2
+import numpy as np
 from tokenizers import Tokenizer
 
+from domain.patterns import rest_of
 from handlers.engines.artefact import TOKENIZER, Artefact, Manifest, read_artefact
+from handlers.engines.guided import Guides
 from handlers.engines.port import End, EngineAsk, EngineError, FinishReason, Health, Piece
 
 CONCURRENT_MAX = 4
@@ -73,6 +76,7 @@ class _Model:
         except Exception as error:  # both libraries raise bare Exception or RuntimeError
             raise EngineError(f"model {self.manifest.name} cannot be loaded: {error}") from error
         self._end_id = self.tokenizer.token_to_id(self.manifest.end_token)
+        self._guides: Guides | None = None
         # What stands in many prompts, a persona or a place, is counted once.
         self.count: Callable[[str], int] = functools.lru_cache(TEXTS_COUNTED_MAX)(self._count)
 
@@ -114,15 +118,43 @@ class _Model:
             "include_prompt_in_result": False,
         }
         try:
-            ids = (
-                self._sample(tokens, ask, options)
-                if request.temperature
-                else self._likeliest(tokens, ask, options)
-            )
+            if request.pattern is not None:
+                ids = self._guided(tokens, ask, min(request.max_tokens, room))
+            elif request.temperature:
+                ids = self._sample(tokens, ask, options)
+            else:
+                ids = self._likeliest(tokens, ask, options)
         except RuntimeError as error:
             raise EngineError(f"CTranslate2: {error}") from error
         ended = bool(ids) and ids[-1] == self._end_id
         return _Done(len(tokens), len(ids) - ended, "stop" if ended else "length")
+
+    def _guided(self, tokens: list[str], ask: _Ask, limit: int) -> list[int]:
+        """Return ids that keep to what is left of the pattern; see `handlers.engines.guided`."""
+        request = ask.ask
+        rest = request.rest() or ""
+        if _led_by_a_space(request):
+            rest = f" ({rest})"
+
+        def logits(given: list[int]) -> Any:
+            so_far = tokens + [self.tokenizer.id_to_token(id_) for id_ in given]
+            found = self._greedy.generate_batch(
+                [so_far], max_length=1, sampling_topk=1, include_prompt_in_result=False,
+                return_logits_vocab=True,
+            )  # fmt: skip
+            return np.array(found[0].logits[0])[0]
+
+        if self._guides is None:
+            special = frozenset(self.tokenizer.get_added_tokens_decoder())
+            self._guides = Guides(self.tokenizer, int(self._end_id or 0), special)
+        ids: list[int] = []
+        for id_ in self._guides.tokens(request, rest, logits, limit, TOP_P):
+            ids.append(id_)
+            if id_ != self._end_id:
+                ask.emit(id_)
+            if ask.cancelled.is_set():
+                break
+        return ids
 
     def _likeliest(self, tokens: list[str], ask: _Ask, options: dict[str, Any]) -> list[int]:
         return self._decode(self._greedy, tokens, ask, {**options, "sampling_topk": 1}, lambda: None)
@@ -241,7 +273,11 @@ class EmbeddedEngine:
     async def stream(self, ask: EngineAsk) -> AsyncGenerator[Piece | End, None]:
         """Yield the answer as it comes; see the port. It is cut where the context is full."""
         model, running = self._begin(ask)
+        if ask.rest() == "":
+            yield End("stop", 0, 0)
+            return
         given, ids, tokens = 0, list[int](), 0
+        first = _led_by_a_space(ask)
         async with aclosing(self._decoded(model, running)) as decoded:
             async for item in decoded:
                 if isinstance(item, _Done):
@@ -249,11 +285,11 @@ class EmbeddedEngine:
                     continue
                 ids.append(item)
                 tokens += 1
-                text = _words(model.decode(ids), first=not ask.sent)
+                text = _words(model.decode(ids), first=first)
                 if len(text) > given and not text.endswith(INCOMPLETE):
                     yield Piece(text[given:], tokens)
                     given, tokens = len(text), 0
-        if rest := _words(model.decode(ids), first=not ask.sent)[given:]:
+        if rest := _words(model.decode(ids), first=first)[given:]:
             yield Piece(rest, tokens)
         yield end
 
@@ -271,7 +307,7 @@ class EmbeddedEngine:
                 f"{self.name} has no adapters, so none named {ask.adapter!r}", "unknown_adapter"
             )
         if ask.pattern is not None:
-            raise EngineError(f"{self.name} cannot hold an answer to a pattern; use vLLM", "unsupported")
+            ask.rest()  # refused here, before a thread is taken
         loop, tokens = asyncio.get_running_loop(), asyncio.Queue[int | None]()
 
         def emit(token: int) -> None:
@@ -297,6 +333,11 @@ class EmbeddedEngine:
             ask.cancelled.set()
             if not running.cancel() and not running.cancelled():
                 running.exception()  # seen, or asyncio would report it as lost
+
+
+def _led_by_a_space(ask: EngineAsk) -> bool:
+    """Say whether a space stands before the answer, as in training, that is not the answer's own."""
+    return not ask.sent and (ask.pattern is None or rest_of(ask.pattern, " ") is None)
 
 
 def _words(text: str, *, first: bool) -> str:

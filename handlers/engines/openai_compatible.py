@@ -120,12 +120,16 @@ class OpenAICompatibleEngine:
         """Yield the answer as it comes; see the port."""
         if self._session is None:
             raise EngineError(f"{self.name} is not started", "engine_unreachable")
-        body = self._body(ask)
+        rest = ask.rest()
+        if rest == "":
+            yield End("stop", 0, 0)
+            return
+        body = self._body(ask, rest)
         path = "/v1/chat/completions" if self._chat else "/v1/completions"
         reason: FinishReason | None = None
         usage: Mapping[str, Any] = {}
         tokens, held = 0, 0
-        first = not ask.sent
+        first = not ask.sent and ask.pattern is None
         try:
             async with self._session.post(self._url + path, data=orjson.dumps(body)) as answer:
                 await self._check(answer, ask)
@@ -133,9 +137,7 @@ class OpenAICompatibleEngine:
                     usage = event.get("usage") or usage
                     text, ended = self._choice(event)
                     reason = ended or reason
-                    if (
-                        first
-                    ):  # the space between the prompt's last tag and the first word is not the answer's
+                    if first:  # the space after the prompt's last tag is not the answer's
                         text = text.lstrip()
                     held += 1
                     if text:
@@ -147,13 +149,11 @@ class OpenAICompatibleEngine:
             raise EngineError(f"{self.name} broke off without an end")
         yield End(reason, int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", tokens)))
 
-    def _body(self, ask: EngineAsk) -> dict[str, Any]:
+    def _body(self, ask: EngineAsk, rest: str | None) -> dict[str, Any]:
         if self._chat and ask.sent:
             raise EngineError(f"{self.name} only chats: it cannot go on after another's words", "unsupported")
         if ask.pattern is not None and not self._vllm:
             raise EngineError(f"{self.name} cannot hold an answer to a pattern; use vLLM", "unsupported")
-        if ask.pattern is not None and ask.sent:
-            raise EngineError(f"{self.name} cannot go on in the middle of a pattern", "unsupported")
         return {
             "model": ask.adapter or self._model,
             "max_tokens": ask.max_tokens,
@@ -167,7 +167,7 @@ class OpenAICompatibleEngine:
                 else {"prompt": f"{ask.prompt} {ask.sent}" if ask.sent else ask.prompt}
             ),
             **({"priority": ask.priority} if self._vllm and ask.priority else {}),
-            **({"structured_outputs": {"regex": ask.pattern}} if ask.pattern is not None else {}),
+            **({"structured_outputs": {"regex": rest}} if rest is not None else {}),
         }
 
     async def _check(self, answer: aiohttp.ClientResponse, ask: EngineAsk) -> None:

@@ -5,6 +5,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from domain.patterns import PatternError, rest_of
+
 FinishReason = Literal["stop", "length"]
 """The model ended the text, or ``max_tokens`` did."""
 
@@ -58,6 +60,22 @@ class EngineAsk:
     """0 is the most urgent."""
     sent: str = ""
     """What another engine has given of this answer already: go on after it, repeat none of it."""
+
+    def rest(self) -> str | None:
+        """Return the pattern of what is still to be said; "" if that is nothing, None without a pattern.
+
+        Raises:
+            EngineError: it is no pattern, or what was sent does not begin a match of it.
+        """
+        if self.pattern is None:
+            return None
+        try:
+            rest = rest_of(self.pattern, self.sent)
+        except PatternError as error:
+            raise EngineError(f"the pattern is none: {error}", "invalid_request") from error
+        if rest is None:
+            raise EngineError("what was sent does not begin a match of the pattern", "invalid_request")
+        return rest
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Skipped where vLLM is not installed, and said so: it takes 3.5 GB.
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -108,6 +109,17 @@ async def test_an_answer_keeps_to_its_pattern(engine: OpenAICompatibleEngine) ->
     assert found.text in {f"{a}, {b}" for a in ("yes", "no") for b in ("sir", "madam")}
     number = await answer(engine, pattern=r'\{"price": [0-9]{1,3}\}', temperature=1.0)
     assert 0 <= json.loads(number.text)["price"] < 1_000
+
+
+async def test_an_answer_goes_on_in_the_middle_of_its_pattern(engine: OpenAICompatibleEngine) -> None:
+    pattern = r'\{"mood": "(calm|angry)", "price": [0-9]{1,3}, "line": "[A-Za-z ,.]{5,40}"\}'
+    whole = (await answer(engine, pattern=pattern, max_tokens=80, temperature=1.0)).text
+    assert re.fullmatch(pattern, whole), whole
+    for cut in range(1, len(whole) + 1, 7):
+        sent = whole[:cut]
+        rest = await answer(engine, pattern=pattern, max_tokens=80, temperature=1.0, sent=sent)
+        assert re.fullmatch(pattern, sent + rest.text), (sent, rest.text)
+    assert (await answer(engine, pattern=pattern, sent=whole)).text == ""
 
 
 async def test_priorities_are_taken(engine: OpenAICompatibleEngine) -> None:

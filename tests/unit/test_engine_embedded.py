@@ -3,9 +3,11 @@
 import asyncio
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,7 +116,8 @@ async def test_another_engine_goes_on_without_a_seam() -> None:
     ("ask", "code"),
     [
         (EngineAsk(prompt=PROMPT, max_tokens=5, adapter="bram"), "unknown_adapter"),
-        (EngineAsk(prompt=PROMPT, max_tokens=5, pattern="yes|no"), "unsupported"),
+        (EngineAsk(prompt=PROMPT, max_tokens=5, pattern="(yes|no"), "invalid_request"),
+        (EngineAsk(prompt=PROMPT, max_tokens=5, pattern="yes|no", sent="x"), "invalid_request"),
     ],
 )
 async def test_what_it_cannot_do_is_refused(ask: EngineAsk, code: str) -> None:
@@ -287,3 +290,36 @@ async def test_starting_and_stopping_twice_is_harmless() -> None:
     await engine.stop()
     await engine.stop()
     assert not (await engine.health()).ok
+
+
+JSON_LINE = r'\{"mood": "(calm|angry|afraid)", "price": [0-9]{1,3}, "line": "[A-Za-z ,.]{5,60}"\}'
+PATTERNS = ["(yes|no), (sir|madam)", "[0-9]{3}", JSON_LINE, " ?[a-z]{1,9}", r"Right\. .{3,30}"]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("temperature", [0, 1.0])
+async def test_an_answer_keeps_to_its_pattern(pattern: str, temperature: float) -> None:
+    ask = EngineAsk(prompt=PROMPT, max_tokens=90, temperature=temperature, seed=5, pattern=pattern)
+    async with running() as engine:
+        found = await answer_to(engine, ask)
+        again = await answer_to(engine, ask)
+    assert re.fullmatch(pattern, found.text), found.text
+    assert found.finish_reason == "stop"
+    assert again.text == found.text
+
+
+async def test_a_pattern_that_ends_too_late_is_cut_and_says_so() -> None:
+    async with running() as engine:
+        found = await answer_to(engine, EngineAsk(prompt=PROMPT, max_tokens=4, pattern="[0-9]{9}"))
+    assert re.fullmatch("[0-9]{3,4}", found.text)
+    assert found.finish_reason == "length"
+
+
+async def test_an_answer_goes_on_in_the_middle_of_its_pattern() -> None:
+    """Wherever the first engine broke off, also within a character class, what follows makes it whole."""
+    begin = EngineAsk(prompt=PROMPT, max_tokens=90, pattern=JSON_LINE, seed=3)
+    async with running() as engine:
+        whole = (await answer_to(engine, begin)).text
+        for cut in range(1, len(whole) + 1):
+            rest = await answer_to(engine, replace(begin, sent=whole[:cut]))
+            assert re.fullmatch(JSON_LINE, whole[:cut] + rest.text), (whole[:cut], rest.text)

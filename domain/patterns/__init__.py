@@ -1,0 +1,57 @@
+r"""Regular expressions for answers: read, checked, and continued in the middle. Pure.
+
+An engine that goes on after another one's words must hold the rest of the answer to the rest of the pattern:
+the derivative of the pattern by those words (J. Brzozowski, "Derivatives of Regular Expressions", JACM 11,
+1964). Printed again it is a pattern that any engine takes.
+
+The dialect is what engines for structured output have in common: literals, escapes (``\d \w \s`` mean
+ASCII), classes, the dot (any character but a line's end), groups, ``|``, ``* + ? {n} {n,} {n,m}``. ``^`` and
+``$`` may stand at the ends and mean nothing, as the whole answer is held to the pattern.
+"""
+
+from collections.abc import Sequence
+
+from domain.patterns.reader import PatternError, parse
+from domain.patterns.tree import NOTHING, Chars, alt, derived, nullable, printed, seq
+
+__all__ = ["PatternError", "can_end", "check", "choice_of", "matches", "rest_of"]
+
+
+def check(pattern: str) -> str:
+    """Return ``pattern`` if it is one.
+
+    Raises:
+        PatternError: it is not.
+    """
+    parse(pattern)
+    return pattern
+
+
+def rest_of(pattern: str, sent: str) -> str | None:
+    """Return the pattern of what may follow ``sent``, "" if nothing may; None if nothing can begin with it.
+
+    Raises:
+        PatternError: ``pattern`` is none.
+    """
+    node = parse(pattern)
+    for char in sent:
+        node = derived(node, char)
+    if node == NOTHING:
+        return None
+    return printed(node)
+
+
+def can_end(pattern: str) -> bool:
+    """Say whether the empty text matches. Raises `PatternError`."""
+    return nullable(parse(pattern))
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Say whether the whole text matches. Raises `PatternError`."""
+    rest = rest_of(pattern, text)
+    return rest is not None and can_end(rest)
+
+
+def choice_of(texts: Sequence[str]) -> str:
+    """Return the pattern that exactly these texts match."""
+    return printed(alt(seq(*(Chars(((ord(c), ord(c)),)) for c in text)) for text in texts))
