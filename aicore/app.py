@@ -31,12 +31,15 @@ from bus.nats.connection import connect
 from bus.nats.relay import Relay, RelayOptions
 from bus.nats.service import ServiceOptions, serve
 from bus.nats.tokens import cancellable, token_giver
+from bus.nats.work_queue import NatsWorkQueue
 from bus.ports import EventLog
 from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from bus.spool.spool import SpoolOptions, open_free_spool
 from handlers.allowances import AllowanceLimits, Allowances
+from handlers.batches import BATCH_RECORDS, BATCHES, BatchView
+from handlers.bronze import Bronze, Workshop
 from handlers.commands import CommandRunner
 from handlers.inference import InferenceService
 from handlers.inference_records import INFERENCES, RATINGS, InferenceRecords, recall_with
@@ -144,10 +147,19 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
         queries: dict[str, Any] = {}
         malformed: dict[str, Callable[[WireError], None]] = {}
         if "commands" in parts.components:
-            runner = CommandRunner(parts.log, parts.codec, [REGISTRY, TEMPLATES, RATINGS])
+            runner = CommandRunner(parts.log, parts.codec, [REGISTRY, TEMPLATES, RATINGS, BATCHES])
             commands |= dict.fromkeys(runner.commands, runner)
         if "inference" in parts.components:
             service, router = await _inference(parts, registry, stack)
+            batches = BatchView(parts.log, decode=parts.codec.decode)
+            await stack.enter_async_context(_running(batches.run()))
+            queries |= {"batch.list": batches.answer_list, "batch.results": batches.answer_results}
+            if parts.settings.bronze_concurrent:
+                recorder = CommandRunner(parts.log, parts.codec, [BATCH_RECORDS])
+                queue = NatsWorkQueue(parts.nc, parts.system.realm)
+                workers = parts.settings.bronze_concurrent
+                shop = Workshop(batches, queue, recorder, service, router, new_id, workers)
+                await stack.enter_async_context(_running(Bronze(shop).run()))
             commands["inference.generate"] = service
             malformed["inference.generate"] = service.malformed
             queries["inference.tiers"] = TierBoard(router).answer

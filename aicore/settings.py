@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     inference_timeout_s: float = Field(
         30.0, ge=0.1, le=600, description="From a request's arrival to its answer, in seconds, 0.1 to 600."
     )
+    bronze_concurrent: int = Field(
+        2, ge=0, le=1_024, description="Items of batches that are worked on at a time; 0: none here."
+    )
     player_requests_per_s: float = Field(
         10.0, ge=0, le=1e6, description="Inference requests of one player, per second; 0: no limit."
     )

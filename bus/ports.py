@@ -246,3 +246,59 @@ class Outbox(Protocol):
             InvalidAppend: at once; a limit or a format is broken.
         """
         ...
+
+
+# --- the work queue ---------------------------------------------------------------------------------
+
+
+class WorkItem(Protocol):
+    """Some work that this process has taken; another gets it if nothing is heard of it for long."""
+
+    @property
+    def data(self) -> bytes:
+        """What was put."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """How often it was handed out, from 1."""
+        ...
+
+    async def done(self) -> None:
+        """Take it out of the queue."""
+        ...
+
+    async def later(self, delay_s: float) -> None:
+        """Give it back, to be handed out again after a while."""
+        ...
+
+    async def working(self) -> None:
+        """Say that it is still worked on."""
+        ...
+
+
+class WorkQueue(Protocol):
+    """Work for whoever has time; at least once, and gone when it is done. May be lost: the log knows better.
+
+    Every method raises `QueueUnavailable` while the server is away.
+    """
+
+    async def ensure(self) -> bool:
+        """Make the queue if it is missing; say whether it was."""
+        ...
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Put work; the same key within two minutes counts once."""
+        ...
+
+    async def take(self, wait_s: float) -> WorkItem | None:
+        """Return some work, or None if there is none for so long."""
+        ...
+
+    async def depth(self) -> int:
+        """Return how much is in the queue, what is worked on included."""
+        ...
+
+
+class QueueUnavailable(Exception):
+    """The work queue cannot be reached; the same call may succeed later."""

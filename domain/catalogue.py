@@ -7,6 +7,19 @@ from collections.abc import Callable, Mapping
 
 from pydantic import JsonValue
 
+from domain.batch.messages import (
+    AddItems,
+    BatchCancelled,
+    BatchCompleted,
+    BatchItemsAdded,
+    BatchOpened,
+    BatchProgressed,
+    BatchSubmitted,
+    CancelBatch,
+    OpenBatch,
+    RecordItems,
+    SubmitBatch,
+)
 from domain.event import Command, Event
 from domain.inference.messages import (
     Generate,
@@ -53,6 +66,12 @@ EVENTS: tuple[type[Event], ...] = (
     InferenceRefused,
     InferenceRated,
     EngineStateChanged,
+    BatchOpened,
+    BatchItemsAdded,
+    BatchSubmitted,
+    BatchProgressed,
+    BatchCompleted,
+    BatchCancelled,
 )
 
 COMMANDS: tuple[type[Command], ...] = (
@@ -64,6 +83,10 @@ COMMANDS: tuple[type[Command], ...] = (
     RegisterTemplate,
     Generate,
     RateInference,
+    OpenBatch,
+    AddItems,
+    SubmitBatch,
+    CancelBatch,
 )
 """What may be sent over the wire."""
 
@@ -72,6 +95,7 @@ INTERNAL_COMMANDS: tuple[type[Command], ...] = (
     RecordCompletion,
     RecordFailure,
     RecordCancellation,
+    RecordItems,
 )
 """What our own handlers say to a decider; never served on a subject."""
 

@@ -221,6 +221,13 @@ class Router:
         last = state.choices[-1]
         return NoEngine(last.reason, max(1, last.retry_after_ms))
 
+    def has_room(self, tier: str) -> bool:
+        """Say whether an engine of a tier is at most half busy: then work that can wait disturbs nobody."""
+        desks = (
+            [self._desks[engine.name] for engine in self._tiers[tier].engines] if tier in self._tiers else []
+        )
+        return any(desk.active <= desk.engine.capacity // 2 for desk in desks if desk.ok)
+
     @property
     def tiers(self) -> Mapping[str, Tier]:
         """The tiers by name."""

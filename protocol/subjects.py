@@ -65,6 +65,11 @@ def dlq_subject(realm: str, consumer: str) -> str:
     return f"{check_realm(realm)}.dlq.{_check(TOKEN, consumer, 'consumer')}"
 
 
+def job_subject(realm: str, queue: str) -> str:
+    """Return ``{realm}.job.{queue}``; ``>`` stands for all of a realm's work."""
+    return f"{check_realm(realm)}.job.{'>' if queue == '>' else _check(TOKEN, queue, 'queue')}"
+
+
 def parse_subject(subject: str) -> tuple[str, str, str]:
     """Return (realm, kind, rest) of a subject of ours; kind is cmd, evt, qry, live or dlq.
 

@@ -1,0 +1,198 @@
+"""`aicore batch`: many questions that nobody waits for."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from pydantic import ValidationError
+from rich.progress import Progress
+from rich.table import Table
+
+from aicore.cli.common import Exit, Failure, Json, err, out, print_json
+from aicore.cli.models import over_wire
+from aicore.client import Client
+from aicore.clock import new_id
+from domain.batch.messages import ITEMS_PER_CHUNK_MAX, Item
+
+app = typer.Typer(no_args_is_help=True, help="Batches: many questions that nobody waits for.")
+
+CHUNK_BYTES_MAX = 400_000
+"""Of the items of one command; the wire takes 512 KiB."""
+
+POLL_S = 0.5
+PAGE = 100
+
+BatchId = Annotated[str, typer.Argument(help="The batch's id, or its beginning.")]
+
+
+@app.command()
+def submit(  # noqa: PLR0913 - one parameter per option of the command line
+    file: Annotated[Path, typer.Argument(help="JSON Lines: an id and a prompt in each.", exists=True)],
+    use_case: Annotated[str, typer.Option(help="Whose current model answers.")],
+    operator: Annotated[str, typer.Option(help="Who answers for it.")],
+    name: Annotated[str, typer.Option(help="What it is; else the file's name.")] = "",
+    max_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 64,
+    temperature: Annotated[float, typer.Option(help="0: always the likeliest words; at most 2.")] = 0.7,
+    *,
+    consent: Annotated[bool, typer.Option(help="The answers may be used for training.")] = False,
+    wait: Annotated[bool, typer.Option(help="Show the progress until it is done.")] = False,
+    json: Json = False,
+) -> None:
+    """Submit a file of questions; a line may have npc and context, too."""
+    batch_id = new_id().hex
+    facts = {"name": name or file.name, "use_case": use_case, "operator": operator, "consent": consent}
+    facts |= {"max_tokens": max_tokens, "temperature": temperature}
+    chunks = list(_chunks(file))
+
+    async def work(client: Client) -> dict[str, Any]:
+        await client.command("batch.open", {"batch_id": batch_id, **facts})
+        for chunk in chunks:
+            await client.command("batch.add_items", {"batch_id": batch_id, "items": chunk})
+        reply = await client.command("batch.submit", {"batch_id": batch_id})
+        return await _watched(client, batch_id) if wait else dict(reply.result)
+
+    _tell(over_wire(work), json=json)
+
+
+@app.command("list")
+def list_batches(*, json: Json = False) -> None:
+    """List the batches, oldest first."""
+    batches = over_wire(_batches)
+    if json:
+        print_json(batches)
+        return
+    table = Table("batch", "name", "use case", "status", "answered", "failed", "of", box=None, pad_edge=False)
+    for batch in batches:
+        counts = (str(batch[key]) for key in ("answered", "failed", "items"))
+        table.add_row(batch["batch_id"], batch["name"], batch["use_case"], batch["status"], *counts)
+    out.print(table if batches else "no batches yet; see `aicore batch submit --help`")
+
+
+@app.command()
+def status(
+    batch_id: BatchId,
+    *,
+    wait: Annotated[bool, typer.Option(help="Show the progress until it is done.")] = False,
+    json: Json = False,
+) -> None:
+    """Show how a batch stands."""
+
+    async def work(client: Client) -> dict[str, Any]:
+        found = await _find(client, batch_id)
+        return await _watched(client, found["batch_id"]) if wait else found
+
+    _tell(over_wire(work), json=json)
+
+
+@app.command()
+def cancel(
+    batch_id: BatchId,
+    operator: Annotated[str, typer.Option(help="Who answers for it.")],
+    reason: Annotated[str, typer.Option(help="Why, in words for an auditor.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Give up the rest of a batch; what was answered stays."""
+
+    async def work(client: Client) -> dict[str, Any]:
+        found = await _find(client, batch_id)
+        words = {"batch_id": found["batch_id"], "operator": operator, "reason": reason}
+        return dict((await client.command("batch.cancel", words)).result)
+
+    _tell(over_wire(work), json=json)
+
+
+@app.command()
+def results(
+    batch_id: BatchId,
+    to: Annotated[Path | None, typer.Option("--out", help="File for JSON Lines; else the terminal.")] = None,
+) -> None:
+    """Write what came of a batch's items so far, a JSON object a line."""
+
+    async def work(client: Client) -> list[dict[str, Any]]:
+        found = await _find(client, batch_id)
+        rows: list[dict[str, Any]] = []
+        while True:
+            query = {"batch_id": found["batch_id"], "after": len(rows), "limit": PAGE}
+            page = (await client.query("batch.results", query)).result
+            rows += page
+            if len(page) < PAGE:
+                return rows
+
+    with err.status("reading"):
+        rows = over_wire(work)
+    lines = b"".join(orjson.dumps(row) + b"\n" for row in rows)
+    if to is None:
+        out.print(lines.decode(), end="", markup=False, highlight=False, soft_wrap=True)
+    else:
+        to.write_bytes(lines)
+        out.print(f"{len(rows)} results in {to}")
+
+
+def _chunks(file: Path) -> Iterator[list[dict[str, Any]]]:
+    """Yield the items of a file, as many at a time as one command may hold.
+
+    Raises:
+        Failure: a line is no item, naming it.
+    """
+    chunk: list[dict[str, Any]] = []
+    size = 0
+    for number, line in enumerate(file.read_bytes().splitlines(), 1):
+        if not line.strip():
+            continue
+        item = _item(line, f"{file}, line {number}")
+        if chunk and (len(chunk) == ITEMS_PER_CHUNK_MAX or size + len(line) > CHUNK_BYTES_MAX):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(item)
+        size += len(line)
+    if chunk:
+        yield chunk
+
+
+def _item(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        return Item.model_validate(orjson.loads(line)).model_dump()
+    except orjson.JSONDecodeError as error:
+        raise Failure(f"{where}: no JSON ({error})", code=Exit.USAGE) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(map(str, first["loc"])) or "the line"
+        raise Failure(f"{where}: {field}: {first['msg']}", code=Exit.USAGE) from None
+
+
+async def _watched(client: Client, batch_id: str) -> dict[str, Any]:
+    """Show a batch's progress until it has ended."""
+    with Progress(console=err) as progress:
+        task = progress.add_task("items", total=None)
+        while True:
+            found = await _find(client, batch_id)
+            finished = found["answered"] + found["failed"]
+            progress.update(task, total=found["items"] or None, completed=finished)
+            if found["status"] in {"completed", "cancelled"}:
+                return found
+            await asyncio.sleep(POLL_S)
+
+
+async def _find(client: Client, start: str) -> dict[str, Any]:
+    found = [batch for batch in await _batches(client) if batch["batch_id"].startswith(start)]
+    if len(found) != 1:
+        many = "no batch" if not found else f"{len(found)} batches"
+        raise Failure(f"{many} whose id begins with {start!r}", remedy="see `aicore batch list`")
+    return found[0]
+
+
+async def _batches(client: Client) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await client.query("batch.list")).result
+    return found
+
+
+def _tell(batch: dict[str, Any], *, json: bool) -> None:
+    if json:
+        print_json(batch)
+        return
+    counts = f"{batch['answered']} answered, {batch['failed']} failed, of {batch['items']}"
+    out.print(f"batch {batch['batch_id']} is {batch['status']}: {counts}")

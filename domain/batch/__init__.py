@@ -1,0 +1,1 @@
+"""Batches: many questions that nobody waits for, answered when there is room."""

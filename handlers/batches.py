@@ -1,0 +1,143 @@
+"""The batches of a realm in memory, kept up to date by the log, and the queries over them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bus.ports import EventLog, RecordedEvent, Where
+from domain.batch.batch import BATCH, Batch, stream_of
+from domain.batch.messages import (
+    AddItems,
+    BatchCancelled,
+    BatchCompleted,
+    BatchEvent,
+    BatchId,
+    BatchItemsAdded,
+    BatchOpened,
+    BatchProgressed,
+    BatchSubmitted,
+    CancelBatch,
+    OpenBatch,
+    RecordItems,
+    SubmitBatch,
+)
+from domain.decider import Rejected
+from domain.event import Event
+from domain.inference.inference import stream_of as inference_stream
+from domain.inference.messages import InferenceCompleted
+from domain.parse import parse
+from handlers.commands import Binding
+
+KINDS = (BatchOpened, BatchItemsAdded, BatchSubmitted, BatchProgressed, BatchCompleted, BatchCancelled)
+PAGE_MAX = 100
+
+BATCHES: Binding[Any, Any, Batch] = Binding(
+    commands=(OpenBatch, AddItems, SubmitBatch, CancelBatch),
+    stream_of=lambda command: stream_of(command.batch_id),
+    decider=BATCH,
+    answer=lambda command, state: {"batch_id": command.batch_id, **shown(state)},
+)
+BATCH_RECORDS: Binding[Any, Any, Batch] = Binding(
+    commands=(RecordItems,),
+    stream_of=lambda command: stream_of(command.batch_id),
+    decider=BATCH,
+)
+"""What workers say to the decider; no message does."""
+
+
+def shown(batch: Batch) -> Mapping[str, Any]:
+    """Return how a batch stands."""
+    return {
+        "name": batch.opened.name if batch.opened else "",
+        "use_case": batch.opened.use_case if batch.opened else "",
+        "status": batch.status,
+        "items": len(batch.items),
+        "answered": len(batch.finished) - batch.failed,
+        "failed": batch.failed,
+    }
+
+
+class ListQuery(BaseModel):
+    """batch.list: all of them, the oldest first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ResultsQuery(BaseModel):
+    """batch.results: what came of a batch's items, in the order of their ends."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    batch_id: BatchId
+    after: int = Field(0, ge=0, description="How many to leave out: those that were read before.")
+    limit: int = Field(PAGE_MAX, ge=1, le=PAGE_MAX)
+
+
+class BatchView:
+    """Run `run` in a task; everything else answers from memory, but for the texts of results."""
+
+    def __init__(self, log: EventLog, *, decode: Callable[[RecordedEvent], Event]) -> None:
+        self._log = log
+        self._decode = decode
+        self._batches: dict[str, Batch] = {}
+        self.position = 0
+
+    async def run(self) -> None:
+        """Follow the log for ever, from its beginning."""
+        where = Where(types=tuple(kind.event_name for kind in KINDS))
+        async with aclosing(self._log.subscribe(where=where)) as batches:
+            async for batch in batches:
+                for recorded in batch:
+                    self.apply(self._decode(recorded))
+                self.position = batch[-1].position
+
+    def apply(self, event: Event) -> None:
+        """Take an event in."""
+        if isinstance(event, KINDS):
+            known: BatchEvent = event
+            self._batches[known.batch_id] = BATCH.evolve(self.of(known.batch_id), known)
+
+    def of(self, batch_id: str) -> Batch:
+        """Return a batch as it is known here."""
+        return self._batches.get(batch_id, BATCH.initial)
+
+    def under_way(self) -> Sequence[tuple[str, Batch]]:
+        """Return the batches that are worked on, by id."""
+        return [(id_, batch) for id_, batch in self._batches.items() if batch.status == "submitted"]
+
+    async def answer_list(self, query: Mapping[str, Any]) -> tuple[Any, int]:
+        """Answer the query ``batch.list``."""
+        parse(ListQuery, query)
+        return [{"batch_id": id_, **shown(batch)} for id_, batch in self._batches.items()], self.position
+
+    async def answer_results(self, query: Mapping[str, Any]) -> tuple[Any, int]:
+        """Answer the query ``batch.results``; an answer's text is read from the log.
+
+        Raises:
+            Rejected: ``batch_not_found``.
+            LogUnavailable: the log is away.
+        """
+        asked = parse(ResultsQuery, query)
+        batch = self.of(asked.batch_id)
+        if batch.opened is None:
+            raise Rejected(
+                "batch_not_found",
+                f"there is no batch {asked.batch_id}",
+                field="batch_id",
+                remedy="batch.list tells which there are",
+            )
+        wanted = list(batch.finished.values())[asked.after : asked.after + asked.limit]
+        rows = []
+        for item in wanted:
+            text = await self._text(item.inference_id)
+            rows.append({**item.model_dump(), "prompt": batch.items[item.id].prompt, "text": text})
+        return rows, self.position
+
+    async def _text(self, inference_id: str) -> str:
+        for recorded in await self._log.read_stream(inference_stream(inference_id)):
+            event = self._decode(recorded)
+            if isinstance(event, InferenceCompleted):
+                return event.text
+        return ""
