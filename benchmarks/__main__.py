@@ -16,7 +16,17 @@ from rich.table import Table
 from aicore.collector import relax_collector
 from benchmarks.harness import Report
 
-HELPERS = {"__init__", "__main__", "harness", "peers", "nats_kit", "spool_child"}
+HELPERS = {
+    "__init__",
+    "__main__",
+    "engines_kit",
+    "harness",
+    "nats_kit",
+    "paced",
+    "peers",
+    "router_child",
+    "spool_child",
+}
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)

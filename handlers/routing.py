@@ -18,11 +18,17 @@ from domain.routing.messages import EngineStateChanged
 from handlers.engines.port import End, Engine, EngineAsk, EngineError, EngineFault, Piece
 
 PROBE_EVERY_S = 2.0
+PROBE_AGAIN_S = 0.25
+"""Between two probes of an engine that cannot be asked now."""
+
 HOMES_MAX = 10_000
 """Prefixes of which is remembered who has them cached."""
 
 OWN_FAULTS: frozenset[EngineFault] = frozenset({"unsupported", "unknown_adapter"})
 """Say nothing against the engine's health; another one may be able to."""
+
+RECHECK_S = 0.02
+"""Shortest pause before a waiting turn looks again for an engine."""
 
 SERVING, UNHEALTHY = "serving", "unhealthy"
 
@@ -56,6 +62,8 @@ class Tier:
     """Longest wait for an engine's first token."""
     between_tokens_s: float = 5.0
     """Longest wait for each further one: after it the engine counts as stalled."""
+    patience_s: float = 3.0
+    """How long a turn that was taken on waits for an engine to come back when none can be asked."""
     hedge_after_ms: float | None = None
     """Ask a second engine if the first has given nothing for so long; the first to answer wins."""
 
@@ -164,6 +172,8 @@ class _Progress:
     choices: list[Choice] = field(default_factory=list)
     fault: EngineError | None = None
     """The newest one."""
+    waiting_since: float | None = None
+    """When no engine could be asked any more; None while one can."""
 
     @property
     def attempts(self) -> list[Attempt]:
@@ -238,12 +248,19 @@ class Router:
         return {name: desk.view() for name, desk in self._desks.items()}
 
     async def run(self) -> None:
-        """Probe the engines for ever."""
-        while True:
-            async with asyncio.TaskGroup() as group:
-                for desk in self._desks.values():
-                    group.create_task(self._probe(desk))
-            await asyncio.sleep(PROBE_EVERY_S)
+        """Probe the engines for ever, those in trouble more often."""
+
+        async def probing(desk: _Desk) -> None:
+            due = self._clock()
+            while True:
+                if desk.state != SERVING or self._clock() >= due:
+                    await self._probe(desk)
+                    due = self._clock() + PROBE_EVERY_S
+                await asyncio.sleep(PROBE_AGAIN_S)
+
+        async with asyncio.TaskGroup() as group:
+            for desk in self._desks.values():
+                group.create_task(probing(desk))
 
     async def stream(self, turn: RoutedTurn) -> AsyncGenerator[Piece | Routed, None]:
         """Yield the answer as it comes, and last how it was served; closing the generator cancels the engine.
@@ -254,16 +271,45 @@ class Router:
             EngineError: the request itself is at fault (prompt too long, unknown adapter, …).
         """
         state = _Progress(turn, self._clock())
-        tier = turn.tier
-        while tier:
-            async with aclosing(self._serve(tier, state)) as pieces:
-                async for piece in pieces:
-                    yield piece
-            if state.end is not None:
-                yield self._routed(tier, state)
-                return
-            tier = self._tiers[tier].below
+        while True:
+            tier = turn.tier
+            while tier:
+                async with aclosing(self._serve(tier, state)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+                if state.end is not None:
+                    yield self._routed(tier, state)
+                    return
+                tier = self._tiers[tier].below
+            if not await self._engines_back(state):
+                break
         yield self._last_resort(state)
+
+    async def _engines_back(self, state: _Progress) -> bool:
+        """Wait until an engine may be asked again; say whether that is worth while.
+
+        It is for a turn that was taken on: every engine failed at once, or is left alone for a
+        moment. With an authored line nobody waits, unless some of the answer was given already.
+        """
+        turn, now = state.turn, self._clock()
+        last = state.choices[-1]
+        faulty = state.fault is not None or any(
+            candidate.ruled_out.startswith(("circuit", "unhealthy")) for candidate in last.candidates
+        )
+        if (turn.authored and not state.texts) or not faulty:
+            return False
+        if state.fault is not None and state.fault.code in OWN_FAULTS:
+            return False
+        if state.waiting_since is None:
+            state.waiting_since = now
+        left_s = self._tiers[turn.tier].patience_s - (now - state.waiting_since)
+        if turn.deadline is not None:
+            left_s = min(left_s, turn.deadline - now)
+        if left_s <= 0:
+            return False
+        await asyncio.sleep(min(left_s, RECHECK_S))
+        state.excluded.clear()
+        return True
 
     # --- one tier -----------------------------------------------------------------------------------
 
@@ -279,6 +325,7 @@ class Router:
                         async for piece in pieces:
                             yield piece
                     self._home(state.turn.prefix, run.desk)
+                    state.waiting_since = None
                     return
                 except EngineError as error:
                     if not error.retriable and error.code not in OWN_FAULTS:
@@ -398,6 +445,8 @@ class Router:
 
     async def _probe(self, desk: _Desk) -> None:
         health = await desk.engine.health()
+        if health.ok and not desk.ok:  # an engine that is well and fails all the same stays left alone
+            desk.breaker = desk.breaker.probed(self._clock() * 1e3)
         desk.ok, desk.reason = health.ok, health.reason
         self.note(desk, health.reason or "its probe says that it is well")
 
@@ -454,6 +503,7 @@ class _Run:
             return late
         waited = (self._router.now() - self._began) * 1e3
         self._attempt = replace(self._attempt, ttft_ms=round(waited, 3))
+        self.desk.breaker = self.desk.breaker.answering()
         self.desk.pace = self.desk.pace.after(ttft_ms=waited)
         return None
 

@@ -49,6 +49,17 @@ class Breaker:
         """Return the state after an answer: the circuit is closed."""
         return CLOSED
 
+    def probed(self, now_ms: float) -> "Breaker":
+        """Return the state after a health probe that went well: an open circuit lets a turn through now."""
+        return replace(self, retry_at_ms=min(self.retry_at_ms, now_ms)) if self.open_ms else self
+
+    def answering(self) -> "Breaker":
+        """Return the state after a first token: an open circuit closes, and opens again at the next failure.
+
+        Waiting for the probe's end instead would leave a recovered engine alone for as long as a turn takes.
+        """
+        return Breaker(failures=FAILURES_MAX - 1) if self.open_ms else self
+
     def abandoned(self) -> "Breaker":
         """Return the state after a request that says nothing of the engine, such as a cancelled one."""
         return replace(self, probing=False)

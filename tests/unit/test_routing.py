@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from domain.routing.choice import Objective
-from domain.routing.health import FAILURES_MAX
+from domain.routing.health import FAILURES_MAX, OPEN_MS_FIRST
 from domain.routing.messages import EngineStateChanged
 from handlers.engines.port import End, EngineAsk, EngineError, Health, Piece
 from handlers.routing import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Router, Tier
@@ -125,13 +125,13 @@ async def test_the_authored_line_is_the_last_resort() -> None:
 
 
 async def test_after_some_words_an_answer_that_nobody_can_finish_is_cut() -> None:
-    text, routed = await served(router(Scripted("a", fails_at=2)), turn(authored="Not now."))
+    text, routed = await served(router(Scripted("a", fails_at=2), patience_s=0.0), turn(authored="Not now."))
     assert (text, routed.text, routed.finish_reason) == ("the ferry", "the ferry", "cut")
 
 
 async def test_without_an_authored_line_the_turn_is_refused_with_a_time() -> None:
     with pytest.raises(NoEngine) as refused:
-        await served(router(Scripted("a", fails_at=0)), turn())
+        await served(router(Scripted("a", fails_at=0), patience_s=0.05), turn())
     assert refused.value.retry_after_ms >= 1
 
 
@@ -229,3 +229,43 @@ async def test_a_model_goes_to_the_engines_that_serve_it_and_below_to_any() -> N
     named.fails_at = 0
     _, routed = await served(routing, turn(model="m"))
     assert (routed.engine, routed.tier) == ("c", "silver")
+
+
+@pytest.mark.parametrize("at", [0, 3])
+async def test_a_turn_waits_while_every_engine_is_away_and_goes_on(at: int) -> None:
+    """Both fail at once, before the first token or in the middle; half a second later one is back."""
+    first, second = Scripted("a", fails_at=at), Scripted("b", fails_at=0)
+
+    async def mend() -> None:
+        while not second.asks:  # noqa: ASYNC110 - a test's own engine tells nobody
+            await asyncio.sleep(0)
+        first.fails_at = second.fails_at = None
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(mend())
+        text, routed = await served(router(first, second, patience_s=2.0), turn())
+    assert text == routed.text == " ".join(WORDS)
+    assert routed.finish_reason == "stop"
+
+
+async def test_patience_ends_and_so_does_the_deadline() -> None:
+    broken = router(Scripted("a", fails_at=0), patience_s=0.05)
+    with pytest.raises(NoEngine):
+        await served(broken, turn())
+    soon = asyncio.get_running_loop().time() + 0.05
+    with pytest.raises((NoEngine, DeadlineExceeded)):
+        await served(router(Scripted("a", fails_at=0), patience_s=60.0), turn(deadline=soon))
+
+
+async def test_an_engine_that_answers_again_takes_turns_before_its_probe_has_ended() -> None:
+    engine = Scripted("a", fails_at=0)
+    routing = router(engine, patience_s=0.0)
+    for _ in range(FAILURES_MAX):
+        with pytest.raises(NoEngine):
+            await served(routing, turn())
+    engine.fails_at, engine.stalls_at = None, 2
+    await asyncio.sleep(OPEN_MS_FIRST / 1e3)
+    async with aclosing(routing.stream(turn())) as probe:
+        await anext(probe)
+        engine.stalls_at = None
+        assert (await served(routing, turn()))[1].engine == "a"
