@@ -21,6 +21,7 @@ HELPERS = {
     "__main__",
     "engines_kit",
     "harness",
+    "litellm_kit",
     "nats_kit",
     "paced",
     "peers",

@@ -1,13 +1,13 @@
-"""What the router adds to a call: by HTTP and by NATS, beside a direct call to the same upstream.
+"""What the router adds to a call, by HTTP and by NATS, beside a direct call and beside the litellm proxy.
 
-The upstream is a server with OpenAI's API that answers at a fixed pace, in a process of its own, so that only
-what is added differs. Not beside litellm yet: docs/benchmarks.md says so.
+The upstream answers at a fixed pace. Upstream, our service and litellm run in processes of their own; the
+caller is the same for all. CPU is what the serving process used, per request: its inverse is requests per
+second and core. Two cores for everything: at 64 streams all wait for each other, also on the direct way.
 """
 
 import asyncio
 import itertools
-import random
-import socket
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,62 +16,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
-import nats
 import orjson
-from pydantic import SecretStr
 
 from aicore.client import Client, connect
-from aicore.clock import new_id, now_us
-from aicore.openai_http import OpenAIDoor, serving_http
+from benchmarks.engines_kit import cpu_s, free_port, paced_engines
 from benchmarks.harness import Progress, Report, percentile, rounds_of, servers
-from bus.catalogue import domain_catalogue
-from bus.codec import EventCodec
-from bus.nats.service import ServiceOptions, serve
-from bus.nats.tokens import token_giver
-from bus.postgres.log import open_log
+from benchmarks.litellm_kit import Proxy, litellm_proxy
+from benchmarks.paced import MARK
+from benchmarks.router_child import REALM, USE_CASE
 from bus.postgres.migrate import migrate
-from bus.spool.spool import SpoolOptions, open_spool
 from domain.routing.choice import Objective, Turn, choose
 from domain.routing.health import EngineView, Pace
-from handlers.commands import CommandRunner
-from handlers.engines.openai_compatible import OpenAICompatibleEngine
-from handlers.inference import InferenceService
-from handlers.inference_records import INFERENCES, InferenceRecords, recall_with
-from handlers.registry import REGISTRY
-from handlers.registry_view import RegistryView
-from handlers.routing import Router, Tier
-from protocol.messages import CommandMessage, Reply
-from protocol.meta import Meta
+from protocol.messages import Reply
 
-REALM = "bench"
 TOKENS = 8
-PACE_S = 0.005
-READY_S = 20.0
-BODY = {"model": "m", "prompt": "x", "max_tokens": TOKENS, "stream": True, "temperature": 0}
-USE_CASE = "bench"
-UPSTREAM = f"""
-import asyncio, sys, uvloop
-from aiohttp import web
-import orjson
+PACE_MS = 5.0
+READY_S = 30.0
+numbers = itertools.count()
+"""Every call asks something else: equal questions at the same time would share an answer."""
 
-async def complete(request):
-    body = orjson.loads(await request.read())
-    response = web.StreamResponse(headers={{"Content-Type": "text/event-stream"}})
-    await response.prepare(request)
-    for n in range(body["max_tokens"]):
-        await asyncio.sleep({PACE_S})
-        last = "stop" if n + 1 == body["max_tokens"] else None
-        choice = {{"index": 0, "text": " word", "finish_reason": last}}
-        await response.write(b"data: " + orjson.dumps({{"choices": [choice]}}) + b"\\n\\n")
-    await response.write(b"data: [DONE]\\n\\n")
-    return response
+WORDS = re.compile(rb'"text": ?"[^"]')
+"""A line with some text."""
 
-app = web.Application()
-app.router.add_post("/v1/completions", complete)
-app.router.add_get("/v1/models", lambda _: web.Response())
-uvloop.install()
-web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)
-"""
+Call = Callable[[], Awaitable[list[float]]]
 
 
 @dataclass(frozen=True)
@@ -79,34 +46,42 @@ class Ways:
     """The ways to the upstream."""
 
     session: aiohttp.ClientSession
+    client: Client
     upstream: str
     door: str
-    client: Client
+    pid: int
+    litellm: Proxy | None
 
-    async def direct(self) -> list[float]:
-        """Call the upstream; return when each piece came, s."""
-        return await self._http(self.upstream)
+    def calls(self) -> dict[str, tuple[Call, int | None]]:
+        """Return the ways by name, each with the process that serves it."""
+        found: dict[str, tuple[Call, int | None]] = {
+            "direct": (lambda: self._http(self.upstream), None),
+            "http": (lambda: self._http(self.door), self.pid),
+            "nats": (self._nats, self.pid),
+        }
+        if (proxy := self.litellm) is not None:
+            found["litellm"] = (lambda: self._http(proxy.url), proxy.pid)
+        return found
 
-    async def by_http(self) -> list[float]:
-        """Call our door."""
-        return await self._http(self.door)
-
-    async def by_nats(self) -> list[float]:
-        """Ask on NATS."""
-        payload = {"use_case": USE_CASE, "prompt": "x", "max_tokens": TOKENS, "temperature": 0.0}
+    async def _nats(self) -> list[float]:
+        payload = {
+            "use_case": USE_CASE,
+            "prompt": f"{next(numbers)}{MARK}",
+            "max_tokens": TOKENS,
+            "temperature": 0.0,
+        }
         async with aclosing(self.client.stream(payload)) as items:
             return [time.perf_counter() async for item in items if not isinstance(item, Reply)]
 
     async def _http(self, url: str) -> list[float]:
-        body = orjson.dumps({**BODY, "model": USE_CASE})
+        wanted = {"model": USE_CASE, "prompt": f"{next(numbers)}{MARK}", "max_tokens": TOKENS}
+        body = orjson.dumps({**wanted, "stream": True, "temperature": 0})
         headers = {"Content-Type": "application/json"}
         async with self.session.post(f"{url}/v1/completions", data=body, headers=headers) as answer:
-            return [time.perf_counter() async for line in answer.content if b'word"' in line]
+            return [time.perf_counter() async for line in answer.content if WORDS.search(line)]
 
 
-async def measure(
-    call: Callable[[], Awaitable[list[float]]], callers: int, turns: int
-) -> tuple[list[float], list[float]]:
+async def measure(call: Call, callers: int, turns: int) -> tuple[list[float], list[float]]:
     """Return times to the first piece and gaps between pieces, ms."""
     firsts: list[float] = []
     gaps: list[float] = []
@@ -115,9 +90,9 @@ async def measure(
         for _ in range(turns):
             began = time.perf_counter()
             times = await call()
-            assert len(times) == TOKENS, f"{len(times)} pieces of {TOKENS}"
+            assert len(times) >= TOKENS, f"{len(times)} pieces of {TOKENS}"
             firsts.append((times[0] - began) * 1e3)
-            gaps.extend((b - a) * 1e3 for a, b in itertools.pairwise(times))
+            gaps.extend((b - a) * 1e3 for a, b in itertools.pairwise(times[:TOKENS]))
 
     await asyncio.gather(*(caller() for _ in range(callers)))
     return firsts, gaps
@@ -138,104 +113,69 @@ def decisions(number: int) -> list[float]:
 
 
 @asynccontextmanager
-async def upstream() -> AsyncIterator[str]:
-    """Run the upstream and yield its URL."""
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", UPSTREAM, str(port))
-    try:
-        async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
-            while True:
-                try:
-                    async with session.get(f"http://127.0.0.1:{port}/v1/models"):
-                        break
-                except aiohttp.ClientError:
-                    await asyncio.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@asynccontextmanager
 async def ways(dsn: str, nats_url: str, folder: Path) -> AsyncIterator[Ways]:
     """Serve everything on real servers and yield the ways to it."""
     await migrate(dsn, REALM)
-    codec = EventCodec(domain_catalogue())
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(upstream())
-        log = await stack.enter_async_context(open_log(dsn, REALM, now_us=now_us))
-        engine = OpenAICompatibleEngine("upstream", url=url, model="m", capacity=256, vllm=False)
-        await engine.start()
-        stack.push_async_callback(engine.stop)
-        router = Router({"gold": Tier(engines=[engine])}, clock=time.perf_counter, draw=lambda: 0.5)
-        runner = CommandRunner(log, codec, [REGISTRY, INFERENCES])
-        view = RegistryView(log, decode=codec.decode)
-        model = {
-            "use_case": USE_CASE,
-            "name": "m",
-            "version": "1",
-            "provider": "vllm",
-            "model_type": "external",
-            "tier": "gold",
-        }
-        await runner(CommandMessage(new_id(), "registry.register_model", model, "any", Meta()))
-        group = await stack.enter_async_context(asyncio.TaskGroup())
-        following = group.create_task(view.run())
-        stack.callback(following.cancel)
-        await view.reached(2)
-        nc = await nats.connect(nats_url)
-        stack.push_async_callback(nc.close)
-        options = SpoolOptions(now_us=now_us, draw=random.SystemRandom().random)
-        spool = await stack.enter_async_context(open_spool(folder, log, options))
-
-        def earlier_us() -> int:
-            return now_us() - 60_000_000  # a process that has run for a while
-
-        records = InferenceRecords(spool, codec, recall_with(runner), now_us=earlier_us, new_id=new_id)
-        service = InferenceService(records, view, router, give=token_giver(nc))
+        [upstream] = await stack.enter_async_context(paced_engines(("--base-ms", str(PACE_MS))))
         port = free_port()
-        door = OpenAIDoor(service, view, new_id=new_id, key=SecretStr(""))
-        await stack.enter_async_context(serving_http(door.app(), "127.0.0.1", port))
-        serving = serve(nc, REALM, {"inference.generate": service}, {}, ServiceOptions(new_id=new_id))
-        await stack.enter_async_context(serving)
-        client = await stack.enter_async_context(connect(nats_url, REALM, actor="bench:router"))
-        session = await stack.enter_async_context(
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        arguments = (dsn, nats_url, upstream.url, str(folder), str(port))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "benchmarks.router_child", *arguments, stdout=asyncio.subprocess.PIPE
         )
-        yield Ways(session, url, f"http://127.0.0.1:{port}", client)
+        stack.push_async_callback(process.wait)
+        stack.callback(process.kill)
+        assert process.stdout is not None
+        async with asyncio.timeout(READY_S):
+            while (line := await process.stdout.readline()).strip() != b"ready":
+                assert line, "our service ended before it was ready"
+        proxy = await stack.enter_async_context(litellm_proxy([upstream.url]))
+        client = await stack.enter_async_context(connect(nats_url, REALM, actor="bench:router"))
+        connector = aiohttp.TCPConnector(limit=0)
+        session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+        yield Ways(session, client, upstream.url, f"http://127.0.0.1:{port}", process.pid, proxy)
 
 
 async def run(quick: bool, progress: Progress) -> Report:
     """Measure."""
     report = Report("router", rounds_of(quick))
-    report.facts |= {"tokens": TOKENS, "pace_ms": PACE_S * 1e3}
+    report.facts |= {"tokens": TOKENS, "pace_ms": PACE_MS}
     turns = 40 if quick else 200
     with servers(nats=True) as (postgres, broker):
         async with ways(postgres.dsn, broker.url, broker.root / "spool") as found:
-            sides = {"direct": found.direct, "http": found.by_http, "nats": found.by_nats}
-            for side in sides.values():
-                await measure(side, 1, 5)
+            sides = found.calls()
+            report.facts["litellm"] = found.litellm.version if found.litellm else "not installed"
+            for call, _ in sides.values():
+                await measure(call, 4, 10)
             for n in range(report.rounds):
                 for callers, each in ((1, turns), (64, max(4, turns // 20))):
-                    for name, side in sides.items():
+                    for name, (call, pid) in sides.items():
                         progress(f"round {n + 1}: {name}, {callers} streams")
-                        firsts, gaps = await measure(side, callers, each)
+                        used = cpu_s(pid) if pid else 0.0
+                        firsts, gaps = await measure(call, callers, each)
+                        if pid:
+                            cpu_ms = (cpu_s(pid) - used) * 1e3 / len(firsts)
+                            report.add(f"cpu_ms_per_request_{name}_{callers}", cpu_ms, "ms")
                         report.add(f"ttft_p50_ms_{name}_{callers}", percentile(firsts, 0.5), "ms")
                         report.add(f"ttft_p99_ms_{name}_{callers}", percentile(firsts, 0.99), "ms")
                         report.add(f"gap_p99_ms_{name}_{callers}", percentile(gaps, 0.99), "ms")
                 report.add("decision_p99_us", percentile(decisions(20_000), 0.99), "µs")
-    for name in ("http", "nats"):
+    _compare(report, [name for name in sides if name != "direct"])
+    return report
+
+
+def _compare(report: Report, names: list[str]) -> None:
+    """Add what each way adds to the direct one, and our ratios to litellm."""
+    for name in names:
         for callers in (1, 64):
             for what in ("ttft_p50", "ttft_p99", "gap_p99"):
-                ours = report.figures[f"{what}_ms_{name}_{callers}"].median
-                added = ours - report.figures[f"{what}_ms_direct_{callers}"].median
+                mine = report.figures[f"{what}_ms_{name}_{callers}"].median
+                added = mine - report.figures[f"{what}_ms_direct_{callers}"].median
                 report.add(f"added_{what}_ms_{name}_{callers}", added, "ms")
-    return report
+    if "litellm" in names:
+        figures = {key: figure.median for key, figure in report.figures.items()}
+        for name in ("http", "nats"):
+            theirs, ours = (figures[f"added_ttft_p50_ms_{side}_1"] for side in ("litellm", name))
+            report.compare(f"added_p50_below_litellm_{name}", theirs, max(ours, 0.01))
+            theirs, ours = (figures[f"cpu_ms_per_request_{side}_64"] for side in ("litellm", name))
+            report.compare(f"requests_per_core_vs_litellm_{name}", theirs, ours)
