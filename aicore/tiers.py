@@ -19,7 +19,7 @@ from handlers.engines.artefact import MANIFEST
 from handlers.engines.embedded import EmbeddedEngine
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
 from handlers.engines.port import Engine, EngineError
-from handlers.routing import Tier
+from handlers.turns import Tier
 
 GOLD_TOKEN_MS = 16.0
 """A frame at 60 Hz; domain.md 1.12."""

@@ -19,6 +19,7 @@ from benchmarks.harness import Report
 HELPERS = {
     "__init__",
     "__main__",
+    "bare_proxy",
     "engines_kit",
     "harness",
     "litellm_kit",

@@ -20,7 +20,8 @@ from benchmarks.harness import Progress, Report, percentile
 from benchmarks.paced import MARK, answer
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
 from handlers.engines.port import EngineAsk, EngineError, Piece
-from handlers.routing import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Router, Tier
+from handlers.routing import Router
+from handlers.turns import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Tier
 
 TURNS, TURNS_QUICK = 2_000, 300
 CALLERS = 16

@@ -1,7 +1,8 @@
 """What the router adds to a call, by HTTP and by NATS, beside a direct call and beside the litellm proxy.
 
 The upstream answers at a fixed pace. Upstream, our service and litellm run in processes of their own; the
-caller is the same for all. CPU is what the serving process used, per request: its inverse is requests per
+caller is the same for all. "bare" is a proxy that does nothing but hand on, in the same stack: the price of
+one more process on the way. CPU is what the serving process used, per request: its inverse is requests per
 second and core. Two cores for everything: at 64 streams all wait for each other, also on the direct way.
 """
 
@@ -19,7 +20,7 @@ import aiohttp
 import orjson
 
 from aicore.client import Client, connect
-from benchmarks.engines_kit import cpu_s, free_port, paced_engines
+from benchmarks.engines_kit import answering, cpu_s, free_port, paced_engines
 from benchmarks.harness import Progress, Report, percentile, rounds_of, servers
 from benchmarks.litellm_kit import Proxy, litellm_proxy
 from benchmarks.paced import MARK
@@ -30,8 +31,12 @@ from domain.routing.health import EngineView, Pace
 from protocol.messages import Reply
 
 TOKENS = 8
-PACE_MS = 5.0
+BASE_MS, SLOPE_MS = 5.0, 0.15
+"""Per token, and more per stream: 5.2 ms alone, 14.6 at 64 streams. A batching engine is like that, and at a
+flat 5 ms two cores cannot even carry 64 direct streams: every process here shares them."""
+
 READY_S = 30.0
+PACE = ("--base-ms", str(BASE_MS), "--slope-ms", str(SLOPE_MS))
 numbers = itertools.count()
 """Every call asks something else: equal questions at the same time would share an answer."""
 
@@ -50,12 +55,15 @@ class Ways:
     upstream: str
     door: str
     pid: int
+    bare: str
+    bare_pid: int
     litellm: Proxy | None
 
     def calls(self) -> dict[str, tuple[Call, int | None]]:
         """Return the ways by name, each with the process that serves it."""
         found: dict[str, tuple[Call, int | None]] = {
             "direct": (lambda: self._http(self.upstream), None),
+            "bare": (lambda: self._http(self.bare), self.bare_pid),
             "http": (lambda: self._http(self.door), self.pid),
             "nats": (self._nats, self.pid),
         }
@@ -117,7 +125,7 @@ async def ways(dsn: str, nats_url: str, folder: Path) -> AsyncIterator[Ways]:
     """Serve everything on real servers and yield the ways to it."""
     await migrate(dsn, REALM)
     async with AsyncExitStack() as stack:
-        [upstream] = await stack.enter_async_context(paced_engines(("--base-ms", str(PACE_MS))))
+        [upstream] = await stack.enter_async_context(paced_engines(PACE))
         port = free_port()
         arguments = (dsn, nats_url, upstream.url, str(folder), str(port))
         process = await asyncio.create_subprocess_exec(
@@ -129,17 +137,25 @@ async def ways(dsn: str, nats_url: str, folder: Path) -> AsyncIterator[Ways]:
         async with asyncio.timeout(READY_S):
             while (line := await process.stdout.readline()).strip() != b"ready":
                 assert line, "our service ended before it was ready"
+        bare_port = free_port()
+        bare = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "benchmarks.bare_proxy", str(bare_port), upstream.url
+        )
+        stack.push_async_callback(bare.wait)
+        stack.callback(bare.kill)
+        await answering(f"http://127.0.0.1:{bare_port}")
         proxy = await stack.enter_async_context(litellm_proxy([upstream.url]))
         client = await stack.enter_async_context(connect(nats_url, REALM, actor="bench:router"))
         connector = aiohttp.TCPConnector(limit=0)
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
-        yield Ways(session, client, upstream.url, f"http://127.0.0.1:{port}", process.pid, proxy)
+        door, beside = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{bare_port}"
+        yield Ways(session, client, upstream.url, door, process.pid, beside, bare.pid, proxy)
 
 
 async def run(quick: bool, progress: Progress) -> Report:
     """Measure."""
     report = Report("router", rounds_of(quick))
-    report.facts |= {"tokens": TOKENS, "pace_ms": PACE_MS}
+    report.facts |= {"tokens": TOKENS, "pace_ms": f"{BASE_MS} + {SLOPE_MS} per stream"}
     turns = 40 if quick else 200
     with servers(nats=True) as (postgres, broker):
         async with ways(postgres.dsn, broker.url, broker.root / "spool") as found:

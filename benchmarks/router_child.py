@@ -29,7 +29,8 @@ from handlers.inference import InferenceService
 from handlers.inference_records import INFERENCES, InferenceRecords, recall_with
 from handlers.registry import REGISTRY
 from handlers.registry_view import RegistryView
-from handlers.routing import Router, Tier
+from handlers.routing import Router
+from handlers.turns import Tier
 from protocol.messages import CommandMessage
 from protocol.meta import Meta
 

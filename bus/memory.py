@@ -107,7 +107,7 @@ class MemoryLog:
         return Head(len(self._events), self._events[-1].hash if self._events else self._genesis)
 
     async def subscribe(
-        self, *, after: int = 0, where: Where = Where(), batch_max: int = 500
+        self, *, after: int = 0, where: Where = Where(), batch_max: int = 500, pause_s: float = 0.0
     ) -> AsyncGenerator[list[RecordedEvent], None]:
         """Yield events after a position and then live ones; see the port."""
         while True:

@@ -206,11 +206,12 @@ class EventLog(Protocol):
         ...
 
     def subscribe(
-        self, *, after: int = 0, where: Where = Where(), batch_max: int = 500
+        self, *, after: int = 0, where: Where = Where(), batch_max: int = 500, pause_s: float = 0.0
     ) -> AsyncGenerator[list[RecordedEvent], None]:
         """Yield matching events after a position, in order, without gap or double, and then live ones.
 
-        Batches are non-empty and at most ``batch_max`` long; the iterator never ends by itself and survives
+        Batches are non-empty and at most ``batch_max`` long; ``pause_s`` lets what comes within so many s
+        come together, which spares the server. The iterator never ends by itself and survives
         lost connections. Close it (``aclosing``) when done.
         """
         ...

@@ -32,6 +32,7 @@ from handlers.commands import Binding
 
 KINDS = (BatchOpened, BatchItemsAdded, BatchSubmitted, BatchProgressed, BatchCompleted, BatchCancelled)
 PAGE_MAX = 100
+PAUSE_S = 0.1
 
 BATCHES: Binding[Any, Any, Batch] = Binding(
     commands=(OpenBatch, AddItems, SubmitBatch, CancelBatch),
@@ -87,7 +88,7 @@ class BatchView:
     async def run(self) -> None:
         """Follow the log for ever, from its beginning."""
         where = Where(types=tuple(kind.event_name for kind in KINDS))
-        async with aclosing(self._log.subscribe(where=where)) as batches:
+        async with aclosing(self._log.subscribe(where=where, pause_s=PAUSE_S)) as batches:
             async for batch in batches:
                 for recorded in batch:
                     self.apply(self._decode(recorded))

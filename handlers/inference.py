@@ -35,7 +35,8 @@ from handlers.inference_records import InferenceRecords
 from handlers.questions import Questions, Scenes
 from handlers.registry_view import RegistryView
 from handlers.replies import attempts_of, code_of, completion_of, repeated, reply_of, told
-from handlers.routing import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Router
+from handlers.routing import Router
+from handlers.turns import DeadlineExceeded, NoEngine, Routed, RoutedTurn
 from protocol.errors import WireError
 from protocol.messages import CommandMessage, Reply
 

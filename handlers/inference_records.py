@@ -7,7 +7,7 @@ log. If the log cannot be read in time, the turn goes on as if the id were new, 
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from domain.decider import Rejected
 from domain.inference.inference import INFERENCE, Inference, stream_of
 from domain.inference.messages import (
     Generate,
+    InferenceEvent,
     InferenceRefused,
     RateInference,
     RecordCancellation,
@@ -81,6 +82,7 @@ class InferenceRecords:
         self._recall = recall
         self._started_ms = started_us // 1_000
         self._remembered: OrderedDict[UUID, Inference] = OrderedDict()
+        self._pending: dict[UUID, tuple[CommandMessage, Sequence[InferenceEvent]]] = {}
         self._looking: set[asyncio.Future[Inference]] = set()
         self.unrecorded = 0
         """Records that the outbox did not take."""
@@ -111,9 +113,22 @@ class InferenceRecords:
             task.exception()  # seen, or asyncio would report it as lost
 
     def request(self, command: RecordRequest, message: CommandMessage) -> Inference:
-        """Record that a model is about to be asked; the disk is not waited for."""
-        state, _ = self._add(command, message, INFERENCE.initial, derived_id(message.id, 0))
+        """Record that a model is about to be asked; the disk is not waited for.
+
+        The record is made as soon as the loop is free: by then the engine is at work.
+        """
+        events = INFERENCE.decide(command, INFERENCE.initial)
+        state = INFERENCE.fold(events)
+        self._pending[message.id] = (message, events)
+        asyncio.get_running_loop().call_soon(self._flush, message.id)
+        self._remember(message.id, state)
         return state
+
+    def _flush(self, id_: UUID) -> None:
+        """Put the record of a request into the outbox, unless that is done."""
+        if (pending := self._pending.pop(id_, None)) is not None:
+            message, events = pending
+            self._add(message, events, derived_id(id_, 0), version=0)
 
     async def outcome(
         self,
@@ -122,8 +137,11 @@ class InferenceRecords:
         state: Inference,
     ) -> tuple[Inference, bool]:
         """Record what came of it; return the state and whether the record survives a crash."""
-        id_ = outcome_id(message.id)
-        state, durable = self._add(command, message, state, id_)
+        self._flush(message.id)
+        events = INFERENCE.decide(command, state)
+        state = INFERENCE.fold(events, state)
+        self._remember(message.id, state)
+        durable = self._add(message, events, outcome_id(message.id), version=1)
         if durable is None:
             return state, False
         try:
@@ -177,31 +195,24 @@ class InferenceRecords:
             return None
 
     def _add(
-        self,
-        command: RecordRequest | RecordCompletion | RecordFailure | RecordCancellation,
-        message: CommandMessage,
-        state: Inference,
-        event_id: UUID,
-    ) -> tuple[Inference, Awaitable[None] | None]:
-        """Decide, remember, and put into the outbox; None if it takes nothing now.
+        self, message: CommandMessage, events: Sequence[InferenceEvent], event_id: UUID, *, version: int
+    ) -> Awaitable[None] | None:
+        """Put events into the outbox; None if there are none, or if it takes nothing now.
 
         The last event gets ``event_id``, those before it ids derived from it.
         """
-        version = 0 if state.request is None else 1
-        events = INFERENCE.decide(command, state)
+        meta = caused_by(message)
+        ids = [event_id, *(derived_id(event_id, n) for n in range(1, len(events)))]
         new = [
-            self._codec.encode(
-                event, event_id if left == 0 else derived_id(event_id, left), caused_by(message)
-            )
-            for left, event in zip(range(len(events) - 1, -1, -1), events, strict=True)
+            self._codec.encode(event, id_, meta) for event, id_ in zip(events, reversed(ids), strict=False)
         ]
-        state = INFERENCE.fold(events, state)
-        durable = self._put(stream_of(message.id.hex), new, version) if new else None
-        self._remembered[message.id] = state
-        self._remembered.move_to_end(message.id)
+        return self._put(stream_of(message.id.hex), new, version) if new else None
+
+    def _remember(self, id_: UUID, state: Inference) -> None:
+        self._remembered[id_] = state
+        self._remembered.move_to_end(id_)
         if len(self._remembered) > REMEMBERED_MAX:
             self._remembered.popitem(last=False)
-        return state, durable
 
     def _is_new(self, id_: UUID) -> bool:
         """Say whether an id was made after our start, as a UUIDv7 tells; it cannot be in the log then."""

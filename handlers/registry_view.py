@@ -32,6 +32,9 @@ logger = structlog.get_logger(__name__)
 REGISTRY_EVENTS = (ModelRegistered, ModelDescribed, ModelPromoted, ModelRetired, TrafficShifted)
 TYPES = tuple(event.event_name for event in (*REGISTRY_EVENTS, TemplateRegistered))
 
+PAUSE_S = 0.02
+"""What the registry says is known here so much later at most; every read is work for each turn's process."""
+
 STREAM_EVENTS_MAX = 10_000
 """Events of one use case read at a miss; a registry stream has tens."""
 
@@ -78,7 +81,7 @@ class RegistryView:
     async def run(self) -> None:
         """Follow the log for ever, from its beginning."""
         where = Where(types=TYPES)
-        async with aclosing(self._log.subscribe(where=where)) as batches:
+        async with aclosing(self._log.subscribe(where=where, pause_s=PAUSE_S)) as batches:
             async for batch in batches:
                 await self._apply(batch)
 

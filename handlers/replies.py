@@ -15,7 +15,7 @@ from domain.inference.messages import (
 )
 from handlers.engines.port import EngineError
 from handlers.inference_records import outcome_id
-from handlers.routing import Attempt, DeadlineExceeded, NoEngine, Routed
+from handlers.turns import Attempt, DeadlineExceeded, NoEngine, Routed
 from protocol.messages import CommandMessage, Reply
 
 ATTEMPTS_TOLD = 64

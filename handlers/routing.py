@@ -8,14 +8,17 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 
 import structlog
 
-from domain.routing.choice import Choice, Objective, Turn, choose
-from domain.routing.health import CLOSED, Breaker, EngineView, Pace
+from domain.routing.choice import Choice, Turn, choose
+from domain.routing.health import EngineView
 from domain.routing.messages import EngineStateChanged
-from handlers.engines.port import End, Engine, EngineAsk, EngineError, EngineFault, Piece
+from handlers.engines.port import End, Engine, EngineError, EngineFault, Piece
+from handlers.runs import SERVING, UNHEALTHY, Desk, Progress, Run, race
+from handlers.turns import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Tier
 
 PROBE_EVERY_S = 2.0
 PROBE_AGAIN_S = 0.25
@@ -30,160 +33,11 @@ OWN_FAULTS: frozenset[EngineFault] = frozenset({"unsupported", "unknown_adapter"
 RECHECK_S = 0.02
 """Shortest pause before a waiting turn looks again for an engine."""
 
-SERVING, UNHEALTHY = "serving", "unhealthy"
-
 logger = structlog.get_logger(__name__)
-
-
-class NoEngine(Exception):
-    """No engine of the tier, nor of those below it, can take the turn now."""
-
-    def __init__(self, reason: str, retry_after_ms: int, fault: EngineError | None = None) -> None:
-        super().__init__(reason)
-        self.retry_after_ms = retry_after_ms
-        self.fault = fault
-        """The fault of the last engine that was asked, if one was."""
-
-
-class DeadlineExceeded(Exception):
-    """The caller's deadline passed before the answer was complete; the engine was told to stop."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tier:
-    """A service level: what it promises and who serves it."""
-
-    engines: Sequence[Engine]
-    """A model is served by the engines of its provider (`Engine.provider`)."""
-    objective: Objective = field(default_factory=Objective)
-    below: str = ""
-    """The tier that takes its turns when it cannot."""
-    first_token_s: float = 10.0
-    """Longest wait for an engine's first token."""
-    between_tokens_s: float = 5.0
-    """Longest wait for each further one: after it the engine counts as stalled."""
-    patience_s: float = 3.0
-    """How long a turn that was taken on waits for an engine to come back when none can be asked."""
-    hedge_after_ms: float | None = None
-    """Ask a second engine if the first has given nothing for so long; the first to answer wins."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoutedTurn:
-    """What the router needs to know of a turn."""
-
-    tier: str
-    provider: str
-    """Of the model that shall answer."""
-    ask: EngineAsk
-    deadline: float | None = None
-    """On the router's clock, s."""
-    prefix: str = ""
-    """Turns with the same one share the beginning of their prompt, such as a character's persona."""
-    authored: str = ""
-    """The character's line for when no engine can speak."""
-    model: str = ""
-    """Name of the model that shall answer; tiers below may serve another one."""
-    attempts: list["Attempt"] = field(default_factory=list)
-    """Filled as engines are asked, however the turn ends."""
-
-    def after(self, sent: str, tokens: int) -> "RoutedTurn":
-        """Return the rest of this turn, of which some was given already."""
-        if not sent:
-            return self
-        ask = replace(self.ask, sent=sent, max_tokens=max(1, self.ask.max_tokens - tokens))
-        return replace(self, ask=ask)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One engine's part in a turn."""
-
-    engine: str
-    tier: str
-    fault: str = ""
-    """Why it was left; "" if it brought the turn to its end."""
-    tokens: int = 0
-    ttft_ms: float | None = None
-    ms: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Routed:
-    """How a turn was served: the last item of `Router.stream`."""
-
-    text: str
-    tier: str
-    engine: str
-    """Who brought it to its end; "" if nobody did."""
-    reason: str
-    finish_reason: str
-    """stop, length, authored, or cut (all engines failed after some tokens)."""
-    prompt_tokens: int
-    completion_tokens: int
-    ttft_ms: float
-    latency_ms: float
-    attempts: tuple[Attempt, ...]
-    choices: tuple[Choice, ...]
-    """Each decision with its inputs."""
 
 
 def _serves(engine: Engine, model: str) -> bool:
     return not engine.models or model in engine.models
-
-
-@dataclass(slots=True, eq=False)
-class _Desk:
-    """One engine and what this router knows of it."""
-
-    engine: Engine
-    active: int = 0
-    ok: bool = True
-    reason: str = ""
-    breaker: Breaker = CLOSED
-    pace: Pace = field(default_factory=Pace)
-    state: str = SERVING
-    """As last told."""
-
-    def view(self) -> EngineView:
-        return EngineView(
-            name=self.engine.name,
-            capacity=self.engine.capacity,
-            active=self.active,
-            ok=self.ok,
-            reason=self.reason,
-            breaker=self.breaker,
-            pace=self.pace,
-        )
-
-
-@dataclass(slots=True)
-class _Progress:
-    """A turn under way."""
-
-    turn: RoutedTurn
-    began: float
-    texts: list[str] = field(default_factory=list)
-    tokens: int = 0
-    prompt_tokens: int = 0
-    first: float | None = None
-    end: End | None = None
-    excluded: set[str] = field(default_factory=set)
-    choices: list[Choice] = field(default_factory=list)
-    fault: EngineError | None = None
-    """The newest one."""
-    waiting_since: float | None = None
-    """When no engine could be asked any more; None while one can."""
-
-    @property
-    def attempts(self) -> list[Attempt]:
-        """Those made so far."""
-        return self.turn.attempts
-
-    def rest(self) -> EngineAsk:
-        """Return what is still to be asked."""
-        ask = self.turn.ask
-        return replace(ask, max_tokens=ask.max_tokens - self.tokens, sent=ask.sent + "".join(self.texts))
 
 
 class Router:
@@ -203,7 +57,7 @@ class Router:
         self._clock = clock
         self._draw = draw
         engines = {engine.name: engine for tier in tiers.values() for engine in tier.engines}
-        self._desks = {name: _Desk(engine) for name, engine in engines.items()}
+        self._desks = {name: Desk(engine) for name, engine in engines.items()}
         self._homes: OrderedDict[str, str] = OrderedDict()
 
     def counter(self, tier: str, provider: str, model: str) -> Callable[[str], int]:
@@ -223,7 +77,7 @@ class Router:
 
     def refusal(self, turn: RoutedTurn) -> NoEngine | None:
         """Return why nobody could take a turn now; None if somebody could, or a line is there for that."""
-        tier, state = turn.tier, _Progress(turn, self._clock())
+        tier, state = turn.tier, Progress(turn, self._clock())
         while tier:
             if turn.authored or self._choose(tier, state):
                 return None
@@ -250,7 +104,7 @@ class Router:
     async def run(self) -> None:
         """Probe the engines for ever, those in trouble more often."""
 
-        async def probing(desk: _Desk) -> None:
+        async def probing(desk: Desk) -> None:
             due = self._clock()
             while True:
                 if desk.state != SERVING or self._clock() >= due:
@@ -270,7 +124,7 @@ class Router:
             DeadlineExceeded: see there.
             EngineError: the request itself is at fault (prompt too long, unknown adapter, …).
         """
-        state = _Progress(turn, self._clock())
+        state = Progress(turn, self._clock())
         while True:
             tier = turn.tier
             while tier:
@@ -285,7 +139,7 @@ class Router:
                 break
         yield self._last_resort(state)
 
-    async def _engines_back(self, state: _Progress) -> bool:
+    async def _engines_back(self, state: Progress) -> bool:
         """Wait until an engine may be asked again; say whether that is worth while.
 
         It is for a turn that was taken on: every engine failed at once, or is left alone for a
@@ -313,7 +167,7 @@ class Router:
 
     # --- one tier -----------------------------------------------------------------------------------
 
-    async def _serve(self, name: str, state: _Progress) -> AsyncGenerator[Piece, None]:
+    async def _serve(self, name: str, state: Progress) -> AsyncGenerator[Piece, None]:
         """Try the tier's engines, best first, until one brings the turn to its end or none is left."""
         tier = self._tiers[name]
         while choice := self._choose(name, state):
@@ -333,7 +187,7 @@ class Router:
                     state.fault = error
                     logger.info("engine_left", tier=name, code=error.code, detail=str(error))
 
-    def _choose(self, name: str, state: _Progress) -> Choice | None:
+    def _choose(self, name: str, state: Progress) -> Choice | None:
         tier, turn, now = self._tiers[name], state.turn, self._clock()
         # A tier below may serve another model: that is what falling back to it means.
         any_model = not turn.model or name != turn.tier
@@ -361,44 +215,28 @@ class Router:
         return choice if choice.order else None
 
     async def _open(
-        self, tier: Tier, name: str, desks: Sequence[_Desk], state: _Progress, stack: AsyncExitStack
-    ) -> "_Run":
+        self, tier: Tier, name: str, desks: Sequence[Desk], state: Progress, stack: AsyncExitStack
+    ) -> Run:
         """Return the run that gave the first token; ``stack`` closes all that were begun.
 
         Raises:
             EngineError: those asked failed; they are excluded from the turn.
             DeadlineExceeded: see there.
         """
-        runs = [self._begin(tier, name, desks[0], state, stack)]
-        hedge = tier.hedge_after_ms is not None and len(desks) > 1
-        async with asyncio.TaskGroup() as group:
-            racing = {group.create_task(runs[0].open()): runs[0]}
-            pause = None if tier.hedge_after_ms is None or not hedge else tier.hedge_after_ms / 1e3
-            done, _ = await asyncio.wait(racing, timeout=pause)
-            if not done:
-                runs.append(self._begin(tier, name, desks[1], state, stack))
-                racing[group.create_task(runs[1].open())] = runs[1]
-            fault: EngineError | DeadlineExceeded | None = None
-            while racing:
-                done, _ = await asyncio.wait(racing, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    run = racing.pop(task)
-                    fault = task.result() or fault
-                    if task.result() is None:
-                        for other in racing:
-                            other.cancel()
-                        for loser in runs:
-                            loser.lost = loser is not run
-                        return run
-        assert fault is not None
-        raise fault
+        begin = partial(self._begin, tier, name, state, stack)
+        run = begin(desks[0])
+        if tier.hedge_after_ms is not None and len(desks) > 1:
+            return await race(run, partial(begin, desks[1]), tier.hedge_after_ms / 1e3)
+        if fault := await run.open():
+            raise fault
+        return run
 
-    def _begin(self, tier: Tier, name: str, desk: _Desk, state: _Progress, stack: AsyncExitStack) -> "_Run":
-        run = _Run(self, desk, tier, name, state)
+    def _begin(self, tier: Tier, name: str, state: Progress, stack: AsyncExitStack, desk: Desk) -> Run:
+        run = Run(self, desk, tier, name, state)
         stack.push_async_callback(run.close)
         return run
 
-    def _home(self, prefix: str, desk: _Desk) -> None:
+    def _home(self, prefix: str, desk: Desk) -> None:
         if prefix:
             self._homes[prefix] = desk.engine.name
             self._homes.move_to_end(prefix)
@@ -407,7 +245,7 @@ class Router:
 
     # --- the end --------------------------------------------------------------------------------------
 
-    def _routed(self, tier: str, state: _Progress) -> Routed:
+    def _routed(self, tier: str, state: Progress) -> Routed:
         now, end = self._clock(), state.end
         assert end is not None
         first = now if state.first is None else state.first
@@ -426,7 +264,7 @@ class Router:
             choices=tuple(state.choices),
         )
 
-    def _last_resort(self, state: _Progress) -> Routed:
+    def _last_resort(self, state: Progress) -> Routed:
         """Return what a turn comes to that no engine could serve.
 
         Raises:
@@ -443,14 +281,14 @@ class Router:
             return replace(routed, finish_reason="cut")
         return replace(routed, text=state.turn.authored, engine="", finish_reason="authored")
 
-    async def _probe(self, desk: _Desk) -> None:
+    async def _probe(self, desk: Desk) -> None:
         health = await desk.engine.health()
         if health.ok and not desk.ok:  # an engine that is well and fails all the same stays left alone
             desk.breaker = desk.breaker.probed(self._clock() * 1e3)
         desk.ok, desk.reason = health.ok, health.reason
         self.note(desk, health.reason or "its probe says that it is well")
 
-    def note(self, desk: _Desk, reason: str) -> None:
+    def note(self, desk: Desk, reason: str) -> None:
         """Tell of an engine whose state is another one now."""
         circuit = desk.breaker.circuit(self._clock() * 1e3)
         state = f"circuit_{circuit}" if circuit != "closed" else SERVING if desk.ok else UNHEALTHY
@@ -471,103 +309,3 @@ class Router:
     def jitter(self) -> float:
         """Return a number in [0, 1)."""
         return self._draw()
-
-
-class _Run:
-    """One engine's attempt at (the rest of) a turn."""
-
-    def __init__(self, router: Router, desk: _Desk, tier: Tier, name: str, state: _Progress) -> None:
-        self._router = router
-        self.desk = desk
-        self._tier = tier
-        self._name = name
-        self._state = state
-        self._began = router.now()
-        self._items = desk.engine.stream(state.rest())
-        self._first: Piece | End | None = None
-        self._attempt = Attempt(engine=desk.engine.name, tier=name)
-        self._noted = False
-        self.lost = False
-        """Another one was quicker."""
-        desk.active += 1
-        desk.breaker = desk.breaker.began()
-
-    async def open(self) -> EngineError | DeadlineExceeded | None:
-        """Wait for the first item; return the fault if there is none."""
-        try:
-            self._first = await self._next(self._tier.first_token_s)
-        except EngineError as error:
-            self._failed(error)
-            return error
-        except DeadlineExceeded as late:
-            return late
-        waited = (self._router.now() - self._began) * 1e3
-        self._attempt = replace(self._attempt, ttft_ms=round(waited, 3))
-        self.desk.breaker = self.desk.breaker.answering()
-        self.desk.pace = self.desk.pace.after(ttft_ms=waited)
-        return None
-
-    async def pieces(self, state: _Progress) -> AsyncGenerator[Piece, None]:
-        """Yield the pieces and note the end in ``state``; raises `EngineError` as the engine does."""
-        item = self._first
-        last = self._router.now()
-        while isinstance(item, Piece):
-            state.first = last if state.first is None else state.first
-            state.texts.append(item.text)
-            state.tokens += item.tokens
-            self._attempt = replace(self._attempt, tokens=self._attempt.tokens + item.tokens)
-            yield item
-            try:
-                item = await self._next(self._tier.between_tokens_s)
-            except EngineError as error:
-                self._failed(error)
-                raise
-            now = self._router.now()
-            if isinstance(item, Piece):
-                self.desk.pace = self.desk.pace.after(token_ms=(now - last) * 1e3 / max(1, item.tokens))
-            last = now
-        assert isinstance(item, End)
-        state.end = item
-        state.prompt_tokens = state.prompt_tokens or item.prompt_tokens
-        self.desk.pace = self.desk.pace.after(turn_ms=(last - self._began) * 1e3)
-        self.desk.breaker = self.desk.breaker.succeeded()
-        self._router.note(self.desk, "it answered to the end")
-        self._note("")
-
-    async def close(self) -> None:
-        """End the attempt, whatever came of it; the engine is told to stop."""
-        self.desk.active -= 1
-        if not self._noted:  # cancelled, or another engine was quicker: no word against this one
-            self.desk.breaker = self.desk.breaker.abandoned()
-            self._note("hedged" if self.lost else "cancelled")
-        await self._items.aclose()
-
-    async def _next(self, limit_s: float) -> Piece | End:
-        deadline = self._state.turn.deadline
-        left = None if deadline is None else deadline - self._router.now()
-        try:
-            async with asyncio.timeout(limit_s if left is None else min(limit_s, left)):
-                return await anext(self._items)
-        except TimeoutError:
-            if left is not None and left <= limit_s:
-                raise DeadlineExceeded("the deadline passed; the engine was told to stop") from None
-            raise EngineError(
-                f"{self.desk.engine.name}: no token for {limit_s:g} s", "engine_timeout"
-            ) from None
-        except StopAsyncIteration:
-            raise EngineError(f"{self.desk.engine.name} broke off without an end") from None
-
-    def _failed(self, error: EngineError) -> None:
-        self._state.excluded.add(self.desk.engine.name)
-        if error.retriable:
-            now_ms = self._router.now() * 1e3
-            self.desk.breaker = self.desk.breaker.failed(now_ms, jitter=self._router.jitter())
-            self._router.note(self.desk, f"{error.code}: {error}")
-        else:
-            self.desk.breaker = self.desk.breaker.abandoned()
-        self._note(error.code)
-
-    def _note(self, fault: str) -> None:
-        self._noted = True
-        took = round((self._router.now() - self._began) * 1e3, 3)
-        self._state.attempts.append(replace(self._attempt, fault=fault, ms=took))

@@ -22,7 +22,8 @@ app = typer.Typer(no_args_is_help=True, help="Batches: many questions that nobod
 CHUNK_BYTES_MAX = 400_000
 """Of the items of one command; the wire takes 512 KiB."""
 
-POLL_S = 0.5
+POLL_S = 0.3
+FIND_TRIES = 4
 PAGE = 100
 
 BatchId = Annotated[str, typer.Argument(help="The batch's id, or its beginning.")]
@@ -178,11 +179,15 @@ async def _watched(client: Client, batch_id: str) -> dict[str, Any]:
 
 
 async def _find(client: Client, start: str) -> dict[str, Any]:
-    found = [batch for batch in await _batches(client) if batch["batch_id"].startswith(start)]
-    if len(found) != 1:
-        many = "no batch" if not found else f"{len(found)} batches"
-        raise Failure(f"{many} whose id begins with {start!r}", remedy="see `aicore batch list`")
-    return found[0]
+    """Return a batch by the beginning of its id; a new one takes a moment to be seen."""
+    for tries_left in range(FIND_TRIES - 1, -1, -1):
+        found = [batch for batch in await _batches(client) if batch["batch_id"].startswith(start)]
+        if len(found) == 1:
+            return found[0]
+        if tries_left:
+            await asyncio.sleep(POLL_S)
+    many = "no batch" if not found else f"{len(found)} batches"
+    raise Failure(f"{many} whose id begins with {start!r}", remedy="see `aicore batch list`")
 
 
 async def _batches(client: Client) -> list[dict[str, Any]]:

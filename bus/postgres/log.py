@@ -79,7 +79,7 @@ class PostgresLog:
         return Head(rows[0]["position"], rows[0]["hash"]) if rows else Head(0, genesis(self._realm))
 
     async def subscribe(
-        self, *, after: int = 0, where: Where = Where(), batch_max: int = 500
+        self, *, after: int = 0, where: Where = Where(), batch_max: int = 500, pause_s: float = 0.0
     ) -> AsyncGenerator[list[RecordedEvent], None]:
         """Yield events after a position and then live ones; see the port."""
         filtered = bool(where.types or where.context or where.stream_prefix)
@@ -102,6 +102,7 @@ class PostgresLog:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(POLL_S):
                         await news.wait()
+                    await asyncio.sleep(pause_s)
 
     def wake(self) -> None:
         """Let every subscription look for news."""

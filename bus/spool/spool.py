@@ -49,6 +49,9 @@ logger = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
+LINGER_S = 0.02
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpoolOptions:
     """How a spool behaves."""
@@ -61,6 +64,8 @@ class SpoolOptions:
     """Bytes that may wait for the log. The disk holds up to two segments more."""
     segment_bytes_max: int = SEGMENT_BYTES_MAX
     batch_events_max: int = BATCH_EVENTS_MAX
+    linger_s: float = LINGER_S
+    """Pause before records that came after a quiet while are shipped, s."""
     drain_s: float = DRAIN_S
     """How long a close waits for the log to take the rest; what it does not take stays on the disk."""
     limits: AlertLimits = field(default_factory=AlertLimits)
@@ -216,6 +221,8 @@ class Spool:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(CHECKPOINT_S, TICK_S)):
                         await self._news.wait()
+                    # What comes meanwhile goes along; each append costs as much as a turn's own work.
+                    await asyncio.sleep(self._options.linger_s)
                 self._news.clear()
 
     async def close(self) -> None:

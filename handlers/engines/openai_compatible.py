@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import orjson
 from pydantic import SecretStr
+from yarl import URL
 
 from handlers.engines.port import End, EngineAsk, EngineError, EngineFault, FinishReason, Health, Piece
 
@@ -64,6 +65,8 @@ class OpenAICompatibleEngine:
         self.models = frozenset(models)
         self.capacity = capacity
         self._url = url.rstrip("/").removesuffix("/v1")
+        # Parsed once: a turn's call is on the way of its first token.
+        self._completions = URL(f"{self._url}/v1/{'chat/' if chat else ''}completions")
         self._model = model
         self._key = api_key
         self._chat = chat
@@ -88,6 +91,9 @@ class OpenAICompatibleEngine:
                     total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=SILENCE_MAX_S
                 ),
                 read_bufsize=LINE_BYTES_MAX,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
+                auto_decompress=False,
             )
 
     async def stop(self) -> None:
@@ -125,13 +131,12 @@ class OpenAICompatibleEngine:
             yield End("stop", 0, 0)
             return
         body = self._body(ask, rest)
-        path = "/v1/chat/completions" if self._chat else "/v1/completions"
         reason: FinishReason | None = None
         usage: Mapping[str, Any] = {}
         tokens, held = 0, 0
         first = not ask.sent and ask.pattern is None
         try:
-            async with self._session.post(self._url + path, data=orjson.dumps(body)) as answer:
+            async with self._session.post(self._completions, data=orjson.dumps(body)) as answer:
                 await self._check(answer, ask)
                 async for event in _events(answer.content, self.name):
                     usage = event.get("usage") or usage

@@ -40,7 +40,7 @@ def file_of(folder: Path, count: int = ITEMS, *, poison: int | None = None) -> s
 def submitted(up: Up, folder: Path, **options: Any) -> str:
     told = up.json("batch", "submit", file_of(folder, **options), "--use-case", "npc_dialogue", *WHO)
     assert told["status"] == "submitted"
-    return str(json.loads(up.run("batch", "list", "--json"))[-1]["batch_id"])
+    return str(told["batch_id"])
 
 
 def waited(up: Up, batch_id: str, *, items: int = ITEMS, least: int | None = None) -> dict[str, Any]:

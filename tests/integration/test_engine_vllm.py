@@ -20,7 +20,8 @@ from aicore.embedded.vllm import MODEL, EmbeddedVllm, vllm_python
 from aicore.tiers import shipped_model
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
 from handlers.engines.port import EngineAsk, EngineError, Generation, Piece, collect
-from handlers.routing import Routed, RoutedTurn, Router, Tier
+from handlers.routing import Router
+from handlers.turns import Routed, RoutedTurn, Tier
 from tests.unit.kit import EchoEngine, until
 
 ROOT = Path(__file__).parents[2]

@@ -25,7 +25,8 @@ from handlers.engines.openai_compatible import OpenAICompatibleEngine
 from handlers.engines.port import End, EngineAsk, EngineError, Piece, collect
 from handlers.inference import InferenceService
 from handlers.registry_view import RegistryView
-from handlers.routing import Router, Tier
+from handlers.routing import Router
+from handlers.turns import Tier
 from tests.unit.kit import memory_log, message, model, runner_on, spooled, until
 
 pytestmark = pytest.mark.integration

@@ -21,7 +21,8 @@ from bus.nats.tokens import cancellable, token_giver
 from handlers.engines.embedded import EmbeddedEngine
 from handlers.inference import InferenceService
 from handlers.registry_view import RegistryView
-from handlers.routing import Router, Tier
+from handlers.routing import Router
+from handlers.turns import Tier
 from protocol.messages import CommandMessage, ErrorReply, Reply, encode_command
 from protocol.subjects import command_subject
 from tests.unit.kit import memory_log, message, model, runner_on, spooled, until

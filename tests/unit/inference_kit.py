@@ -19,7 +19,8 @@ from domain.routing.choice import Objective
 from handlers.commands import CommandRunner
 from handlers.inference import InferenceService
 from handlers.registry_view import RegistryView
-from handlers.routing import Router, Tier
+from handlers.routing import Router
+from handlers.turns import Tier
 from protocol.messages import CommandMessage, Reply
 from tests.unit.kit import (
     START_US,

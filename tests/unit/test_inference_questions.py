@@ -12,7 +12,8 @@ from domain.inference.messages import (
     InferenceRequested,
 )
 from handlers.inference import InferenceService
-from handlers.routing import Router, Tier
+from handlers.routing import Router
+from handlers.turns import Tier
 from tests.unit.inference_kit import Stage, ask, stage
 from tests.unit.kit import (
     message,

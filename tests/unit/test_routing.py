@@ -11,7 +11,8 @@ from domain.routing.choice import Objective
 from domain.routing.health import FAILURES_MAX, OPEN_MS_FIRST
 from domain.routing.messages import EngineStateChanged
 from handlers.engines.port import End, EngineAsk, EngineError, Health, Piece
-from handlers.routing import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Router, Tier
+from handlers.routing import Router
+from handlers.turns import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Tier
 
 WORDS = ["the", "ferry", "leaves", "at", "dusk", "and", "not", "before"]
 

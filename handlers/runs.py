@@ -1,0 +1,213 @@
+"""One engine's part in a turn, and what a router keeps of each engine."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from domain.routing.choice import Choice
+from domain.routing.health import CLOSED, Breaker, EngineView, Pace
+from handlers.engines.port import End, Engine, EngineAsk, EngineError, Piece
+from handlers.turns import Attempt, DeadlineExceeded, RoutedTurn, Tier
+
+SERVING, UNHEALTHY = "serving", "unhealthy"
+
+
+@dataclass(slots=True, eq=False)
+class Desk:
+    """One engine and what this router knows of it."""
+
+    engine: Engine
+    active: int = 0
+    ok: bool = True
+    reason: str = ""
+    breaker: Breaker = CLOSED
+    pace: Pace = field(default_factory=Pace)
+    state: str = SERVING
+    """As last told."""
+
+    def view(self) -> EngineView:
+        """Return what is known of the engine now."""
+        return EngineView(
+            name=self.engine.name,
+            capacity=self.engine.capacity,
+            active=self.active,
+            ok=self.ok,
+            reason=self.reason,
+            breaker=self.breaker,
+            pace=self.pace,
+        )
+
+
+@dataclass(slots=True)
+class Progress:
+    """A turn under way."""
+
+    turn: RoutedTurn
+    began: float
+    texts: list[str] = field(default_factory=list)
+    tokens: int = 0
+    prompt_tokens: int = 0
+    first: float | None = None
+    end: End | None = None
+    excluded: set[str] = field(default_factory=set)
+    choices: list[Choice] = field(default_factory=list)
+    fault: EngineError | None = None
+    """The newest one."""
+    waiting_since: float | None = None
+    """When no engine could be asked any more; None while one can."""
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """Those made so far."""
+        return self.turn.attempts
+
+    def rest(self) -> EngineAsk:
+        """Return what is still to be asked."""
+        ask = self.turn.ask
+        return replace(ask, max_tokens=ask.max_tokens - self.tokens, sent=ask.sent + "".join(self.texts))
+
+
+class Host(Protocol):
+    """What a run needs of its router."""
+
+    def now(self) -> float:
+        """Return the router's clock, s."""
+        ...
+
+    def jitter(self) -> float:
+        """Return a number in [0, 1)."""
+        ...
+
+    def note(self, desk: Desk, reason: str) -> None:
+        """Tell of an engine whose state is another one now."""
+        ...
+
+
+class Run:
+    """One engine's attempt at (the rest of) a turn."""
+
+    def __init__(self, router: Host, desk: Desk, tier: Tier, name: str, state: Progress) -> None:
+        self._router = router
+        self.desk = desk
+        self._tier = tier
+        self._name = name
+        self._state = state
+        self._began = router.now()
+        self._items = desk.engine.stream(state.rest())
+        self._first: Piece | End | None = None
+        self._attempt = Attempt(engine=desk.engine.name, tier=name)
+        self._noted = False
+        self.lost = False
+        """Another one was quicker."""
+        desk.active += 1
+        desk.breaker = desk.breaker.began()
+
+    async def open(self) -> EngineError | DeadlineExceeded | None:
+        """Wait for the first item; return the fault if there is none."""
+        try:
+            self._first = await self._next(self._tier.first_token_s)
+        except EngineError as error:
+            self._failed(error)
+            return error
+        except DeadlineExceeded as late:
+            return late
+        waited = (self._router.now() - self._began) * 1e3
+        self._attempt = replace(self._attempt, ttft_ms=round(waited, 3))
+        self.desk.breaker = self.desk.breaker.answering()
+        self.desk.pace = self.desk.pace.after(ttft_ms=waited)
+        return None
+
+    async def pieces(self, state: Progress) -> AsyncGenerator[Piece, None]:
+        """Yield the pieces and note the end in ``state``; raises `EngineError` as the engine does."""
+        item = self._first
+        last = self._router.now()
+        while isinstance(item, Piece):
+            state.first = last if state.first is None else state.first
+            state.texts.append(item.text)
+            state.tokens += item.tokens
+            self._attempt = replace(self._attempt, tokens=self._attempt.tokens + item.tokens)
+            yield item
+            try:
+                item = await self._next(self._tier.between_tokens_s)
+            except EngineError as error:
+                self._failed(error)
+                raise
+            now = self._router.now()
+            if isinstance(item, Piece):
+                self.desk.pace = self.desk.pace.after(token_ms=(now - last) * 1e3 / max(1, item.tokens))
+            last = now
+        assert isinstance(item, End)
+        state.end = item
+        state.prompt_tokens = state.prompt_tokens or item.prompt_tokens
+        self.desk.pace = self.desk.pace.after(turn_ms=(last - self._began) * 1e3)
+        self.desk.breaker = self.desk.breaker.succeeded()
+        self._router.note(self.desk, "it answered to the end")
+        self._note("")
+
+    async def close(self) -> None:
+        """End the attempt, whatever came of it; the engine is told to stop."""
+        self.desk.active -= 1
+        if not self._noted:  # cancelled, or another engine was quicker: no word against this one
+            self.desk.breaker = self.desk.breaker.abandoned()
+            self._note("hedged" if self.lost else "cancelled")
+        await self._items.aclose()
+
+    async def _next(self, limit_s: float) -> Piece | End:
+        deadline = self._state.turn.deadline
+        left = None if deadline is None else deadline - self._router.now()
+        try:
+            async with asyncio.timeout(limit_s if left is None else min(limit_s, left)):
+                return await anext(self._items)
+        except TimeoutError:
+            if left is not None and left <= limit_s:
+                raise DeadlineExceeded("the deadline passed; the engine was told to stop") from None
+            raise EngineError(
+                f"{self.desk.engine.name}: no token for {limit_s:g} s", "engine_timeout"
+            ) from None
+        except StopAsyncIteration:
+            raise EngineError(f"{self.desk.engine.name} broke off without an end") from None
+
+    def _failed(self, error: EngineError) -> None:
+        self._state.excluded.add(self.desk.engine.name)
+        if error.retriable:
+            now_ms = self._router.now() * 1e3
+            self.desk.breaker = self.desk.breaker.failed(now_ms, jitter=self._router.jitter())
+            self._router.note(self.desk, f"{error.code}: {error}")
+        else:
+            self.desk.breaker = self.desk.breaker.abandoned()
+        self._note(error.code)
+
+    def _note(self, fault: str) -> None:
+        self._noted = True
+        took = round((self._router.now() - self._began) * 1e3, 3)
+        self._state.attempts.append(replace(self._attempt, fault=fault, ms=took))
+
+
+async def race(first: Run, begin: Callable[[], Run], pause_s: float) -> Run:
+    """Begin a second run if the first gives nothing for ``pause_s``; return the one that is quicker.
+
+    Raises:
+        EngineError, DeadlineExceeded: all failed; the newest fault.
+    """
+    runs = [first]
+    async with asyncio.TaskGroup() as group:
+        racing = {group.create_task(first.open()): first}
+        done, _ = await asyncio.wait(racing, timeout=pause_s)
+        if not done:
+            runs.append(begin())
+            racing[group.create_task(runs[1].open())] = runs[1]
+        fault: EngineError | DeadlineExceeded | None = None
+        while racing:
+            done, _ = await asyncio.wait(racing, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                run = racing.pop(task)
+                fault = task.result() or fault
+                if task.result() is None:
+                    for other in racing:
+                        other.cancel()
+                    for loser in runs:
+                        loser.lost = loser is not run
+                    return run
+    assert fault is not None
+    raise fault

@@ -1,0 +1,100 @@
+"""A turn on its way through the router: what it asks for, what comes of it, and how it may fail."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from domain.routing.choice import Choice, Objective
+from handlers.engines.port import Engine, EngineAsk, EngineError
+
+
+class NoEngine(Exception):
+    """No engine of the tier, nor of those below it, can take the turn now."""
+
+    def __init__(self, reason: str, retry_after_ms: int, fault: EngineError | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after_ms = retry_after_ms
+        self.fault = fault
+        """The fault of the last engine that was asked, if one was."""
+
+
+class DeadlineExceeded(Exception):
+    """The caller's deadline passed before the answer was complete; the engine was told to stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tier:
+    """A service level: what it promises and who serves it."""
+
+    engines: Sequence[Engine]
+    """A model is served by the engines of its provider (`Engine.provider`)."""
+    objective: Objective = field(default_factory=Objective)
+    below: str = ""
+    """The tier that takes its turns when it cannot."""
+    first_token_s: float = 10.0
+    """Longest wait for an engine's first token."""
+    between_tokens_s: float = 5.0
+    """Longest wait for each further one: after it the engine counts as stalled."""
+    patience_s: float = 3.0
+    """How long a turn that was taken on waits for an engine to come back when none can be asked."""
+    hedge_after_ms: float | None = None
+    """Ask a second engine if the first has given nothing for so long; the first to answer wins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutedTurn:
+    """What the router needs to know of a turn."""
+
+    tier: str
+    provider: str
+    """Of the model that shall answer."""
+    ask: EngineAsk
+    deadline: float | None = None
+    """On the router's clock, s."""
+    prefix: str = ""
+    """Turns with the same one share the beginning of their prompt, such as a character's persona."""
+    authored: str = ""
+    """The character's line for when no engine can speak."""
+    model: str = ""
+    """Name of the model that shall answer; tiers below may serve another one."""
+    attempts: list["Attempt"] = field(default_factory=list)
+    """Filled as engines are asked, however the turn ends."""
+
+    def after(self, sent: str, tokens: int) -> "RoutedTurn":
+        """Return the rest of this turn, of which some was given already."""
+        if not sent:
+            return self
+        ask = replace(self.ask, sent=sent, max_tokens=max(1, self.ask.max_tokens - tokens))
+        return replace(self, ask=ask)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One engine's part in a turn."""
+
+    engine: str
+    tier: str
+    fault: str = ""
+    """Why it was left; "" if it brought the turn to its end."""
+    tokens: int = 0
+    ttft_ms: float | None = None
+    ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """How a turn was served: the last item of `Router.stream`."""
+
+    text: str
+    tier: str
+    engine: str
+    """Who brought it to its end; "" if nobody did."""
+    reason: str
+    finish_reason: str
+    """stop, length, authored, or cut (all engines failed after some tokens)."""
+    prompt_tokens: int
+    completion_tokens: int
+    ttft_ms: float
+    latency_ms: float
+    attempts: tuple[Attempt, ...]
+    choices: tuple[Choice, ...]
+    """Each decision with its inputs."""
