@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two workers: the suite waits for servers more than it computes.
 WORKERS ?= 2
 
-.PHONY: run run-vllm venv-vllm test test-slow gates bench train clean venv node
+.PHONY: run run-vllm venv-vllm venv-litellm test test-slow gates bench train clean venv node
 
 run: venv ## Start everything and play the demo; Ctrl-C stops it
 	@exec $(BIN)/aicore up --demo
@@ -57,6 +57,11 @@ venv: $(VENV)/ready
 	touch $@
 
 venv-vllm: .venv-vllm/ready
+
+# A peer for the benchmarks `router` and `slo`; nothing else needs it.
+venv-litellm:
+	$(PYTHON) -m venv .venv-litellm
+	.venv-litellm/bin/python -m pip install --quiet --disable-pip-version-check 'litellm[proxy]==1.109.0'
 
 # The test that another language can follow SPEC.md needs Node; locally it is skipped without it, never in CI.
 node:

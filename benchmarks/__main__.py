@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aicore.collector import relax_collector
+from aicore.logs import set_up
 from benchmarks.harness import Report
 
 HELPERS = {
@@ -59,6 +60,7 @@ def main(
     module: Any = importlib.import_module(f"benchmarks.{name}")
     # As `aicore up` does; the peers in this process run with it, too.
     relax_collector()
+    set_up("error", "console")  # what an engine's end is told with would stand among the figures
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         report: Report = runner.run(module.run(quick, lambda line: err.print(f"[dim]{line}[/dim]")))
     if json:

@@ -30,6 +30,9 @@ HOMES_MAX = 10_000
 OWN_FAULTS: frozenset[EngineFault] = frozenset({"unsupported", "unknown_adapter"})
 """Say nothing against the engine's health; another one may be able to."""
 
+LAST_RESORT_S = 0.25
+"""How long a turn waits for an engine before one is asked whose circuit is still open."""
+
 RECHECK_S = 0.02
 """Shortest pause before a waiting turn looks again for an engine."""
 
@@ -97,6 +100,10 @@ class Router:
         """The tiers by name."""
         return self._tiers
 
+    def desks(self) -> Mapping[str, Desk]:
+        """Return what is kept of each engine, by name: to be looked at."""
+        return self._desks
+
     def views(self) -> Mapping[str, EngineView]:
         """Return what is known of each engine now, by name."""
         return {name: desk.view() for name, desk in self._desks.items()}
@@ -163,7 +170,25 @@ class Router:
             return False
         await asyncio.sleep(min(left_s, RECHECK_S))
         state.excluded.clear()
+        if now - state.waiting_since > LAST_RESORT_S:
+            self._let_one_through(turn)
         return True
+
+    def _let_one_through(self, turn: RoutedTurn) -> None:
+        """Open the way to the engine whose circuit would close first: better a doubtful engine than none.
+
+        After Envoy's panic threshold: when all are broken, how they look says little.
+        """
+        tier, desks = turn.tier, list[Desk]()
+        while tier:
+            engines = self._tiers[tier].engines
+            desks += [self._desks[e.name] for e in engines if e.provider == turn.provider]
+            tier = self._tiers[tier].below
+        now_ms = self._clock() * 1e3
+        broken = [desk for desk in desks if desk.ok and desk.breaker.circuit(now_ms) == "open"]
+        if broken:
+            first = min(broken, key=lambda desk: desk.breaker.retry_at_ms)
+            first.breaker = first.breaker.probed(now_ms)
 
     # --- one tier -----------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """One engine's part in a turn, and what a router keeps of each engine."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -11,6 +12,9 @@ from handlers.engines.port import End, Engine, EngineAsk, EngineError, Piece
 from handlers.turns import Attempt, DeadlineExceeded, RoutedTurn, Tier
 
 SERVING, UNHEALTHY = "serving", "unhealthy"
+
+RECENT_MAX = 1_024
+"""Latencies kept per engine, for the percentiles that people look at."""
 
 
 @dataclass(slots=True, eq=False)
@@ -23,6 +27,11 @@ class Desk:
     reason: str = ""
     breaker: Breaker = CLOSED
     pace: Pace = field(default_factory=Pace)
+    ttft_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
+    """Of the newest answers; only shown, never decided by."""
+    token_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
+    answered: int = 0
+    failed: int = 0
     state: str = SERVING
     """As last told."""
 
@@ -116,6 +125,7 @@ class Run:
         self._attempt = replace(self._attempt, ttft_ms=round(waited, 3))
         self.desk.breaker = self.desk.breaker.answering()
         self.desk.pace = self.desk.pace.after(ttft_ms=waited)
+        self.desk.ttft_ms.append(waited)
         return None
 
     async def pieces(self, state: Progress) -> AsyncGenerator[Piece, None]:
@@ -135,13 +145,16 @@ class Run:
                 raise
             now = self._router.now()
             if isinstance(item, Piece):
-                self.desk.pace = self.desk.pace.after(token_ms=(now - last) * 1e3 / max(1, item.tokens))
+                token_ms = (now - last) * 1e3 / max(1, item.tokens)
+                self.desk.pace = self.desk.pace.after(token_ms=token_ms)
+                self.desk.token_ms.append(token_ms)
             last = now
         assert isinstance(item, End)
         state.end = item
         state.prompt_tokens = state.prompt_tokens or item.prompt_tokens
         self.desk.pace = self.desk.pace.after(turn_ms=(last - self._began) * 1e3)
         self.desk.breaker = self.desk.breaker.succeeded()
+        self.desk.answered += 1
         self._router.note(self.desk, "it answered to the end")
         self._note("")
 
@@ -170,6 +183,7 @@ class Run:
 
     def _failed(self, error: EngineError) -> None:
         self._state.excluded.add(self.desk.engine.name)
+        self.desk.failed += 1
         if error.retriable:
             now_ms = self._router.now() * 1e3
             self.desk.breaker = self.desk.breaker.failed(now_ms, jitter=self._router.jitter())

@@ -1,7 +1,7 @@
 """inference.tiers: what the router of this process knows of its tiers and engines."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -26,6 +26,7 @@ class TierBoard:
         """Return each tier's promise and its engines' state; the position is 0, as the log is not asked."""
         parse(TiersQuery, query)
         views, now_ms = self._router.views(), self._router.now() * 1e3
+        desks = self._router.desks()
         shown = [
             {
                 "tier": name,
@@ -41,6 +42,11 @@ class TierBoard:
                         "circuit": view.breaker.circuit(now_ms),
                         "active": view.active,
                         "capacity": view.capacity,
+                        "waiting": max(0, view.active - view.capacity),
+                        "answered": desks[engine.name].answered,
+                        "failed": desks[engine.name].failed,
+                        "ttft_percentiles_ms": _percentiles(desks[engine.name].ttft_ms),
+                        "token_percentiles_ms": _percentiles(desks[engine.name].token_ms),
                         **dataclasses.asdict(view.pace),
                     }
                     for engine in tier.engines
@@ -49,3 +55,15 @@ class TierBoard:
             for name, tier in self._router.tiers.items()
         ]
         return shown, 0
+
+
+def _percentiles(values: Collection[float]) -> Mapping[str, float]:
+    """Return p50, p95 and p99 (nearest rank) of the newest values; nothing without any."""
+    ordered = sorted(values)
+    ranks = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+    if not ordered:
+        return {}
+    return {
+        name: round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 3)
+        for name, share in ranks.items()
+    }

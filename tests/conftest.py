@@ -10,6 +10,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
+from aicore.embedded.vllm import EmbeddedVllm
+from aicore.tiers import shipped_model
+from tests.conformance.engine_kit import PYTHON
 
 settings.register_profile(
     "dev", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -50,3 +53,13 @@ def nats_server(server_root: Path) -> Iterator[EmbeddedNats]:
 def realm() -> str:
     """A realm name that no other test uses."""
     return f"test{next(_realms)}"
+
+
+@pytest.fixture(scope="session")
+def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedVllm]:
+    """A real vLLM server; it takes 40 s to start, so all its tests share it."""
+    assert PYTHON is not None, "vLLM is not installed: `make venv-vllm`"
+    server = EmbeddedVllm(tmp_path_factory.mktemp("vllm"), PYTHON, shipped_model() / "hf")
+    server.start()
+    yield server
+    server.stop()

@@ -41,8 +41,8 @@ def tiers(
 
 def _table(found: list[dict[str, Any]]) -> Table:
     table = Table(
-        "tier", "engine", "state", "circuit", "turns", "first token", "per token", "whole turn",
-        box=None, pad_edge=False,
+        "tier", "engine", "state", "circuit", "turns", "queue", "answered", "failed",
+        "first token p50/p95/p99", "per token p50/p95/p99", box=None, pad_edge=False,
     )  # fmt: skip
     for tier in found:
         promise = tier["promise"]
@@ -53,19 +53,23 @@ def _table(found: list[dict[str, Any]]) -> Table:
                 engine["name"],
                 state,
                 engine["circuit"],
-                f"{engine['active']} of {engine['capacity']}",
-                _against(engine["ttft_ms"], promise["ttft_ms"]),
-                _against(engine["token_ms"], promise["token_ms"]),
-                _against(engine["turn_ms"], None),
+                f"{min(engine['active'], engine['capacity'])} of {engine['capacity']}",
+                str(engine["waiting"]),
+                str(engine["answered"]),
+                str(engine["failed"]),
+                _against(engine["ttft_percentiles_ms"], promise["ttft_ms"]),
+                _against(engine["token_percentiles_ms"], promise["token_ms"]),
             )
     return table
 
 
-def _against(measured: float | None, promised: float | None) -> str:
-    """Return a smoothed latency and the promise it is held against."""
-    if measured is None:
-        return "-" if promised is None else f"- of {promised:g} ms"
+def _against(measured: dict[str, float], promised: float | None) -> str:
+    """Return percentiles in ms and the promise that the 95th is held against."""
+    of = "" if promised is None else f" of {promised:g} ms"
+    if not measured:
+        return f"-{of}"
+    told = "/".join(f"{measured[name]:.1f}" for name in ("p50", "p95", "p99"))
     if promised is None:
-        return f"{measured:.1f} ms"
-    colour = "green" if measured <= promised else "red"
-    return f"[{colour}]{measured:.1f}[/] of {promised:g} ms"
+        return f"{told} ms"
+    colour = "green" if measured["p95"] <= promised else "red"
+    return f"[{colour}]{told}[/]{of}"

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -270,3 +270,17 @@ async def test_an_engine_that_answers_again_takes_turns_before_its_probe_has_end
         await anext(probe)
         engine.stalls_at = None
         assert (await served(routing, turn()))[1].engine == "a"
+
+
+async def test_when_all_circuits_are_open_the_next_one_is_tried_all_the_same() -> None:
+    engine = Scripted("a", fails_at=0)
+    routing = router(engine, patience_s=0.0)
+    for _ in range(FAILURES_MAX):
+        with pytest.raises(NoEngine):
+            await served(routing, turn())
+    desk = routing._desks["a"]
+    desk.breaker = replace(desk.breaker, open_ms=30_000.0, retry_at_ms=routing.now() * 1e3 + 30_000.0)
+    engine.fails_at = None
+    patient = router(engine, patience_s=2.0)
+    patient._desks["a"].breaker = desk.breaker
+    assert (await served(patient, turn()))[1].engine == "a"
