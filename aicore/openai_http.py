@@ -27,6 +27,9 @@ STOP_TIMEOUT_S = 1.0
 PRIVATE_FIELDS = (
     "npc",
     "player",
+    "conversation",
+    "context",
+    "max_age_s",
     "authored_line",
     "deadline_ms",
     "adapter",

@@ -213,14 +213,17 @@ class Router:
                     logger.info("engine_left", tier=name, code=error.code, detail=str(error))
 
     def _choose(self, name: str, state: Progress) -> Choice | None:
-        tier, turn, now = self._tiers[name], state.turn, self._clock()
-        # A tier below may serve another model: that is what falling back to it means.
-        any_model = not turn.model or name != turn.tier
-        engines = [
-            engine
-            for engine in tier.engines
-            if engine.provider == turn.provider and (any_model or _serves(engine, turn.model))
-        ]
+        """Choose among the engines that serve the turn's model; a tier below may serve another one."""
+        tier, turn = self._tiers[name], state.turn
+        engines = [engine for engine in tier.engines if engine.provider == turn.provider]
+        fitting = [engine for engine in engines if not turn.model or _serves(engine, turn.model)]
+        others = [engine for engine in engines if engine not in fitting] if name != turn.tier else []
+        return (
+            self._choose_of(fitting, tier, state) or (others and self._choose_of(others, tier, state)) or None
+        )
+
+    def _choose_of(self, engines: Sequence[Engine], tier: Tier, state: Progress) -> Choice | None:
+        turn, now = state.turn, self._clock()
         left_ms = None if turn.deadline is None else (turn.deadline - now) * 1e3
         if left_ms is not None and left_ms <= 0:
             raise DeadlineExceeded("the deadline passed before an engine could answer")

@@ -68,10 +68,12 @@ def answers(up: Up, batch_id: str) -> Counter[str]:
 def test_a_batch_goes_on_where_a_killed_process_left_it(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     up = Up(folder).wait_up()
-    batch_id = submitted(up, tmp_path)
-    waited(up, batch_id, least=10)
-    up.process.send_signal(signal.SIGKILL)
-    up.stop()
+    try:
+        batch_id = submitted(up, tmp_path)
+        waited(up, batch_id, least=10)
+        up.process.send_signal(signal.SIGKILL)
+    finally:
+        up.stop()
 
     up = Up(folder).wait_up()
     try:

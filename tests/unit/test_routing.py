@@ -230,6 +230,10 @@ async def test_a_model_goes_to_the_engines_that_serve_it_and_below_to_any() -> N
     named.fails_at = 0
     _, routed = await served(routing, turn(model="m"))
     assert (routed.engine, routed.tier) == ("c", "silver")
+    below.models, twin = frozenset({"n"}), Scripted("d")
+    twin.models = frozenset({"m"})
+    _, routed = await served(router(named, below=[below, twin]), turn(model="m"))
+    assert routed.engine == "d", "the same model first, also below"
 
 
 @pytest.mark.parametrize("at", [0, 3])
