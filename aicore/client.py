@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
 
 import nats
 from nats.aio.client import Client as Nats
-from nats.aio.subscription import Subscription
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
@@ -30,6 +30,9 @@ from protocol.subjects import cancel_subject, command_subject, query_subject
 from protocol.tokens import TokenMessage, decode_tokens, encode_cancel
 
 CONNECT_TIMEOUT_S = 3.0
+CHECK_S = 1.0
+"""How soon a lost connection is noticed while an answer is waited for."""
+
 REQUEST_TIMEOUT_S = 40.0
 """Above the longest time that inference may take by default."""
 
@@ -87,7 +90,9 @@ class Client:
         inbox = self._nc.new_inbox()
         payload = {**payload, "stream_to": inbox}
         message = CommandMessage(id or new_id(), name, payload, "any", self._meta)
-        answers = await self._nc.subscribe(inbox)
+        # A callback and a queue: nats-py's next_msg makes two tasks for every message.
+        answers = asyncio.Queue[Msg]()
+        subscription = await self._nc.subscribe(inbox, cb=answers.put)
         complete = False
         try:
             await self._nc.publish(command_subject(self.realm, name), encode_command(message), reply=inbox)
@@ -100,15 +105,26 @@ class Client:
                     raise Unanswered(f"{name} was answered by something that is no command service")
                 yield found.text if isinstance(found, TokenMessage) else found
         finally:
-            if not complete:
-                await self.cancel(message.id)
-            await answers.unsubscribe()
+            with suppress(NatsError):  # a connection that is gone has nothing to cancel
+                if not complete:
+                    await self.cancel(message.id)
+                await subscription.unsubscribe()
 
-    async def _next(self, answers: Subscription, name: str) -> TokenMessage | Reply | ErrorReply | Answer:
-        try:
-            message = await answers.next_msg(timeout=REQUEST_TIMEOUT_S)
-        except (TimeoutError, NatsError) as error:
-            raise Unanswered(f"no answer to {name} within {REQUEST_TIMEOUT_S:g} s: {error}") from error
+    async def _next(
+        self, answers: asyncio.Queue[Msg], name: str
+    ) -> TokenMessage | Reply | ErrorReply | Answer:
+        clock = asyncio.get_running_loop().time
+        until = clock() + REQUEST_TIMEOUT_S
+        message: Msg | None = None
+        while message is None:
+            try:
+                async with asyncio.timeout(CHECK_S):
+                    message = await answers.get()
+            except TimeoutError:
+                if self._nc.is_closed:
+                    raise Unanswered(f"the connection was lost during {name}") from None
+                if clock() > until:
+                    raise Unanswered(f"no answer to {name} within {REQUEST_TIMEOUT_S:g} s") from None
         if not message.data and (message.headers or {}).get("Status") == NO_RESPONDERS:
             raise Unanswered(f"no service answers {name}; is its component running?")
         try:

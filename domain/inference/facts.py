@@ -12,6 +12,7 @@ PROMPT_CHARACTERS_MAX = 16_384
 TEXT_CHARACTERS_MAX = 65_536
 CONTEXT_KEYS_MAX = 32
 CONTEXT_ITEMS_MAX = 256
+CONTEXT_CHARACTERS_MAX = 65_536
 TOKENS_MAX = 4_096
 """Tokens of one answer: twice the longest answer that any tier is asked for."""
 
@@ -78,6 +79,16 @@ Conversation = Annotated[
         "player decides, then the character."
     ),
 ]
+
+
+def _bounded(context: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
+    """Refuse a context that would not fit into an event beside the rest."""
+    total = sum(len(v) if isinstance(v, str) else sum(map(len, v)) for v in context.values())
+    if total > CONTEXT_CHARACTERS_MAX:
+        raise ValueError(f"has {total} characters, the limit is {CONTEXT_CHARACTERS_MAX}; send less of it")
+    return context
+
+
 Context = Annotated[
     dict[
         Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")],
@@ -91,6 +102,7 @@ Context = Annotated[
         description="What the model's template puts into the prompt besides it, by section: a text, or a "
         "list of which the first items are cut first. A character that the content knows brings its own.",
     ),
+    AfterValidator(_bounded),
 ]
 
 

@@ -80,6 +80,7 @@ async def test_what_does_not_fit_is_cut_oldest_first_and_told(stage: Stage) -> N
         ({"deadline_ms": 0}, "invalid_field", "deadline_ms"),
         ({"tier": "platinum"}, "invalid_field", "tier"),
         ({"prompt": 7}, "invalid_field", "prompt"),
+        ({"context": {"lore": ["x" * 16_000] * 5}}, "invalid_field", "context"),
     ],
 )
 async def test_bad_input_is_a_typed_error_and_a_record(
