@@ -79,6 +79,7 @@ class Bronze:
         self._shop = workshop
         self._filled: set[str] = set()
         self._active = 0
+        self._over = False
         self._results: defaultdict[str, list[_Result]] = defaultdict(list)
         self._news = asyncio.Event()
         self._unrecorded = asyncio.Semaphore(UNRECORDED_MAX)
@@ -86,17 +87,29 @@ class Bronze:
     async def run(self) -> None:
         """Work until cancelled; survives losing the queue and the log."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._see_the_end())
             group.create_task(self._fill())
             group.create_task(self._record())
             for _ in range(self._shop.concurrent):
                 group.create_task(self._work())
+
+    async def _see_the_end(self) -> None:
+        """Note that we are cancelled.
+
+        `asyncio.wait_for` of Python 3.11, which nats-py waits with, loses a cancellation that comes together
+        with a message; a loop that relies on cancellation alone would then run for ever.
+        """
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._over = True
 
     # --- the queue --------------------------------------------------------------------------------------
 
     async def _fill(self) -> None:
         """Keep in the queue what the log says is to be done."""
         empty = 0
-        while True:
+        while not self._over:
             try:
                 if await self._shop.queue.ensure():
                     self._filled.clear()
@@ -120,7 +133,7 @@ class Bronze:
     # --- the work ---------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
-        while True:
+        while not self._over:
             try:
                 taken = await self._shop.queue.take(RECONCILE_S)
             except QueueUnavailable:
@@ -194,7 +207,7 @@ class Bronze:
 
     async def _record(self) -> None:
         """Bring results to the log, several at a time."""
-        while True:
+        while not self._over:
             await self._news.wait()
             self._news.clear()
             await asyncio.sleep(GATHER_S)

@@ -11,7 +11,7 @@ from typing import Any
 import nats
 import pytest
 
-from tests.acceptance.kit import Up
+from tests.acceptance.kit import STOP_TIMEOUT_S, Up
 
 pytestmark = [
     pytest.mark.integration,
@@ -74,6 +74,12 @@ def test_a_batch_goes_on_where_a_killed_process_left_it(tmp_path: Path) -> None:
         up.process.send_signal(signal.SIGKILL)
     finally:
         up.stop()
+
+    up = Up(folder).wait_up()
+    try:
+        waited(up, batch_id, least=ITEMS // 2)
+    finally:
+        assert up.stop() < STOP_TIMEOUT_S, "workers that take items must end, too"
 
     up = Up(folder).wait_up()
     try:
