@@ -207,6 +207,9 @@ class Router:
                     state.waiting_since = None
                     return
                 except EngineError as error:
+                    if state.tokens >= state.turn.ask.max_tokens:  # it gave all of it, and failed to say so
+                        state.end = End("length", state.prompt_tokens, state.tokens)
+                        return
                     if not error.retriable and error.code not in OWN_FAULTS:
                         raise
                     state.fault = error

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 CONTROLS = {"n": 10, "t": 9, "r": 13, "f": 12, "v": 11}
+CARET = ord("^")
 SPECIAL = set("\\.^$*+?{}[]()|/-")
 
 Ranges = tuple[tuple[int, int], ...]
@@ -121,17 +122,25 @@ def printed(node: Node) -> str:
         case Chars(ranges, negated):
             if not negated and len(ranges) == 1 and ranges[0][0] == ranges[0][1]:
                 return _char(ranges[0][0])
+            # Never at the head of a class: there some engines take even an escaped one for a negation.
+            apart = [part for low, high in ranges for part in _without_caret_first(low, high)]
+            parts = sorted(apart, key=lambda part: part[0] == CARET)
             inside = "".join(
-                _char(low) if low == high else f"{_char(low)}-{_char(high)}" for low, high in ranges
+                _char(low) if low == high else f"{_char(low)}-{_char(high)}" for low, high in parts
             )
             return f"[{'^' if negated else ''}{inside}]"
         case Seq(items):
             return "".join(f"({printed(i)})" if isinstance(i, Alt) else printed(i) for i in items)
         case Alt(options):
-            return "|".join(map(printed, options))
+            # The longer first: some engines take the first one that is complete ("a|ab" gives only a).
+            return "|".join(sorted(map(printed, options), key=len, reverse=True))
         case Rep(item, least, most):
             text = printed(item) if isinstance(item, Chars) else f"({printed(item)})"
             return text + _times(least, most)
+
+
+def _without_caret_first(low: int, high: int) -> list[tuple[int, int]]:
+    return [(low + 1, high), (low, low)] if low == CARET and high > low else [(low, high)]
 
 
 def _times(least: int, most: int | None) -> str:

@@ -289,7 +289,10 @@ class EmbeddedEngine:
                 if len(text) > given and not text.endswith(INCOMPLETE):
                     yield Piece(text[given:], tokens)
                     given, tokens = len(text), 0
-        if rest := _words(model.decode(ids), first=first)[given:]:
+        rest = _words(model.decode(ids), first=first)[given:]
+        if end.finish_reason == "length":  # cut within a character: nobody could go on after half of one
+            rest = rest.rstrip(INCOMPLETE)
+        if rest:
             yield Piece(rest, tokens)
         yield end
 

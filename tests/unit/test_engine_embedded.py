@@ -323,3 +323,22 @@ async def test_an_answer_goes_on_in_the_middle_of_its_pattern() -> None:
         for cut in range(1, len(whole) + 1):
             rest = await answer_to(engine, replace(begin, sent=whole[:cut]))
             assert re.fullmatch(JSON_LINE, whole[:cut] + rest.text), (whole[:cut], rest.text)
+
+
+@pytest.mark.parametrize(("pattern", "longest"), [("a|ab", "ab")])
+async def test_an_alternative_that_begins_with_another_can_be_said(pattern: str, longest: str) -> None:
+    async with running() as engine:
+        asks = [
+            EngineAsk(prompt=PROMPT, max_tokens=20, temperature=2.0, seed=seed, pattern=pattern)
+            for seed in range(60)
+        ]
+        assert longest in {(await answer_to(engine, ask)).text for ask in asks}
+        held = EngineAsk(prompt=PROMPT, max_tokens=20, pattern=pattern, sent=longest[:-1])
+        assert (await answer_to(engine, held)).text in ("", longest[-1])
+
+
+async def test_half_a_character_is_never_given() -> None:
+    async with running() as engine:
+        for tokens in range(2, 10):
+            ask = EngineAsk(prompt=PROMPT, max_tokens=tokens, pattern="[\U0001f701-\U0001f773]{5}")
+            assert "\ufffd" not in (await answer_to(engine, ask)).text

@@ -64,6 +64,8 @@ def test_a_choice_matches_its_texts_and_no_other(texts: list[str], other: str) -
         (r'\{"mood":"(calm|angry)"\}', '{"mood":"a', 'ngry"\\}'),
         ("[a-z ]{1,120}", "the tide", "[ a-z]{0,112}"),
         ("^ab$", "a", "b"),
+        (r"[\^a]", "", r"[a\^]"),
+        (r"x[\^-z]", "x", r"[_-z\^]"),
     ],
 )
 def test_rests_stay_small(pattern: str, sent: str, rest: str) -> None:

@@ -288,3 +288,15 @@ async def test_when_all_circuits_are_open_the_next_one_is_tried_all_the_same() -
     patient = router(engine, patience_s=2.0)
     patient._desks["a"].breaker = desk.breaker
     assert (await served(patient, turn()))[1].engine == "a"
+
+
+async def test_an_engine_that_fails_after_the_last_token_has_given_all_of_it() -> None:
+    class Late(Scripted):
+        async def stream(self, ask: EngineAsk) -> AsyncGenerator[Piece | End, None]:
+            yield Piece("the")
+            yield Piece(" ferry")
+            raise self.fault
+
+    asked = turn(ask=EngineAsk(prompt="when?", max_tokens=2))
+    text, routed = await served(router(Late("a"), Scripted("b")), asked)
+    assert (text, routed.finish_reason, routed.completion_tokens) == ("the ferry", "length", 2)
