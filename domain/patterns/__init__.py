@@ -11,10 +11,11 @@ ASCII), classes, the dot (any character but a line's end), groups, ``|``, ``* + 
 
 from collections.abc import Sequence
 
-from domain.patterns.reader import PatternError, parse
-from domain.patterns.tree import NOTHING, Chars, alt, derived, nullable, printed, seq
+from domain.patterns.reader import parse
+from domain.patterns.tree import NOTHING, Chars, PatternError, after, alt, nullable, printed, seq
+from domain.patterns.walk import Walk
 
-__all__ = ["PatternError", "can_end", "check", "choice_of", "matches", "rest_of"]
+__all__ = ["PatternError", "Walk", "can_end", "check", "choice_of", "matches", "rest_of"]
 
 
 def check(pattern: str) -> str:
@@ -31,11 +32,11 @@ def rest_of(pattern: str, sent: str) -> str | None:
     """Return the pattern of what may follow ``sent``, "" if nothing may; None if nothing can begin with it.
 
     Raises:
-        PatternError: ``pattern`` is none.
+        PatternError: ``pattern`` is none, or what follows ``sent`` is too involved.
     """
     node = parse(pattern)
     for char in sent:
-        node = derived(node, char)
+        node = after(node, char)
     if node == NOTHING:
         return None
     return printed(node)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
-from domain.patterns.tree import CONTROLS, Chars, Node, Ranges, alt, rep, seq
+from domain.patterns.tree import CONTROLS, Chars, Node, PatternError, Ranges, alt, rep, seq
 
 LENGTH_MAX = 4_000
 REPEATS_MAX = 1_000
@@ -14,10 +14,6 @@ CLASSES = {
     "w": ((48, 57), (65, 90), (95, 95), (97, 122)),
     "s": ((9, 13), (32, 32)),
 }
-
-
-class PatternError(ValueError):
-    """Not a pattern of the dialect; the message says what is wrong and where."""
 
 
 @lru_cache(1_024)

@@ -1,14 +1,20 @@
 """Trees of patterns: what may follow a character, and how a tree is written. See the package."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 CONTROLS = {"n": 10, "t": 9, "r": 13, "f": 12, "v": 11}
 CARET = ord("^")
 SPECIAL = set("\\.^$*+?{}[]()|/-")
+SIZE_MAX = 20_000
+TOO_INVOLVED = f"the pattern is too involved: {SIZE_MAX} places in it are open at a time"
 
 Ranges = tuple[tuple[int, int], ...]
+
+
+class PatternError(ValueError):
+    """Not a pattern of the dialect, or too involved; the message says what is wrong and where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,15 @@ class Chars:
         """Say whether the set has a character."""
         code = ord(char)
         return any(low <= code <= high for low, high in self.ranges) != self.negated
+
+    def meets(self, first: int, last: int) -> bool:
+        """Say whether the set has a character from ``first`` to ``last``."""
+        if not self.negated:
+            return any(low <= last and first <= high for low, high in self.ranges)
+        for low, high in self.ranges:
+            if low <= first <= high:
+                first = high + 1
+        return first <= last
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +118,65 @@ def derived(node: Node, char: str) -> Node:
     match node:
         case Chars():
             return EMPTY if node.has(char) else NOTHING
-        case Seq(()):
-            return NOTHING
         case Seq(items):
-            first, rest = items[0], seq(*items[1:])
-            after = seq(derived(first, char), rest)
-            return alt((after, derived(rest, char))) if nullable(first) else after
+            found, places = list[Node](), 0
+            for n, item in enumerate(items):
+                if (first := derived(item, char)) != NOTHING:
+                    found.append(seq(first, *items[n + 1 :]))
+                    places += len(items) - n
+                if places > SIZE_MAX:
+                    raise PatternError(TOO_INVOLVED)
+                if not nullable(item):
+                    break
+            return alt(found)
         case Alt(options):
             return alt([d for option in options if (d := derived(option, char)) != NOTHING])
         case Rep(item, least, most):
             fewer = rep(item, max(0, least - 1), None if most is None else most - 1)
             return seq(derived(item, char), fewer)
+
+
+def after(node: Node, char: str) -> Node:
+    """Return what may follow a first character, `NOTHING` if it cannot be one.
+
+    Raises:
+        PatternError: what follows is larger than `SIZE_MAX`; few patterns that are not made for it grow.
+    """
+    found = derived(node, char)
+    if size(found) > SIZE_MAX:
+        raise PatternError(TOO_INVOLVED)
+    return found
+
+
+@lru_cache(100_000)
+def size(node: Node) -> int:
+    """Return how many nodes a tree has."""
+    match node:
+        case Chars():
+            return 1
+        case Seq(items):
+            return 1 + sum(map(size, items))
+        case Alt(options):
+            return 1 + sum(map(size, options))
+        case Rep(item, _, _):
+            return 1 + size(item)
+
+
+def firsts(node: Node) -> Iterator[Chars]:
+    """Yield the sets of which a first character can be."""
+    match node:
+        case Chars():
+            yield node
+        case Seq(items):
+            for item in items:
+                yield from firsts(item)
+                if not nullable(item):
+                    return
+        case Alt(options):
+            for option in options:
+                yield from firsts(option)
+        case Rep(item, _, _):
+            yield from firsts(item)
 
 
 def printed(node: Node) -> str:

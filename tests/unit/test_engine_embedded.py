@@ -325,7 +325,7 @@ async def test_an_answer_goes_on_in_the_middle_of_its_pattern() -> None:
             assert re.fullmatch(JSON_LINE, whole[:cut] + rest.text), (whole[:cut], rest.text)
 
 
-@pytest.mark.parametrize(("pattern", "longest"), [("a|ab", "ab")])
+@pytest.mark.parametrize(("pattern", "longest"), [("a|ab", "ab"), ("no|no, sir", "no, sir")])
 async def test_an_alternative_that_begins_with_another_can_be_said(pattern: str, longest: str) -> None:
     async with running() as engine:
         asks = [
@@ -335,6 +335,26 @@ async def test_an_alternative_that_begins_with_another_can_be_said(pattern: str,
         assert longest in {(await answer_to(engine, ask)).text for ask in asks}
         held = EngineAsk(prompt=PROMPT, max_tokens=20, pattern=pattern, sent=longest[:-1])
         assert (await answer_to(engine, held)).text in ("", longest[-1])
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["(a|b)*a(a|b){30}", "(a*)*b", "((a{0,9}){0,9}){0,9}c", "[é-ü🜁-🝳]{2,4}", "[߿ࠀ\uffff\U00010000]{2}"],
+)
+async def test_a_hostile_pattern_costs_what_an_answer_visits(pattern: str) -> None:
+    """The first one's automaton has 2**31 states."""
+    async with running() as engine:
+        for seed in range(3):
+            ask = EngineAsk(prompt=PROMPT, max_tokens=90, temperature=2.0, seed=seed, pattern=pattern)
+            answer = await answer_to(engine, ask)
+            assert re.fullmatch(pattern, answer.text) or answer.finish_reason == "length"
+
+
+async def test_a_pattern_that_grows_without_end_is_refused() -> None:
+    async with running() as engine:
+        with pytest.raises(EngineError, match="too involved") as refused:
+            await answer_to(engine, EngineAsk(prompt=PROMPT, max_tokens=9, pattern="a?" * 900 + "b"))
+    assert refused.value.code == "invalid_request"
 
 
 async def test_half_a_character_is_never_given() -> None:
