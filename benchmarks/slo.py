@@ -1,9 +1,11 @@
-"""Goodput at twice the load that three engines can serve within gold's promise: four policies, one trace.
+"""Goodput at twice the load that three engines can serve within gold's promise: six policies, one trace.
 
 The engines slow down with every stream, like batching engines; one is slower than the others, and one stands
 still for a while in the middle. The trace is a seeded Poisson process. A turn is good if its tokens came
-within 16 ms on average and its first one within 150 ms. Ours refuses early what it could not serve so;
+within 16 ms on average and its first one within 150 ms. Ours refuses early what it could not serve so,
+once with the capacities that an operator would set and once with none, only by what it measures;
 least-busy and round-robin take everything, as does litellm (its own least-busy strategy, where installed).
+``least_busy_capped`` refuses by the same capacities as ours: it shows what of the difference is the cap's.
 """
 
 import asyncio
@@ -35,6 +37,8 @@ CAPACITY = (8, 8, 5)
 
 CARRIED = sum(streams / (TOKENS * TOKEN_MS / 1e3) for streams in (10, 10, 7))
 """Turns per second that the three carry within the promise."""
+
+UNCAPPED = (64, 64, 64)
 
 OVERLOAD = 2.0
 STILL_S = 1.5
@@ -123,12 +127,21 @@ async def ours(engines: Sequence[OpenAICompatibleEngine], stack: AsyncExitStack)
     return play
 
 
-def chosen(engines: Sequence[OpenAICompatibleEngine], choose: Callable[[list[int]], int]) -> Play:
-    """Return the play of a policy that only chooses: an index, from the streams at each engine."""
+def chosen(
+    engines: Sequence[OpenAICompatibleEngine],
+    choose: Callable[[list[int]], int],
+    caps: Sequence[int] = UNCAPPED,
+) -> Play:
+    """Return the play of a policy that only chooses: an index, from the streams at each engine.
+
+    Where the chosen one is at its cap, the turn is refused.
+    """
     active = [0] * len(engines)
 
     async def play(prompt: str) -> AsyncIterator[None]:
         n = choose(active)
+        if caps is not UNCAPPED and active[n] >= caps[n]:
+            raise NoEngine("all are at their cap", 1)
         active[n] += 1
         try:
             async with aclosing(engines[n].stream(EngineAsk(prompt=prompt, max_tokens=TOKENS))) as items:
@@ -158,6 +171,11 @@ def least_busy(active: list[int]) -> int:
     return active.index(min(active))
 
 
+def least_full(active: list[int]) -> int:
+    """Return the engine with the smallest share of its cap in use."""
+    return min(range(len(active)), key=lambda n: active[n] / CAPACITY[n])
+
+
 def proxied(url: str, session: aiohttp.ClientSession) -> Play:
     """Return the play of a proxy with OpenAI's API."""
 
@@ -178,15 +196,23 @@ def proxied(url: str, session: aiohttp.ClientSession) -> Play:
 async def plays(processes: Sequence[PacedProcess]) -> AsyncIterator[dict[str, Play]]:
     """Yield the policies, all before the same engines."""
     async with AsyncExitStack() as stack:
-        engines = [
-            OpenAICompatibleEngine(f"e{n}", url=process.url, model="m", provider="paced", capacity=capacity)
-            for n, (process, capacity) in enumerate(zip(processes, CAPACITY, strict=True))
+        capped, uncapped = [
+            [
+                OpenAICompatibleEngine(
+                    f"e{n}", url=process.url, model="m", provider="paced", capacity=capacity
+                )
+                for n, (process, capacity) in enumerate(zip(processes, capacities, strict=True))
+            ]
+            for capacities in (CAPACITY, UNCAPPED)
         ]
-        for engine in engines:
+        for engine in capped + uncapped:
             await engine.start()
             stack.push_async_callback(engine.stop)
+        engines = capped
         found = {
-            "ours": await ours(engines, stack),
+            "ours": await ours(capped, stack),
+            "ours_uncapped": await ours(uncapped, stack),
+            "least_busy_capped": chosen(engines, least_full, CAPACITY),
             "least_busy": chosen(engines, least_busy),
             "round_robin": chosen(engines, round_robin()),
         }

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from domain.routing.choice import Choice
-from domain.routing.health import CLOSED, Breaker, EngineView, Pace
+from domain.routing.health import CLOSED, Breaker, EngineView, Load, Pace
 from handlers.engines.port import End, Engine, EngineAsk, EngineError, Piece
 from handlers.turns import Attempt, DeadlineExceeded, RoutedTurn, Tier
 
 SERVING, UNHEALTHY = "serving", "unhealthy"
+
+MEASURED_TOKENS = 8
+"""Tokens of a turn over which its pace is measured; single ones jitter, and come in bursts."""
 
 RECENT_MAX = 1_024
 """Latencies kept per engine, for the percentiles that people look at."""
@@ -27,6 +30,7 @@ class Desk:
     reason: str = ""
     breaker: Breaker = CLOSED
     pace: Pace = field(default_factory=Pace)
+    load: Load = field(default_factory=Load)
     ttft_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
     """Of the newest answers; only shown, never decided by."""
     token_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
@@ -45,6 +49,7 @@ class Desk:
             reason=self.reason,
             breaker=self.breaker,
             pace=self.pace,
+            load=self.load,
         )
 
 
@@ -131,7 +136,8 @@ class Run:
     async def pieces(self, state: Progress) -> AsyncGenerator[Piece, None]:
         """Yield the pieces and note the end in ``state``; raises `EngineError` as the engine does."""
         item = self._first
-        last = self._router.now()
+        last = since = self._router.now()
+        measured, turns = state.tokens + (item.tokens if isinstance(item, Piece) else 0), self.desk.active
         while isinstance(item, Piece):
             state.first = last if state.first is None else state.first
             state.texts.append(item.text)
@@ -146,8 +152,10 @@ class Run:
             now = self._router.now()
             if isinstance(item, Piece):
                 token_ms = (now - last) * 1e3 / max(1, item.tokens)
-                self.desk.pace = self.desk.pace.after(token_ms=token_ms)
                 self.desk.token_ms.append(token_ms)
+                if state.tokens + item.tokens - measured >= MEASURED_TOKENS:
+                    self._measure(state.tokens + item.tokens - measured, now - since, turns)
+                    measured, since, turns = state.tokens + item.tokens, now, self.desk.active
             last = now
         assert isinstance(item, End)
         state.end = item
@@ -157,6 +165,10 @@ class Run:
         self.desk.answered += 1
         self._router.note(self.desk, "it answered to the end")
         self._note("")
+
+    def _measure(self, tokens: int, took_s: float, turns: int) -> None:
+        """Note how long some tokens took; ``turns`` were on the engine when they began."""
+        self.desk.load = self.desk.load.after((turns + self.desk.active) / 2, took_s * 1e3 / tokens)
 
     async def close(self) -> None:
         """End the attempt, whatever came of it; the engine is told to stop."""

@@ -48,6 +48,7 @@ class TierBoard:
                         "ttft_percentiles_ms": _percentiles(desks[engine.name].ttft_ms),
                         "token_percentiles_ms": _percentiles(desks[engine.name].token_ms),
                         **dataclasses.asdict(view.pace),
+                        "token_ms": view.load.token_ms if view.load.weight else None,
                     }
                     for engine in tier.engines
                 ],

@@ -1,6 +1,7 @@
 """The choice of an engine for a turn: who can keep the tier's promise, in which order to try. Pure.
 
-An engine is expected to be as fast as its last answers were, slower by what waits in front. A turn goes to
+An engine is expected to begin as fast as its last answers did, later by what waits in front, and to go on as
+fast as it was measured to be with so many turns on it, this one among them. A turn goes to
 the engine that has its prefix cached if that one keeps the promise, else to the one with the most room to
 spare (two that are equally loaded share by the turn's own draw). If none keeps it, the turn is refused now,
 with the time after which to come again: a late answer helps nobody and makes the next ones late, too.
@@ -15,6 +16,9 @@ TTFT_MS_UNKNOWN = 20.0
 TOKEN_MS_UNKNOWN = 5.0
 TURN_MS_UNKNOWN = 100.0
 """What is assumed of an engine before its first answer: a small model on a CPU (docs/benchmarks.md)."""
+
+SPREADS = 1.65
+"""Standard deviations kept clear of the promise: 95 of 100 measurements stay below, were they normal."""
 
 HEADROOM_TIE = 0.05
 """Headrooms that differ by less are equal: the turn's draw decides, so that equals share the load."""
@@ -100,7 +104,7 @@ def choose(turn: Turn, engines: Sequence[EngineView], objective: Objective, now_
 
 def _seen(turn: Turn, engine: EngineView, objective: Objective, now_ms: float) -> Candidate:
     pace = engine.pace
-    token_ms = TOKEN_MS_UNKNOWN if pace.token_ms is None else pace.token_ms
+    token_ms = engine.load.expected_ms(engine.active + 1) if engine.load.weight else TOKEN_MS_UNKNOWN
     ttft_ms = (TTFT_MS_UNKNOWN if pace.ttft_ms is None else pace.ttft_ms) + _wait_ms(engine)
     shares = [1 - (engine.active + 1) / (engine.capacity + objective.waiting_max + 1)]
     if objective.ttft_ms is not None:
@@ -131,13 +135,13 @@ def _ruled_out(turn: Turn, engine: EngineView, objective: Objective, now_ms: flo
             return f"first token expected after {ttft_ms:.0f} ms, promised are {objective.ttft_ms:g}"
         if turn.budget_ms is not None and ttft_ms > turn.budget_ms:
             return f"first token expected after {ttft_ms:.0f} ms, {turn.budget_ms:.0f} are left"
-    elif (
-        objective.token_ms is not None
-        and engine.active > 0
-        and engine.pace.token_ms is not None
-        and engine.pace.token_ms > objective.token_ms
-    ):
-        return f"{engine.pace.token_ms:.1f} ms per token, promised are {objective.token_ms:g}"
+    elif objective.token_ms is not None and engine.active > 0 and engine.load.weight:
+        expected_ms = engine.load.expected_ms(engine.active + 1) + SPREADS * engine.load.spread_ms
+        if expected_ms > objective.token_ms:
+            return (
+                f"{expected_ms:.1f} ms per token expected with {engine.active + 1} turns, "
+                f"promised are {objective.token_ms:g}"
+            )
     return ""
 
 

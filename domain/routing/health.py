@@ -1,10 +1,20 @@
 """What is known of an engine from its own recent answers: latencies, load and a circuit breaker. Pure."""
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 SMOOTHING = 0.2
 """Weight of the newest latency; about the last ten answers count."""
+
+FORGETTING = 0.995
+"""Weight that a measurement of the load keeps at each newer one; about the last 200 count."""
+
+SLOPE_RIDGE = 0.25
+"""Turns squared: below this variance of the load little is believed of its effect."""
+
+OUTLIER = 4.0
+"""A measurement counts as at most so many times what was expected: a hiccup is no load."""
 
 FAILURES_MAX = 3
 """Failures in a row after which an engine is left alone for a while."""
@@ -87,20 +97,63 @@ class Pace:
 
     ttft_ms: float | None = None
     """Time to the first token."""
-    token_ms: float | None = None
-    """Time from one token to the next."""
     turn_ms: float | None = None
     """Time from the request to the last token."""
 
-    def after(
-        self, *, ttft_ms: float | None = None, token_ms: float | None = None, turn_ms: float | None = None
-    ) -> "Pace":
+    def after(self, *, ttft_ms: float | None = None, turn_ms: float | None = None) -> "Pace":
         """Return the pace after one more measurement of what is given."""
-        return Pace(
-            _smoothed(self.ttft_ms, ttft_ms),
-            _smoothed(self.token_ms, token_ms),
-            _smoothed(self.turn_ms, turn_ms),
+        return Pace(_smoothed(self.ttft_ms, ttft_ms), _smoothed(self.turn_ms, turn_ms))
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How an engine's time per token grows with the turns on it: a line fitted to what was measured.
+
+    Weighted least squares with exponential forgetting (S. Haykin, "Adaptive Filter Theory", chapter 10),
+    kept as moments. A batching engine's step takes a fixed time and a time for each sequence in it, so the
+    line is also the physics.
+    """
+
+    weight: float = 0.0
+    turns: float = 0.0
+    """Mean, as all that follows: of the turns on the engine,"""
+    token_ms: float = 0.0
+    """of the time per token,"""
+    turns_var: float = 0.0
+    token_var: float = 0.0
+    both_cov: float = 0.0
+
+    def after(self, turns: float, token_ms: float) -> "Load":
+        """Return what is known after one more measurement, taken with ``turns`` on the engine."""
+        if self.weight:
+            token_ms = min(token_ms, OUTLIER * self.expected_ms(turns))
+        weight = self.weight * FORGETTING + 1
+        share = 1 / weight
+        by_turns, by_ms = turns - self.turns, token_ms - self.token_ms
+        keep = 1 - share
+        return Load(
+            weight,
+            self.turns + share * by_turns,
+            self.token_ms + share * by_ms,
+            keep * (self.turns_var + share * by_turns * by_turns),
+            keep * (self.token_var + share * by_ms * by_ms),
+            keep * (self.both_cov + share * by_turns * by_ms),
         )
+
+    @property
+    def slope_ms(self) -> float:
+        """The time that one more turn adds to each token, ms; not below 0."""
+        return max(0.0, self.both_cov / (self.turns_var + SLOPE_RIDGE))
+
+    def expected_ms(self, turns: float) -> float:
+        """Return the time per token to be expected with ``turns`` on the engine, ms."""
+        return max(0.0, self.token_ms + self.slope_ms * (turns - self.turns))
+
+    @property
+    def spread_ms(self) -> float:
+        """Standard deviation of what was measured around the line, ms."""
+        slope = self.slope_ms
+        return math.sqrt(max(0.0, self.token_var - 2 * slope * self.both_cov + slope**2 * self.turns_var))
 
 
 def _smoothed(known: float | None, new: float | None) -> float | None:
@@ -123,3 +176,4 @@ class EngineView:
     reason: str = ""
     breaker: Breaker = CLOSED
     pace: Pace = field(default_factory=Pace)
+    load: Load = field(default_factory=Load)

@@ -1,15 +1,18 @@
 """The rules of routing: choice, circuit breaker and allowances, as given and expected values."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.routing.allowance import Bucket, Rate
 from domain.routing.choice import Objective, Turn, choose
-from domain.routing.health import CLOSED, FAILURES_MAX, Breaker, EngineView, Pace
+from domain.routing.health import CLOSED, FAILURES_MAX, Breaker, EngineView, Load, Pace
 
 NOW = 1_000_000.0
 PLAIN = Objective()
+PROMISE = Objective(token_ms=16, waiting_max=0)
 
 
 def engine(name: str, **known: object) -> EngineView:
@@ -18,6 +21,39 @@ def engine(name: str, **known: object) -> EngineView:
 
 def order(*engines: EngineView, objective: Objective = PLAIN, **turn: object) -> tuple[str, ...]:
     return choose(Turn(tokens=16, **turn), engines, objective, NOW).order  # type: ignore[arg-type]  # as above
+
+
+def measured(measurements: Sequence[tuple[float, float]]) -> Load:
+    """Return what is known after measurements of (turns, ms per token)."""
+    load = Load()
+    for turns, token_ms in measurements:
+        load = load.after(turns, token_ms)
+    return load
+
+
+def test_an_engine_takes_as_many_turns_as_keep_the_promise_by_what_was_measured() -> None:
+    """5.5 ms and 1 ms per turn: ten turns take 15.5 ms per token, eleven 16.5."""
+    load = measured([(n % 9 + 1, 6.5 + n % 9) for n in range(300)])
+    assert load.expected_ms(10) == pytest.approx(15.5, abs=0.3)
+    able = [
+        n for n in range(1, 60) if order(engine("a", active=n, capacity=64, load=load), objective=PROMISE)
+    ]
+    assert able == list(range(1, 10))
+
+
+def test_a_load_that_never_changes_is_believed_as_it_is() -> None:
+    load = measured([(6, 12.0)] * 300)
+    assert (load.expected_ms(6), load.slope_ms, load.spread_ms) == (pytest.approx(12.0), 0, 0)
+
+
+def test_what_an_engine_was_is_forgotten() -> None:
+    load = measured([(4, 30.0)] * 300 + [(4, 8.0)] * 1_000)
+    assert load.expected_ms(4) == pytest.approx(8, abs=0.2)
+
+
+def test_a_hiccup_is_no_load() -> None:
+    calm = measured([(n % 5 + 1, 6 + n % 5) for n in range(300)])
+    assert calm.after(3, 5_000.0).expected_ms(3) == pytest.approx(calm.expected_ms(3), rel=0.05)
 
 
 def test_the_engine_with_the_most_room_comes_first() -> None:
@@ -44,7 +80,7 @@ def test_equals_share_by_the_draw() -> None:
         ({"ok": False, "reason": "no answer"}, "unhealthy: no answer"),
         ({"breaker": Breaker(3, NOW + 10, 500.0)}, "circuit open"),
         ({"active": 68}, "68 turns are there"),
-        ({"active": 2, "pace": Pace(token_ms=20.0)}, "20.0 ms per token, promised are 16"),
+        ({"active": 2, "load": Load().after(3, 20.0)}, "20.0 ms per token expected with 3 turns"),
     ],
 )
 def test_who_cannot_keep_the_promise_is_no_candidate(known: dict[str, object], reason: str) -> None:
@@ -55,7 +91,7 @@ def test_who_cannot_keep_the_promise_is_no_candidate(known: dict[str, object], r
 
 
 def test_an_idle_engine_is_asked_however_slow_it_was() -> None:
-    assert order(engine("a", pace=Pace(token_ms=90.0)), objective=Objective(token_ms=16)) == ("a",)
+    assert order(engine("a", load=Load().after(3, 90.0)), objective=Objective(token_ms=16)) == ("a",)
 
 
 def test_a_deadline_that_the_queue_would_miss_is_refused_now() -> None:
@@ -72,9 +108,8 @@ def test_a_deadline_that_the_queue_would_miss_is_refused_now() -> None:
             capacity=st.integers(1, 8),
             active=st.integers(0, 100),
             ok=st.booleans(),
-            pace=st.builds(
-                Pace, ttft_ms=st.floats(0, 1e4), token_ms=st.floats(0, 1e3), turn_ms=st.floats(0, 1e5)
-            ),
+            pace=st.builds(Pace, ttft_ms=st.floats(0, 1e4), turn_ms=st.floats(0, 1e5)),
+            load=st.lists(st.tuples(st.integers(1, 100), st.floats(0, 1e3)), max_size=5).map(measured),
         ),
         max_size=6,
     ),
