@@ -27,7 +27,7 @@ from benchmarks.paced import MARK
 from benchmarks.router_child import REALM, USE_CASE
 from bus.postgres.migrate import migrate
 from domain.routing.choice import Objective, Turn, choose
-from domain.routing.health import EngineView, Pace
+from domain.routing.health import EngineView, Load, Pace
 from protocol.messages import Reply
 
 TOKENS = 8
@@ -108,10 +108,11 @@ async def measure(call: Call, callers: int, turns: int) -> tuple[list[float], li
 
 def decisions(number: int) -> list[float]:
     """Return what single decisions among eight engines take, µs."""
-    engines = [
-        EngineView(name=f"e{n}", capacity=16, active=n, pace=Pace(ttft_ms=9 + n, token_ms=5, turn_ms=200))
-        for n in range(8)
-    ]
+    load = Load()
+    for turns in range(20):
+        load = load.after(turns % 5 + 1, 5 + turns % 5)
+    pace = Pace(ttft_ms=9, turn_ms=200)
+    engines = [EngineView(name=f"e{n}", capacity=16, active=n, pace=pace, load=load) for n in range(8)]
     objective, took = Objective(ttft_ms=250, token_ms=16), []
     for n in range(number):
         began = time.perf_counter()

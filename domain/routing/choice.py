@@ -116,11 +116,14 @@ def _seen(turn: Turn, engine: EngineView, objective: Objective, now_ms: float) -
         ttft_ms=round(ttft_ms, 3),
         token_ms=round(token_ms, 3),
         headroom=round(min(shares), 4),
-        ruled_out=_ruled_out(turn, engine, objective, now_ms, ttft_ms),
+        ruled_out=_ruled_out(turn, engine, objective, now_ms, (ttft_ms, token_ms)),
     )
 
 
-def _ruled_out(turn: Turn, engine: EngineView, objective: Objective, now_ms: float, ttft_ms: float) -> str:
+def _ruled_out(
+    turn: Turn, engine: EngineView, objective: Objective, now_ms: float, expected: tuple[float, float]
+) -> str:
+    ttft_ms, token_ms = expected
     if engine.name in turn.excluded:
         return "failed this turn"
     if not engine.breaker.admits(now_ms):
@@ -136,10 +139,10 @@ def _ruled_out(turn: Turn, engine: EngineView, objective: Objective, now_ms: flo
         if turn.budget_ms is not None and ttft_ms > turn.budget_ms:
             return f"first token expected after {ttft_ms:.0f} ms, {turn.budget_ms:.0f} are left"
     elif objective.token_ms is not None and engine.active > 0 and engine.load.weight:
-        expected_ms = engine.load.expected_ms(engine.active + 1) + SPREADS * engine.load.spread_ms
-        if expected_ms > objective.token_ms:
+        most_ms = token_ms + SPREADS * engine.load.spread_ms
+        if most_ms > objective.token_ms:
             return (
-                f"{expected_ms:.1f} ms per token expected with {engine.active + 1} turns, "
+                f"{most_ms:.1f} ms per token expected with {engine.active + 1} turns, "
                 f"promised are {objective.token_ms:g}"
             )
     return ""

@@ -122,6 +122,10 @@ class Load:
     turns_var: float = 0.0
     token_var: float = 0.0
     both_cov: float = 0.0
+    slope_ms: float = 0.0
+    """The time that one more turn adds to each token, ms; not below 0. Kept: decisions ask for it often."""
+    spread_ms: float = 0.0
+    """Standard deviation of what was measured around the line, ms."""
 
     def after(self, turns: float, token_ms: float) -> "Load":
         """Return what is known after one more measurement, taken with ``turns`` on the engine."""
@@ -131,29 +135,25 @@ class Load:
         share = 1 / weight
         by_turns, by_ms = turns - self.turns, token_ms - self.token_ms
         keep = 1 - share
+        turns_var = keep * (self.turns_var + share * by_turns * by_turns)
+        token_var = keep * (self.token_var + share * by_ms * by_ms)
+        both_cov = keep * (self.both_cov + share * by_turns * by_ms)
+        slope = max(0.0, both_cov / (turns_var + SLOPE_RIDGE))
+        left_var = max(0.0, token_var - 2 * slope * both_cov + slope**2 * turns_var)
         return Load(
             weight,
             self.turns + share * by_turns,
             self.token_ms + share * by_ms,
-            keep * (self.turns_var + share * by_turns * by_turns),
-            keep * (self.token_var + share * by_ms * by_ms),
-            keep * (self.both_cov + share * by_turns * by_ms),
+            turns_var,
+            token_var,
+            both_cov,
+            slope,
+            math.sqrt(left_var),
         )
-
-    @property
-    def slope_ms(self) -> float:
-        """The time that one more turn adds to each token, ms; not below 0."""
-        return max(0.0, self.both_cov / (self.turns_var + SLOPE_RIDGE))
 
     def expected_ms(self, turns: float) -> float:
         """Return the time per token to be expected with ``turns`` on the engine, ms."""
         return max(0.0, self.token_ms + self.slope_ms * (turns - self.turns))
-
-    @property
-    def spread_ms(self) -> float:
-        """Standard deviation of what was measured around the line, ms."""
-        slope = self.slope_ms
-        return math.sqrt(max(0.0, self.token_var - 2 * slope * self.both_cov + slope**2 * self.turns_var))
 
 
 def _smoothed(known: float | None, new: float | None) -> float | None:
