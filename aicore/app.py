@@ -24,7 +24,7 @@ from aicore.openai_http import OpenAIDoor, serving_http
 from aicore.running import System
 from aicore.settings import Settings
 from aicore.supervisor import Component, run_components
-from aicore.tiers import build, default_file, read_file, vllm_file
+from aicore.tiers import MODELS, build, default_file, own_engine, read_file, vllm_file
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.nats.connection import connect
@@ -41,6 +41,9 @@ from handlers.allowances import AllowanceLimits, Allowances
 from handlers.batches import BATCH_RECORDS, BATCHES, BatchView
 from handlers.bronze import Bronze, Workshop
 from handlers.commands import CommandRunner
+from handlers.deployment_board import DeploymentBoard
+from handlers.deployments import GATES, DeploymentManager
+from handlers.engine_keeper import EngineKeeper
 from handlers.inference import InferenceService
 from handlers.inference_records import INFERENCES, RATINGS, InferenceRecords, recall_with
 from handlers.registry import REGISTRY, TEMPLATES
@@ -169,8 +172,11 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
                 await stack.enter_async_context(serving)
         if "queries" in parts.components:
             answers = Queries(parts.pools["queries"], parts.log)
+            board = DeploymentBoard(parts.log, decode=parts.codec.decode)
+            await stack.enter_async_context(_running(board.run()))
             queries |= {
                 "registry.current": registry.answer,
+                "deployment.list": board.answer,
                 "prompts.templates": registry.answer_templates,
                 **answers.handlers(),
             }
@@ -225,6 +231,12 @@ async def _inference(
         told=records.engine_state,
     )
     await stack.enter_async_context(_running(router.run()))
+    folders = [parts.system.state_dir / "models", MODELS]
+    keeper = EngineKeeper(router, partial(own_engine, settings, folders))
+    stack.push_async_callback(keeper.close)
+    gates = CommandRunner(parts.log, parts.codec, [GATES])
+    manager = DeploymentManager(parts.log, gates, keeper, decode=parts.codec.decode, now_us=now_us)
+    await stack.enter_async_context(_running(manager.run()))
     give = token_giver(parts.nc)
     limits = AllowanceLimits(
         player_requests=settings.player_requests_per_s,

@@ -6,14 +6,16 @@ people's servers come from environment variables that the file names, so that it
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from aicore.embedded.vllm import MODEL
 from aicore.settings import Settings, SettingsError
+from domain.registry.state import Model
 from domain.routing.choice import Objective
 from handlers.engines.artefact import MANIFEST
 from handlers.engines.embedded import EmbeddedEngine
@@ -191,6 +193,37 @@ def shipped_model(name: str = SHIPPED["gold"]) -> Path:
     if not (folder / MANIFEST).exists():
         raise EngineError(f"the model {name} is not here; train it (`make train`) and set AICORE_MODEL_DIR")
     return folder
+
+
+def own_engine(settings: Settings, folders: Sequence[Path], model: Model) -> EmbeddedEngine | None:
+    """Return an embedded engine for a version, not started; None if its files are in none of the folders.
+
+    A folder ``{name}-{version}`` or ``{name}`` is taken whose manifest has the digests that were registered,
+    so that two versions of a name cannot be mistaken for each other. With another manifest the first folder
+    is taken, and the start of the engine says what differs.
+    """
+    facts = model.registered
+    if facts.provider != "embedded":
+        return None
+    names = (f"{facts.name}-{facts.version}", facts.name)
+    found = [each for folder in folders for name in names if (each := folder / name).is_dir()]
+    if not found:
+        return None
+    same = [folder for folder in found if _manifest_files(folder) == facts.artefacts]
+    return EmbeddedEngine(
+        (same or found)[0],
+        name=f"{facts.name}-{facts.version}",
+        models=(f"{facts.name}@{facts.version}",),
+        concurrent_max=settings.inference_concurrent,
+    )
+
+
+def _manifest_files(folder: Path) -> Mapping[str, str] | None:
+    try:
+        files: Mapping[str, str] = orjson.loads((folder / MANIFEST).read_bytes())["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return files
 
 
 def build(file: EnginesFile) -> tuple[Mapping[str, Tier], list[Engine]]:

@@ -20,6 +20,26 @@ from domain.batch.messages import (
     RecordItems,
     SubmitBatch,
 )
+from domain.deployment.messages import (
+    AbortDeployment,
+    Accuse,
+    ConfirmReady,
+    DeploymentAborted,
+    DeploymentCompleted,
+    DeploymentFailed,
+    DeploymentHeld,
+    DeploymentReady,
+    DeploymentResumed,
+    DeploymentRolledBack,
+    DeploymentStarted,
+    HoldDeployment,
+    PassStep,
+    ResumeDeployment,
+    RollBack,
+    StartDeployment,
+    StepPassed,
+    StepStarted,
+)
 from domain.event import Command, Event
 from domain.inference.messages import (
     Generate,
@@ -40,23 +60,38 @@ from domain.prompts.messages import RegisterTemplate, TemplateRegistered
 from domain.registry.messages import (
     DescribeModel,
     ModelDescribed,
+    ModelEvaluated,
     ModelPromoted,
     ModelRegistered,
     ModelRetired,
     PromoteModel,
+    RecordEvaluation,
     RegisterModel,
     RetireModel,
     ShiftTraffic,
     TrafficShifted,
+    UseCaseSilenced,
 )
 from domain.routing.messages import EngineStateChanged
 
 EVENTS: tuple[type[Event], ...] = (
     ModelRegistered,
     ModelDescribed,
+    ModelEvaluated,
     ModelPromoted,
     ModelRetired,
     TrafficShifted,
+    UseCaseSilenced,
+    DeploymentStarted,
+    DeploymentReady,
+    DeploymentFailed,
+    StepStarted,
+    StepPassed,
+    DeploymentHeld,
+    DeploymentResumed,
+    DeploymentCompleted,
+    DeploymentAborted,
+    DeploymentRolledBack,
     TemplateRegistered,
     InferenceRequested,
     InferenceFellBack,
@@ -77,9 +112,15 @@ EVENTS: tuple[type[Event], ...] = (
 COMMANDS: tuple[type[Command], ...] = (
     RegisterModel,
     DescribeModel,
+    RecordEvaluation,
     PromoteModel,
     RetireModel,
     ShiftTraffic,
+    StartDeployment,
+    HoldDeployment,
+    ResumeDeployment,
+    AbortDeployment,
+    RollBack,
     RegisterTemplate,
     Generate,
     RateInference,
@@ -96,6 +137,9 @@ INTERNAL_COMMANDS: tuple[type[Command], ...] = (
     RecordFailure,
     RecordCancellation,
     RecordItems,
+    ConfirmReady,
+    PassStep,
+    Accuse,
 )
 """What our own handlers say to a decider; never served on a subject."""
 

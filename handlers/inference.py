@@ -105,6 +105,7 @@ class InferenceService:
     ) -> None:
         """Prepare. ``timeout_s``: time for an answer where the caller sets no deadline; ``give`` streams."""
         self._records = records
+        self._registry = registry
         self._questions = Questions(registry, router, scenes)
         self._router = router
         self._timeout_s = timeout_s
@@ -181,8 +182,9 @@ class InferenceService:
         wanted_s = self._timeout_s if request.deadline_ms is None else request.deadline_ms / 1e3
         return RoutedTurn(
             tier=request.tier,
-            provider=request.provider,
-            model=request.model_name,
+            # Nobody's: then the character's authored line is said.
+            provider="" if self._registry.silenced(request.use_case) else request.provider,
+            model=f"{request.model_name}@{request.model_version}",
             ask=EngineAsk(
                 prompt=request.rendered_prompt,
                 max_tokens=request.max_tokens,
@@ -204,7 +206,8 @@ class InferenceService:
         request, task = known.request, asyncio.current_task()
         assert request is not None
         assert task is not None
-        self._questions.check_served(request.tier, request.provider, request.model_name)
+        label = f"{request.model_name}@{request.model_version}"
+        self._questions.check_served(request.tier, request.provider, label)
         # A retry has its own deadline.
         turn = self._turn(request.model_copy(update={"deadline_ms": command.deadline_ms}))
         running = self._running[request.inference_id] = _Running(task, give)

@@ -14,7 +14,7 @@ from domain.inference.facts import PROMPT_CHARACTERS_MAX, SEED_MAX, Ask, Terms
 from domain.inference.messages import Generate, RecordRequest
 from domain.prompts.assembly import Assembled, assemble
 from domain.registry.facts import artefacts_digest
-from domain.registry.use_case import Model
+from domain.registry.state import Model
 from handlers.registry_view import RegistryView
 from handlers.routing import Router
 from protocol.messages import CommandMessage
@@ -42,8 +42,7 @@ class Questions:
                 ``prompt_too_long``.
             LogUnavailable: memory does not know the use case, and the log cannot be asked.
         """
-        who = command.conversation or command.player or command.npc or message.id.hex
-        found = await self._registry.version_for(command.use_case, who)
+        found = await self._registry.version_for(command.use_case, command.stays or message.id.hex)
         if found is None:
             raise Rejected(
                 "no_current_model",
@@ -52,8 +51,16 @@ class Questions:
                 remedy="register one with registry.register_model, or ask registry.models for the use cases",
             )
         model, why = found
+        if self._registry.silenced(command.use_case) and command.authored_line is None:
+            raise Rejected(
+                "use_case_silenced",
+                f"no model of {command.use_case} may speak since the last one was rolled back",
+                field="use_case",
+                remedy="send the character's authored_line, or promote a model (registry.promote_model)",
+            )
         route = _route(model, command, why + self._registry.staleness())
-        self.check_served(route["tier"], route["provider"], route["model_name"])
+        label = f"{route['model_name']}@{route['model_version']}"
+        self.check_served(route["tier"], route["provider"], label)
         asked = command.model_dump(include=set(Ask.model_fields) | set(Terms.model_fields))
         seed = message.id.int & SEED_MAX if command.seed is None else command.seed
         words = await self._words(model, command, route["tier"])
@@ -98,7 +105,7 @@ class Questions:
                 remedy="register it with prompts.register_template",
             )
         facts = model.registered
-        count = self._router.counter(tier, facts.provider, facts.name)
+        count = self._router.counter(tier, facts.provider, f"{facts.name}@{facts.version}")
         sections = {section.name for section in template.sections}
         prompt = {PROMPT_SECTION: command.prompt} if PROMPT_SECTION in sections else {}
         context = {**self._known(command, sections), **command.context, **prompt}

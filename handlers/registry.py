@@ -3,31 +3,48 @@
 from collections.abc import Mapping
 from typing import Any
 
+from domain.deployment.messages import (
+    OPERATOR_COMMANDS,
+    AbortDeployment,
+    Accuse,
+    ConfirmReady,
+    DeploymentCommand,
+    HoldDeployment,
+    PassStep,
+    ResumeDeployment,
+)
 from domain.prompts.messages import RegisterTemplate
 from domain.prompts.template import TEMPLATE, TemplateVersions, digest_of, label
 from domain.prompts.template import stream_of as template_stream
 from domain.registry.messages import (
     DescribeModel,
     PromoteModel,
+    RecordEvaluation,
     RegisterModel,
     RegistryCommand,
     RetireModel,
     ShiftTraffic,
 )
-from domain.registry.use_case import USE_CASE, UseCaseModels, model_id_of, stream_of
+from domain.registry.state import UseCaseModels
+from domain.registry.use_case import USE_CASE, model_id_of, stream_of
 from handlers.commands import Binding
 
 
-def _answer(command: RegistryCommand, state: UseCaseModels) -> Mapping[str, Any]:
+def _answer(command: RegistryCommand | DeploymentCommand, state: UseCaseModels) -> Mapping[str, Any]:
     """Return what the caller wants to know: the model's id and status, and which model is current now."""
     match command:
         case RegisterModel(use_case=use_case, name=name, version=version):
             model_id = model_id_of(use_case=use_case, name=name, version=version)
         case ShiftTraffic():
             return {"use_case": command.use_case, "shares": state.shares, "current_model_id": state.current}
+        case HoldDeployment() | ResumeDeployment() | AbortDeployment():
+            return {**_deployment(state), "current_model_id": state.current}
+        case ConfirmReady() | PassStep() | Accuse():
+            return _deployment(state)
         case _:
             model_id = command.model_id
     return {
+        **(_deployment(state) if command.command_name.startswith("deployment.") else {}),
         "use_case": command.use_case,
         "model_id": model_id,
         "status": state.models[model_id].status,
@@ -35,8 +52,29 @@ def _answer(command: RegistryCommand, state: UseCaseModels) -> Mapping[str, Any]
     }
 
 
+def _deployment(state: UseCaseModels) -> Mapping[str, Any]:
+    """Return how the deployment stands: the one under way, or how the last one ended."""
+    running = state.deployment
+    if running is None:
+        return {"deployment": state.ended}
+    return {
+        "deployment": "held" if running.held else "running",
+        "deployment_id": running.started.deployment_id,
+        "step": running.step,
+        "share": running.share,
+    }
+
+
 REGISTRY: Binding[Any, Any, UseCaseModels] = Binding(
-    commands=(RegisterModel, DescribeModel, PromoteModel, RetireModel, ShiftTraffic),
+    commands=(
+        RegisterModel,
+        DescribeModel,
+        RecordEvaluation,
+        PromoteModel,
+        RetireModel,
+        ShiftTraffic,
+        *OPERATOR_COMMANDS,
+    ),
     stream_of=lambda command: stream_of(command.use_case),
     decider=USE_CASE,
     answer=_answer,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, get_args
 
 import structlog
 from pydantic import BaseModel, ConfigDict
@@ -15,21 +15,14 @@ from domain.parse import parse
 from domain.prompts.messages import TemplateRegistered
 from domain.prompts.template import TEMPLATE, label
 from domain.prompts.template import stream_of as template_stream
-from domain.registry.messages import (
-    ModelDescribed,
-    ModelPromoted,
-    ModelRegistered,
-    ModelRetired,
-    RegistryEvent,
-    TrafficShifted,
-)
-from domain.registry.use_case import USE_CASE, Model, UseCaseModels, stream_of
+from domain.registry.state import Model, UseCaseEvent, UseCaseModels
+from domain.registry.use_case import USE_CASE, stream_of
 from domain.routing.split import version_for
 from domain.vocabulary import UseCase
 
 logger = structlog.get_logger(__name__)
 
-REGISTRY_EVENTS = (ModelRegistered, ModelDescribed, ModelPromoted, ModelRetired, TrafficShifted)
+REGISTRY_EVENTS: tuple[type[UseCaseEvent], ...] = get_args(UseCaseEvent)
 TYPES = tuple(event.event_name for event in (*REGISTRY_EVENTS, TemplateRegistered))
 
 PAUSE_S = 0.02
@@ -73,6 +66,15 @@ class RegistryView:
     def current(self, use_case: str) -> Model | None:
         """Return the model that serves ``use_case`` as of `position`, or None if it has none."""
         return self._current.get(use_case)
+
+    def silenced(self, use_case: str) -> bool:
+        """Say whether no model of a use case may speak; see `UseCaseSilenced`."""
+        known = self._use_cases.get(use_case)
+        return known is not None and known.silenced
+
+    def models(self, use_case: str) -> UseCaseModels:
+        """Return all that is known of a use case here."""
+        return self._use_cases.get(use_case, USE_CASE.initial)
 
     def use_cases(self) -> list[str]:
         """Return the use cases that have a current model, in alphabetical order."""
@@ -167,7 +169,7 @@ class RegistryView:
             self._moved.notify_all()
 
 
-def _registry_events(events: Iterable[Event]) -> Iterator[RegistryEvent]:
+def _registry_events(events: Iterable[Event]) -> Iterator[UseCaseEvent]:
     for event in events:
         if isinstance(event, REGISTRY_EVENTS):
             yield event

@@ -39,8 +39,15 @@ RECHECK_S = 0.02
 logger = structlog.get_logger(__name__)
 
 
-def _serves(engine: Engine, model: str) -> bool:
-    return not engine.models or model in engine.models
+def _fitting(engines: Sequence[Engine], model: str) -> list[Engine]:
+    """Return the engines that serve a model, given as ``name@version``.
+
+    An engine may name a model with its version, without one (then it serves any), or serve all. Where one
+    has the very version, no other is asked.
+    """
+    exact = [engine for engine in engines if model in engine.models]
+    name = model.partition("@")[0]
+    return exact or [engine for engine in engines if not engine.models or name in engine.models]
 
 
 class Router:
@@ -56,7 +63,7 @@ class Router:
     ) -> None:
         """Prepare. ``clock`` counts seconds; ``draw`` gives [0, 1); ``told`` hears of changes of engines."""
         self._told = told
-        self._tiers = tiers
+        self._tiers = dict(tiers)
         self._clock = clock
         self._draw = draw
         engines = {engine.name: engine for tier in tiers.values() for engine in tier.engines}
@@ -66,14 +73,19 @@ class Router:
     def counter(self, tier: str, provider: str, model: str) -> Callable[[str], int]:
         """Return what counts the tokens of a text as the engines of a model do; see `Engine.count_tokens`."""
         engines = [engine for engine in self._tiers[tier].engines if engine.provider == provider]
-        fitting = [engine for engine in engines if _serves(engine, model)]
+        fitting = _fitting(engines, model)
         return (fitting or engines)[0].count_tokens if engines else len
+
+    def engine_of(self, tier: str, provider: str, model: str) -> Engine | None:
+        """Return an engine of a tier that serves a model, if there is one."""
+        engines = [engine for engine in self._tiers[tier].engines if engine.provider == provider]
+        return next(iter(_fitting(engines, model)), None)
 
     def serves(self, tier: str, provider: str, model: str) -> bool:
         """Say whether a tier, or one below it, has an engine for a model."""
         while tier in self._tiers:
             engines = [engine for engine in self._tiers[tier].engines if engine.provider == provider]
-            if any(_serves(engine, model) for engine in engines):
+            if _fitting(engines, model):
                 return True
             tier = self._tiers[tier].below
         return False
@@ -108,20 +120,39 @@ class Router:
         """Return what is known of each engine now, by name."""
         return {name: desk.view() for name, desk in self._desks.items()}
 
+    def add(self, tier: str, engine: Engine) -> None:
+        """Let a started engine serve a tier from now on; one of that name takes the other's place."""
+        known = self._tiers[tier]
+        others = [each for each in known.engines if each.name != engine.name]
+        self._tiers[tier] = replace(known, engines=[*others, engine])
+        self._desks[engine.name] = Desk(engine)
+
+    def remove(self, engine: Engine) -> None:
+        """Ask an engine no more; turns that it has are not disturbed."""
+        for name, tier in self._tiers.items():
+            left = [each for each in tier.engines if each is not engine]
+            self._tiers[name] = replace(tier, engines=left)
+        if (desk := self._desks.get(engine.name)) and desk.engine is engine:
+            del self._desks[engine.name]
+
     async def run(self) -> None:
         """Probe the engines for ever, those in trouble more often."""
 
         async def probing(desk: Desk) -> None:
             due = self._clock()
-            while True:
+            while self._desks.get(desk.engine.name) is desk:
                 if desk.state != SERVING or self._clock() >= due:
                     await self._probe(desk)
                     due = self._clock() + PROBE_EVERY_S
                 await asyncio.sleep(PROBE_AGAIN_S)
 
+        watched = set[Desk]()
         async with asyncio.TaskGroup() as group:
-            for desk in self._desks.values():
-                group.create_task(probing(desk))
+            while True:
+                for desk in set(self._desks.values()) - watched:
+                    group.create_task(probing(desk))
+                watched = set(self._desks.values())
+                await asyncio.sleep(PROBE_AGAIN_S)
 
     async def stream(self, turn: RoutedTurn) -> AsyncGenerator[Piece | Routed, None]:
         """Yield the answer as it comes, and last how it was served; closing the generator cancels the engine.
@@ -219,7 +250,7 @@ class Router:
         """Choose among the engines that serve the turn's model; a tier below may serve another one."""
         tier, turn = self._tiers[name], state.turn
         engines = [engine for engine in tier.engines if engine.provider == turn.provider]
-        fitting = [engine for engine in engines if not turn.model or _serves(engine, turn.model)]
+        fitting = _fitting(engines, turn.model) if turn.model else engines
         others = [engine for engine in engines if engine not in fitting] if name != turn.tier else []
         return (
             self._choose_of(fitting, tier, state) or (others and self._choose_of(others, tier, state)) or None

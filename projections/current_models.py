@@ -2,7 +2,19 @@
 
 from collections.abc import Sequence
 
-from domain.registry.messages import ModelDescribed, ModelPromoted, ModelRegistered, ModelRetired
+from domain.deployment.messages import (
+    DeploymentAborted,
+    DeploymentFailed,
+    DeploymentRolledBack,
+    DeploymentStarted,
+)
+from domain.registry.messages import (
+    ModelDescribed,
+    ModelEvaluated,
+    ModelPromoted,
+    ModelRegistered,
+    ModelRetired,
+)
 from projections.view import Fact, Key, Row, View
 
 
@@ -10,7 +22,16 @@ def _keys_of(fact: Fact) -> Sequence[Key]:
     match fact.event:
         case ModelPromoted(use_case=use_case, model_id=model_id, previous_model_id=previous):
             return [(use_case, previous), (use_case, model_id)] if previous else [(use_case, model_id)]
-        case ModelRegistered() | ModelDescribed() | ModelRetired() as event:
+        case (
+            ModelRegistered()
+            | ModelDescribed()
+            | ModelEvaluated()
+            | ModelRetired()
+            | DeploymentStarted()
+            | DeploymentAborted()
+            | DeploymentFailed()
+            | DeploymentRolledBack()
+        ) as event:
             return [(event.use_case, event.model_id)]
         case _:
             return []
@@ -20,7 +41,8 @@ def _apply(row: Row | None, fact: Fact, key: Key) -> Row | None:
     touched = {"changed_us": fact.recorded_us, "position": fact.position}
     match fact.event:
         case ModelRegistered() as event:
-            return {**event.model_dump(), "status": "candidate", "registered_us": fact.recorded_us, **touched}
+            fresh = {"status": "candidate", "evaluation": None, "barred": False}
+            return {**event.model_dump(), **fresh, "registered_us": fact.recorded_us, **touched}
         case _ if row is None:
             return None
         case ModelDescribed(description=description, configuration=configuration):
@@ -29,14 +51,36 @@ def _apply(row: Row | None, fact: Fact, key: Key) -> Row | None:
             return {**row, "status": "current" if key[1] == model_id else "deprecated", **touched}
         case ModelRetired():
             return {**row, "status": "retired", **touched}
+        case ModelEvaluated() as event:
+            barred = row["barred"] and event.verdict != "passed"
+            return {**row, "evaluation": event.verdict, "barred": barred, **touched}
+        case DeploymentStarted():
+            return {**row, "status": "testing", **touched}
+        case DeploymentAborted() | DeploymentFailed():
+            return {**row, "status": "candidate", **touched}
+        case DeploymentRolledBack(deployment_id=id_):
+            status = row["status"] if id_ is None else "candidate"
+            return {**row, "status": status, "barred": True, **touched}
         case _:
             return row
 
 
+TYPES = (
+    ModelRegistered,
+    ModelDescribed,
+    ModelEvaluated,
+    ModelPromoted,
+    ModelRetired,
+    DeploymentStarted,
+    DeploymentAborted,
+    DeploymentFailed,
+    DeploymentRolledBack,
+)
+
 CURRENT_MODELS = View(
     name="current_models",
-    version=1,
-    types=frozenset(e.event_name for e in (ModelRegistered, ModelDescribed, ModelPromoted, ModelRetired)),
+    version=2,
+    types=frozenset(event.event_name for event in TYPES),
     key=("use_case", "model_id"),
     keys_of=_keys_of,
     apply=_apply,

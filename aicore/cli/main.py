@@ -11,7 +11,7 @@ import typer
 from nats.errors import Error as NatsError
 from rich.markup import escape
 
-from aicore.cli import batch, dead_letters, log, models, projections, relay, spool, templates, up
+from aicore.cli import batch, dead_letters, deployments, log, models, projections, relay, spool, templates, up
 from aicore.cli.ask import ask, rate
 from aicore.cli.common import Exit, Failure, err
 from aicore.cli.doctor import doctor
@@ -50,6 +50,7 @@ app.command("run")(up.run_components)
 app.add_typer(log.app, name="log")
 app.add_typer(events_app, name="events", help="The catalogue: every kind of event and command.")
 app.add_typer(models.app, name="models")
+app.add_typer(deployments.app, name="deployments")
 app.add_typer(templates.app, name="templates")
 app.add_typer(batch.app, name="batch")
 app.command("ask")(ask)

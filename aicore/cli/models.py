@@ -16,7 +16,13 @@ app = typer.Typer(no_args_is_help=True, help="Models: what serves which use case
 
 T = TypeVar("T")
 
-STYLES = {"current": "bold green", "candidate": "cyan", "deprecated": "dim", "retired": "dim strike"}
+STYLES = {
+    "testing": "yellow",
+    "current": "bold green",
+    "candidate": "cyan",
+    "deprecated": "dim",
+    "retired": "dim strike",
+}
 
 UseCase = Annotated[str, typer.Argument(help="What models are asked to do, e.g. npc_dialogue.")]
 ModelId = Annotated[str, typer.Argument(help="The model's id, or its beginning.")]
@@ -49,7 +55,7 @@ def list_models(
 @app.command()
 def show(model_id: ModelId, *, json: Json = False) -> None:
     """Show everything that is known of a model."""
-    model = over_wire(lambda client: _find(client, model_id))
+    model = over_wire(lambda client: find_model(client, model_id))
     if json:
         print_json(model)
     else:
@@ -72,19 +78,19 @@ def register(
     if not isinstance(payload, dict):
         raise Failure(f"{file} must hold one JSON object", code=Exit.USAGE)
     reply = over_wire(lambda client: client.command("registry.register_model", payload))
-    _tell(reply, json=json)
+    tell(reply, json=json)
 
 
 @app.command()
 def promote(model_id: ModelId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
     """Make a model the current one of its use case."""
-    _tell(_decide("registry.promote_model", model_id, operator, reason), json=json)
+    tell(_decide("registry.promote_model", model_id, operator, reason), json=json)
 
 
 @app.command()
 def retire(model_id: ModelId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
     """Take a model out for good; not while it is the current one."""
-    _tell(_decide("registry.retire_model", model_id, operator, reason), json=json)
+    tell(_decide("registry.retire_model", model_id, operator, reason), json=json)
 
 
 @app.command()
@@ -104,7 +110,7 @@ def traffic(
         wanted[start] = int(percent)
 
     async def work(client: Client) -> Reply:
-        models = {start: await _find(client, start) for start in wanted}
+        models = {start: await find_model(client, start) for start in wanted}
         if len({model["use_case"] for model in models.values()}) != 1:
             raise Failure("the models serve different use cases", code=Exit.USAGE)
         payload = {
@@ -155,7 +161,8 @@ async def _models(client: Client, use_case: str | None = None) -> list[dict[str,
     return models
 
 
-async def _find(client: Client, start: str) -> dict[str, Any]:
+async def find_model(client: Client, start: str) -> dict[str, Any]:
+    """Return the one model whose id begins so."""
     found = [model for model in await _models(client) if model["model_id"].startswith(start)]
     if len(found) != 1:
         many = "no model" if not found else f"{len(found)} models"
@@ -165,7 +172,7 @@ async def _find(client: Client, start: str) -> dict[str, Any]:
 
 def _decide(command: str, model_id: str, operator: str, reason: str) -> Reply:
     async def work(client: Client) -> Reply:
-        model = await _find(client, model_id)
+        model = await find_model(client, model_id)
         words = {"operator": operator, "reason": reason}
         return await client.command(
             command, {"use_case": model["use_case"], "model_id": model["model_id"], **words}
@@ -174,12 +181,16 @@ def _decide(command: str, model_id: str, operator: str, reason: str) -> Reply:
     return over_wire(work)
 
 
-def _tell(reply: Reply, *, json: bool) -> None:
+def tell(reply: Reply, *, json: bool) -> None:
+    """Print what a command came to."""
     events = [{"type": event.type, "position": event.position} for event in reply.events]
     if json:
         print_json({**reply.result, "events": events})
         return
-    out.print(f"model {reply.result['model_id']} is {reply.result['status']}")
+    if "model_id" in reply.result:
+        out.print(f"model {reply.result['model_id']} is {reply.result['status']}")
+    if "deployment" in reply.result:
+        out.print(f"deployment {reply.result.get('deployment_id', '')}: {reply.result['deployment']}")
     for event in events:
         out.print(f"  event {event['position']}: {event['type']}")
     if not events:

@@ -141,6 +141,15 @@ class Ask(BaseModel):
         description="What the character says if no engine can speak: with it a turn never fails for want of "
         "one.",
     )
+
+    @property
+    def stays(self) -> str:
+        """Return who stays with one version of a model; empty if nobody is named.
+
+        It is the conversation, else the player, else the character.
+        """
+        return self.conversation or self.player or self.npc or ""
+
     max_age_s: int = Field(
         0,
         ge=0,

@@ -52,6 +52,11 @@ class InferenceRequested(Ask, Terms, Route, Event, name="inference.requested", v
         pattern=r"^sha256:[0-9a-f]{64}$", description="SHA-256 of the rendered prompt in UTF-8."
     )
 
+    @property
+    def who(self) -> str:
+        """Return who stays with one version of a model; see `Ask.stays`."""
+        return self.stays or self.inference_id
+
     example: ClassVar = {
         "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
         "use_case": "npc_dialogue",

@@ -49,6 +49,16 @@ Needs = Annotated[
 ]
 
 
+Lineage = Annotated[
+    dict[ConfigurationKey, Annotated[Text, Field(max_length=256)]],
+    Field(
+        max_length=16,
+        description="Where it comes from: base_model (an id), training_export (digest of the examples), "
+        "evaluation, seed. At most 16 entries.",
+    ),
+]
+
+
 class ModelFacts(BaseModel):
     """A model as its registrar describes it."""
 
@@ -83,6 +93,7 @@ class ModelFacts(BaseModel):
         ),
     ] = ""
     needs: Needs = Field(default_factory=dict)
+    lineage: Lineage = Field(default_factory=dict)
 
 
 def artefacts_digest(artefacts: Mapping[str, str]) -> str:

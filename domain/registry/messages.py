@@ -3,9 +3,9 @@
 Names and versions of events are storage format: they stay in the log for ever.
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from domain.event import Command, Event
 from domain.registry.facts import Configuration, ConfigurationKey, Description, ModelFacts
@@ -33,6 +33,7 @@ class ModelRegistered(ModelFacts, Event, name="registry.model_registered", versi
         "licence": "MIT",
         "card": "Trained by the project from its own generated corpus.",
         "needs": {"memory_mb": 64, "disk_mb": 4, "cores": 1},
+        "lineage": {"base_model": "0a3ad1c5-5b0b-5c84-9d0f-55c2fd6cd4f2"},
     }
 
 
@@ -117,7 +118,63 @@ class TrafficShifted(Event, name="registry.traffic_shifted", version=1):
     }
 
 
-RegistryEvent = ModelRegistered | ModelDescribed | ModelPromoted | ModelRetired | TrafficShifted
+class Evaluated(BaseModel):
+    """What an evaluation says of a candidate."""
+
+    model_config = ConfigDict(frozen=True)
+
+    use_case: UseCase
+    model_id: ModelId = Field(description="The candidate.")
+    against_model_id: ModelId = Field(description="The model that it was compared with.")
+    evaluation_id: str = Field(pattern=r"^[0-9a-f]{32}$", description="The evaluation's id.")
+    suite: str = Field(max_length=256, description="Name and version of the suite, name@version.")
+    verdict: Literal["passed", "failed", "undecided"] = Field(
+        description="passed: nowhere worse, with the suite's error bounds; failed: worse somewhere; "
+        "undecided: the suite's turns did not suffice, which never counts as passed."
+    )
+    report_digest: str = Field("", max_length=71, description="Digest of the report, or empty.")
+
+
+_EVALUATED: dict[str, object] = {
+    "use_case": "npc_dialogue",
+    "model_id": "0a3ad1c5-5b0b-5c84-9d0f-55c2fd6cd4f2",
+    "against_model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
+    "evaluation_id": "b1946ac92492d2347c6235b4d2611184",
+    "suite": "cindermouth-dialogue@1",
+    "verdict": "passed",
+    "report_digest": "sha256:" + "3c" * 32,
+}
+
+
+class ModelEvaluated(Evaluated, Event, name="registry.model_evaluated", version=1):
+    """A candidate was compared with a model; a passed evaluation is its ticket for a deployment."""
+
+    example: ClassVar = dict(_EVALUATED)
+
+
+class UseCaseSilenced(Event, name="registry.use_case_silenced", version=1):
+    """No model is left that may speak; characters say their authored lines until one is promoted."""
+
+    use_case: UseCase
+    operator: Operator
+    reason: Reason
+
+    example: ClassVar = {
+        "use_case": "npc_dialogue",
+        "operator": "mira",
+        "reason": "players report that it knows their names",
+    }
+
+
+RegistryEvent = (
+    ModelRegistered
+    | ModelDescribed
+    | ModelEvaluated
+    | ModelPromoted
+    | ModelRetired
+    | TrafficShifted
+    | UseCaseSilenced
+)
 
 # --- what may be asked --------------------------------------------------------------------------------------
 
@@ -157,7 +214,7 @@ class DescribeModel(Command, name="registry.describe_model"):
 class PromoteModel(Command, name="registry.promote_model"):
     """Make a model the current one of its use case, on an operator's word.
 
-    Refused with ``model_not_found`` or ``model_retired``.
+    Refused with ``model_not_found``, ``model_retired``, ``rolled_back`` or ``deployment_running``.
     """
 
     use_case: UseCase
@@ -176,7 +233,8 @@ class PromoteModel(Command, name="registry.promote_model"):
 class RetireModel(Command, name="registry.retire_model"):
     """Take a model out for good.
 
-    Refused with ``model_not_found``, or while it serves: with ``model_is_current`` or ``model_has_traffic``.
+    Refused with ``model_not_found``, or while it serves: with ``model_is_current``, ``model_has_traffic`` or
+    ``deployment_running``.
     """
 
     use_case: UseCase
@@ -191,7 +249,8 @@ class ShiftTraffic(Command, name="registry.shift_traffic"):
     """Split a use case's traffic between models, on an operator's word.
 
     Whoever meets a candidate goes on meeting it while its share grows.
-    Refused with ``model_not_found`` or ``model_retired``, or if the shares are not 100 together.
+    Refused with ``model_not_found``, ``model_retired``, ``rolled_back`` or ``deployment_running``, or if the
+    shares are not 100 together.
     """
 
     use_case: UseCase
@@ -208,4 +267,12 @@ class ShiftTraffic(Command, name="registry.shift_traffic"):
         return self
 
 
-RegistryCommand = RegisterModel | DescribeModel | PromoteModel | RetireModel | ShiftTraffic
+class RecordEvaluation(Evaluated, Command, name="registry.record_evaluation"):
+    """Say what an evaluation found. Refused with ``model_not_found`` or ``model_retired``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    example: ClassVar = dict(_EVALUATED)
+
+
+RegistryCommand = RegisterModel | DescribeModel | RecordEvaluation | PromoteModel | RetireModel | ShiftTraffic

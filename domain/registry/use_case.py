@@ -1,25 +1,26 @@
-"""The models of one use case: registered, described, promoted, retired. One stream: ``registry-{use_case}``.
+"""The models of one use case: registered, described, evaluated, deployed, promoted, rolled back, retired.
 
-Two rules hold at every version: name and version are unique, and exactly one model is current as soon as
-there is any. The use case is the aggregate, so one expected version keeps both.
+Its stream is ``registry-{use_case}``. At every version name and version are unique, exactly one model is
+current as soon as there is any, and at most one deployment runs. The use case is the aggregate, so one
+expected version keeps all three.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal, assert_never
 from uuid import NAMESPACE_URL, uuid5
 
-from pydantic import JsonValue
-
 from domain.decider import Decider, Rejected
+from domain.deployment import rollout
+from domain.deployment.messages import DeploymentCommand
 from domain.registry.messages import (
     DescribeModel,
     ModelDescribed,
+    ModelEvaluated,
     ModelPromoted,
     ModelRegistered,
     ModelRetired,
     PromoteModel,
+    RecordEvaluation,
     RegisterModel,
     RegistryCommand,
     RegistryEvent,
@@ -27,6 +28,7 @@ from domain.registry.messages import (
     ShiftTraffic,
     TrafficShifted,
 )
+from domain.registry.state import Model, UseCaseEvent, UseCaseModels, evolve
 from domain.vocabulary import CONFIGURATION_KEYS_MAX
 
 MODEL_NAMESPACE = uuid5(NAMESPACE_URL, "urn:aicore:model")
@@ -42,65 +44,10 @@ def model_id_of(*, use_case: str, name: str, version: str) -> str:
     return str(uuid5(MODEL_NAMESPACE, f"{use_case}/{name}/{version}"))
 
 
-# --- state --------------------------------------------------------------------------------------------------
-
-Status = Literal["candidate", "current", "deprecated", "retired"]
-"""candidate → current → deprecated (→ current again) ; any but current → retired, for good."""
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """One model as it is now; ``registered`` keeps what its registrar said."""
-
-    registered: ModelRegistered
-    description: str
-    configuration: Mapping[str, JsonValue]
-    status: Status = "candidate"
-
-
-@dataclass(frozen=True, slots=True)
-class UseCaseModels:
-    """Every model of a use case by id, and the id of the one that serves it (None before the first)."""
-
-    models: Mapping[str, Model] = field(default_factory=dict)
-    current: str | None = None
-    shares: Mapping[str, int] = field(default_factory=dict)
-    """Percent of the traffic by model id, together 100; empty: the current one has all."""
-
-    def changed(self, model_id: str, **changes: object) -> "UseCaseModels":
-        """Return this state with one model changed; an id that is not known changes nothing."""
-        model = self.models.get(model_id)
-        if model is None:
-            return self
-        return replace(self, models={**self.models, model_id: replace(model, **changes)})  # type: ignore[arg-type]  # field names are checked by replace
-
-
-def evolve(state: UseCaseModels, event: RegistryEvent) -> UseCaseModels:
-    """Return the state after ``event``."""
-    match event:
-        case ModelRegistered():
-            model = Model(event, event.description, event.configuration)
-            return replace(state, models={**state.models, event.model_id: model})
-        case ModelDescribed():
-            return state.changed(
-                event.model_id, description=event.description, configuration=event.configuration
-            )
-        case ModelPromoted():
-            before = state.changed(event.previous_model_id or "", status="deprecated")
-            promoted = before.changed(event.model_id, status="current")
-            return replace(promoted, current=event.model_id, shares={})
-        case ModelRetired():
-            return state.changed(event.model_id, status="retired")
-        case TrafficShifted():
-            return replace(state, shares={} if event.shares.get(state.current or "") == 100 else event.shares)
-        case _:
-            assert_never(event)
-
-
 # --- decisions ----------------------------------------------------------------------------------------------
 
 
-def decide(command: RegistryCommand, state: UseCaseModels) -> Sequence[RegistryEvent]:
+def decide(command: RegistryCommand | DeploymentCommand, state: UseCaseModels) -> Sequence[UseCaseEvent]:
     """Return what follows from ``command``: nothing if it is already so.
 
     Raises:
@@ -117,8 +64,10 @@ def decide(command: RegistryCommand, state: UseCaseModels) -> Sequence[RegistryE
             return _retire(command, _find(command, state), state)
         case ShiftTraffic():
             return _shift(command, state)
+        case RecordEvaluation():
+            return _evaluated(command, _find(command, state))
         case _:
-            assert_never(command)
+            return rollout.decide(command, state)
 
 
 def _register(command: RegisterModel, state: UseCaseModels) -> Sequence[RegistryEvent]:
@@ -171,7 +120,9 @@ def _describe(command: DescribeModel, model: Model) -> Sequence[RegistryEvent]:
 
 
 def _promote(command: PromoteModel, model: Model, state: UseCaseModels) -> Sequence[RegistryEvent]:
-    if model.status == "current":
+    if refusal := rollout.running(state, command.use_case):
+        raise refusal
+    if model.status == "current" and not state.silenced:
         whole = {command.model_id: 100}
         shift = TrafficShifted(
             use_case=command.use_case, shares=whole, operator=command.operator, reason=command.reason
@@ -180,10 +131,12 @@ def _promote(command: PromoteModel, model: Model, state: UseCaseModels) -> Seque
     if model.status == "retired":
         raise Rejected(
             "model_retired",
-            f"{_label(model)} is retired and cannot serve {command.use_case} again",
+            f"{model.label} is retired and cannot serve {command.use_case} again",
             field="model_id",
             remedy="promote another model, or register this one under a new version",
         )
+    if model.barred:
+        raise _rolled_back(model, "model_id")
     return [
         ModelPromoted(
             use_case=command.use_case,
@@ -199,22 +152,45 @@ def _retire(command: RetireModel, model: Model, state: UseCaseModels) -> Sequenc
     if model.status == "retired":
         return []
     if model.status == "current":
-        others = [_label(m) for m in state.models.values() if m.status in {"candidate", "deprecated"}]
+        others = [m.label for m in state.models.values() if m.status in {"candidate", "deprecated"}]
         first = f"promote {' or '.join(others[:5])}" if others else "register and promote another model"
         raise Rejected(
             "model_is_current",
-            f"{_label(model)} serves {command.use_case}, which would be left without a model",
+            f"{model.label} serves {command.use_case}, which would be left without a model",
             field="model_id",
             remedy=f"{first} first (registry.promote_model), then retire this one",
         )
     if share := state.shares.get(command.model_id):
         raise Rejected(
             "model_has_traffic",
-            f"{_label(model)} serves {share} % of {command.use_case}",
+            f"{model.label} serves {share} % of {command.use_case}",
             field="model_id",
             remedy="give its share to another model first (registry.shift_traffic)",
         )
+    if (refusal := rollout.running(state, command.use_case)) and model.status == "testing":
+        raise refusal
     return [ModelRetired(**command.model_dump())]
+
+
+def _evaluated(command: RecordEvaluation, model: Model) -> Sequence[RegistryEvent]:
+    if model.status == "retired":
+        raise Rejected(
+            "model_retired",
+            f"{model.label} is retired; nobody will meet it again",
+            field="model_id",
+            remedy="evaluate another model",
+        )
+    evaluated = ModelEvaluated(**command.model_dump())
+    return [] if model.evaluated == evaluated else [evaluated]
+
+
+def _rolled_back(model: Model, field: str) -> Rejected:
+    return Rejected(
+        "rolled_back",
+        f"{model.label} was rolled back and not evaluated since",
+        field=field,
+        remedy="let it pass a new evaluation first (aicore evaluate)",
+    )
 
 
 def _shift(command: ShiftTraffic, state: UseCaseModels) -> Sequence[RegistryEvent]:
@@ -223,16 +199,22 @@ def _shift(command: ShiftTraffic, state: UseCaseModels) -> Sequence[RegistryEven
         if model.status == "retired":
             raise Rejected(
                 "model_retired",
-                f"{_label(model)} is retired and cannot serve {command.use_case}",
+                f"{model.label} is retired and cannot serve {command.use_case}",
                 field="shares",
                 remedy="leave it out, or register it under a new version",
             )
+        if model.barred:
+            raise _rolled_back(model, "shares")
+    if refusal := rollout.running(state, command.use_case):
+        raise refusal
     if command.shares == (state.shares or {state.current or "": 100}):
         return []
     return [TrafficShifted(**command.model_dump())]
 
 
-def _find(command: DescribeModel | PromoteModel | RetireModel, state: UseCaseModels) -> Model:
+def _find(
+    command: DescribeModel | PromoteModel | RetireModel | RecordEvaluation, state: UseCaseModels
+) -> Model:
     return _found(command.use_case, command.model_id, state, "model_id")
 
 
@@ -247,13 +229,11 @@ def _found(use_case: str, model_id: str, state: UseCaseModels, field: str) -> Mo
     )
 
 
-def _label(model: Model) -> str:
-    return f"{model.registered.name} {model.registered.version}"
-
-
 def _same(a: Mapping[str, object], b: Mapping[str, object]) -> bool:
     """Compare as JSON: to Python 1, 1.0 and True are equal, to a reader of the configuration they are not."""
     return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
 
 
-USE_CASE: Decider[RegistryCommand, RegistryEvent, UseCaseModels] = Decider(UseCaseModels(), decide, evolve)
+USE_CASE: Decider[RegistryCommand | DeploymentCommand, UseCaseEvent, UseCaseModels] = Decider(
+    UseCaseModels(), decide, evolve
+)

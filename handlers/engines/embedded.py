@@ -11,7 +11,7 @@ import asyncio
 import functools
 import math
 import threading
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -227,6 +227,11 @@ class EmbeddedEngine:
     def active(self) -> int:
         """Requests that decode or wait for a thread."""
         return len(self._active)
+
+    @property
+    def artefacts(self) -> Mapping[str, str]:
+        """Digest of each file that was loaded, by its name; empty before the start."""
+        return self._model.manifest.files if self._model else {}
 
     def count_tokens(self, text: str) -> int:
         """Return how many tokens a text takes.

@@ -16,12 +16,12 @@ from domain.registry.messages import (
     PromoteModel,
     RegisterModel,
     RegistryCommand,
-    RegistryEvent,
     RetireModel,
     ShiftTraffic,
     TrafficShifted,
 )
-from domain.registry.use_case import USE_CASE, UseCaseModels, evolve, model_id_of, stream_of
+from domain.registry.state import UseCaseEvent, UseCaseModels, evolve
+from domain.registry.use_case import USE_CASE, model_id_of, stream_of
 from domain.vocabulary import CONFIGURATION_KEYS_MAX
 from tests.unit.spec import changed, given
 
@@ -274,7 +274,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.state = UseCaseModels()
         self.registered: set[tuple[str, str]] = set()
 
-    def send(self, command: RegistryCommand) -> list[RegistryEvent]:
+    def send(self, command: RegistryCommand) -> list[UseCaseEvent]:
         try:
             events = list(USE_CASE.decide(command, self.state))
         except Rejected as refusal:

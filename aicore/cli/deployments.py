@@ -1,0 +1,205 @@
+"""`aicore deployments`: bring a candidate to its players, watch it, hold it, take it back."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from aicore.cli.common import Exit, Failure, Json, out, print_json
+from aicore.cli.models import ModelId, Operator, Reason, find_model, over_wire, tell
+from aicore.client import Client
+from protocol.messages import Reply
+
+app = typer.Typer(no_args_is_help=True, help="Deployments: how a candidate comes to its players, and back.")
+
+DeploymentId = Annotated[str, typer.Argument(help="The deployment's id, or its beginning.")]
+
+STYLES = {
+    "running": "cyan",
+    "preparing": "cyan",
+    "held": "yellow",
+    "completed": "bold green",
+    "aborted": "dim",
+    "failed": "red",
+    "rolled_back": "bold red",
+}
+LOOK_S = 0.3
+
+
+@app.command()
+def start(  # noqa: PLR0913 - the options of one command
+    model_id: ModelId,
+    operator: Operator,
+    reason: Reason,
+    *,
+    strategy: Annotated[str, typer.Option(help="blue_green, canary or all_at_once.")] = "canary",
+    steps: Annotated[str, typer.Option(help="Percent at each step, e.g. 5,25,100; the strategy's own.")] = "",
+    gate: Annotated[str, typer.Option(help="evidence or threshold.")] = "evidence",
+    turns: Annotated[int, typer.Option(help="Turns that the candidate must answer in each step.")] = 40,
+    false_alarms: Annotated[float, typer.Option(help="Chance of taking back one that is no worse.")] = 0.01,
+    override: Annotated[str, typer.Option(help="Why it may go without a passed evaluation.")] = "",
+    watch: Annotated[bool, typer.Option(help="Show it until it has ended.")] = False,
+    json: Json = False,
+) -> None:
+    """Start a deployment. Nobody meets the candidate before its engine runs and has answered."""
+    try:
+        shares = [int(each) for each in steps.split(",") if each.strip()]
+    except ValueError:
+        raise Failure(f"{steps!r} are no steps", remedy="write e.g. 5,25,50,100", code=Exit.USAGE) from None
+
+    async def work(client: Client) -> Reply:
+        model = await find_model(client, model_id)
+        payload = {
+            "use_case": model["use_case"],
+            "model_id": model["model_id"],
+            "strategy": strategy,
+            "steps": shares,
+            "gate": {"kind": gate, "turns_min": turns, "false_alarms": false_alarms},
+            "operator": operator,
+            "reason": reason,
+            "override": override,
+        }
+        return await client.command("deployment.start", payload)
+
+    reply = over_wire(work)
+    tell(reply, json=json)
+    if watch:
+        over_wire(lambda client: _watch(client, reply.result["deployment_id"]))
+
+
+@app.command("list")
+def list_deployments(
+    use_case: Annotated[str | None, typer.Option(help="Only those of one use case.")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """List deployments, the oldest first."""
+    rows = over_wire(lambda client: _rows(client, use_case))
+    if json:
+        print_json(rows)
+        return
+    table = Table("use case", "strategy", "state", "share", "candidate", "id", box=None, pad_edge=False)
+    for row in rows:
+        state = f"[{STYLES[row['state']]}]{row['state']}[/]"
+        table.add_row(
+            row["use_case"],
+            row["strategy"],
+            state,
+            f"{row['share']} %",
+            row["model_id"][:8],
+            row["deployment_id"],
+        )
+    out.print(table if rows else "no deployments yet; see `aicore deployments start --help`")
+
+
+@app.command()
+def show(deployment_id: DeploymentId, *, json: Json = False) -> None:
+    """Tell a deployment's story: what happened, when, and what the gate knew."""
+    row = over_wire(lambda client: _find(client, deployment_id))
+    if json:
+        print_json(row)
+    else:
+        out.print(_story(row))
+
+
+@app.command()
+def watch(deployment_id: DeploymentId) -> None:
+    """Show a deployment live until it has ended."""
+    over_wire(lambda client: _watch(client, deployment_id))
+
+
+@app.command()
+def hold(deployment_id: DeploymentId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
+    """Let the traffic stay as it is; the gate goes on watching."""
+    _say("deployment.hold", deployment_id, operator, reason, json=json)
+
+
+@app.command()
+def resume(deployment_id: DeploymentId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
+    """Let a held deployment go on."""
+    _say("deployment.resume", deployment_id, operator, reason, json=json)
+
+
+@app.command()
+def abort(deployment_id: DeploymentId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
+    """End a deployment without a word against the candidate."""
+    _say("deployment.abort", deployment_id, operator, reason, json=json)
+
+
+@app.command("roll-back")
+def roll_back(model_id: ModelId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
+    """Take a model back: a candidate out of its deployment, or the current model for the one before it."""
+
+    async def work(client: Client) -> Reply:
+        model = await find_model(client, model_id)
+        payload = {"use_case": model["use_case"], "model_id": model["model_id"]}
+        return await client.command(
+            "deployment.roll_back", {**payload, "operator": operator, "reason": reason}
+        )
+
+    tell(over_wire(work), json=json)
+
+
+def _say(command: str, deployment_id: str, operator: str, reason: str, *, json: bool) -> None:
+    async def work(client: Client) -> Reply:
+        row = await _find(client, deployment_id)
+        payload = {"use_case": row["use_case"], "deployment_id": row["deployment_id"]}
+        return await client.command(command, {**payload, "operator": operator, "reason": reason})
+
+    tell(over_wire(work), json=json)
+
+
+async def _rows(client: Client, use_case: str | None = None) -> Sequence[Mapping[str, Any]]:
+    rows: Sequence[Mapping[str, Any]] = (await client.query("deployment.list", {"use_case": use_case})).result
+    return rows
+
+
+async def _find(client: Client, start: str) -> Mapping[str, Any]:
+    """Return the one deployment whose id begins so."""
+    found = [row for row in await _rows(client) if row["deployment_id"].startswith(start)]
+    if len(found) != 1:
+        what = "no deployment has" if not found else f"{len(found)} deployments have"
+        raise Failure(f"{what} an id that begins with {start!r}", remedy="aicore deployments list")
+    return found[0]
+
+
+async def _watch(client: Client, deployment_id: str) -> None:
+    row = await _awaited(client, deployment_id)
+    with Live(_story(row), console=out, refresh_per_second=4) as live:
+        while row["ended_us"] is None:
+            await asyncio.sleep(LOOK_S)
+            row = await _find(client, deployment_id)
+            live.update(_story(row))
+
+
+async def _awaited(client: Client, deployment_id: str) -> Mapping[str, Any]:
+    """Return a deployment that was started a moment ago; the board may not have it yet."""
+    for _ in range(10):
+        if any(row["deployment_id"].startswith(deployment_id) for row in await _rows(client)):
+            break
+        await asyncio.sleep(LOOK_S)
+    return await _find(client, deployment_id)
+
+
+def _story(row: Mapping[str, Any]) -> Table:
+    table = Table("time", "what", "share", "turns", "evidence", "", box=None, pad_edge=False)
+    table.title = f"{row['use_case']}: {row['strategy']} of {row['model_id'][:8]}, {row['state']}"
+    for each in row["story"]:
+        at = datetime.fromtimestamp(each["at_us"] / 1e6, UTC).strftime("%H:%M:%S.%f")[:-3]
+        evidence = each.get("evidence") or {}
+        share = f"{each['share']} %" if each.get("share") is not None else ""
+        turns = f"{evidence['candidate_turns']} / {evidence['control_turns']}" if evidence else ""
+        e_value = f"{evidence['e_value']:.3g} of {evidence['limit']:g}" if evidence else ""
+        table.add_row(at, Text(each["what"], STYLES.get(each["what"], "")), share, turns, e_value, _why(each))
+    return table
+
+
+def _why(each: Mapping[str, Any]) -> str:
+    if each.get("checks"):
+        return "; ".join(f"{c['name']}{'' if c['ok'] else ' FAILED'}: {c['detail']}" for c in each["checks"])
+    return f"{each.get('operator', '')}: {each['reason']}" if each.get("reason") else ""

@@ -1,0 +1,362 @@
+"""The rules of deployments, decided on the state of their use case."""
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+from uuid import NAMESPACE_URL, uuid5
+
+from domain.decider import Rejected
+from domain.deployment.messages import (
+    AbortDeployment,
+    Accuse,
+    ConfirmReady,
+    DeploymentAborted,
+    DeploymentCommand,
+    DeploymentCompleted,
+    DeploymentEvent,
+    DeploymentFailed,
+    DeploymentHeld,
+    DeploymentReady,
+    DeploymentResumed,
+    DeploymentRolledBack,
+    DeploymentStarted,
+    HoldDeployment,
+    PassStep,
+    ResumeDeployment,
+    RollBack,
+    StartDeployment,
+    StepPassed,
+    StepStarted,
+)
+from domain.registry.messages import ModelPromoted, RegistryEvent, TrafficShifted, UseCaseSilenced
+from domain.registry.state import Deployment, Model, UseCaseModels
+
+DEPLOYMENT_NAMESPACE = uuid5(NAMESPACE_URL, "urn:aicore:deployment")
+GATE = "gate"
+
+ENDS: Mapping[type[DeploymentCommand], str] = {
+    AbortDeployment: "aborted",
+    Accuse: "rolled_back",
+    PassStep: "completed",
+    ConfirmReady: "failed",
+}
+"""How a deployment ended that the command brought to its end."""
+
+Decision = Sequence[DeploymentEvent | RegistryEvent]
+
+
+def deployment_id_of(*, use_case: str, number: int) -> str:
+    """Return the id of a use case's deployment; they are counted from 0."""
+    return uuid5(DEPLOYMENT_NAMESPACE, f"{use_case}/{number}").hex
+
+
+def decide(command: DeploymentCommand, state: UseCaseModels) -> Decision:
+    """Return what follows from ``command``: nothing if it is already so.
+
+    Raises:
+        Rejected: a rule refuses it; see each command's description.
+    """
+    match command:
+        case StartDeployment():
+            return _start(command, state)
+        case RollBack():
+            return _roll_back(command, state)
+        case _:
+            found = state.deployment
+            if found is None or found.started.deployment_id != command.deployment_id:
+                return _too_late(command, state)
+            return _on(command, found)
+
+
+def running(state: UseCaseModels, use_case: str) -> Rejected | None:
+    """Return the refusal of what a deployment under way forbids; None without one."""
+    if state.deployment is None:
+        return None
+    label = state.models[state.deployment.started.model_id].label
+    id_ = state.deployment.started.deployment_id
+    return Rejected(
+        "deployment_running",
+        f"{label} is being deployed to {use_case} ({state.deployment.share} %, deployment {id_})",
+        field="use_case",
+        remedy="wait for its end, or end it with deployment.abort or deployment.roll_back",
+    )
+
+
+# --- the beginning ------------------------------------------------------------------------------------------
+
+
+def _start(command: StartDeployment, state: UseCaseModels) -> Decision:
+    model = _found(command.use_case, command.model_id, state)
+    started = _started(command, state, model)
+    if state.deployment is not None and _same(state.deployment.started, started):
+        return []
+    if refusal := running(state, command.use_case):
+        raise refusal
+    if model.status == "current":
+        raise _refused(
+            "model_is_current", f"{model.label} serves {command.use_case} already", "deploy another model"
+        )
+    if model.status == "retired":
+        raise _refused(
+            "model_retired", f"{model.label} is retired", "register it under a new version, or deploy another"
+        )
+    if state.shares:
+        raise Rejected(
+            "traffic_is_split",
+            f"the traffic of {command.use_case} is split by hand",
+            field="use_case",
+            remedy="promote the current model (registry.promote_model), which gives it everything",
+        )
+    _check_evaluated(command, model, state)
+    return [started]
+
+
+def _check_evaluated(command: StartDeployment, model: Model, state: UseCaseModels) -> None:
+    found = model.evaluated
+    if model.barred:
+        raise _refused(
+            "rolled_back",
+            f"{model.label} was rolled back and not evaluated since",
+            "let it pass a new evaluation (aicore evaluate); an override is not enough",
+        )
+    if command.override:
+        return
+    way = "evaluate it (aicore evaluate), or give an override with its reason"
+    if found is None:
+        raise _refused("not_evaluated", f"{model.label} was never evaluated", way)
+    if found.verdict != "passed":
+        raise _refused(
+            "evaluation_not_passed", f"the evaluation {found.evaluation_id} ended {found.verdict}", way
+        )
+    if found.against_model_id != state.current:
+        raise _refused(
+            "evaluation_outdated",
+            f"{model.label} was compared with a model that is not current any more",
+            way,
+        )
+
+
+def _started(command: StartDeployment, state: UseCaseModels, model: Model) -> DeploymentStarted:
+    number = state.deployments - (state.deployment is not None)
+    passed = model.evaluated if model.evaluated and model.evaluated.verdict == "passed" else None
+    return DeploymentStarted(
+        deployment_id=deployment_id_of(use_case=command.use_case, number=number),
+        use_case=command.use_case,
+        model_id=command.model_id,
+        previous_model_id=state.current or command.model_id,
+        strategy=command.strategy,
+        steps=command.planned,
+        gate=command.gate,
+        evaluation_id=passed.evaluation_id if passed else "",
+        override=command.override,
+        operator=command.operator,
+        reason=command.reason,
+    )
+
+
+def _same(a: DeploymentStarted, b: DeploymentStarted) -> bool:
+    return a.model_dump(exclude={"evaluation_id"}) == b.model_dump(exclude={"evaluation_id"})
+
+
+# --- under way ----------------------------------------------------------------------------------------------
+
+
+def _on(
+    command: HoldDeployment | ResumeDeployment | AbortDeployment | ConfirmReady | PassStep | Accuse,
+    found: Deployment,
+) -> Decision:
+    of = _of(found)
+    match command:
+        case HoldDeployment():
+            held = DeploymentHeld(**of, operator=command.operator, reason=command.reason)
+            return [] if found.held else [held]
+        case ResumeDeployment():
+            resumed = DeploymentResumed(**of, operator=command.operator, reason=command.reason)
+            return [resumed] if found.held else []
+        case AbortDeployment():
+            aborted = DeploymentAborted(**of, operator=command.operator, reason=command.reason)
+            return [aborted, *_back(found, command.operator, command.reason)]
+        case ConfirmReady():
+            return _ready(command, found)
+        case PassStep():
+            return _pass(command, found)
+        case Accuse():
+            return _accuse(command, found)
+        case _:
+            assert_never(command)
+
+
+def _ready(command: ConfirmReady, found: Deployment) -> Decision:
+    if found.step >= 0:
+        return []
+    if not command.checks or not all(check.ok for check in command.checks):
+        return [DeploymentFailed(**_of(found), checks=command.checks)]
+    return [DeploymentReady(**_of(found), checks=command.checks), *_step(found, 0)]
+
+
+def _pass(command: PassStep, found: Deployment) -> Decision:
+    if command.step < found.step:
+        return []
+    gate, evidence = found.started.gate, command.evidence
+    if command.step != found.step or found.step < 0:
+        raise _missing(f"step {command.step} was not started; the deployment is at {found.step}")
+    if found.held:
+        raise Rejected(
+            "deployment_held",
+            f"the deployment is held: {found.held}",
+            field="deployment_id",
+            remedy="resume it with deployment.resume",
+        )
+    if evidence.step_turns < gate.turns_min:
+        raise _missing(f"{evidence.step_turns} turns in this step, wanted are {gate.turns_min}")
+    if evidence.e_value >= evidence.limit:
+        raise _missing(f"the e-value is {evidence.e_value:g}, the limit {evidence.limit:g}")
+    passed = StepPassed(**_of(found), step=found.step, share=found.share, evidence=evidence)
+    if found.step + 1 < len(found.started.steps):
+        return [passed, *_step(found, found.step + 1)]
+    started = found.started
+    promoted = ModelPromoted(
+        use_case=started.use_case,
+        model_id=started.model_id,
+        previous_model_id=started.previous_model_id,
+        operator=started.operator,
+        reason=f"deployed: {started.reason}"[:2_000],
+    )
+    return [passed, DeploymentCompleted(**_of(found), evidence=evidence), promoted]
+
+
+def _accuse(command: Accuse, found: Deployment) -> Decision:
+    evidence, gate = command.evidence, found.started.gate
+    over = gate.kind == "threshold" and (
+        (evidence.failures or 0) > gate.failures_max or (evidence.latency_ms or 0) > gate.latency_ms_max
+    )
+    if not over and evidence.e_value < evidence.limit:
+        raise _missing(f"the e-value is {evidence.e_value:g}, below the limit {evidence.limit:g}")
+    rolled = DeploymentRolledBack(
+        **_of(found),
+        to_model_id=found.started.previous_model_id,
+        share=found.share,
+        trigger=gate.kind,
+        measure=command.measure,
+        evidence=evidence,
+        operator=GATE,
+        reason=command.reason,
+    )
+    return [rolled, *_back(found, GATE, command.reason)]
+
+
+def _step(found: Deployment, step: int) -> Decision:
+    started, share = found.started, found.started.steps[step]
+    shares = {started.model_id: share, started.previous_model_id: 100 - share}
+    shift = TrafficShifted(
+        use_case=started.use_case,
+        shares={id_: percent for id_, percent in shares.items() if percent},
+        operator=started.operator,
+        reason=f"step {step} of deployment {started.deployment_id}",
+    )
+    return [StepStarted(**_of(found), step=step, share=share), shift]
+
+
+def _back(found: Deployment, operator: str, reason: str) -> Decision:
+    """Return the shift of all traffic to the previous model, if the candidate has any."""
+    if found.step < 0:
+        return []
+    started = found.started
+    shares = {started.previous_model_id: 100}
+    return [TrafficShifted(use_case=started.use_case, shares=shares, operator=operator, reason=reason)]
+
+
+# --- the way back -------------------------------------------------------------------------------------------
+
+
+def _roll_back(command: RollBack, state: UseCaseModels) -> Decision:
+    model = _found(command.use_case, command.model_id, state)
+    found = state.deployment
+    of_candidate = found is not None and found.started.model_id == command.model_id
+    if model.barred and not of_candidate and model.status != "current":
+        return []
+    if found is not None and of_candidate:
+        rolled = DeploymentRolledBack(
+            **_of(found),
+            to_model_id=found.started.previous_model_id,
+            share=found.share,
+            trigger="operator",
+            operator=command.operator,
+            reason=command.reason,
+        )
+        return [rolled, *_back(found, command.operator, command.reason)]
+    if command.model_id != state.current:
+        raise _refused(
+            "model_has_no_traffic",
+            f"nobody meets {model.label}",
+            "name the current model, or the candidate of the deployment under way",
+        )
+    if refusal := running(state, command.use_case):
+        raise refusal
+    return [] if state.silenced else _to_previous(command, state)
+
+
+def _to_previous(command: RollBack, state: UseCaseModels) -> Decision:
+    previous = state.previous()
+    by = {"use_case": command.use_case, "operator": command.operator, "reason": command.reason}
+    rolled = DeploymentRolledBack(
+        deployment_id=None,
+        model_id=command.model_id,
+        to_model_id=previous,
+        share=100,
+        trigger="operator",
+        **by,
+    )
+    if previous is None:
+        return [rolled, UseCaseSilenced.model_validate(by)]
+    back = ModelPromoted.model_validate({**by, "model_id": previous, "previous_model_id": command.model_id})
+    return [rolled, back]
+
+
+def _too_late(command: DeploymentCommand, state: UseCaseModels) -> Decision:
+    """Return nothing for what brought the last deployment to its end; refuse all else that comes after."""
+    assert not isinstance(command, (StartDeployment, RollBack))
+    number = state.deployments - 1
+    if command.deployment_id == deployment_id_of(use_case=command.use_case, number=number):
+        if ENDS.get(type(command)) == state.ended:
+            return []
+        raise Rejected(
+            "deployment_ended",
+            f"the deployment {command.deployment_id} was {state.ended}",
+            field="deployment_id",
+            remedy="start another one with deployment.start",
+        )
+    raise Rejected(
+        "deployment_not_found",
+        f"{command.use_case} has no deployment {command.deployment_id}",
+        field="deployment_id",
+        remedy="ask the query deployment.list for the ids",
+    )
+
+
+def _of(found: Deployment) -> dict[str, str]:
+    started = found.started
+    return {
+        "deployment_id": started.deployment_id,
+        "use_case": started.use_case,
+        "model_id": started.model_id,
+    }
+
+
+def _found(use_case: str, model_id: str, state: UseCaseModels) -> Model:
+    if model := state.models.get(model_id):
+        return model
+    raise _refused(
+        "model_not_found",
+        f"{use_case} has no model {model_id}; it has {len(state.models)} models",
+        "ask the query registry.models for the ids, or register the model first",
+    )
+
+
+def _refused(code: str, message: str, remedy: str) -> Rejected:
+    return Rejected(code, message, field="model_id", remedy=remedy)
+
+
+def _missing(message: str) -> Rejected:
+    return Rejected(
+        "evidence_missing", message, field="evidence", remedy="wait for more turns; nothing passes without"
+    )

@@ -1,0 +1,259 @@
+"""A deployment's gate: folds the turns of the log into evidence and says what follows from it.
+
+Whoever folds the same events gets the same verdict, so an audit can repeat each one, and a manager that
+crashed goes on where the log says.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from domain.deployment.evidence import Evidence, Measure, Turn
+from domain.deployment.messages import (
+    DeploymentEvent,
+    DeploymentHeld,
+    DeploymentResumed,
+    DeploymentStarted,
+    EvidenceFact,
+    MeasureFact,
+    StepStarted,
+)
+from domain.event import Event
+from domain.inference.messages import (
+    InferenceCancelled,
+    InferenceCompleted,
+    InferenceFailed,
+    InferenceRequested,
+)
+
+OWN_FAULTS = frozenset(
+    {
+        "engine_failed",
+        "engine_unreachable",
+        "engine_timeout",
+        "engine_overloaded",
+        "engine_nonsense",
+        "empty_output",
+        "deadline_exceeded",
+    }
+)
+"""Failures that speak against a model and its engine; the others are the caller's."""
+
+ENDED_MAX = 20_000
+"""Turns remembered after their end, for what is found out about them later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """The step has shown enough."""
+
+    step: int
+    evidence: EvidenceFact
+
+
+@dataclass(frozen=True, slots=True)
+class Accused:
+    """The candidate is worse."""
+
+    measure: str
+    evidence: EvidenceFact
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Starved:
+    """Too few turns came for too long."""
+
+    reason: str
+    since_us: int
+    """Since when they were waited for."""
+
+
+Verdict = Passed | Accused | Starved
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A turn under way, or one that ended not long ago."""
+
+    turn: Turn
+    step: int
+
+
+class Watch:
+    """The gate of one deployment. ``observe`` what the log holds from its start on, in order."""
+
+    def __init__(self, started: DeploymentStarted) -> None:
+        self._started = started
+        self.evidence = Evidence(started.gate.false_alarms)
+        self._step = -1
+        self._since_us = 0
+        """When the step began, or was resumed."""
+        self._held = False
+        self._step_turns = 0
+        self._position = 0
+        self._open: dict[str, _Asked] = {}
+        self._ended: OrderedDict[str, _Asked] = OrderedDict()
+        self._recent: deque[tuple[int, bool, float | None]] = deque()
+        """The candidate's newest turns: when, whether it failed, and how long it took."""
+
+    def observe(self, event: Event, position: int, at_us: int) -> None:
+        """Take an event in; those of other use cases change nothing."""
+        self._position = position
+        if isinstance(event, InferenceRequested):
+            self._asked(event)
+        elif isinstance(event, (InferenceCompleted, InferenceFailed)):
+            self._answered(event, at_us)
+        elif isinstance(event, InferenceCancelled):
+            self._open.pop(event.inference_id, None)
+
+    def moved(self, event: DeploymentEvent, at_us: int) -> None:
+        """Take in where the deployment is."""
+        match event:
+            case StepStarted():
+                self._step, self._since_us, self._held, self._step_turns = event.step, at_us, False, 0
+            case DeploymentHeld():
+                self._held = True
+            case DeploymentResumed():
+                self._held, self._since_us = False, at_us
+            case _:
+                pass
+
+    def found(self, inference_id: str, fault: Measure) -> None:
+        """Take in what was found out about a turn: a violation of policy, or a contradiction of lore."""
+        if asked := self._open.get(inference_id):
+            turn = _with(asked.turn, fault)
+            self._open[inference_id] = _Asked(turn, asked.step)
+        elif ended := self._ended.get(inference_id):
+            self.evidence.faults[fault].observe(ended.turn)
+
+    def _asked(self, event: InferenceRequested) -> None:
+        started = self._started
+        if event.use_case != started.use_case or self._step < 0:
+            return
+        if event.model_id not in (started.model_id, started.previous_model_id):
+            return
+        candidate = event.model_id == started.model_id
+        share = started.steps[self._step] / 100
+        self._open[event.inference_id] = _Asked(Turn(candidate, share, event.who), self._step)
+
+    def _answered(self, event: InferenceCompleted | InferenceFailed, at_us: int) -> None:
+        asked = self._open.pop(event.inference_id, None)
+        if asked is None:
+            return
+        latency_ms = None
+        if isinstance(event, InferenceFailed):
+            if event.code not in OWN_FAULTS:
+                return
+            failed = True
+        else:
+            served = event.served_tier in (None, event.tier)
+            failed = event.finish_reason in {"authored", "cut"} or not served
+            if event.source_inference_id is not None:  # an older answer: says nothing of the model now
+                return
+            latency_ms = None if failed else event.latency_ms
+        asked_turn = _with(asked.turn, "failures") if failed else asked.turn
+        turn = replace(asked_turn, latency_ms=latency_ms)
+        self.evidence.observe(turn)
+        self._ended[event.inference_id] = _Asked(turn, asked.step)
+        if len(self._ended) > ENDED_MAX:
+            self._ended.popitem(last=False)
+        if turn.candidate:
+            self._step_turns += asked.step == self._step
+            self._recent.append((at_us, failed, latency_ms))
+
+    # --- verdicts ---------------------------------------------------------------------------------------
+
+    def verdict(self, now_us: int) -> Verdict | None:
+        """Return what follows from all that was observed, or None while nothing does."""
+        gate, waited_s = self._started.gate, (now_us - self._since_us) / 1e6
+        if self._step < 0:
+            return None
+        if accused := self._accused(now_us):
+            return accused
+        if self._held:
+            return None
+        if self._step_turns >= gate.turns_min and waited_s >= gate.seconds_min:
+            return Passed(self._step, self.fact(now_us))
+        if waited_s >= gate.hold_after_s and self._step_turns < gate.turns_min:
+            why = f"{self._step_turns} of {gate.turns_min} turns after {waited_s:.0f} s"
+            return Starved(why, self._since_us)
+        return None
+
+    def _accused(self, now_us: int) -> Accused | None:
+        gate = self._started.gate
+        match gate.kind:
+            case "evidence":
+                if not self.evidence.accused:
+                    return None
+                measure = self.evidence.worst()
+                return Accused(measure, self.fact(now_us), self._reason(measure))
+            case "threshold":
+                failures, latency_ms = self._window(now_us)
+                if self._step_turns < gate.turns_min:
+                    return None
+                if failures is not None and failures > gate.failures_max:
+                    why = (
+                        f"{failures:.1%} failed in {gate.window_s:g} s, the limit is {gate.failures_max:.1%}"
+                    )
+                    return Accused("failures", self.fact(now_us), why)
+                if latency_ms is not None and latency_ms > gate.latency_ms_max:
+                    why = f"{latency_ms:.0f} ms on average, the limit is {gate.latency_ms_max:g} ms"
+                    return Accused("latency", self.fact(now_us), why)
+                return None
+            case _:
+                assert_never(gate.kind)
+
+    def _reason(self, measure: Measure) -> str:
+        turns = self.evidence.turns
+        against = f"in {turns[True]} turns, {{}} in {turns[False]} of the current model"
+        if measure == "latency":
+            return f"slower than the current model in {self.evidence.latency.pairs} comparisons"
+        faults = self.evidence.faults[measure]
+        return f"{faults.candidate} {measure} {against.format(faults.control)}"
+
+    def _window(self, now_us: int) -> tuple[float | None, float | None]:
+        """Return the share of failures and the mean latency of the newest turns."""
+        oldest = now_us - int(self._started.gate.window_s * 1e6)
+        while self._recent and self._recent[0][0] < oldest:
+            self._recent.popleft()
+        if not self._recent:
+            return None, None
+        latencies = [ms for _, _, ms in self._recent if ms is not None]
+        failures = sum(failed for _, failed, _ in self._recent) / len(self._recent)
+        return failures, sum(latencies) / len(latencies) if latencies else None
+
+    def fact(self, now_us: int) -> EvidenceFact:
+        """Return the evidence as events keep it."""
+        evidence = self.evidence
+        measures: Mapping[str, MeasureFact] = {
+            name: MeasureFact(
+                e_value=_rounded(wealth),
+                candidate=evidence.latency.pairs if name == "latency" else evidence.faults[name].candidate,
+                control=0 if name == "latency" else evidence.faults[name].control,
+            )
+            for name, wealth in evidence.wealth().items()
+        }
+        failures, latency_ms = self._window(now_us)
+        threshold = self._started.gate.kind == "threshold"
+        return EvidenceFact(
+            position=self._position,
+            candidate_turns=evidence.turns[True],
+            control_turns=evidence.turns[False],
+            step_turns=self._step_turns,
+            e_value=_rounded(evidence.e_value) if not threshold else 0.0,
+            limit=1 / evidence.false_alarms,
+            measures=dict(measures),
+            failures=failures,
+            latency_ms=None if latency_ms is None else round(latency_ms, 3),
+        )
+
+
+def _with(turn: Turn, fault: Measure) -> Turn:
+    return replace(turn, faults=turn.faults | {fault})
+
+
+def _rounded(value: float) -> float:
+    """Return six significant digits: enough for a reader, and the same on every machine."""
+    return float(f"{value:.6g}")

@@ -1,0 +1,173 @@
+"""What is known of a use case: its models, who serves it, and the deployment under way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, assert_never
+
+from pydantic import JsonValue
+
+from domain.deployment.messages import (
+    DeploymentAborted,
+    DeploymentCompleted,
+    DeploymentEvent,
+    DeploymentFailed,
+    DeploymentHeld,
+    DeploymentReady,
+    DeploymentResumed,
+    DeploymentRolledBack,
+    DeploymentStarted,
+    StepPassed,
+    StepStarted,
+)
+from domain.registry.messages import (
+    ModelDescribed,
+    ModelEvaluated,
+    ModelPromoted,
+    ModelRegistered,
+    ModelRetired,
+    RegistryEvent,
+    TrafficShifted,
+    UseCaseSilenced,
+)
+
+Status = Literal["candidate", "testing", "current", "deprecated", "retired"]
+"""candidate → testing (while a deployment tries it) → current → deprecated (→ current again by a rollback or
+a promotion); any but current → retired, for good."""
+
+UseCaseEvent = RegistryEvent | DeploymentEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model as it is now; ``registered`` keeps what its registrar said."""
+
+    registered: ModelRegistered
+    description: str
+    configuration: Mapping[str, JsonValue]
+    status: Status = "candidate"
+    evaluated: ModelEvaluated | None = None
+    """Its newest evaluation."""
+    barred: bool = False
+    """Rolled back, and not evaluated since."""
+
+    @property
+    def label(self) -> str:
+        """Name and version."""
+        return f"{self.registered.name} {self.registered.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A deployment under way."""
+
+    started: DeploymentStarted
+    step: int = -1
+    """Index of the step that is watched; -1 while the candidate is prepared."""
+    held: str = ""
+    """Why it stands; "" while it goes on."""
+
+    @property
+    def share(self) -> int:
+        """Percent of the traffic that the candidate has."""
+        return self.started.steps[self.step] if self.step >= 0 else 0
+
+
+@dataclass(frozen=True, slots=True)
+class UseCaseModels:
+    """Every model of a use case by id, and the id of the one that serves it (None before the first)."""
+
+    models: Mapping[str, Model] = field(default_factory=dict)
+    current: str | None = None
+    shares: Mapping[str, int] = field(default_factory=dict)
+    """Percent of the traffic by model id, together 100; empty: the current one has all."""
+    served: tuple[str, ...] = ()
+    """Ids of all that were ever current, the newest last, each once."""
+    deployment: Deployment | None = None
+    """The one under way; there is never a second one."""
+    deployments: int = 0
+    """How many there were."""
+    ended: str = ""
+    """How the last one ended: completed, aborted, failed or rolled_back; "" before that."""
+    silenced: bool = False
+    """No model is left that may speak: characters say their authored lines until one is promoted."""
+
+    def changed(self, model_id: str, **changes: object) -> "UseCaseModels":
+        """Return this state with one model changed; an id that is not known changes nothing."""
+        model = self.models.get(model_id)
+        if model is None:
+            return self
+        return replace(self, models={**self.models, model_id: replace(model, **changes)})  # type: ignore[arg-type]  # field names are checked by replace
+
+    def previous(self) -> str | None:
+        """Return the newest healthy model that served before the current one, if one is left."""
+        for model_id in reversed(self.served):
+            model = self.models[model_id]
+            if model_id != self.current and model.status != "retired" and not model.barred:
+                return model_id
+        return None
+
+
+def evolve(state: UseCaseModels, event: UseCaseEvent) -> UseCaseModels:
+    """Return the state after ``event``."""
+    match event:
+        case ModelRegistered():
+            model = Model(event, event.description, event.configuration)
+            return replace(state, models={**state.models, event.model_id: model})
+        case ModelDescribed():
+            return state.changed(
+                event.model_id, description=event.description, configuration=event.configuration
+            )
+        case ModelEvaluated():
+            barred = state.models[event.model_id].barred if event.model_id in state.models else False
+            return state.changed(event.model_id, evaluated=event, barred=barred and event.verdict != "passed")
+        case ModelPromoted():
+            return _promoted(state, event)
+        case ModelRetired():
+            return state.changed(event.model_id, status="retired")
+        case TrafficShifted():
+            return replace(state, shares={} if event.shares.get(state.current or "") == 100 else event.shares)
+        case UseCaseSilenced():
+            return replace(state, silenced=True)
+        case _:
+            return _deployed(state, event)
+
+
+def _promoted(state: UseCaseModels, event: ModelPromoted) -> UseCaseModels:
+    before = state.changed(event.previous_model_id or "", status="deprecated")
+    promoted = before.changed(event.model_id, status="current")
+    served = (*(id_ for id_ in state.served if id_ != event.model_id), event.model_id)
+    return replace(promoted, current=event.model_id, shares={}, served=served, silenced=False)
+
+
+def _deployed(state: UseCaseModels, event: DeploymentEvent) -> UseCaseModels:
+    match event:
+        case DeploymentStarted():
+            testing = state.changed(event.model_id, status="testing")
+            return replace(testing, deployment=Deployment(event), deployments=state.deployments + 1, ended="")
+        case DeploymentReady() | StepPassed():
+            return state
+        case StepStarted():
+            return _in_deployment(state, step=event.step, held="")
+        case DeploymentHeld():
+            return _in_deployment(state, held=event.reason)
+        case DeploymentResumed():
+            return _in_deployment(state, held="")
+        case DeploymentCompleted():
+            return replace(state, deployment=None, ended="completed")
+        case DeploymentAborted() | DeploymentFailed():
+            ended = "aborted" if isinstance(event, DeploymentAborted) else "failed"
+            return replace(state.changed(event.model_id, status="candidate"), deployment=None, ended=ended)
+        case DeploymentRolledBack():
+            back = state.changed(event.model_id, barred=True)
+            if state.deployment is None:
+                return back
+            back = back.changed(event.model_id, status="candidate")
+            return replace(back, deployment=None, ended="rolled_back")
+        case _:
+            assert_never(event)
+
+
+def _in_deployment(state: UseCaseModels, **changes: object) -> UseCaseModels:
+    if state.deployment is None:
+        return state
+    return replace(state, deployment=replace(state.deployment, **changes))  # type: ignore[arg-type]  # as above

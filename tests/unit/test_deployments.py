@@ -1,0 +1,269 @@
+"""The deployment manager on a log in memory: what players, operators and crashes make of a deployment."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
+from bus.memory import MemoryLog
+from domain.decider import Rejected
+from domain.deployment.messages import DeploymentFailed, DeploymentRolledBack, StepStarted
+from domain.event import Event
+from domain.registry.state import Model
+from domain.registry.use_case import model_id_of
+from handlers.commands import CommandRunner
+from handlers.deployment_board import DeploymentBoard
+from handlers.deployments import GATES, DeploymentManager
+from handlers.engine_keeper import PROBE, EngineKeeper
+from handlers.engines.port import End, EngineAsk, EngineError, Piece
+from handlers.inference import InferenceService
+from handlers.registry_view import RegistryView
+from handlers.routing import Router
+from handlers.turns import Tier
+from tests.unit.kit import START_US, EchoEngine, memory_log, message, model, runner_on, spooled, until
+
+UC = "npc_dialogue"
+OLD, NEW = (model_id_of(use_case=UC, name="lamplight", version=version) for version in "12")
+DIGEST = "sha256:" + "ab" * 32
+BY = {"operator": "mira", "reason": "a test"}
+
+
+class Flaky(EchoEngine):
+    """A version's own engine, of whose answers a share fails."""
+
+    def __init__(self, version: str, failing: float = 0.0, files: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self.name = f"lamplight-{version}"
+        self.models = frozenset({f"lamplight@{version}"})
+        self.artefacts = files or {"model.bin": DIGEST}
+        self.failing = failing
+        self.stopped = False
+        self._draws = random.Random(7)
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+    async def stream(self, ask: EngineAsk) -> AsyncGenerator[Piece | End, None]:
+        if ask.prompt != PROBE and self._draws.random() < self.failing:
+            raise EngineError("it fell over", "engine_nonsense")
+        async for item in super().stream(ask):
+            yield item
+
+
+@dataclass
+class Stage:
+    """A realm in one process, its players, and the log behind it."""
+
+    log: MemoryLog
+    codec: EventCodec
+    service: InferenceService
+    view: RegistryView
+    router: Router
+    runner: CommandRunner
+    candidate: Flaky | None
+    stack: AsyncExitStack
+    made: list[Flaky] = field(default_factory=list)
+    manager: asyncio.Task[None] | None = None
+    turns: int = 0
+
+    async def events(self, *kinds: type[Event]) -> list[Any]:
+        found = [self.codec.decode(recorded) for recorded in await self.log.read_all(limit=100_000)]
+        return [event for event in found if isinstance(event, kinds)]
+
+    async def start(self, **changes: Any) -> str:
+        payload = {"use_case": UC, "model_id": NEW, "strategy": "canary", "gate": {"turns_min": 5}, **BY}
+        reply = await self.runner(message("deployment.start", {**payload, "override": "a test", **changes}))
+        return str(reply.result["deployment_id"])
+
+    async def play(self, turns: int) -> None:
+        """Let new players ask, one after the other."""
+        for _ in range(turns):
+            self.turns += 1
+            ask = {
+                "use_case": UC,
+                "prompt": "hello there",
+                "player": f"p{self.turns}",
+                "authored_line": "Hm.",
+            }
+            await self.service(message("inference.generate", ask))
+
+    async def play_until(self, done: Any, turns_max: int = 3_000) -> None:
+        while not done():
+            assert self.turns < turns_max, "it did not end"
+            await self.play(10)
+            await asyncio.sleep(0.001)
+
+    def running(self) -> bool:
+        return self.view.models(UC).deployment is not None
+
+    def begin_manager(self, group: asyncio.TaskGroup) -> None:
+        keeper = EngineKeeper(self.router, self.make)
+        manager = DeploymentManager(
+            self.log,
+            CommandRunner(self.log, self.codec, [GATES]),
+            keeper,
+            decode=self.codec.decode,
+            now_us=lambda: START_US,
+        )
+        self.manager = group.create_task(manager.run())
+
+    def make(self, model: Model) -> Flaky | None:
+        if model.registered.model_id != NEW or self.candidate is None:
+            return None
+        self.made.append(self.candidate)
+        return self.candidate
+
+
+@asynccontextmanager
+async def staged(folder: Path, candidate: Flaky | None) -> AsyncIterator[Stage]:
+    log, codec = memory_log(), EventCodec(domain_catalogue())
+    runner, view = runner_on(log, codec), RegistryView(log, decode=codec.decode)
+    for version in "12":
+        await runner(message("registry.register_model", model(version, artefacts={"model.bin": DIGEST})))
+    async with AsyncExitStack() as stack:
+        _, records = await stack.enter_async_context(spooled(log, codec, folder))
+        clock = asyncio.get_running_loop().time
+        current = Flaky("1")
+        router = Router({"gold": Tier(engines=[current], patience_s=0.0)}, clock=clock, draw=lambda: 0.0)
+        service = InferenceService(records, view, router)
+        stage = Stage(log, codec, service, view, router, runner, candidate, stack)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(view.run())]
+            stage.begin_manager(group)
+            await until(lambda: view.current(UC))
+            yield stage
+            assert stage.manager
+            for task in (*tasks, stage.manager):
+                task.cancel()
+
+
+async def test_a_good_candidate_reaches_everybody_step_by_step(tmp_path: Path) -> None:
+    async with staged(tmp_path, Flaky("2")) as stage:
+        await stage.start()
+        await until(stage.running)
+        await stage.play_until(lambda: not stage.running())
+        assert [event.share for event in await stage.events(StepStarted)] == [5, 25, 50, 100]
+        assert stage.view.models(UC).current == NEW
+        await stage.play(3)
+        assert not stage.made[0].stopped
+        served = {turn.registered.model_id for turn in [stage.view.models(UC).models[NEW]]}
+        assert served == {NEW}
+
+
+async def test_a_failing_candidate_is_taken_back_by_evidence(tmp_path: Path) -> None:
+    async with staged(tmp_path, Flaky("2", failing=0.6)) as stage:
+        await stage.start(gate={"turns_min": 200})
+        await until(stage.running)
+        await stage.play_until(lambda: not stage.running())
+        (rolled,) = await stage.events(DeploymentRolledBack)
+        assert (rolled.trigger, rolled.measure, rolled.to_model_id) == ("evidence", "failures", OLD)
+        assert rolled.evidence.e_value >= rolled.evidence.limit
+        assert rolled.evidence.candidate_turns < 60
+        assert stage.view.models(UC).shares == {}
+        assert stage.view.models(UC).models[NEW].barred
+        await until(lambda: stage.made[0].stopped)
+
+
+async def test_the_log_tells_the_same_verdict_again(tmp_path: Path) -> None:
+    """A manager that comes after a crash, or an auditor, folds the log and gets the same evidence."""
+    async with staged(tmp_path, Flaky("2", failing=0.6)) as stage:
+        id_ = await stage.start(gate={"turns_min": 200})
+        await until(stage.running)
+        await stage.play(40)
+        assert stage.manager
+        stage.manager.cancel()
+        await stage.play(400)
+        assert stage.running()
+        async with asyncio.TaskGroup() as group:
+            stage.begin_manager(group)
+            await until(lambda: not stage.running())
+            stage.manager.cancel()
+        (rolled,) = await stage.events(DeploymentRolledBack)
+        assert rolled.deployment_id == id_
+
+
+async def test_a_manager_that_dies_at_any_time_goes_on_where_the_log_says(tmp_path: Path) -> None:
+    async with staged(tmp_path, Flaky("2")) as stage:
+        await stage.start()
+        for _ in range(60):
+            if stage.view.models(UC).current == NEW:
+                break
+            assert stage.manager
+            stage.manager.cancel()
+            async with asyncio.TaskGroup() as group:
+                stage.begin_manager(group)
+                await stage.play(7)
+                await asyncio.sleep(0.01)
+                stage.manager.cancel()
+        assert stage.view.models(UC).current == NEW
+        assert [event.step for event in await stage.events(StepStarted)] == [0, 1, 2, 3]
+
+
+async def test_other_files_than_registered_never_serve(tmp_path: Path) -> None:
+    wrong = {"model.bin": "sha256:" + "cd" * 32}
+    async with staged(tmp_path, Flaky("2", files=wrong)) as stage:
+        await stage.start()
+        await until(lambda: stage.view.models(UC).ended == "failed")
+        (failed,) = await stage.events(DeploymentFailed)
+        assert "other files than registered: model.bin is sha256:cdcd" in failed.checks[-1].detail
+        await stage.play(5)
+        assert stage.made[0].prompts == []
+
+
+async def test_a_version_without_an_engine_is_not_deployed(tmp_path: Path) -> None:
+    async with staged(tmp_path, None) as stage:
+        await stage.start()
+        await until(lambda: stage.view.models(UC).ended == "failed")
+        (failed,) = await stage.events(DeploymentFailed)
+        assert "no engine of the tier gold serves lamplight 2" in failed.checks[-1].detail
+
+
+async def test_an_operator_holds_and_resumes(tmp_path: Path) -> None:
+    async with staged(tmp_path, Flaky("2")) as stage:
+        id_ = await stage.start(steps=[50, 100])
+        of = {"use_case": UC, "deployment_id": id_, **BY}
+        await until(lambda: (d := stage.view.models(UC).deployment) and d.step == 0)
+        await stage.runner(message("deployment.hold", of))
+        await until(lambda: (d := stage.view.models(UC).deployment) and d.held)
+        await stage.play(60)
+        assert stage.running()
+        await stage.runner(message("deployment.resume", of))
+        await stage.play_until(lambda: not stage.running())
+        assert stage.view.models(UC).current == NEW
+
+
+async def test_after_a_rollback_without_anyone_left_the_authored_line_is_said(tmp_path: Path) -> None:
+    async with staged(tmp_path, None) as stage:
+        await stage.runner(message("deployment.roll_back", {"use_case": UC, "model_id": OLD, **BY}))
+        await until(lambda: stage.view.silenced(UC))
+        ask = {"use_case": UC, "prompt": "hello"}
+        said = await stage.service(message("inference.generate", {**ask, "authored_line": "Not now."}))
+        assert (said.result["text"], said.result["finish_reason"]) == ("Not now.", "authored")
+        with pytest.raises(Rejected) as refused:
+            await stage.service(message("inference.generate", ask))
+        assert refused.value.code == "use_case_silenced"
+
+
+async def test_the_board_tells_the_story(tmp_path: Path) -> None:
+    async with staged(tmp_path, Flaky("2")) as stage:
+        await stage.start(steps=[100], strategy="all_at_once")
+        await until(stage.running)
+        await stage.play_until(lambda: not stage.running())
+        board = DeploymentBoard(stage.log, decode=stage.codec.decode)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(board.run())
+            await until(lambda: board.position)
+            rows, _ = await board.answer({})
+            task.cancel()
+        (row,) = rows
+        assert (row["state"], row["share"]) == ("completed", 100)
+        assert [each["what"] for each in row["story"]] == [
+            "started", "ready", "step_started", "step_passed", "completed",
+        ]  # fmt: skip

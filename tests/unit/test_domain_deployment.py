@@ -1,0 +1,468 @@
+"""The rules of deployments, said as given / when / then, and as invariants over any history."""
+
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from pydantic import ValidationError
+
+from domain.decider import Rejected
+from domain.deployment.messages import (
+    AbortDeployment,
+    Accuse,
+    CheckFact,
+    ConfirmReady,
+    DeploymentAborted,
+    DeploymentCompleted,
+    DeploymentEvent,
+    DeploymentFailed,
+    DeploymentHeld,
+    DeploymentReady,
+    DeploymentResumed,
+    DeploymentRolledBack,
+    DeploymentStarted,
+    EvidenceFact,
+    Gate,
+    HoldDeployment,
+    PassStep,
+    ResumeDeployment,
+    RollBack,
+    StartDeployment,
+    StepPassed,
+    StepStarted,
+)
+from domain.deployment.rollout import deployment_id_of
+from domain.registry.messages import (
+    ModelEvaluated,
+    ModelPromoted,
+    PromoteModel,
+    RecordEvaluation,
+    RegisterModel,
+    RegistryEvent,
+    RetireModel,
+    ShiftTraffic,
+    TrafficShifted,
+    UseCaseSilenced,
+)
+from domain.registry.state import UseCaseModels
+from domain.registry.use_case import USE_CASE
+from tests.unit.spec import given
+from tests.unit.test_domain_registry import UC, first_promoted, model_id, promote, register, registered
+
+OLD, NEW = model_id("1"), model_id("2")
+ID = deployment_id_of(use_case=UC, number=0)
+BY: dict[str, Any] = {"operator": "mira", "reason": "better lines"}
+OF: dict[str, Any] = {"deployment_id": ID, "use_case": UC, "model_id": NEW}
+ON: dict[str, Any] = {"deployment_id": ID, "use_case": UC}
+WELL = [CheckFact(name="warm_up", ok=True, detail="answered")]
+BASE = (registered("1"), first_promoted("1"), registered("2"))
+
+Event = RegistryEvent | DeploymentEvent
+
+
+def evaluated(
+    verdict: str = "passed", *, against: str = OLD, of: str = NEW, number: int = 0
+) -> ModelEvaluated:
+    return ModelEvaluated.model_validate(
+        {
+            "use_case": UC,
+            "model_id": of,
+            "against_model_id": against,
+            "evaluation_id": f"{number:032x}",
+            "suite": "s@1",
+            "verdict": verdict,
+        }
+    )
+
+
+def start(**changes: Any) -> StartDeployment:
+    facts = {"use_case": UC, "model_id": NEW, "strategy": "canary", "gate": Gate(turns_min=10), **BY}
+    return StartDeployment.model_validate({**facts, **changes})
+
+
+def started(**changes: Any) -> DeploymentStarted:
+    facts = {**start().model_dump(exclude={"steps", "override"}), "steps": [5, 25, 50, 100]}
+    more: dict[str, Any] = {"deployment_id": ID, "previous_model_id": OLD, "evaluation_id": f"{0:032x}"}
+    return DeploymentStarted.model_validate({**facts, **more, **changes})
+
+
+def evidence(turns: int = 10, e_value: float = 0.5, **changes: Any) -> EvidenceFact:
+    facts = {"position": 90, "candidate_turns": turns, "control_turns": 99, "step_turns": turns}
+    return EvidenceFact.model_validate({**facts, "e_value": e_value, "limit": 100.0, **changes})
+
+
+def step(number: int, share: int, operator: str = "mira") -> tuple[Event, Event]:
+    shares = {NEW: share, OLD: 100 - share} if share < 100 else {NEW: 100}
+    reason = f"step {number} of deployment {ID}"
+    shifted = TrafficShifted(use_case=UC, shares=shares, operator=operator, reason=reason)
+    return StepStarted(**OF, step=number, share=share), shifted
+
+
+def back(operator: str, reason: str) -> TrafficShifted:
+    return TrafficShifted(use_case=UC, shares={OLD: 100}, operator=operator, reason=reason)
+
+
+READY = DeploymentReady(**OF, checks=WELL)
+RUNNING = (*BASE, evaluated(), started())
+AT_5 = (*RUNNING, READY, *step(0, 5))
+PASSED = StepPassed(**OF, step=0, share=5, evidence=evidence())
+DONE = (
+    *RUNNING, READY, *step(0, 5), PASSED, *step(3, 100),
+    StepPassed(**OF, step=3, share=100, evidence=evidence()),
+    DeploymentCompleted(**OF, evidence=evidence()),
+    ModelPromoted(
+        use_case=UC, model_id=NEW, previous_model_id=OLD, operator="mira", reason="deployed: better lines"
+    ),
+)  # fmt: skip
+ROLLED = DeploymentRolledBack(
+    **OF, to_model_id=OLD, share=5, trigger="evidence", measure="failures",
+    evidence=evidence(e_value=120), operator="gate", reason="6 failures",
+)  # fmt: skip
+
+
+# --- the beginning ------------------------------------------------------------------------------------------
+
+
+def test_a_candidate_that_passed_its_evaluation_is_started() -> None:
+    given(USE_CASE, *BASE, evaluated()).when(start()).then(started())
+
+
+def test_an_operator_may_override_a_missing_evaluation_with_a_reason() -> None:
+    given(USE_CASE, *BASE).when(start(override="fix for tonight's outage")).then(
+        started(evaluation_id="", override="fix for tonight's outage")
+    )
+
+
+@pytest.mark.parametrize(
+    ("history", "command", "code", "says"),
+    [
+        (BASE, start(), "not_evaluated", "aicore evaluate"),
+        ((*BASE, evaluated("failed")), start(), "evaluation_not_passed", "ended failed"),
+        ((*BASE, evaluated("undecided")), start(), "evaluation_not_passed", "ended undecided"),
+        ((*BASE, evaluated(against=NEW)), start(), "evaluation_outdated", "not current any more"),
+        (BASE, start(model_id=OLD), "model_is_current", "serves npc_dialogue already"),
+        (BASE, start(model_id=model_id("9")), "model_not_found", "register the model first"),
+        (
+            (*AT_5, ROLLED, back("gate", "6 failures")),
+            start(override="I know"),
+            "rolled_back",
+            "override is not",
+        ),
+    ],
+)
+def test_what_may_not_be_deployed_is_refused_with_the_way_out(
+    history: tuple[Event, ...], command: StartDeployment, code: str, says: str
+) -> None:
+    given(USE_CASE, *history).when(command).then_rejected(code, field="model_id", says=says)
+
+
+def test_one_deployment_at_a_time() -> None:
+    other = (*AT_5, registered("3"), evaluated(of=model_id("3")))
+    given(USE_CASE, *other).when(start(model_id=model_id("3"))).then_rejected(
+        "deployment_running", field="use_case", says="lamplight 2 is being deployed to npc_dialogue (5 %"
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        promote("2"),
+        promote("1"),
+        ShiftTraffic(use_case=UC, shares={OLD: 50, NEW: 50}, **BY),
+        RetireModel(use_case=UC, model_id=NEW, **BY),
+    ],
+)
+def test_a_deployment_owns_the_traffic_while_it_runs(command: Any) -> None:
+    given(USE_CASE, *RUNNING).when(command).then_rejected(
+        "deployment_running", field="use_case", says="deployment.abort"
+    )
+
+
+def test_traffic_that_is_split_by_hand_is_not_taken_over() -> None:
+    shifted = TrafficShifted(use_case=UC, shares={OLD: 50, NEW: 50}, **BY)
+    given(USE_CASE, *BASE, evaluated(), shifted).when(start()).then_rejected(
+        "traffic_is_split", field="use_case", says="registry.promote_model"
+    )
+
+
+@pytest.mark.parametrize("steps", [[5, 5, 100], [50, 25, 100], [5, 50]])
+def test_steps_rise_to_a_hundred(steps: list[int]) -> None:
+    with pytest.raises(ValidationError, match="make them rise, with 100 at last"):
+        start(steps=steps)
+
+
+# --- under way ----------------------------------------------------------------------------------------------
+
+
+def test_a_candidate_that_is_ready_gets_its_first_step() -> None:
+    given(USE_CASE, *RUNNING).when(ConfirmReady(**ON, checks=WELL)).then(READY, *step(0, 5))
+
+
+def test_a_candidate_that_is_not_ready_meets_nobody() -> None:
+    checks = [CheckFact(name="artefacts", ok=False, detail="weights.bin has another digest")]
+    given(USE_CASE, *RUNNING).when(ConfirmReady(**ON, checks=checks)).then(
+        DeploymentFailed(**OF, checks=checks)
+    )
+
+
+def test_no_checks_at_all_are_no_readiness() -> None:
+    given(USE_CASE, *RUNNING).when(ConfirmReady(**ON, checks=[])).then(DeploymentFailed(**OF, checks=[]))
+
+
+def test_a_step_that_passes_leads_to_the_next() -> None:
+    given(USE_CASE, *AT_5).when(PassStep(**ON, step=0, evidence=evidence())).then(PASSED, *step(1, 25))
+
+
+def test_the_last_step_promotes_the_candidate() -> None:
+    last = evidence(40)
+    given(USE_CASE, *RUNNING, READY, *step(3, 100)).when(PassStep(**ON, step=3, evidence=last)).then(
+        StepPassed(**OF, step=3, share=100, evidence=last),
+        DeploymentCompleted(**OF, evidence=last),
+        ModelPromoted(
+            use_case=UC, model_id=NEW, previous_model_id=OLD, operator="mira", reason="deployed: better lines"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "found", "says"),
+    [
+        (0, evidence(turns=9), "9 turns in this step, wanted are 10"),
+        (0, evidence(e_value=100.0), "the e-value is 100"),
+        (1, evidence(), "step 1 was not started"),
+    ],
+)
+def test_missing_evidence_holds_and_never_passes(number: int, found: EvidenceFact, says: str) -> None:
+    given(USE_CASE, *AT_5).when(PassStep(**ON, step=number, evidence=found)).then_rejected(
+        "evidence_missing", field="evidence", says=says
+    )
+
+
+def test_a_held_deployment_stands_until_it_is_resumed() -> None:
+    held, resumed = DeploymentHeld(**OF, **BY), DeploymentResumed(**OF, **BY)
+    given(USE_CASE, *AT_5).when(HoldDeployment(**ON, **BY)).then(held)
+    given(USE_CASE, *AT_5, held).when(PassStep(**ON, step=0, evidence=evidence())).then_rejected(
+        "deployment_held", field="deployment_id", says="deployment.resume"
+    )
+    given(USE_CASE, *AT_5, held).when(ResumeDeployment(**ON, **BY)).then(resumed)
+    given(USE_CASE, *AT_5, held, resumed).when(ResumeDeployment(**ON, **BY)).then_nothing()
+
+
+# --- the way back -------------------------------------------------------------------------------------------
+
+
+def test_evidence_takes_the_candidate_back() -> None:
+    accuse = Accuse(**ON, measure="failures", evidence=evidence(e_value=120), reason="6 failures")
+    given(USE_CASE, *AT_5).when(accuse).then(ROLLED, back("gate", "6 failures"))
+
+
+def test_evidence_below_the_limit_takes_nothing_back() -> None:
+    accuse = Accuse(**ON, measure="failures", evidence=evidence(e_value=99), reason="a feeling")
+    given(USE_CASE, *AT_5).when(accuse).then_rejected("evidence_missing", field="evidence", says="99")
+
+
+def test_a_fixed_limit_takes_the_candidate_back_where_the_plan_has_one() -> None:
+    gate = Gate(kind="threshold", failures_max=0.1)
+    history = (*BASE, evaluated(), started(gate=gate), READY, *step(0, 5))
+    accuse = Accuse(**ON, measure="failures", evidence=evidence(failures=0.2), reason="20 % failed")
+    decided = USE_CASE.decide(accuse, USE_CASE.fold(history))
+    assert isinstance(decided[0], DeploymentRolledBack)
+    assert decided[0].trigger == "threshold"
+
+
+def test_an_operator_takes_the_candidate_back() -> None:
+    rolled = DeploymentRolledBack(**OF, to_model_id=OLD, share=5, trigger="operator", evidence=None, **BY)
+    command = RollBack(use_case=UC, model_id=NEW, **BY)
+    given(USE_CASE, *AT_5).when(command).then(rolled, back("mira", "better lines"))
+
+
+def test_after_a_deployment_the_model_before_it_comes_back() -> None:
+    rolled = DeploymentRolledBack(
+        **{**OF, "deployment_id": None}, to_model_id=OLD, share=100, trigger="operator", evidence=None, **BY
+    )
+    promoted = ModelPromoted(use_case=UC, model_id=OLD, previous_model_id=NEW, **BY)
+    given(USE_CASE, *DONE).when(RollBack(use_case=UC, model_id=NEW, **BY)).then(rolled, promoted)
+
+
+def test_if_the_previous_one_is_gone_the_newest_healthy_one_comes_back() -> None:
+    first, gone = registered("0"), RetireModel(use_case=UC, model_id=OLD, **BY)
+    history: list[Event] = [
+        first,
+        ModelPromoted(use_case=UC, model_id=first.model_id, previous_model_id=None, **BY),
+        registered("1"),
+        ModelPromoted(use_case=UC, model_id=OLD, previous_model_id=first.model_id, **BY),
+        registered("2"),
+        ModelPromoted(use_case=UC, model_id=NEW, previous_model_id=OLD, **BY),
+    ]
+    history += USE_CASE.decide(gone, USE_CASE.fold(history))
+    decided = USE_CASE.decide(RollBack(use_case=UC, model_id=NEW, **BY), USE_CASE.fold(history))
+    assert isinstance(decided[1], ModelPromoted)
+    assert decided[1].model_id == first.model_id
+
+
+def test_if_none_is_left_the_characters_say_their_authored_lines() -> None:
+    command = RollBack(use_case=UC, model_id=OLD, **BY)
+    decided = USE_CASE.decide(command, USE_CASE.fold(BASE))
+    assert decided[1] == UseCaseSilenced(use_case=UC, **BY)
+    state = USE_CASE.fold([*BASE, *decided])
+    assert state.silenced
+    assert USE_CASE.decide(command, state) == []
+    assert not USE_CASE.fold([*BASE, *decided, *USE_CASE.decide(promote("2"), state)]).silenced
+
+
+def test_what_was_rolled_back_needs_a_new_evaluation() -> None:
+    history = (*AT_5, ROLLED, back("gate", "6 failures"))
+    for command in (promote("2"), ShiftTraffic(use_case=UC, shares={OLD: 50, NEW: 50}, **BY)):
+        with pytest.raises(Rejected, match="not evaluated since"):
+            USE_CASE.decide(command, USE_CASE.fold(history))
+    id_ = deployment_id_of(use_case=UC, number=1)
+    again = evaluated(number=1)
+    given(USE_CASE, *history, again).when(start()).then(
+        started(deployment_id=id_, evaluation_id=again.evaluation_id)
+    )
+
+
+def test_an_aborted_candidate_may_come_again() -> None:
+    aborted = DeploymentAborted(**OF, **BY)
+    given(USE_CASE, *AT_5).when(AbortDeployment(**ON, **BY)).then(aborted, back("mira", "better lines"))
+    given(USE_CASE, *AT_5, aborted, back("mira", "better lines")).when(start()).then(
+        started(deployment_id=deployment_id_of(use_case=UC, number=1))
+    )
+
+
+@pytest.mark.parametrize("command", [HoldDeployment(**ON, **BY), AbortDeployment(**ON, **BY)])
+def test_of_two_operators_the_second_one_hears_how_it_ended(command: Any) -> None:
+    given(USE_CASE, *AT_5, ROLLED, back("gate", "6 failures")).when(command).then_rejected(
+        "deployment_ended", field="deployment_id", says="was rolled_back"
+    )
+
+
+def test_who_names_no_deployment_hears_so() -> None:
+    command = HoldDeployment(use_case=UC, deployment_id="0" * 32, **BY)
+    given(USE_CASE, *BASE).when(command).then_rejected(
+        "deployment_not_found", field="deployment_id", says="deployment.list"
+    )
+
+
+def test_nobody_is_taken_back_whom_nobody_meets() -> None:
+    given(USE_CASE, *BASE).when(RollBack(use_case=UC, model_id=NEW, **BY)).then_rejected(
+        "model_has_no_traffic", field="model_id"
+    )
+
+
+# --- any history --------------------------------------------------------------------------------------------
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """No sequence of commands breaks what holds at every version; a crash is a command said again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Any] = []
+        self.state = UseCaseModels()
+        self.said: list[Any] = []
+
+    def say(self, command: Any) -> None:
+        try:
+            decided = USE_CASE.decide(command, self.state)
+        except Rejected as refusal:
+            assert refusal.remedy
+            return
+        for event in decided:
+            if isinstance(event, ModelPromoted) and not isinstance(
+                command, PromoteModel | RegisterModel | RollBack
+            ):
+                assert isinstance(command, PassStep), "only evidence, an operator or a rollback promotes"
+        self.events += decided
+        self.state = USE_CASE.fold(decided, self.state)
+        assert USE_CASE.decide(command, self.state) == []
+        self.said.append(command)
+
+    @initialize()
+    def first(self) -> None:
+        self.say(register("1"))
+        self.say(register("2"))
+
+    @rule(version=st.sampled_from("123"))
+    def registers(self, version: str) -> None:
+        self.say(register(version))
+
+    @rule(
+        version=st.sampled_from("123"),
+        verdict=st.sampled_from(["passed", "failed"]),
+        number=st.integers(0, 9),
+    )
+    def evaluates(self, version: str, verdict: str, number: int) -> None:
+        event = evaluated(verdict, against=self.state.current or OLD, of=model_id(version), number=number)
+        self.say(RecordEvaluation(**event.model_dump()))
+
+    @rule(
+        version=st.sampled_from("123"),
+        override=st.sampled_from(["", "I know"]),
+        strategy=st.sampled_from(["canary", "blue_green", "all_at_once"]),
+    )
+    def starts(self, version: str, override: str, strategy: str) -> None:
+        self.say(start(model_id=model_id(version), override=override, strategy=strategy))
+
+    @rule(well=st.booleans())
+    def prepares(self, well: bool) -> None:
+        if self.state.deployment:
+            checks = [CheckFact(name="warm_up", ok=well, detail="")]
+            self.say(ConfirmReady(**self.on(), checks=checks))
+
+    @rule(turns=st.integers(8, 12), e_value=st.sampled_from([0.1, 120.0]), ahead=st.integers(-1, 1))
+    def judges(self, turns: int, e_value: float, ahead: int) -> None:
+        if self.state.deployment:
+            found = evidence(turns, e_value)
+            number = max(0, self.state.deployment.step + ahead)
+            self.say(PassStep(**self.on(), step=number, evidence=found))
+            if self.state.deployment:
+                self.say(Accuse(**self.on(), measure="failures", evidence=found, reason="worse"))
+
+    @rule(command=st.sampled_from([HoldDeployment, ResumeDeployment, AbortDeployment]))
+    def operates(self, command: Any) -> None:
+        if self.state.deployment:
+            self.say(command(**self.on(), **BY))
+
+    @rule(version=st.sampled_from("123"), command=st.sampled_from([PromoteModel, RetireModel, RollBack]))
+    def decides(self, version: str, command: Any) -> None:
+        self.say(command(use_case=UC, model_id=model_id(version), **BY))
+
+    @rule(data=st.data())
+    def comes_again(self, data: Any) -> None:
+        """A manager that crashed says what it said before; the log knows."""
+        if self.said:
+            command = data.draw(st.sampled_from(self.said))
+            if isinstance(command, (ConfirmReady, PassStep, Accuse, AbortDeployment, HoldDeployment)):
+                self.say(command)
+
+    def on(self) -> dict[str, Any]:
+        assert self.state.deployment
+        return {"use_case": UC, "deployment_id": self.state.deployment.started.deployment_id}
+
+    @invariant()
+    def one_is_current(self) -> None:
+        current = [id_ for id_, model in self.state.models.items() if model.status == "current"]
+        assert current == ([self.state.current] if self.state.current else [])
+
+    @invariant()
+    def the_traffic_is_whole(self) -> None:
+        assert sum(self.state.shares.values()) in (0, 100)
+        for id_ in self.state.shares:
+            assert self.state.models[id_].status != "retired"
+        if not self.state.deployment:
+            assert not self.state.shares or self.state.shares.keys() <= self.state.models.keys()
+
+    @invariant()
+    def one_deployment_at_a_time(self) -> None:
+        testing = [id_ for id_, model in self.state.models.items() if model.status == "testing"]
+        running = self.state.deployment
+        assert testing == ([running.started.model_id] if running else [])
+
+    @invariant()
+    def state_is_what_the_events_say(self) -> None:
+        assert USE_CASE.fold(self.events) == self.state
+
+
+TestAnyHistory = AnyHistory.TestCase
