@@ -24,7 +24,7 @@ DeploymentId = Annotated[
 ]
 Share = Annotated[int, Field(ge=1, le=100, description="Percent of the players (or conversations).")]
 Steps = Annotated[
-    tuple[Share, ...],
+    list[Share],
     Field(
         min_length=1, max_length=32, description="The candidate's share at each step; rising, 100 at last."
     ),
