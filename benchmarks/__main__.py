@@ -27,6 +27,7 @@ HELPERS = {
     "nats_kit",
     "paced",
     "peers",
+    "rollback_child",
     "router_child",
     "spool_child",
 }

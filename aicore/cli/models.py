@@ -190,7 +190,8 @@ def tell(reply: Reply, *, json: bool) -> None:
     if "model_id" in reply.result:
         out.print(f"model {reply.result['model_id']} is {reply.result['status']}")
     if "deployment" in reply.result:
-        out.print(f"deployment {reply.result.get('deployment_id', '')}: {reply.result['deployment']}")
+        id_ = reply.result.get("deployment_id")
+        out.print(f"deployment{f' {id_}' if id_ else ''}: {reply.result['deployment']}")
     for event in events:
         out.print(f"  event {event['position']}: {event['type']}")
     if not events:
