@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two workers: the suite waits for servers more than it computes.
 WORKERS ?= 2
 
-.PHONY: run run-vllm venv-vllm venv-litellm test test-slow gates bench train clean venv node
+.PHONY: run run-vllm venv-vllm venv-litellm venv-mlflow test test-slow gates bench train clean venv node
 
 run: venv ## Start everything and play the demo; Ctrl-C stops it
 	@exec $(BIN)/aicore up --demo
@@ -62,6 +62,11 @@ venv-vllm: .venv-vllm/ready
 venv-litellm:
 	$(PYTHON) -m venv .venv-litellm
 	.venv-litellm/bin/python -m pip install --quiet --disable-pip-version-check 'litellm[proxy]==1.109.0'
+
+# A peer for the benchmark `registry`; nothing else needs it.
+venv-mlflow:
+	$(PYTHON) -m venv .venv-mlflow
+	.venv-mlflow/bin/python -m pip install --quiet --disable-pip-version-check 'mlflow==3.17.2' psycopg2-binary
 
 # The test that another language can follow SPEC.md needs Node; locally it is skipped without it, never in CI.
 node:

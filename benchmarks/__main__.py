@@ -24,6 +24,7 @@ HELPERS = {
     "engines_kit",
     "harness",
     "litellm_kit",
+    "mlflow_child",
     "nats_kit",
     "paced",
     "peers",
