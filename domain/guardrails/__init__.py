@@ -1,0 +1,15 @@
+"""What may be said: a policy of rules, and a machine that finds what breaks them as it is written. Pure.
+
+Text is read one character at a time in two foldings (`normalise`): as letters, for phrases that somebody may
+have spelled with signs, look-alikes or gaps; and as plain lower case, for forms such as an address or a card
+number. Phrases stand in a tree of letters, forms are walked by their derivatives (`domain.patterns`): both
+take the same small time for every character whatever the text is, there is nothing to backtrack into.
+
+A whole text (`check`) and a stream (`stream`) go through the same machine (`scan`). It always knows the
+earliest place at which something forbidden could still be growing; a stream releases what lies before that
+place and nothing else. So a split of the text cannot change what is released, and no part of a forbidden
+span goes out.
+
+Python's ``re`` has no partial matching, so with it a stream would need a fixed window as long as the
+longest rule, held back from every harmless line, too.
+"""

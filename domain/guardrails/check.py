@@ -1,0 +1,49 @@
+"""Checks a whole text: what is found in it, what to do, and what may be shown of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.guardrails.compiled import Compiled
+from domain.guardrails.policy import Action, strongest
+from domain.guardrails.scan import Finding, Scan
+from domain.guardrails.stream import cuts_of, shown
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found in a text."""
+
+    findings: tuple[Finding, ...]
+    """By where they begin."""
+    action: Action | None
+    """The strongest of the findings' actions; None if there are no findings."""
+    text: str
+    """What may be shown: up to what stops it, with redactions made."""
+    blocked: Finding | None
+    """What stops it; the caller shows a line of its own instead, or goes on from there."""
+
+    @property
+    def harmless(self) -> bool:
+        """Whether all of the text may be shown as it is."""
+        return self.action in {None, "log"}
+
+
+def check(compiled: Compiled, text: str, *, side: Literal["input", "output"] = "output") -> Verdict:
+    """Return what a policy says to a text."""
+    scan = Scan(compiled, side)
+    scan.feed(text)
+    scan.finish()
+    until = len(text) if scan.shown_until is None else scan.shown_until
+    findings = _outermost(scan.findings)
+    action = strongest([found.action for found in findings])
+    return Verdict(findings, action, shown(text, 0, until, cuts_of(findings)), scan.stopped)
+
+
+def _outermost(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return the findings in order, without those that lie in another one of the same rule."""
+    kept: list[Finding] = []
+    for found in sorted(findings, key=lambda found: (found.start, -found.end, found.rule)):
+        if not any(other.rule == found.rule and found.end <= other.end for other in kept):
+            kept.append(found)
+    return tuple(kept)

@@ -1,0 +1,388 @@
+"""A policy made ready for one profile: a tree of letters, phrases of its parts, an automaton of forms.
+
+Made once, read by any number of scans. Everything that may be wrong with a rule is found here, before it is
+published, and said with the rule, the place and the way out.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from domain.guardrails.normalise import EITHER, GAP, folded
+from domain.guardrails.personal import FORMS
+from domain.guardrails.policy import (
+    ABSOLUTE,
+    ACTIONS,
+    RATED,
+    STOPS_FROM,
+    Action,
+    Policy,
+    PolicyError,
+    Rule,
+    Severity,
+    digest_of,
+    severity_of,
+)
+from domain.patterns import PatternError
+from domain.patterns.reader import parse
+from domain.patterns.tree import NOTHING, Alt, Chars, Node, Rep, Seq, after, nullable
+
+GAPS = {"~": 16, "~~": 40}
+"""Letters between two parts of a phrase: about four words, about ten."""
+
+ADJACENT = 1
+"""Letters allowed between parts without a gap sign: an article, or a sign that reads as a letter."""
+
+ELEMENTS_MAX = 8
+LITERAL_MAX = 80
+"""Letters of one part of a phrase; what could still become it is held back from a stream."""
+
+FORM_MAX = 400
+"""Characters that one form may match."""
+
+SHAPES_MAX = 20_000
+"""States of the automaton of forms that are kept; beyond, it is made anew as it is walked."""
+
+CANARY_LETTERS_MIN = 8
+"""A shorter canary could be a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A rule with what the profile makes of it."""
+
+    rule: Rule
+    severity: Severity
+    action: Action
+    stops: bool
+
+
+class Branch:
+    """A place in the tree of letters. Built here, never changed after."""
+
+    __slots__ = ("begins", "children", "letter", "names", "stem", "tail")
+
+    def __init__(self, letter: str = "", *, tail: bool = False) -> None:
+        self.letter = letter
+        self.children: dict[str, Branch] = {}
+        self.names: tuple[int, ...] = ()
+        """What is complete if a word ends here."""
+        self.stem: Branch | None = None
+        """Where the rest of a word goes whose beginning is enough."""
+        self.tail = tail
+        self.begins = False
+        """Whether something that a finding could begin with may be complete further on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Parts one after the other; ``gaps`` are the letters allowed before each but the first."""
+
+    rule: int
+    parts: tuple[int, ...]
+    gaps: tuple[int, ...]
+    unless: frozenset[int]
+
+
+class Shape:
+    """A place in the forms of all rules at once; its successors are made when they are first asked for."""
+
+    __slots__ = ("_after", "_forms", "ends", "nodes")
+
+    def __init__(self, forms: "Forms", nodes: tuple[tuple[int, Node], ...]) -> None:
+        self._forms = forms
+        self._after: dict[str, Shape | None] = {}
+        self.nodes = nodes
+        self.ends = tuple(rule for rule, node in nodes if nullable(node))
+
+    def after(self, char: str) -> "Shape | None":
+        """Return the place after one more character; None if no form goes on with it."""
+        try:
+            return self._after[char]
+        except KeyError:
+            found = self._after[char] = self._forms.step(self.nodes, char)
+            return found
+
+
+class Forms:
+    """The forms of all rules."""
+
+    def __init__(self, nodes: Sequence[tuple[int, Node]]) -> None:
+        self._nodes = tuple(nodes)
+        self._shapes: dict[tuple[tuple[int, Node], ...], Shape] = {}
+        self.start = Shape(self, self._nodes)
+
+    def step(self, nodes: tuple[tuple[int, Node], ...], char: str) -> Shape | None:
+        """Return the place that a character leads to."""
+        rest = tuple((rule, left) for rule, node in nodes if (left := after(node, char)) != NOTHING)
+        if not rest:
+            return None
+        if len(self._shapes) >= SHAPES_MAX:
+            self._shapes.clear()
+            self.start = Shape(self, self._nodes)
+        shape = self._shapes.get(rest)
+        if shape is None:
+            shape = self._shapes[rest] = Shape(self, rest)
+        return shape
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What one side is read with."""
+
+    rules: tuple[Ready, ...]
+    root: Branch
+    beginning: Mapping[int, tuple[Phrase, ...]]
+    """Phrases by their first part."""
+    excuses: frozenset[int]
+    forms: Forms
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A policy ready for one profile."""
+
+    policy: Policy
+    profile: str
+    digest: str
+    sides: Mapping[Literal["input", "output"], Machine]
+
+
+def compile_policy(policy: Policy, profile: str, *, canaries: Sequence[str] = ()) -> Compiled:
+    """Return a policy ready to check with.
+
+    Args:
+        policy: the rules.
+        profile: which of the policy's profiles applies.
+        canaries: secrets of the prompt that must never be said, at least `CANARY_LETTERS_MIN` letters each;
+            found in whatever spelling, and blocked as rule ``canary``.
+
+    Raises:
+        PolicyError: a rule cannot be used, or there is no such profile.
+    """
+    if profile not in policy.profiles:
+        known = ", ".join(sorted(policy.profiles))
+        raise PolicyError("", f"profile {profile}", "the policy has no such profile", f"it has {known}")
+    seen: set[str] = set()
+    for rule in policy.rules:
+        _check(rule)
+        if rule.id in seen:
+            raise PolicyError(rule.id, "id", "another rule has this id", "give each rule its own")
+        seen.add(rule.id)
+    ready = [found for rule in policy.rules if (found := _ready(rule, policy, profile))]
+    sides: dict[Literal["input", "output"], Machine] = {}
+    for side in ("input", "output"):
+        mine = [rule for rule in ready if rule.rule.side in {side, "both"}]
+        sides[side] = _Builder(policy.terms).build([*mine, *_canary(side, canaries)])
+    return Compiled(policy, profile, digest_of(policy), sides)
+
+
+def _check(rule: Rule) -> None:
+    ways = [bool(rule.phrases), bool(rule.pattern), rule.detector is not None]
+    if sum(ways) != 1:
+        raise PolicyError(
+            rule.id, "phrases, pattern, detector", f"{sum(ways)} of them are given", "give exactly one"
+        )
+    if (rule.category in RATED) != (rule.level is not None):
+        fault = "a rated category needs one" if rule.level is None else f"{rule.category} is not rated"
+        raise PolicyError(rule.id, "level", fault, "give a level from 1 to 4 to rated categories only")
+    if rule.category in ABSOLUTE and ACTIONS.index(rule.action) < STOPS_FROM:
+        raise PolicyError(
+            rule.id, "action", f"{rule.action} would show {rule.category}", "use replace, block or escalate"
+        )
+
+
+def _ready(rule: Rule, policy: Policy, profile: str) -> Ready | None:
+    """Return a rule with its severity; None if the profile allows what it finds."""
+    severity: Severity | None = rule.severity
+    action = rule.action
+    if rule.level is not None:
+        severity = severity_of(rule.level, policy.profiles[profile].allowed(rule.category))
+        if action == "log" and severity in {"high", "critical"}:
+            action = "replace"
+    if severity is None:
+        # Still built once, so that a fault in it does not wait for a stricter profile.
+        _Builder(policy.terms).build([Ready(rule, "low", action, stops=False)])
+        return None
+    return Ready(rule, severity, action, ACTIONS.index(action) >= STOPS_FROM)
+
+
+def _canary(side: str, canaries: Sequence[str]) -> list[Ready]:
+    if not canaries or side == "input":
+        return []
+    for n, canary in enumerate(canaries):
+        if len(folded(canary).text.replace(GAP, "")) < CANARY_LETTERS_MIN:
+            raise PolicyError(
+                "canary",
+                f"canary {n + 1}",
+                "it is short enough to be a word",
+                f"use {CANARY_LETTERS_MIN} letters",
+            )
+    rule = Rule(
+        id="canary",
+        category="leak",
+        severity="critical",
+        action="block",
+        phrases=tuple(map(_quoted, canaries)),
+    )
+    return [Ready(rule, "critical", "block", stops=True)]
+
+
+def _quoted(canary: str) -> str:
+    return "".join(symbol for symbol in folded(canary).text if symbol not in EITHER)
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Builds one side's machine."""
+
+    terms: Mapping[str, tuple[str, ...]]
+    root: Branch = field(default_factory=Branch)
+    ids: dict[str, int] = field(default_factory=dict)
+    counter: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def build(self, rules: Sequence[Ready]) -> Machine:
+        beginning: dict[int, list[Phrase]] = {}
+        excuses: set[int] = set()
+        forms: list[tuple[int, Node]] = []
+        for number, ready in enumerate(rules):
+            rule = ready.rule
+            unless = frozenset(self._literal(rule, f"unless {text!r}", text) for text in rule.unless)
+            excuses |= unless
+            for text in dict.fromkeys(rule.phrases):
+                parts, gaps = self._parts(rule, text)
+                beginning.setdefault(parts[0], []).append(Phrase(number, parts, gaps, unless))
+            if rule.pattern:
+                forms.append((number, _form(rule)))
+            if rule.detector:
+                forms.append((number, parse(FORMS[rule.detector])))
+        _mark(self.root, frozenset(beginning))
+        return Machine(
+            tuple(rules),
+            self.root,
+            {first: tuple(phrases) for first, phrases in beginning.items()},
+            frozenset(excuses),
+            Forms(forms),
+        )
+
+    def _parts(self, rule: Rule, text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Read a phrase into the ids of its parts and the gaps before them."""
+        place = f"phrase {text!r}"
+        parts: list[int] = []
+        gaps: list[int] = []
+        words: list[str] = []
+        gap = ADJACENT
+        for token in [*text.split(), ""]:
+            special = token in GAPS or token.startswith("<") or not token
+            if not special:
+                words.append(token)
+            if words and (special or token.endswith("*")):
+                parts.append(self._literal(rule, place, " ".join(words)))
+                gaps.append(gap)
+                words, gap = [], ADJACENT
+            if token in GAPS:
+                if not parts:
+                    raise PolicyError(rule.id, place, "a gap begins it", "begin and end a phrase with words")
+                gap = GAPS[token]
+            elif token.startswith("<"):
+                parts.append(self._term(rule, place, token))
+                gaps.append(gap)
+                gap = ADJACENT
+        if gap != ADJACENT or not parts:
+            raise PolicyError(rule.id, place, "words are missing", "begin and end a phrase with words")
+        if len(parts) > ELEMENTS_MAX:
+            raise PolicyError(rule.id, place, f"it has {len(parts)} parts", f"use {ELEMENTS_MAX} at most")
+        return tuple(parts), tuple(gaps[1:])
+
+    def _term(self, rule: Rule, place: str, token: str) -> int:
+        name = token[1:-1]
+        if not token.endswith(">") or name not in self.terms:
+            raise PolicyError(
+                rule.id, place, f"{token} is no term", f"use one of {', '.join(sorted(self.terms)) or 'none'}"
+            )
+        if token not in self.ids:
+            self.ids[token] = next(self.counter)
+            for text in self.terms[name]:
+                self._plant(rule, f"term {name}, {text!r}", text, self.ids[token])
+        return self.ids[token]
+
+    def _literal(self, rule: Rule, place: str, text: str) -> int:
+        if text not in self.ids:
+            self.ids[text] = next(self.counter)
+            self._plant(rule, place, text, self.ids[text])
+        return self.ids[text]
+
+    def _plant(self, rule: Rule, place: str, text: str, name: int) -> None:
+        """Put the letters of a text into the tree."""
+        stem = text.endswith("*")
+        letters = folded(text.removesuffix("*")).text.replace(GAP, "")
+        if sign := next((symbol for symbol in letters if symbol in EITHER), ""):
+            raise PolicyError(
+                rule.id, place, f"{sign!r} is no letter", "write words in letters, * at their end"
+            )
+        if not 1 <= len(letters) <= LITERAL_MAX:
+            raise PolicyError(
+                rule.id,
+                place,
+                f"it has {len(letters)} letters",
+                f"use 1 to {LITERAL_MAX}, in parts if need be",
+            )
+        branch = self.root
+        for letter in letters:
+            branch = branch.children.setdefault(letter, Branch(letter))
+        branch.names = (*branch.names, name)
+        if stem:
+            branch.stem = branch.stem or Branch(tail=True)
+            branch.stem.names = (*branch.stem.names, name)
+
+
+def _mark(branch: Branch, firsts: frozenset[int]) -> bool:
+    """Note at each branch whether a finding can begin with what is complete there or further on."""
+    below = [_mark(child, firsts) for child in branch.children.values()]
+    if branch.stem:
+        below.append(_mark(branch.stem, firsts))
+    branch.begins = any(below) or not firsts.isdisjoint(branch.names)
+    return branch.begins
+
+
+def _form(rule: Rule) -> Node:
+    """Read a rule's own pattern; what could match without end, or repeats a repetition, is refused."""
+    if not rule.pattern.isascii() or rule.pattern.lower() != rule.pattern:
+        raise PolicyError(
+            rule.id,
+            "pattern",
+            "it has capitals or other letters",
+            "write plain lower-case ASCII: text is folded so",
+        )
+    try:
+        node = parse(rule.pattern)
+    except PatternError as error:
+        raise PolicyError(rule.id, "pattern", str(error), "correct it there") from error
+    if nullable(node):
+        raise PolicyError(rule.id, "pattern", "it matches the empty text", "let it need a character")
+    if (longest := _longest(rule, node, repeated=False)) > FORM_MAX:
+        raise PolicyError(
+            rule.id, "pattern", f"it may match {longest} characters", f"bound it to {FORM_MAX} with {{n,m}}"
+        )
+    return node
+
+
+def _longest(rule: Rule, node: Node, *, repeated: bool) -> int:
+    match node:
+        case Chars():
+            return 1
+        case Seq(items):
+            return sum(_longest(rule, item, repeated=repeated) for item in items)
+        case Alt(options):
+            return max((_longest(rule, option, repeated=repeated) for option in options), default=0)
+        case Rep(item, _, most):
+            if most is None:
+                raise PolicyError(
+                    rule.id, "pattern", "a repetition has no end", "write {0,20} for * and {1,20} for +"
+                )
+            if repeated and most > 1:
+                raise PolicyError(
+                    rule.id, "pattern", "a repetition is repeated", "write it out, or as two rules"
+                )
+            return most * _longest(rule, item, repeated=repeated or most > 1)

@@ -1,0 +1,110 @@
+"""Foldings of text for matching: what a reader sees, not how it was spelled.
+
+Each function works on one character alone, so a text may be folded in pieces as it comes, and each folded
+symbol belongs to exactly one character of the original. (NFKC composes across characters; here combining
+marks are dropped instead, which comes to the same for matching.)
+
+Repeated letters and letters set apart are not undone here: the tree of phrases lets a letter repeat and
+ignores what separates letters, so that a finding still knows where words begin.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+GAP = " "
+"""The symbol of everything that separates letters: space, punctuation, emoji."""
+
+ANY = "*"
+"""The symbol of a character that hides one letter."""
+
+EITHER: Mapping[str, str] = {"!": "i", "|": "i", "¡": "i", "$": "s", "@": "a", "+": "t", "€": "e", ANY: ANY}
+"""Signs that are punctuation to one reader and a letter to another: the matcher follows both readings."""
+
+OTHER = "¤"
+"""In the plain folding: any character that is not ASCII. Patterns are ASCII, so one stands for all."""
+
+_LEET = str.maketrans("0123456789", "oizeasgtbg")
+_ONE_STROKE = str.maketrans("l", "i")
+"""1, l, I and | look alike and stand for each other; as one letter no reading is missed."""
+
+_APOSTROPHES = frozenset("'`\u2019\u2018\u00b4\u02bc")
+_SILENT = _APOSTROPHES | frozenset("\u115f\u1160\u3164\uffa0\u2800")
+"""Apostrophes, within a word; and blanks that Unicode calls letters or symbols."""
+
+_LOOKS_LIKE = str.maketrans(
+    # Cyrillic, Greek, then Latin's own strange forms; lower case, as case is folded first.
+    "абвгезикмнорстухѕіјєһԁԛԝӏьпш" "αβγεηικνορτυχωζς" "ıɡɑʀɩłøđħŧɪʟɴƒʏᴀᴄᴅᴇᴊᴋᴍᴏᴘᴛᴜᴠᴡᴢ",
+    "abbreeukmhopctyxsijehdqwlbnw" "abyenikvoptuxwzs" "igarilodhtilnfyacdejkmoptuvwz",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A folded text and, for each of its symbols, the index of the original character."""
+
+    text: str
+    origins: tuple[int, ...]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the span of the original that the symbols from ``start`` to before ``end`` come from."""
+        return self.origins[start], self.origins[end - 1] + 1
+
+
+@lru_cache(8_192)
+def letters_of(char: str) -> str:
+    """Return a character as letters: none for what is invisible, `GAP` for what separates, else as seen.
+
+    Case, accents, width, font, alphabet and digits in place of letters are folded away; ``l`` becomes ``i``.
+    The keys of `EITHER` stay as they are.
+    """
+    if char in EITHER:
+        return char
+    return "".join(map(_letter, _bare(char)))
+
+
+@lru_cache(8_192)
+def plain_of(char: str) -> str:
+    """Return a character in plain lower-case ASCII, `OTHER` for what has no such form, none if invisible."""
+    if char in "\n\t":
+        return char
+    return "".join(map(_plain, _bare(char)))
+
+
+def folded(text: Iterable[str]) -> Folded:
+    """Return the letters of a text."""
+    symbols = [(symbol, n) for n, char in enumerate(text) for symbol in letters_of(char)]
+    return Folded("".join(symbol for symbol, _ in symbols), tuple(n for _, n in symbols))
+
+
+def plain(text: Iterable[str]) -> str:
+    """Return the plain form of a text."""
+    return "".join(map(plain_of, text))
+
+
+def _bare(char: str) -> Iterator[str]:
+    """Yield what is left of a character without case, marks, width and font."""
+    for part in unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold()):
+        if unicodedata.category(part) not in {"Mn", "Me", "Cf"}:
+            yield part.translate(_LOOKS_LIKE)
+
+
+def _letter(part: str) -> str:
+    if part in _SILENT:
+        return ""
+    if part in EITHER:
+        return part
+    if part.isdecimal():
+        return str(unicodedata.decimal(part)).translate(_LEET)
+    return part.translate(_ONE_STROKE) if part.isalnum() else GAP
+
+
+def _plain(part: str) -> str:
+    if part in _SILENT:
+        return "'" if part in _APOSTROPHES else ""  # within an address an apostrophe counts
+    if part.isdecimal():
+        return str(unicodedata.decimal(part))
+    if part.isspace():
+        return " "
+    return part if " " <= part < "\x7f" else OTHER

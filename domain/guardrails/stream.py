@@ -1,0 +1,90 @@
+"""Guards a text while it is written: gives out what is certain to be harmless, as soon as it is certain."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from domain.guardrails.compiled import Compiled
+from domain.guardrails.scan import Finding, Scan
+
+Cut = tuple[int, int, str]
+"""A span that is not shown, and what stands for it."""
+
+
+class StreamGuard:
+    """Releases a text that comes in pieces.
+
+    Whatever the pieces are, together the releases are `domain.guardrails.check`'s text of the whole, and no
+    character of a finding whose action is more than to log is among them.
+    """
+
+    def __init__(self, compiled: Compiled, side: Literal["input", "output"] = "output") -> None:
+        """Begin a text."""
+        self._scan = Scan(compiled, side)
+        self._released = 0
+        self._ended = False
+        self.blocked: Finding | None = None
+        """What stopped the text; from then on nothing is released."""
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What was found so far, in the order in which it became certain."""
+        return tuple(self._scan.findings)
+
+    @property
+    def held(self) -> int:
+        """Characters that wait, because something forbidden could begin with them."""
+        return 0 if self.blocked else self._scan.read - self._released
+
+    def feed(self, piece: str) -> str:
+        """Return the text that may be released now; "" if there is none, and always once blocked."""
+        if self.blocked or self._ended:
+            return ""
+        self._scan.feed(piece, until_stopped=True)
+        return self._release()
+
+    def finish(self) -> str:
+        """Return what is left to release, as the text ends here."""
+        if self.blocked or self._ended:
+            return ""
+        self._ended = True
+        self._scan.finish()
+        return self._release()
+
+    def _release(self) -> str:
+        scan = self._scan
+        self.blocked = scan.stopped
+        until = scan.held_from() if scan.shown_until is None else scan.shown_until
+        if until <= self._released:
+            return ""
+        text = shown(scan.text, scan.base, until, cuts_of(scan.findings))
+        self._released = until
+        scan.forget(until)
+        return text
+
+
+def cuts_of(findings: Sequence[Finding]) -> list[Cut]:
+    """Return the spans to redact."""
+    return [(found.start, found.end, found.replacement) for found in findings if found.action == "redact"]
+
+
+def shown(text: str, base: int, until: int, cuts: Sequence[Cut]) -> str:
+    """Return a text up to an index with spans cut out.
+
+    Args:
+        text: characters from the index ``base`` on.
+        base: what lies before was shown already.
+        until: the index to stop before.
+        cuts: spans, in any order; where they overlap the first one's replacement stands for all.
+    """
+    parts: list[str] = []
+    at = base
+    hidden = -1
+    for start, end, replacement in sorted(cuts, key=lambda cut: (cut[0], -cut[1])):
+        if start >= until or end <= base:
+            continue
+        if start >= base and start >= hidden:
+            parts += [text[at - base : start - base], replacement]
+        hidden = max(hidden, end)
+        at = max(at, min(hidden, until))
+    parts.append(text[at - base : until - base])
+    return "".join(parts)

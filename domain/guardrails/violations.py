@@ -1,0 +1,90 @@
+"""One violation: detected once, reviewed any number of times. Its stream: ``violation-{violation_id}``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from domain.decider import Decider, Rejected
+from domain.guardrails.messages import (
+    RecordViolation,
+    ReviewViolation,
+    ViolationCommand,
+    ViolationDetected,
+    ViolationEvent,
+    ViolationReviewed,
+)
+
+
+def stream_of(violation_id: str) -> str:
+    """Return the stream of a violation."""
+    return f"violation-{violation_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A violation as it is known now."""
+
+    detected: ViolationDetected | None = None
+    reviewed: ViolationReviewed | None = None
+    """The latest review."""
+
+
+def evolve(state: Violation, event: ViolationEvent) -> Violation:
+    """Return the state after ``event``."""
+    match event:
+        case ViolationDetected():
+            return replace(state, detected=event)
+        case ViolationReviewed():
+            return replace(state, reviewed=event)
+        case _:
+            assert_never(event)
+
+
+def decide(command: ViolationCommand, state: Violation) -> Sequence[ViolationEvent]:
+    """Return what follows from ``command``: nothing if it is already so.
+
+    Raises:
+        Rejected: a rule refuses it; see each command's description.
+    """
+    match command:
+        case RecordViolation():
+            return _record(command, state)
+        case ReviewViolation():
+            return _review(command, state)
+        case _:
+            assert_never(command)
+
+
+def _record(command: RecordViolation, state: Violation) -> Sequence[ViolationEvent]:
+    if state.detected is None:
+        return [command.detected]
+    if state.detected == command.detected:
+        return []
+    raise Rejected(
+        "violation_exists",
+        f"violation {command.detected.violation_id} was recorded with other facts",
+        field="detected.violation_id",
+        remedy="give each violation an id of its own",
+    )
+
+
+def _review(command: ReviewViolation, state: Violation) -> Sequence[ViolationEvent]:
+    if state.detected is None:
+        raise Rejected(
+            "violation_not_found",
+            f"there is no violation {command.violation_id}",
+            field="violation_id",
+            remedy="ask the query guardrails.violations for the ids",
+        )
+    if (command.verdict == "adjusted") != (command.severity is not None):
+        raise Rejected(
+            "severity_missing" if command.severity is None else "severity_unexpected",
+            f"the verdict {command.verdict} {'needs a' if command.severity is None else 'has no'} severity",
+            field="severity",
+            remedy="give a severity with adjusted, and only then",
+        )
+    reviewed = ViolationReviewed(**command.model_dump())
+    return [] if state.reviewed == reviewed else [reviewed]
+
+
+VIOLATION: Decider[ViolationCommand, ViolationEvent, Violation] = Decider(Violation(), decide, evolve)
