@@ -5,7 +5,8 @@ published, and said with the rule, the place and the way out.
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -33,6 +34,9 @@ GAPS = {"~": 16, "~~": 40}
 
 ADJACENT = 1
 """Letters allowed between parts without a gap sign: an article, or a sign that reads as a letter."""
+
+COMBINED_MAX = 400
+"""Combinations of words and terms that are put into the tree as a whole."""
 
 ELEMENTS_MAX = 8
 LITERAL_MAX = 80
@@ -271,47 +275,65 @@ class _Builder:
         place = f"phrase {text!r}"
         parts: list[int] = []
         gaps: list[int] = []
-        words: list[str] = []
-        gap = ADJACENT
+        run: list[str] = []
+        gap = 0
         for token in [*text.split(), ""]:
-            special = token in GAPS or token.startswith("<") or not token
-            if not special:
-                words.append(token)
-            if words and (special or token.endswith("*")):
-                parts.append(self._literal(rule, place, " ".join(words)))
-                gaps.append(gap)
-                words, gap = [], ADJACENT
-            if token in GAPS:
-                if not parts:
-                    raise PolicyError(rule.id, place, "a gap begins it", "begin and end a phrase with words")
-                gap = GAPS[token]
-            elif token.startswith("<"):
-                parts.append(self._term(rule, place, token))
-                gaps.append(gap)
-                gap = ADJACENT
-        if gap != ADJACENT or not parts:
-            raise PolicyError(rule.id, place, "words are missing", "begin and end a phrase with words")
+            if token and token not in GAPS:
+                run.append(token)
+                continue
+            if not run:
+                fault = "words are missing before a gap" if token else "a gap ends it"
+                raise PolicyError(rule.id, place, fault, "begin and end a phrase with words")
+            found = self._run(rule, place, run)
+            parts += found
+            gaps += [gap, *[ADJACENT] * (len(found) - 1)]
+            run, gap = [], GAPS.get(token, 0)
         if len(parts) > ELEMENTS_MAX:
             raise PolicyError(rule.id, place, f"it has {len(parts)} parts", f"use {ELEMENTS_MAX} at most")
         return tuple(parts), tuple(gaps[1:])
 
-    def _term(self, rule: Rule, place: str, token: str) -> int:
-        name = token[1:-1]
-        if not token.endswith(">") or name not in self.terms:
-            raise PolicyError(
-                rule.id, place, f"{token} is no term", f"use one of {', '.join(sorted(self.terms)) or 'none'}"
-            )
-        if token not in self.ids:
-            self.ids[token] = next(self.counter)
-            for text in self.terms[name]:
-                self._plant(rule, f"term {name}, {text!r}", text, self.ids[token])
-        return self.ids[token]
+    def _run(self, rule: Rule, place: str, tokens: list[str]) -> list[int]:
+        """Return the parts of words and terms that follow each other without a gap.
+
+        They are one part if their combinations are few, so that they are found even where the spaces between
+        them stand elsewhere.
+        """
+        choices = [self._choices(rule, place, token) for token in tokens]
+        whole = not any(text.endswith("*") for choice in choices[:-1] for text in choice)
+        if whole and len(tokens) > 1 and math.prod(map(len, choices)) <= COMBINED_MAX:
+            return [self._named(rule, place, " ".join(tokens), map(" ".join, itertools.product(*choices)))]
+        parts: list[int] = []
+        words: list[str] = []
+        for token, choice in zip(tokens, choices, strict=True):
+            term = token.startswith("<")
+            if not term:
+                words.append(token)
+            if words and (term or token.endswith("*")):
+                parts.append(self._literal(rule, place, " ".join(words)))
+                words = []
+            if term:
+                parts.append(self._named(rule, f"term {token}", token, choice))
+        return [*parts, self._literal(rule, place, " ".join(words))] if words else parts
+
+    def _choices(self, rule: Rule, place: str, token: str) -> Sequence[str]:
+        """Return what a token stands for: itself, or what a term lists."""
+        if not token.startswith("<"):
+            return (token,)
+        if not token.endswith(">") or not self.terms.get(token[1:-1]):
+            known = ", ".join(sorted(self.terms)) or "none"
+            raise PolicyError(rule.id, place, f"{token} is no term", f"use one of {known}")
+        return self.terms[token[1:-1]]
+
+    def _named(self, rule: Rule, place: str, name: str, texts: Iterable[str]) -> int:
+        """Return the id of a part that may be any of some texts."""
+        if name not in self.ids:
+            self.ids[name] = next(self.counter)
+            for text in texts:
+                self._plant(rule, f"{place}, {text!r}", text, self.ids[name])
+        return self.ids[name]
 
     def _literal(self, rule: Rule, place: str, text: str) -> int:
-        if text not in self.ids:
-            self.ids[text] = next(self.counter)
-            self._plant(rule, place, text, self.ids[text])
-        return self.ids[text]
+        return self._named(rule, place, text, (text,))
 
     def _plant(self, rule: Rule, place: str, text: str, name: int) -> None:
         """Put the letters of a text into the tree."""
@@ -359,9 +381,10 @@ def _form(rule: Rule) -> Node:
         node = parse(rule.pattern)
     except PatternError as error:
         raise PolicyError(rule.id, "pattern", str(error), "correct it there") from error
+    longest = _longest(rule, node, repeated=False)
     if nullable(node):
         raise PolicyError(rule.id, "pattern", "it matches the empty text", "let it need a character")
-    if (longest := _longest(rule, node, repeated=False)) > FORM_MAX:
+    if longest > FORM_MAX:
         raise PolicyError(
             rule.id, "pattern", f"it may match {longest} characters", f"bound it to {FORM_MAX} with {{n,m}}"
         )

@@ -31,6 +31,11 @@ class StreamGuard:
         return tuple(self._scan.findings)
 
     @property
+    def released(self) -> int:
+        """Characters of the text that were decided on: given out, or cut out."""
+        return self._released
+
+    @property
     def held(self) -> int:
         """Characters that wait, because something forbidden could begin with them."""
         return 0 if self.blocked else self._scan.read - self._released
