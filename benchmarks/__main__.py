@@ -22,6 +22,7 @@ HELPERS = {
     "__main__",
     "bare_proxy",
     "engines_kit",
+    "guardrail_cases",
     "harness",
     "litellm_kit",
     "mlflow_child",

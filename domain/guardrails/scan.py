@@ -71,6 +71,8 @@ class Scan:
         self._open: list[_Open] = []
         self._excuses: deque[tuple[int, int, int]] = deque(maxlen=16)
         self._letters = 0
+        """Letters read, a repeated one counted once: a gap is as long as what is said."""
+        self._last = ""
         self._letter_end = 0
         self._word_start = True
         self._ended = True
@@ -138,7 +140,9 @@ class Scan:
         if starts and either != ANY:
             self._advance(threads, (self._machine.root, self.read, self._letters, True), either or symbol)
         self._threads = threads[-OPEN_MAX:]
-        self._letters += 1
+        if symbol != self._last:
+            self._letters += 1
+            self._last = symbol
         self._letter_end = self.read + 1
         self._ended = False
 

@@ -1,0 +1,204 @@
+"""The guardrails: time of a check, characters that slip through a stream, what is missed and wrongly blocked.
+
+The attacks are made from a fixed seed: a line that must not pass, spelled in one or more strange ways, among
+harmless ones, cut into pieces anywhere. A character is prohibited if it lies in a span that the check of the
+whole text finds, with any action but to log.
+"""
+
+import gc
+import importlib.util
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+from aicore.content.guardrails import load_policy
+from benchmarks.guardrail_cases import CANARY, SPELLINGS, Case, load_cases
+from benchmarks.harness import Progress, Report, percentile, rounds_of
+from domain.guardrails.check import check
+from domain.guardrails.compiled import Compiled, compile_policy
+from domain.guardrails.stream import StreamGuard
+
+SEED = 20_261_121
+ATTACKS, ATTACKS_QUICK = 100_000, 2_000
+CHECKS, CHECKS_QUICK = 2_000, 200
+PROFILE = "MatureFullExperience"
+LINE_TOKENS = 60
+TOKEN_LETTERS = 6
+"""A token of the small models is a word with its space, or half of a long one."""
+MASK = "—"
+
+
+async def run(quick: bool, progress: Progress) -> Report:
+    """Measure."""
+    report = Report("guardrails", rounds_of(quick))
+    compiled = compile_policy(load_policy(), PROFILE, canaries=[CANARY])
+    cases = load_cases()
+    progress("recall and false blocks")
+    _judge(report, cases, compiled)
+    harmless = [case.text for case in cases if case.expect == "pass" and case.side == "output"]
+    attacks = (ATTACKS_QUICK if quick else ATTACKS) // report.rounds
+    for n in range(report.rounds):
+        progress(f"round {n + 1}: time of a check")
+        _time_checks(report, compiled, harmless, CHECKS_QUICK if quick else CHECKS)
+        progress(f"round {n + 1}: streams of harmless lines")
+        _stream_harmless(report, compiled, harmless, CHECKS_QUICK if quick else CHECKS)
+        progress(f"round {n + 1}: {attacks} attacks")
+        _attack(report, compiled, cases, (SEED + n, attacks))
+    report.facts |= {
+        "policy": compiled.policy.label,
+        "profile": PROFILE,
+        "attacks": attacks * report.rounds,
+        "seed": SEED,
+        "cases": len(cases),
+    }
+    _peers(report, cases)
+    return report
+
+
+# --- what is found ----------------------------------------------------------------------------------------
+
+
+def _judge(report: Report, cases: Sequence[Case], compiled: Compiled) -> None:
+    """Report how many lines that must stop do, and how many that must pass do not."""
+    stopped = {case: not check(compiled, case.text, side=case.side).harmless for case in cases}
+    for part in ("development", "heldout"):
+        mine = [case for case in cases if case.part == part]
+        _shares(report, part, mine, lambda case: stopped[case])
+    missed: dict[str, int] = {}
+    for case in cases:
+        if case.part == "heldout" and stopped[case] != (case.expect == "stop"):
+            key = f"{case.category}/{case.function}/{case.spelling}"
+            missed[key] = missed.get(key, 0) + 1
+    report.facts["heldout_wrong"] = missed
+
+
+def _shares(report: Report, label: str, cases: Sequence[Case], stops: Callable[[Case], bool]) -> None:
+    suites: dict[str, list[Case]] = {}
+    for case in cases:
+        suites.setdefault(case.category, []).append(case)
+    for category, suite in suites.items():
+        share = sum(map(stops, suite)) / len(suite)
+        what = "false_blocks" if category == "fiction" else "recall"
+        report.add(f"{label}_{what}_{category}", share, "share")
+    attacks = [case for case in cases if case.expect == "stop"]
+    report.add(f"{label}_recall", sum(map(stops, attacks)) / len(attacks), "share")
+
+
+def _peers(report: Report, cases: Sequence[Case]) -> None:
+    """Put the held-out cases through word-list filters that are installed here."""
+    mine = [case for case in cases if case.part == "heldout"]
+    if importlib.util.find_spec("better_profanity"):
+        profanity = importlib.import_module("better_profanity").profanity
+        _shares(report, "better_profanity", mine, lambda case: bool(profanity.contains_profanity(case.text)))
+    else:
+        report.facts["better_profanity"] = "not installed"
+    if importlib.util.find_spec("profanity_check"):
+        predict = importlib.import_module("profanity_check").predict
+        _shares(report, "alt_profanity_check", mine, lambda case: bool(predict([case.text])[0]))
+    else:
+        report.facts["alt_profanity_check"] = "not installed"
+
+
+# --- time -------------------------------------------------------------------------------------------------
+
+
+def tokens_of(text: str) -> list[str]:
+    """Cut a text as a model would write it: words with the space before them, long ones in two."""
+    tokens: list[str] = []
+    for n, word in enumerate(text.split(" ")):
+        piece = f" {word}" if n else word
+        tokens += [piece[at : at + TOKEN_LETTERS] for at in range(0, len(piece), TOKEN_LETTERS)]
+    return tokens
+
+
+def _lines(harmless: Sequence[str], count: int, chance: random.Random) -> Iterable[str]:
+    """Yield lines of `LINE_TOKENS` tokens made of harmless sentences."""
+    for _ in range(count):
+        tokens: list[str] = []
+        while len(tokens) < LINE_TOKENS:
+            tokens += [" ", *tokens_of(chance.choice(harmless))]
+        yield "".join(tokens[1 : LINE_TOKENS + 1])
+
+
+def _time_checks(report: Report, compiled: Compiled, harmless: Sequence[str], count: int) -> None:
+    taken: list[float] = []
+    for line in _lines(harmless, count, random.Random(SEED)):
+        began = time.perf_counter_ns()
+        check(compiled, line)
+        taken.append((time.perf_counter_ns() - began) / 1_000)
+    report.add("check_60_tokens_p50", percentile(taken, 0.50), "µs")
+    report.add("check_60_tokens_p99", percentile(taken, 0.99), "µs")
+
+
+def _stream_harmless(report: Report, compiled: Compiled, harmless: Sequence[str], count: int) -> None:
+    """Report what a token waits for: the guard's work, and characters that wait for what comes next."""
+    taken: list[float] = []
+    held: list[float] = []
+    gc.collect()
+    for line in _lines(harmless, count, random.Random(SEED)):
+        guard = StreamGuard(compiled)
+        for token in tokens_of(line):
+            began = time.perf_counter_ns()
+            guard.feed(token)
+            taken.append((time.perf_counter_ns() - began) / 1_000)
+            held.append(guard.held)
+        guard.finish()
+    report.add("stream_token_p50", percentile(taken, 0.50), "µs")
+    report.add("stream_token_p99", percentile(taken, 0.99), "µs")
+    report.add("held_p50", percentile(held, 0.50), "characters")
+    report.add("held_p99", percentile(held, 0.99), "characters")
+    report.add("held_max", max(held), "characters")
+
+
+# --- attacks ----------------------------------------------------------------------------------------------
+
+
+def _attack(report: Report, compiled: Compiled, cases: Sequence[Case], how: tuple[int, int]) -> None:
+    """Send attacks through streams; report prohibited characters that came out, and splits that mattered."""
+    seed, count = how
+    chance = random.Random(seed)
+    attacks = [case for case in cases if case.expect == "stop" and case.spelling == "plain"]
+    harmless = [case.text for case in cases if case.expect == "pass"]
+    slipped = differing = found = prohibited = 0
+    for _ in range(count):
+        case = chance.choice(attacks)
+        text = disguised(case, harmless, chance)
+        verdict = check(compiled, text, side=case.side)
+        out, guard = _streamed(compiled, text, case.side, chance)
+        hidden = {n for each in verdict.findings if each.action != "log" for n in range(each.start, each.end)}
+        safe = "".join(char for n, char in enumerate(text[: guard.released]) if n not in hidden)
+        found += not verdict.harmless
+        prohibited += len(hidden)
+        slipped += max(0, len(out.replace(MASK, "")) - len(safe)) or out.replace(MASK, "") != safe
+        differing += out != verdict.text
+    report.add("attacks_prohibited_characters", prohibited, "characters")
+    report.add("attacks_prohibited_released", slipped, "characters")
+    report.add("attacks_released_otherwise_than_whole", differing, "texts")
+    report.add("attacks_found", found / count, "share")
+
+
+def disguised(case: Case, harmless: Sequence[str], chance: random.Random) -> str:
+    """Return an attack spelled in up to two strange ways, between harmless sentences."""
+    names = [name for name in SPELLINGS if name != "full_width"]
+    text = case.text
+    for name in chance.sample(names, chance.choice((0, 1, 1, 1, 2))):
+        text = SPELLINGS[name](text)
+    parts = [chance.choice(harmless), text, chance.choice(harmless)]
+    return chance.choice((" ", "\n", ". ")).join(parts[chance.randrange(2) :]).replace(MASK, "")
+
+
+def _streamed(
+    compiled: Compiled, text: str, side: Literal["input", "output"], chance: random.Random
+) -> tuple[str, StreamGuard]:
+    """Return what a stream gives of a text that is cut at random, and its guard."""
+    guard = StreamGuard(compiled, side)
+    longest = chance.choice((1, 2, 4, 8, 16, 64))
+    out: list[str] = []
+    at = 0
+    while at < len(text):
+        to = at + chance.randint(1, longest)
+        out.append(guard.feed(text[at:to]))
+        at = to
+    out.append(guard.finish())
+    return "".join(out), guard
