@@ -1,0 +1,1 @@
+"""Evaluation: suites of recorded and scripted turns, how answers are scored, when a candidate has passed."""

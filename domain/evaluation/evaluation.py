@@ -1,0 +1,143 @@
+"""One evaluation: started, then finished or aborted, once. Its stream is ``evaluation-{id}``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from domain.decider import Decider, Rejected
+from domain.evaluation.messages import (
+    AbortEvaluation,
+    EvaluationAborted,
+    EvaluationCommand,
+    EvaluationEvent,
+    EvaluationFinished,
+    EvaluationStarted,
+    FinishEvaluation,
+    ScorerResult,
+    StartEvaluation,
+)
+from domain.evaluation.paired import Overall
+
+
+def stream_of(evaluation_id: str) -> str:
+    """Return the stream of an evaluation."""
+    return f"evaluation-{evaluation_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """An evaluation as it is now."""
+
+    started: EvaluationStarted | None = None
+    ended: EvaluationFinished | EvaluationAborted | None = None
+
+
+def evolve(state: Evaluation, event: EvaluationEvent) -> Evaluation:
+    """Return the state after ``event``."""
+    match event:
+        case EvaluationStarted():
+            return replace(state, started=event)
+        case EvaluationFinished() | EvaluationAborted():
+            return replace(state, ended=event)
+        case _:
+            assert_never(event)
+
+
+def decide(command: EvaluationCommand, state: Evaluation) -> Sequence[EvaluationEvent]:
+    """Return what follows from ``command``: nothing if it is already so.
+
+    Raises:
+        Rejected: a rule refuses it; see each command's description.
+    """
+    match command:
+        case StartEvaluation():
+            return _start(command, state)
+        case FinishEvaluation():
+            return _finish(command, state, _started(command.evaluation_id, state))
+        case AbortEvaluation():
+            return _abort(command, state, _started(command.evaluation_id, state))
+        case _:
+            assert_never(command)
+
+
+def verdict_of(scorers: Sequence[ScorerResult]) -> Overall:
+    """Return what follows from the scorers' verdicts: one that is undecided holds, it never passes."""
+    verdicts = {scorer.verdict for scorer in scorers}
+    if "worse" in verdicts:
+        return "failed"
+    return "passed" if verdicts == {"not_worse"} else "undecided"
+
+
+def _start(command: StartEvaluation, state: Evaluation) -> Sequence[EvaluationEvent]:
+    started = EvaluationStarted(**command.model_dump())
+    if state.started is None:
+        return [started]
+    if state.started == started:
+        return []
+    raise Rejected(
+        "evaluation_exists",
+        f"evaluation {command.evaluation_id} was begun with other facts",
+        field="evaluation_id",
+        remedy="give the new evaluation an id of its own",
+    )
+
+
+def _finish(
+    command: FinishEvaluation, state: Evaluation, started: EvaluationStarted
+) -> Sequence[EvaluationEvent]:
+    finished = EvaluationFinished.model_validate(
+        {
+            **command.model_dump(),
+            "use_case": started.use_case,
+            "candidate": started.candidate,
+            "current": started.current,
+            "verdict": verdict_of(command.scorers),
+        }
+    )
+    if state.ended == finished:
+        return []
+    if state.ended is not None:
+        raise _ended(command.evaluation_id, state.ended)
+    return [finished]
+
+
+def _abort(
+    command: AbortEvaluation, state: Evaluation, started: EvaluationStarted
+) -> Sequence[EvaluationEvent]:
+    if isinstance(state.ended, EvaluationAborted):
+        return []
+    if state.ended is not None:
+        raise _ended(command.evaluation_id, state.ended)
+    aborted = EvaluationAborted(
+        evaluation_id=command.evaluation_id,
+        use_case=started.use_case,
+        candidate=started.candidate,
+        why=command.why,
+    )
+    return [aborted]
+
+
+def _started(evaluation_id: str, state: Evaluation) -> EvaluationStarted:
+    if state.started is None:
+        raise Rejected(
+            "evaluation_not_found",
+            f"there is no evaluation {evaluation_id}",
+            field="evaluation_id",
+            remedy="start it with evaluation.start first",
+        )
+    return state.started
+
+
+def _ended(evaluation_id: str, ended: EvaluationFinished | EvaluationAborted) -> Rejected:
+    how = (
+        f"with the verdict {ended.verdict}" if isinstance(ended, EvaluationFinished) else "without a verdict"
+    )
+    return Rejected(
+        "evaluation_ended",
+        f"evaluation {evaluation_id} ended {how}",
+        field="evaluation_id",
+        remedy="start a new evaluation",
+    )
+
+
+EVALUATION: Decider[EvaluationCommand, EvaluationEvent, Evaluation] = Decider(Evaluation(), decide, evolve)

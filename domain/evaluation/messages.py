@@ -1,0 +1,261 @@
+"""What may be asked of the evaluations and what happened to them.
+
+Names and versions of events are storage format: they stay in the log for ever.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.evaluation.suite import ScorerName, SuiteFacts
+from domain.event import Command, Event
+from domain.inference.facts import Seed
+from domain.vocabulary import Digest, ModelId, Operator, Reason, Text, UseCase
+
+EvaluationId = Annotated[
+    str, Field(pattern=r"^[0-9a-f]{32}$", description="The evaluation's id, 32 hexadecimal digits.")
+]
+SuiteLabel = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z][a-z0-9_-]{0,62}@[A-Za-z0-9][A-Za-z0-9._-]{0,31}$",
+        description="Name and version of the suite, name@version.",
+    ),
+]
+Candidate = Annotated[ModelId, Field(description="The model that is to prove itself.")]
+Current = Annotated[ModelId, Field(description="The model that it is compared with.")]
+Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Difference = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
+Pairs = Annotated[
+    int, Field(ge=0, le=100_000, description="Cases that both models answered, or should have.")
+]
+EvaluationVerdict = Annotated[
+    Literal["passed", "failed", "undecided"],
+    Field(
+        description="failed: worse in some scorer; passed: no worse in any; undecided: the evidence did not "
+        "suffice, which is no pass."
+    ),
+]
+
+
+class ScorerResult(BaseModel):
+    """What one scorer found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: ScorerName
+    candidate_mean: Score = Field(description="Mean score of the candidate, where it applied.")
+    current_mean: Score = Field(description="Mean score of the current model on the same pairs.")
+    difference: Difference = Field(description="Mean difference, candidate minus current.")
+    low: Difference = Field(description="Lower end of the difference's confidence sequence.")
+    high: Difference = Field(description="Upper end of it.")
+    verdict: Literal["worse", "not_worse", "undecided"] = Field(
+        description="worse: below the current model beyond doubt; not_worse: not below it by the margin, "
+        "beyond doubt."
+    )
+    applied: int = Field(ge=0, le=100_000, description="Pairs that it applied to.")
+
+
+Results = Annotated[
+    list[ScorerResult], Field(min_length=1, max_length=65, description="What every scorer found.")
+]
+Reasons = Annotated[
+    list[Annotated[Text, Field(max_length=500)]],
+    Field(max_length=65, description="Why this verdict, a sentence per scorer that decided it."),
+]
+ReportDigest = Annotated[Digest, Field(description="SHA-256 of the report in JSON, with every pair.")]
+
+SUITE_EXAMPLE = {
+    "name": "lamplight-lines",
+    "version": "1",
+    "description": "What the lamp keeper must know.",
+    "use_case": "npc_dialogue",
+    "cases": [
+        {
+            "id": "lamp-1",
+            "kind": "replay",
+            "prompt": "Who keeps the lamp tonight?",
+            "npc": "lamp-keeper",
+            "context": {"place": "the quay", "lore": ["the lamp has burned for ninety years"]},
+            "turns": [{"prompt": "Hello.", "answer": "Mind the step."}],
+            "facts": ["the lamp has burned for ninety years"],
+            "truths": [],
+            "forbidden": [],
+            "voice": "gruff",
+            "pattern": None,
+            "actions": [],
+            "rating_max": 2.0,
+            "max_tokens": 48,
+            "words_min": 2,
+            "words_max": 60,
+        }
+    ],
+    "scorers": [{"name": "lore_stated", "margin": 0.1, "weight": 2.0}],
+    "lexicon": {
+        "names": {"numbers": ["ninety", "twelve"]},
+        "voices": {"gruff": ["Mind the step."], "sweet": ["Come in, my dear."]},
+        "words": ["the", "lamp"],
+    },
+    "seed": 7,
+    "temperature": 0.7,
+    "token_ms": 16.0,
+    "pairs_max": 600,
+}
+
+# --- what happened ------------------------------------------------------------------------------------------
+
+
+class SuiteRegistered(SuiteFacts, Event, name="evaluation.suite_registered", version=1):
+    """A suite became known; what has a name and version never changes."""
+
+    digest: Digest = Field(description="SHA-256 of the suite's content, its description aside.")
+    operator: Operator
+
+    example: ClassVar = {**SUITE_EXAMPLE, "digest": "sha256:" + "7a" * 32, "operator": "mira"}
+
+
+class EvaluationStarted(Event, name="evaluation.started", version=1):
+    """A candidate is being compared with the current model; finished or aborted follows on this stream."""
+
+    evaluation_id: EvaluationId
+    suite: SuiteLabel
+    suite_digest: Digest = Field(description="Digest of the suite's content.")
+    use_case: UseCase
+    candidate: Candidate
+    current: Current
+    seed: Seed
+    operator: Operator
+    reason: Reason
+
+    example: ClassVar = {
+        "evaluation_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
+        "suite": "lamplight-lines@1",
+        "suite_digest": "sha256:" + "7a" * 32,
+        "use_case": "npc_dialogue",
+        "candidate": "0a3ad1c5-5b0b-5c84-9d0f-55c2fd6cd4f2",
+        "current": "f7598223-8aef-5171-b87d-06627a2e7215",
+        "seed": 7,
+        "operator": "mira",
+        "reason": "0.2.0 before it gets traffic",
+    }
+
+
+class EvaluationFinished(Event, name="evaluation.finished", version=1):
+    """A candidate was compared; use case and models are repeated, so that a reader needs no second event."""
+
+    evaluation_id: EvaluationId
+    use_case: UseCase
+    candidate: Candidate
+    current: Current
+    verdict: EvaluationVerdict
+    pairs: Pairs
+    scorers: Results
+    reasons: Reasons
+    report_digest: ReportDigest
+
+    example: ClassVar = {
+        "evaluation_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
+        "use_case": "npc_dialogue",
+        "candidate": "0a3ad1c5-5b0b-5c84-9d0f-55c2fd6cd4f2",
+        "current": "f7598223-8aef-5171-b87d-06627a2e7215",
+        "verdict": "failed",
+        "pairs": 64,
+        "scorers": [
+            {
+                "name": "lore_stated",
+                "candidate_mean": 0.31,
+                "current_mean": 0.94,
+                "difference": -0.63,
+                "low": -0.85,
+                "high": -0.36,
+                "verdict": "worse",
+                "applied": 32,
+            }
+        ],
+        "reasons": ["lore_stated is worse: 0.31 against 0.94 over 32 pairs"],
+        "report_digest": "sha256:" + "3c" * 32,
+    }
+
+
+class EvaluationAborted(Event, name="evaluation.aborted", version=1):
+    """An evaluation ended without a verdict."""
+
+    evaluation_id: EvaluationId
+    use_case: UseCase
+    candidate: Candidate
+    why: Reason
+
+    example: ClassVar = {
+        "evaluation_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
+        "use_case": "npc_dialogue",
+        "candidate": "0a3ad1c5-5b0b-5c84-9d0f-55c2fd6cd4f2",
+        "why": "the candidate's engine went away after 12 pairs",
+    }
+
+
+EvaluationEvent = EvaluationStarted | EvaluationFinished | EvaluationAborted
+
+# --- what may be asked --------------------------------------------------------------------------------------
+
+
+class RegisterSuite(SuiteFacts, Command, name="evaluation.register_suite"):
+    """Make a suite known.
+
+    Refused with ``unknown_scorer``, or with ``suite_exists`` if this name and version has other content.
+    """
+
+    operator: Operator
+
+    example: ClassVar = {**SUITE_EXAMPLE, "operator": "mira"}
+
+
+class StartEvaluation(Command, name="evaluation.start"):
+    """Begin to compare a candidate with the current model.
+
+    Refused with ``evaluation_exists`` if this id was begun with other facts.
+    """
+
+    evaluation_id: EvaluationId
+    suite: SuiteLabel
+    suite_digest: Digest = Field(description="Digest of the suite's content.")
+    use_case: UseCase
+    candidate: Candidate
+    current: Current
+    seed: Seed
+    operator: Operator
+    reason: Reason
+
+    example: ClassVar = dict(EvaluationStarted.example)
+
+
+class FinishEvaluation(Command, name="evaluation.finish"):
+    """Record what the scorers found; the verdict follows from it.
+
+    Refused with ``evaluation_not_found``, or with ``evaluation_ended`` if it ended with something else.
+    """
+
+    evaluation_id: EvaluationId
+    pairs: Pairs
+    scorers: Results
+    reasons: Reasons
+    report_digest: ReportDigest
+
+    example: ClassVar = {
+        key: EvaluationFinished.example[key]
+        for key in ("evaluation_id", "pairs", "scorers", "reasons", "report_digest")
+    }
+
+
+class AbortEvaluation(Command, name="evaluation.abort"):
+    """End an evaluation without a verdict.
+
+    Refused with ``evaluation_not_found``, or with ``evaluation_ended`` if it has a verdict.
+    """
+
+    evaluation_id: EvaluationId
+    why: Reason
+
+    example: ClassVar = {key: EvaluationAborted.example[key] for key in ("evaluation_id", "why")}
+
+
+EvaluationCommand = StartEvaluation | FinishEvaluation | AbortEvaluation
