@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from domain.guardrails.normalise import EITHER, GAP, folded
+from domain.guardrails.normalise import EITHER, GAP, MARK, STROKE, folded
 from domain.guardrails.personal import FORMS
 from domain.guardrails.policy import (
     ABSOLUTE,
@@ -34,6 +34,12 @@ GAPS = {"~": 16, "~~": 40}
 
 ADJACENT = 1
 """Letters allowed between parts without a gap sign: an article, or a sign that reads as a letter."""
+
+TORN_LETTERS_MIN = 9
+"""From this length on a part is found even if spaces stand within its words ("kil lyou rself").
+
+Shorter ones occur by chance, "the next hero in the queue", unless other parts of a phrase stand beside them.
+"""
 
 COMBINED_MAX = 400
 """Combinations of words and terms that are put into the tree as a whole."""
@@ -65,13 +71,17 @@ class Ready:
 class Branch:
     """A place in the tree of letters. Built here, never changed after."""
 
-    __slots__ = ("begins", "children", "letter", "names", "stem", "tail")
+    __slots__ = ("begins", "children", "depth", "letter", "names", "short", "stem", "tail")
 
-    def __init__(self, letter: str = "", *, tail: bool = False) -> None:
+    def __init__(self, letter: str = "", depth: int = 0, *, tail: bool = False) -> None:
         self.letter = letter
+        self.depth = depth
+        """Letters from the root."""
         self.children: dict[str, Branch] = {}
         self.names: tuple[int, ...] = ()
         """What is complete if a word ends here."""
+        self.short: dict[int, frozenset[int]] = {}
+        """Those of them that are too short to be found torn, with the depths where their words end."""
         self.stem: Branch | None = None
         """Where the rest of a word goes whose beginning is enough."""
         self.tail = tail
@@ -216,7 +226,7 @@ def _canary(side: str, canaries: Sequence[str]) -> list[Ready]:
     if not canaries or side == "input":
         return []
     for n, canary in enumerate(canaries):
-        if len(folded(canary).text.replace(GAP, "")) < CANARY_LETTERS_MIN:
+        if len(_letters(canary)) < CANARY_LETTERS_MIN:
             raise PolicyError(
                 "canary",
                 f"canary {n + 1}",
@@ -234,7 +244,12 @@ def _canary(side: str, canaries: Sequence[str]) -> list[Ready]:
 
 
 def _quoted(canary: str) -> str:
-    return "".join(symbol for symbol in folded(canary).text if symbol not in EITHER)
+    return "".join(symbol for symbol in _letters(canary) if symbol not in EITHER)
+
+
+def _letters(text: str) -> str:
+    """Return the letters of a text without what separates them."""
+    return folded(text.lower()).text.replace(GAP, "").replace(MARK, "").replace(STROKE, "i")
 
 
 @dataclass(slots=True)
@@ -338,7 +353,8 @@ class _Builder:
     def _plant(self, rule: Rule, place: str, text: str, name: int) -> None:
         """Put the letters of a text into the tree."""
         stem = text.endswith("*")
-        letters = folded(text.removesuffix("*")).text.replace(GAP, "")
+        words = [_letters(word) for word in text.removesuffix("*").split()]
+        letters = "".join(words)
         if sign := next((symbol for symbol in letters if symbol in EITHER), ""):
             raise PolicyError(
                 rule.id, place, f"{sign!r} is no letter", "write words in letters, * at their end"
@@ -351,12 +367,19 @@ class _Builder:
                 f"use 1 to {LITERAL_MAX}, in parts if need be",
             )
         branch = self.root
-        for letter in letters:
-            branch = branch.children.setdefault(letter, Branch(letter))
-        branch.names = (*branch.names, name)
+        spaces: set[int] = set()
+        for word in words:
+            for letter in word:
+                branch = branch.children.setdefault(letter, Branch(letter, branch.depth + 1))
+            spaces.add(branch.depth)
+        ends = [branch]
         if stem:
             branch.stem = branch.stem or Branch(tail=True)
-            branch.stem.names = (*branch.stem.names, name)
+            ends.append(branch.stem)
+        for end in ends:
+            end.names = (*end.names, name)
+            if len(letters) < TORN_LETTERS_MIN:
+                end.short[name] = end.short.get(name, frozenset()) | spaces
 
 
 def _mark(branch: Branch, firsts: frozenset[int]) -> bool:

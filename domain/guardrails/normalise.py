@@ -14,21 +14,26 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 GAP = " "
-"""The symbol of everything that separates letters: space, punctuation, emoji."""
+"""The symbol of white space."""
+
+MARK = "."
+"""The symbol of everything else that separates letters: punctuation, emoji."""
 
 ANY = "*"
 """The symbol of a character that hides one letter."""
 
-EITHER: Mapping[str, str] = {"!": "i", "|": "i", "¡": "i", "$": "s", "@": "a", "+": "t", "€": "e", ANY: ANY}
+STROKE = "1"
+"""The symbol of what is read as i or as l: the digit, and the capital I."""
+
+EITHER: Mapping[str, str] = {
+    "!": STROKE, "|": STROKE, "¡": "i", "$": "s", "@": "a", "+": "t", "€": "e", ANY: ANY,
+}  # fmt: skip
 """Signs that are punctuation to one reader and a letter to another: the matcher follows both readings."""
 
 OTHER = "¤"
 """In the plain folding: any character that is not ASCII. Patterns are ASCII, so one stands for all."""
 
-_LEET = str.maketrans("0123456789", "oizeasgtbg")
-_ONE_STROKE = str.maketrans("l", "i")
-"""1, l, I and | look alike and stand for each other; as one letter no reading is missed."""
-
+_LEET = str.maketrans("0123456789", "o1zeasgtbg")
 _APOSTROPHES = frozenset("'`\u2019\u2018\u00b4\u02bc")
 _SILENT = _APOSTROPHES | frozenset("\u115f\u1160\u3164\uffa0\u2800")
 """Apostrophes, within a word; and blanks that Unicode calls letters or symbols."""
@@ -54,13 +59,15 @@ class Folded:
 
 @lru_cache(8_192)
 def letters_of(char: str) -> str:
-    """Return a character as letters: none for what is invisible, `GAP` for what separates, else as seen.
+    """Return a character as letters: none for what is invisible, `GAP` or `MARK` for what separates.
 
-    Case, accents, width, font, alphabet and digits in place of letters are folded away; ``l`` becomes ``i``.
-    The keys of `EITHER` stay as they are.
+    Case, accents, width, font, alphabet and digits in place of letters are folded away. The keys of `EITHER`
+    stay as they are, and what is read as i or l becomes `STROKE`.
     """
     if char in EITHER:
         return char
+    if unicodedata.normalize("NFKD", char) == "I":
+        return STROKE
     return "".join(map(_letter, _bare(char)))
 
 
@@ -97,7 +104,9 @@ def _letter(part: str) -> str:
         return part
     if part.isdecimal():
         return str(unicodedata.decimal(part)).translate(_LEET)
-    return part.translate(_ONE_STROKE) if part.isalnum() else GAP
+    if part.isalnum():
+        return part
+    return GAP if part.isspace() else MARK
 
 
 def _plain(part: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from domain.guardrails.compiled import Branch, Compiled, Machine, Phrase, Ready, Shape
-from domain.guardrails.normalise import ANY, EITHER, GAP, letters_of, plain, plain_of
+from domain.guardrails.normalise import ANY, EITHER, GAP, MARK, STROKE, letters_of, plain, plain_of
 from domain.guardrails.personal import CHECKS
 from domain.guardrails.policy import Action, Category, Severity
 
@@ -48,8 +48,9 @@ class _Open:
     letters_end: int
 
 
-_Thread = tuple[Branch, int, int, bool]
-"""Where in the tree; the original index and the letter count at its start; whether a letter came last."""
+_Thread = tuple[Branch, int, int, bool, tuple[int, ...]]
+"""Where in the tree; the original index and the letter count at its start; whether a letter came last; after
+how many letters of what is looked for there were spaces."""
 
 
 class Scan:
@@ -73,6 +74,8 @@ class Scan:
         self._letters = 0
         """Letters read, a repeated one counted once: a gap is as long as what is said."""
         self._last = ""
+        self._word_letters = 0
+        """How many there were when the word began."""
         self._letter_end = 0
         self._word_start = True
         self._ended = True
@@ -103,7 +106,7 @@ class Scan:
     def held_from(self) -> int:
         """Return the first character that may still be part of a finding, `read` if there is none."""
         held = self.read
-        for branch, start, _, _ in self._threads:
+        for branch, start, *_ in self._threads:
             if branch.begins and start < held:
                 held = start
         for _, start in self._shapes:
@@ -122,23 +125,28 @@ class Scan:
     # --- letters ------------------------------------------------------------------------------------------
 
     def _letter(self, symbol: str) -> None:
-        if symbol == GAP:
+        if symbol in {GAP, MARK}:
             if not self._ended:
                 self._end_word()
+            if symbol == GAP:
+                self._tear()
             self._word_start = True
             return
         threads: list[_Thread] = []
         either = EITHER.get(symbol)
-        for branch, start, letters, fresh in self._threads:
-            self._advance(threads, (branch, start, letters, fresh), either or symbol)
+        for thread in self._threads:
+            self._advance(threads, thread, either or symbol)
         starts = self._word_start
         if either:
             if not self._ended:
                 self._end_word()
             threads += self._threads
         self._word_start = bool(either)
-        if starts and either != ANY:
-            self._advance(threads, (self._machine.root, self.read, self._letters, True), either or symbol)
+        if starts:
+            self._word_letters = self._letters
+            if either != ANY:
+                root = (self._machine.root, self.read, self._letters, True, ())
+                self._advance(threads, root, either or symbol)
         self._threads = threads[-OPEN_MAX:]
         if symbol != self._last:
             self._letters += 1
@@ -148,20 +156,21 @@ class Scan:
 
     def _advance(self, threads: list[_Thread], thread: _Thread, letter: str) -> None:
         """Add the places that a letter leads to from one place in the tree."""
-        branch, start, letters, fresh = thread
+        branch, start, letters, fresh, torn = thread
         if branch.tail:
             if fresh:
-                threads.append((branch, start, letters, True))
+                threads.append(thread)
             return
         if letter == ANY:
-            threads.extend((child, start, letters, True) for child in branch.children.values())
+            threads.extend((child, start, letters, True, torn) for child in branch.children.values())
             return
-        if child := branch.children.get(letter):
-            threads.append((child, start, letters, True))
-        if branch.letter == letter:
-            threads.append((branch, start, letters, True))
+        for one in "il" if letter == STROKE else letter:
+            if child := branch.children.get(one):
+                threads.append((child, start, letters, True, torn))
+            if branch.letter == one:
+                threads.append((branch, start, letters, True, torn))
         if branch.stem and fresh:
-            threads.append((branch.stem, start, letters, True))
+            threads.append((branch.stem, start, letters, True, torn))
 
     def _end_word(self) -> None:
         """Take what is complete, as a word ends before this character."""
@@ -169,13 +178,19 @@ class Scan:
         if self._open:
             self._open = [phrase for phrase in self._open if self._may_go_on(phrase)]
         complete = [thread for thread in self._threads if thread[3] and thread[0].names]
-        self._threads = [(b, s, n, False) for b, s, n, _ in self._threads if not b.tail]
-        for branch, start, letters, _ in complete:
+        self._threads = [(b, s, n, False, torn) for b, s, n, _, torn in self._threads if not b.tail]
+        for branch, start, letters, _, torn in complete:
             for name in branch.names:
-                self._part(name, start, letters)
+                whole = not torn or name not in branch.short or branch.short[name].issuperset(torn)
+                self._part(name, start, letters, whole=whole)
 
-    def _part(self, name: int, start: int, letters: int) -> None:
-        """Note that a part was found, from a letter to the last one read."""
+    def _tear(self) -> None:
+        """Note where a space stands in what is looked for; letters that stand alone are spelled, not torn."""
+        if self._threads and self._letters - self._word_letters > 1:
+            self._threads = [(b, s, n, f, _with(torn, b.depth)) for b, s, n, f, torn in self._threads]
+
+    def _part(self, name: int, start: int, letters: int, *, whole: bool) -> None:
+        """Note that a part was found, from a letter to the last one read; torn, it needs others beside it."""
         if name in self._machine.excuses:
             self._excuses.append((name, letters, self._letters))
         for phrase in self._open[:]:
@@ -185,7 +200,8 @@ class Scan:
             if letters - phrase.letters_end <= phrase.phrase.gaps[nth - 1]:
                 self._go_on(_Open(phrase.phrase, nth + 1, phrase.start, phrase.letters_start, self._letters))
         for begun in self._machine.beginning.get(name, ()):
-            self._go_on(_Open(begun, 1, start, letters, self._letters))
+            if whole or len(begun.parts) > 1:
+                self._go_on(_Open(begun, 1, start, letters, self._letters))
 
     def _go_on(self, phrase: _Open) -> None:
         if phrase.found < len(phrase.phrase.parts):
@@ -204,7 +220,7 @@ class Scan:
         until = phrase.letters_end + phrase.phrase.gaps[phrase.found - 1]
         if self._letters <= until:
             return True
-        return any(phrase.letters_end <= letters <= until for _, _, letters, _ in self._threads)
+        return any(phrase.letters_end <= letters <= until for _, _, letters, _, _ in self._threads)
 
     # --- forms --------------------------------------------------------------------------------------------
 
@@ -252,3 +268,8 @@ class Scan:
         """After a character: once something stops the text, fix where what may be shown ends."""
         if self.stopped and self.shown_until is None:
             self.shown_until = min(self.stopped.start, self.held_from())
+
+
+def _with(spaces: tuple[int, ...], depth: int) -> tuple[int, ...]:
+    """Return where spaces stand, with one more; several after the same letter are one."""
+    return spaces if depth in spaces else (*spaces, depth)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from aicore.content.guardrails import load_policy
 from domain.guardrails.check import check
 from domain.guardrails.compiled import Compiled, compile_policy
-from domain.guardrails.normalise import GAP, folded, letters_of, plain
+from domain.guardrails.normalise import MARK, folded, letters_of, plain
 from domain.guardrails.personal import address, iban, luhn
 from domain.guardrails.stream import StreamGuard
 
@@ -68,9 +68,10 @@ def test_a_text_may_be_folded_in_pieces(first: str, second: str) -> None:
         ("t\u0301i\u200bd\u202ee", "tide"),
         ("7id3", "tide"),
         ("don't", "dont"),
-        ("well", "weii"),
-        ("t-i.d_e", "t i d e"),
-        ("\U0001f480", GAP),
+        ("well", "well"),
+        ("t-i.d_e", "t.i.d.e"),
+        ("I1", "11"),
+        ("\U0001f480", MARK),
     ],
 )
 def test_what_looks_the_same_is_the_same(text: str, letters: str) -> None:
@@ -114,6 +115,7 @@ def test_a_spelling_does_not_hide_what_is_said(text: str) -> None:
         "Kill him. Bring me his entrails by dusk.",
         "Don't kill yourself over nine crowns.",
         "The therapist of Saint Orrin buries her dead standing up.",
+        "Eyes open, all of you. I am all ears, says the next hero in the queue.",
         "The debt is 1,204,500 crowns since 12:30 on the 14th.",
     ],
 )
