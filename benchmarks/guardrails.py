@@ -3,6 +3,8 @@
 The attacks are made from a fixed seed: a line that must not pass, spelled in one or more strange ways, among
 harmless ones, cut into pieces anywhere. A character is prohibited if it lies in a span that the check of the
 whole text finds, with any action but to log.
+
+Whoever wrote the rules also wrote the held-out lines, before them: with lines of others recall would be lower.
 """
 
 import gc
@@ -65,12 +67,20 @@ def _judge(report: Report, cases: Sequence[Case], compiled: Compiled) -> None:
     for part in ("development", "heldout"):
         mine = [case for case in cases if case.part == part]
         _shares(report, part, mine, lambda case: stopped[case])
+        own = [_by_own_rule(compiled, case) for case in mine if case.expect == "stop"]
+        report.add(f"{part}_recall_by_own_category", sum(own) / len(own), "share")
     missed: dict[str, int] = {}
     for case in cases:
         if case.part == "heldout" and stopped[case] != (case.expect == "stop"):
             key = f"{case.category}/{case.function}/{case.spelling}"
             missed[key] = missed.get(key, 0) + 1
     report.facts["heldout_wrong"] = missed
+
+
+def _by_own_rule(compiled: Compiled, case: Case) -> bool:
+    """Say whether a rule of the case's own category finds it, and not by chance another one."""
+    findings = check(compiled, case.text, side=case.side).findings
+    return any(found.category == case.category for found in findings)
 
 
 def _shares(report: Report, label: str, cases: Sequence[Case], stops: Callable[[Case], bool]) -> None:

@@ -43,7 +43,9 @@ def check(compiled: Compiled, text: str, *, side: Literal["input", "output"] = "
 def _outermost(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Return the findings in order, without those that lie in another one of the same rule."""
     kept: list[Finding] = []
+    reached: dict[str, int] = {}
     for found in sorted(findings, key=lambda found: (found.start, -found.end, found.rule)):
-        if not any(other.rule == found.rule and found.end <= other.end for other in kept):
+        if found.end > reached.get(found.rule, -1):
             kept.append(found)
+            reached[found.rule] = found.end
     return tuple(kept)

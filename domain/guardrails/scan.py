@@ -19,7 +19,7 @@ from domain.guardrails.policy import Action, Category, Severity
 UNLESS_LETTERS = 7
 """How far before a finding its excuse may end: "never, ever kill", but not a sentence earlier."""
 
-OPEN_MAX = 256
+OPEN_MAX = 64
 """Open phrases and forms of one scan; the oldest are given up beyond, which only a text made for it
 reaches."""
 
@@ -63,7 +63,7 @@ class Scan:
         self.base = 0
         self.read = 0
         """Characters read."""
-        self.findings: list[Finding] = []
+        self._findings: dict[tuple[int, int], Finding] = {}
         self.stopped: Finding | None = None
         """The first finding after which nothing may be shown; the earliest and gravest of its moment."""
         self.shown_until: int | None = None
@@ -81,6 +81,11 @@ class Scan:
         self._ended = True
         self._shapes: list[tuple[Shape, int]] = []
         self._plain_last = GAP
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found, the longest from each place on."""
+        return list(self._findings.values())
 
     def feed(self, piece: str, *, until_stopped: bool = False) -> None:
         """Read a piece of the text, at will only up to the character that stops it."""
@@ -251,14 +256,11 @@ class Scan:
     def _found(self, number: int, start: int, end: int) -> None:
         ready: Ready = self._machine.rules[number]
         rule = ready.rule
-        for n in range(len(self.findings) - 1, -1, -1):
-            if (self.findings[n].rule, self.findings[n].start) == (rule.id, start):
-                if self.findings[n].end >= end:
-                    return
-                del self.findings[n]
-                break
+        known = self._findings.get((number, start))
+        if known and known.end >= end:
+            return
         finding = Finding(rule.id, rule.category, ready.severity, ready.action, start, end, rule.replacement)
-        self.findings.append(finding)
+        self._findings[number, start] = finding
         if ready.stops and self.shown_until is None:
             earlier = self.stopped
             if earlier is None or (start, -end) < (earlier.start, -earlier.end):

@@ -27,7 +27,7 @@ class StreamGuard:
 
     @property
     def findings(self) -> Sequence[Finding]:
-        """What was found so far, in the order in which it became certain."""
+        """What was found so far, the longest from each place on."""
         return tuple(self._scan.findings)
 
     @property
@@ -61,15 +61,16 @@ class StreamGuard:
         until = scan.held_from() if scan.shown_until is None else scan.shown_until
         if until <= self._released:
             return ""
-        text = shown(scan.text, scan.base, until, cuts_of(scan.findings))
+        text = shown(scan.text, scan.base, until, cuts_of(scan.findings, scan.base))
         self._released = until
         scan.forget(until)
         return text
 
 
-def cuts_of(findings: Sequence[Finding]) -> list[Cut]:
-    """Return the spans to redact."""
-    return [(found.start, found.end, found.replacement) for found in findings if found.action == "redact"]
+def cuts_of(findings: Sequence[Finding], base: int = 0) -> list[Cut]:
+    """Return the spans to redact that end after an index."""
+    redacted = [found for found in findings if found.action == "redact" and found.end > base]
+    return [(found.start, found.end, found.replacement) for found in redacted]
 
 
 def shown(text: str, base: int, until: int, cuts: Sequence[Cut]) -> str:
