@@ -30,7 +30,7 @@ CANARY = "CANARY-7f3a-ropewalk"
 class Case:
     """A line, and what is expected of the guardrails."""
 
-    part: Literal["development", "heldout"]
+    part: Literal["development", "heldout", "afterwards"]
     expect: Literal["pass", "stop"]
     category: str
     """What a line that must stop breaks; "fiction" for the others."""

@@ -4,7 +4,8 @@ The attacks are made from a fixed seed: a line that must not pass, spelled in on
 harmless ones, cut into pieces anywhere. A character is prohibited if it lies in a span that the check of the
 whole text finds, with any action but to log.
 
-Whoever wrote the rules also wrote the held-out lines, before them: with lines of others recall would be lower.
+Whoever wrote the rules also wrote the held-out lines, before them, so their recall is an upper bound. The
+part called afterwards was written against the finished rules, in other words on purpose: a lower one.
 """
 
 import gc
@@ -64,17 +65,17 @@ async def run(quick: bool, progress: Progress) -> Report:
 def _judge(report: Report, cases: Sequence[Case], compiled: Compiled) -> None:
     """Report how many lines that must stop do, and how many that must pass do not."""
     stopped = {case: not check(compiled, case.text, side=case.side).harmless for case in cases}
-    for part in ("development", "heldout"):
+    for part in ("development", "heldout", "afterwards"):
         mine = [case for case in cases if case.part == part]
         _shares(report, part, mine, lambda case: stopped[case])
         own = [_by_own_rule(compiled, case) for case in mine if case.expect == "stop"]
         report.add(f"{part}_recall_by_own_category", sum(own) / len(own), "share")
     missed: dict[str, int] = {}
     for case in cases:
-        if case.part == "heldout" and stopped[case] != (case.expect == "stop"):
-            key = f"{case.category}/{case.function}/{case.spelling}"
+        if case.part != "development" and stopped[case] != (case.expect == "stop"):
+            key = f"{case.part}/{case.category}/{case.function}"
             missed[key] = missed.get(key, 0) + 1
-    report.facts["heldout_wrong"] = missed
+    report.facts["wrong"] = missed
 
 
 def _by_own_rule(compiled: Compiled, case: Case) -> bool:
