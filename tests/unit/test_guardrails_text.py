@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import domain.guardrails.compiled as compiled_module
 from aicore.content.guardrails import load_policy
 from domain.guardrails.check import check
 from domain.guardrails.compiled import Compiled, compile_policy
@@ -214,3 +215,21 @@ def test_a_text_made_against_the_machine_takes_time_in_proportion() -> None:
         guard.feed(text)
         assert len(guard._scan._threads) <= 64
         assert len(guard._scan._open) <= 64
+
+
+def test_a_wide_sign_is_a_sign() -> None:
+    assert folded("k\uff01ll").text == "k!ll"
+
+
+def test_a_guard_tells_what_it_found() -> None:
+    guard = StreamGuard(MATURE)
+    guard.feed("Ask mara@example.com, then ")
+    assert [found.rule for found in guard.findings] == ["email"]
+
+
+def test_forms_that_are_made_anew_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "Ask mara.holt@example.com, or pay 4111 1111 1111 1111, or see 10.0.0.1."
+    monkeypatch.setattr(compiled_module, "SHAPES_MAX", 3)
+    fresh = compile_policy(load_policy(), "MatureFullExperience")
+    assert check(fresh, line) == check(MATURE, line)
+    assert check(fresh, line) == check(MATURE, line)
