@@ -1,11 +1,11 @@
-"""Whether evaluations catch what got worse and let pass what did not: 30 planted regressions, 20 harmless variants.
+"""Whether evaluations catch what got worse and pass what did not: 30 planted regressions, 20 harmless variants.
 
 The shipped gold model is the current one, the sample world's suite is asked, and every candidate runs on real
-embedded engines: worse weights, hotter draws, slower tokens, patterns that are not kept to, the wrong voice in
-the prompt; and gold's own answers spoilt, some only now and then. Harmless are other draws of the same weights,
-temperatures nearby, and silver, which by its card says facts and memories as gold does. Caught is only what
-failed: an undecided candidate was held, too, but nobody was told why. Candidates that share a seed of the suite
-share the current model's answers, which were measured at the same concurrency.
+embedded engines: worse weights, hotter draws, slower tokens, patterns that are not kept to, the wrong voice
+in the prompt; and gold's own answers spoilt, some only now and then. Harmless are other draws of the same
+weights, temperatures nearby, and silver, which by its card says facts and memories as gold does. Caught is
+only what failed: an undecided candidate was held, too, but nobody was told why. Candidates that share a seed
+of the suite share the current model's answers, which were measured at the same concurrency.
 """
 
 import asyncio
@@ -163,6 +163,7 @@ def with_draws(model: Model) -> Model:
 def regressions(models: "Models") -> list[list[Variant]]:
     """Return the planted regressions by kind, the plainest first."""
     gold, lexicon = models.gold, default_suite().lexicon
+    plain = models.of("ember-gold", TEMPERATURE)  # asked something else, so nothing of it is remembered
 
     def of(kind: str, made: Sequence[tuple[str, Model]]) -> list[Variant]:
         return [Variant(kind, strength, harmful=True, model=model) for strength, model in made]
@@ -177,10 +178,13 @@ def regressions(models: "Models") -> list[list[Variant]]:
             [(f"in {s:.0%}", spoilt(gold, out_of_character, s)) for s in (1, 0.4, 0.25, 0.15)],
         ),
         of("loops", [(f"in {s:.0%}", spoilt(gold, looping, s)) for s in (1, 0.6, 0.4)]),
-        of("slow_tokens", [(f"+{x:g} x", slowed(gold, x * GOLD_TOKEN_MS)) for x in (2, 1.5, 1.25)]),
+        of(
+            "slow_tokens",
+            [(f"at {x:g} times the promise", slowed(gold, x * GOLD_TOKEN_MS)) for x in (2, 1.5, 1.25)],
+        ),
         of("temperature", [(f"{t}", models.of("ember-gold", t)) for t in (1.8, 1.8, 1.6)]),
-        of("wrong_voice", [(f"in {s:.0%}", in_wrong_voice(gold, s)) for s in (1, 0.5, 0.25)]),
-        of("patterns_ignored", [(f"draw {n}", without_patterns(gold)) for n in range(3)]),
+        of("wrong_voice", [(f"in {s:.0%}", in_wrong_voice(plain, s)) for s in (1, 0.5, 0.25)]),
+        of("patterns_ignored", [(f"draw {n}", without_patterns(plain)) for n in range(3)]),
     ]
 
 
@@ -241,7 +245,7 @@ async def run(quick: bool, progress: Progress) -> Report:
     report = Report("promote", 1)
     suite = default_suite()
     report.facts |= {"cases": len(suite.cases), "scorers": len(suite.scorers), "concurrent": CONCURRENT}
-    report.facts |= {"pairs_max": suite.pairs_max, "temperature": TEMPERATURE}
+    report.facts |= {"pairs_max": suite.pairs_max, "current model": f"ember-gold at {TEMPERATURE}"}
     async with started() as models:
         for name, kinds in (("regressions", regressions(models)), ("harmless", harmless(models))):
             # In turns over the kinds, so that each seed of the suite meets several.

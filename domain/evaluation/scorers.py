@@ -4,7 +4,7 @@ A scorer that has nothing to say of a case returns None. Whether it has must fol
 that both models are judged on the same pairs. A user's own scorer is one more function in
 the mapping that `scorers_of` returns: ``{**scorers_of(suite), "rhymes": rhymes}``.
 
-Left out is the perplexity of a held-out text: no engine of ours gives the probabilities of words it was given.
+Left out is the perplexity of a held-out text: no engine of ours gives the probability of words given to it.
 """
 
 import json
@@ -236,7 +236,7 @@ ECHO_WORDS_MIN = 5
 
 
 def in_character(case: Case, answer: Answer) -> float | None:
-    """Return 0 if the answer says it is a program, holds markup or what is forbidden, or echoes the player."""
+    """Return 0 if the answer says it is a program, holds markup or what is forbidden, or echoes a player."""
     if case.pattern is not None:
         return None
     said = _plain(answer.text)
