@@ -147,6 +147,8 @@ class Finding:
     steps: Sequence[Step]
     thresholds: Mapping[str, tuple[float, float]]
     """Logarithms of the evidence that decides, as in `Step.wealths`."""
+    margins: Mapping[str, float]
+    """What counted as not worse, by scorer."""
 
     def command(self, evaluation_id: str, report_digest: str) -> FinishEvaluation:
         """Return what records it."""
@@ -173,6 +175,7 @@ class Evaluator:
         if ANSWERED not in {choice.name for choice in choices}:
             choices.append(ScorerChoice(name=ANSWERED, margin=ANSWERED_MARGIN))
         criteria = [Criterion(name=c.name, margin=c.margin, weight=c.weight) for c in choices]
+        self._margins = {c.name: c.margin for c in criteria}
         self._plan = plan
         self._candidate = candidate
         self._current = current
@@ -209,6 +212,7 @@ class Evaluator:
             reasons=_reasons(results, [step.pair for step in self._steps]),
             steps=tuple(self._steps),
             thresholds={name: self._comparison.thresholds(name) for name in self._scorers},
+            margins=self._margins,
         )
 
     async def _pair(self, number: int, case: Case, seed: int) -> Pair:
