@@ -23,7 +23,8 @@ WORST_MAX = 12
 """Pairs that are shown side by side."""
 
 STYLES = {
-    "passed": "bold green", "failed": "bold red", "undecided": "bold yellow", "worse": "red", "not_worse": "green",
+    "passed": "bold green", "failed": "bold red", "undecided": "bold yellow",
+    "worse": "red", "not_worse": "green",
 }  # fmt: skip
 WORDS = {"not_worse": "not worse"}
 MEANING = {
@@ -171,10 +172,11 @@ def _told(answer: Answer) -> str:
 
 CSS = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1c1b22}
-table{border-collapse:collapse;width:100%;margin:1rem 0}td,th{padding:.3rem .6rem;text-align:left;vertical-align:top;
-border-bottom:1px solid #ddd}th{font-weight:600}td.n{text-align:right;font-variant-numeric:tabular-nums}
+table{border-collapse:collapse;width:100%;margin:1rem 0}td,th{padding:.3rem .6rem;text-align:left;
+vertical-align:top;border-bottom:1px solid #ddd}th{font-weight:600}td.n{text-align:right;font-variant-numeric:tabular-nums}
 .passed,.not_worse{color:#1a7f37}.failed,.worse{color:#c21f2f}.undecided{color:#9a6700}
-.verdict{font-size:1.6rem;font-weight:700}.case{color:#666;font-size:.85rem}.panels{display:flex;flex-wrap:wrap;gap:.8rem}
+.verdict{font-size:1.6rem;font-weight:700}.case{color:#666;font-size:.85rem}
+.panels{display:flex;flex-wrap:wrap;gap:.8rem}
 svg{background:#fafafa;border:1px solid #eee}svg text{font:11px system-ui,sans-serif;fill:#333}td p{margin:.2rem 0}
 code{font-size:.85em;word-break:break-all}
 """
@@ -199,11 +201,10 @@ def as_html(finding: Finding, about: About) -> str:
         "<h2>Scorers</h2>",
         _page_scorers(finding),
         "<h2>Differences, candidate minus current</h2>",
-        "<p>The dot is the mean, the line the confidence sequence, the tick the margin below which it would be "
-        "worse by more than is allowed.</p>",
+        "<p>The dot is the mean, the line the confidence sequence, the tick the margin.</p>",
         differences_svg(finding),
         "<h2>Evidence over pairs</h2>",
-        "<p>How much a bettor against “no worse” (red) and against “worse by the margin” (green) has made, as a "
+        "<p>What a bettor against “no worse” (red) and one against “worse by the margin” (green) made, as a "
         "power of ten. Where a line reaches its dotted one, it is decided.</p>",
         '<div class="panels">' + "".join(map(_panel, _curves(finding))) + "</div>",
         "<h2>Where the candidate lost most</h2>",
@@ -244,23 +245,29 @@ def _page_scorers(finding: Finding) -> str:
 
 
 def _page_worst(finding: Finding) -> str:
-    rows = []
-    for pair, names in worst(finding):
-        case = pair.case
-        before = "".join(
-            f"<p>{escape(turn.prompt)} – {escape(turn.answer or '…')}</p>" for turn in case.turns
-        )
-        about = f'<p class="case">{escape(case.id)}, {escape(case.kind)}: {escape(", ".join(names))}</p>'
-        facts = "".join(f'<p class="case">must say: {escape(fact)}</p>' for fact in case.facts)
-        scene = "".join(
-            f'<p class="case">{escape(key)}: {escape(value if isinstance(value, str) else " · ".join(value))}</p>'
-            for key, value in case.context.items()
-        )
-        asked = f"{about}{before}<p><b>{escape(case.prompt)}</b></p>{scene}{facts}"
-        rows.append([asked, escape(_told(pair.candidate)), escape(_told(pair.current))])
+    rows = [
+        [_asked(pair, names), escape(_told(pair.candidate)), escape(_told(pair.current))]
+        for pair, names in worst(finding)
+    ]
     if not rows:
         return "<p>Nowhere.</p>"
     return f"<table><tr><th>asked</th><th>candidate</th><th>current</th></tr>{_rows(rows)}</table>"
+
+
+def _asked(pair: Pair, names: Sequence[str]) -> str:
+    """Return what was asked, with the scene and what a good answer says."""
+    case = pair.case
+    scene = {
+        key: value if isinstance(value, str) else " · ".join(value) for key, value in case.context.items()
+    }
+    notes = [
+        f"{case.id}, {case.kind}: {', '.join(names)}",
+        *(f"{key}: {value}" for key, value in scene.items()),
+        *(f"must say: {fact}" for fact in case.facts),
+    ]
+    before = "".join(f"<p>{escape(turn.prompt)} {escape(turn.answer or '(…)')}</p>" for turn in case.turns)
+    told = "".join(f'<p class="case">{escape(note)}</p>' for note in notes)
+    return f"{before}<p><b>{escape(case.prompt)}</b></p>{told}"
 
 
 # --- plots --------------------------------------------------------------------------------------------------
@@ -347,7 +354,7 @@ def _panel(curve: _Curve) -> str:
         )
 
     return (
-        f'<svg width="{PANEL}" height="{PANEL_HEIGHT}" role="img" aria-label="evidence of {escape(curve.name)}">'
+        f'<svg width="{PANEL}" height="{PANEL_HEIGHT}" role="img" aria-label="{escape(curve.name)}">'
         f'<text x="{EDGE}" y="14">{escape(curve.name)}</text>'
         f'<text x="{PANEL - EDGE}" y="{PANEL_HEIGHT - 6}" text-anchor="end">{len(curve.worse)} pairs</text>'
         + level(goals[0], COLOURS["worse"])

@@ -78,7 +78,7 @@ class Evidence:
     """Mean difference, candidate minus current; 0 without any pair."""
     low: float
     high: float
-    """Confidence sequence of the mean at 1 - its share of alpha: it holds at every pair at once."""
+    """Confidence sequence of the mean, each bound at the scorer's share of alpha (`interval`)."""
     worse: float
     """Wealth against "it is no worse", as a natural logarithm."""
     not_worse: float
@@ -187,17 +187,18 @@ class Comparison:
 
 
 def interval(seen: Mapping[float, int], alpha: float) -> tuple[float, float]:
-    """Return a confidence interval of the mean of values in -1..1 that holds after every value at once.
+    """Return bounds of the mean of values in -1..1, each of which holds after every value at once.
 
-    A mean is inside while neither bettor against it, from below or above, has made 2/alpha.
+    A mean is inside while neither bettor against it, from below or above, has made 1/alpha: what decides on
+    "worse" decides on the upper bound, so the two never disagree.
 
     Args:
         seen: how often each value came; none gives (-1, 1).
-        alpha: chance that the mean is outside at any time.
+        alpha: chance that the mean is ever below the lower bound, and that it is ever above the upper one.
     """
-    above = _bound(seen.items(), alpha / 2)
-    below = _bound([(-value, count) for value, count in seen.items()], alpha / 2)
-    return above, -below
+    low = _bound(seen.items(), alpha)
+    high = -_bound([(-value, count) for value, count in seen.items()], alpha)
+    return low, high
 
 
 def _bound(seen: Iterable[tuple[float, int]], alpha: float) -> float:
