@@ -18,7 +18,9 @@ import asyncpg
 from nats.aio.client import Client
 
 from aicore.clock import new_id, now_us
-from aicore.content.scenes import known_scene
+from aicore.content.guardrails import load_policy
+from aicore.content.scenes import closing_line, known_scene
+from aicore.content.speech import load_speech
 from aicore.content.world import load_world
 from aicore.openai_http import OpenAIDoor, serving_http
 from aicore.running import System
@@ -37,6 +39,7 @@ from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from bus.spool.spool import SpoolOptions, open_free_spool
+from domain.guardrails.compiled import compile_policy
 from handlers.allowances import AllowanceLimits, Allowances
 from handlers.batches import BATCH_RECORDS, BATCHES, BatchView
 from handlers.bronze import Bronze, Workshop
@@ -44,6 +47,7 @@ from handlers.commands import CommandRunner
 from handlers.deployment_board import DeploymentBoard
 from handlers.deployments import GATES, DeploymentManager
 from handlers.engine_keeper import EngineKeeper
+from handlers.guard import POLICY_BINDING, VIOLATION_BINDING, ActivePolicy, Guardrails
 from handlers.inference import InferenceService
 from handlers.inference_records import INFERENCES, RATINGS, InferenceRecords, recall_with
 from handlers.registry import REGISTRY, TEMPLATES
@@ -62,10 +66,15 @@ ORDER = ("commands", "inference", "queries", "relay", "projections")
 SERVICES = frozenset({"commands", "inference", "queries"})
 """Those that answer requests. In one process they are one NATS service."""
 
+DEFAULT_PROFILE = "MatureFullExperience"
+"""What holds until an operator activates another one: the sample game is for adults."""
+
 DEADLINE_BEYOND_INFERENCE_S = 5.0
 """A service's deadline is so much later than inference's own, so that the more precise answer comes first."""
 
 VIEWS = (CURRENT_MODELS, INFERENCE_STATS)
+
+_BINDINGS = (REGISTRY, TEMPLATES, RATINGS, BATCHES, POLICY_BINDING, VIOLATION_BINDING)
 
 Ready = Callable[[], None]
 
@@ -150,7 +159,7 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
         queries: dict[str, Any] = {}
         malformed: dict[str, Callable[[WireError], None]] = {}
         if "commands" in parts.components:
-            runner = CommandRunner(parts.log, parts.codec, [REGISTRY, TEMPLATES, RATINGS, BATCHES])
+            runner = CommandRunner(parts.log, parts.codec, _BINDINGS)
             commands |= dict.fromkeys(runner.commands, runner)
         if "inference" in parts.components:
             service, router = await _inference(parts, registry, stack)
@@ -243,6 +252,10 @@ async def _inference(
         player_tokens=settings.player_tokens_per_s,
         service_requests=settings.service_requests_per_s,
     )
+    policy = ActivePolicy(
+        parts.log, compile_policy(load_policy(), DEFAULT_PROFILE), decode=parts.codec.decode
+    )
+    await stack.enter_async_context(_running(policy.run()))
     service = InferenceService(
         records,
         registry,
@@ -251,6 +264,9 @@ async def _inference(
         give=give,
         allowances=Allowances(limits, time.perf_counter),
         scenes=partial(known_scene, load_world()),
+        guard=Guardrails(
+            policy, partial(closing_line, load_world(), load_speech()), records.violation, now_us
+        ),
     )
     await stack.enter_async_context(cancellable(parts.nc, parts.system.realm, service.cancel))
     return service, router

@@ -287,7 +287,10 @@ async def serving_http(app: web.Application, host: str, port: int) -> AsyncItera
 
 def _reason(reply: Reply) -> str:
     """Return OpenAI's word for why an answer ended."""
-    return "length" if reply.result["finish_reason"] in ("length", "cut") else "stop"
+    reason = reply.result["finish_reason"]
+    if reason == "blocked":
+        return "content_filter"
+    return "length" if reason in ("length", "cut") else "stop"
 
 
 def _usage(reply: Reply) -> dict[str, int]:

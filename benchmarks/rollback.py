@@ -145,6 +145,7 @@ async def deployment(stage: Stage, routers: list[RouterProcess], number: int) ->
         gate={"turns_min": 1_000}, **BY,
     )  # fmt: skip
     await until(lambda: all(each.met[-1][1] == NEW for each in routers))
+    await until(lambda: stage.view.models(USE_CASE).deployment)
     while (found := stage.view.models(USE_CASE)).deployment is not None:
         await stage.turn()
     assert found.ended == "rolled_back"

@@ -7,9 +7,9 @@ that is refused before a model was asked may come again; its refusal is recorded
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
@@ -31,10 +31,20 @@ from domain.parse import parse
 from handlers.allowances import Allowances
 from handlers.answers import Answers, Sharing, lasting
 from handlers.engines.port import EngineAsk, EngineError
+from handlers.guard import Found, Guarded, Guardrails, found_in, stops
 from handlers.inference_records import InferenceRecords
 from handlers.questions import Questions, Scenes
 from handlers.registry_view import RegistryView
-from handlers.replies import attempts_of, code_of, completion_of, repeated, reply_of, told
+from handlers.replies import (
+    BLOCKED,
+    attempts_of,
+    blocked_completion,
+    code_of,
+    completion_of,
+    repeated,
+    reply_of,
+    told,
+)
 from handlers.routing import Router
 from handlers.turns import DeadlineExceeded, NoEngine, Routed, RoutedTurn
 from protocol.errors import WireError
@@ -76,17 +86,28 @@ class _Running:
     cancelled: bool = False
     given: list[str] = field(default_factory=list)
     tokens: int = 0
+    found: list[Found] = field(default_factory=list)
+    """What broke the policy in the answer."""
 
-    async def take(self, text: str, tokens: int) -> None:
+    async def take(self, text: str) -> None:
         """Hand a piece on. Raises `CallerGone`."""
         number = len(self.given)
         self.given.append(text)
-        self.tokens += tokens
         if self.give:
             try:
                 await self.give(number, text)
             except ConnectionResetError:
                 raise CallerGone from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """A request on its way to the engines."""
+
+    message: CommandMessage
+    give: GiveHere | None
+    stopped: bool
+    """Nobody may be asked this: it ends with the character's own line."""
 
 
 class InferenceService:
@@ -102,8 +123,12 @@ class InferenceService:
         give: Give | None = None,
         allowances: Allowances | None = None,
         scenes: Scenes | None = None,
+        guard: Guardrails | None = None,
     ) -> None:
-        """Prepare. ``timeout_s``: time for an answer where the caller sets no deadline; ``give`` streams."""
+        """Prepare. ``timeout_s``: time for an answer where the caller sets no deadline; ``give`` streams.
+
+        Without a ``guard`` nothing is checked: for benchmarks of the router alone.
+        """
         self._records = records
         self._registry = registry
         self._questions = Questions(registry, router, scenes)
@@ -111,6 +136,7 @@ class InferenceService:
         self._timeout_s = timeout_s
         self._give = give
         self._allowances = allowances
+        self._guard = guard
         self.answers = Answers(router.now)
         self.refused = 0
         """Requests refused as overloaded since the start."""
@@ -143,7 +169,8 @@ class InferenceService:
         """
         async with self._turns.setdefault(message.id.hex, asyncio.Lock()):
             try:
-                command = parse(Generate, message.payload)
+                asked = parse(Generate, message.payload)
+                command, findings = self._guard.question(asked) if self._guard else (asked, ())
                 known = await self._records.find(message.id)
                 if known.request and not same_ask(command, known.request):
                     raise IdConflict(message.id, "asked for something else before")
@@ -154,7 +181,11 @@ class InferenceService:
                 raise
             if known.outcome is not None:
                 return reply_of(known, message, recorded=True, duplicate=True)
-            outcome = await self._ask(command, known, self._taker(command, message, give))
+            inputs = found_in(asked, findings)
+            self._violated(message, known, inputs)
+            give = self._taker(command, message, give)
+            asking = _Asking(message, give, stopped=stops(findings))
+            outcome = await self._ask(command, known, asking)
             state, recorded = await self._records.outcome(outcome, message, known)
             return reply_of(state, message, recorded=recorded)
 
@@ -199,8 +230,13 @@ class InferenceService:
             authored=request.authored_line or "",
         )
 
+    def _violated(self, message: CommandMessage, known: Inference, found: Sequence[Found]) -> None:
+        if self._guard and known.request:
+            for number, each in enumerate(found):
+                self._guard.record(message, known.request, each, number=number)
+
     async def _ask(
-        self, command: Generate, known: Inference, give: GiveHere | None
+        self, command: Generate, known: Inference, asking: "_Asking"
     ) -> RecordCompletion | RecordFailure | RecordCancellation:
         """Return what was answered, or what went wrong, as the command that records it."""
         request, task = known.request, asyncio.current_task()
@@ -210,11 +246,16 @@ class InferenceService:
         self._questions.check_served(request.tier, request.provider, label)
         # A retry has its own deadline.
         turn = self._turn(request.model_copy(update={"deadline_ms": command.deadline_ms}))
-        running = self._running[request.inference_id] = _Running(task, give)
+        running = self._running[request.inference_id] = _Running(task, asking.give)
         began = self._router.now()
         try:
-            return await self._answer(turn, request, running)
+            if asking.stopped:
+                return await self._closed(request, running, began)
+            completion = await self._answer(turn, request, running)
+            self._violated(asking.message, known, running.found)
+            return completion
         except (asyncio.CancelledError, CallerGone) as end:
+            self._violated(asking.message, known, running.found)
             if isinstance(end, asyncio.CancelledError):
                 if not running.cancelled:
                     raise
@@ -243,7 +284,8 @@ class InferenceService:
     ) -> RecordCompletion:
         """Give an answer again if the rules allow it (`handlers.answers`), else ask the engines."""
         if kept := self.answers.kept(request):
-            await running.take(kept.text, kept.completion_tokens)
+            running.tokens += kept.completion_tokens
+            await running.take(kept.text)
             why = f"the answer of {kept.inference_id}, no older than {request.max_age_s} s"
             return repeated(request, kept, why=why, ttft_ms=0.0, latency_ms=0.0)
         if sharing := self.answers.running(request):
@@ -272,12 +314,17 @@ class InferenceService:
             async with asyncio.timeout(left), aclosing(sharing.listen()) as pieces:
                 async for text, tokens in pieces:
                     first = self._router.now() if first is None else first
-                    await running.take(text, tokens)
+                    running.tokens += tokens
+                    await running.take(text)
         except TimeoutError:
             raise DeadlineExceeded("the deadline passed while another turn's answer was shared") from None
         ended = self._router.now()
-        if sharing.completion is None or not lasting(sharing.completion):
+        if sharing.completion is None or not (
+            lasting(sharing.completion) or sharing.completion.finish_reason == BLOCKED
+        ):
             return None
+        if sharing.completion.finish_reason == BLOCKED:
+            return await self._closed(request, running, began, sharing.completion)
         return repeated(
             request,
             sharing.completion,
@@ -290,10 +337,65 @@ class InferenceService:
         self, turn: RoutedTurn, request: InferenceRequested, running: _Running, sharing: Sharing
     ) -> RecordCompletion:
         before, tokens = "".join(running.given), running.tokens
+        began, first = self._router.now(), None
+        guarded = self._guard.answer(before) if self._guard else None
         async with aclosing(self._router.stream(turn.after(before, tokens))) as items:
             async for item in items:
                 if isinstance(item, Routed):
-                    return completion_of(request, item, before=before, tokens=tokens)
-                sharing.gave(item.text, item.tokens)
-                await running.take(item.text, item.tokens)
-        raise AssertionError("the router's last item says how the turn was served")
+                    if guarded:
+                        item = await self._guarded_end(item, guarded, running, sharing, before)  # noqa: PLW2901
+                    if item.finish_reason != BLOCKED:
+                        return completion_of(request, item, before=before, tokens=tokens)
+                    break
+                first = self._router.now() if first is None else first
+                text = guarded.feed(item.text) if guarded else item.text
+                running.tokens += item.tokens
+                if text:
+                    sharing.gave(text, item.tokens)
+                    await running.take(text)
+                if guarded and guarded.blocked:
+                    break
+        running.found = guarded.found() if guarded else []
+        ended = self._router.now()
+        base = blocked_completion(
+            request,
+            turn,
+            ttft_ms=((first or ended) - began) * 1e3,
+            tokens=running.tokens,
+        )
+        return await self._closed(request, running, began, base)
+
+    async def _guarded_end(
+        self, item: Routed, guarded: Guarded, running: _Running, sharing: Sharing, before: str
+    ) -> Routed:
+        """Give out what the guard held back, and return the end as it was shown."""
+        rest = guarded.finish()
+        running.found = guarded.found()
+        if rest:
+            sharing.gave(rest, 0)
+            await running.take(rest)
+        if guarded.blocked:
+            return replace(item, finish_reason=BLOCKED)
+        return replace(item, text="".join(running.given)[len(before) :]) if running.found else item
+
+    async def _closed(
+        self,
+        request: InferenceRequested,
+        running: _Running,
+        began: float,
+        base: RecordCompletion | None = None,
+    ) -> RecordCompletion:
+        """End a turn with the character's own line: its subject is closed."""
+        assert self._guard is not None
+        line = self._guard.closing(request, "".join(running.given))
+        await running.take(line)
+        took_ms = round((self._router.now() - began) * 1e3, 3)
+        found = base or blocked_completion(request, None, ttft_ms=took_ms, tokens=0)
+        return found.model_copy(
+            update={
+                "inference_id": request.inference_id,
+                "text": "".join(running.given),
+                "latency_ms": took_ms,
+                "source_inference_id": None,
+            }
+        )

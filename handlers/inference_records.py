@@ -17,6 +17,8 @@ from bus.codec import EventCodec
 from bus.ids import derived_id
 from bus.ports import ExpectedVersion, LogUnavailable, NewEvent, Outbox, OutboxError, StreamWrite
 from domain.decider import Rejected
+from domain.guardrails.messages import ViolationDetected
+from domain.guardrails.violations import stream_of as violation_stream
 from domain.inference.inference import INFERENCE, Inference, stream_of
 from domain.inference.messages import (
     Generate,
@@ -178,6 +180,10 @@ class InferenceRecords:
         self._put(
             f"refusal-{message.id.hex}", [self._codec.encode(event, self._new_id(), caused_by(message))]
         )
+
+    def violation(self, event: ViolationDetected) -> None:
+        """Record that a line broke the policy; said again by a retry, it is one violation."""
+        self._put(violation_stream(event.violation_id), [self._codec.encode(event, UUID(event.violation_id))])
 
     def engine_state(self, event: EngineStateChanged) -> None:
         """Record that an engine can be asked again, or no longer."""

@@ -15,10 +15,13 @@ from domain.inference.messages import (
 )
 from handlers.engines.port import EngineError
 from handlers.inference_records import outcome_id
-from handlers.turns import Attempt, DeadlineExceeded, NoEngine, Routed
+from handlers.turns import Attempt, DeadlineExceeded, NoEngine, Routed, RoutedTurn
 from protocol.messages import CommandMessage, Reply
 
 ATTEMPTS_TOLD = 64
+
+BLOCKED = "blocked"
+"""The finish reason of an answer that the guardrails ended with the character's own line."""
 
 
 def completion_of(
@@ -42,6 +45,26 @@ def completion_of(
             for candidate in candidates[:ATTEMPTS_TOLD]
         ],
         attempts=attempts_of(routed.attempts),
+    )
+
+
+def blocked_completion(
+    request: InferenceRequested, turn: RoutedTurn | None, *, ttft_ms: float, tokens: int
+) -> RecordCompletion:
+    """Return the beginning of the record of a turn that the guardrails ended; its text comes last."""
+    attempts = turn.attempts if turn else []
+    return RecordCompletion(
+        inference_id=request.inference_id,
+        text="",
+        finish_reason=BLOCKED,
+        prompt_tokens=0,
+        completion_tokens=tokens,
+        ttft_ms=round(ttft_ms, 3),
+        latency_ms=0.0,
+        engine=attempts[-1].engine if attempts else "",
+        served_tier=attempts[-1].tier if attempts else None,
+        choice="ended by the guardrails",
+        attempts=attempts_of(attempts),
     )
 
 

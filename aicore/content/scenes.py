@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from aicore.content.prompt import npc_text
+from aicore.content.speech import Speech
 from aicore.content.world import World
+
+SILENCE = "They look at you for a while, and say nothing."
 
 FACTS_MAX = 1
 """The demo models were trained with one fact per prompt."""
@@ -24,6 +27,12 @@ def known_scene(world: World, npc_id: str, said: str) -> Mapping[str, str | Sequ
         "place": world.district_name(npc.home),
         "lore": lore[:FACTS_MAX],
     }
+
+
+def closing_line(world: World, speech: Speech, npc_id: str | None) -> str:
+    """Return what a character says when a subject is closed; a silence for who the world does not know."""
+    npc = next((npc for npc in world.npc if npc.id == npc_id), None)
+    return speech.closed[npc.voice][0] if npc else SILENCE
 
 
 def _plain(name: str) -> str:

@@ -71,12 +71,14 @@ class Speech(_Data):
     describe: Descriptions
     facts: Facts
     history: History
+    closed: By
 
     @model_validator(mode="after")
     def _answers_everything(self) -> "Speech":
         if set(self.said) != set(self.answer):
             raise ValueError(f"said and answer differ in {sorted(set(self.said) ^ set(self.answer))}")
         by_voice = {"open": self.open, "fact": self.fact, "memory": self.memory}
+        by_voice["closed"] = self.closed
         by_voice |= {f"answer.{intent}": forms for intent, forms in self.answer.items()}
         for name, forms in by_voice.items():
             if set(forms) != set(VOICES):

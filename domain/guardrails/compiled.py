@@ -256,7 +256,7 @@ def _letters(text: str) -> str:
 class _Builder:
     """Builds one side's machine."""
 
-    terms: Mapping[str, tuple[str, ...]]
+    terms: Mapping[str, Sequence[str]]
     root: Branch = field(default_factory=Branch)
     ids: dict[str, int] = field(default_factory=dict)
     counter: "itertools.count[int]" = field(default_factory=itertools.count)

@@ -13,6 +13,7 @@ from domain.vocabulary import Digest, ModelId, Operator, Reason, Text, UseCase
 
 EXCERPT_MAX = 200
 
+Whole = Annotated[Policy, Field(description="The policy, whole.")]
 PolicyName = Annotated[
     str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Name of the policy, e.g. default.")
 ]
@@ -84,7 +85,7 @@ VIOLATION = "01890a5d-ac96-774b-bcce-b302099a8057"
 class PolicyPublished(Event, name="guardrails.policy_published", version=1):
     """A version of a policy can be activated from now on; it never changes."""
 
-    policy: Policy
+    policy: Whole
     digest: Digest
     operator: Operator
     reason: Reason
@@ -126,8 +127,8 @@ class ViolationFacts(Event):
         pattern=r"^[a-z][a-z0-9_]{0,62}@[1-9][0-9]*$", description="The policy that was broken: name@version."
     )
     rule: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="The rule's id within the policy.")
-    category: Category
-    severity: Severity
+    category: Category = Field(description="What kind of rule it is.")
+    severity: Severity = Field(description="low, medium, high or critical.")
     action: Action = Field(description="What was done; from replace on, nothing more of the text was shown.")
     side: Literal["input", "output"] = Field(description="Whether a person or a model wrote it.")
     start: int = Field(
@@ -198,7 +199,7 @@ class PublishPolicy(Command, name="guardrails.publish_policy"):
     with other content.
     """
 
-    policy: Policy
+    policy: Whole
     operator: Operator
     reason: Reason
 

@@ -86,14 +86,14 @@ class Rule(_Data):
     )
     action: Action
     side: Side = "output"
-    phrases: tuple[str, ...] = Field(
-        (),
+    phrases: list[str] = Field(
+        default_factory=list,
         max_length=2_000,
         description="Words to find however they are spelled. <name> stands for a term of the policy, a word "
         "ending in * for every word that begins so, ~ for up to 16 letters between, ~~ for up to 40.",
     )
-    unless: tuple[str, ...] = Field(
-        (),
+    unless: list[str] = Field(
+        default_factory=list,
         max_length=200,
         description="Phrases that excuse the finding when they stand just before or in it.",
     )
@@ -115,10 +115,10 @@ class Policy(_Data):
     profiles: dict[str, Profile] = Field(
         min_length=1, max_length=32, description="Allowed levels by profile."
     )
-    terms: dict[str, tuple[str, ...]] = Field(
+    terms: dict[str, list[str]] = Field(
         default_factory=dict, max_length=200, description="Words that phrases share, by name."
     )
-    rules: tuple[Rule, ...] = Field(min_length=1, max_length=500)
+    rules: list[Rule] = Field(min_length=1, max_length=500)
 
     @property
     def label(self) -> str:

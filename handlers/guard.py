@@ -1,0 +1,236 @@
+"""Holds what players say and what models answer to the realm's policy, before anybody sees it.
+
+The active policy is kept in memory from the log; until one was activated the program's own holds. A question
+that may not be asked, and an answer that breaks off on a violation, end with the character's own line. Each
+violation is an event.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from bus.codec import UnknownEvent
+from bus.ids import derived_id
+from bus.ports import EventLog, RecordedEvent, Where
+from domain.event import Event
+from domain.guardrails.check import check
+from domain.guardrails.compiled import Compiled, compile_policy
+from domain.guardrails.messages import (
+    EXCERPT_MAX,
+    ActivatePolicy,
+    PolicyActivated,
+    PolicyPublished,
+    PublishPolicy,
+    ReviewViolation,
+    ViolationDetected,
+)
+from domain.guardrails.policies import POLICIES, STREAM, Policies
+from domain.guardrails.policy import PolicyError
+from domain.guardrails.scan import Finding
+from domain.guardrails.stream import StreamGuard
+from domain.guardrails.violations import VIOLATION, Violation, stream_of
+from domain.inference.messages import Generate, InferenceRequested
+from handlers.commands import Binding
+from protocol.messages import CommandMessage
+
+logger = structlog.get_logger(__name__)
+
+WITHHELD = "[withheld]"
+"""What is recorded of a question of which nothing may be kept."""
+
+BREAK = "— "
+"""Stands between what was said and the line that ends it."""
+
+PAUSE_S = 0.05
+
+POLICY_BINDING: Binding[Any, Any, Policies] = Binding(
+    commands=(PublishPolicy, ActivatePolicy),
+    stream_of=lambda _: STREAM,
+    decider=POLICIES,
+    answer=lambda _, state: {
+        "published": sorted(state.published),
+        "active": list(state.active) if state.active else None,
+    },
+)
+
+VIOLATION_BINDING: Binding[Any, Any, Violation] = Binding(
+    commands=(ReviewViolation,),
+    stream_of=lambda command: stream_of(command.violation_id),
+    decider=VIOLATION,
+    answer=lambda command, state: {
+        "violation_id": command.violation_id,
+        "verdict": state.reviewed.verdict if state.reviewed else None,
+    },
+)
+
+
+class ActivePolicy:
+    """The policy that holds now. Run `run` in a task."""
+
+    def __init__(self, log: EventLog, default: Compiled, *, decode: Callable[[RecordedEvent], Event]) -> None:
+        """Prepare; ``default`` holds until another one is activated."""
+        self._log = log
+        self._decode = decode
+        self._state = POLICIES.initial
+        self.compiled = default
+
+    async def run(self) -> None:
+        """Follow the log for ever, from its beginning."""
+        where = Where(types=(PolicyPublished.event_name, PolicyActivated.event_name))
+        async with aclosing(self._log.subscribe(where=where, pause_s=PAUSE_S)) as batches:
+            async for batch in batches:
+                for recorded in batch:
+                    self._apply(self._decode(recorded))
+
+    def _apply(self, event: Event) -> None:
+        if isinstance(event, UnknownEvent):
+            logger.warning("policy_event_unknown", type=event.type, version=event.schema_version)
+        if not isinstance(event, (PolicyPublished, PolicyActivated)):
+            return
+        self._state = POLICIES.evolve(self._state, event)
+        if isinstance(event, PolicyActivated) and self._state.active:
+            label, profile = self._state.active
+            try:
+                self.compiled = compile_policy(self._state.published[label], profile)
+            except (PolicyError, KeyError):  # by a newer program; what held goes on holding
+                logger.exception("policy_not_active", policy=label, profile=profile)
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrails:
+    """The guard of one process.
+
+    Args:
+        active: the policy in force.
+        line: says a character's own line for a subject that is closed, by the character's id or None.
+        told: takes each violation, to be recorded.
+    """
+
+    active: ActivePolicy
+    line: Callable[[str | None], str]
+    told: Callable[[ViolationDetected], None]
+    now_us: Callable[[], int]
+
+    def question(self, command: Generate) -> tuple[Generate, Sequence[Finding]]:
+        """Return a question as it may be asked, and what was found in it.
+
+        Personal data are replaced before anything is recorded or sent to a model. The same question gives the
+        same result, so a retry is recognised.
+        """
+        verdict = check(self.active.compiled, command.prompt, side="input")
+        if verdict.harmless:
+            return command, verdict.findings
+        return command.model_copy(update={"prompt": verdict.text.strip() or WITHHELD}), verdict.findings
+
+    def answer(self, before: str = "") -> "Guarded":
+        """Return a guard for one answer, of which ``before`` was given already."""
+        guarded = Guarded(StreamGuard(self.active.compiled), self.now_us)
+        if before:
+            guarded.prime(before)
+        return guarded
+
+    def closing(self, request: InferenceRequested, said: str) -> str:
+        """Return what a character says when a subject is closed, after what was ``said``."""
+        line = request.authored_line or self.line(request.npc)
+        return f"{BREAK}{line}" if said.strip() else line
+
+    def record(
+        self, message: CommandMessage, request: InferenceRequested, found: "Found", *, number: int
+    ) -> None:
+        """Record a violation; a critical one is told to the operators at once."""
+        finding, compiled = found.finding, self.active.compiled
+        personal = finding.category == "personal_data"
+        event = ViolationDetected(
+            violation_id=str(derived_id(message.id, number, f"violation.{found.side}")),
+            inference_id=request.inference_id,
+            use_case=request.use_case,
+            model_id=request.model_id,
+            policy=compiled.policy.label,
+            rule=finding.rule,
+            category=finding.category,
+            severity=finding.severity,
+            action=finding.action,
+            side=found.side,
+            start=finding.start,
+            end=finding.end,
+            excerpt="" if personal else _printable(found.text)[:EXCERPT_MAX],
+            took_us=found.took_us,
+        )
+        self.told(event)
+        if finding.severity == "critical":
+            logger.error(
+                "critical_violation", inference=request.inference_id, rule=finding.rule, side=found.side
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finding and where it was made."""
+
+    finding: Finding
+    side: Any
+    """input or output."""
+    text: str = ""
+    took_us: int = 0
+
+
+@dataclass(slots=True)
+class Guarded:
+    """One answer on its way out."""
+
+    guard: StreamGuard
+    now_us: Callable[[], int]
+    took_us: int = 0
+    _skip: int = 0
+    _raw: list[str] = field(default_factory=list)
+
+    def prime(self, before: str) -> None:
+        """Read what was given already, so that a span that began there is found."""
+        self._raw.append(before)
+        self._skip = len(before) - len(self.guard.feed(before))
+
+    def feed(self, piece: str) -> str:
+        """Return what may be given now."""
+        began = self.now_us()
+        self._raw.append(piece)
+        text = self.guard.feed(piece)
+        self.took_us += self.now_us() - began
+        return self._fresh(text)
+
+    def finish(self) -> str:
+        """Return what is left to give."""
+        return self._fresh(self.guard.finish())
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the answer must end here."""
+        return self.guard.blocked is not None
+
+    def found(self) -> list[Found]:
+        """Return what was found, each with its words."""
+        raw = "".join(self._raw)
+        return [
+            Found(finding, "output", raw[finding.start : finding.end], self.took_us)
+            for finding in self.guard.findings
+        ]
+
+    def _fresh(self, text: str) -> str:
+        skipped, self._skip = text[: self._skip], max(0, self._skip - len(text))
+        return text[len(skipped) :]
+
+
+def found_in(command: Generate, findings: Sequence[Finding]) -> list[Found]:
+    """Return what was found in a question, with the words as the player wrote them."""
+    return [Found(finding, "input", command.prompt[finding.start : finding.end]) for finding in findings]
+
+
+def stops(findings: Sequence[Finding]) -> bool:
+    """Say whether a question must not be asked."""
+    return any(finding.action in {"replace", "block", "escalate"} for finding in findings)
+
+
+def _printable(text: str) -> str:
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
