@@ -48,9 +48,10 @@ from handlers.deployment_board import DeploymentBoard
 from handlers.deployments import GATES, DeploymentManager
 from handlers.engine_keeper import EngineKeeper
 from handlers.guard import POLICY_BINDING, VIOLATION_BINDING, ActivePolicy, Guardrails
+from handlers.guard_board import ViolationBoard
 from handlers.inference import InferenceService
 from handlers.inference_records import INFERENCES, RATINGS, InferenceRecords, recall_with
-from handlers.registry import REGISTRY, TEMPLATES
+from handlers.registry import EVALUATIONS, REGISTRY, SUITES, TEMPLATES
 from handlers.registry_view import RegistryView
 from handlers.routing import Router
 from handlers.tier_board import TierBoard
@@ -74,7 +75,16 @@ DEADLINE_BEYOND_INFERENCE_S = 5.0
 
 VIEWS = (CURRENT_MODELS, INFERENCE_STATS)
 
-_BINDINGS = (REGISTRY, TEMPLATES, RATINGS, BATCHES, POLICY_BINDING, VIOLATION_BINDING)
+_BINDINGS = (
+    REGISTRY,
+    TEMPLATES,
+    RATINGS,
+    BATCHES,
+    POLICY_BINDING,
+    VIOLATION_BINDING,
+    SUITES,
+    EVALUATIONS,
+)
 
 Ready = Callable[[], None]
 
@@ -183,9 +193,13 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
             answers = Queries(parts.pools["queries"], parts.log)
             board = DeploymentBoard(parts.log, decode=parts.codec.decode)
             await stack.enter_async_context(_running(board.run()))
+            violations = ViolationBoard(parts.log, load_policy(), decode=parts.codec.decode)
+            await stack.enter_async_context(_running(violations.run()))
             queries |= {
                 "registry.current": registry.answer,
                 "deployment.list": board.answer,
+                "guardrails.violations": violations.answer,
+                "guardrails.policy": violations.answer_policy,
                 "prompts.templates": registry.answer_templates,
                 **answers.handlers(),
             }

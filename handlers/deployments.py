@@ -31,6 +31,7 @@ from domain.deployment.messages import (
 from domain.deployment.rollout import GATE
 from domain.deployment.watch import Accused, Passed, Starved, Verdict, Watch
 from domain.event import Command, Event
+from domain.guardrails.messages import ViolationDetected
 from domain.inference.messages import (
     InferenceCancelled,
     InferenceCompleted,
@@ -48,7 +49,13 @@ logger = structlog.get_logger(__name__)
 TICK_S = 0.25
 """How often the clock is looked at; evidence is looked at with every turn."""
 
-TURNS = (InferenceRequested, InferenceCompleted, InferenceFailed, InferenceCancelled)
+TURNS = (
+    InferenceRequested,
+    InferenceCompleted,
+    InferenceFailed,
+    InferenceCancelled,
+    ViolationDetected,
+)
 KINDS: tuple[type[Event], ...] = get_args(UseCaseEvent)
 REGISTRY_TYPES = tuple(kind.event_name for kind in KINDS)
 TYPES = (*REGISTRY_TYPES, *(kind.event_name for kind in TURNS))

@@ -1,4 +1,4 @@
-"""The commands of the registry and of the templates, bound to their aggregates."""
+"""The commands of the registry, the templates and the evaluations, bound to their aggregates."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +13,20 @@ from domain.deployment.messages import (
     PassStep,
     ResumeDeployment,
 )
+from domain.evaluation.evaluation import EVALUATION, Evaluation
+from domain.evaluation.evaluation import stream_of as evaluation_stream
+from domain.evaluation.messages import (
+    AbortEvaluation,
+    EvaluationFinished,
+    FinishEvaluation,
+    RegisterSuite,
+    StartEvaluation,
+)
+from domain.evaluation.scorers import KNOWN_SCORERS
+from domain.evaluation.suite import digest_of as suite_digest
+from domain.evaluation.suite import label as suite_label
+from domain.evaluation.suites import SuiteVersions, suite_decider
+from domain.evaluation.suites import stream_of as suite_stream
 from domain.prompts.messages import RegisterTemplate
 from domain.prompts.template import TEMPLATE, TemplateVersions, digest_of, label
 from domain.prompts.template import stream_of as template_stream
@@ -85,4 +99,24 @@ TEMPLATES: Binding[Any, Any, TemplateVersions] = Binding(
     stream_of=lambda command: template_stream(command.name),
     decider=TEMPLATE,
     answer=lambda command, state: {"template": label(command), "digest": digest_of(command)},
+)
+
+SUITES: Binding[Any, Any, SuiteVersions] = Binding(
+    commands=(RegisterSuite,),
+    stream_of=lambda command: suite_stream(command.name),
+    decider=suite_decider(KNOWN_SCORERS),
+    answer=lambda command, _: {"suite": suite_label(command), "digest": suite_digest(command)},
+)
+
+
+def _evaluation(command: Any, state: Evaluation) -> Mapping[str, Any]:
+    verdict = state.ended.verdict if isinstance(state.ended, EvaluationFinished) else None
+    return {"evaluation_id": command.evaluation_id, "verdict": verdict}
+
+
+EVALUATIONS: Binding[Any, Any, Evaluation] = Binding(
+    commands=(StartEvaluation, FinishEvaluation, AbortEvaluation),
+    stream_of=lambda command: evaluation_stream(command.evaluation_id),
+    decider=EVALUATION,
+    answer=_evaluation,
 )

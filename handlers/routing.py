@@ -39,7 +39,7 @@ RECHECK_S = 0.02
 logger = structlog.get_logger(__name__)
 
 
-def _fitting(engines: Sequence[Engine], model: str) -> list[Engine]:
+def fitting(engines: Sequence[Engine], model: str) -> list[Engine]:
     """Return the engines that serve a model, given as ``name@version``.
 
     An engine may name a model with its version, without one (then it serves any), or serve all. Where one
@@ -73,19 +73,19 @@ class Router:
     def counter(self, tier: str, provider: str, model: str) -> Callable[[str], int]:
         """Return what counts the tokens of a text as the engines of a model do; see `Engine.count_tokens`."""
         engines = [engine for engine in self._tiers[tier].engines if engine.provider == provider]
-        fitting = _fitting(engines, model)
-        return (fitting or engines)[0].count_tokens if engines else len
+        found = fitting(engines, model)
+        return (found or engines)[0].count_tokens if engines else len
 
     def engine_of(self, tier: str, provider: str, model: str) -> Engine | None:
         """Return an engine of a tier that serves a model, if there is one."""
         engines = [engine for engine in self._tiers[tier].engines if engine.provider == provider]
-        return next(iter(_fitting(engines, model)), None)
+        return next(iter(fitting(engines, model)), None)
 
     def serves(self, tier: str, provider: str, model: str) -> bool:
         """Say whether a tier, or one below it, has an engine for a model."""
         while tier in self._tiers:
             engines = [engine for engine in self._tiers[tier].engines if engine.provider == provider]
-            if _fitting(engines, model):
+            if fitting(engines, model):
                 return True
             tier = self._tiers[tier].below
         return False
@@ -250,11 +250,9 @@ class Router:
         """Choose among the engines that serve the turn's model; a tier below may serve another one."""
         tier, turn = self._tiers[name], state.turn
         engines = [engine for engine in tier.engines if engine.provider == turn.provider]
-        fitting = _fitting(engines, turn.model) if turn.model else engines
-        others = [engine for engine in engines if engine not in fitting] if name != turn.tier else []
-        return (
-            self._choose_of(fitting, tier, state) or (others and self._choose_of(others, tier, state)) or None
-        )
+        able = fitting(engines, turn.model) if turn.model else engines
+        others = [engine for engine in engines if engine not in able] if name != turn.tier else []
+        return self._choose_of(able, tier, state) or (others and self._choose_of(others, tier, state)) or None
 
     def _choose_of(self, engines: Sequence[Engine], tier: Tier, state: Progress) -> Choice | None:
         turn, now = state.turn, self._clock()

@@ -11,10 +11,23 @@ import typer
 from nats.errors import Error as NatsError
 from rich.markup import escape
 
-from aicore.cli import batch, dead_letters, deployments, log, models, projections, relay, spool, templates, up
+from aicore.cli import (
+    batch,
+    dead_letters,
+    deployments,
+    guardrails,
+    log,
+    models,
+    projections,
+    relay,
+    spool,
+    templates,
+    up,
+)
 from aicore.cli.ask import ask, rate
 from aicore.cli.common import Exit, Failure, err
 from aicore.cli.doctor import doctor
+from aicore.cli.evaluate import evaluate
 from aicore.cli.events import events_app
 from aicore.cli.export import export
 from aicore.cli.tiers import tiers
@@ -50,7 +63,9 @@ app.command("run")(up.run_components)
 app.add_typer(log.app, name="log")
 app.add_typer(events_app, name="events", help="The catalogue: every kind of event and command.")
 app.add_typer(models.app, name="models")
+app.command("evaluate")(evaluate)
 app.add_typer(deployments.app, name="deployments")
+app.add_typer(guardrails.app, name="guardrails")
 app.add_typer(templates.app, name="templates")
 app.add_typer(batch.app, name="batch")
 app.command("ask")(ask)

@@ -6,10 +6,10 @@ the wealth is a nonnegative martingale that starts at 1, so it ever reaches 1/a 
 together, at every turn, without a planned end. Background: A. Ramdas, P. Grünwald, V. Vovk, G. Shafer,
 "Game-Theoretic Statistics and Safe Anytime-Valid Inference", Statistical Science 38, 2023.
 
-- Faults (failures, violations of policy, contradictions of lore). A player meets the candidate by a hash
-  with a known chance. If the candidate is no worse, each player's first fault falls on it with just that
-  chance, whatever the rate of faults is and however it changes; the bets are on chances that would follow
-  from several relative risks. Only first faults count, as a player stays with one model.
+- Faults (failures, violations of policy, lore that was given and not kept to). A player meets the candidate
+  by a hash with a known chance. If the candidate is no worse, each player's first fault falls on it with just
+  that chance, whatever the rate of faults is and however it changes; the bets are on chances that would
+  follow from several relative risks. Only first faults count, as a player stays with one model.
 - Latency. Each of the candidate's turns is compared with the current model's turns since the last such
   comparison, each used once: if it is no slower its rank among them is uniform; the bets are on high ranks.
 - At 100 % there is nobody to compare with. Then the current model's own turns from before bound what is
@@ -23,12 +23,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Measure = Literal["failures", "violations", "contradictions", "latency"]
-FAULTS: tuple[Measure, ...] = ("failures", "violations", "contradictions")
+Measure = Literal["failures", "violations", "lore", "latency"]
+FAULTS: tuple[Measure, ...] = ("failures", "violations", "lore")
 WEIGHTS: Mapping[Measure, float] = {
     "failures": 0.62,
-    "violations": 0.12,
-    "contradictions": 0.08,
+    "violations": 0.1,
+    "lore": 0.1,
     "latency": 0.18,
 }
 """Shares of the stake: what is seen most surely and hurts most gets most. Together 1."""

@@ -39,7 +39,7 @@ class Gate(BaseModel):
 
     kind: Literal["evidence", "threshold"] = Field(
         "evidence",
-        description="evidence: an always-valid test of failures, violations, contradictions and latency "
+        description="evidence: an always-valid test of failures, violations, lore and latency "
         "against the current model; threshold: fixed limits over a window.",
     )
     false_alarms: float = Field(
@@ -99,7 +99,7 @@ class EvidenceFact(BaseModel):
     measures: dict[str, MeasureFact] = Field(
         default_factory=dict,
         max_length=16,
-        description="By measure: failures, violations, contradictions, latency.",
+        description="By measure: failures, violations, lore, latency.",
     )
     failures: float | None = Field(None, ge=0, le=1, description="threshold: share of failed turns.")
     latency_ms: float | None = Field(

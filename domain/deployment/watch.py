@@ -19,7 +19,9 @@ from domain.deployment.messages import (
     MeasureFact,
     StepStarted,
 )
+from domain.evaluation.scorers import states
 from domain.event import Event
+from domain.guardrails.messages import ViolationDetected
 from domain.inference.messages import (
     InferenceCancelled,
     InferenceCompleted,
@@ -79,6 +81,8 @@ class _Asked:
 
     turn: Turn
     step: int
+    lore: tuple[str, ...] = ()
+    """Facts that the line was given to keep to."""
 
 
 class Watch:
@@ -107,6 +111,8 @@ class Watch:
             self._answered(event, at_us)
         elif isinstance(event, InferenceCancelled):
             self._open.pop(event.inference_id, None)
+        elif isinstance(event, ViolationDetected) and event.side == "output":
+            self.found(event.inference_id, "violations")
 
     def moved(self, event: DeploymentEvent, at_us: int) -> None:
         """Take in where the deployment is."""
@@ -121,10 +127,10 @@ class Watch:
                 pass
 
     def found(self, inference_id: str, fault: Measure) -> None:
-        """Take in what was found out about a turn: a violation of policy, or a contradiction of lore."""
+        """Take in what was found out about a turn, such as a violation of policy."""
         if asked := self._open.get(inference_id):
             turn = _with(asked.turn, fault)
-            self._open[inference_id] = _Asked(turn, asked.step)
+            self._open[inference_id] = replace(asked, turn=turn)
         elif ended := self._ended.get(inference_id):
             self.evidence.faults[fault].observe(ended.turn)
 
@@ -136,7 +142,8 @@ class Watch:
             return
         candidate = event.model_id == started.model_id
         share = started.steps[self._step] / 100
-        self._open[event.inference_id] = _Asked(Turn(candidate, share, event.who), self._step)
+        turn = Turn(candidate, share, event.who)
+        self._open[event.inference_id] = _Asked(turn, self._step, _lore_of(event))
 
     def _answered(self, event: InferenceCompleted | InferenceFailed, at_us: int) -> None:
         asked = self._open.pop(event.inference_id, None)
@@ -154,6 +161,9 @@ class Watch:
                 return
             latency_ms = None if failed else event.latency_ms
         asked_turn = _with(asked.turn, "failures") if failed else asked.turn
+        if isinstance(event, InferenceCompleted) and not failed and asked.lore:
+            ignored = not any(states(fact, event.text) for fact in asked.lore)
+            asked_turn = _with(asked_turn, "lore") if ignored else asked_turn
         turn = replace(asked_turn, latency_ms=latency_ms)
         self.evidence.observe(turn)
         self._ended[event.inference_id] = _Asked(turn, asked.step)
@@ -248,6 +258,12 @@ class Watch:
             failures=failures,
             latency_ms=None if latency_ms is None else round(latency_ms, 3),
         )
+
+
+def _lore_of(event: InferenceRequested) -> tuple[str, ...]:
+    """Return the facts in a request's context: both models were given such, so one may ask who uses them."""
+    lore = event.context.get("lore", [])
+    return (lore,) if isinstance(lore, str) else tuple(lore)
 
 
 def _with(turn: Turn, fault: Measure) -> Turn:

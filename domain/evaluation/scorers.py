@@ -44,6 +44,14 @@ class Answer:
         return (self.latency_ms - self.ttft_ms) / (self.completion_tokens - 1)
 
 
+KNOWN_SCORERS = frozenset(
+    {
+        ANSWERED, "structure", "allowed_action", "lore_stated", "lore_contradicted", "in_character", "voice",
+        "repetition", "length", "language", "latency", "rating",
+    }
+)  # fmt: skip
+"""The built-in ones; a suite that names another is refused."""
+
 Scorer = Callable[[Case, Answer], float | None]
 """0 (bad) to 1 (good), or None where the case is none of its business."""
 
@@ -164,8 +172,12 @@ def lore_stated(case: Case, answer: Answer) -> float | None:
     """Return the share of the case's facts that the answer says, word for word but for capitals."""
     if not case.facts:
         return None
-    said = _plain(answer.text)
-    return sum(_plain(fact) in said for fact in case.facts) / len(case.facts)
+    return sum(states(fact, answer.text) for fact in case.facts) / len(case.facts)
+
+
+def states(fact: str, text: str) -> bool:
+    """Say whether a text says a fact, word for word but for capitals."""
+    return _plain(fact) in _plain(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,114 @@
+"""`aicore evaluate`: is a candidate as good as the current model? Answers with bounds for its errors."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from pydantic import ValidationError
+
+from aicore.cli.common import Exit, Failure, Json, err, out, print_json, progress, running
+from aicore.cli.models import ModelId, Operator, Reason, find_model, over_wire
+from aicore.client import Client
+from aicore.clock import new_id, now_us
+from aicore.content.suites import default_suite
+from aicore.evaluate import Comparison, Outcome, Place, recorded_suite, with_pairs
+from aicore.evaluate import evaluate as run_evaluation
+from aicore.evaluation_report import as_tables
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
+from bus.postgres.log import open_log
+from domain.evaluation.messages import RegisterSuite
+
+
+def evaluate(  # noqa: PLR0913 - one parameter per option of the command line
+    model_id: ModelId,
+    operator: Operator,
+    reason: Reason,
+    *,
+    suite: Annotated[
+        Path | None, typer.Option(help="JSON file with a suite; without it the sample world's.", exists=True)
+    ] = None,
+    recorded: Annotated[int, typer.Option(help="Replay so many of the newest recorded turns instead.")] = 0,
+    pairs: Annotated[int | None, typer.Option(help="Most pairs; the suite's own.", min=8)] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as a page there.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the report with every pair as JSON there.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Ask a candidate and the current model the same, score both, and record the verdict.
+
+    Exit code 0: passed; 1: failed or undecided.
+    """
+    settings, system = running()
+
+    async def work(client: Client) -> Outcome:
+        candidate = await find_model(client, model_id)
+        current = await _current(client, candidate)
+        chosen = await _suite(suite, recorded, candidate["use_case"])
+        comparison = Comparison(
+            candidate=candidate,
+            current=current,
+            suite=with_pairs(chosen, pairs),
+            evaluation_id=new_id(),
+            operator=operator,
+            reason=reason,
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        with progress() as bar:
+            task = bar.add_task("pairs", total=comparison.suite.pairs_max)
+            return await run_evaluation(
+                client,
+                comparison,
+                Place(settings, system.state_dir, time.perf_counter),
+                lambda step: bar.update(task, completed=step.pair.number),
+            )
+
+    async def _suite(file: Path | None, turns: int, use_case: str) -> RegisterSuite:
+        if turns:
+            async with open_log(system.postgres_dsn, system.realm, now_us=now_us, writer=False) as log:
+                return await recorded_suite(log, EventCodec(domain_catalogue()), use_case, turns)
+        return _read(file) if file else default_suite()
+
+    outcome = over_wire(work)
+    for path, content in ((html, outcome.page.encode()), (report, outcome.report)):
+        if path is not None:
+            path.write_bytes(content)
+            err.print(f"[dim]wrote {path}[/dim]")
+    if json:
+        print_json(orjson.loads(outcome.report))
+    else:
+        out.print(as_tables(outcome.finding, outcome.about))
+    if outcome.finding.verdict != "passed":
+        raise typer.Exit(1)
+
+
+async def _current(client: Client, candidate: dict[str, Any]) -> dict[str, Any]:
+    models: Sequence[dict[str, Any]] = (
+        await client.query("registry.models", {"use_case": candidate["use_case"]})
+    ).result
+    current = next((model for model in models if model["status"] == "current"), None)
+    if current is None:
+        raise Failure(f"no model serves {candidate['use_case']}", remedy="aicore models promote")
+    if current["model_id"] == candidate["model_id"]:
+        raise Failure(
+            f"{candidate['name']} {candidate['version']} is the current model itself",
+            remedy="evaluate a candidate: aicore models list",
+            code=Exit.USAGE,
+        )
+    return current
+
+
+def _read(file: Path) -> RegisterSuite:
+    try:
+        return RegisterSuite.model_validate(orjson.loads(file.read_bytes()))
+    except orjson.JSONDecodeError as error:
+        raise Failure(f"{file} is not JSON: {error}", code=Exit.USAGE) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise Failure(f"{file}: {place}: {first['msg']}", code=Exit.USAGE) from None

@@ -1,0 +1,182 @@
+"""`aicore guardrails`: what may be said, what was found, and what people make of it."""
+
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from aicore.cli.common import Exit, Failure, Json, out, print_json
+from aicore.cli.models import Operator, Reason, over_wire
+from aicore.client import Client
+from aicore.content.guardrails import load_policy
+from domain.guardrails.check import check as check_text
+from domain.guardrails.compiled import compile_policy
+from domain.guardrails.policy import Policy, PolicyError, policy_from
+from protocol.messages import Reply
+
+app = typer.Typer(no_args_is_help=True, help="Guardrails: what may be said, and what was found.")
+
+STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
+
+Profile = Annotated[str, typer.Option(help="The policy's profile, e.g. TeenSafe.")]
+PolicyFile = Annotated[
+    Path | None, typer.Option("--policy", help="TOML file; the one brought along.", exists=True)
+]
+
+
+@app.command()
+def check(
+    text: Annotated[str, typer.Argument(help="What somebody says.")],
+    *,
+    side: Annotated[str, typer.Option(help="input (a player) or output (a model).")] = "output",
+    profile: Profile = "MatureFullExperience",
+    policy: PolicyFile = None,
+    json: Json = False,
+) -> None:
+    """Try a policy on a text, without a running system. Exit code 1 if it may not be shown as it is."""
+    if side not in ("input", "output"):
+        raise Failure(f"--side {side}: it is input or output", code=Exit.USAGE)
+    which: Literal["input", "output"] = "input" if side == "input" else "output"
+    try:
+        verdict = check_text(compile_policy(_policy(policy), profile), text, side=which)
+    except PolicyError as error:
+        raise Failure(str(error), code=Exit.USAGE) from None
+    findings = [
+        {
+            "rule": found.rule,
+            "category": found.category,
+            "severity": found.severity,
+            "action": found.action,
+            "text": text[found.start : found.end],
+        }
+        for found in verdict.findings
+    ]
+    if json:
+        print_json({"action": verdict.action, "shown": verdict.text, "findings": findings})
+    else:
+        for each in findings:
+            line = Text(f"{each['severity']:<9}", STYLES[str(each["severity"])])
+            out.print(
+                line.append(f"{each['action']:<9}{each['category']:<22}{each['rule']}: {each['text']!r}")
+            )
+        out.print(f"shown: {verdict.text!r}" if findings else "nothing was found", markup=False)
+    if not verdict.harmless:
+        raise typer.Exit(1)
+
+
+@app.command()
+def policy(*, json: Json = False) -> None:
+    """Show which policy holds, and which were published."""
+    shown = over_wire(lambda client: _query(client, "guardrails.policy", {}))
+    if json:
+        print_json(shown)
+        return
+    why = "brought along by the program" if shown["brought_along"] else f"profile {shown['profile']}"
+    out.print(f"{shown['active']} holds ({why}), {len(shown['rules'])} rules, {shown['digest'][:19]}…")
+    out.print(f"published: {', '.join(shown['published']) or 'none'}")
+
+
+@app.command()
+def publish(file: Path, operator: Operator, reason: Reason, *, json: Json = False) -> None:
+    """Make a version of a policy available; a rule that cannot be used is named with the way out."""
+    payload = {"policy": _policy(file).model_dump(mode="json"), "operator": operator, "reason": reason}
+    reply = over_wire(lambda client: client.command("guardrails.publish_policy", payload))
+    _tell(reply, json=json)
+
+
+@app.command()
+def activate(
+    label: Annotated[str, typer.Argument(help="NAME@VERSION of a published policy.")],
+    operator: Operator,
+    reason: Reason,
+    *,
+    profile: Profile = "MatureFullExperience",
+    json: Json = False,
+) -> None:
+    """Hold the realm to a published policy from now on."""
+    name, _, version = label.partition("@")
+    if not version.isdecimal():
+        raise Failure(f"{label!r} is no policy", remedy="write NAME@VERSION", code=Exit.USAGE)
+    payload = {"name": name, "version": int(version), "profile": profile}
+    by = {"operator": operator, "reason": reason}
+    reply = over_wire(lambda client: client.command("guardrails.activate_policy", {**payload, **by}))
+    _tell(reply, json=json)
+
+
+@app.command()
+def violations(
+    *,
+    limit: Annotated[int, typer.Option(help="How many, the newest.", min=1, max=500)] = 20,
+    unreviewed: Annotated[bool, typer.Option("--unreviewed", help="Only those nobody judged.")] = False,
+    severity: Annotated[str | None, typer.Option(help="Only low, medium, high or critical.")] = None,
+    json: Json = False,
+) -> None:
+    """Show what was found, the newest first."""
+    query = {"limit": limit, "unreviewed": unreviewed, "severity": severity}
+    found = over_wire(lambda client: _query(client, "guardrails.violations", query))
+    if json:
+        print_json(found)
+        return
+    table = Table("time", "severity", "action", "side", "category", "rule", "text", "review", "id", box=None)
+    for row in found["violations"]:
+        at = datetime.fromtimestamp(row["at_us"] / 1e6, UTC).strftime("%H:%M:%S")
+        review = row["review"]["verdict"] if row["review"] else ""
+        words = (row["action"], row["side"], row["category"], row["rule"], Text(row["excerpt"][:48]))
+        table.add_row(
+            at, Text(row["severity"], STYLES[row["severity"]]), *words, review, row["violation_id"][:13]
+        )
+    out.print(table if found["violations"] else "nothing was found")
+
+
+@app.command()
+def review(  # noqa: PLR0913 - the options of one command
+    violation_id: Annotated[str, typer.Argument(help="The violation's id, or its beginning.")],
+    verdict: Annotated[str, typer.Argument(help="confirmed, false_positive or adjusted.")],
+    operator: Operator,
+    reason: Reason,
+    *,
+    severity: Annotated[str | None, typer.Option(help="With adjusted: what it should have been.")] = None,
+    json: Json = False,
+) -> None:
+    """Say whether a finding was right."""
+
+    async def work(client: Client) -> Reply:
+        known = (await _query(client, "guardrails.violations", {"limit": 500}))["violations"]
+        found = [row["violation_id"] for row in known if row["violation_id"].startswith(violation_id)]
+        if len(found) != 1:
+            raise Failure(f"{len(found)} violations have an id that begins with {violation_id!r}")
+        payload = {"violation_id": found[0], "verdict": verdict, "severity": severity}
+        return await client.command(
+            "guardrails.review_violation", {**payload, "operator": operator, "reason": reason}
+        )
+
+    _tell(over_wire(work), json=json)
+
+
+async def _query(client: Client, view: str, query: dict[str, Any]) -> Any:
+    return (await client.query(view, query)).result
+
+
+def _policy(file: Path | None) -> Policy:
+    if file is None:
+        return load_policy()
+    try:
+        return policy_from(tomllib.loads(file.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Failure(f"{file} is no TOML: {error}", code=Exit.USAGE) from None
+    except PolicyError as error:
+        raise Failure(f"{file}: {error}", code=Exit.USAGE) from None
+
+
+def _tell(reply: Reply, *, json: bool) -> None:
+    if json:
+        print_json(reply.result)
+        return
+    for event in reply.events:
+        out.print(f"event {event.position}: {event.type}")
+    if not reply.events:
+        out.print("it was so already; nothing was recorded")

@@ -1,0 +1,274 @@
+"""Compares a candidate with the current model on engines of this process, and says so to the running system.
+
+The engines are this process's own, so an evaluation takes nothing from players. Verdicts go over the public
+wire: to the evaluation's own stream, and to the registry, where a passed one is the ticket for a deployment.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from aicore.client import Client
+from aicore.content.guardrails import load_policy
+from aicore.content.suites import default_suite
+from aicore.evaluation_report import About, as_html, as_json, digest_of
+from aicore.settings import Settings
+from aicore.tiers import MODELS, build, default_file, own_engine, read_file
+from bus.codec import EventCodec
+from bus.ports import EventLog, Where
+from domain.evaluation.messages import RegisterSuite
+from domain.evaluation.scorers import scorers_of
+from domain.evaluation.suite import Case, label
+from domain.evaluation.suite import digest_of as suite_digest
+from domain.guardrails.check import check
+from domain.guardrails.compiled import compile_policy
+from domain.inference.messages import InferenceCompleted, InferenceRequested
+from domain.prompts.messages import TemplateFacts
+from domain.registry.facts import artefacts_digest
+from domain.registry.messages import ModelRegistered
+from domain.registry.state import Model
+from handlers.engines.port import Engine, EngineError
+from handlers.evaluation import EngineModel, Evaluator, Finding, Plan, Step
+from handlers.routing import fitting
+
+PAGE = 2_000
+LEVELS = {"medium": 0.5, "high": 1.0, "critical": 4.0}
+"""What a finding of the guardrails adds to a line's rating, by severity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What is compared, by whom and why."""
+
+    candidate: Mapping[str, Any]
+    """Rows of registry.models."""
+    current: Mapping[str, Any]
+    suite: RegisterSuite
+    evaluation_id: UUID
+    operator: str
+    reason: str
+    made_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an evaluation runs."""
+
+    settings: Settings
+    state_dir: Path
+    clock: Callable[[], float]
+    """Seconds, for latencies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an evaluation came to."""
+
+    finding: Finding
+    about: About
+    report: bytes
+    """In JSON, with every pair; its digest is in the log."""
+    page: str
+    """In HTML."""
+
+
+async def evaluate(
+    client: Client,
+    comparison: Comparison,
+    place: Place,
+    progress: Callable[[Step], None],
+) -> Outcome:
+    """Run an evaluation to its end and record it.
+
+    Raises:
+        Refused: the system refuses it (an unknown scorer, a suite of this version with other content, …).
+        EngineError: a model cannot be run here.
+    """
+    suite, id_ = comparison.suite, comparison.evaluation_id.hex
+    candidate, current = comparison.candidate, comparison.current
+    templates = (await client.query("prompts.templates")).result
+    about = _about(comparison)
+    async with _served(place, [candidate, current]) as engines:
+        await client.command("evaluation.register_suite", suite.model_dump(mode="json"))
+        started = {
+            "evaluation_id": id_,
+            "suite": label(suite),
+            "suite_digest": suite_digest(suite),
+            "use_case": suite.use_case,
+            "candidate": candidate["model_id"],
+            "current": current["model_id"],
+            "seed": suite.seed,
+            "operator": comparison.operator,
+            "reason": comparison.reason,
+        }
+        await client.command("evaluation.start", started)
+        sides = [
+            EngineModel(
+                engine=engine,
+                template=_template(templates, row),
+                temperature=suite.temperature,
+                clock=place.clock,
+            )
+            for engine, row in zip(engines, (candidate, current), strict=True)
+        ]
+        plan = Plan(suite=suite, scorers=scorers_of(suite, rating()))
+        try:
+            finding = await Evaluator(plan, candidate=sides[0], current=sides[1]).run(progress)
+        except BaseException as error:
+            why = f"{type(error).__name__}: {error}"[:2_000]
+            await client.command("evaluation.abort", {"evaluation_id": id_, "why": why})
+            raise
+    report = as_json(finding, about)
+    await client.command("evaluation.finish", finding.command(id_, digest_of(report)).model_dump(mode="json"))
+    verdict = {
+        "use_case": suite.use_case,
+        "model_id": candidate["model_id"],
+        "against_model_id": current["model_id"],
+        "evaluation_id": id_,
+        "suite": label(suite),
+        "verdict": finding.verdict,
+        "report_digest": digest_of(report),
+    }
+    await client.command("registry.record_evaluation", verdict)
+    return Outcome(finding, about, report, as_html(finding, about))
+
+
+def rating() -> Callable[[str], float]:
+    """Return what rates a line: 0 for one in which the guardrails find nothing."""
+    policy = load_policy()
+    compiled = compile_policy(policy, next(iter(policy.profiles)))
+
+    def rate(text: str) -> float:
+        return min(4.0, sum(LEVELS.get(found.severity, 0.25) for found in check(compiled, text).findings))
+
+    return rate
+
+
+async def recorded_suite(log: EventLog, codec: EventCodec, use_case: str, cases: int) -> RegisterSuite:
+    """Return the sample world's suite with the newest recorded turns of a use case as its cases.
+
+    Raises:
+        EngineError: there are none.
+    """
+    kinds = (InferenceRequested.event_name, InferenceCompleted.event_name)
+    asked: dict[str, InferenceRequested] = {}
+    answered: list[InferenceRequested] = []
+    after = 0
+    while page := await log.read_all(after=after, limit=PAGE, where=Where(types=kinds)):
+        for recorded in page:
+            event = codec.decode(recorded)
+            if isinstance(event, InferenceRequested) and event.use_case == use_case:
+                asked[event.inference_id] = event
+            elif isinstance(event, InferenceCompleted) and (found := asked.pop(event.inference_id, None)):
+                answered.append(found)
+        after = page[-1].position
+    chosen = answered[-cases:]
+    if not chosen:
+        raise EngineError(f"no turn of {use_case} is recorded yet; play first, or use the default suite")
+    plain = default_suite()
+    return RegisterSuite.model_validate(
+        {
+            **plain.model_dump(),
+            "name": f"recorded-{use_case.replace('_', '-')}"[:63],
+            "version": chosen[-1].inference_id[:16],
+            "use_case": use_case,
+            "description": f"The newest {len(chosen)} recorded turns.",
+            "cases": [_case(n, each) for n, each in enumerate(chosen)],
+            "scorers": [
+                choice.model_dump()
+                for choice in plain.scorers
+                if choice.name in {"in_character", "repetition", "length", "language", "latency", "rating"}
+            ],
+        }
+    )
+
+
+def _case(number: int, asked: InferenceRequested) -> Case:
+    lore = asked.context.get("lore", [])
+    return Case(
+        id=f"turn-{number}",
+        kind="replay",
+        prompt=asked.prompt,
+        npc=asked.npc,
+        context=asked.context,
+        truths=[lore] if isinstance(lore, str) else list(lore)[:8],
+        max_tokens=asked.max_tokens,
+        pattern=asked.pattern,
+    )
+
+
+def _about(comparison: Comparison) -> About:
+    return About(
+        evaluation_id=comparison.evaluation_id.hex,
+        suite=label(comparison.suite),
+        suite_digest=suite_digest(comparison.suite),
+        seed=comparison.suite.seed,
+        candidate=_facts(comparison.candidate),
+        current=_facts(comparison.current),
+        made_at=comparison.made_at,
+    )
+
+
+def _facts(row: Mapping[str, Any]) -> Mapping[str, str]:
+    return {
+        "model": row["name"],
+        "version": row["version"],
+        "provider": row["provider"],
+        "tier": row["tier"],
+        "files": artefacts_digest(row["artefacts"])[:19],
+        **{key: str(value) for key, value in row["configuration"].items()},
+    }
+
+
+def _template(templates: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> TemplateFacts:
+    wanted = row["configuration"].get("template", "")
+    for each in templates:
+        if f"{each['name']}@{each['version']}" == wanted:
+            return TemplateFacts.model_validate(
+                {key: value for key, value in each.items() if key in TemplateFacts.model_fields}
+            )
+    raise EngineError(
+        f"{row['name']} {row['version']} wants the template {wanted!r}, which is not registered"
+    )
+
+
+@asynccontextmanager
+async def _served(place: Place, rows: Sequence[Mapping[str, Any]]) -> AsyncIterator[list[Engine]]:
+    """Yield an engine for each model, started; they are this process's own."""
+    engines = [_engine(place, row) for row in rows]
+    started: list[Engine] = []
+    try:
+        for engine in engines:
+            await engine.start()
+            started.append(engine)
+        yield engines
+    finally:
+        for engine in started:
+            await engine.stop()
+
+
+def _engine(place: Place, row: Mapping[str, Any]) -> Engine:
+    facts = ModelRegistered.model_validate(row)
+    model = Model(facts, facts.description, facts.configuration)
+    if own := own_engine(place.settings, [place.state_dir / "models", MODELS], model):
+        return own
+    settings = place.settings
+    file = read_file(settings.engines_file) if settings.engines_file else default_file(settings)
+    _, engines = build(file)
+    named = [engine for engine in engines if engine.provider == facts.provider]
+    found = fitting(named, f"{facts.name}@{facts.version}")
+    if not found:
+        raise EngineError(f"no engine here serves {model.label}, and its files are not on this machine")
+    return found[0]
+
+
+def with_pairs(suite: RegisterSuite, pairs_max: int | None) -> RegisterSuite:
+    """Return a suite with another cap of pairs, under a version of its own."""
+    if pairs_max is None or pairs_max == suite.pairs_max:
+        return suite
+    return RegisterSuite.model_validate(
+        {**suite.model_dump(), "pairs_max": pairs_max, "version": f"{suite.version}-{pairs_max}"[:32]}
+    )

@@ -1,0 +1,214 @@
+"""The gate: what the log's turns come to as evidence, and the verdicts that follow."""
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.deployment.evidence import FAULTS, Evidence, Turn, upper_rate
+from domain.deployment.messages import DeploymentHeld, DeploymentStarted, Gate, StepStarted
+from domain.deployment.watch import Accused, Passed, Starved, Watch
+from domain.guardrails.messages import ViolationDetected
+from domain.inference.messages import InferenceCompleted, InferenceFailed, InferenceRequested
+from tests.unit.test_domain_deployment import NEW, OF, OLD, started
+from tests.unit.test_domain_registry import UC
+
+FACT = "Lady Mere judges only the dead"
+SECOND = 1_000_000
+
+
+def watch(**gate: Any) -> Watch:
+    found = Watch(started(gate=Gate(**{"turns_min": 10, **gate}).model_dump()))
+    found.moved(StepStarted(**OF, step=0, share=5), 0)
+    return found
+
+
+def asked(number: int, model: str, **changes: Any) -> InferenceRequested:
+    facts = {
+        **InferenceRequested.example,
+        "inference_id": f"{number:032x}",
+        "use_case": UC,
+        "model_id": model,
+        "player": f"p{number}",
+        "conversation": None,
+        "context": {},
+    }
+    return InferenceRequested.model_validate({**facts, **changes})
+
+
+def answered(number: int, model: str, **changes: Any) -> InferenceCompleted:
+    facts = {
+        **InferenceCompleted.example,
+        "inference_id": f"{number:032x}",
+        "use_case": UC,
+        "model_id": model,
+    }
+    return InferenceCompleted.model_validate({**facts, **changes})
+
+
+def failed(number: int, model: str, code: str = "engine_failed") -> InferenceFailed:
+    facts = {**InferenceFailed.example, "inference_id": f"{number:032x}", "use_case": UC, "model_id": model}
+    return InferenceFailed.model_validate({**facts, "code": code})
+
+
+def play(gate: Watch, number: int, model: str, outcome: Any, **asking: Any) -> None:
+    gate.observe(asked(number, model, **asking), number * 2, SECOND)
+    gate.observe(outcome, number * 2 + 1, SECOND)
+
+
+def test_enough_good_turns_pass_the_step() -> None:
+    gate = watch()
+    for n in range(9):
+        play(gate, n, NEW, answered(n, NEW))
+    assert gate.verdict(SECOND) is None
+    play(gate, 9, NEW, answered(9, NEW))
+    verdict = gate.verdict(SECOND)
+    assert isinstance(verdict, Passed)
+    assert (verdict.step, verdict.evidence.step_turns, verdict.evidence.position) == (0, 10, 19)
+
+
+def test_failures_of_the_candidate_accuse_it() -> None:
+    gate = watch(turns_min=500)
+    for n in range(400):
+        model = NEW if n % 20 == 0 else OLD
+        play(gate, n, model, failed(n, model) if model == NEW else answered(n, model))
+    verdict = gate.verdict(SECOND)
+    assert isinstance(verdict, Accused)
+    assert verdict.measure == "failures"
+    assert verdict.reason == "20 failures in 20 turns, 0 in 380 of the current model"
+
+
+@pytest.mark.parametrize("code", ["invalid_request", "prompt_too_long", "unknown_adapter"])
+def test_the_callers_own_faults_say_nothing(code: str) -> None:
+    gate = watch()
+    for n in range(50):
+        play(gate, n, NEW, failed(n, NEW, code))
+    assert gate.evidence.turns == {True: 0, False: 0}
+
+
+def test_lore_that_was_given_and_ignored_is_a_fault() -> None:
+    gate = watch(turns_min=500)
+    for n in range(200):
+        model = NEW if n % 20 == 0 else OLD
+        text = "The fog is thick." if model == NEW else f"They say {FACT}."
+        play(gate, n, model, answered(n, model, text=text), context={"lore": [FACT]})
+    verdict = gate.verdict(SECOND)
+    assert isinstance(verdict, Accused)
+    assert verdict.measure == "lore"
+
+
+def test_violations_count_whether_they_are_known_before_or_after_the_end() -> None:
+    gate = watch()
+    for n, late in ((1, False), (2, True)):
+        facts = {**ViolationDetected.example, "inference_id": f"{n:032x}", "use_case": UC, "model_id": NEW}
+        violation = ViolationDetected.model_validate({**facts, "side": "output"})
+        gate.observe(asked(n, NEW), n, SECOND)
+        for event in (answered(n, NEW), violation) if late else (violation, answered(n, NEW)):
+            gate.observe(event, n, SECOND)
+    assert gate.evidence.faults["violations"].candidate == 2
+    said = ViolationDetected.model_validate(
+        {**ViolationDetected.example, "inference_id": "x", "side": "input"}
+    )
+    gate.observe(said, 9, SECOND)
+
+
+def test_answers_that_were_given_before_say_nothing_of_the_model_now() -> None:
+    gate = watch()
+    play(gate, 1, NEW, answered(1, NEW, source_inference_id="a" * 32))
+    assert gate.evidence.turns[True] == 0
+
+
+def test_a_line_that_was_authored_for_want_of_an_engine_is_a_failure() -> None:
+    gate = watch()
+    play(gate, 1, NEW, answered(1, NEW, finish_reason="authored"))
+    assert gate.evidence.faults["failures"].candidate == 1
+
+
+def test_without_turns_the_step_is_starved_and_never_passed() -> None:
+    gate = watch(hold_after_s=60)
+    assert gate.verdict(59 * SECOND) is None
+    verdict = gate.verdict(61 * SECOND)
+    assert isinstance(verdict, Starved)
+    assert verdict.reason == "0 of 10 turns after 61 s"
+    gate.moved(DeploymentHeld(**OF, operator="gate", reason="x"), 61 * SECOND)
+    assert gate.verdict(99 * SECOND) is None
+
+
+def test_a_held_candidate_is_still_accused() -> None:
+    gate = watch()
+    gate.moved(DeploymentHeld(**OF, operator="mira", reason="x"), 0)
+    for n in range(400):
+        model = NEW if n % 20 == 0 else OLD
+        play(gate, n, model, failed(n, model) if model == NEW else answered(n, model))
+    assert isinstance(gate.verdict(SECOND), Accused)
+
+
+def test_fixed_limits_look_at_a_window() -> None:
+    gate = watch(kind="threshold", failures_max=0.2, latency_ms_max=100, window_s=10, turns_min=4)
+    for n in range(4):
+        gate.observe(asked(n, NEW), n, 0)
+        gate.observe(failed(n, NEW), n, 0)
+    accused = gate.verdict(SECOND)
+    assert isinstance(accused, Accused)
+    assert "100.0% failed in 10 s, the limit is 20.0%" in accused.reason
+    assert isinstance(gate.verdict(11 * SECOND), Passed)  # nothing is left in the window
+
+
+def test_all_at_once_is_judged_by_what_was_normal_before() -> None:
+    """At 100 % nobody meets the old model; its turns from before bound what is normal."""
+    evidence = Evidence(0.01)
+    for n in range(400):
+        evidence.observe(Turn(False, 0.0, f"c{n}", frozenset(), 100 + n % 20))
+    for n in range(60):
+        faults = frozenset({FAULTS[0]}) if n % 2 else frozenset()
+        evidence.observe(Turn(True, 1.0, f"n{n}", faults, None if faults else 100 + n % 20))
+    assert evidence.accused
+    assert evidence.worst() == "failures"
+
+
+def test_all_at_once_without_a_past_accuses_nobody() -> None:
+    evidence = Evidence(0.01)
+    for n in range(200):
+        evidence.observe(Turn(True, 1.0, f"n{n}", frozenset({FAULTS[0]}), None))
+    assert not evidence.accused
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5])
+def test_a_candidate_that_is_no_worse_is_accused_no_more_often_than_stated(share: float) -> None:
+    """150 candidates of 1,500 turns: at 5 % stated, 7.5 are expected at most."""
+    accused = 0
+    for seed in range(150):
+        draw, evidence = random.Random(seed), Evidence(0.05)
+        for n in range(1_500):
+            found = frozenset(name for name in FAULTS if draw.random() < 0.05)
+            candidate = draw.random() < share
+            evidence.observe(Turn(candidate, share, str(n), found, draw.gauss(100, 20)))
+            if evidence.accused:
+                accused += 1
+                break
+    assert accused <= 12
+
+
+@given(st.integers(1, 2_000), st.data())
+def test_the_bound_of_a_rate_is_above_what_was_seen(turns: int, data: Any) -> None:
+    faults = data.draw(st.integers(0, turns))
+    bound = upper_rate(faults, turns, 0.01)
+    assert faults / turns <= bound <= 1
+    assert upper_rate(faults, turns * 2, 0.01) <= bound + 1e-9
+
+
+def test_a_verdict_can_be_repeated_from_the_same_events() -> None:
+    def judged() -> Any:
+        gate, draw = watch(turns_min=500), random.Random(3)
+        for n in range(2_000):
+            model = NEW if draw.random() < 0.05 else OLD
+            bad = draw.random() < (0.4 if model == NEW else 0.01)
+            play(gate, n, model, failed(n, model) if bad else answered(n, model))
+            if verdict := gate.verdict(SECOND):
+                return verdict
+        raise AssertionError("nothing followed")
+
+    assert isinstance(DeploymentStarted.model_validate(started().model_dump()), DeploymentStarted)
+    assert judged() == judged()
