@@ -174,7 +174,6 @@ CSS = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1c1b22}
 table{border-collapse:collapse;width:100%;margin:1rem 0}td,th{padding:.3rem .6rem;text-align:left;
 vertical-align:top;border-bottom:1px solid #ddd}th{font-weight:600}
-td.n{text-align:right;font-variant-numeric:tabular-nums}
 .passed,.not_worse{color:#1a7f37}.failed,.worse{color:#c21f2f}.undecided{color:#9a6700}
 .verdict{font-size:1.6rem;font-weight:700}.case{color:#666;font-size:.85rem}
 .panels{display:flex;flex-wrap:wrap;gap:.8rem}

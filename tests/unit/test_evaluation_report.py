@@ -1,0 +1,83 @@
+"""The report: complete, the same from the same finding, and safe to open whatever the models said."""
+
+import json
+import re
+from xml.dom import minidom
+
+from rich.console import Console
+
+from aicore.evaluation_report import About, as_html, as_json, as_tables, differences_svg, digest_of, worst
+from domain.evaluation.evaluation import verdict_of
+from domain.evaluation.scorers import scorers_of
+from handlers.evaluation import Evaluator, Finding, Plan
+from tests.unit.evaluation_kit import FACT, case, model, suite, told
+
+ABOUT = About(
+    evaluation_id="0" * 32,
+    suite="small@1",
+    suite_digest="sha256:" + "7a" * 32,
+    seed=1,
+    candidate={"name": "<b>new</b>", "temperature": "0.7"},
+    current={"name": "now", "temperature": "0.7"},
+)
+EVIL = '<script>alert("x")</script> [red]no[/red] & more'
+
+
+async def finding() -> Finding:
+    asked = suite(*(case(id=f"c{n}", facts=[FACT], context={"place": "<i>quay</i>"}) for n in range(5)))
+    evil, good = model(lambda c, s: told(EVIL)), model(lambda c, s: told(f"{FACT}."))
+    plan = Plan(suite=asked, scorers=scorers_of(asked))
+    return await Evaluator(plan, candidate=evil, current=good).run()
+
+
+async def test_the_page_escapes_everything_and_loads_nothing() -> None:
+    page = as_html(await finding(), ABOUT)
+    assert "<script" not in page
+    assert "<i>quay" not in page
+    assert "<b>new" not in page
+    assert "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;" in page
+    assert not re.search(r"""(?:src|href)=|url\(|@import""", page)
+    assert "default-src &#x27;none&#x27;" in page
+
+
+async def test_the_page_shows_verdict_scorers_plots_and_the_worst_pairs() -> None:
+    found = await finding()
+    page = as_html(found, ABOUT)
+    plots = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    assert len(plots) == 1 + len(found.scorers)
+    for plot in plots:
+        minidom.parseString(plot)
+    for result in found.scorers:
+        assert f">{result.name}</text>" in differences_svg(found)
+    assert "lore_stated is worse" in page
+    assert "must say: seven boats" in page
+
+
+async def test_the_terminal_shows_texts_as_they_are() -> None:
+    console = Console(width=160, record=True, file=None, quiet=False, force_terminal=False)
+    with console.capture() as capture:
+        console.print(as_tables(await finding(), ABOUT))
+    text = capture.get()
+    assert "failed after" in text
+    assert "[red]no[/red]" in text
+    assert "name: now → <b>new</b>" in text
+
+
+async def test_the_record_has_every_pair_and_its_digest_is_its_bytes() -> None:
+    found = await finding()
+    report = as_json(found, ABOUT)
+    assert report == as_json(found, ABOUT)
+    whole = json.loads(report)
+    assert len(whole["pairs"]) == len(found.steps)
+    assert whole["pairs"][0]["candidate"]["text"] == EVIL
+    assert digest_of(report) != digest_of(report + b" ")
+    command = found.command("0" * 32, digest_of(report))
+    assert verdict_of(command.scorers) == whole["verdict"] == found.verdict == "failed"
+
+
+async def test_the_worst_pairs_come_first_and_are_few() -> None:
+    found = await finding()
+    ranked = worst(found, 3)
+    assert len(ranked) == 3
+    assert all("lore_stated" in names for _, names in ranked)
+    assert ABOUT.changed() == [("name", "now", "<b>new</b>")]
