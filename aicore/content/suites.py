@@ -22,8 +22,9 @@ from domain.evaluation.messages import RegisterSuite
 
 NAME, VERSION = "cindermouth-lines", "1"
 USE_CASE = "npc_dialogue"
-SEED = 771_001
-"""Of the scenes. Training drew with 1 to 3, its judge with 990."""
+SEED = 771_004
+"""Of the scenes. Training drew with 1 to 3, its judge with 990; none of the scenes of this seed is among its
+144,000 draws (looked up 2026-11-21; of most other seeds one to three short ones are)."""
 
 MAX_TOKENS = 80
 WORDS_MIN, WORDS_MAX = 2, 60

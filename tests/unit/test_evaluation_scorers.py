@@ -85,6 +85,18 @@ def test_score(name: str, fields: dict[str, Any], text: str, expected: float | N
     assert score(name, text, **fields) == expected
 
 
+def test_a_pattern_that_cannot_be_followed_was_not_kept_to() -> None:
+    unread = case(pattern="a").model_copy(update={"pattern": "("})
+    assert SCORERS["structure"](unread, told("a")) == 0.0
+
+
+def test_without_a_lexicon_no_clause_is_contradicted() -> None:
+    plain = scorers_of(suite(lexicon={}))
+    answer = told("Nine boats were lost off the Saltings.")
+    assert plain["lore_contradicted"](case(facts=[FACT]), answer) == 1.0
+    assert plain["voice"](case(voice="wry"), answer) is None
+
+
 def test_without_words_the_letters_are_looked_at() -> None:
     language = scorers_of(suite(lexicon={}))["language"]
     assert language(case(), told("Only Latin.")) == 1.0
