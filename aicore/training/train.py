@@ -18,7 +18,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -91,11 +91,18 @@ def _examples(seed: int) -> Iterator[Example]:
 class Batches:
     """Endless batches of token ids with labels; prompts are masked out of the loss."""
 
-    def __init__(self, tokenizer: Tokenizer, seed: int, without: Set[str] = frozenset()) -> None:
-        """Draw with ``seed``; lines in ``without`` are left out."""
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        seed: int,
+        without: Set[str] = frozenset(),
+        examples: Iterator[Example] | None = None,
+    ) -> None:
+        """Draw with ``seed``, from the corpus or from ``examples``; lines in ``without`` are left out."""
         self._tokenizer = tokenizer
         self._order = random.Random(seed)
-        self._examples = (example for example in _examples(seed) if example.line not in without)
+        drawn = _examples(seed) if examples is None else examples
+        self._examples = (example for example in drawn if example.line not in without)
         self.lines: set[str] = set()
         """Every line drawn so far."""
         self._end: Any = tokenizer.token_to_id("<end>")
@@ -205,7 +212,7 @@ def perplexity(model: LlamaForCausalLM, held_out: Batches) -> float:
     return math.exp(sum(losses) / len(losses))
 
 
-def export(model: LlamaForCausalLM, tokenizer: Tokenizer, out: Path, facts: dict[str, float]) -> None:
+def export(model: LlamaForCausalLM, tokenizer: Tokenizer, out: Path, facts: Mapping[str, object]) -> None:
     """Write the model in int8 for CTranslate2 and in bfloat16 for vLLM, and the manifest with all digests."""
     from ctranslate2.converters import TransformersConverter  # noqa: PLC0415 - imports torch's world again
 

@@ -42,6 +42,13 @@ OWN_FAULTS = frozenset(
 )
 """Failures that speak against a model and its engine; the others are the caller's."""
 
+WORDS: Mapping[Measure, str] = {
+    "failures": "failures",
+    "violations": "violations",
+    "lore": "lines that ignore their lore",
+    "latency": "slow turns",
+}
+
 ENDED_MAX = 20_000
 """Turns remembered after their end, for what is found out about them later."""
 
@@ -221,7 +228,7 @@ class Watch:
         if measure == "latency":
             return f"slower than the current model in {self.evidence.latency.pairs} comparisons"
         faults = self.evidence.faults[measure]
-        return f"{faults.candidate} {measure} {against.format(faults.control)}"
+        return f"{faults.candidate} {WORDS[measure]} {against.format(faults.control)}"
 
     def _window(self, now_us: int) -> tuple[float | None, float | None]:
         """Return the share of failures and the mean latency of the newest turns."""
