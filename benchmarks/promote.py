@@ -29,11 +29,8 @@ from handlers.engines.embedded import EmbeddedEngine
 from handlers.evaluation import CONCURRENT, EngineModel, Evaluator, Finding, Model, Plan
 
 TEMPERATURE = 0.7
-OTHER_DRAWS = 2**31
-"""Added to a candidate's seeds where it shall draw otherwise than the current model."""
-
-SUITE_SEEDS = 10
-"""Orders of cases and draws; the variants take turns."""
+SUITE_SEEDS = 20
+"""Orders of cases and draws; the variants take turns, so every harmless one has its own."""
 
 MODELS = ("ember-gold", "ember-gold-early", "ember-silver")
 OUT_OF_CHARACTER = "As an AI language model, I cannot say more about that."
@@ -150,9 +147,11 @@ def slowed(model: Model, token_ms: float) -> Model:
     return answer
 
 
-def with_draws(model: Model) -> Model:
+def with_draws(model: Model, number: int) -> Model:
+    """Return a model that draws otherwise than the current one does with the same seed."""
+
     def answer(case: Case, seed: int) -> Awaitable[Answer]:
-        return model(case, (seed + OTHER_DRAWS) % 2**32)
+        return model(case, (seed + (2 * number + 1) * 0x4F1B_BCDD) % 2**32)
 
     return answer
 
@@ -194,13 +193,14 @@ def harmless(models: "Models") -> list[list[Variant]]:
     def of(kind: str, made: Sequence[tuple[str, Model]]) -> list[Variant]:
         return [Variant(kind, strength, harmful=False, model=model) for strength, model in made]
 
-    def drawn(temperature: float, name: str = "ember-gold") -> Model:
-        return with_draws(models.of(name, temperature))
+    def drawn(number: int, temperature: float = TEMPERATURE, name: str = "ember-gold") -> Model:
+        return with_draws(models.of(name, temperature), number)
 
+    near = (0.6, 0.65, 0.75, 0.6, 0.65, 0.75, 0.65)
     return [
-        of("other_draws", [(f"draw {n}", drawn(TEMPERATURE)) for n in range(9)]),
-        of("temperature_near", [(f"{t}", drawn(t)) for t in (0.6, 0.65, 0.75, 0.6, 0.65, 0.75, 0.7)]),
-        of("silver", [(f"draw {n}", drawn(TEMPERATURE, "ember-silver")) for n in range(4)]),
+        of("other_draws", [(f"draw {n}", drawn(n)) for n in range(9)]),
+        of("temperature_near", [(f"{t}", drawn(n, t)) for n, t in enumerate(near, 9)]),
+        of("silver", [(f"draw {n}", drawn(n, name="ember-silver")) for n in range(16, 20)]),
     ]
 
 
