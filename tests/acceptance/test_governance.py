@@ -1,6 +1,7 @@
 """The loop of governance on a running system: evaluated, deployed, promoted by evidence or taken back."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ pytestmark = [
     pytest.mark.xdist_group("acceptance"),
 ]
 
+SHOWN_S = 5.0
 WHO = ("--operator", "mira", "--reason", "a test")
 
 
@@ -83,6 +85,10 @@ def test_guardrails_end_a_turn_and_tell_of_it(up: Up) -> None:
     assert said["finish_reason"] == "blocked"
     assert "prompt" not in said["text"]
     found = up.json("guardrails", "violations")
+    deadline = time.monotonic() + SHOWN_S
+    while not found["violations"] and time.monotonic() < deadline:  # a view is a moment behind
+        time.sleep(0.05)
+        found = up.json("guardrails", "violations")
     assert found["violations"][0]["category"] == "injection"
     id_ = found["violations"][0]["violation_id"]
     up.run("guardrails", "review", id_, "confirmed", *WHO)
@@ -91,6 +97,7 @@ def test_guardrails_end_a_turn_and_tell_of_it(up: Up) -> None:
     assert "ignore" in up.run("guardrails", "check", order, "--side", "input", code=1).lower()
 
 
+@pytest.mark.vllm  # needs torch, which vLLM's environment has
 def test_players_turns_become_a_model_that_evidence_promotes(up: Up) -> None:
     try:
         trainer()
