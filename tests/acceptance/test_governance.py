@@ -70,10 +70,6 @@ def test_the_worse_model_is_taken_back_by_evidence(up: Up) -> None:
     refused = up.run("deployments", "start", early["model_id"], *WHO, "--override", "I know", code=4)
     assert "rolled_back" in refused
     assert "rolled_back" in up.run("models", "promote", early["model_id"], *WHO, code=4)
-
-
-def test_the_story_of_a_deployment_is_told(up: Up) -> None:
-    row = up.json("deployments", "list")[-1]
     told = up.run("deployments", "show", row["deployment_id"][:12])
     assert "step_started" in told
     assert "warm_up" in told
