@@ -51,6 +51,7 @@ from handlers.guard import POLICY_BINDING, VIOLATION_BINDING, ActivePolicy, Guar
 from handlers.guard_board import ViolationBoard
 from handlers.inference import InferenceService
 from handlers.inference_records import INFERENCES, RATINGS, InferenceRecords, recall_with
+from handlers.optimiser import OPTIMISATION, OPTIMISATION_RECORDS, Optimiser
 from handlers.registry import EVALUATIONS, REGISTRY, SUITES, TEMPLATES
 from handlers.registry_view import RegistryView
 from handlers.routing import Router
@@ -84,6 +85,7 @@ _BINDINGS = (
     VIOLATION_BINDING,
     SUITES,
     EVALUATIONS,
+    OPTIMISATION,
 )
 
 Ready = Callable[[], None]
@@ -161,60 +163,85 @@ async def _pool(dsn: str, realm: str, role: str, size_max: int) -> AsyncIterator
 # --- the components: each calls ``ready`` once it serves ----------------------------------------------------
 
 
+@dataclass(slots=True)
+class _Served:
+    """What the services of this process answer."""
+
+    commands: dict[str, Any] = field(default_factory=dict)
+    queries: dict[str, Any] = field(default_factory=dict)
+    malformed: dict[str, Callable[[WireError], None]] = field(default_factory=dict)
+
+
 async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
     """Answer commands and queries until ``stop``; those under way are finished."""
     async with AsyncExitStack() as stack:
-        registry = RegistryView(parts.log, decode=parts.codec.decode)
-        commands: dict[str, Any] = {}
-        queries: dict[str, Any] = {}
-        malformed: dict[str, Callable[[WireError], None]] = {}
+        registry, served = RegistryView(parts.log, decode=parts.codec.decode), _Served()
         if "commands" in parts.components:
-            runner = CommandRunner(parts.log, parts.codec, _BINDINGS)
-            commands |= dict.fromkeys(runner.commands, runner)
+            await _serve_commands(parts, served, stack)
         if "inference" in parts.components:
-            service, router = await _inference(parts, registry, stack)
-            batches = BatchView(parts.log, decode=parts.codec.decode)
-            await stack.enter_async_context(_running(batches.run()))
-            queries |= {"batch.list": batches.answer_list, "batch.results": batches.answer_results}
-            if parts.settings.bronze_concurrent:
-                recorder = CommandRunner(parts.log, parts.codec, [BATCH_RECORDS])
-                queue = NatsWorkQueue(parts.nc, parts.system.realm)
-                workers = parts.settings.bronze_concurrent
-                shop = Workshop(batches, queue, recorder, service, router, new_id, workers)
-                await stack.enter_async_context(_running(Bronze(shop).run()))
-            commands["inference.generate"] = service
-            malformed["inference.generate"] = service.malformed
-            queries["inference.tiers"] = TierBoard(router).answer
-            if port := parts.system.http_port or parts.settings.http_port:
-                door = OpenAIDoor(service, registry, new_id=new_id, key=parts.settings.http_key)
-                serving = serving_http(door.app(), parts.settings.http_host, port)
-                await stack.enter_async_context(serving)
+            await _serve_inference(parts, registry, served, stack)
         if "queries" in parts.components:
-            answers = Queries(parts.pools["queries"], parts.log)
-            board = DeploymentBoard(parts.log, decode=parts.codec.decode)
-            await stack.enter_async_context(_running(board.run()))
-            violations = ViolationBoard(parts.log, load_policy(), decode=parts.codec.decode)
-            await stack.enter_async_context(_running(violations.run()))
-            queries |= {
-                "registry.current": registry.answer,
-                "deployment.list": board.answer,
-                "guardrails.violations": violations.answer,
-                "guardrails.policy": violations.answer_policy,
-                "prompts.templates": registry.answer_templates,
-                **answers.handlers(),
-            }
+            await _serve_queries(parts, registry, served, stack)
         if SERVICES & parts.components != {"commands"}:
             await stack.enter_async_context(_running(registry.run()))
         options = ServiceOptions(
             new_id=new_id,
-            malformed=malformed,
+            malformed=served.malformed,
             deadline_s=parts.settings.inference_timeout_s + DEADLINE_BEYOND_INFERENCE_S,
             # Only who has everything may say that a name is unknown.
             catch_all=parts.components >= SERVICES,
         )
-        async with serve(parts.nc, parts.system.realm, commands, queries, options):
+        async with serve(parts.nc, parts.system.realm, served.commands, served.queries, options):
             ready()
             await stop.wait()
+
+
+async def _serve_commands(parts: Parts, served: _Served, stack: AsyncExitStack) -> None:
+    runner = CommandRunner(parts.log, parts.codec, _BINDINGS)
+    served.commands |= dict.fromkeys(runner.commands, runner)
+    doer = CommandRunner(parts.log, parts.codec, [REGISTRY, OPTIMISATION_RECORDS])
+    optimiser = Optimiser(parts.log, doer, decode=parts.codec.decode, now_us=now_us)
+    await stack.enter_async_context(_running(optimiser.run()))
+    served.queries["optimisation.proposals"] = optimiser.answer
+
+
+async def _serve_inference(
+    parts: Parts, registry: RegistryView, served: _Served, stack: AsyncExitStack
+) -> None:
+    service, router = await _inference(parts, registry, stack)
+    batches = BatchView(parts.log, decode=parts.codec.decode)
+    await stack.enter_async_context(_running(batches.run()))
+    served.queries |= {"batch.list": batches.answer_list, "batch.results": batches.answer_results}
+    if parts.settings.bronze_concurrent:
+        recorder = CommandRunner(parts.log, parts.codec, [BATCH_RECORDS])
+        queue = NatsWorkQueue(parts.nc, parts.system.realm)
+        workers = parts.settings.bronze_concurrent
+        shop = Workshop(batches, queue, recorder, service, router, new_id, workers)
+        await stack.enter_async_context(_running(Bronze(shop).run()))
+    served.commands["inference.generate"] = service
+    served.malformed["inference.generate"] = service.malformed
+    served.queries["inference.tiers"] = TierBoard(router).answer
+    if port := parts.system.http_port or parts.settings.http_port:
+        door = OpenAIDoor(service, registry, new_id=new_id, key=parts.settings.http_key)
+        await stack.enter_async_context(serving_http(door.app(), parts.settings.http_host, port))
+
+
+async def _serve_queries(
+    parts: Parts, registry: RegistryView, served: _Served, stack: AsyncExitStack
+) -> None:
+    answers = Queries(parts.pools["queries"], parts.log)
+    board = DeploymentBoard(parts.log, decode=parts.codec.decode)
+    await stack.enter_async_context(_running(board.run()))
+    violations = ViolationBoard(parts.log, load_policy(), decode=parts.codec.decode)
+    await stack.enter_async_context(_running(violations.run()))
+    served.queries |= {
+        "registry.current": registry.answer,
+        "deployment.list": board.answer,
+        "guardrails.violations": violations.answer,
+        "guardrails.policy": violations.answer_policy,
+        "prompts.templates": registry.answer_templates,
+        **answers.handlers(),
+    }
 
 
 @asynccontextmanager

@@ -75,6 +75,18 @@ from domain.inference.messages import (
     RecordFailure,
     RecordRequest,
 )
+from domain.optimisation.messages import (
+    Approved,
+    ApproveProposal,
+    CarriedOut,
+    PolicySet,
+    ProposalRejected,
+    Propose,
+    Proposed,
+    RecordOutcome,
+    RejectProposal,
+    SetPolicy,
+)
 from domain.prompts.messages import RegisterTemplate, TemplateRegistered
 from domain.registry.messages import (
     DescribeModel,
@@ -119,6 +131,11 @@ EVENTS: tuple[type[Event], ...] = (
     PolicyActivated,
     ViolationDetected,
     ViolationReviewed,
+    PolicySet,
+    Proposed,
+    Approved,
+    ProposalRejected,
+    CarriedOut,
     TemplateRegistered,
     InferenceRequested,
     InferenceFellBack,
@@ -155,6 +172,9 @@ COMMANDS: tuple[type[Command], ...] = (
     PublishPolicy,
     ActivatePolicy,
     ReviewViolation,
+    SetPolicy,
+    ApproveProposal,
+    RejectProposal,
     RegisterTemplate,
     Generate,
     RateInference,
@@ -174,6 +194,8 @@ INTERNAL_COMMANDS: tuple[type[Command], ...] = (
     ConfirmReady,
     PassStep,
     Accuse,
+    Propose,
+    RecordOutcome,
 )
 """What our own handlers say to a decider; never served on a subject."""
 

@@ -21,6 +21,8 @@ from protocol.messages import CommandMessage
 
 PLACEHOLDER = re.compile(r"\{(prompt|npc)\}")
 PROMPT_SECTION = "prompt"
+TIERS = ("gold", "silver", "bronze")
+"""What `tier` in a model's configuration may say: another service level than it was registered for."""
 
 Scenes = Callable[[str, str], Mapping[str, str | Sequence[str]]]
 """What the content knows of a character (by id) and the player's words: context by section, or nothing."""
@@ -153,7 +155,9 @@ def _short_enough(rendered: str) -> str:
 def _route(model: Model, command: Generate, why: str) -> dict[str, Any]:
     """Return which model answers, on which tier, and why."""
     facts = model.registered
-    tier = command.tier or facts.tier
+    moved = model.configuration.get("tier")
+    own = moved if moved in TIERS else facts.tier
+    tier = command.tier or own
     why_tier = "was asked for" if command.tier else "is the model's own"
     price = model.configuration.get("cost_micro_per_1k_tokens", 0)
     return {

@@ -20,6 +20,7 @@ from aicore.cli import (
     log,
     models,
     projections,
+    proposals,
     relay,
     spool,
     templates,
@@ -67,6 +68,7 @@ app.add_typer(models.app, name="models")
 app.command("evaluate")(evaluate)
 app.add_typer(deployments.app, name="deployments")
 app.add_typer(guardrails.app, name="guardrails")
+app.add_typer(proposals.app, name="proposals")
 app.add_typer(demo.app, name="demo")
 app.add_typer(templates.app, name="templates")
 app.add_typer(batch.app, name="batch")

@@ -1,0 +1,99 @@
+"""`aicore proposals`: what the optimiser proposes, and what people make of it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.table import Table
+
+from aicore.cli.common import Exit, Failure, Json, out, print_json
+from aicore.cli.models import Operator, Reason, UseCase, over_wire
+from aicore.client import Client
+from protocol.messages import Reply
+
+app = typer.Typer(no_args_is_help=True, help="Proposals of the optimiser.")
+
+STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
+
+ProposalId = Annotated[str, typer.Argument(help="The proposal's id, or its beginning.")]
+
+
+@app.command("list")
+def list_proposals(
+    use_case: Annotated[str | None, typer.Option(help="Only those of one use case.")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """List proposals, the newest first, and what the use cases cost now."""
+    found = over_wire(lambda client: _found(client, use_case))
+    if json:
+        print_json(found)
+        return
+    table = Table("time", "use case", "what", "priority", "status", "why", "id", box=None, pad_edge=False)
+    for row in found["proposals"]:
+        at = datetime.fromtimestamp(row["at_us"] / 1e6, UTC).strftime("%m-%d %H:%M:%S")
+        priority = f"[{STYLES[row['priority']]}]{row['priority']}[/]"
+        words = (row["use_case"], row["action"]["kind"], priority, row["status"], row["reason"])
+        table.add_row(at, *words, row["proposal_id"][:12])
+    out.print(table if found["proposals"] else "nothing is proposed")
+    for name, cost in found["costs"].items():
+        if cost["turns"]:
+            out.print(
+                f"[dim]{name}: {cost['turns']} turns, {cost['players']} players in {cost['seconds']:.0f} s, "
+                f"{cost['per_turn_micro']:.1f} micro-dollars a turn, "
+                f"{cost['per_player_hour_micro']:.0f} a player's hour[/dim]"
+            )
+
+
+@app.command()
+def approve(proposal_id: ProposalId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
+    """Have a proposal carried out."""
+    _decide("optimisation.approve", proposal_id, operator, reason, json=json)
+
+
+@app.command()
+def reject(proposal_id: ProposalId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
+    """Have a proposal not carried out."""
+    _decide("optimisation.reject", proposal_id, operator, reason, json=json)
+
+
+@app.command()
+def policy(use_case: UseCase, file: Path, operator: Operator, reason: Reason, *, json: Json = False) -> None:
+    """Set what the optimiser looks at and may do by itself, from a JSON file."""
+    try:
+        content = orjson.loads(file.read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise Failure(f"{file}: {error}", code=Exit.USAGE) from None
+    payload = {"use_case": use_case, "policy": content, "operator": operator, "reason": reason}
+    _tell(over_wire(lambda client: client.command("optimisation.set_policy", payload)), json=json)
+
+
+def _decide(command: str, start: str, operator: str, reason: str, *, json: bool) -> None:
+    async def work(client: Client) -> Reply:
+        rows = (await _found(client, None))["proposals"]
+        found = [row for row in rows if row["proposal_id"].startswith(start)]
+        if len(found) != 1:
+            raise Failure(
+                f"{len(found)} proposals have an id that begins with {start!r}",
+                remedy="aicore proposals list",
+            )
+        payload = {"use_case": found[0]["use_case"], "proposal_id": found[0]["proposal_id"]}
+        return await client.command(command, {**payload, "operator": operator, "reason": reason})
+
+    _tell(over_wire(work), json=json)
+
+
+async def _found(client: Client, use_case: str | None) -> Any:
+    return (await client.query("optimisation.proposals", {"use_case": use_case})).result
+
+
+def _tell(reply: Reply, *, json: bool) -> None:
+    if json:
+        print_json(reply.result)
+        return
+    for event in reply.events:
+        out.print(f"event {event.position}: {event.type}")
+    if not reply.events:
+        out.print("it was so already; nothing was recorded")

@@ -1,0 +1,167 @@
+"""What follows from how a use case goes: at most one action, the most urgent, with its reasons. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.optimisation.messages import Action, OptimiserPolicy
+from domain.registry.state import UseCaseModels
+
+BELOW: Mapping[str, Literal["gold", "silver", "bronze"]] = {"gold": "silver", "silver": "bronze"}
+PRIORITIES = ("critical", "high", "medium", "low")
+SCALE_MAX = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """How the current model of a use case did in a span of time."""
+
+    turns: int = 0
+    """Answered or failed."""
+    failed: int = 0
+    refused: int = 0
+    """Turned away for want of room."""
+    violations: int = 0
+    critical: int = 0
+    """Violations that no profile unlocks."""
+    latency_ms: float = 0.0
+    """Mean."""
+    rating: float | None = None
+    """Mean, 0 to 1; None without ratings."""
+    cost_micro: float = 0.0
+    consented: int = 0
+    """Turns whose players agree to training."""
+
+    def share(self, count: int) -> float:
+        """Return a count as a share of the turns."""
+        return count / self.turns if self.turns else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something to be done, and why."""
+
+    action: Action
+    priority: Literal["low", "medium", "high", "critical"]
+    reason: str
+    inputs: Mapping[str, float]
+
+
+def finding(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Finding | None:
+    """Return the most urgent thing to do for a use case; None if all is well, or too little was seen.
+
+    Nothing is proposed while a deployment runs: its gate is the judge then.
+    """
+    if models.deployment is not None or models.current is None:
+        return None
+    found = list(_findings(now, usual, models, policy))
+    return min(found, key=lambda each: PRIORITIES.index(each.priority), default=None)
+
+
+def _findings(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Iterator[Finding]:
+    current = models.current
+    if now.critical:
+        yield Finding(
+            Action(kind="roll_back", model_id=current),
+            "critical",
+            f"{now.critical} critical violations in {now.turns} turns",
+            {"turns": now.turns, "critical": now.critical},
+        )
+    yield from _candidate(models)
+    if now.turns + now.refused < policy.turns_min:
+        return
+    yield from _failures(now, usual, models, policy)
+    yield from _load(now, usual, models, policy)
+    yield from _quality(now, usual, models, policy)
+
+
+def _candidate(models: UseCaseModels) -> Iterator[Finding]:
+    for id_, model in models.models.items():
+        ticket = model.evaluated
+        if (
+            model.status == "candidate"
+            and not model.barred
+            and ticket is not None
+            and ticket.verdict == "passed"
+            and ticket.against_model_id == models.current
+        ):
+            yield Finding(
+                Action(kind="deploy_candidate", model_id=id_),
+                "low",
+                f"{model.label} passed the evaluation {ticket.evaluation_id} against the current model",
+                {},
+            )
+
+
+def _failures(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Iterator[Finding]:
+    failures, before = now.share(now.failed), usual.share(usual.failed)
+    inputs = {"turns": float(now.turns), "failures": failures, "usual_failures": before}
+    if failures > policy.failures_min and failures > policy.failures_factor * before:
+        why = f"{failures:.1%} of {now.turns} turns failed, usual are {before:.1%}"
+        if models.previous() is not None:
+            yield Finding(Action(kind="roll_back", model_id=models.current), "high", why, inputs)
+        else:
+            yield Finding(_scaled(models, 2.0), "high", f"{why}; there is no model to go back to", inputs)
+    violations = now.share(now.violations)
+    if violations > policy.violations_max and violations > 1.5 * usual.share(usual.violations):
+        why = f"the lines of {violations:.1%} of {now.turns} turns broke the policy"
+        kind: Literal["roll_back", "retrain"] = "roll_back" if models.previous() else "retrain"
+        yield Finding(
+            Action(kind=kind, model_id=models.current),
+            "high",
+            why,
+            {"turns": float(now.turns), "violations": violations},
+        )
+
+
+def _load(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Iterator[Finding]:
+    refused = now.refused / max(1, now.refused + now.turns)
+    if refused > policy.refused_max:
+        factor = min(SCALE_MAX, round(1 / (1 - min(refused, 0.9)), 2))
+        yield Finding(
+            _scaled(models, factor),
+            "high",
+            f"{refused:.1%} of the turns were refused for want of room",
+            {"refused": refused, "turns": float(now.turns), "factor": factor},
+        )
+    elif usual.latency_ms and now.latency_ms > policy.latency_factor * usual.latency_ms:
+        yield Finding(
+            _scaled(models, min(SCALE_MAX, round(now.latency_ms / usual.latency_ms, 2))),
+            "medium",
+            f"turns take {now.latency_ms:.0f} ms, usual are {usual.latency_ms:.0f}",
+            {"latency_ms": now.latency_ms, "usual_latency_ms": usual.latency_ms},
+        )
+
+
+def _quality(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Iterator[Finding]:
+    if now.rating is not None and usual.rating and now.rating < policy.quality_factor * usual.rating:
+        yield Finding(
+            Action(kind="retrain", model_id=models.current),
+            "medium",
+            f"players rate {now.rating:.2f}, usual are {usual.rating:.2f}; "
+            f"{usual.consented + now.consented} turns may be trained with",
+            {"rating": now.rating, "usual_rating": usual.rating, "consented": float(now.consented)},
+        )
+    cost = now.cost_micro / now.turns if now.turns else 0.0
+    limit, tier = policy.cost_per_turn_micro_max, _tier(models)
+    if limit is not None and cost > limit and tier in BELOW:
+        yield Finding(
+            Action(kind="move_tier", model_id=models.current, tier=BELOW[tier]),
+            "low",
+            f"a turn costs {cost:.0f} micro-dollars, the limit is {limit:g}",
+            {"cost_per_turn_micro": cost, "limit": limit},
+        )
+
+
+def _scaled(models: UseCaseModels, factor: float) -> Action:
+    tier = _tier(models)
+    return Action(kind="scale_engine", tier=tier, value=factor)
+
+
+def _tier(models: UseCaseModels) -> Literal["gold", "silver", "bronze"]:
+    model = models.models[models.current or ""]
+    match model.configuration.get("tier"):
+        case "gold" | "silver" | "bronze" as tier:
+            return tier
+        case _:
+            return model.registered.tier

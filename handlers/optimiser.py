@@ -1,0 +1,387 @@
+"""The optimiser at work: folds the log into how use cases go, proposes, and carries out what was approved.
+
+Like the deployment manager it keeps nothing of its own: proposals are in the log, and what was approved but
+not carried out when the process died is carried out by the next one, under the same ids.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, get_args
+from uuid import UUID
+
+import structlog
+from pydantic import BaseModel, ConfigDict
+
+from bus.ids import derived_id
+from bus.ports import EventLog, IdConflict, LogError, RecordedEvent, Where
+from domain.decider import Rejected
+from domain.deployment.messages import RollBack, StartDeployment
+from domain.event import Command, Event
+from domain.guardrails.messages import ViolationDetected
+from domain.inference.messages import (
+    InferenceCompleted,
+    InferenceFailed,
+    InferenceRated,
+    InferenceRefused,
+    InferenceRequested,
+)
+from domain.optimisation.cost import Usage, cost_of
+from domain.optimisation.messages import (
+    Action,
+    ApproveProposal,
+    OptimisationEvent,
+    Propose,
+    RecordOutcome,
+    RejectProposal,
+    SetPolicy,
+)
+from domain.optimisation.proposals import (
+    OPTIMISER,
+    PROPOSALS,
+    Proposal,
+    Proposals,
+    cooling_s,
+    stream_of,
+)
+from domain.optimisation.rules import Finding, Seen, finding
+from domain.parse import parse
+from domain.registry.messages import DescribeModel
+from domain.registry.state import UseCaseEvent, UseCaseModels
+from domain.registry.use_case import USE_CASE
+from domain.vocabulary import UseCase
+from handlers.commands import Binding, CommandRunner
+from protocol.meta import Meta
+
+logger = structlog.get_logger(__name__)
+
+TICK_S = 5.0
+BUCKET_US = 10_000_000
+"""Turns are summed up by ten seconds."""
+PAST_EVENTS = 50_000
+"""Of turns that are read at the start, to know what is usual."""
+USUAL_S = 86_400.0
+
+TURNS = (InferenceRequested, InferenceCompleted, InferenceFailed, InferenceRefused, InferenceRated)
+REGISTRY: tuple[type[Event], ...] = get_args(UseCaseEvent)
+OWN: tuple[type[Event], ...] = get_args(OptimisationEvent)
+STATE_TYPES = tuple(kind.event_name for kind in (*REGISTRY, *OWN))
+TURN_TYPES = (*(kind.event_name for kind in TURNS), ViolationDetected.event_name)
+
+HANDED_OVER: Mapping[str, str] = {
+    "scale_engine": "add engines to the tier in the engines' file, or raise their capacity: {value:g} times",
+    "change_budget": "set AICORE_PLAYER_TOKENS_PER_S to {value:g} and start the service again",
+    "retrain": "aicore export turns.jsonl --use-case {use_case}, then python -m aicore.training.finetune; "
+    "`aicore demo promote` shows the way",
+}
+
+OPTIMISATION: Binding[Any, Any, Proposals] = Binding(
+    commands=(SetPolicy, ApproveProposal, RejectProposal),
+    stream_of=lambda command: stream_of(command.use_case),
+    decider=PROPOSALS,
+    answer=lambda command, state: {
+        "use_case": command.use_case,
+        "open": [id_ for id_, proposal in state.known.items() if proposal.status == "open"],
+        "automatic": list(state.policy.automatic),
+    },
+)
+OPTIMISATION_RECORDS: Binding[Any, Any, Proposals] = Binding(
+    commands=(Propose, RecordOutcome),
+    stream_of=lambda command: stream_of(command.use_case),
+    decider=PROPOSALS,
+)
+"""What the optimiser says to the decider; no message does."""
+
+
+class ProposalsQuery(BaseModel):
+    """optimisation.proposals: the newest first, and what a use case costs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    use_case: UseCase | None = None
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """What happened to a use case in ten seconds."""
+
+    begin_us: int
+    answered: int = 0
+    failed: int = 0
+    refused: int = 0
+    violations: int = 0
+    critical: int = 0
+    latency_ms: float = 0.0
+    ratings: float = 0.0
+    rated: int = 0
+    cost_micro: int = 0
+    tokens: int = 0
+    consented: int = 0
+    players: set[str] = field(default_factory=set)
+
+
+class Tally:
+    """How one use case goes, by ten seconds, for a day."""
+
+    def __init__(self) -> None:
+        self._buckets: deque[_Bucket] = deque()
+
+    def at(self, at_us: int) -> _Bucket:
+        """Return the bucket of a time; what is older than a day is dropped."""
+        begin = at_us // BUCKET_US * BUCKET_US
+        if not self._buckets or self._buckets[-1].begin_us < begin:
+            self._buckets.append(_Bucket(begin))
+        while self._buckets[0].begin_us < at_us - USUAL_S * 1e6:
+            self._buckets.popleft()
+        return self._buckets[-1]
+
+    def seen(self, since_us: float, until_us: float) -> Seen:
+        """Return how it went from one time to another."""
+        mine = self._between(since_us, until_us)
+        answered, rated = sum(b.answered for b in mine), sum(b.rated for b in mine)
+        return Seen(
+            turns=answered + sum(b.failed for b in mine),
+            failed=sum(b.failed for b in mine),
+            refused=sum(b.refused for b in mine),
+            violations=sum(b.violations for b in mine),
+            critical=sum(b.critical for b in mine),
+            latency_ms=sum(b.latency_ms for b in mine) / answered if answered else 0.0,
+            rating=sum(b.ratings for b in mine) / rated if rated else None,
+            cost_micro=float(sum(b.cost_micro for b in mine)),
+            consented=sum(b.consented for b in mine),
+        )
+
+    def usage(self, since_us: float, until_us: float, engines: int) -> Usage:
+        """Return what was used from one time to another."""
+        mine = self._between(since_us, until_us)
+        return Usage(
+            seconds=(until_us - since_us) / 1e6,
+            turns=sum(b.answered + b.failed for b in mine),
+            tokens=sum(b.tokens for b in mine),
+            token_cost_micro=sum(b.cost_micro for b in mine),
+            engines=engines,
+            players=len(set().union(*(b.players for b in mine))) if mine else 0,
+        )
+
+    def _between(self, since_us: float, until_us: float) -> list[_Bucket]:
+        return [b for b in self._buckets if since_us <= b.begin_us < until_us]
+
+
+class Optimiser:
+    """Run `run` in a task. Several of them, in several processes, come to the same proposals."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        runner: CommandRunner,
+        *,
+        decode: Callable[[RecordedEvent], Event],
+        now_us: Callable[[], int],
+        engines: Callable[[], int] = lambda: 1,
+    ) -> None:
+        """Prepare; ``runner`` has `OPTIMISATION_RECORDS` and the registry's commands."""
+        self._log = log
+        self._runner = runner
+        self._decode = decode
+        self._now_us = now_us
+        self._engines = engines
+        self._use_cases: dict[str, UseCaseModels] = {}
+        self._proposals: dict[str, Proposals] = {}
+        self._tallies: dict[str, Tally] = {}
+        self._done: set[str] = set()
+        self.position = 0
+
+    async def run(self) -> None:
+        """Read what was, then follow the log and look at it every few seconds, for ever."""
+        head = (await self._log.head()).position
+        await self._read(Where(types=STATE_TYPES), after=0, until=head)
+        await self._read(Where(types=TURN_TYPES), after=max(0, head - PAST_EVENTS), until=head)
+        self.position = head
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._tick())
+            where = Where(types=(*STATE_TYPES, *TURN_TYPES))
+            async with aclosing(self._log.subscribe(after=head, where=where)) as batches:
+                async for batch in batches:
+                    for recorded in batch:
+                        self._apply(self._decode(recorded), recorded)
+                    self.position = batch[-1].position
+                    await self._carry_out()
+
+    async def answer(self, query: Mapping[str, Any]) -> tuple[Any, int]:
+        """Answer the query ``optimisation.proposals``."""
+        wanted = parse(ProposalsQuery, query).use_case
+        chosen = {name: state for name, state in self._proposals.items() if wanted in (None, name)}
+        rows = [
+            {**proposal.proposed.model_dump(), "status": proposal.status}
+            for state in chosen.values()
+            for proposal in state.known.values()
+        ]
+        costs = {name: self._cost(name) for name in self._tallies if wanted in (None, name)}
+        ordered = sorted(rows, key=lambda row: row["at_us"], reverse=True)
+        return {"proposals": ordered, "costs": costs}, self.position
+
+    def _cost(self, use_case: str) -> Mapping[str, Any]:
+        now, policy = self._now_us(), self._policy(use_case).policy
+        usage = self._tallies[use_case].usage(now - policy.window_s * 1e6, now + 1, self._engines())
+        cost = cost_of(usage, engine_hour_micro=policy.engine_hour_micro)
+        return {
+            "seconds": usage.seconds,
+            "turns": usage.turns,
+            "tokens": usage.tokens,
+            "players": usage.players,
+            "total_micro": cost.total_micro,
+            "per_turn_micro": cost.per_turn_micro,
+            "per_1k_tokens_micro": cost.per_1k_tokens_micro,
+            "per_player_hour_micro": cost.per_player_hour_micro,
+        }
+
+    # --- what was ---------------------------------------------------------------------------------------
+
+    async def _read(self, where: Where, *, after: int, until: int) -> None:
+        while page := await self._log.read_all(after=after, limit=2_000, where=where):
+            for recorded in page:
+                if recorded.position <= until:
+                    self._apply(self._decode(recorded), recorded)
+            after = page[-1].position
+            if after >= until:
+                return
+
+    def _apply(self, event: Event, recorded: RecordedEvent) -> None:
+        if isinstance(event, REGISTRY):
+            name = event.use_case  # type: ignore[attr-defined]  # all of them have one
+            state = self._use_cases.get(name, USE_CASE.initial)
+            self._use_cases[name] = USE_CASE.evolve(state, event)  # type: ignore[arg-type]  # one of them
+        elif isinstance(event, OWN):
+            name = event.use_case  # type: ignore[attr-defined]  # all of them have one
+            self._proposals[name] = PROPOSALS.evolve(self._policy(name), event)  # type: ignore[arg-type]  # one of them
+        elif use_case := getattr(event, "use_case", ""):
+            tally = self._tallies.setdefault(use_case, Tally())
+            _count(tally.at(recorded.recorded_us), event)
+
+    def _policy(self, use_case: str) -> Proposals:
+        return self._proposals.get(use_case, PROPOSALS.initial)
+
+    # --- what follows -----------------------------------------------------------------------------------
+
+    async def _tick(self) -> None:
+        while True:
+            await self._carry_out()
+            await self.look(self._now_us())
+            await asyncio.sleep(TICK_S)
+
+    async def look(self, now_us: int) -> None:
+        """Look at every use case once, and propose what follows."""
+        for name, models in list(self._use_cases.items()):
+            state = self._policy(name)
+            newest = state.newest
+            if (newest and newest.status in ("open", "approved")) or cooling_s(state, now_us) > 0:
+                continue
+            tally = self._tallies.setdefault(name, Tally())
+            begin = now_us - state.policy.window_s * 1e6
+            now, usual = tally.seen(begin, now_us + 1), tally.seen(begin - USUAL_S * 1e6, begin)
+            if found := finding(now, usual, models, state.policy):
+                await self._propose(name, found, now_us, len(state.known))
+
+    async def _propose(self, use_case: str, found: Finding, now_us: int, number: int) -> None:
+        command = Propose(
+            use_case=use_case,
+            action=found.action,
+            priority=found.priority,
+            reason=found.reason,
+            inputs={key: round(float(value), 6) for key, value in found.inputs.items()},
+            at_us=now_us,
+        )
+        await self._say(command, _id(use_case, f"propose.{number}"))
+
+    async def _carry_out(self) -> None:
+        for name, state in list(self._proposals.items()):
+            for id_, proposal in state.known.items():
+                if proposal.status == "approved" and id_ not in self._done:
+                    self._done.add(id_)
+                    await self._do(name, id_, proposal)
+
+    async def _do(self, use_case: str, id_: str, proposal: Proposal) -> None:
+        command = _command(use_case, proposal)
+        outcome, detail = "handed_over", _handed_over(use_case, proposal.proposed.action)
+        if command is not None:
+            try:
+                done = await self._runner.execute(
+                    command, derived_id(UUID(id_), 0, "carry_out"), meta=Meta(actor=OPTIMISER)
+                )
+                positions = ", ".join(str(ref.position) for ref in done.events) or "it was so already"
+                outcome, detail = "done", f"{command.command_name}: {positions}"
+            except Rejected as refusal:
+                outcome, detail = "refused", f"{refusal.code}: {refusal.message}; {refusal.remedy}"
+            except LogError as error:
+                logger.warning("proposal_not_carried_out", id=id_, error=str(error))
+                self._done.discard(id_)
+                return
+        record = RecordOutcome.model_validate(
+            {"use_case": use_case, "proposal_id": id_, "outcome": outcome, "detail": detail[:2_000]}
+        )
+        await self._say(record, derived_id(UUID(id_), 0, "outcome"))
+
+    async def _say(self, command: Command, id_: UUID) -> None:
+        try:
+            await self._runner.execute(command, id_, meta=Meta(actor=OPTIMISER))
+        except (Rejected, IdConflict) as refusal:  # another optimiser was quicker
+            logger.info("proposal_refused", what=command.command_name, detail=str(refusal))
+        except LogError as error:
+            logger.warning("proposal_not_said", what=command.command_name, error=str(error))
+
+
+def _id(use_case: str, what: str) -> UUID:
+    return derived_id(UUID(int=0), 0, f"optimiser.{use_case}.{what}")
+
+
+def _count(bucket: _Bucket, event: Event) -> None:
+    match event:
+        case InferenceRequested():
+            bucket.consented += event.consent
+            if event.player:
+                bucket.players.add(event.player)
+        case InferenceCompleted():
+            bucket.answered += 1
+            bucket.latency_ms += event.latency_ms
+            bucket.cost_micro += event.cost_micro
+            bucket.tokens += event.prompt_tokens + event.completion_tokens
+        case InferenceFailed():
+            bucket.failed += 1
+        case InferenceRefused():
+            bucket.refused += event.code == "overloaded"
+        case InferenceRated():
+            bucket.ratings += event.rating
+            bucket.rated += 1
+        case ViolationDetected():
+            bucket.violations += event.side == "output"
+            bucket.critical += event.side == "output" and event.severity == "critical"
+        case _:
+            pass
+
+
+def _command(use_case: str, proposal: Proposal) -> Command | None:
+    """Return what carries an action out; None if a person has to."""
+    action, reason = proposal.proposed.action, proposal.proposed.reason
+    by: Mapping[str, Any] = {
+        "use_case": use_case,
+        "model_id": action.model_id,
+        "operator": OPTIMISER,
+        "reason": reason,
+    }
+    match action.kind:
+        case "deploy_candidate":
+            return StartDeployment.model_validate({**by, "strategy": "canary"})
+        case "roll_back":
+            return RollBack.model_validate(by)
+        case "move_tier":
+            return DescribeModel.model_validate(
+                {"use_case": use_case, "model_id": action.model_id, "configuration": {"tier": action.tier}}
+            )
+        case _:
+            return None
+
+
+def _handed_over(use_case: str, action: Action) -> str:
+    return HANDED_OVER.get(action.kind, "").format(use_case=use_case, value=action.value or 1.0)
