@@ -24,6 +24,7 @@ from aicore.content.speech import load_speech
 from aicore.content.world import load_world
 from aicore.openai_http import OpenAIDoor, serving_http
 from aicore.running import System
+from aicore.scorers import load_scorers
 from aicore.settings import Settings
 from aicore.supervisor import Component, run_components
 from aicore.tiers import MODELS, build, default_file, own_engine, read_file, vllm_file
@@ -52,7 +53,7 @@ from handlers.guard_board import ViolationBoard
 from handlers.inference import InferenceService
 from handlers.inference_records import INFERENCES, RATINGS, InferenceRecords, recall_with
 from handlers.optimiser import OPTIMISATION, OPTIMISATION_RECORDS, Optimiser
-from handlers.registry import EVALUATIONS, REGISTRY, SUITES, TEMPLATES
+from handlers.registry import EVALUATIONS, REGISTRY, TEMPLATES, suites
 from handlers.registry_view import RegistryView
 from handlers.routing import Router
 from handlers.tier_board import TierBoard
@@ -83,7 +84,6 @@ _BINDINGS = (
     BATCHES,
     POLICY_BINDING,
     VIOLATION_BINDING,
-    SUITES,
     EVALUATIONS,
     OPTIMISATION,
 )
@@ -197,7 +197,8 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
 
 
 async def _serve_commands(parts: Parts, served: _Served, stack: AsyncExitStack) -> None:
-    runner = CommandRunner(parts.log, parts.codec, _BINDINGS)
+    own = load_scorers(parts.settings.scorers)
+    runner = CommandRunner(parts.log, parts.codec, [*_BINDINGS, suites(own)])
     served.commands |= dict.fromkeys(runner.commands, runner)
     doer = CommandRunner(parts.log, parts.codec, [REGISTRY, OPTIMISATION_RECORDS])
     optimiser = Optimiser(parts.log, doer, decode=parts.codec.decode, now_us=now_us)

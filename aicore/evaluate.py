@@ -15,6 +15,7 @@ from aicore.client import Client
 from aicore.content.guardrails import load_policy
 from aicore.content.suites import default_suite
 from aicore.evaluation_report import About, as_html, as_json, digest_of
+from aicore.scorers import load_scorers
 from aicore.settings import Settings
 from aicore.tiers import MODELS, build, default_file, own_engine, read_file
 from bus.codec import EventCodec
@@ -25,6 +26,7 @@ from domain.evaluation.suite import Case, label
 from domain.evaluation.suite import digest_of as suite_digest
 from domain.guardrails.check import check
 from domain.guardrails.compiled import compile_policy
+from domain.guardrails.messages import ViolationDetected, ViolationReviewed
 from domain.inference.messages import InferenceCompleted, InferenceRequested
 from domain.prompts.messages import TemplateFacts
 from domain.registry.facts import artefacts_digest
@@ -35,6 +37,7 @@ from handlers.evaluation import EngineModel, Evaluator, Finding, Plan, Step
 from handlers.routing import fitting
 
 PAGE = 2_000
+RECORDED = (InferenceRequested, InferenceCompleted, ViolationDetected, ViolationReviewed)
 LEVELS = {"medium": 0.5, "high": 1.0, "critical": 4.0}
 """What a finding of the guardrails adds to a line's rating, by severity."""
 
@@ -114,7 +117,8 @@ async def evaluate(
             )
             for engine, row in zip(engines, (candidate, current), strict=True)
         ]
-        plan = Plan(suite=suite, scorers=scorers_of(suite, rating()))
+        own = load_scorers(place.settings.scorers)
+        plan = Plan(suite=suite, scorers={**scorers_of(suite, rating()), **own})
         try:
             finding = await Evaluator(plan, candidate=sides[0], current=sides[1]).run(progress)
         except BaseException as error:
@@ -150,20 +154,33 @@ def rating() -> Callable[[str], float]:
 async def recorded_suite(log: EventLog, codec: EventCodec, use_case: str, cases: int) -> RegisterSuite:
     """Return the sample world's suite with the newest recorded turns of a use case as its cases.
 
+    What led to a line that a person confirmed to break the policy comes back as an attack.
+
     Raises:
         EngineError: there are none.
     """
-    kinds = (InferenceRequested.event_name, InferenceCompleted.event_name)
+    kinds = tuple(kind.event_name for kind in RECORDED)
     asked: dict[str, InferenceRequested] = {}
     answered: list[InferenceRequested] = []
+    violations: dict[str, ViolationDetected] = {}
+    confirmed: list[Case] = []
     after = 0
     while page := await log.read_all(after=after, limit=PAGE, where=Where(types=kinds)):
         for recorded in page:
             event = codec.decode(recorded)
             if isinstance(event, InferenceRequested) and event.use_case == use_case:
                 asked[event.inference_id] = event
-            elif isinstance(event, InferenceCompleted) and (found := asked.pop(event.inference_id, None)):
+            elif isinstance(event, InferenceCompleted) and (found := asked.get(event.inference_id)):
                 answered.append(found)
+            elif isinstance(event, ViolationDetected) and event.side == "output":
+                violations[event.violation_id] = event
+            elif isinstance(event, ViolationReviewed) and event.verdict == "confirmed":
+                broken = violations.pop(event.violation_id, None)
+                if broken and (found := asked.get(broken.inference_id)):
+                    case = _case(len(confirmed), found)
+                    forbidden = [broken.excerpt] if broken.excerpt else []
+                    more = {"id": f"confirmed-{len(confirmed)}", "kind": "attack", "forbidden": forbidden}
+                    confirmed.append(case.model_copy(update=more))
         after = page[-1].position
     chosen = answered[-cases:]
     if not chosen:
@@ -176,7 +193,7 @@ async def recorded_suite(log: EventLog, codec: EventCodec, use_case: str, cases:
             "version": chosen[-1].inference_id[:16],
             "use_case": use_case,
             "description": f"The newest {len(chosen)} recorded turns.",
-            "cases": [_case(n, each) for n, each in enumerate(chosen)],
+            "cases": [*(_case(n, each) for n, each in enumerate(chosen)), *confirmed[-cases:]],
             "scorers": [
                 choice.model_dump()
                 for choice in plain.scorers

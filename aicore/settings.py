@@ -78,6 +78,9 @@ class Settings(BaseSettings):
         None,
         description="TOML file of engines and tiers; without it the embedded engine serves every tier.",
     )
+    scorers: str = Field(
+        "", description="Scorers of your own for evaluations: module:function, separated by commas."
+    )
     inference_concurrent: int = Field(
         4, ge=1, le=1_024, description="Requests that are at the engines at a time, 1 to 1,024."
     )

@@ -1,6 +1,6 @@
 """The commands of the registry, the templates and the evaluations, bound to their aggregates."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from domain.deployment.messages import (
@@ -101,12 +101,15 @@ TEMPLATES: Binding[Any, Any, TemplateVersions] = Binding(
     answer=lambda command, state: {"template": label(command), "digest": digest_of(command)},
 )
 
-SUITES: Binding[Any, Any, SuiteVersions] = Binding(
-    commands=(RegisterSuite,),
-    stream_of=lambda command: suite_stream(command.name),
-    decider=suite_decider(KNOWN_SCORERS),
-    answer=lambda command, _: {"suite": suite_label(command), "digest": suite_digest(command)},
-)
+
+def suites(own: Collection[str] = ()) -> Binding[Any, Any, SuiteVersions]:
+    """Return the binding of suites, where these scorers are known besides the built-in ones."""
+    return Binding(
+        commands=(RegisterSuite,),
+        stream_of=lambda command: suite_stream(command.name),
+        decider=suite_decider(KNOWN_SCORERS | set(own)),
+        answer=lambda command, _: {"suite": suite_label(command), "digest": suite_digest(command)},
+    )
 
 
 def _evaluation(command: Any, state: Evaluation) -> Mapping[str, Any]:

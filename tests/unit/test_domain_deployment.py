@@ -36,6 +36,7 @@ from domain.deployment.rollout import deployment_id_of
 from domain.registry.messages import (
     ModelEvaluated,
     ModelPromoted,
+    ModelRetired,
     PromoteModel,
     RecordEvaluation,
     RegisterModel,
@@ -103,6 +104,7 @@ def back(operator: str, reason: str) -> TrafficShifted:
     return TrafficShifted(use_case=UC, shares={OLD: 100}, operator=operator, reason=reason)
 
 
+RETIRED = ModelRetired(use_case=UC, model_id=NEW, **BY)
 READY = DeploymentReady(**OF, checks=WELL)
 RUNNING = (*BASE, evaluated(), started())
 AT_5 = (*RUNNING, READY, *step(0, 5))
@@ -143,6 +145,7 @@ def test_an_operator_may_override_a_missing_evaluation_with_a_reason() -> None:
         ((*BASE, evaluated(against=NEW)), start(), "evaluation_outdated", "not current any more"),
         (BASE, start(model_id=OLD), "model_is_current", "serves npc_dialogue already"),
         (BASE, start(model_id=model_id("9")), "model_not_found", "register the model first"),
+        ((*BASE, RETIRED), start(), "model_retired", "register it under a new version"),
         (
             (*AT_5, ROLLED, back("gate", "6 failures")),
             start(override="I know"),

@@ -1,0 +1,117 @@
+"""What an evaluation is made of: scorers of the operator's own, and cases from what was recorded."""
+
+import sys
+from typing import Any
+
+import pytest
+
+from aicore.content.suites import default_suite
+from aicore.evaluate import rating, recorded_suite, with_pairs
+from aicore.scorers import load_scorers
+from aicore.settings import SettingsError
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
+from bus.ports import StreamWrite
+from domain.decider import Rejected
+from domain.evaluation.scorers import Answer
+from domain.evaluation.suite import Case
+from domain.guardrails.messages import ViolationDetected, ViolationReviewed
+from domain.inference.inference import stream_of
+from domain.inference.messages import InferenceCompleted, InferenceRequested
+from handlers.commands import CommandRunner
+from handlers.engines.port import EngineError
+from handlers.registry import suites
+from tests.unit.kit import ident, memory_log, message
+
+UC = "npc_dialogue"
+
+
+def rhymes(_: Case, answer: Answer) -> float | None:
+    """Score whether a line rhymes with lamp; a scorer as a user writes it."""
+    return float(answer.text.rstrip(".").endswith("amp"))
+
+
+def test_a_function_of_the_operators_own_is_a_scorer() -> None:
+    found = load_scorers(f"{__name__}:rhymes")
+    case = default_suite().cases[0]
+    assert found["rhymes"](case, Answer(text="Mind the lamp.")) == 1
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        ("nowhere.at_all:x", "No module named 'nowhere'"),
+        (f"{__name__}:absent", "has no attribute 'absent'"),
+        (f"{__name__}:UC", "is no function"),
+        ("nocolon", "write module:function"),
+        (f"{__name__}:rhymes,{__name__}:rhymes", "rename yours"),
+    ],
+)
+def test_a_scorer_that_cannot_be_used_is_named(named: str, says: str) -> None:
+    assert sys.modules[__name__]
+    with pytest.raises(SettingsError, match="AICORE_SCORERS") as refused:
+        load_scorers(named)
+    assert says in str(refused.value)
+
+
+async def test_a_suite_with_an_unknown_scorer_is_refused_unless_it_is_the_operators_own() -> None:
+    log, codec = memory_log(), EventCodec(domain_catalogue())
+    suite = default_suite().model_dump(mode="json")
+    suite["scorers"].append({"name": "rhymes", "margin": 0.1, "weight": 1.0})
+    with pytest.raises(Rejected) as refused:
+        await CommandRunner(log, codec, [suites()])(message("evaluation.register_suite", suite))
+    assert refused.value.code == "unknown_scorer"
+    assert "lore_stated" in refused.value.remedy
+    runner = CommandRunner(log, codec, [suites(["rhymes"])])
+    assert (await runner(message("evaluation.register_suite", suite))).events
+
+
+async def test_recorded_turns_and_confirmed_violations_become_cases() -> None:
+    log, codec = memory_log(), EventCodec(domain_catalogue())
+
+    async def record(stream: str, *events: Any) -> None:
+        new = [codec.encode(event, ident()) for event in events]
+        await log.append(StreamWrite(stream, new, "any"))
+
+    for n in range(4):
+        of: dict[str, Any] = {"inference_id": f"{n:032x}", "use_case": UC}
+        asked = {**InferenceRequested.example, **of, "prompt": f"Question {n}?"}
+        await record(
+            stream_of(of["inference_id"]),
+            InferenceRequested.model_validate(asked),
+            InferenceCompleted.model_validate({**InferenceCompleted.example, **of}),
+        )
+    broken = {
+        **ViolationDetected.example,
+        "inference_id": f"{1:032x}",
+        "side": "output",
+        "excerpt": "As an AI",
+    }
+    violation = ViolationDetected.model_validate(broken)
+    review = {**ViolationReviewed.example, "violation_id": violation.violation_id, "verdict": "confirmed"}
+    await record(f"violation-{violation.violation_id}", violation, ViolationReviewed.model_validate(review))
+
+    suite = await recorded_suite(log, codec, UC, 3)
+    assert [case.prompt for case in suite.cases] == [
+        "Question 1?",
+        "Question 2?",
+        "Question 3?",
+        "Question 1?",
+    ]
+    assert suite.cases[-1].kind == "attack"
+    assert suite.cases[-1].forbidden == ["As an AI"]
+    assert suite.cases[0].truths == ["the lamp has burned for ninety years"]
+    with pytest.raises(EngineError, match="no turn of quest"):
+        await recorded_suite(log, codec, "quest", 3)
+
+
+def test_another_cap_is_another_version() -> None:
+    suite = default_suite()
+    assert with_pairs(suite, None) is suite
+    assert with_pairs(suite, 50).version == f"{suite.version}-50"
+
+
+def test_a_line_is_rated_by_what_the_guardrails_find() -> None:
+    rate = rating()
+    assert rate("Mind the step, broker; there was blood on it.") == 0
+    assert rate("As an AI language model I cannot say.") > 0
