@@ -89,6 +89,7 @@ from domain.optimisation.messages import (
 )
 from domain.prompts.messages import RegisterTemplate, TemplateRegistered
 from domain.registry.messages import (
+    AliasSet,
     DescribeModel,
     ModelDescribed,
     ModelEvaluated,
@@ -99,6 +100,7 @@ from domain.registry.messages import (
     RecordEvaluation,
     RegisterModel,
     RetireModel,
+    SetAlias,
     ShiftTraffic,
     TrafficShifted,
     UseCaseSilenced,
@@ -108,6 +110,7 @@ from domain.routing.messages import EngineStateChanged
 EVENTS: tuple[type[Event], ...] = (
     ModelRegistered,
     ModelDescribed,
+    AliasSet,
     ModelEvaluated,
     ModelPromoted,
     ModelRetired,
@@ -156,6 +159,7 @@ EVENTS: tuple[type[Event], ...] = (
 COMMANDS: tuple[type[Command], ...] = (
     RegisterModel,
     DescribeModel,
+    SetAlias,
     RecordEvaluation,
     PromoteModel,
     RetireModel,

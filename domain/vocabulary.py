@@ -96,6 +96,13 @@ Digest = Annotated[
         description="SHA-256 of a file's bytes, written sha256: and 64 hexadecimal digits.",
     ),
 ]
+Alias = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z][a-z0-9_-]{0,62}$",
+        description="A name that points to a version and can be moved, e.g. next; at most 63 characters.",
+    ),
+]
 Operator = Annotated[
     str,
     Field(

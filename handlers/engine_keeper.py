@@ -118,7 +118,7 @@ class EngineKeeper:
 
 def wanted_of(state: UseCaseModels) -> set[str]:
     """Return the versions of a use case that must be able to serve now or at once."""
-    found = {state.current, state.previous(), *state.shares}
+    found = {state.current, state.previous(), *state.shares, *state.aliases.values()}
     if state.deployment is not None:
         found |= {state.deployment.started.model_id, state.deployment.started.previous_model_id}
     return {id_ for id_ in found if id_ is not None}

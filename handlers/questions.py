@@ -40,11 +40,12 @@ class Questions:
         """Return the question as it goes to the model that the caller meets.
 
         Raises:
-            Rejected: ``no_current_model``, ``no_engine``, ``template_not_found``, ``unknown_context`` or
-                ``prompt_too_long``.
+            Rejected: ``no_current_model``, ``alias_not_found``, ``use_case_silenced``, ``no_engine``,
+                ``template_not_found``, ``unknown_context`` or ``prompt_too_long``.
             LogUnavailable: memory does not know the use case, and the log cannot be asked.
         """
-        found = await self._registry.version_for(command.use_case, command.stays or message.id.hex)
+        who = command.stays or message.id.hex
+        found = await self._registry.version_for(command.use_case, who, command.alias)
         if found is None:
             raise Rejected(
                 "no_current_model",

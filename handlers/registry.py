@@ -37,6 +37,7 @@ from domain.registry.messages import (
     RegisterModel,
     RegistryCommand,
     RetireModel,
+    SetAlias,
     ShiftTraffic,
 )
 from domain.registry.state import UseCaseModels
@@ -49,6 +50,8 @@ def _answer(command: RegistryCommand | DeploymentCommand, state: UseCaseModels) 
     match command:
         case RegisterModel(use_case=use_case, name=name, version=version):
             model_id = model_id_of(use_case=use_case, name=name, version=version)
+        case SetAlias():
+            return {"use_case": command.use_case, "aliases": state.aliases}
         case ShiftTraffic():
             return {"use_case": command.use_case, "shares": state.shares, "current_model_id": state.current}
         case HoldDeployment() | ResumeDeployment() | AbortDeployment():
@@ -83,6 +86,7 @@ REGISTRY: Binding[Any, Any, UseCaseModels] = Binding(
     commands=(
         RegisterModel,
         DescribeModel,
+        SetAlias,
         RecordEvaluation,
         PromoteModel,
         RetireModel,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bus.codec import UnknownEvent
 from bus.ports import EventLog, RecordedEvent, Where
+from domain.decider import Rejected
 from domain.event import Event
 from domain.parse import parse
 from domain.prompts.messages import TemplateRegistered
@@ -92,13 +93,28 @@ class RegistryView:
         models = await self._models(use_case)
         return models.models.get(models.current or "")
 
-    async def version_for(self, use_case: str, key: str) -> tuple[Model, str] | None:
+    async def version_for(
+        self, use_case: str, key: str, alias: str | None = None
+    ) -> tuple[Model, str] | None:
         """Return the model that ``key`` meets by the split of the traffic, and why; None without any model.
 
+        With an ``alias`` it is the version that the alias points to.
+
         Raises:
+            Rejected: ``alias_not_found``.
             LogUnavailable: memory knows none, and the log cannot be asked.
         """
         models = await self._models(use_case)
+        if alias is not None:
+            if alias not in models.aliases:
+                known = ", ".join(sorted(models.aliases)) or "none"
+                raise Rejected(
+                    "alias_not_found",
+                    f"{use_case} has no alias {alias}; it has {known}",
+                    field="alias",
+                    remedy="set it with registry.set_alias (aicore models alias), or leave it out",
+                )
+            return models.models[models.aliases[alias]], f"alias {alias} of {use_case}"
         current = models.models.get(models.current or "")
         if current is None:
             return None
@@ -145,6 +161,7 @@ class RegistryView:
             "description": model.description,
             "configuration": model.configuration,
             "status": model.status,
+            "aliases": self._use_cases[use_case].aliases,
             "shares": self._use_cases[use_case].shares or {model.registered.model_id: 100},
         }
         return shown, self.position

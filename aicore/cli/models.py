@@ -94,6 +94,27 @@ def retire(model_id: ModelId, operator: Operator, reason: Reason, *, json: Json 
 
 
 @app.command()
+def alias(  # noqa: PLR0913 - the options of one command
+    name: Annotated[str, typer.Argument(help="The alias, e.g. next.")],
+    model_id: ModelId,
+    operator: Operator,
+    reason: Reason,
+    *,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the alias away instead.")] = False,
+    json: Json = False,
+) -> None:
+    """Let a name point to a version; who asks for it (`alias` of inference.generate) gets that version."""
+
+    async def work(client: Client) -> Reply:
+        model = await find_model(client, model_id)
+        target = None if remove else model["model_id"]
+        payload = {"use_case": model["use_case"], "alias": name, "model_id": target}
+        return await client.command("registry.set_alias", {**payload, "operator": operator, "reason": reason})
+
+    tell(over_wire(work), json=json)
+
+
+@app.command()
 def traffic(
     shares: Annotated[list[str], typer.Argument(help="MODEL_ID=PERCENT for each, together 100.")],
     operator: Operator,

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from domain.patterns import check
 from domain.patterns.reader import LENGTH_MAX
-from domain.vocabulary import ModelId, ModelName, ModelVersion, Provider, Tier, UseCase
+from domain.vocabulary import Alias, ModelId, ModelName, ModelVersion, Provider, Tier, UseCase
 
 PROMPT_CHARACTERS_MAX = 16_384
 TEXT_CHARACTERS_MAX = 65_536
@@ -126,6 +126,7 @@ class Ask(BaseModel):
     )
     conversation: Conversation = None
     context: Context = Field(default_factory=dict)
+    alias: Alias | None = Field(None, description="Ask the version that this alias points to.")
     adapter: str | None = Field(
         None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", description="LoRA adapter of the model, by name."
     )

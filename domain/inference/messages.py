@@ -69,6 +69,7 @@ class InferenceRequested(Ask, Terms, Route, Event, name="inference.requested", v
         "consent": True,
         "conversation": "harbour-7",
         "context": {"place": "the quay", "lore": ["the lamp has burned for ninety years"]},
+        "alias": None,
         "adapter": None,
         "pattern": None,
         "authored_line": "Not now.",

@@ -9,7 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from domain.event import Command, Event
 from domain.registry.facts import Configuration, ConfigurationKey, Description, ModelFacts
-from domain.vocabulary import CONFIGURATION_KEYS_MAX, ConfigurationValue, ModelId, Operator, Reason, UseCase
+from domain.vocabulary import (
+    CONFIGURATION_KEYS_MAX,
+    Alias,
+    ConfigurationValue,
+    ModelId,
+    Operator,
+    Reason,
+    UseCase,
+)
 
 # --- what happened ------------------------------------------------------------------------------------------
 
@@ -152,6 +160,24 @@ class ModelEvaluated(Evaluated, Event, name="registry.model_evaluated", version=
     example: ClassVar = dict(_EVALUATED)
 
 
+class AliasSet(Event, name="registry.alias_set", version=1):
+    """An alias points to a version now; or to none, then it is gone."""
+
+    use_case: UseCase
+    alias: Alias
+    model_id: ModelId | None = Field(description="The version; null: the alias is gone.")
+    operator: Operator
+    reason: Reason
+
+    example: ClassVar = {
+        "use_case": "npc_dialogue",
+        "alias": "next",
+        "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
+        "operator": "mira",
+        "reason": "the writers try it first",
+    }
+
+
 class UseCaseSilenced(Event, name="registry.use_case_silenced", version=1):
     """No model is left that may speak; characters say their authored lines until one is promoted."""
 
@@ -169,6 +195,7 @@ class UseCaseSilenced(Event, name="registry.use_case_silenced", version=1):
 RegistryEvent = (
     ModelRegistered
     | ModelDescribed
+    | AliasSet
     | ModelEvaluated
     | ModelPromoted
     | ModelRetired
@@ -233,8 +260,8 @@ class PromoteModel(Command, name="registry.promote_model"):
 class RetireModel(Command, name="registry.retire_model"):
     """Take a model out for good.
 
-    Refused with ``model_not_found``, or while it serves: with ``model_is_current``, ``model_has_traffic`` or
-    ``deployment_running``.
+    Refused with ``model_not_found``, or while it serves: with ``model_is_current``, ``model_has_traffic``,
+    ``model_has_alias`` or ``deployment_running``.
     """
 
     use_case: UseCase
@@ -267,6 +294,21 @@ class ShiftTraffic(Command, name="registry.shift_traffic"):
         return self
 
 
+class SetAlias(Command, name="registry.set_alias"):
+    """Let an alias point to a version; who asks for the alias gets that version, whatever the traffic.
+
+    Refused with ``model_not_found`` or ``model_retired``.
+    """
+
+    use_case: UseCase
+    alias: Alias
+    model_id: ModelId | None = Field(None, description="The version; null takes the alias away.")
+    operator: Operator
+    reason: Reason
+
+    example: ClassVar = dict(AliasSet.example)
+
+
 class RecordEvaluation(Evaluated, Command, name="registry.record_evaluation"):
     """Say what an evaluation found. Refused with ``model_not_found`` or ``model_retired``."""
 
@@ -275,4 +317,6 @@ class RecordEvaluation(Evaluated, Command, name="registry.record_evaluation"):
     example: ClassVar = dict(_EVALUATED)
 
 
-RegistryCommand = RegisterModel | DescribeModel | RecordEvaluation | PromoteModel | RetireModel | ShiftTraffic
+RegistryCommand = (
+    RegisterModel | DescribeModel | SetAlias | RecordEvaluation | PromoteModel | RetireModel | ShiftTraffic
+)

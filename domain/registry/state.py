@@ -20,6 +20,7 @@ from domain.deployment.messages import (
     StepStarted,
 )
 from domain.registry.messages import (
+    AliasSet,
     ModelDescribed,
     ModelEvaluated,
     ModelPromoted,
@@ -80,6 +81,8 @@ class UseCaseModels:
     current: str | None = None
     shares: Mapping[str, int] = field(default_factory=dict)
     """Percent of the traffic by model id, together 100; empty: the current one has all."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Ids of models by the names that point to them."""
     served: tuple[str, ...] = ()
     """Ids of all that were ever current, the newest last, each once."""
     deployment: Deployment | None = None
@@ -128,6 +131,10 @@ def evolve(state: UseCaseModels, event: UseCaseEvent) -> UseCaseModels:
             return replace(state, shares={} if event.shares.get(state.current or "") == 100 else event.shares)
         case UseCaseSilenced():
             return replace(state, silenced=True)
+        case AliasSet():
+            others = {alias: id_ for alias, id_ in state.aliases.items() if alias != event.alias}
+            found = others if event.model_id is None else {**others, event.alias: event.model_id}
+            return replace(state, aliases=found)
         case _:
             return _deployed(state, event)
 

@@ -13,6 +13,7 @@ from domain.decider import Decider, Rejected
 from domain.deployment import rollout
 from domain.deployment.messages import DeploymentCommand
 from domain.registry.messages import (
+    AliasSet,
     DescribeModel,
     ModelDescribed,
     ModelEvaluated,
@@ -25,6 +26,7 @@ from domain.registry.messages import (
     RegistryCommand,
     RegistryEvent,
     RetireModel,
+    SetAlias,
     ShiftTraffic,
     TrafficShifted,
 )
@@ -64,6 +66,8 @@ def decide(command: RegistryCommand | DeploymentCommand, state: UseCaseModels) -
             return _retire(command, _find(command, state), state)
         case ShiftTraffic():
             return _shift(command, state)
+        case SetAlias():
+            return _alias(command, state)
         case RecordEvaluation():
             return _evaluated(command, _find(command, state))
         case _:
@@ -167,9 +171,31 @@ def _retire(command: RetireModel, model: Model, state: UseCaseModels) -> Sequenc
             field="model_id",
             remedy="give its share to another model first (registry.shift_traffic)",
         )
+    if alias := next((name for name, id_ in state.aliases.items() if id_ == command.model_id), None):
+        raise Rejected(
+            "model_has_alias",
+            f"the alias {alias} of {command.use_case} points to {model.label}",
+            field="model_id",
+            remedy="move the alias first (registry.set_alias)",
+        )
     if (refusal := rollout.running(state, command.use_case)) and model.status == "testing":
         raise refusal
     return [ModelRetired(**command.model_dump())]
+
+
+def _alias(command: SetAlias, state: UseCaseModels) -> Sequence[RegistryEvent]:
+    if command.model_id is not None:
+        model = _found(command.use_case, command.model_id, state, "model_id")
+        if model.status == "retired":
+            raise Rejected(
+                "model_retired",
+                f"{model.label} is retired; nobody can ask for it",
+                field="model_id",
+                remedy="let the alias point to another version",
+            )
+    if state.aliases.get(command.alias) == command.model_id:
+        return []
+    return [AliasSet(**command.model_dump())]
 
 
 def _evaluated(command: RecordEvaluation, model: Model) -> Sequence[RegistryEvent]:

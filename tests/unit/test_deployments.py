@@ -251,6 +251,22 @@ async def test_after_a_rollback_without_anyone_left_the_authored_line_is_said(tm
         assert refused.value.code == "use_case_silenced"
 
 
+async def test_who_asks_for_an_alias_gets_that_version_whatever_the_traffic(tmp_path: Path) -> None:
+    async with staged(tmp_path, Flaky("2")) as stage:
+        await stage.runner(
+            message("registry.set_alias", {"use_case": UC, "alias": "next", "model_id": NEW, **BY})
+        )
+        await until(lambda: stage.router.engine_of("gold", "echo", "lamplight@2"))
+        ask = {"use_case": UC, "prompt": "hello"}
+        said = await stage.service(message("inference.generate", {**ask, "alias": "next"}))
+        assert said.result["model"]["version"] == "2"
+        assert (await stage.service(message("inference.generate", ask))).result["model"]["version"] == "1"
+        with pytest.raises(Rejected) as refused:
+            await stage.service(message("inference.generate", {**ask, "alias": "best"}))
+        assert refused.value.code == "alias_not_found"
+        assert "it has next" in refused.value.message
+
+
 async def test_the_board_tells_the_story(tmp_path: Path) -> None:
     async with staged(tmp_path, Flaky("2")) as stage:
         await stage.start(steps=[100], strategy="all_at_once")

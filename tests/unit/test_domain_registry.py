@@ -8,6 +8,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from domain.decider import Rejected
 from domain.registry.messages import (
+    AliasSet,
     DescribeModel,
     ModelDescribed,
     ModelPromoted,
@@ -17,6 +18,7 @@ from domain.registry.messages import (
     RegisterModel,
     RegistryCommand,
     RetireModel,
+    SetAlias,
     ShiftTraffic,
     TrafficShifted,
 )
@@ -336,3 +338,34 @@ def test_evolve_leaves_the_state_before_untouched() -> None:
 def test_changed_is_checked() -> None:
     with pytest.raises(ValueError, match="tier"):
         changed(register(), tier="platinum")
+
+
+# --- aliases ------------------------------------------------------------------------------------------------
+
+
+def aliased(version: str | None, alias: str = "next") -> AliasSet:
+    id_ = model_id(version) if version else None
+    return AliasSet(use_case=UC, alias=alias, model_id=id_, operator="mira", reason="the writers try it")
+
+
+def test_an_alias_points_to_one_version_and_can_be_moved() -> None:
+    base = (registered("1"), first_promoted("1"), registered("2"))
+    for before, after in (((), "2"), ((aliased("2"),), "1"), ((aliased("2"),), None)):
+        event = aliased(after)
+        given(USE_CASE, *base, *before).when(SetAlias(**event.model_dump())).then(event)
+    assert USE_CASE.fold([*base, aliased("2"), aliased(None)]).aliases == {}
+
+
+def test_an_alias_of_nothing_is_refused() -> None:
+    command = SetAlias(**aliased("9").model_dump())
+    given(USE_CASE, registered("1"), first_promoted("1")).when(command).then_rejected(
+        "model_not_found", field="model_id", says="register the model first"
+    )
+
+
+def test_a_model_with_an_alias_is_not_retired() -> None:
+    base = (registered("1"), first_promoted("1"), registered("2"), aliased("2"))
+    retire = RetireModel(use_case=UC, model_id=model_id("2"), operator="mira", reason="old")
+    given(USE_CASE, *base).when(retire).then_rejected(
+        "model_has_alias", field="model_id", says="move the alias first"
+    )
