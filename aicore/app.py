@@ -21,6 +21,7 @@ from aicore.clock import new_id, now_us
 from aicore.content.guardrails import load_policy
 from aicore.content.scenes import closing_line, known_scene
 from aicore.content.speech import load_speech
+from aicore.content.suites import contradicted
 from aicore.content.world import load_world
 from aicore.openai_http import OpenAIDoor, serving_http
 from aicore.running import System
@@ -307,7 +308,11 @@ async def _inference(
         allowances=Allowances(limits, time.perf_counter),
         scenes=partial(known_scene, load_world()),
         guard=Guardrails(
-            policy, partial(closing_line, load_world(), load_speech()), records.violation, now_us
+            policy,
+            partial(closing_line, load_world(), load_speech()),
+            records.violation,
+            now_us,
+            contradicted,
         ),
     )
     await stack.enter_async_context(cancellable(parts.nc, parts.system.realm, service.cancel))

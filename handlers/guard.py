@@ -46,6 +46,8 @@ BREAK = "— "
 
 PAUSE_S = 0.05
 
+Lore = Callable[[str, str], tuple[str, str] | None]
+
 POLICY_BINDING: Binding[Any, Any, Policies] = Binding(
     commands=(PublishPolicy, ActivatePolicy),
     stream_of=lambda _: STREAM,
@@ -107,12 +109,22 @@ class Guardrails:
         active: the policy in force.
         line: says a character's own line for a subject that is closed, by the character's id or None.
         told: takes each violation, to be recorded.
+        lore: says what a text contradicts, given its prompt: the truth and what it says instead.
     """
 
     active: ActivePolicy
     line: Callable[[str | None], str]
     told: Callable[[ViolationDetected], None]
     now_us: Callable[[], int]
+    lore: Lore | None = None
+
+    def contradiction(self, request: InferenceRequested, text: str) -> "list[Found]":
+        """Return what a finished answer says against what is true in the world; it is told, not stopped."""
+        found = self.lore(text, request.rendered_prompt) if self.lore else None
+        if found is None:
+            return []
+        finding = Finding("lore", "contradiction", "medium", "log", 0, len(text), "")
+        return [Found(finding, "output", f"{found[1]} (true is: {found[0]})")]
 
     def question(self, command: Generate) -> tuple[Generate, Sequence[Finding]]:
         """Return a question as it may be asked, and what was found in it.

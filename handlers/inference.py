@@ -252,6 +252,8 @@ class InferenceService:
             if asking.stopped:
                 return await self._closed(request, running, began)
             completion = await self._answer(turn, request, running)
+            if self._guard and lasting(completion) and completion.source_inference_id is None:
+                running.found = [*running.found, *self._guard.contradiction(request, completion.text)]
             self._violated(asking.message, known, running.found)
             return completion
         except (asyncio.CancelledError, CallerGone) as end:

@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -19,6 +20,8 @@ from aicore.content.world import Npc, World, load_world
 from aicore.tiers import GOLD_TOKEN_MS
 from aicore.training.corpus import SPOKEN, Source
 from domain.evaluation.messages import RegisterSuite
+from domain.evaluation.scorers import LoreContradicted
+from domain.evaluation.suite import Lexicon
 
 NAME, VERSION = "cindermouth-lines", "1"
 USE_CASE = "npc_dialogue"
@@ -215,6 +218,22 @@ def _lexicon(world: World, speech: Speech) -> dict[str, Any]:
         "voices": voices(speech),
         "words": sorted(_words(world) | _words(speech)),
     }
+
+
+def contradicted(text: str, prompt: str) -> tuple[str, str] | None:
+    """Return a truth of the sample world that a line contradicts and what it says instead; None if none.
+
+    What the prompt says otherwise is no contradiction: callers may make up facts of their own.
+    """
+    truths, lore = _world_truths()
+    return lore.found(truths, text, prompt)
+
+
+@lru_cache(1)
+def _world_truths() -> tuple[tuple[str, ...], LoreContradicted]:
+    world, speech = load_world(), load_speech()
+    lexicon = Lexicon.model_validate({**_lexicon(world, speech), "words": []})
+    return tuple(fact.text for fact in world.lore), LoreContradicted(lexicon)
 
 
 def voices(speech: Speech) -> dict[str, list[str]]:

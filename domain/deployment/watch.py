@@ -119,7 +119,8 @@ class Watch:
         elif isinstance(event, InferenceCancelled):
             self._open.pop(event.inference_id, None)
         elif isinstance(event, ViolationDetected) and event.side == "output":
-            self.found(event.inference_id, "violations")
+            lore = event.category == "contradiction"
+            self.found(event.inference_id, "lore" if lore else "violations")
 
     def moved(self, event: DeploymentEvent, at_us: int) -> None:
         """Take in where the deployment is."""

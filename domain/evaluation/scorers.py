@@ -9,7 +9,7 @@ Left out is the perplexity of a held-out text: no engine of ours gives the proba
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -196,14 +196,27 @@ class LoreContradicted:
         truths = [*case.facts, *case.truths]
         if not truths:
             return None
-        said = _plain(answer.text)
-        return float(not any(self._contradicted(_plain(truth), said) for truth in truths))
+        return float(self.found(truths, answer.text) is None)
 
-    def _contradicted(self, truth: str, said: str) -> bool:
+    def found(self, truths: Iterable[str], text: str, given: str = "") -> tuple[str, str] | None:
+        """Return the first truth that a text contradicts, and what it says instead.
+
+        A truth that was ``given`` otherwise, in the prompt, is none: what a caller says prevails.
+        """
+        said, told = _plain(text), _plain(given)
+        for truth in map(_plain, truths):
+            instead = self._instead(truth, said)
+            if instead is not None and self._instead(truth, told) is None:
+                return truth, instead
+        return None
+
+    def _instead(self, truth: str, said: str) -> str | None:
         if truth not in self._forms:
             self._forms[truth] = _form_of(truth, self.lexicon)
         form = self._forms[truth]
-        return form is not None and any(found.group() != truth for found in form.finditer(said))
+        if form is None:
+            return None
+        return next((found.group() for found in form.finditer(said) if found.group() != truth), None)
 
 
 def _form_of(truth: str, lexicon: Lexicon) -> re.Pattern[str] | None:

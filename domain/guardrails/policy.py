@@ -30,7 +30,8 @@ Rated = Literal[
     "sensitive_themes",
     "moral_complexity",
 ]
-Conduct = Literal["personal_data", "out_of_character", "leak", "manipulation", "injection"]
+Conduct = Literal["personal_data", "out_of_character", "leak", "manipulation", "injection", "contradiction"]
+"""contradiction: of what is true in the world; found by what knows the world, not by a rule."""
 Category = Absolute | Rated | Conduct
 Detector = Literal["email", "phone", "card", "iban", "ip"]
 

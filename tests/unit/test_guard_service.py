@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from aicore.content.guardrails import load_policy
 from aicore.content.scenes import SILENCE, closing_line
 from aicore.content.speech import load_speech
+from aicore.content.suites import contradicted
 from aicore.content.world import load_world
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
@@ -94,7 +95,7 @@ async def staged(folder: Path, *pieces: str) -> AsyncIterator[Stage]:
         def line(npc: str | None) -> str:
             return closing_line(load_world(), load_speech(), npc)
 
-        guard = Guardrails(policy, line, records.violation, lambda: START_US)
+        guard = Guardrails(policy, line, records.violation, lambda: START_US, contradicted)
         service = InferenceService(records, view, router, guard=guard)
         yield Stage(log, codec, service, engine, spool, policies, policy)
         following.cancel()
@@ -233,3 +234,18 @@ async def test_a_blocked_turn_is_told_as_a_fall_back(tmp_path: Path) -> None:
         await stage.ask()
         (fell,) = await settled(stage, InferenceFellBack)
         assert fell.kind == "blocked"
+
+
+async def test_what_is_said_against_the_world_is_told_but_not_stopped(tmp_path: Path) -> None:
+    truth = next(fact.text for fact in load_world().lore if "nine crowns" in fact.text)
+    said = f"They say {truth.replace('nine', 'seven')}."
+    async with staged(tmp_path, said) as stage:
+        assert (await stage.ask()).result["text"] == said
+        (violation,) = await settled(stage, ViolationDetected)
+        assert (violation.category, violation.action) == ("contradiction", "log")
+        assert "seven" in violation.excerpt
+        assert truth.lower()[:40] in violation.excerpt
+        await stage.ask(f"Is it so that {truth.replace('nine', 'seven')}?")
+        stage.engine.pieces = (f"They say {truth}.",)
+        await stage.ask("And you?")
+        assert len(await stage.events(ViolationDetected)) == 1
