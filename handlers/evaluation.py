@@ -22,7 +22,7 @@ from domain.evaluation.scorers import ANSWERED, Answer, Scorer
 from domain.evaluation.suite import Case, ScorerChoice, SuiteFacts, Turn, check_scorers
 from domain.prompts.assembly import assemble
 from domain.prompts.messages import TemplateFacts
-from handlers.engines.port import Engine, EngineAsk, EngineError, collect
+from handlers.engines.port import Engine, EngineAsk, EngineError, Scoring, collect
 
 ANSWER_S_MAX = 60.0
 """A model that takes longer has failed the case."""
@@ -82,7 +82,18 @@ class EngineModel:
             completion_tokens=found.completion_tokens,
             ttft_ms=found.ttft_ms,
             latency_ms=found.latency_ms,
+            reference_log=await self._likelihood(case, ask.prompt) if last else None,
         )
+
+    async def _likelihood(self, case: Case, prompt: str) -> float | None:
+        """Return how likely the case's reference is; None where there is none, or the engine cannot tell."""
+        if not case.reference or not isinstance(self.engine, Scoring):
+            return None
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                return await self.engine.likelihood(prompt, case.reference)
+        except (EngineError, TimeoutError):
+            return None
 
     def _rendered(self, case: Case, prompt: str, told: Sequence[str]) -> str:
         context: dict[str, str | Sequence[str]] = {**case.context, "prompt": prompt}

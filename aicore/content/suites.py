@@ -23,7 +23,7 @@ from domain.evaluation.messages import RegisterSuite
 from domain.evaluation.scorers import LoreContradicted
 from domain.evaluation.suite import Lexicon
 
-NAME, VERSION = "cindermouth-lines", "1"
+NAME, VERSION = "cindermouth-lines", "2"
 USE_CASE = "npc_dialogue"
 SEED = 771_004
 """Of the scenes. Training drew with 1 to 3, its judge with 990; none of the scenes of this seed is among its
@@ -42,6 +42,7 @@ SCORERS: tuple[Mapping[str, Any], ...] = (
     {"name": "answered", "margin": 0.05},
     {"name": "structure", "margin": 0.2},
     {"name": "allowed_action", "margin": 0.2},
+    {"name": "perplexity", "margin": 0.1},
     {"name": "lore_stated", "margin": 0.1},
     {"name": "lore_contradicted", "margin": 0.1},
     {"name": "in_character", "margin": 0.05},
@@ -152,7 +153,8 @@ def _replays(world: World, speech: Speech) -> Iterator[dict[str, Any]]:
         scene.pop("line", None)
         npc = by_name[scene["npc"].split(",")[0]]
         facts = [scene[tag] for tag in ("lore", "memory") if tag in scene]
-        yield _case(f"{kind}-{wanted[kind]}", "replay", npc, said, context=scene, facts=facts)
+        line = example.line
+        yield _case(f"{kind}-{wanted[kind]}", "replay", npc, said, context=scene, facts=facts, reference=line)
         if not any(wanted.values()):
             return
 

@@ -81,6 +81,7 @@ SUITE_EXAMPLE = {
             "facts": ["the lamp has burned for ninety years"],
             "truths": [],
             "forbidden": [],
+            "reference": "Old Wen does, as he has for ninety years.",
             "voice": "gruff",
             "pattern": None,
             "actions": [],

@@ -3,11 +3,10 @@
 A scorer that has nothing to say of a case returns None. Whether it has must follow from the case alone, so
 that both models are judged on the same pairs. A user's own scorer is one more function in
 the mapping that `scorers_of` returns: ``{**scorers_of(suite), "rhymes": rhymes}``.
-
-Left out is the perplexity of a held-out text: no engine of ours gives the probability of words given to it.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +29,8 @@ class Answer:
     completion_tokens: int = 0
     ttft_ms: float = 0.0
     latency_ms: float = 0.0
+    reference_log: float | None = None
+    """Mean log chance that the model gives a token of the case's reference, nats; None: not known."""
 
     @property
     def answered(self) -> bool:
@@ -47,7 +48,7 @@ class Answer:
 KNOWN_SCORERS = frozenset(
     {
         ANSWERED, "structure", "allowed_action", "lore_stated", "lore_contradicted", "in_character", "voice",
-        "repetition", "length", "language", "latency", "rating",
+        "repetition", "length", "language", "latency", "rating", "perplexity",
     }
 )  # fmt: skip
 """The built-in ones; a suite that names another is refused."""
@@ -65,6 +66,7 @@ def scorers_of(suite: SuiteFacts, rating: RatingHook | None = None) -> Mapping[s
         ANSWERED: answered,
         "structure": structure,
         "allowed_action": allowed_action,
+        "perplexity": perplexity,
         "lore_stated": lore_stated,
         "lore_contradicted": LoreContradicted(suite.lexicon),
         "in_character": in_character,
@@ -166,6 +168,11 @@ class Latency:
 
 
 # --- lore ---------------------------------------------------------------------------------------------------
+
+
+def perplexity(_: Case, answer: Answer) -> float | None:
+    """Return one over the perplexity of the case's reference: the mean chance of its tokens, 0 to 1."""
+    return None if answer.reference_log is None else math.exp(min(0.0, answer.reference_log))
 
 
 def lore_stated(case: Case, answer: Answer) -> float | None:

@@ -89,6 +89,9 @@ class Case(_Part):
         max_length=LABELS_MAX,
         description="Texts that the answer must not hold, e.g. what an attack wants to hear.",
     )
+    reference: Annotated[Text, Field(max_length=2_000)] = Field(
+        "", description="A good answer that no model was trained with: how likely it is, is scored."
+    )
     voice: Annotated[str, Field(max_length=63)] = Field(
         "", description="How the character speaks: a key of the lexicon's voices; empty: not known."
     )

@@ -94,6 +94,24 @@ class _Model:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
         return text
 
+    def likelihood(self, prompt: str, text: str) -> float:
+        """Return the mean log chance of a text's tokens after a prompt, nats.
+
+        Raises:
+            EngineError: together they do not fit into the context, or the text is empty.
+        """
+        before = self.manifest.complete(prompt)
+        begin = len(self.tokenizer.encode(before).tokens)
+        tokens = self.tokenizer.encode(f"{before} {text}").tokens
+        if not begin < len(tokens) <= self.manifest.context:
+            raise EngineError(
+                f"{len(tokens)} tokens with the prompt's {begin}: more, and at most {self.manifest.context}",
+                "prompt_too_long",
+            )
+        # The first token has none: nothing stands before it.
+        found = self._greedy.score_batch([tokens])[0].log_probs[begin - 1 :]
+        return float(sum(found) / len(found))
+
     def run(self, ask: _Ask) -> _Done:
         """Decode one answer, token by token.
 
@@ -274,6 +292,13 @@ class EmbeddedEngine:
         if executor:
             stop = functools.partial(executor.shutdown, wait=True, cancel_futures=True)
             await asyncio.get_running_loop().run_in_executor(None, stop)
+
+    async def likelihood(self, prompt: str, text: str) -> float:
+        """Return how likely a text is; see `handlers.engines.port.Scoring`."""
+        if self._model is None or self._executor is None:
+            raise EngineError("the embedded engine is not started", "engine_unreachable")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, self._model.likelihood, prompt, text)
 
     async def stream(self, ask: EngineAsk) -> AsyncGenerator[Piece | End, None]:
         """Yield the answer as it comes; see the port. It is cut where the context is full."""

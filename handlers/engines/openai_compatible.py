@@ -154,6 +154,31 @@ class OpenAICompatibleEngine:
             raise EngineError(f"{self.name} broke off without an end")
         yield End(reason, int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", tokens)))
 
+    async def likelihood(self, prompt: str, text: str) -> float:
+        """Return how likely a text is; only vLLM tells. See `handlers.engines.port.Scoring`."""
+        if not self._vllm or self._chat:
+            raise EngineError(f"{self.name} does not tell how likely a text is; use vLLM", "unsupported")
+        begin = len(await self._logprobs(prompt))
+        found = [each for each in (await self._logprobs(f"{prompt} {text}"))[begin:] if each is not None]
+        if not found:
+            raise EngineError("the text is empty", "invalid_request")
+        return sum(found) / len(found)
+
+    async def _logprobs(self, prompt: str) -> list[float | None]:
+        """Return the log chance of every token of a prompt; None for the first."""
+        if (session := self._session) is None:
+            raise EngineError(f"{self.name} is not started", "engine_unreachable")
+        body = {"model": self._model, "prompt": prompt, "max_tokens": 1, "prompt_logprobs": 0}
+        try:
+            async with session.post(self._completions, data=orjson.dumps(body)) as answer:
+                await self._check(answer, EngineAsk(prompt=prompt, max_tokens=1))
+                told = orjson.loads(await answer.read())["choices"][0]["prompt_logprobs"]
+            return [None if each is None else float(next(iter(each.values()))["logprob"]) for each in told]
+        except (aiohttp.ClientError, OSError) as error:
+            raise _broken(self.name, error) from error
+        except (ValueError, KeyError, TypeError, IndexError, StopIteration, AttributeError) as error:
+            raise EngineError(f"{self.name} told no chances ({error!r})", "engine_nonsense") from error
+
     def _body(self, ask: EngineAsk, rest: str | None) -> dict[str, Any]:
         if self._chat and ask.sent:
             raise EngineError(f"{self.name} only chats: it cannot go on after another's words", "unsupported")

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from domain.patterns import PatternError, rest_of
 
@@ -168,6 +168,19 @@ class Generation:
     latency_ms: float
     """From the call to the last token, ms."""
     finish_reason: FinishReason
+
+
+@runtime_checkable
+class Scoring(Protocol):
+    """An engine that can say how likely a text is to its model."""
+
+    async def likelihood(self, prompt: str, text: str) -> float:
+        """Return the mean logarithm of the chance of a token of ``text`` after ``prompt``, in nats.
+
+        Raises:
+            EngineError: as `Engine.stream`; ``unsupported`` where the server does not tell.
+        """
+        ...
 
 
 async def collect(engine: Engine, ask: EngineAsk, clock: Callable[[], float]) -> Generation:

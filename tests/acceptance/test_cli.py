@@ -59,8 +59,8 @@ def test_tiers_show_engines_and_latencies(up: Up) -> None:
     up.run("ask", "Who are you?")
     gold = next(tier for tier in up.json("tiers") if tier["tier"] == "gold")
     assert gold["promise"]["token_ms"] == 16
-    (engine,) = gold["engines"]
-    assert (engine["name"], engine["ok"], engine["circuit"]) == ("embedded-gold", True, "closed")
+    engine = next(each for each in gold["engines"] if each["name"] == "embedded-gold")
+    assert (engine["ok"], engine["circuit"]) == (True, "closed")
     assert 0 < engine["token_ms"] < engine["turn_ms"]
     assert "of 16 ms" in up.run("tiers")
 

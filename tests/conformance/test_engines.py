@@ -11,7 +11,7 @@ from aicore.embedded.vllm import MODEL, EmbeddedVllm
 from aicore.tiers import shipped_model
 from handlers.engines.embedded import EmbeddedEngine
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
-from handlers.engines.port import Engine, EngineAsk, EngineError, Piece
+from handlers.engines.port import Engine, EngineAsk, EngineError, Piece, Scoring
 from tests.conformance.engine_kit import PROMPT, TOKENS, VLLM_MARKS, answer
 from tests.unit.kit import until
 
@@ -36,6 +36,17 @@ async def test_an_answer_is_streamed_and_greedy_ones_are_the_same(engine: Engine
     assert 0 < first.completion_tokens <= TOKENS
     assert first.prompt_tokens > 0
     assert 0 < first.ttft_ms < first.latency_ms
+
+
+async def test_how_likely_a_text_is_can_be_told(engine: Engine) -> None:
+    assert isinstance(engine, Scoring)
+    own = (await answer(engine, max_tokens=TOKENS)).text
+    shuffled = " ".join(reversed(own.split()))
+    likely, unlikely = await engine.likelihood(PROMPT, own), await engine.likelihood(PROMPT, shuffled)
+    assert unlikely < likely <= 0
+    assert likely > -1.0  # its own choice: a token of it has a chance of more than a third
+    with pytest.raises(EngineError):
+        await engine.likelihood(PROMPT, "fog " * 2_000)
 
 
 async def test_another_engine_goes_on_without_a_seam(engine: Engine) -> None:

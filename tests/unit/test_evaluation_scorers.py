@@ -1,5 +1,6 @@
 """Each scorer by example: what is good, what is bad, and what is none of its business."""
 
+import math
 from typing import Any
 
 import pytest
@@ -136,3 +137,11 @@ def test_a_user_adds_a_scorer_as_a_function() -> None:
     check_scorers(rhyming, known)
     assert known["rhymes"](case(), told("Go near. Show no fear.")) == 1.0
     assert "rhymes" not in scorers_of(rhyming)
+
+
+def test_perplexity_is_how_likely_a_good_answer_is() -> None:
+    asked = case(reference="The lamp has burned for ninety years.")
+    scorer = scorers_of(suite(asked))["perplexity"]
+    assert scorer(asked, told("x")) is None
+    assert scorer(asked, told("x", reference_log=0.0)) == 1
+    assert scorer(asked, told("x", reference_log=math.log(0.25))) == pytest.approx(0.25)

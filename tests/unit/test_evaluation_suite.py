@@ -2,14 +2,15 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 
 from aicore.content.speech import load_speech
 from aicore.content.suites import ATTACKS, default_suite, voices
 from aicore.content.world import VOICES, load_world
 from aicore.training.corpus import Source
-from domain.evaluation.scorers import scorers_of
-from domain.evaluation.suite import check_scorers, digest_of
+from domain.evaluation.scorers import Answer, scorers_of
+from domain.evaluation.suite import Case, check_scorers, digest_of
 from domain.evaluation.suites import suite_decider
 from protocol.limits import PAYLOAD_BYTES_MAX
 from tests.unit.evaluation_kit import told
@@ -38,11 +39,16 @@ def test_it_is_the_same_each_time_and_can_be_registered() -> None:
     assert len(event.model_dump_json()) < PAYLOAD_BYTES_MAX / 2
 
 
+def said(case: Case) -> Answer:
+    """Return an answer with all that an engine can tell of it."""
+    return replace(told("Mind the step."), reference_log=-0.2 if case.reference else None)
+
+
 def test_every_scorer_has_cases() -> None:
     suite = default_suite()
     known = scorers_of(suite)
     for choice in suite.scorers:
-        fed = [case for case in suite.cases if known[choice.name](case, told("Mind the step.")) is not None]
+        fed = [case for case in suite.cases if known[choice.name](case, said(case)) is not None]
         assert len(fed) >= 16, choice.name
 
 
