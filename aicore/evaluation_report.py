@@ -17,7 +17,8 @@ from rich.text import Text
 
 from domain.evaluation.messages import ScorerResult
 from domain.evaluation.scorers import Answer
-from handlers.evaluation import Finding, Pair
+from handlers.evaluation import CONCURRENT, Finding, Pair
+from handlers.evaluation_figures import Figure, figures
 
 WORST_MAX = 12
 """Pairs that are shown side by side."""
@@ -87,6 +88,10 @@ def as_json(finding: Finding, about: About) -> bytes:
         "verdict": finding.verdict,
         "reasons": list(finding.reasons),
         "margins": dict(finding.margins),
+        "concurrent_pairs": CONCURRENT,
+        "figures": {
+            f.name: {"current": f.current, "candidate": f.candidate} for f in _figures(finding, about)
+        },
         "scorers": [result.model_dump() for result in finding.scorers],
         "pairs": [_pair(step.pair) for step in finding.steps],
     }
@@ -131,7 +136,18 @@ def as_tables(finding: Finding, about: About, *, worst_max: int = 3) -> Renderab
     )
     reasons = [Text(f"· {reason}") for reason in finding.reasons]
     shown = [_side_by_side(pair, names) for pair, names in worst(finding, worst_max)]
-    return Group(head, *reasons, *_changes(about), "", _scorers(finding), *shown)
+    return Group(head, *reasons, *_changes(about), "", _scorers(finding), "", _speed(finding, about), *shown)
+
+
+def _figures(finding: Finding, about: About) -> Sequence[Figure]:
+    return figures(finding, about.current, about.candidate)
+
+
+def _speed(finding: Finding, about: About) -> Table:
+    table = Table(f"with {CONCURRENT} pairs at a time", "current", "candidate", box=None, pad_edge=False)
+    for figure in _figures(finding, about):
+        table.add_row(figure.name, f"{figure.current:g}", f"{figure.candidate:g}")
+    return table
 
 
 def _changes(about: About) -> list[RenderableType]:
@@ -208,6 +224,8 @@ def as_html(finding: Finding, about: About) -> str:
         "<p>What a bettor against “no worse” (red) and one against “worse by the margin” (green) made, as a "
         "power of ten. Where a line reaches its dotted one, it is decided.</p>",
         '<div class="panels">' + "".join(map(_panel, _curves(finding))) + "</div>",
+        f"<h2>Speed and cost, {CONCURRENT} pairs at a time</h2>",
+        _page_speed(finding, about),
         "<h2>Where the candidate lost most</h2>",
         _page_worst(finding),
         "</body></html>",
@@ -243,6 +261,11 @@ def _page_scorers(finding: Finding) -> str:
         for r in finding.scorers
     ]
     return f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{_rows(rows)}</table>"
+
+
+def _page_speed(finding: Finding, about: About) -> str:
+    rows = [[f.name, f"{f.current:g}", f"{f.candidate:g}"] for f in _figures(finding, about)]
+    return f"<table><tr><th></th><th>current</th><th>candidate</th></tr>{_rows(rows)}</table>"
 
 
 def _page_worst(finding: Finding) -> str:

@@ -79,6 +79,7 @@ class EngineModel:
             return Answer(text="", fault="deadline_exceeded")
         return Answer(
             text=found.text,
+            prompt_tokens=found.prompt_tokens,
             completion_tokens=found.completion_tokens,
             ttft_ms=found.ttft_ms,
             latency_ms=found.latency_ms,

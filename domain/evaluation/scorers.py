@@ -26,6 +26,7 @@ class Answer:
     text: str
     fault: str = ""
     """What kind of failure; empty if there was none."""
+    prompt_tokens: int = 0
     completion_tokens: int = 0
     ttft_ms: float = 0.0
     latency_ms: float = 0.0

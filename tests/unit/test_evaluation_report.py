@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from xml.dom import minidom
 
 from rich.console import Console
@@ -81,3 +82,14 @@ async def test_the_worst_pairs_come_first_and_are_few() -> None:
     assert len(ranked) == 3
     assert all("lore_stated" in names for _, names in ranked)
     assert ABOUT.changed() == [("name", "now", "<b>new</b>")]
+
+
+async def test_speed_and_cost_are_told_at_the_load_of_the_evaluation() -> None:
+    found = await finding()
+    price = {"cost_micro_per_1k_tokens": "200"}
+    priced = replace(ABOUT, candidate={**ABOUT.candidate, **price}, current={**ABOUT.current, **price})
+    figures = json.loads(as_json(found, priced))["figures"]
+    assert figures["per token p95, ms"].keys() == {"current", "candidate"}
+    assert figures["failed or empty"] == {"current": 0.0, "candidate": 0.0}
+    assert "1,000 answers, micro-dollars" in as_html(found, priced)
+    assert "1,000 answers" not in as_html(found, ABOUT)
