@@ -16,6 +16,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from aicore.content.guardrails import load_policy
+from aicore.content.scenes import closing_line
+from aicore.content.speech import load_speech
+from aicore.content.world import load_world
 from benchmarks.guardrail_cases import CANARY, SPELLINGS, Case, load_cases
 from benchmarks.harness import Progress, Report, percentile, rounds_of
 from domain.guardrails.check import check
@@ -46,6 +49,7 @@ async def run(quick: bool, progress: Progress) -> Report:
         _time_checks(report, compiled, harmless, CHECKS_QUICK if quick else CHECKS)
         progress(f"round {n + 1}: streams of harmless lines")
         _stream_harmless(report, compiled, harmless, CHECKS_QUICK if quick else CHECKS)
+        _time_fallback(report, compiled, cases)
         progress(f"round {n + 1}: {attacks} attacks")
         _attack(report, compiled, cases, (SEED + n, attacks))
     report.facts |= {
@@ -160,6 +164,22 @@ def _stream_harmless(report: Report, compiled: Compiled, harmless: Sequence[str]
     report.add("held_p50", percentile(held, 0.50), "characters")
     report.add("held_p99", percentile(held, 0.99), "characters")
     report.add("held_max", max(held), "characters")
+
+
+def _time_fallback(report: Report, compiled: Compiled, cases: Sequence[Case]) -> None:
+    """Report how long after the piece that breaks the policy the character's own line is there."""
+    world, speech = load_world(), load_speech()
+    taken: list[float] = []
+    for n, case in enumerate(case for case in cases if case.expect == "stop" and case.side == "output"):
+        guard, npc = StreamGuard(compiled), world.npc[n % len(world.npc)].id
+        for token in tokens_of(case.text):
+            began = time.perf_counter_ns()
+            guard.feed(token)
+            if guard.blocked:
+                closing_line(world, speech, npc)
+                taken.append((time.perf_counter_ns() - began) / 1_000)
+                break
+    report.add("fallback_p99", percentile(taken, 0.99), "µs")
 
 
 # --- attacks ----------------------------------------------------------------------------------------------
