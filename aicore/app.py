@@ -51,6 +51,7 @@ from handlers.deployments import GATES, DeploymentManager
 from handlers.engine_keeper import EngineKeeper
 from handlers.guard import POLICY_BINDING, VIOLATION_BINDING, ActivePolicy, Guardrails
 from handlers.guard_board import ViolationBoard
+from handlers.guard_classifier import Classifier
 from handlers.inference import InferenceService
 from handlers.inference_records import INFERENCES, RATINGS, InferenceRecords, recall_with
 from handlers.optimiser import OPTIMISATION, OPTIMISATION_RECORDS, Optimiser
@@ -313,6 +314,7 @@ async def _inference(
             records.violation,
             now_us,
             contradicted,
+            Classifier(router, settings.guard_tier, time.perf_counter) if settings.guard_tier else None,
         ),
     )
     await stack.enter_async_context(cancellable(parts.nc, parts.system.realm, service.cancel))

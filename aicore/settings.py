@@ -78,6 +78,10 @@ class Settings(BaseSettings):
         None,
         description="TOML file of engines and tiers; without it the embedded engine serves every tier.",
     )
+    guard_tier: str = Field(
+        "",
+        description="Tier whose engines of the provider guard judge questions and sentences; empty: none.",
+    )
     scorers: str = Field(
         "", description="Scorers of your own for evaluations: module:function, separated by commas."
     )

@@ -34,6 +34,7 @@ from domain.guardrails.stream import StreamGuard
 from domain.guardrails.violations import VIOLATION, Violation, stream_of
 from domain.inference.messages import Generate, InferenceRequested
 from handlers.commands import Binding
+from handlers.guard_classifier import Classifier, sentence_end
 from protocol.messages import CommandMessage
 
 logger = structlog.get_logger(__name__)
@@ -110,6 +111,7 @@ class Guardrails:
         line: says a character's own line for a subject that is closed, by the character's id or None.
         told: takes each violation, to be recorded.
         lore: says what a text contradicts, given its prompt: the truth and what it says instead.
+        classifier: a model's second opinion, if there is one.
     """
 
     active: ActivePolicy
@@ -117,6 +119,12 @@ class Guardrails:
     told: Callable[[ViolationDetected], None]
     now_us: Callable[[], int]
     lore: Lore | None = None
+    classifier: Classifier | None = None
+
+    async def judged(self, prompt: str) -> Sequence[Finding]:
+        """Return what a model finds in a question; nothing without a classifier."""
+        found = await self.classifier.judge(prompt, "input") if self.classifier else None
+        return [found] if found else []
 
     def contradiction(self, request: InferenceRequested, text: str) -> "list[Found]":
         """Return what a finished answer says against what is true in the world; it is told, not stopped."""
@@ -139,7 +147,7 @@ class Guardrails:
 
     def answer(self, before: str = "") -> "Guarded":
         """Return a guard for one answer, of which ``before`` was given already."""
-        guarded = Guarded(StreamGuard(self.active.compiled), self.now_us)
+        guarded = Guarded(StreamGuard(self.active.compiled), self.now_us, self.classifier)
         if before:
             guarded.prime(before)
         return guarded
@@ -147,7 +155,9 @@ class Guardrails:
     def closing(self, request: InferenceRequested, said: str) -> str:
         """Return what a character says when a subject is closed, after what was ``said``."""
         line = request.authored_line or self.line(request.npc)
-        return f"{BREAK}{line}" if said.strip() else line
+        if not said.strip():
+            return line
+        return f"{BREAK}{line}" if said[-1].isspace() else f" {BREAK}{line}"
 
     def record(
         self, message: CommandMessage, request: InferenceRequested, found: "Found", *, number: int
@@ -195,13 +205,20 @@ class Guarded:
 
     guard: StreamGuard
     now_us: Callable[[], int]
+    classifier: Classifier | None = None
     took_us: int = 0
+    _judged: str = ""
+    """What was released, for the classifier."""
+    _waiting: str = ""
+    """What the rules let through and the classifier has not seen."""
+    _unsafe: Finding | None = None
     _skip: int = 0
     _raw: list[str] = field(default_factory=list)
 
     def prime(self, before: str) -> None:
         """Read what was given already, so that a span that began there is found."""
         self._raw.append(before)
+        self._judged = before
         self._skip = len(before) - len(self.guard.feed(before))
 
     def feed(self, piece: str) -> str:
@@ -216,17 +233,36 @@ class Guarded:
         """Return what is left to give."""
         return self._fresh(self.guard.finish())
 
+    async def judged(self, text: str, *, end: bool = False) -> str:
+        """Return what may be given of a text that the rules let through: whole sentences, judged.
+
+        Without a classifier it is all of it at once.
+        """
+        if self.classifier is None:
+            return text
+        self._waiting += text
+        cut = len(self._waiting) if end else sentence_end(self._waiting)
+        ready, rest = self._waiting[:cut], self._waiting[cut:]
+        if not ready.strip() or self.blocked:
+            return ""
+        self._unsafe = await self.classifier.judge(self._judged + ready, "output")
+        if self._unsafe is not None:
+            return ""
+        self._waiting = rest
+        self._judged += ready
+        return ready
+
     @property
     def blocked(self) -> bool:
         """Whether the answer must end here."""
-        return self.guard.blocked is not None
+        return self.guard.blocked is not None or self._unsafe is not None
 
     def found(self) -> list[Found]:
         """Return what was found, each with its words."""
-        raw = "".join(self._raw)
+        findings = [*self.guard.findings, *([self._unsafe] if self._unsafe else [])]
+        shown = _without_personal("".join(self._raw), findings)
         return [
-            Found(finding, "output", raw[finding.start : finding.end], self.took_us)
-            for finding in self.guard.findings
+            Found(finding, "output", shown[finding.start : finding.end], self.took_us) for finding in findings
         ]
 
     def _fresh(self, text: str) -> str:
@@ -235,8 +271,18 @@ class Guarded:
 
 
 def found_in(command: Generate, findings: Sequence[Finding]) -> list[Found]:
-    """Return what was found in a question, with the words as the player wrote them."""
-    return [Found(finding, "input", command.prompt[finding.start : finding.end]) for finding in findings]
+    """Return what was found in a question, with the words as the player wrote them, personal data aside."""
+    shown = _without_personal(command.prompt, findings)
+    return [Found(finding, "input", shown[finding.start : finding.end]) for finding in findings]
+
+
+def _without_personal(text: str, findings: Sequence[Finding]) -> str:
+    """Return a text of the same length with dots for personal data: other findings may lie across them."""
+    shown = list(text)
+    for finding in findings:
+        if finding.category == "personal_data":
+            shown[finding.start : finding.end] = "•" * (finding.end - finding.start)
+    return "".join(shown)
 
 
 def stops(findings: Sequence[Finding]) -> bool:

@@ -182,6 +182,9 @@ class InferenceService:
             if known.outcome is not None:
                 return reply_of(known, message, recorded=True, duplicate=True)
             inputs = found_in(asked, findings)
+            if self._guard and not stops(findings):
+                findings = await self._guard.judged(command.prompt)
+                inputs += found_in(command, findings)
             self._violated(message, known, inputs)
             give = self._taker(command, message, give)
             asking = _Asking(message, give, stopped=stops(findings))
@@ -350,7 +353,7 @@ class InferenceService:
                         return completion_of(request, item, before=before, tokens=tokens)
                     break
                 first = self._router.now() if first is None else first
-                text = guarded.feed(item.text) if guarded else item.text
+                text = await guarded.judged(guarded.feed(item.text)) if guarded else item.text
                 running.tokens += item.tokens
                 if text:
                     sharing.gave(text, item.tokens)
@@ -371,7 +374,7 @@ class InferenceService:
         self, item: Routed, guarded: Guarded, running: _Running, sharing: Sharing, before: str
     ) -> Routed:
         """Give out what the guard held back, and return the end as it was shown."""
-        rest = guarded.finish()
+        rest = await guarded.judged(guarded.finish(), end=True)
         running.found = guarded.found()
         if rest:
             sharing.gave(rest, 0)

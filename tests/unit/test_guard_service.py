@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,11 @@ from domain.decider import Rejected
 from domain.guardrails.compiled import compile_policy
 from domain.guardrails.messages import ViolationDetected
 from domain.inference.messages import InferenceCompleted, InferenceFellBack, InferenceRequested
+from domain.patterns import matches
 from handlers.commands import CommandRunner
-from handlers.engines.port import End, EngineAsk, Piece
+from handlers.engines.port import End, EngineAsk, EngineError, Piece
 from handlers.guard import POLICY_BINDING, VIOLATION_BINDING, ActivePolicy, Guardrails
+from handlers.guard_classifier import Classifier
 from handlers.inference import InferenceService
 from handlers.registry_view import RegistryView
 from handlers.routing import Router
@@ -55,6 +57,23 @@ class Scripted(EchoEngine):
         yield End("stop", 3, len(self.pieces))
 
 
+class Judge(EchoEngine):
+    """A classifier that finds one word unsafe."""
+
+    name, provider = "judge", "guard"
+
+    async def stream(self, ask: EngineAsk) -> AsyncGenerator[Piece | End, None]:
+        self.prompts.append(ask.prompt)
+        if self.failure:
+            raise EngineError(self.failure)
+        assert ask.pattern is not None
+        said = ask.prompt.partition("<message>")[2]
+        verdict = "unsafe: real_threats" if "senator" in said else "safe"
+        assert matches(ask.pattern, verdict)
+        yield Piece(verdict)
+        yield End("stop", 9, 2)
+
+
 @dataclass
 class Stage:
     log: MemoryLog
@@ -79,7 +98,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(folder: Path, *pieces: str) -> AsyncIterator[Stage]:
+async def staged(folder: Path, *pieces: str, judge: Judge | None = None) -> AsyncIterator[Stage]:
     log, codec = memory_log(), EventCodec(domain_catalogue())
     runner, view = runner_on(log, codec), RegistryView(log, decode=codec.decode)
     await runner(message("registry.register_model", model()))
@@ -87,7 +106,8 @@ async def staged(folder: Path, *pieces: str) -> AsyncIterator[Stage]:
     async with spooled(log, codec, folder) as (spool, records), asyncio.TaskGroup() as group:
         engine = Scripted(*pieces)
         clock = asyncio.get_running_loop().time
-        router = Router({"gold": Tier(engines=[engine])}, clock=clock, draw=lambda: 0.0)
+        engines = [engine, *([judge] if judge else [])]
+        router = Router({"gold": Tier(engines=engines, patience_s=0.0)}, clock=clock, draw=lambda: 0.0)
         compiled = compile_policy(load_policy(), "MatureFullExperience")
         policy = ActivePolicy(log, compiled, decode=codec.decode)
         following = group.create_task(policy.run())
@@ -96,6 +116,8 @@ async def staged(folder: Path, *pieces: str) -> AsyncIterator[Stage]:
             return closing_line(load_world(), load_speech(), npc)
 
         guard = Guardrails(policy, line, records.violation, lambda: START_US, contradicted)
+        if judge:
+            guard = replace(guard, classifier=Classifier(router, "gold", clock))
         service = InferenceService(records, view, router, guard=guard)
         yield Stage(log, codec, service, engine, spool, policies, policy)
         following.cancel()
@@ -249,3 +271,48 @@ async def test_what_is_said_against_the_world_is_told_but_not_stopped(tmp_path: 
         stage.engine.pieces = (f"They say {truth}.",)
         await stage.ask("And you?")
         assert len(await stage.events(ViolationDetected)) == 1
+
+
+async def test_a_classifier_judges_questions_and_sentences_before_anybody_sees_them(tmp_path: Path) -> None:
+    said = "Mind the step. The senator will not see the morning. I promise."
+    words = tuple(f"{word} " for word in said.split(" "))
+    async with staged(tmp_path, *words, judge=Judge()) as stage:
+        reply = await stage.ask("Who keeps the lamp?", authored_line="Hm.")
+        assert (reply.result["text"], reply.result["finish_reason"]) == ("Mind the step. — Hm.", "blocked")
+        assert "senator" not in "".join(stage.given)
+        asked = await stage.ask("Where does the senator sleep?", authored_line="Hm.")
+        assert (asked.result["text"], asked.result["finish_reason"]) == ("Hm.", "blocked")
+        assert len(stage.engine.prompts) == 1
+        violations = await settled(stage, ViolationDetected)
+        assert {(each.rule, each.side, each.severity) for each in violations} == {
+            ("classifier", "output", "critical"),
+            ("classifier", "input", "critical"),
+        }
+
+
+async def test_a_classifier_that_cannot_be_asked_lets_nothing_through(tmp_path: Path) -> None:
+    judge = Judge()
+    judge.failure = "it is down"
+    async with staged(tmp_path, "Mind the step. ", judge=judge) as stage:
+        reply = await stage.ask("Who keeps the lamp?", authored_line="Hm.")
+        assert (reply.result["text"], reply.result["finish_reason"]) == ("Hm.", "blocked")
+        assert stage.engine.prompts == []
+
+
+async def test_with_a_classifier_a_safe_answer_comes_sentence_by_sentence(tmp_path: Path) -> None:
+    said = "Mind the step. The lamp burns. So do I"
+    words = tuple(f"{word} " for word in said.split(" "))
+    async with staged(tmp_path, *words, judge=Judge()) as stage:
+        reply = await stage.ask("Who keeps the lamp?")
+        assert reply.result["text"].strip() == said
+        assert stage.given[0] == "Mind the step."
+        assert reply.result["finish_reason"] == "stop"
+
+
+async def test_what_lies_across_personal_data_is_recorded_without_them(tmp_path: Path) -> None:
+    async with staged(tmp_path, "No.", judge=Judge()) as stage:
+        await stage.ask("Tell the senator at old.wen@lamplight.example that I come.", authored_line="Hm.")
+        violations = await settled(stage, ViolationDetected)
+        assert len(violations) == 2
+        assert not any("lamplight.example" in each.excerpt for each in violations)
+        assert any("senator" in each.excerpt for each in violations)
