@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,9 +11,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from aicore.cli.common import Exit, Failure, Json, out, print_json
+from aicore.cli.common import Exit, Failure, Json, out, print_json, run_async, running
 from aicore.cli.models import ModelId, Operator, Reason, find_model, over_wire, tell
 from aicore.client import Client
+from aicore.clock import now_us
+from aicore.deployment_replay import Replay, as_html, as_row, replay, sparkline
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
+from bus.postgres.log import open_log
 from protocol.messages import Reply
 
 app = typer.Typer(no_args_is_help=True, help="Deployments: how a candidate comes to its players, and back.")
@@ -111,6 +117,37 @@ def show(deployment_id: DeploymentId, *, json: Json = False) -> None:
 def watch(deployment_id: DeploymentId) -> None:
     """Show a deployment live until it has ended."""
     over_wire(lambda client: _watch(client, deployment_id))
+
+
+@app.command("replay")
+def replay_command(
+    deployment_id: DeploymentId,
+    *,
+    html: Annotated[Path | None, typer.Option(help="Write a page with a plot there.")] = None,
+    json: Json = False,
+) -> None:
+    """Judge a deployment again from the log alone: the same verdicts must come out. Exit code 1 if not."""
+    _, system = running()
+    id_ = over_wire(lambda client: _find(client, deployment_id))["deployment_id"]
+
+    async def work() -> Replay:
+        async with open_log(system.postgres_dsn, system.realm, now_us=now_us, writer=False) as log:
+            return await replay(log, EventCodec(domain_catalogue()), id_)
+
+    found = run_async(work())
+    if html is not None:
+        html.write_text(as_html(found), encoding="utf-8")
+    if json:
+        print_json({"deployment_id": id_, "same": found.same, "checks": [as_row(c) for c in found.checks]})
+    else:
+        out.print(f"evidence over {len(found.points)} turns, the top is the limit: {sparkline(found.points)}")
+        for check in found.checks:
+            verdict = "[green]the same[/]" if check.same else "[bold red]ANOTHER[/]"
+            out.print(
+                f"  {check.what}: e-value {check.then.e_value:g} then, {check.now.e_value:g} now, {verdict}"
+            )
+    if not found.same:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -57,7 +57,7 @@ def test_the_worse_model_fails_its_evaluation_with_a_report(up: Up, tmp_path: Pa
     assert model(up, name="ember-gold-early")["evaluation"] == "failed"
 
 
-def test_the_worse_model_is_taken_back_by_evidence(up: Up) -> None:
+def test_the_worse_model_is_taken_back_by_evidence(up: Up, tmp_path: Path) -> None:
     before = model(up, status="current")
     row = json.loads(up.run("demo", "rollback", "--json"))
     assert row["state"] == "rolled_back"
@@ -70,6 +70,11 @@ def test_the_worse_model_is_taken_back_by_evidence(up: Up) -> None:
     refused = up.run("deployments", "start", early["model_id"], *WHO, "--override", "I know", code=4)
     assert "rolled_back" in refused
     assert "rolled_back" in up.run("models", "promote", early["model_id"], *WHO, code=4)
+    again, page = up.json("deployments", "replay", row["deployment_id"][:12]), tmp_path / "replay.html"
+    assert again["same"]
+    assert again["checks"][-1]["event"] == "deployment.rolled_back"
+    assert "the same" in up.run("deployments", "replay", row["deployment_id"], "--html", str(page))
+    assert "<polyline" in page.read_text()
     told = up.run("deployments", "show", row["deployment_id"][:12])
     assert "step_started" in told
     assert "warm_up" in told
