@@ -42,13 +42,15 @@ def list_models(
         print_json(models)
         return
     table = Table(
-        "use case", "model", "version", "provider", "tier", "status", "id", box=None, pad_edge=False
-    )
+        "use case", "model", "version", "provider", "tier", "status", "evaluation", "id",
+        box=None, pad_edge=False,
+    )  # fmt: skip
     for model in models:
         status = model["status"]
         shown = f"[{STYLES.get(status, '')}]{status}[/]"
         words = (model["use_case"], model["name"], model["version"], model["provider"], model["tier"])
-        table.add_row(*words, shown, model["model_id"])
+        evaluation = f"{model['evaluation'] or ''}{', rolled back' if model['barred'] else ''}"
+        table.add_row(*words, shown, evaluation, model["model_id"])
     out.print(table if models else "no models yet; see `aicore models register --help`")
 
 
