@@ -123,13 +123,13 @@ async def staged(folder: Path, *pieces: str, judge: Judge | None = None) -> Asyn
         following.cancel()
 
 
-async def settled(stage: Stage, kind: type[Any]) -> list[Any]:
-    """Return events of a kind once there are any."""
+async def settled(stage: Stage, kind: type[Any], least: int = 1) -> list[Any]:
+    """Return events of a kind once there are so many."""
     found: list[Any] = []
 
     async def there() -> bool:
         found[:] = await stage.events(kind)
-        return bool(found)
+        return len(found) >= least
 
     await until(there)
     return found
@@ -178,7 +178,7 @@ async def test_personal_data_is_replaced_and_not_recorded(tmp_path: Path) -> Non
         assert "4111" not in stage.engine.prompts[0]
         (asked,) = await settled(stage, InferenceRequested)
         assert "4111" not in asked.prompt
-        violations = await settled(stage, ViolationDetected)
+        violations = await settled(stage, ViolationDetected, 2)
         assert {violation.excerpt for violation in violations} == {""}
         assert all(b"4111 1111" not in each.payload for each in await stage.log.read_all(limit=1_000))
 
@@ -200,7 +200,7 @@ async def test_a_retry_gets_the_same_and_adds_no_violation(tmp_path: Path) -> No
         assert again.duplicate
         assert again.result["text"] == first.result["text"]
         await settled(stage, InferenceCompleted)
-        assert len(await stage.events(ViolationDetected)) == 2
+        assert len(await settled(stage, ViolationDetected, 2)) == 2
 
 
 async def test_who_shares_an_answer_gets_the_line_of_their_own(tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ async def test_a_classifier_judges_questions_and_sentences_before_anybody_sees_t
         asked = await stage.ask("Where does the senator sleep?", authored_line="Hm.")
         assert (asked.result["text"], asked.result["finish_reason"]) == ("Hm.", "blocked")
         assert len(stage.engine.prompts) == 1
-        violations = await settled(stage, ViolationDetected)
+        violations = await settled(stage, ViolationDetected, 2)
         assert {(each.rule, each.side, each.severity) for each in violations} == {
             ("classifier", "output", "critical"),
             ("classifier", "input", "critical"),
@@ -312,7 +312,7 @@ async def test_with_a_classifier_a_safe_answer_comes_sentence_by_sentence(tmp_pa
 async def test_what_lies_across_personal_data_is_recorded_without_them(tmp_path: Path) -> None:
     async with staged(tmp_path, "No.", judge=Judge()) as stage:
         await stage.ask("Tell the senator at old.wen@lamplight.example that I come.", authored_line="Hm.")
-        violations = await settled(stage, ViolationDetected)
+        violations = await settled(stage, ViolationDetected, 2)
         assert len(violations) == 2
         assert not any("lamplight.example" in each.excerpt for each in violations)
         assert any("senator" in each.excerpt for each in violations)
