@@ -299,6 +299,7 @@ async def _inference(
     policy = ActivePolicy(
         parts.log, compile_policy(load_policy(), DEFAULT_PROFILE), decode=parts.codec.decode
     )
+    await policy.load()
     await stack.enter_async_context(_running(policy.run()))
     service = InferenceService(
         records,
@@ -312,7 +313,6 @@ async def _inference(
             policy,
             partial(closing_line, load_world(), load_speech()),
             records.violation,
-            now_us,
             contradicted,
             Classifier(router, settings.guard_tier, time.perf_counter) if settings.guard_tier else None,
         ),

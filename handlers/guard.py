@@ -5,6 +5,9 @@ that may not be asked, and an answer that breaks off on a violation, end with th
 violation is an event.
 """
 
+import asyncio
+import re
+import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -16,7 +19,7 @@ from bus.codec import UnknownEvent
 from bus.ids import derived_id
 from bus.ports import EventLog, RecordedEvent, Where
 from domain.event import Event
-from domain.guardrails.check import check
+from domain.guardrails.check import check, outermost
 from domain.guardrails.compiled import Compiled, compile_policy
 from domain.guardrails.messages import (
     EXCERPT_MAX,
@@ -30,7 +33,7 @@ from domain.guardrails.messages import (
 from domain.guardrails.policies import POLICIES, STREAM, Policies
 from domain.guardrails.policy import PolicyError
 from domain.guardrails.scan import Finding
-from domain.guardrails.stream import StreamGuard
+from domain.guardrails.stream import StreamGuard, cuts_of, shown
 from domain.guardrails.violations import VIOLATION, Violation, stream_of
 from domain.inference.messages import Generate, InferenceRequested
 from handlers.commands import Binding
@@ -42,10 +45,24 @@ logger = structlog.get_logger(__name__)
 WITHHELD = "[withheld]"
 """What is recorded of a question of which nothing may be kept."""
 
+MASK = "—"
+"""Stands for personal data, unless the rule says otherwise."""
+
 BREAK = "— "
 """Stands between what was said and the line that ends it."""
 
 PAUSE_S = 0.05
+
+LONG = 1_000
+"""Characters of a question from which on it is checked in a thread: a hostile one takes 45 µs each."""
+
+POLICY_EVENTS_MAX = 10_000
+
+RECORDED_MAX = 16
+"""Violations that are recorded of one text on one side."""
+
+PERSONAL_HINT = re.compile(r"@|(?:\d[^A-Za-z0-9]{0,3}){6}|\d+\.\d+\.\d+|\bat\b.{1,60}\bdot\b", re.IGNORECASE)
+"""What any form of personal data has: a cheap look before the thorough one."""
 
 Lore = Callable[[str, str], tuple[str, str] | None]
 
@@ -79,6 +96,15 @@ class ActivePolicy:
         self._decode = decode
         self._state = POLICIES.initial
         self.compiled = default
+
+    async def load(self) -> None:
+        """Learn what is active before the first line is said.
+
+        Raises:
+            LogUnavailable: see there.
+        """
+        for recorded in await self._log.read_stream(STREAM, limit=POLICY_EVENTS_MAX):
+            self._apply(self._decode(recorded))
 
     async def run(self) -> None:
         """Follow the log for ever, from its beginning."""
@@ -117,7 +143,6 @@ class Guardrails:
     active: ActivePolicy
     line: Callable[[str | None], str]
     told: Callable[[ViolationDetected], None]
-    now_us: Callable[[], int]
     lore: Lore | None = None
     classifier: Classifier | None = None
 
@@ -134,20 +159,36 @@ class Guardrails:
         finding = Finding("lore", "contradiction", "medium", "log", 0, len(text), "")
         return [Found(finding, "output", f"{found[1]} (true is: {found[0]})")]
 
-    def question(self, command: Generate) -> tuple[Generate, Sequence[Finding]]:
+    async def question(self, command: Generate) -> tuple[Generate, Sequence[Finding]]:
         """Return a question as it may be asked, and what was found in it.
 
-        Personal data are replaced before anything is recorded or sent to a model. The same question gives the
-        same result, so a retry is recognised.
+        Personal data are replaced in it and its context before anything is recorded or sent to a model. The
+        same question gives the same result while the policy stays, so a retry is recognised.
         """
-        verdict = check(self.active.compiled, command.prompt, side="input")
-        if verdict.harmless:
+        compiled = self.active.compiled
+        if len(command.prompt) > LONG:  # on the loop it would hold up every other player
+            verdict = await asyncio.to_thread(check, compiled, command.prompt, side="input")
+        else:
+            verdict = check(compiled, command.prompt, side="input")
+        context = {
+            name: redacted(compiled, value)
+            if isinstance(value, str)
+            else [redacted(compiled, each) for each in value]
+            for name, value in command.context.items()
+        }
+        prompt = command.prompt if verdict.harmless else verdict.text.strip() or WITHHELD
+        if prompt == command.prompt and context == command.context:
             return command, verdict.findings
-        return command.model_copy(update={"prompt": verdict.text.strip() or WITHHELD}), verdict.findings
+        return command.model_copy(update={"prompt": prompt, "context": context}), verdict.findings
+
+    def fits(self, text: str) -> bool:
+        """Say whether a line that was given before may be given now."""
+        return check(self.active.compiled, text).harmless
 
     def answer(self, before: str = "") -> "Guarded":
         """Return a guard for one answer, of which ``before`` was given already."""
-        guarded = Guarded(StreamGuard(self.active.compiled), self.now_us, self.classifier)
+        compiled = self.active.compiled
+        guarded = Guarded(StreamGuard(compiled), compiled.policy.label, self.classifier)
         if before:
             guarded.prime(before)
         return guarded
@@ -163,14 +204,14 @@ class Guardrails:
         self, message: CommandMessage, request: InferenceRequested, found: "Found", *, number: int
     ) -> None:
         """Record a violation; a critical one is told to the operators at once."""
-        finding, compiled = found.finding, self.active.compiled
+        finding = found.finding
         personal = finding.category == "personal_data"
         event = ViolationDetected(
             violation_id=str(derived_id(message.id, number, f"violation.{found.side}")),
             inference_id=request.inference_id,
             use_case=request.use_case,
             model_id=request.model_id,
-            policy=compiled.policy.label,
+            policy=found.policy or self.active.compiled.policy.label,
             rule=finding.rule,
             category=finding.category,
             severity=finding.severity,
@@ -197,6 +238,8 @@ class Found:
     """input or output."""
     text: str = ""
     took_us: int = 0
+    policy: str = ""
+    """Label of the policy that it broke; empty: the one in force."""
 
 
 @dataclass(slots=True)
@@ -204,7 +247,7 @@ class Guarded:
     """One answer on its way out."""
 
     guard: StreamGuard
-    now_us: Callable[[], int]
+    policy: str
     classifier: Classifier | None = None
     took_us: int = 0
     _judged: str = ""
@@ -212,26 +255,25 @@ class Guarded:
     _waiting: str = ""
     """What the rules let through and the classifier has not seen."""
     _unsafe: Finding | None = None
-    _skip: int = 0
     _raw: list[str] = field(default_factory=list)
 
     def prime(self, before: str) -> None:
         """Read what was given already, so that a span that began there is found."""
         self._raw.append(before)
         self._judged = before
-        self._skip = len(before) - len(self.guard.feed(before))
+        self.guard.prime(before)
 
     def feed(self, piece: str) -> str:
         """Return what may be given now."""
-        began = self.now_us()
+        began = time.perf_counter_ns()
         self._raw.append(piece)
         text = self.guard.feed(piece)
-        self.took_us += self.now_us() - began
-        return self._fresh(text)
+        self.took_us += (time.perf_counter_ns() - began) // 1_000
+        return text
 
     def finish(self) -> str:
         """Return what is left to give."""
-        return self._fresh(self.guard.finish())
+        return self.guard.finish()
 
     async def judged(self, text: str, *, end: bool = False) -> str:
         """Return what may be given of a text that the rules let through: whole sentences, judged.
@@ -259,30 +301,42 @@ class Guarded:
 
     def found(self) -> list[Found]:
         """Return what was found, each with its words."""
-        findings = [*self.guard.findings, *([self._unsafe] if self._unsafe else [])]
-        shown = _without_personal("".join(self._raw), findings)
+        findings = _few([*outermost(self.guard.findings), *([self._unsafe] if self._unsafe else [])])
+        words = _without_personal("".join(self._raw), findings)
         return [
-            Found(finding, "output", shown[finding.start : finding.end], self.took_us) for finding in findings
+            Found(finding, "output", words[finding.start : finding.end], self.took_us, self.policy)
+            for finding in findings
         ]
-
-    def _fresh(self, text: str) -> str:
-        skipped, self._skip = text[: self._skip], max(0, self._skip - len(text))
-        return text[len(skipped) :]
 
 
 def found_in(command: Generate, findings: Sequence[Finding]) -> list[Found]:
     """Return what was found in a question, with the words as the player wrote them, personal data aside."""
-    shown = _without_personal(command.prompt, findings)
-    return [Found(finding, "input", shown[finding.start : finding.end]) for finding in findings]
+    words = _without_personal(command.prompt, findings)
+    return [Found(finding, "input", words[finding.start : finding.end]) for finding in _few(findings)]
+
+
+def _few(findings: Sequence[Finding]) -> list[Finding]:
+    """Return at most `RECORDED_MAX` findings, first one of each rule: one text must not fill the log."""
+    first = {finding.rule: finding for finding in reversed(findings)}
+    more = [finding for finding in findings if first[finding.rule] is not finding]
+    return [*first.values(), *more][:RECORDED_MAX]
+
+
+def redacted(compiled: Compiled, text: str) -> str:
+    """Return a text with its personal data replaced; whatever else it says stays."""
+    if not PERSONAL_HINT.search(text):
+        return text
+    personal = [found for found in check(compiled, text, side="input").findings if found.action == "redact"]
+    return shown(text, 0, len(text), cuts_of(personal))
 
 
 def _without_personal(text: str, findings: Sequence[Finding]) -> str:
     """Return a text of the same length with dots for personal data: other findings may lie across them."""
-    shown = list(text)
+    letters = list(text)
     for finding in findings:
         if finding.category == "personal_data":
-            shown[finding.start : finding.end] = "•" * (finding.end - finding.start)
-    return "".join(shown)
+            letters[finding.start : finding.end] = "•" * (finding.end - finding.start)
+    return "".join(letters)
 
 
 def stops(findings: Sequence[Finding]) -> bool:

@@ -31,7 +31,7 @@ from domain.parse import parse
 from handlers.allowances import Allowances
 from handlers.answers import Answers, Sharing, lasting
 from handlers.engines.port import EngineAsk, EngineError
-from handlers.guard import Found, Guarded, Guardrails, found_in, stops
+from handlers.guard import MASK, WITHHELD, Found, Guarded, Guardrails, found_in, stops
 from handlers.inference_records import InferenceRecords
 from handlers.questions import Questions, Scenes
 from handlers.registry_view import RegistryView
@@ -86,8 +86,13 @@ class _Running:
     cancelled: bool = False
     given: list[str] = field(default_factory=list)
     tokens: int = 0
-    found: list[Found] = field(default_factory=list)
-    """What broke the policy in the answer."""
+    guarded: Guarded | None = None
+    more: list[Found] = field(default_factory=list)
+    """What was found out after the end."""
+
+    def found(self) -> list[Found]:
+        """Return what broke the policy in the answer, however it ended."""
+        return [*(self.guarded.found() if self.guarded else []), *self.more]
 
     async def take(self, text: str) -> None:
         """Hand a piece on. Raises `CallerGone`."""
@@ -170,9 +175,9 @@ class InferenceService:
         async with self._turns.setdefault(message.id.hex, asyncio.Lock()):
             try:
                 asked = parse(Generate, message.payload)
-                command, findings = self._guard.question(asked) if self._guard else (asked, ())
+                command, findings = await self._guard.question(asked) if self._guard else (asked, ())
                 known = await self._records.find(message.id)
-                if known.request and not same_ask(command, known.request):
+                if known.request and not _same(command, known.request, redacted=bool(findings)):
                     raise IdConflict(message.id, "asked for something else before")
                 if known.outcome is None and known.request is None:
                     known = await self._begin(command, message)
@@ -256,11 +261,9 @@ class InferenceService:
                 return await self._closed(request, running, began)
             completion = await self._answer(turn, request, running)
             if self._guard and lasting(completion) and completion.source_inference_id is None:
-                running.found = [*running.found, *self._guard.contradiction(request, completion.text)]
-            self._violated(asking.message, known, running.found)
+                running.more = self._guard.contradiction(request, completion.text)
             return completion
         except (asyncio.CancelledError, CallerGone) as end:
-            self._violated(asking.message, known, running.found)
             if isinstance(end, asyncio.CancelledError):
                 if not running.cancelled:
                     raise
@@ -282,13 +285,15 @@ class InferenceService:
                 attempts=attempts_of(turn.attempts),
             )
         finally:
+            self._violated(asking.message, known, running.found())
             del self._running[request.inference_id]
 
     async def _answer(
         self, turn: RoutedTurn, request: InferenceRequested, running: _Running
     ) -> RecordCompletion:
         """Give an answer again if the rules allow it (`handlers.answers`), else ask the engines."""
-        if kept := self.answers.kept(request):
+        kept = self.answers.kept(request)
+        if kept and (self._guard is None or self._guard.fits(kept.text)):
             running.tokens += kept.completion_tokens
             await running.take(kept.text)
             why = f"the answer of {kept.inference_id}, no older than {request.max_age_s} s"
@@ -329,7 +334,8 @@ class InferenceService:
         ):
             return None
         if sharing.completion.finish_reason == BLOCKED:
-            return await self._closed(request, running, began, sharing.completion)
+            source = sharing.completion.model_copy(update={"source_inference_id": sharing.inference_id})
+            return await self._closed(request, running, began, source)
         return repeated(
             request,
             sharing.completion,
@@ -343,45 +349,40 @@ class InferenceService:
     ) -> RecordCompletion:
         before, tokens = "".join(running.given), running.tokens
         began, first = self._router.now(), None
-        guarded = self._guard.answer(before) if self._guard else None
+        guarded = running.guarded = self._guard.answer(before) if self._guard else None
+        untold = 0  # tokens whose words are held back
         async with aclosing(self._router.stream(turn.after(before, tokens))) as items:
             async for item in items:
                 if isinstance(item, Routed):
-                    if guarded:
-                        item = await self._guarded_end(item, guarded, running, sharing, before)  # noqa: PLW2901
-                    if item.finish_reason != BLOCKED:
-                        return completion_of(request, item, before=before, tokens=tokens)
+                    end = item
+                    if guarded and item.finish_reason != "authored":
+                        rest = await guarded.judged(guarded.finish(), end=True)
+                        if rest:
+                            sharing.gave(rest, untold)
+                            await running.take(rest)
+                        end = replace(item, text="".join(running.given)[len(before) :])
+                    if guarded is None or not guarded.blocked:
+                        return completion_of(request, end, before=before, tokens=tokens)
                     break
                 first = self._router.now() if first is None else first
                 text = await guarded.judged(guarded.feed(item.text)) if guarded else item.text
-                running.tokens += item.tokens
+                running.tokens, untold = running.tokens + item.tokens, untold + item.tokens
                 if text:
-                    sharing.gave(text, item.tokens)
+                    sharing.gave(text, untold)
+                    untold = 0
                     await running.take(text)
                 if guarded and guarded.blocked:
                     break
-        running.found = guarded.found() if guarded else []
         ended = self._router.now()
+        label = f"{request.model_name}@{request.model_version}"
+        count = self._router.counter(request.tier, request.provider, label)
         base = blocked_completion(
             request,
             turn,
             ttft_ms=((first or ended) - began) * 1e3,
-            tokens=running.tokens,
+            tokens=(count(request.rendered_prompt), running.tokens),
         )
         return await self._closed(request, running, began, base)
-
-    async def _guarded_end(
-        self, item: Routed, guarded: Guarded, running: _Running, sharing: Sharing, before: str
-    ) -> Routed:
-        """Give out what the guard held back, and return the end as it was shown."""
-        rest = await guarded.judged(guarded.finish(), end=True)
-        running.found = guarded.found()
-        if rest:
-            sharing.gave(rest, 0)
-            await running.take(rest)
-        if guarded.blocked:
-            return replace(item, finish_reason=BLOCKED)
-        return replace(item, text="".join(running.given)[len(before) :]) if running.found else item
 
     async def _closed(
         self,
@@ -395,12 +396,23 @@ class InferenceService:
         line = self._guard.closing(request, "".join(running.given))
         await running.take(line)
         took_ms = round((self._router.now() - began) * 1e3, 3)
-        found = base or blocked_completion(request, None, ttft_ms=took_ms, tokens=0)
+        found = base or blocked_completion(request, None, ttft_ms=took_ms, tokens=(0, 0))
         return found.model_copy(
             update={
                 "inference_id": request.inference_id,
                 "text": "".join(running.given),
                 "latency_ms": took_ms,
-                "source_inference_id": None,
             }
         )
+
+
+def _same(command: Generate, request: InferenceRequested, *, redacted: bool) -> bool:
+    """Say whether a command repeats a request.
+
+    What was replaced in its words may differ: the policy may be another one than at the first try.
+    """
+    if same_ask(command, request):
+        return True
+    words = {"prompt": request.prompt, "context": request.context}
+    touched = redacted or MASK in request.prompt or WITHHELD in request.prompt or MASK in str(request.context)
+    return touched and same_ask(command.model_copy(update=words), request)

@@ -49,16 +49,19 @@ def completion_of(
 
 
 def blocked_completion(
-    request: InferenceRequested, turn: RoutedTurn | None, *, ttft_ms: float, tokens: int
+    request: InferenceRequested, turn: RoutedTurn | None, *, ttft_ms: float, tokens: tuple[int, int]
 ) -> RecordCompletion:
-    """Return the beginning of the record of a turn that the guardrails ended; its text comes last."""
+    """Return the beginning of the record of a turn that the guardrails ended; its text comes last.
+
+    ``tokens`` are those of the prompt and of what was generated.
+    """
     attempts = turn.attempts if turn else []
     return RecordCompletion(
         inference_id=request.inference_id,
         text="",
         finish_reason=BLOCKED,
-        prompt_tokens=0,
-        completion_tokens=tokens,
+        prompt_tokens=tokens[0],
+        completion_tokens=tokens[1],
         ttft_ms=round(ttft_ms, 3),
         latency_ms=0.0,
         engine=attempts[-1].engine if attempts else "",

@@ -331,13 +331,14 @@ class Router:
             NoEngine, EngineError: nothing was sent, and there is no authored line.
         """
         last = state.choices[-1]
-        if not state.texts and not state.turn.authored:
+        given = bool(state.texts or state.turn.ask.sent)
+        if not given and not state.turn.authored:
             if state.fault is not None and state.fault.code in OWN_FAULTS:
                 raise state.fault
             raise NoEngine(last.reason, max(1, last.retry_after_ms), state.fault)
         state.end = End("stop", state.prompt_tokens, state.tokens)
         routed = self._routed(state.turn.tier, state)
-        if state.texts:
+        if given:
             return replace(routed, finish_reason="cut")
         return replace(routed, text=state.turn.authored, engine="", finish_reason="authored")
 

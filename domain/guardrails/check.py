@@ -35,12 +35,12 @@ def check(compiled: Compiled, text: str, *, side: Literal["input", "output"] = "
     scan.feed(text)
     scan.finish()
     until = len(text) if scan.shown_until is None else scan.shown_until
-    findings = _outermost(scan.findings)
+    findings = outermost(scan.findings)
     action = strongest([found.action for found in findings])
     return Verdict(findings, action, shown(text, 0, until, cuts_of(findings)), scan.stopped)
 
 
-def _outermost(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+def outermost(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Return the findings in order, without those that lie in another one of the same rule."""
     kept: list[Finding] = []
     reached: dict[str, int] = {}

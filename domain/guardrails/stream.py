@@ -25,6 +25,12 @@ class StreamGuard:
         self.blocked: Finding | None = None
         """What stopped the text; from then on nothing is released."""
 
+    def prime(self, before: str) -> None:
+        """Read what was given out already: a span that began there is found, nothing of it is given again."""
+        self._scan.feed(before)
+        self._released = len(before)
+        self._scan.forget(min(self._released, self._scan.read))
+
     @property
     def findings(self) -> Sequence[Finding]:
         """What was found so far, the longest from each place on."""

@@ -35,7 +35,7 @@ from handlers.registry_view import RegistryView
 from handlers.routing import Router
 from handlers.turns import Tier
 from protocol.messages import Reply
-from tests.unit.kit import START_US, EchoEngine, memory_log, message, model, runner_on, spooled, until
+from tests.unit.kit import EchoEngine, memory_log, message, model, runner_on, spooled, until
 
 UC = "npc_dialogue"
 OUT_OF_CHARACTER = "Mind the step. As an AI language model I cannot say who died on the quay."
@@ -115,7 +115,7 @@ async def staged(folder: Path, *pieces: str, judge: Judge | None = None) -> Asyn
         def line(npc: str | None) -> str:
             return closing_line(load_world(), load_speech(), npc)
 
-        guard = Guardrails(policy, line, records.violation, lambda: START_US, contradicted)
+        guard = Guardrails(policy, line, records.violation, contradicted)
         if judge:
             guard = replace(guard, classifier=Classifier(router, "gold", clock))
         service = InferenceService(records, view, router, guard=guard)
