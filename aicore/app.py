@@ -49,13 +49,13 @@ from handlers.commands import CommandRunner
 from handlers.deployment_board import DeploymentBoard
 from handlers.deployments import GATES, DeploymentManager
 from handlers.engine_keeper import EngineKeeper
-from handlers.guard import POLICY_BINDING, VIOLATION_BINDING, ActivePolicy, Guardrails
+from handlers.guard import POLICY_BINDING, VIOLATION_BINDING, ActivePolicy, Guardrails, Redacting
 from handlers.guard_board import ViolationBoard
 from handlers.guard_classifier import Classifier
 from handlers.inference import InferenceService
 from handlers.inference_records import INFERENCES, RATINGS, InferenceRecords, recall_with
 from handlers.optimiser import OPTIMISATION, OPTIMISATION_RECORDS, Optimiser
-from handlers.registry import EVALUATIONS, REGISTRY, TEMPLATES, suites
+from handlers.registry import EVALUATIONS, REGISTRY, TEMPLATES, VERDICTS, suites
 from handlers.registry_view import RegistryView
 from handlers.routing import Router
 from handlers.tier_board import TierBoard
@@ -70,6 +70,9 @@ ORDER = ("commands", "inference", "queries", "relay", "projections")
 
 SERVICES = frozenset({"commands", "inference", "queries"})
 """Those that answer requests. In one process they are one NATS service."""
+
+PLAYERS_WORDS = ("batch.add_items",)
+"""Commands whose payload holds what players wrote; those of inference.generate its service checks."""
 
 DEFAULT_PROFILE = "MatureFullExperience"
 """What holds until an operator activates another one: the sample game is for adults."""
@@ -198,11 +201,22 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
             await stop.wait()
 
 
+async def _policy(parts: Parts, stack: AsyncExitStack) -> ActivePolicy:
+    """Return the policy that holds, known before anything is said, and kept up to date."""
+    compiled = compile_policy(load_policy(), DEFAULT_PROFILE)
+    policy = ActivePolicy(parts.log, compiled, decode=parts.codec.decode)
+    await policy.load()
+    await stack.enter_async_context(_running(policy.run()))
+    return policy
+
+
 async def _serve_commands(parts: Parts, served: _Served, stack: AsyncExitStack) -> None:
     own = load_scorers(parts.settings.scorers)
     runner = CommandRunner(parts.log, parts.codec, [*_BINDINGS, suites(own)])
     served.commands |= dict.fromkeys(runner.commands, runner)
-    doer = CommandRunner(parts.log, parts.codec, [REGISTRY, OPTIMISATION_RECORDS])
+    policy = await _policy(parts, stack)
+    served.commands |= dict.fromkeys(PLAYERS_WORDS, Redacting(runner, policy))
+    doer = CommandRunner(parts.log, parts.codec, [REGISTRY, VERDICTS, OPTIMISATION_RECORDS])
     optimiser = Optimiser(parts.log, doer, decode=parts.codec.decode, now_us=now_us)
     await stack.enter_async_context(_running(optimiser.run()))
     served.queries["optimisation.proposals"] = optimiser.answer
@@ -296,11 +310,7 @@ async def _inference(
         player_tokens=settings.player_tokens_per_s,
         service_requests=settings.service_requests_per_s,
     )
-    policy = ActivePolicy(
-        parts.log, compile_policy(load_policy(), DEFAULT_PROFILE), decode=parts.codec.decode
-    )
-    await policy.load()
-    await stack.enter_async_context(_running(policy.run()))
+    policy = await _policy(parts, stack)
     service = InferenceService(
         records,
         registry,

@@ -4,12 +4,16 @@ The engines are this process's own, so an evaluation takes nothing from players.
 wire: to the evaluation's own stream, and to the registry, where a passed one is the ticket for a deployment.
 """
 
+import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from aicore.client import Client
 from aicore.content.guardrails import load_policy
@@ -21,7 +25,7 @@ from aicore.tiers import MODELS, build, default_file, own_engine, read_file
 from bus.codec import EventCodec
 from bus.ports import EventLog, Where
 from domain.evaluation.messages import RegisterSuite
-from domain.evaluation.scorers import scorers_of
+from domain.evaluation.scorers import ANSWERED, scorers_of
 from domain.evaluation.suite import Case, label
 from domain.evaluation.suite import digest_of as suite_digest
 from domain.guardrails.check import check
@@ -37,6 +41,7 @@ from handlers.evaluation import EngineModel, Evaluator, Finding, Plan, Step
 from handlers.routing import fitting
 
 PAGE = 2_000
+TOLD_S, LOOK_S = 10.0, 0.05
 RECORDED = (InferenceRequested, InferenceCompleted, ViolationDetected, ViolationReviewed)
 LEVELS = {"medium": 0.5, "high": 1.0, "critical": 4.0}
 """What a finding of the guardrails adds to a line's rating, by severity."""
@@ -92,6 +97,12 @@ async def evaluate(
     """
     suite, id_ = comparison.suite, comparison.evaluation_id.hex
     candidate, current = comparison.candidate, comparison.current
+    if suite.use_case != candidate["use_case"]:
+        raise EngineError(
+            f"{label(suite)} is a suite of {suite.use_case}, the candidate serves {candidate['use_case']}: "
+            "give one of its own (--suite), or --recorded with what its players asked"
+        )
+    plan = Plan(suite=suite, scorers={**scorers_of(suite, rating()), **load_scorers(place.settings.scorers)})
     templates = (await client.query("prompts.templates")).result
     about = _about(comparison)
     async with _served(place, [candidate, current]) as engines:
@@ -103,6 +114,7 @@ async def evaluate(
             "use_case": suite.use_case,
             "candidate": candidate["model_id"],
             "current": current["model_id"],
+            "scorers": sorted({ANSWERED, *(choice.name for choice in suite.scorers)}),
             "seed": suite.seed,
             "operator": comparison.operator,
             "reason": comparison.reason,
@@ -117,27 +129,37 @@ async def evaluate(
             )
             for engine, row in zip(engines, (candidate, current), strict=True)
         ]
-        own = load_scorers(place.settings.scorers)
-        plan = Plan(suite=suite, scorers={**scorers_of(suite, rating()), **own})
         try:
             finding = await Evaluator(plan, candidate=sides[0], current=sides[1]).run(progress)
         except BaseException as error:
             why = f"{type(error).__name__}: {error}"[:2_000]
             await client.command("evaluation.abort", {"evaluation_id": id_, "why": why})
+            if isinstance(error, ExceptionGroup):  # pairs run side by side: a scorer failed on several
+                first = error.exceptions[0]
+                raise EngineError(f"a scorer or an engine failed: {type(first).__name__}: {first}") from error
             raise
     report = as_json(finding, about)
-    await client.command("evaluation.finish", finding.command(id_, digest_of(report)).model_dump(mode="json"))
-    verdict = {
-        "use_case": suite.use_case,
-        "model_id": candidate["model_id"],
-        "against_model_id": current["model_id"],
-        "evaluation_id": id_,
-        "suite": label(suite),
-        "verdict": finding.verdict,
-        "report_digest": digest_of(report),
-    }
-    await client.command("registry.record_evaluation", verdict)
+    finish = finding.command(id_, digest_of(report)).model_dump(mode="json")
+    reply = await client.command("evaluation.finish", finish)
+    await _told(client, candidate, reply.events[-1].position)
     return Outcome(finding, about, report, as_html(finding, about))
+
+
+async def _told(client: Client, candidate: Mapping[str, Any], position: int) -> None:
+    """Wait until the registry knows the verdict: the next command may be the deployment's.
+
+    Raises:
+        EngineError: it does not hear of it in time.
+    """
+    for _ in range(int(TOLD_S / LOOK_S)):
+        rows = (await client.query("registry.models", {"use_case": candidate["use_case"]})).result
+        if any(row["model_id"] == candidate["model_id"] and row["position"] > position for row in rows):
+            return
+        await asyncio.sleep(LOOK_S)
+    raise EngineError(
+        f"the verdict is in the log at {position}, but the registry has not taken it in; is the component "
+        "commands running?"
+    )
 
 
 def rating() -> Callable[[str], float]:
@@ -163,7 +185,7 @@ async def recorded_suite(log: EventLog, codec: EventCodec, use_case: str, cases:
     asked: dict[str, InferenceRequested] = {}
     answered: list[InferenceRequested] = []
     violations: dict[str, ViolationDetected] = {}
-    confirmed: list[Case] = []
+    reviews: dict[str, str] = {}
     after = 0
     while page := await log.read_all(after=after, limit=PAGE, where=Where(types=kinds)):
         for recorded in page:
@@ -171,29 +193,32 @@ async def recorded_suite(log: EventLog, codec: EventCodec, use_case: str, cases:
             if isinstance(event, InferenceRequested) and event.use_case == use_case:
                 asked[event.inference_id] = event
             elif isinstance(event, InferenceCompleted) and (found := asked.get(event.inference_id)):
-                answered.append(found)
+                if event.finish_reason in {"stop", "length"}:  # else nobody was asked, or nobody answered
+                    answered.append(found)
             elif isinstance(event, ViolationDetected) and event.side == "output":
                 violations[event.violation_id] = event
-            elif isinstance(event, ViolationReviewed) and event.verdict == "confirmed":
-                broken = violations.pop(event.violation_id, None)
-                if broken and (found := asked.get(broken.inference_id)):
-                    case = _case(len(confirmed), found)
-                    forbidden = [broken.excerpt] if broken.excerpt else []
-                    more = {"id": f"confirmed-{len(confirmed)}", "kind": "attack", "forbidden": forbidden}
-                    confirmed.append(case.model_copy(update=more))
+            elif isinstance(event, ViolationReviewed):
+                reviews[event.violation_id] = event.verdict  # the last one counts
         after = page[-1].position
     chosen = answered[-cases:]
     if not chosen:
         raise EngineError(f"no turn of {use_case} is recorded yet; play first, or use the default suite")
+    confirmed = [
+        _attack(n, asked[broken.inference_id], broken)
+        for n, (id_, broken) in enumerate(violations.items())
+        if reviews.get(id_) == "confirmed" and broken.inference_id in asked
+    ]
+    turns = [*(_case(n, each) for n, each in enumerate(chosen)), *confirmed[-cases:]]
+    content = orjson.dumps([case.model_dump(mode="json") for case in turns], option=orjson.OPT_SORT_KEYS)
     plain = default_suite()
     return RegisterSuite.model_validate(
         {
             **plain.model_dump(),
             "name": f"recorded-{use_case.replace('_', '-')}"[:63],
-            "version": chosen[-1].inference_id[:16],
+            "version": hashlib.sha256(content).hexdigest()[:16],
             "use_case": use_case,
             "description": f"The newest {len(chosen)} recorded turns.",
-            "cases": [*(_case(n, each) for n, each in enumerate(chosen)), *confirmed[-cases:]],
+            "cases": turns,
             "scorers": [
                 choice.model_dump()
                 for choice in plain.scorers
@@ -215,6 +240,12 @@ def _case(number: int, asked: InferenceRequested) -> Case:
         max_tokens=asked.max_tokens,
         pattern=asked.pattern,
     )
+
+
+def _attack(number: int, asked: InferenceRequested, broken: ViolationDetected) -> Case:
+    forbidden = [broken.excerpt] if broken.excerpt else []
+    more = {"id": f"confirmed-{number}", "kind": "attack", "forbidden": forbidden}
+    return _case(number, asked).model_copy(update=more)
 
 
 def _about(comparison: Comparison) -> About:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from aicore.embedded.vllm import MODEL
 from aicore.settings import Settings, SettingsError
+from domain.registry.facts import artefacts_digest
 from domain.registry.state import Model
 from domain.routing.choice import Objective
 from handlers.engines.artefact import MANIFEST
@@ -35,6 +36,9 @@ MODELS = Path(__file__).parent / "models"
 
 SHIPPED = {"gold": "ember-gold", "silver": "ember-silver"}
 """The model of each tier, as it is named in the registry, too."""
+
+SHIPPED_VERSION = "0.3.0"
+"""Of all models that come with the program."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
@@ -98,7 +102,7 @@ def default_file(settings: Settings) -> EnginesFile:
         names[tier]: EmbeddedConfig(
             kind="embedded",
             model_dir=settings.model_dir or shipped_model(model),
-            models=() if settings.model_dir else (model,),
+            models=() if settings.model_dir else (f"{model}@{SHIPPED_VERSION}",),
             capacity=settings.inference_concurrent,
         )
         for tier, model in SHIPPED.items()
@@ -132,7 +136,7 @@ def vllm_file(settings: Settings, urls: Mapping[str, str]) -> EnginesFile:
             url=url,
             model=MODEL,
             provider="embedded",
-            models=() if settings.model_dir else (SHIPPED[tier],),
+            models=() if settings.model_dir else (f"{SHIPPED[tier]}@{SHIPPED_VERSION}",),
             capacity=VLLM_CAPACITY,
         )
         for tier, url in urls.items()
@@ -212,7 +216,8 @@ def own_engine(settings: Settings, folders: Sequence[Path], model: Model) -> Emb
     same = [folder for folder in found if _manifest_files(folder) == facts.artefacts]
     return EmbeddedEngine(
         (same or found)[0],
-        name=f"{facts.name}-{facts.version}",
+        # With a piece of the digest: two versions' names must not be one engine's.
+        name=f"{facts.name}-{facts.version}-{artefacts_digest(facts.artefacts)[7:13] or 'none'}",
         models=(f"{facts.name}@{facts.version}",),
         concurrent_max=settings.inference_concurrent,
     )

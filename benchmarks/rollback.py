@@ -25,16 +25,18 @@ from domain.deployment.messages import DeploymentRolledBack
 from domain.event import Event
 from domain.inference.inference import stream_of
 from domain.inference.messages import InferenceCompleted, InferenceFailed, InferenceRequested
+from domain.registry.messages import RecordEvaluation
 from domain.registry.use_case import model_id_of
 from domain.routing.split import bucket_of
 from handlers.commands import CommandRunner
 from handlers.deployments import GATES, DeploymentManager
 from handlers.engine_keeper import EngineKeeper
-from handlers.registry import REGISTRY
+from handlers.registry import REGISTRY, VERDICTS
 from handlers.registry_view import RegistryView
 from handlers.routing import Router
 from handlers.turns import Tier
 from protocol.messages import CommandMessage
+from protocol.meta import Meta
 from tests.unit.kit import EchoEngine, until
 
 REALM, USE_CASE = "bench", "npc_dialogue"
@@ -74,6 +76,7 @@ class Stage:
         self.log = log
         self.codec = EventCodec(domain_catalogue())
         self.runner = CommandRunner(log, self.codec, [REGISTRY])
+        self.verdicts = CommandRunner(log, self.codec, [VERDICTS])
         self.gates = CommandRunner(log, self.codec, [GATES])
         self.view = RegistryView(log, decode=self.codec.decode)
         self.players = 0
@@ -136,10 +139,11 @@ async def staged(dsn: str) -> AsyncIterator[tuple[Stage, list[RouterProcess]]]:
 
 async def deployment(stage: Stage, routers: list[RouterProcess], number: int) -> list[float]:
     """Deploy the failing candidate; return for each router how long it went on, ms."""
-    await stage.say(
-        "registry.record_evaluation", model_id=NEW, against_model_id=OLD,
+    evaluated = RecordEvaluation(
+        use_case=USE_CASE, model_id=NEW, against_model_id=OLD,
         evaluation_id=f"{number:032x}", suite="bench@1", verdict="passed",
     )  # fmt: skip
+    await stage.verdicts.execute(evaluated, new_id(), meta=Meta())
     await stage.say(
         "deployment.start", model_id=NEW, strategy="canary", steps=[SHARE, 100],
         gate={"turns_min": 1_000}, **BY,

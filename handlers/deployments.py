@@ -6,7 +6,7 @@ them, in several processes, come to the same verdicts.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, get_args
@@ -36,12 +36,14 @@ from domain.inference.messages import (
     InferenceCancelled,
     InferenceCompleted,
     InferenceFailed,
+    InferenceRefused,
     InferenceRequested,
 )
-from domain.registry.state import UseCaseEvent, UseCaseModels
+from domain.registry.state import Model, UseCaseEvent, UseCaseModels
 from domain.registry.use_case import USE_CASE, stream_of
 from handlers.commands import Binding, CommandRunner
-from handlers.engine_keeper import EngineKeeper
+from handlers.engine_keeper import EngineKeeper, Missing
+from protocol.errors import WireError
 from protocol.meta import Meta
 
 logger = structlog.get_logger(__name__)
@@ -54,12 +56,22 @@ TURNS = (
     InferenceCompleted,
     InferenceFailed,
     InferenceCancelled,
+    InferenceRefused,
     ViolationDetected,
 )
 KINDS: tuple[type[Event], ...] = get_args(UseCaseEvent)
 REGISTRY_TYPES = tuple(kind.event_name for kind in KINDS)
 TYPES = (*REGISTRY_TYPES, *(kind.event_name for kind in TURNS))
 PAGE = 2_000
+
+AGAIN_S = 1.0
+"""Pause after an error that nobody expected."""
+
+KEEP_S = 5.0
+"""How often engines that could not be started are tried again."""
+
+MISSING_S = 2.0
+"""How long a process that cannot serve a candidate leaves the word to others."""
 
 GATES: Binding[Any, Any, UseCaseModels] = Binding(
     commands=(*GATE_COMMANDS, HoldDeployment),
@@ -100,26 +112,39 @@ class DeploymentManager:
         self._now_us = now_us
         self._use_cases: dict[str, UseCaseModels] = {}
         self._runs: dict[DeploymentId, _Run] = {}
-        self._live = False
-        """Whether the past was read; before that nothing is said."""
+        self._called_for: dict[str, UseCaseModels] = {}
+        self._wanted = asyncio.Event()
+        """Set when other engines may be called for."""
 
     async def run(self) -> None:
-        """Follow the log for ever, from the start of the oldest deployment under way."""
-        begin, until = await self._begin()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._tick(group))
-            events = self._log.subscribe(after=begin, where=Where(types=TYPES))
-            async with aclosing(events) as batches:
-                self._live = begin >= until
-                if self._live:
-                    await self._kept()
-                async for batch in batches:
-                    await self._take(batch, until, group)
+        """Follow the log for ever; after an error that nobody expected begin anew, from the log."""
+        while True:
+            try:
+                await self._run()
+            except Exception:  # inference must not end because a deployment cannot go on
+                logger.exception("deployment_manager_failed")
+            self._use_cases, self._runs = {}, {}
+            await asyncio.sleep(AGAIN_S)
 
-    async def _begin(self) -> tuple[int, int]:
-        """Read the registry; return the position to follow the log from, and the last one of the past."""
+    async def _run(self) -> None:
+        """Follow the log from the start of the oldest deployment under way."""
+        begin = await self._begin()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep())
+            position = await self._past(begin)
+            self._called_for = self._use_cases
+            self._wanted.set()
+            group.create_task(self._tick(group))
+            events = self._log.subscribe(after=position, where=Where(types=TYPES))
+            async with aclosing(events) as batches:
+                async for batch in batches:
+                    for recorded in batch:
+                        await self._take(recorded, group)
+
+    async def _begin(self) -> int:
+        """Read the registry; return the position to follow the log from."""
         states, starts = dict[str, UseCaseModels](), dict[str, int]()
-        past = [recorded async for recorded in self._registry_events()]
+        past = [recorded async for recorded in self._pages(0, REGISTRY_TYPES)]
         for recorded in past:
             event = self._decode(recorded)
             if isinstance(event, KINDS):
@@ -127,45 +152,61 @@ class DeploymentManager:
                 states[use_case] = USE_CASE.evolve(states.get(use_case, USE_CASE.initial), event)  # type: ignore[arg-type]  # one of KINDS
                 if isinstance(event, DeploymentStarted):
                     starts[event.deployment_id] = recorded.position
+        # Engines are called for by how things are now, before the turns of a long deployment are read.
+        self._called_for = states
+        self._wanted.set()
         under_way = [
             starts[state.deployment.started.deployment_id] for state in states.values() if state.deployment
         ]
-        head = (await self._log.head()).position
-        if not under_way:
-            self._use_cases = states
-            return (past[-1].position if past else 0), 0
-        begin = min(under_way) - 1
+        begin = min(under_way) - 1 if under_way else (past[-1].position if past else 0)
         for recorded in past:
             if recorded.position <= begin:
                 self._registry(self._decode(recorded), recorded)
-        return begin, head
+        return begin
 
-    async def _registry_events(self) -> AsyncIterator[RecordedEvent]:
-        after = 0
-        while True:
-            page = await self._log.read_all(after=after, limit=PAGE, where=Where(types=REGISTRY_TYPES))
+    async def _past(self, begin: int) -> int:
+        """Fold what happened since; return the last position read."""
+        position = begin
+        async for recorded in self._pages(begin, TYPES):
+            self._fold(self._decode(recorded), recorded)
+            position = recorded.position
+        return position
+
+    async def _pages(self, after: int, types: Sequence[str]) -> AsyncIterator[RecordedEvent]:
+        while page := await self._log.read_all(after=after, limit=PAGE, where=Where(types=types)):
             for recorded in page:
                 yield recorded
             if len(page) < PAGE:
                 return
             after = page[-1].position
 
-    async def _take(self, batch: list[RecordedEvent], until: int, group: asyncio.TaskGroup) -> None:
-        registry = False
-        for recorded in batch:
-            event = self._decode(recorded)
-            if isinstance(event, TURNS):
-                for run in self._runs.values():
-                    run.watch.observe(event, recorded.position, recorded.recorded_us)
-                if self._live:
-                    await self._judge(recorded.recorded_us)
-            else:
-                registry = self._registry(event, recorded) or registry
-        if not self._live and batch[-1].position >= until:
-            self._live = registry = True
-        if registry and self._live:
-            await self._kept()
+    async def _take(self, recorded: RecordedEvent, group: asyncio.TaskGroup) -> None:
+        """Take in a live event, and say what follows."""
+        if self._fold(self._decode(recorded), recorded):
+            self._called_for = self._use_cases
+            self._wanted.set()
             self._prepare(group)
+        else:
+            await self._judge(recorded.recorded_us)
+
+    def _fold(self, event: Event, recorded: RecordedEvent) -> bool:
+        """Take in an event; say whether it was the registry's."""
+        if not isinstance(event, TURNS):
+            return self._registry(event, recorded)
+        for run in self._runs.values():
+            run.watch.observe(event, recorded.position, recorded.recorded_us)
+        return False
+
+    async def _keep(self) -> None:
+        """Have the engines running that are called for: at each change, and every few seconds."""
+        while True:
+            try:
+                async with asyncio.timeout(KEEP_S):
+                    await self._wanted.wait()
+            except TimeoutError:
+                pass
+            self._wanted.clear()
+            await self._keeper.keep(dict(self._called_for))
 
     def _registry(self, event: Event, recorded: RecordedEvent) -> bool:
         """Take in what happened to a use case."""
@@ -185,9 +226,6 @@ class DeploymentManager:
                 run.watch.moved(event, recorded.recorded_us)
         return True
 
-    async def _kept(self) -> None:
-        await self._keeper.keep(self._use_cases)
-
     # --- preparing --------------------------------------------------------------------------------------
 
     def _prepare(self, group: asyncio.TaskGroup) -> None:
@@ -204,18 +242,30 @@ class DeploymentManager:
             f"passed {started.evaluation_id}" if started.evaluation_id else f"override: {started.override}"
         )
         checks = [CheckFact(name="evaluation", ok=True, detail=passed[:2_000])]
-        checks += await self._keeper.prepare(model)
+        try:
+            checks += await self._prepared(model)
+        except Missing as missing:
+            checks.append(CheckFact(name="engine", ok=False, detail=str(missing)[:2_000]))
         of = {"use_case": started.use_case, "deployment_id": started.deployment_id}
-        await self._say(run, "ready", ConfirmReady(**of, checks=checks))
+        if not await self._say(run, "ready", ConfirmReady(**of, checks=checks)):
+            await asyncio.sleep(TICK_S)
+            run.preparing = False  # once more at the next tick
+
+    async def _prepared(self, model: Model) -> list[CheckFact]:
+        """Return what was looked at; where nothing is here, leave others some time to say that they can."""
+        try:
+            return await self._keeper.prepare(model)
+        except Missing:
+            await asyncio.sleep(MISSING_S)
+        return await self._keeper.prepare(model)
 
     # --- judging ----------------------------------------------------------------------------------------
 
     async def _tick(self, group: asyncio.TaskGroup) -> None:
         while True:
+            self._prepare(group)
+            await self._judge(self._now_us())
             await asyncio.sleep(TICK_S)
-            if self._live:
-                self._prepare(group)
-                await self._judge(self._now_us())
 
     async def _judge(self, now_us: int) -> None:
         for run in list(self._runs.values()):
@@ -244,19 +294,20 @@ class DeploymentManager:
                     **of, operator=GATE, reason=verdict.reason
                 )
 
-    async def _say(self, run: _Run, key: str, command: Command) -> None:
-        """Say something once; a failure of the log leaves it to be said again."""
+    async def _say(self, run: _Run, key: str, command: Command) -> bool:
+        """Say something once; return whether it was said. A failure of the log leaves it to be said again."""
         if key in run.asked:
-            return
+            return True
         id_ = derived_id(UUID(run.started.deployment_id), 0, f"deployment.{key}")
         try:
             await self._runner.execute(command, id_, meta=Meta(actor=GATE))
         except Rejected as refusal:  # things moved on meanwhile; the log will tell
             logger.info("deployment_refused", what=key, code=refusal.code, detail=refusal.message)
-            return
+            return False
         except IdConflict:  # another manager said it first, in its own words
             logger.info("deployment_said_already", what=key)
-        except LogError as error:
+        except (LogError, WireError) as error:  # a newer program's events are not decided upon
             logger.warning("deployment_not_said", what=key, error=str(error))
-            return
+            return False
         run.asked.add(key)
+        return True

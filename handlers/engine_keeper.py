@@ -1,18 +1,21 @@
 """Starts the engines that the registry calls for: a candidate's before it meets players, the previous one's.
 
-Engines that the engines' file names serve as they are. A version that none of them serves gets an engine of
-its own here, if its files are on this machine and are what was registered. It is kept while the version is
-current, is deployed, or may come back by a rollback.
+An engine of the engines' file serves a version that it names; one that names no version serves any, unless
+the version's own files are on this machine: then it gets an engine of its own, so that no other weights
+answer in its name. Engines of ours say what they loaded, and that must be what was registered. They are kept
+while a use case's version is current, is deployed, may come back by a rollback, or has an alias.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import structlog
 
 from domain.deployment.messages import CheckFact
+from domain.registry.facts import artefacts_digest
 from domain.registry.state import Model, UseCaseModels
 from handlers.engines.port import End, Engine, EngineAsk, EngineError, Piece
 from handlers.routing import Router
@@ -21,8 +24,16 @@ logger = structlog.get_logger(__name__)
 
 PROBE = "Who goes there?"
 PROBE_TOKENS = 8
+START_S = 60.0
+"""Longest start of an engine."""
+WARM_UP_S = 20.0
+DRAIN_S = 10.0
+"""How long an engine that is not called for any more may finish what it has."""
+DRAIN_LOOK_S = 0.05
+DETAIL_MAX = 2_000
 
 
+@runtime_checkable
 class OwnEngine(Engine, Protocol):
     """An engine that this process makes from files; it knows what it loaded."""
 
@@ -36,40 +47,54 @@ Make = Callable[[Model], OwnEngine | None]
 """Makes an engine for a version from files on this machine, not started; None without such files."""
 
 
+class _Key(NamedTuple):
+    """What an own engine is for: use cases that registered the same share it."""
+
+    tier: str
+    label: str
+    digest: str
+
+
+class Missing(Exception):
+    """This process has neither an engine for a version nor its files; another one may."""
+
+
 class EngineKeeper:
     """The engines that this process started for versions of models. Used by one event loop."""
 
     def __init__(self, router: Router, make: Make) -> None:
         self._router = router
         self._make = make
-        self._own: dict[str, OwnEngine] = {}
-        """By model id."""
+        self._own: dict[_Key, OwnEngine] = {}
+        self._lock = asyncio.Lock()
 
     async def prepare(self, model: Model) -> list[CheckFact]:
-        """See that a version could serve: its engine runs, holds the registered files, and answers."""
+        """See that a version could serve: its engine runs, holds the registered files, and answers.
+
+        Raises:
+            Missing: nothing here could serve it.
+        """
         facts = model.registered
-        checks: list[CheckFact] = []
         try:
             engine = await self._engine(model)
         except EngineError as error:
-            return [CheckFact(name="engine", ok=False, detail=str(error)[:2_000])]
+            return [_check("engine", str(error), ok=False)]
         if engine is None:
-            detail = (
-                f"no engine of the tier {facts.tier} serves {model.label} of the provider {facts.provider}, "
-                "and its files are not on this machine"
+            raise Missing(
+                f"no engine of the tier {tier_of(model)} serves {model.label} of the provider "
+                f"{facts.provider}, and its files are not on this machine"
             )
-            return [CheckFact(name="engine", ok=False, detail=detail)]
-        checks.append(CheckFact(name="engine", ok=True, detail=f"{engine.name}, {engine.capacity} at a time"))
-        own = self._own.get(facts.model_id)
-        if own is not None:
-            checks.append(_artefacts(facts.artefacts, own.artefacts))
-        checks.append(await _warm_up(engine))
+        checks = [_check("engine", f"{engine.name}, {engine.capacity} at a time")]
+        if isinstance(engine, OwnEngine):
+            checks.append(_artefacts(facts.artefacts, engine.artefacts))
+        if checks[-1].ok:
+            checks.append(await _warm_up(engine))
         return checks
 
     async def keep(self, use_cases: Mapping[str, UseCaseModels]) -> None:
-        """Start what is called for, and stop what is not any more."""
+        """Start what is called for, and stop what is not any more; what fails is tried again next time."""
         wanted = {
-            id_: state.models[id_]
+            _key(state.models[id_]): state.models[id_]
             for state in use_cases.values()
             for id_ in wanted_of(state)
             if state.models[id_].registered.model_type != "external"
@@ -79,41 +104,61 @@ class EngineKeeper:
                 await self._engine(model)
             except EngineError as error:
                 logger.warning("engine_not_started", model=model.label, error=str(error))
-        for id_ in self._own.keys() - wanted.keys():
-            engine = self._own.pop(id_)
-            self._router.remove(engine)
-            await engine.stop()
+        for key in self._own.keys() - wanted.keys():
+            await self._retire(self._own.pop(key))
 
     async def close(self) -> None:
         """Stop all of them."""
         while self._own:
             _, engine = self._own.popitem()
             self._router.remove(engine)
-            await engine.stop()
+            await _stopped(engine)
+
+    async def _retire(self, engine: OwnEngine) -> None:
+        """Let an engine finish what it has, then stop it."""
+        desk = self._router.remove(engine)
+        for _ in range(int(DRAIN_S / DRAIN_LOOK_S)):
+            if desk is None or not desk.active:
+                break
+            await asyncio.sleep(DRAIN_LOOK_S)
+        await _stopped(engine)
 
     async def _engine(self, model: Model) -> Engine | None:
-        """Return an engine that serves a version, started if that had to be done."""
-        facts = model.registered
-        label = f"{facts.name}@{facts.version}"
-        tier = self._router.tiers.get(facts.tier)
-        if tier is None:
+        """Return an engine that serves a version, started if that had to be done; None without any."""
+        facts, tier = model.registered, tier_of(model)
+        if tier not in self._router.tiers:
             return None
-        if own := self._own.get(facts.model_id):
-            return own
-        known = self._router.engine_of(facts.tier, facts.provider, label)
-        if known is not None:
-            return known
-        engine = self._make(model)
-        if engine is None:
-            return None
-        await engine.start()
-        mismatch = _artefacts(facts.artefacts, engine.artefacts)
-        if not mismatch.ok:
-            await engine.stop()
-            raise EngineError(f"{model.label}: {mismatch.detail}", "invalid_request")
-        self._own[facts.model_id] = engine
-        self._router.add(facts.tier, engine)
-        return engine
+        async with self._lock:
+            if own := self._own.get(_key(model)):
+                return own
+            label = f"{facts.name}@{facts.version}"
+            if named := self._router.engine_of(tier, facts.provider, label, exact=True):
+                return named
+            try:
+                made = self._make(model)
+                if made is None:
+                    return self._router.engine_of(tier, facts.provider, label)
+                async with asyncio.timeout(START_S):
+                    await made.start()
+                mismatch = _artefacts(facts.artefacts, made.artefacts)
+            except TimeoutError:
+                raise EngineError(f"{model.label}: its engine did not start in {START_S:g} s") from None
+            except EngineError:
+                raise
+            except Exception as error:  # files that nobody foresaw must not end who keeps the others
+                raise EngineError(f"{model.label}: {type(error).__name__}: {error}") from error
+            if not mismatch.ok:
+                await _stopped(made)
+                raise EngineError(f"{model.label}: {mismatch.detail}", "invalid_request")
+            self._own[_key(model)] = made
+            self._router.add(tier, made)
+            return made
+
+
+def tier_of(model: Model) -> str:
+    """Return the tier that serves a version: the registered one, or the one that it was moved to."""
+    moved = model.configuration.get("tier")
+    return moved if moved in ("gold", "silver", "bronze") else model.registered.tier
 
 
 def wanted_of(state: UseCaseModels) -> set[str]:
@@ -124,20 +169,38 @@ def wanted_of(state: UseCaseModels) -> set[str]:
     return {id_ for id_ in found if id_ is not None}
 
 
+def _key(model: Model) -> _Key:
+    facts = model.registered
+    label = f"{facts.provider}:{facts.name}@{facts.version}"
+    return _Key(tier_of(model), label, artefacts_digest(facts.artefacts))
+
+
+def _check(name: str, detail: str, *, ok: bool = True) -> CheckFact:
+    return CheckFact(name=name, ok=ok, detail=detail.replace("\x00", "\ufffd")[:DETAIL_MAX])
+
+
+async def _stopped(engine: Engine) -> None:
+    try:
+        await engine.stop()
+    except Exception:  # it is not asked any more
+        logger.exception("engine_not_stopped", engine=engine.name)
+
+
 def _artefacts(registered: Mapping[str, str], found: Mapping[str, str]) -> CheckFact:
     """Compare what was registered with what an engine loaded."""
+    if not registered:
+        detail = "no files were registered, so nobody could say what answers; register their digests"
+        return _check("artefacts", detail, ok=False)
     wrong = sorted(
         name for name in registered.keys() | found.keys() if registered.get(name) != found.get(name)
     )
-    if not registered:
-        return CheckFact(name="artefacts", ok=True, detail="none were registered")
     if wrong:
         shown = "; ".join(
             f"{name} is {found.get(name, 'missing')}, registered is {registered.get(name, 'nothing')}"
             for name in wrong[:3]
         )
-        return CheckFact(name="artefacts", ok=False, detail=f"other files than registered: {shown}")
-    return CheckFact(name="artefacts", ok=True, detail=f"{len(found)} files as registered")
+        return _check("artefacts", f"other files than registered: {shown}", ok=False)
+    return _check("artefacts", f"{len(found)} files as registered")
 
 
 async def _warm_up(engine: Engine) -> CheckFact:
@@ -145,12 +208,14 @@ async def _warm_up(engine: Engine) -> CheckFact:
     began, text = time.perf_counter(), ""
     items: AsyncGenerator[Piece | End, None] = engine.stream(EngineAsk(prompt=PROBE, max_tokens=PROBE_TOKENS))
     try:
-        async with aclosing(items):
+        async with asyncio.timeout(WARM_UP_S), aclosing(items):
             async for item in items:
                 text += item.text if isinstance(item, Piece) else ""
-    except EngineError as error:
-        return CheckFact(name="warm_up", ok=False, detail=f"{error.code}: {error}"[:2_000])
+    except TimeoutError:
+        return _check("warm_up", f"no answer in {WARM_UP_S:g} s", ok=False)
+    except Exception as error:  # whatever it is, it is no answer
+        return _check("warm_up", f"{type(error).__name__}: {error}", ok=False)
     took = (time.perf_counter() - began) * 1e3
     if not text.strip():
-        return CheckFact(name="warm_up", ok=False, detail="it answered nothing")
-    return CheckFact(name="warm_up", ok=True, detail=f"{len(text)} characters after {took:.0f} ms")
+        return _check("warm_up", "it answered nothing", ok=False)
+    return _check("warm_up", f"{len(text)} characters after {took:.0f} ms")

@@ -8,9 +8,9 @@ violation is an event.
 import asyncio
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -38,7 +38,7 @@ from domain.guardrails.violations import VIOLATION, Violation, stream_of
 from domain.inference.messages import Generate, InferenceRequested
 from handlers.commands import Binding
 from handlers.guard_classifier import Classifier, sentence_end
-from protocol.messages import CommandMessage
+from protocol.messages import CommandMessage, Reply
 
 logger = structlog.get_logger(__name__)
 
@@ -307,6 +307,32 @@ class Guarded:
             Found(finding, "output", words[finding.start : finding.end], self.took_us, self.policy)
             for finding in findings
         ]
+
+
+class Redacting:
+    """Runs commands that hold players' words, without the personal data in them."""
+
+    def __init__(self, run: Callable[[CommandMessage], Awaitable[Reply]], active: ActivePolicy) -> None:
+        """Prepare; ``run`` is what runs them."""
+        self._run = run
+        self._active = active
+
+    async def __call__(self, message: CommandMessage) -> Reply:
+        """Run a command; raises as what runs it does."""
+        payload = await asyncio.to_thread(_redacted, self._active.compiled, message.payload)
+        return await self._run(replace(message, payload=payload))
+
+
+def _redacted(compiled: Compiled, value: Any) -> Any:
+    match value:
+        case str():
+            return redacted(compiled, value)
+        case dict():
+            return {key: _redacted(compiled, each) for key, each in value.items()}
+        case list() | tuple():
+            return [_redacted(compiled, each) for each in value]
+        case _:
+            return value
 
 
 def found_in(command: Generate, findings: Sequence[Finding]) -> list[Found]:

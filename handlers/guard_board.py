@@ -16,7 +16,7 @@ from domain.guardrails.messages import (
     ViolationReviewed,
 )
 from domain.guardrails.policies import POLICIES
-from domain.guardrails.policy import Policy, digest_of
+from domain.guardrails.policy import Policy, Severity, digest_of
 from domain.parse import parse
 
 KEPT_MAX = 10_000
@@ -33,7 +33,7 @@ class ViolationsQuery(BaseModel):
 
     limit: int = Field(50, ge=1, le=PAGE_MAX)
     unreviewed: bool = False
-    severity: str | None = None
+    severity: Severity | None = None
 
 
 class PolicyQuery(BaseModel):

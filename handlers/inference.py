@@ -18,6 +18,7 @@ import structlog
 
 from bus.ports import IdConflict
 from domain.decider import Rejected
+from domain.deployment.watch import REFUSALS
 from domain.inference.inference import Inference, same_ask, stream_of
 from domain.inference.messages import (
     Generate,
@@ -182,7 +183,7 @@ class InferenceService:
                 if known.outcome is None and known.request is None:
                     known = await self._begin(command, message)
             except Rejected as refusal:
-                self._records.refusal(message, refusal)
+                self._refused(message, refusal)
                 raise
             if known.outcome is not None:
                 return reply_of(known, message, recorded=True, duplicate=True)
@@ -196,6 +197,15 @@ class InferenceService:
             outcome = await self._ask(command, known, asking)
             state, recorded = await self._records.outcome(outcome, message, known)
             return reply_of(state, message, recorded=recorded)
+
+    def _refused(self, message: CommandMessage, refusal: Rejected) -> None:
+        """Record a refusal, and where a model was at fault, which."""
+        model_id, who = None, ""
+        if refusal.code in REFUSALS:
+            asked = parse(Generate, message.payload)
+            who = asked.stays or message.id.hex
+            model_id = None if asked.alias else self._registry.met(asked.use_case, who)
+        self._records.refusal(message, refusal, model_id=model_id, who=who)
 
     def _taker(self, command: Generate, message: CommandMessage, give: GiveHere | None) -> GiveHere | None:
         """Return who takes the pieces, if anybody wants them."""

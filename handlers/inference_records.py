@@ -154,10 +154,16 @@ class InferenceRecords:
             return state, False
         return state, True
 
-    def refusal(self, message: CommandMessage | None, refused: Rejected) -> None:
+    def refusal(
+        self, message: CommandMessage | None, refused: Rejected, *, model_id: str | None = None, who: str = ""
+    ) -> None:
         """Record that a request was turned away; beyond a rate only their number is kept.
 
-        ``message`` is None for one that could not be read.
+        Args:
+            message: None for one that could not be read.
+            refused: why.
+            model_id: the model that was to answer, if that was known.
+            who: who stays with that model.
         """
         now_ms = self._now_us() / 1e3
         self._refusals = self._refusals.at(now_ms)
@@ -175,6 +181,8 @@ class InferenceRecords:
             use_case=use_case if isinstance(use_case, str) and USE_CASE_FORM.fullmatch(use_case) else "",
             by=_printable(message.meta.actor or "")[:256],
             unrecorded=self._unrecorded_refusals,
+            model_id=model_id,
+            who=who[:128],
         )
         self._unrecorded_refusals = 0
         self._put(

@@ -19,6 +19,7 @@ from bus.ids import derived_id
 from bus.ports import EventLog, IdConflict, LogError, RecordedEvent, Where
 from domain.decider import Rejected
 from domain.deployment.messages import RollBack, StartDeployment
+from domain.evaluation.messages import EvaluationFinished
 from domain.event import Command, Event
 from domain.guardrails.messages import ViolationDetected
 from domain.inference.messages import (
@@ -48,11 +49,12 @@ from domain.optimisation.proposals import (
 )
 from domain.optimisation.rules import Finding, Seen, finding
 from domain.parse import parse
-from domain.registry.messages import DescribeModel
+from domain.registry.messages import DescribeModel, RecordEvaluation
 from domain.registry.state import UseCaseEvent, UseCaseModels
 from domain.registry.use_case import USE_CASE
 from domain.vocabulary import UseCase
 from handlers.commands import Binding, CommandRunner
+from protocol.errors import WireError
 from protocol.meta import Meta
 
 logger = structlog.get_logger(__name__)
@@ -67,7 +69,7 @@ USUAL_S = 86_400.0
 TURNS = (InferenceRequested, InferenceCompleted, InferenceFailed, InferenceRefused, InferenceRated)
 REGISTRY: tuple[type[Event], ...] = get_args(UseCaseEvent)
 OWN: tuple[type[Event], ...] = get_args(OptimisationEvent)
-STATE_TYPES = tuple(kind.event_name for kind in (*REGISTRY, *OWN))
+STATE_TYPES = (*(kind.event_name for kind in (*REGISTRY, *OWN)), EvaluationFinished.event_name)
 TURN_TYPES = (*(kind.event_name for kind in TURNS), ViolationDetected.event_name)
 
 HANDED_OVER: Mapping[str, str] = {
@@ -189,12 +191,25 @@ class Optimiser:
         self._engines = engines
         self._use_cases: dict[str, UseCaseModels] = {}
         self._proposals: dict[str, Proposals] = {}
-        self._tallies: dict[str, Tally] = {}
+        self._tallies: dict[tuple[str, str], Tally] = {}
+        """By use case and model."""
+        self._finished: dict[str, EvaluationFinished] = {}
+        """Evaluations whose verdict the registry was not told yet, by id."""
         self._done: set[str] = set()
         self.position = 0
 
     async def run(self) -> None:
-        """Read what was, then follow the log and look at it every few seconds, for ever."""
+        """Follow the log for ever; after an error that nobody expected begin anew, from the log."""
+        while True:
+            try:
+                await self._run()
+            except Exception:  # commands must not end because nothing can be proposed
+                logger.exception("optimiser_failed")
+            self._use_cases, self._proposals, self._tallies, self._finished = {}, {}, {}, {}
+            await asyncio.sleep(TICK_S)
+
+    async def _run(self) -> None:
+        """Read what was, then follow the log and look at it every few seconds."""
         head = (await self._log.head()).position
         await self._read(Where(types=STATE_TYPES), after=0, until=head)
         await self._read(Where(types=TURN_TYPES), after=max(0, head - PAST_EVENTS), until=head)
@@ -207,6 +222,7 @@ class Optimiser:
                     for recorded in batch:
                         self._apply(self._decode(recorded), recorded)
                     self.position = batch[-1].position
+                    await self._tell()
                     await self._carry_out()
 
     async def answer(self, query: Mapping[str, Any]) -> tuple[Any, int]:
@@ -218,13 +234,25 @@ class Optimiser:
             for state in chosen.values()
             for proposal in state.known.values()
         ]
-        costs = {name: self._cost(name) for name in self._tallies if wanted in (None, name)}
+        costs = {name: self._cost(name) for name, _ in self._tallies if wanted in (None, name)}
         ordered = sorted(rows, key=lambda row: row["at_us"], reverse=True)
         return {"proposals": ordered, "costs": costs}, self.position
 
     def _cost(self, use_case: str) -> Mapping[str, Any]:
         now, policy = self._now_us(), self._policy(use_case).policy
-        usage = self._tallies[use_case].usage(now - policy.window_s * 1e6, now + 1, self._engines())
+        parts = [
+            tally.usage(now - policy.window_s * 1e6, now + 1, 0)
+            for (name, _), tally in self._tallies.items()
+            if name == use_case
+        ]
+        usage = Usage(
+            seconds=policy.window_s,
+            turns=sum(part.turns for part in parts),
+            tokens=sum(part.tokens for part in parts),
+            token_cost_micro=sum(part.token_cost_micro for part in parts),
+            engines=self._engines(),
+            players=sum(part.players for part in parts),
+        )
         cost = cost_of(usage, engine_hour_micro=policy.engine_hour_micro)
         return {
             "seconds": usage.seconds,
@@ -256,8 +284,10 @@ class Optimiser:
         elif isinstance(event, OWN):
             name = event.use_case  # type: ignore[attr-defined]  # all of them have one
             self._proposals[name] = PROPOSALS.evolve(self._policy(name), event)  # type: ignore[arg-type]  # one of them
-        elif use_case := getattr(event, "use_case", ""):
-            tally = self._tallies.setdefault(use_case, Tally())
+        elif isinstance(event, EvaluationFinished):
+            self._finished[event.evaluation_id] = event
+        elif (use_case := getattr(event, "use_case", "")) and (model := getattr(event, "model_id", None)):
+            tally = self._tallies.setdefault((use_case, model), Tally())
             _count(tally.at(recorded.recorded_us), event)
 
     def _policy(self, use_case: str) -> Proposals:
@@ -267,6 +297,7 @@ class Optimiser:
 
     async def _tick(self) -> None:
         while True:
+            await self._tell()
             await self._carry_out()
             await self.look(self._now_us())
             await asyncio.sleep(TICK_S)
@@ -278,11 +309,51 @@ class Optimiser:
             newest = state.newest
             if (newest and newest.status in ("open", "approved")) or cooling_s(state, now_us) > 0:
                 continue
-            tally = self._tallies.setdefault(name, Tally())
+            # Only the current model's own turns: what a candidate did is its deployment's affair.
+            tally = self._tallies.setdefault((name, models.current or ""), Tally())
             begin = now_us - state.policy.window_s * 1e6
-            now, usual = tally.seen(begin, now_us + 1), tally.seen(begin - USUAL_S * 1e6, begin)
+            now, usual = tally.seen(begin, now_us + 1), self._usual(name, begin)
             if found := finding(now, usual, models, state.policy):
                 await self._propose(name, found, now_us, len(state.known))
+
+    def _usual(self, use_case: str, until_us: float) -> Seen:
+        """Return how the use case went before, whichever model served it."""
+        parts = [
+            tally.seen(until_us - USUAL_S * 1e6, until_us)
+            for (name, _), tally in self._tallies.items()
+            if name == use_case
+        ]
+        rated = [part for part in parts if part.rating is not None]
+        turns = sum(part.turns for part in parts)
+        return Seen(
+            turns=turns,
+            failed=sum(part.failed for part in parts),
+            refused=sum(part.refused for part in parts),
+            violations=sum(part.violations for part in parts),
+            latency_ms=sum(part.latency_ms * part.turns for part in parts) / turns if turns else 0.0,
+            rating=sum(part.rating or 0.0 for part in rated) / len(rated) if rated else None,
+            consented=sum(part.consented for part in parts),
+        )
+
+    async def _tell(self) -> None:
+        """Tell the registry the verdicts of evaluations that ended; only what the log has counts as one."""
+        for id_, finished in list(self._finished.items()):
+            state = self._use_cases.get(finished.use_case)
+            model = state.models.get(finished.candidate) if state else None
+            if model is None or id_ in model.evaluations:
+                del self._finished[id_]
+                continue
+            record = RecordEvaluation(
+                use_case=finished.use_case,
+                model_id=finished.candidate,
+                against_model_id=finished.current,
+                evaluation_id=id_,
+                suite=finished.suite,
+                verdict=finished.verdict,
+                report_digest=finished.report_digest,
+            )
+            if await self._say(record, derived_id(UUID(id_), 0, "registry.verdict")):
+                self._finished.pop(id_, None)
 
     async def _propose(self, use_case: str, found: Finding, now_us: int, number: int) -> None:
         command = Propose(
@@ -314,22 +385,28 @@ class Optimiser:
                 outcome, detail = "done", f"{command.command_name}: {positions}"
             except Rejected as refusal:
                 outcome, detail = "refused", f"{refusal.code}: {refusal.message}; {refusal.remedy}"
-            except LogError as error:
+            except IdConflict:
+                outcome, detail = "done", f"{command.command_name}: another optimiser did it"
+            except (LogError, WireError) as error:
                 logger.warning("proposal_not_carried_out", id=id_, error=str(error))
                 self._done.discard(id_)
                 return
         record = RecordOutcome.model_validate(
             {"use_case": use_case, "proposal_id": id_, "outcome": outcome, "detail": detail[:2_000]}
         )
-        await self._say(record, derived_id(UUID(id_), 0, "outcome"))
+        if not await self._say(record, derived_id(UUID(id_), 0, "outcome")):
+            self._done.discard(id_)
 
-    async def _say(self, command: Command, id_: UUID) -> None:
+    async def _say(self, command: Command, id_: UUID) -> bool:
+        """Say something; return whether the log has it, or refused it for good."""
         try:
             await self._runner.execute(command, id_, meta=Meta(actor=OPTIMISER))
         except (Rejected, IdConflict) as refusal:  # another optimiser was quicker
             logger.info("proposal_refused", what=command.command_name, detail=str(refusal))
-        except LogError as error:
+        except (LogError, WireError) as error:
             logger.warning("proposal_not_said", what=command.command_name, error=str(error))
+            return False
+        return True
 
 
 def _id(use_case: str, what: str) -> UUID:

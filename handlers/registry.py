@@ -87,7 +87,6 @@ REGISTRY: Binding[Any, Any, UseCaseModels] = Binding(
         RegisterModel,
         DescribeModel,
         SetAlias,
-        RecordEvaluation,
         PromoteModel,
         RetireModel,
         ShiftTraffic,
@@ -97,6 +96,13 @@ REGISTRY: Binding[Any, Any, UseCaseModels] = Binding(
     decider=USE_CASE,
     answer=_answer,
 )
+
+VERDICTS: Binding[Any, Any, UseCaseModels] = Binding(
+    commands=(RecordEvaluation,),
+    stream_of=lambda command: stream_of(command.use_case),
+    decider=USE_CASE,
+)
+"""What evaluations that ended say of a model; no message does."""
 
 TEMPLATES: Binding[Any, Any, TemplateVersions] = Binding(
     commands=(RegisterTemplate,),

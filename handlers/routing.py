@@ -76,10 +76,11 @@ class Router:
         found = fitting(engines, model)
         return (found or engines)[0].count_tokens if engines else len
 
-    def engine_of(self, tier: str, provider: str, model: str) -> Engine | None:
-        """Return an engine of a tier that serves a model, if there is one."""
+    def engine_of(self, tier: str, provider: str, model: str, *, exact: bool = False) -> Engine | None:
+        """Return an engine of a tier that serves a model, if any; ``exact``: one that names the version."""
         engines = [engine for engine in self._tiers[tier].engines if engine.provider == provider]
-        return next(iter(fitting(engines, model)), None)
+        able = [engine for engine in engines if model in engine.models] if exact else fitting(engines, model)
+        return next(iter(able), None)
 
     def serves(self, tier: str, provider: str, model: str) -> bool:
         """Say whether a tier, or one below it, has an engine for a model."""
@@ -127,13 +128,15 @@ class Router:
         self._tiers[tier] = replace(known, engines=[*others, engine])
         self._desks[engine.name] = Desk(engine)
 
-    def remove(self, engine: Engine) -> None:
-        """Ask an engine no more; turns that it has are not disturbed."""
+    def remove(self, engine: Engine) -> Desk | None:
+        """Ask an engine no more; return what was kept of it. Turns that it has are not disturbed."""
         for name, tier in self._tiers.items():
             left = [each for each in tier.engines if each is not engine]
             self._tiers[name] = replace(tier, engines=left)
         if (desk := self._desks.get(engine.name)) and desk.engine is engine:
             del self._desks[engine.name]
+            return desk
+        return None
 
     async def run(self) -> None:
         """Probe the engines for ever, those in trouble more often."""

@@ -32,7 +32,9 @@ def evaluate(  # noqa: PLR0913 - one parameter per option of the command line
     suite: Annotated[
         Path | None, typer.Option(help="JSON file with a suite; without it the sample world's.", exists=True)
     ] = None,
-    recorded: Annotated[int, typer.Option(help="Replay so many of the newest recorded turns instead.")] = 0,
+    recorded: Annotated[
+        int, typer.Option(help="Replay so many of the newest recorded turns instead.", min=0)
+    ] = 0,
     pairs: Annotated[int | None, typer.Option(help="Most pairs; the suite's own.", min=8)] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as a page there.")] = None,
     report: Annotated[
@@ -45,6 +47,9 @@ def evaluate(  # noqa: PLR0913 - one parameter per option of the command line
     Exit code 0: passed; 1: failed or undecided.
     """
     settings, system = running()
+    for path in (html, report):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise Failure(f"{path}: there is no such folder", code=Exit.USAGE)
 
     async def work(client: Client) -> Outcome:
         candidate = await find_model(client, model_id)

@@ -81,7 +81,13 @@ def policy(*, json: Json = False) -> None:
 
 
 @app.command()
-def publish(file: Path, operator: Operator, reason: Reason, *, json: Json = False) -> None:
+def publish(
+    operator: Operator,
+    reason: Reason,
+    file: Annotated[Path | None, typer.Argument(help="TOML file; without it the one brought along.")] = None,
+    *,
+    json: Json = False,
+) -> None:
     """Make a version of a policy available; a rule that cannot be used is named with the way out."""
     payload = {"policy": _policy(file).model_dump(mode="json"), "operator": operator, "reason": reason}
     reply = over_wire(lambda client: client.command("guardrails.publish_policy", payload))
@@ -164,6 +170,8 @@ async def _query(client: Client, view: str, query: dict[str, Any]) -> Any:
 def _policy(file: Path | None) -> Policy:
     if file is None:
         return load_policy()
+    if not file.is_file():
+        raise Failure(f"{file} is no file", code=Exit.USAGE)
     try:
         return policy_from(tomllib.loads(file.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from aicore.content.templates import BARK, LINE, PLACE, SUMMARY
-from aicore.tiers import MODELS
+from aicore.tiers import MODELS, SHIPPED_VERSION
 
-VERSION = "0.3.0"
+VERSION = SHIPPED_VERSION
 DIALOGUE, QUEST, BARKS = "npc_dialogue", "quest_dialogue", "npc_bark"
 
 

@@ -10,11 +10,12 @@ together, at every turn, without a planned end. Background: A. Ramdas, P. Grünw
   by a hash with a known chance. If the candidate is no worse, each player's first fault falls on it with just
   that chance, whatever the rate of faults is and however it changes; the bets are on chances that would
   follow from several relative risks. Only first faults count, as a player stays with one model.
-- Latency. Each of the candidate's turns is compared with the current model's turns since the last such
-  comparison, each used once: if it is no slower its rank among them is uniform; the bets are on high ranks.
+- Latency. A player's first turn with the candidate is compared with other players' first turns with the
+  current model since the last such comparison, each used once: if it is no slower its rank among them is
+  uniform; the bets are on high ranks.
 - At 100 % there is nobody to compare with. Then the current model's own turns from before bound what is
-  normal: an upper confidence bound for each rate (Clopper and Pearson 1934) and a band for the latencies
-  (Dvoretzky, Kiefer and Wolfowitz 1956 with Massart's constant), which take half of the false alarms.
+  normal: an upper confidence bound for each rate (by relative entropy) and a band for the latencies
+  (Dvoretzky, Kiefer and Wolfowitz 1956 with Massart's constant), which take a tenth of the false alarms.
 """
 
 import math
@@ -43,6 +44,15 @@ CONTROLS_MAX = 16
 """Newest turns of the current model that one turn of the candidate is compared with."""
 
 BASELINE_LATENCIES = 400
+
+KEPT = 0.2
+"""Share of the stake that is kept for the later steps, in equal parts."""
+
+BOUNDS = 0.1
+"""Share of the false alarms that the bounds of what is normal may take; the bets have the rest."""
+
+NORMAL_UNKNOWN = 0.1
+"""Rate of a fault that counts as normal where nothing was seen before: `Gate.failures_max`'s default."""
 WEALTH_MAX = 1e200
 
 
@@ -60,11 +70,46 @@ class Turn:
     """None for a turn that failed."""
 
 
+class Stakes:
+    """What several bettors made of the same claim: one from the start, and a fresh one from each later step.
+
+    A bettor who lost for long, because the candidate did well, is slow to win when it turns bad; so a part of
+    the stake is kept for each step. Before its step begins it lies there as it is, so the sum stays fair.
+    """
+
+    def __init__(self, kinds: int, steps: int) -> None:
+        """Begin. ``kinds`` of bets are made side by side; later ``steps`` have stakes of their own."""
+        self._kinds = kinds
+        self._kept = max(0, steps - 1)
+        self._runs = [[1.0] * kinds]
+
+    def begin(self) -> None:
+        """Let the next step's bettor begin."""
+        if len(self._runs) <= self._kept:
+            self._runs.append([1.0] * self._kinds)
+
+    def bet(self, factors: Sequence[float]) -> None:
+        """Multiply every stake by what its bet brought."""
+        self._runs = [
+            [min(WEALTH_MAX, stake * factor) for stake, factor in zip(run, factors, strict=True)]
+            for run in self._runs
+        ]
+
+    @property
+    def wealth(self) -> float:
+        """What all stakes have become, from 1."""
+        first, *later = [sum(run) / self._kinds for run in self._runs]
+        if not self._kept:
+            return first
+        waiting = self._kept - len(later)
+        return (1 - KEPT) * first + KEPT / self._kept * (sum(later) + waiting)
+
+
 class Faults:
     """The wealth against "a player's first fault is no likelier to be the candidate's"."""
 
-    def __init__(self) -> None:
-        self._stakes = [1.0] * len(RISKS)
+    def __init__(self, steps: int = 1) -> None:
+        self.stakes = Stakes(len(RISKS), steps)
         self._seen: set[str] = set()
         self.candidate = 0
         self.control = 0
@@ -73,7 +118,7 @@ class Faults:
     @property
     def wealth(self) -> float:
         """What the stakes have become, from 1."""
-        return sum(self._stakes) / len(self._stakes)
+        return self.stakes.wealth
 
     def first(self, turn: Turn) -> bool:
         """Count a fault; say whether it is its player's first."""
@@ -90,7 +135,9 @@ class Faults:
         """Take a turn with this fault into account."""
         if self.first(turn) and 0 < turn.share < 1:
             share = turn.share
-            self._bet([(risk if turn.candidate else 1.0) / (risk * share + 1 - share) for risk in RISKS])
+            self.stakes.bet(
+                [(risk if turn.candidate else 1.0) / (risk * share + 1 - share) for risk in RISKS]
+            )
 
     def against(self, normal: float, *, fault: bool) -> None:
         """Take a turn into account with nobody to compare with; ``normal`` bounds the usual rate."""
@@ -98,19 +145,19 @@ class Faults:
         for risk in RISKS:
             rate = min(0.9, max(normal * risk, normal + 0.9 * (1 - normal) * risk / RISKS[-1] / 4))
             factors.append(rate / normal if fault else (1 - rate) / (1 - normal))
-        self._bet(factors)
-
-    def _bet(self, factors: Sequence[float]) -> None:
-        self._stakes = [
-            min(WEALTH_MAX, stake * factor) for stake, factor in zip(self._stakes, factors, strict=True)
-        ]
+        self.stakes.bet(factors)
 
 
 class Latency:
-    """The wealth against "the candidate's turns rank no higher than the current model's"."""
+    """The wealth against "the candidate's turns rank no higher than the current model's".
 
-    def __init__(self) -> None:
-        self._stakes = [1.0] * len(BETS)
+    Of each player only the first turn with each model counts: players differ (far away, long questions) and
+    stay with one model, so all their turns together would look like the model's doing.
+    """
+
+    def __init__(self, steps: int = 1) -> None:
+        self.stakes = Stakes(len(BETS), steps)
+        self._seen: dict[bool, set[str]] = {True: set(), False: set()}
         self._fresh: deque[float] = deque(maxlen=CONTROLS_MAX)
         self._baseline: deque[float] = deque(maxlen=BASELINE_LATENCIES)
         self.pairs = 0
@@ -119,32 +166,31 @@ class Latency:
     @property
     def wealth(self) -> float:
         """What the stakes have become, from 1."""
-        return sum(self._stakes) / len(self._stakes)
+        return self.stakes.wealth
 
-    def control(self, latency_ms: float) -> None:
-        """Take a turn of the current model into account."""
-        self._fresh.append(latency_ms)
-        self._baseline.append(latency_ms)
-
-    def candidate(self, latency_ms: float) -> None:
-        """Take a turn of the candidate into account."""
-        if self._fresh:
-            rank = _rank(latency_ms, self._fresh)
+    def observe(self, turn: Turn, chance: float) -> None:
+        """Take a turn into account; ``chance`` is that of a band around the past that is wrong."""
+        if turn.latency_ms is None or turn.key in self._seen[turn.candidate]:
+            return
+        self._seen[turn.candidate].add(turn.key)
+        if not turn.candidate:
+            self._fresh.append(turn.latency_ms)
+            self._baseline.append(turn.latency_ms)
+        elif turn.share >= 1:
+            self._against_baseline(turn.latency_ms, chance)
+        elif self._fresh:
+            rank = _rank(turn.latency_ms, self._fresh)
             self._fresh.clear()
             self._bet(rank)
 
-    def against_baseline(self, latency_ms: float, chance: float) -> None:
-        """Compare with the current model's turns from before; ``chance`` is that of a band that is wrong."""
+    def _against_baseline(self, latency_ms: float, chance: float) -> None:
         if self._baseline:
             band = math.sqrt(math.log(2 / chance) / (2 * len(self._baseline)))
             self._bet(max(0.0, _rank(latency_ms, self._baseline) - band))
 
     def _bet(self, rank: float) -> None:
         self.pairs += 1
-        self._stakes = [
-            min(WEALTH_MAX, stake * (1 + bet * (2 * rank - 1)))
-            for stake, bet in zip(self._stakes, BETS, strict=True)
-        ]
+        self.stakes.bet([1 + bet * (2 * rank - 1) for bet in BETS])
 
 
 def _rank(value: float, others: Sequence[float] | deque[float]) -> float:
@@ -155,38 +201,61 @@ def _rank(value: float, others: Sequence[float] | deque[float]) -> float:
 class Evidence:
     """All measures of one deployment, from its first turn on. Fold `observe` over the turns of the log."""
 
-    def __init__(self, false_alarms: float) -> None:
-        """Prepare. ``false_alarms``: chance, at most, that a candidate that is no worse is ever accused."""
-        self.false_alarms = false_alarms
-        self.faults: dict[Measure, Faults] = {name: Faults() for name in FAULTS}
-        self.latency = Latency()
+    def __init__(self, false_alarms: float, steps: int = 1) -> None:
+        """Prepare.
+
+        Args:
+            false_alarms: chance, at most, that a candidate that is no worse is ever accused.
+            steps: of the deployment; call `begin_step` at each after the first.
+        """
+        self.limit = 1 / ((1 - BOUNDS) * false_alarms)
+        """The e-value at which the candidate is accused."""
+        self._chance = BOUNDS * false_alarms / (len(FAULTS) + 1)
+        """That one of the bounds of what is normal is wrong."""
+        self.faults: dict[Measure, Faults] = {name: Faults(steps) for name in FAULTS}
+        self.latency = Latency(steps)
         self.turns = {True: 0, False: 0}
         """Turns of the candidate (True) and of the current model."""
 
+    def begin_step(self) -> None:
+        """Let the bettors of a further step begin."""
+        for faults in self.faults.values():
+            faults.stakes.begin()
+        self.latency.stakes.begin()
+
     def observe(self, turn: Turn) -> None:
         """Take one turn into account."""
-        alone = turn.share >= 1
-        if alone and turn.candidate:
+        if turn.share >= 1:
+            if not turn.candidate:  # begun before the last step: what is normal was settled then
+                return
             self._alone(turn)
-        for name in turn.faults:
-            if not alone:
+        else:
+            for name in turn.faults:
                 self.faults[name].observe(turn)
-        if turn.latency_ms is not None:
-            if not turn.candidate:
-                self.latency.control(turn.latency_ms)
-            elif alone:
-                self.latency.against_baseline(turn.latency_ms, self.false_alarms / 4)
-            else:
-                self.latency.candidate(turn.latency_ms)
+        self.latency.observe(turn, self._chance)
         self.turns[turn.candidate] += 1
+
+    def found_late(self, name: Measure, turn: Turn) -> None:
+        """Take a fault into account that was found after the turn had been."""
+        faults = self.faults[name]
+        if turn.share < 1:
+            faults.observe(turn)
+        elif turn.candidate and faults.first(turn):
+            faults.against(self._normal(faults), fault=True)
 
     def _alone(self, turn: Turn) -> None:
         """Compare a turn with what was normal before."""
         for name, faults in self.faults.items():
             fault = name in turn.faults and faults.first(turn)
-            normal = upper_rate(faults.control, self.turns[False], self.false_alarms / 12)
+            normal = self._normal(faults)
             if normal < 0.5 and (fault or name not in turn.faults):
                 faults.against(normal, fault=fault)
+
+    def _normal(self, faults: Faults) -> float:
+        """Return what bounds the usual rate of a fault; without a past it is set."""
+        if not self.turns[False]:
+            return NORMAL_UNKNOWN
+        return upper_rate(faults.control, self.turns[False], self._chance)
 
     def wealth(self) -> Mapping[Measure, float]:
         """Return each measure's wealth, from 1."""
@@ -195,14 +264,14 @@ class Evidence:
 
     @property
     def e_value(self) -> float:
-        """All measures together: at ``1 / false_alarms`` the candidate is accused."""
+        """All measures together: at `limit` the candidate is accused."""
         faults = sum(WEIGHTS[name] * faults.wealth for name, faults in self.faults.items())
         return faults + WEIGHTS["latency"] * self.latency.wealth
 
     @property
     def accused(self) -> bool:
         """Say whether the evidence says that the candidate is worse."""
-        return self.e_value * self.false_alarms >= 1
+        return self.e_value >= self.limit
 
     def worst(self) -> Measure:
         """Return the measure with the most evidence."""

@@ -99,6 +99,13 @@ def _start(command: StartDeployment, state: UseCaseModels) -> Decision:
         raise _refused(
             "model_retired", f"{model.label} is retired", "register it under a new version, or deploy another"
         )
+    if state.silenced:
+        raise Rejected(
+            "use_case_silenced",
+            f"no model of {command.use_case} speaks, so there is nothing to compare with",
+            field="use_case",
+            remedy="promote a model first (registry.promote_model)",
+        )
     if state.shares:
         raise Rejected(
             "traffic_is_split",
@@ -284,6 +291,8 @@ def _roll_back(command: RollBack, state: UseCaseModels) -> Decision:
             reason=command.reason,
         )
         return [rolled, *_back(found, command.operator, command.reason)]
+    if command.model_id != state.current and state.shares.get(command.model_id):
+        return _out_of_split(command, state)
     if command.model_id != state.current:
         raise _refused(
             "model_has_no_traffic",
@@ -293,6 +302,21 @@ def _roll_back(command: RollBack, state: UseCaseModels) -> Decision:
     if refusal := running(state, command.use_case):
         raise refusal
     return [] if state.silenced else _to_previous(command, state)
+
+
+def _out_of_split(command: RollBack, state: UseCaseModels) -> Decision:
+    """Take a model out of a split by hand: the current one has everything."""
+    by = {"use_case": command.use_case, "operator": command.operator, "reason": command.reason}
+    rolled = DeploymentRolledBack(
+        deployment_id=None,
+        model_id=command.model_id,
+        to_model_id=state.current,
+        share=state.shares[command.model_id],
+        trigger="operator",
+        **by,
+    )
+    shift = TrafficShifted.model_validate({**by, "shares": {state.current: 100}})
+    return [rolled, shift]
 
 
 def _to_previous(command: RollBack, state: UseCaseModels) -> Decision:

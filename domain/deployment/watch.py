@@ -26,6 +26,7 @@ from domain.inference.messages import (
     InferenceCancelled,
     InferenceCompleted,
     InferenceFailed,
+    InferenceRefused,
     InferenceRequested,
 )
 
@@ -48,6 +49,12 @@ WORDS: Mapping[Measure, str] = {
     "lore": "lines that ignore their lore",
     "latency": "slow turns",
 }
+
+REFUSALS = frozenset({"no_engine", "overloaded"})
+"""Refusals that speak against a model and its engines."""
+
+OPEN_MAX = 20_000
+RECENT_MAX = 20_000
 
 ENDED_MAX = 20_000
 """Turns remembered after their end, for what is found out about them later."""
@@ -97,7 +104,7 @@ class Watch:
 
     def __init__(self, started: DeploymentStarted) -> None:
         self._started = started
-        self.evidence = Evidence(started.gate.false_alarms)
+        self.evidence = Evidence(started.gate.false_alarms, len(started.steps))
         self._step = -1
         self._since_us = 0
         """When the step began, or was resumed."""
@@ -116,6 +123,8 @@ class Watch:
             self._asked(event)
         elif isinstance(event, (InferenceCompleted, InferenceFailed)):
             self._answered(event, at_us)
+        elif isinstance(event, InferenceRefused):
+            self._refused(event, at_us)
         elif isinstance(event, InferenceCancelled):
             self._open.pop(event.inference_id, None)
         elif isinstance(event, ViolationDetected) and event.side == "output":
@@ -126,6 +135,8 @@ class Watch:
         """Take in where the deployment is."""
         match event:
             case StepStarted():
+                if event.step:
+                    self.evidence.begin_step()
                 self._step, self._since_us, self._held, self._step_turns = event.step, at_us, False, 0
             case DeploymentHeld():
                 self._held = True
@@ -140,18 +151,21 @@ class Watch:
             turn = _with(asked.turn, fault)
             self._open[inference_id] = replace(asked, turn=turn)
         elif ended := self._ended.get(inference_id):
-            self.evidence.faults[fault].observe(ended.turn)
+            self.evidence.found_late(fault, ended.turn)
 
     def _asked(self, event: InferenceRequested) -> None:
         started = self._started
         if event.use_case != started.use_case or self._step < 0:
             return
-        if event.model_id not in (started.model_id, started.previous_model_id):
+        # Who asks by an alias chose the model; evidence is of those whom the hash chose.
+        if event.alias is not None or event.model_id not in (started.model_id, started.previous_model_id):
             return
         candidate = event.model_id == started.model_id
         share = started.steps[self._step] / 100
         turn = Turn(candidate, share, event.who)
         self._open[event.inference_id] = _Asked(turn, self._step, _lore_of(event))
+        if len(self._open) > OPEN_MAX:  # never answered: a process died with them
+            del self._open[next(iter(self._open))]
 
     def _answered(self, event: InferenceCompleted | InferenceFailed, at_us: int) -> None:
         asked = self._open.pop(event.inference_id, None)
@@ -177,9 +191,27 @@ class Watch:
         self._ended[event.inference_id] = _Asked(turn, asked.step)
         if len(self._ended) > ENDED_MAX:
             self._ended.popitem(last=False)
+        self._counted(turn, asked.step, at_us)
+
+    def _refused(self, event: InferenceRefused, at_us: int) -> None:
+        """Count a turn that was turned away because its model had no engine, or none with room."""
+        started = self._started
+        if self._step < 0 or event.use_case != started.use_case or event.code not in REFUSALS:
+            return
+        if event.model_id in (started.model_id, started.previous_model_id):
+            share = started.steps[self._step] / 100
+            who = event.who or event.inference_id
+            turn = Turn(event.model_id == started.model_id, share, who, frozenset({"failures"}))
+            self.evidence.observe(turn)
+            self._counted(turn, self._step, at_us)
+
+    def _counted(self, turn: Turn, step: int, at_us: int) -> None:
         if turn.candidate:
-            self._step_turns += asked.step == self._step
-            self._recent.append((at_us, failed, latency_ms))
+            # Only what was answered counts towards a step: silence never passes one.
+            self._step_turns += step == self._step and turn.latency_ms is not None
+            self._recent.append((at_us, "failures" in turn.faults, turn.latency_ms))
+            while len(self._recent) > RECENT_MAX:
+                self._recent.popleft()
 
     # --- verdicts ---------------------------------------------------------------------------------------
 
@@ -192,7 +224,8 @@ class Watch:
             return accused
         if self._held:
             return None
-        if self._step_turns >= gate.turns_min and waited_s >= gate.seconds_min:
+        enough = self._step_turns >= gate.turns_min and waited_s >= gate.seconds_min
+        if enough and (gate.kind == "evidence" or self._window(now_us)[1] is not None):
             return Passed(self._step, self.fact(now_us))
         if waited_s >= gate.hold_after_s and self._step_turns < gate.turns_min:
             why = f"{self._step_turns} of {gate.turns_min} turns after {waited_s:.0f} s"
@@ -209,7 +242,7 @@ class Watch:
                 return Accused(measure, self.fact(now_us), self._reason(measure))
             case "threshold":
                 failures, latency_ms = self._window(now_us)
-                if self._step_turns < gate.turns_min:
+                if len(self._recent) < gate.turns_min:
                     return None
                 if failures is not None and failures > gate.failures_max:
                     why = (
@@ -261,7 +294,7 @@ class Watch:
             control_turns=evidence.turns[False],
             step_turns=self._step_turns,
             e_value=_rounded(evidence.e_value) if not threshold else 0.0,
-            limit=1 / evidence.false_alarms,
+            limit=_rounded(evidence.limit),
             measures=dict(measures),
             failures=failures,
             latency_ms=None if latency_ms is None else round(latency_ms, 3),

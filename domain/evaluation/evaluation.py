@@ -85,9 +85,11 @@ def _start(command: StartEvaluation, state: Evaluation) -> Sequence[EvaluationEv
 def _finish(
     command: FinishEvaluation, state: Evaluation, started: EvaluationStarted
 ) -> Sequence[EvaluationEvent]:
+    _check_complete(command, started)
     finished = EvaluationFinished.model_validate(
         {
             **command.model_dump(),
+            "suite": started.suite,
             "use_case": started.use_case,
             "candidate": started.candidate,
             "current": started.current,
@@ -99,6 +101,27 @@ def _finish(
     if state.ended is not None:
         raise _ended(command.evaluation_id, state.ended)
     return [finished]
+
+
+def _check_complete(command: FinishEvaluation, started: EvaluationStarted) -> None:
+    """Refuse results that leave a scorer out, add one, or say of nothing that it is no worse."""
+    given, wanted = [result.name for result in command.scorers], set(started.scorers)
+    if len(given) != len(set(given)) or set(given) != wanted:
+        odd = ", ".join(sorted(wanted ^ set(given))) or "a scorer twice"
+        raise Rejected(
+            "scorers_incomplete",
+            f"the evaluation was begun with {len(wanted)} scorers; not one result for each: {odd}",
+            field="scorers",
+            remedy="give the result of every scorer that it was begun with, and of no other",
+        )
+    for result in command.scorers:
+        if result.verdict == "not_worse" and not result.applied:
+            raise Rejected(
+                "evidence_missing",
+                f"{result.name} is said to be no worse, but applied to no pair",
+                field="scorers",
+                remedy="of nothing the verdict is undecided",
+            )
 
 
 def _abort(

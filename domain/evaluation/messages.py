@@ -56,6 +56,10 @@ class ScorerResult(BaseModel):
     applied: int = Field(ge=0, le=100_000, description="Pairs that it applied to.")
 
 
+Scorers = Annotated[
+    list[ScorerName],
+    Field(min_length=1, max_length=65, description="All that judge; each must have a result at the end."),
+]
 Results = Annotated[
     list[ScorerResult], Field(min_length=1, max_length=65, description="What every scorer found.")
 ]
@@ -124,6 +128,7 @@ class EvaluationStarted(Event, name="evaluation.started", version=1):
     use_case: UseCase
     candidate: Candidate
     current: Current
+    scorers: Scorers
     seed: Seed
     operator: Operator
     reason: Reason
@@ -135,6 +140,7 @@ class EvaluationStarted(Event, name="evaluation.started", version=1):
         "use_case": "npc_dialogue",
         "candidate": "0a3ad1c5-5b0b-5c84-9d0f-55c2fd6cd4f2",
         "current": "f7598223-8aef-5171-b87d-06627a2e7215",
+        "scorers": ["lore_stated"],
         "seed": 7,
         "operator": "mira",
         "reason": "0.2.0 before it gets traffic",
@@ -145,6 +151,7 @@ class EvaluationFinished(Event, name="evaluation.finished", version=1):
     """A candidate was compared; use case and models are repeated, so that a reader needs no second event."""
 
     evaluation_id: EvaluationId
+    suite: SuiteLabel
     use_case: UseCase
     candidate: Candidate
     current: Current
@@ -156,6 +163,7 @@ class EvaluationFinished(Event, name="evaluation.finished", version=1):
 
     example: ClassVar = {
         "evaluation_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
+        "suite": "lamplight-lines@1",
         "use_case": "npc_dialogue",
         "candidate": "0a3ad1c5-5b0b-5c84-9d0f-55c2fd6cd4f2",
         "current": "f7598223-8aef-5171-b87d-06627a2e7215",
@@ -222,6 +230,7 @@ class StartEvaluation(Command, name="evaluation.start"):
     use_case: UseCase
     candidate: Candidate
     current: Current
+    scorers: Scorers
     seed: Seed
     operator: Operator
     reason: Reason
@@ -232,7 +241,8 @@ class StartEvaluation(Command, name="evaluation.start"):
 class FinishEvaluation(Command, name="evaluation.finish"):
     """Record what the scorers found; the verdict follows from it.
 
-    Refused with ``evaluation_not_found``, or with ``evaluation_ended`` if it ended with something else.
+    Refused with ``evaluation_not_found``, ``scorers_incomplete``, ``evidence_missing``, or with
+    ``evaluation_ended`` if it ended with something else.
     """
 
     evaluation_id: EvaluationId

@@ -279,6 +279,8 @@ class InferenceRefused(Event, name="inference.refused", version=1):
     unrecorded: int = Field(
         0, ge=0, description="Refusals since the last recorded one that were too many to be recorded."
     )
+    model_id: ModelId | None = Field(None, description="The model that was to answer; null: not known yet.")
+    who: str = Field("", max_length=128, description="Who stays with one model; empty if nobody was named.")
 
     example: ClassVar = {
         "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c4",
@@ -288,6 +290,8 @@ class InferenceRefused(Event, name="inference.refused", version=1):
         "use_case": "npc_dialogue",
         "by": "game:dialogue",
         "unrecorded": 0,
+        "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
+        "who": "harbour-7",
     }
 
 

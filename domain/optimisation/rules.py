@@ -84,6 +84,7 @@ def _candidate(models: UseCaseModels) -> Iterator[Finding]:
             and ticket is not None
             and ticket.verdict == "passed"
             and ticket.against_model_id == models.current
+            and ticket.evaluation_id != model.tried  # aborted or failed with it: a person knows why
         ):
             yield Finding(
                 Action(kind="deploy_candidate", model_id=id_),

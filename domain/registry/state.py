@@ -50,6 +50,10 @@ class Model:
     """Its newest evaluation."""
     barred: bool = False
     """Rolled back, and not evaluated since."""
+    evaluations: frozenset[str] = frozenset()
+    """Ids of all its evaluations: an old one, told again, is no new one."""
+    tried: str = ""
+    """Evaluation with which it was deployed last."""
 
     @property
     def label(self) -> str:
@@ -121,8 +125,7 @@ def evolve(state: UseCaseModels, event: UseCaseEvent) -> UseCaseModels:
                 event.model_id, description=event.description, configuration=event.configuration
             )
         case ModelEvaluated():
-            barred = state.models[event.model_id].barred if event.model_id in state.models else False
-            return state.changed(event.model_id, evaluated=event, barred=barred and event.verdict != "passed")
+            return _evaluated(state, event)
         case ModelPromoted():
             return _promoted(state, event)
         case ModelRetired():
@@ -139,6 +142,20 @@ def evolve(state: UseCaseModels, event: UseCaseEvent) -> UseCaseModels:
             return _deployed(state, event)
 
 
+def _evaluated(state: UseCaseModels, event: ModelEvaluated) -> UseCaseModels:
+    model = state.models.get(event.model_id)
+    if model is None:
+        return state
+    new = event.evaluation_id not in model.evaluations
+    lifts = new and event.verdict == "passed" and event.against_model_id == state.current
+    return state.changed(
+        event.model_id,
+        evaluated=event,
+        barred=model.barred and not lifts,
+        evaluations=model.evaluations | {event.evaluation_id},
+    )
+
+
 def _promoted(state: UseCaseModels, event: ModelPromoted) -> UseCaseModels:
     before = state.changed(event.previous_model_id or "", status="deprecated")
     promoted = before.changed(event.model_id, status="current")
@@ -149,7 +166,7 @@ def _promoted(state: UseCaseModels, event: ModelPromoted) -> UseCaseModels:
 def _deployed(state: UseCaseModels, event: DeploymentEvent) -> UseCaseModels:
     match event:
         case DeploymentStarted():
-            testing = state.changed(event.model_id, status="testing")
+            testing = state.changed(event.model_id, status="testing", tried=event.evaluation_id)
             return replace(testing, deployment=Deployment(event), deployments=state.deployments + 1, ended="")
         case DeploymentReady() | StepPassed():
             return state

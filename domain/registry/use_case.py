@@ -206,8 +206,15 @@ def _evaluated(command: RecordEvaluation, model: Model) -> Sequence[RegistryEven
             field="model_id",
             remedy="evaluate another model",
         )
-    evaluated = ModelEvaluated(**command.model_dump())
-    return [] if model.evaluated == evaluated else [evaluated]
+    if command.model_id == command.against_model_id:
+        raise Rejected(
+            "evaluated_against_itself",
+            f"{model.label} was compared with itself, which says nothing",
+            field="against_model_id",
+            remedy="compare it with the current model",
+        )
+    known = command.evaluation_id in model.evaluations
+    return [] if known else [ModelEvaluated(**command.model_dump())]
 
 
 def _rolled_back(model: Model, field: str) -> Rejected:

@@ -129,8 +129,8 @@ class Load:
 
     def after(self, turns: float, token_ms: float) -> "Load":
         """Return what is known after one more measurement, taken with ``turns`` on the engine."""
-        if self.weight:
-            token_ms = min(token_ms, OUTLIER * self.expected_ms(turns))
+        if self.weight and (expected := self.expected_ms(turns)) > 0:
+            token_ms = min(token_ms, OUTLIER * expected)
         weight = self.weight * FORGETTING + 1
         share = 1 / weight
         by_turns, by_ms = turns - self.turns, token_ms - self.token_ms

@@ -11,7 +11,12 @@ from domain.deployment.evidence import FAULTS, Evidence, Turn, upper_rate
 from domain.deployment.messages import DeploymentHeld, DeploymentStarted, Gate, StepStarted
 from domain.deployment.watch import Accused, Passed, Starved, Watch
 from domain.guardrails.messages import ViolationDetected
-from domain.inference.messages import InferenceCompleted, InferenceFailed, InferenceRequested
+from domain.inference.messages import (
+    InferenceCompleted,
+    InferenceFailed,
+    InferenceRefused,
+    InferenceRequested,
+)
 from tests.unit.test_domain_deployment import NEW, OF, OLD, started
 from tests.unit.test_domain_registry import UC
 
@@ -153,7 +158,9 @@ def test_fixed_limits_look_at_a_window() -> None:
     accused = gate.verdict(SECOND)
     assert isinstance(accused, Accused)
     assert "100.0% failed in 10 s, the limit is 20.0%" in accused.reason
-    assert isinstance(gate.verdict(11 * SECOND), Passed)  # nothing is left in the window
+    assert (
+        gate.verdict(11 * SECOND) is None
+    )  # nothing is left in the window, and nothing is no reason to pass
 
 
 def test_all_at_once_is_judged_by_what_was_normal_before() -> None:
@@ -168,11 +175,85 @@ def test_all_at_once_is_judged_by_what_was_normal_before() -> None:
     assert evidence.worst() == "failures"
 
 
-def test_all_at_once_without_a_past_accuses_nobody() -> None:
-    evidence = Evidence(0.01)
+def test_all_at_once_without_a_past_is_judged_by_a_set_rate() -> None:
+    bad, fair = Evidence(0.01), Evidence(0.01)
     for n in range(200):
-        evidence.observe(Turn(True, 1.0, f"n{n}", frozenset({FAULTS[0]}), None))
-    assert not evidence.accused
+        bad.observe(Turn(True, 1.0, f"n{n}", frozenset({FAULTS[0]}), None))
+        faults = frozenset({FAULTS[0]}) if n % 12 == 0 else frozenset()
+        fair.observe(Turn(True, 1.0, f"n{n}", faults, 100.0))
+    assert bad.accused
+    assert not fair.accused
+
+
+def test_turns_that_failed_never_pass_a_step() -> None:
+    """With both models dead nothing speaks against the candidate, and nothing for it."""
+    gate = watch()
+    for n in range(300):
+        model = NEW if n % 20 == 0 else OLD
+        play(gate, n, model, answered(n, model, finish_reason="authored"))
+    assert not isinstance(gate.verdict(SECOND), Passed)
+
+
+def test_refusals_for_want_of_an_engine_are_failures() -> None:
+    gate = watch(turns_min=500)
+    for n in range(400):
+        if n % 20:
+            play(gate, n, OLD, answered(n, OLD))
+            continue
+        facts = {
+            **InferenceRefused.example,
+            "use_case": UC,
+            "model_id": NEW,
+            "who": f"p{n}",
+            "code": "no_engine",
+        }
+        gate.observe(InferenceRefused.model_validate({**facts, "inference_id": f"{n:032x}"}), n, SECOND)
+    verdict = gate.verdict(SECOND)
+    assert isinstance(verdict, Accused)
+    assert verdict.measure == "failures"
+
+
+def test_who_chose_the_model_by_an_alias_is_no_evidence() -> None:
+    gate = watch()
+    for n in range(50):
+        play(gate, n, NEW, failed(n, NEW), alias="next")
+    assert gate.evidence.turns == {True: 0, False: 0}
+
+
+def test_a_candidate_that_was_good_for_long_is_still_caught_at_the_last_step() -> None:
+    """Its first bettor is ruined; the last step has stakes of its own."""
+    evidence = Evidence(0.01, steps=4)
+    for step, share in enumerate((0.05, 0.25, 0.5)):
+        if step:
+            evidence.begin_step()
+        for n in range(400):
+            candidate = n % 20 < share * 20
+            latency = (80.0 if candidate else 100.0) + n % 7
+            evidence.observe(Turn(candidate, share, f"{step}-{n}", frozenset(), latency))
+    assert evidence.latency.wealth < 0.3
+    evidence.begin_step()
+    for n in range(60):
+        evidence.observe(Turn(True, 1.0, f"last-{n}", frozenset(), 1_000.0))
+        if evidence.accused:
+            break
+    assert evidence.accused
+    assert n < 40
+
+
+def test_players_who_differ_are_no_slower_model() -> None:
+    """Each has a connection of their own and stays with one model; only their first turns are compared."""
+    accused = 0
+    for seed in range(150):
+        draw, evidence = random.Random(seed), Evidence(0.05)
+        players = [(draw.random() < 0.25, draw.gauss(100, 30)) for _ in range(40)]
+        for _ in range(1_500):
+            n = draw.randrange(len(players))
+            candidate, mine = players[n]
+            evidence.observe(Turn(candidate, 0.25, f"p{n}", frozenset(), mine + draw.gauss(0, 30)))
+            if evidence.accused:
+                accused += 1
+                break
+    assert accused <= 12
 
 
 @pytest.mark.parametrize("share", [0.05, 0.5])

@@ -137,10 +137,27 @@ def scored(*verdicts: str) -> list[ScorerResult]:
 def test_missing_evidence_never_passes(verdicts: tuple[str, ...], overall: str) -> None:
     assert verdict_of(scored(*verdicts)) == overall
     command = FINISH.model_copy(update={"scorers": scored(*verdicts)})
-    (event,) = EVALUATION.decide(command, EVALUATION.fold([STARTED]))
+    started = STARTED.model_copy(update={"scorers": [result.name for result in command.scorers]})
+    (event,) = EVALUATION.decide(command, EVALUATION.fold([started]))
     assert isinstance(event, EvaluationFinished)
     assert event.verdict == overall
     assert verdict_of([]) == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("results", "code"),
+    [
+        (lambda scorers: scorers[:-1] or [changed(scorers[0], name="other")], "scorers_incomplete"),
+        (lambda scorers: [*scorers, scorers[0]], "scorers_incomplete"),
+        (
+            lambda scorers: [changed(each, verdict="not_worse", applied=0) for each in scorers],
+            "evidence_missing",
+        ),
+    ],
+)
+def test_a_verdict_cannot_be_had_by_leaving_scorers_out(results: Any, code: str) -> None:
+    command = FINISH.model_copy(update={"scorers": results(list(FINISH.scorers))})
+    given(EVALUATION, STARTED).when(command).then_rejected(code, field="scorers")
 
 
 def test_it_may_be_aborted_instead() -> None:

@@ -288,7 +288,7 @@ async def test_what_a_person_has_to_do_is_handed_over_with_the_way() -> None:
         await stage.say("optimisation.set_policy", use_case=UC, policy=policy, operator="mira", reason="test")
         for n in range(40):
             await stage.turn(NEW, failed=False)
-            refused = {**InferenceRefused.example, "code": "overloaded", "use_case": UC}
+            refused = {**InferenceRefused.example, "code": "overloaded", "use_case": UC, "model_id": NEW}
             event = stage.codec.encode(InferenceRefused.model_validate(refused), ident())
             await stage.log.append(StreamWrite(f"refusal-{n}", [event], "any"))
 
