@@ -221,7 +221,17 @@ class OpenAIDoor:
             given += 1
             await response.write(_event(shape.piece(command.id, asked.model, text, None)))
 
-        reply = await self._service(command, give=give)
+        try:
+            reply = await self._service(command, give=give)
+        except Exception as error:
+            problem = problem_of(error)
+            if not response.prepared or problem is None:
+                raise
+            # The head was sent: the failure is an event of the stream, as OpenAI's own servers do it.
+            failure = {"message": problem.message, "type": problem.code, "code": problem.code}
+            await response.write(_event({"error": failure}))
+            await response.write_eof()
+            return response
         if reply.result["finish_reason"] == "cancelled":
             return response
         if not response.prepared:

@@ -85,13 +85,12 @@ def test_guardrails_end_a_turn_and_tell_of_it(up: Up) -> None:
     said = up.json("ask", order, "--npc", "gault")
     assert said["finish_reason"] == "blocked"
     assert "prompt" not in said["text"]
-    found = up.json("guardrails", "violations")
-    deadline = time.monotonic() + SHOWN_S
-    while not found["violations"] and time.monotonic() < deadline:  # a view is a moment behind
+    deadline, injections = time.monotonic() + SHOWN_S, list[dict[str, Any]]()
+    while not injections and time.monotonic() < deadline:  # a view is a moment behind
         time.sleep(0.05)
-        found = up.json("guardrails", "violations")
-    assert found["violations"][0]["category"] == "injection"
-    id_ = found["violations"][0]["violation_id"]
+        found = up.json("guardrails", "violations")["violations"]
+        injections = [each for each in found if each["category"] == "injection"]
+    id_ = injections[0]["violation_id"]
     up.run("guardrails", "review", id_, "confirmed", *WHO)
     assert "default@1 holds" in up.run("guardrails", "policy")
     up.run("guardrails", "check", "Blood on the altar.", code=0)
@@ -111,5 +110,7 @@ def test_players_turns_become_a_model_that_evidence_promotes(up: Up) -> None:
     assert after["version"].startswith("0.4.")
     assert after["lineage"]["base_model"] == before["model_id"]
     assert model(up, model_id=before["model_id"])["status"] == "deprecated"
+    engine = up.json("ask", "Who are you?")["served"]["engine"]
+    assert engine.startswith(f"ember-gold-{after['version']}-"), "its own weights answer"
     rolled = up.json("deployments", "roll-back", after["model_id"], *WHO)
     assert rolled["current_model_id"] == before["model_id"]

@@ -26,6 +26,7 @@ from domain.guardrails.compiled import compile_policy
 from domain.guardrails.messages import ViolationDetected
 from domain.inference.messages import InferenceCompleted, InferenceFellBack, InferenceRequested
 from domain.patterns import matches
+from domain.registry.use_case import model_id_of
 from handlers.commands import CommandRunner
 from handlers.engines.port import End, EngineAsk, EngineError, Piece
 from handlers.guard import POLICY_BINDING, VIOLATION_BINDING, ActivePolicy, Guardrails
@@ -38,6 +39,7 @@ from protocol.messages import Reply
 from tests.unit.kit import EchoEngine, memory_log, message, model, runner_on, spooled, until
 
 UC = "npc_dialogue"
+NEW = model_id_of(use_case=UC, name="lamplight", version="2")
 OUT_OF_CHARACTER = "Mind the step. As an AI language model I cannot say who died on the quay."
 MAIL = "Write to old.wen@lamplight.example before the tide turns, and bring the lamp."
 
@@ -316,3 +318,96 @@ async def test_what_lies_across_personal_data_is_recorded_without_them(tmp_path:
         assert len(violations) == 2
         assert not any("lamplight.example" in each.excerpt for each in violations)
         assert any("senator" in each.excerpt for each in violations)
+
+
+async def test_personal_data_in_the_context_are_replaced_as_well(tmp_path: Path) -> None:
+    async with staged(tmp_path, "No.") as stage:
+        template = {
+            "name": "line", "version": "1", "description": "", "budget": 200, "operator": "mira",
+            "sections": [
+                {"name": "history", "text": "{value} ", "cut": 1},
+                {"name": "prompt", "text": "{value}", "cut": 0},
+            ],
+        }  # fmt: skip
+        run = runner_on(stage.log, stage.codec)
+        await run(message("prompts.register_template", template))
+        await run(message("registry.register_model", {**model("2"), "configuration": {"template": "line@1"}}))
+        promotion = {"use_case": UC, "model_id": NEW, "operator": "mira", "reason": "x"}
+        await run(message("registry.promote_model", promotion))
+        history = ["I am jane.roe@example.com, card 4111 1111 1111 1111.", "Hello."]
+        await stage.ask("And?", context={"history": history})
+        assert "jane.roe" not in stage.engine.prompts[0]
+        assert "4111" not in stage.engine.prompts[0]
+        assert "Hello." in stage.engine.prompts[0]
+        await settled(stage, InferenceCompleted)
+        assert all(b"jane.roe" not in each.payload for each in await stage.log.read_all(limit=1_000))
+
+
+async def test_an_answer_that_is_cancelled_leaves_its_violations(tmp_path: Path) -> None:
+    words = tuple(f"{word} " for word in f"{MAIL} {MAIL}".split(" "))
+    async with staged(tmp_path, *words) as stage:
+        asked = message("inference.generate", {"use_case": UC, "prompt": "Whom do I write to?"})
+
+        async def give(number: int, _: str) -> None:
+            if number == 4:
+                assert stage.service.cancel(asked.id.hex)
+
+        reply = await stage.service(asked, give=give)
+        assert reply.result["finish_reason"] == "cancelled"
+        (violation,) = await settled(stage, ViolationDetected)
+        assert violation.category == "personal_data"
+
+
+async def test_one_address_is_one_violation_and_a_flood_is_sixteen(tmp_path: Path) -> None:
+    async with staged(tmp_path, "Write to mr.old.wen@lamplight.example now.") as stage:
+        await stage.ask()
+        await settled(stage, InferenceCompleted)
+        assert len(await stage.events(ViolationDetected)) == 1
+        await stage.ask("a@b.example " * 300)
+        await settled(stage, InferenceCompleted, 2)
+        assert len(await stage.events(ViolationDetected)) == 2 + 16
+
+
+async def test_a_kept_answer_is_held_to_the_policy_of_now(tmp_path: Path) -> None:
+    async with staged(tmp_path, OUT_OF_CHARACTER) as stage:
+        strict = stage.policy.compiled
+        rules = [rule for rule in load_policy().rules if rule.category != "out_of_character"]
+        lax = load_policy().model_copy(update={"rules": rules})
+        stage.policy.compiled = compile_policy(lax, "MatureFullExperience")
+        first = await stage.ask("Who?", name="first", max_age_s=60)
+        assert first.result["finish_reason"] == "stop"
+        stage.policy.compiled = strict
+        again = await stage.ask("Who?", max_age_s=60)
+        assert again.result["finish_reason"] == "blocked"
+        assert "language model" not in again.result["text"]
+
+
+async def test_a_retry_after_a_change_of_the_policy_gets_the_first_answer(tmp_path: Path) -> None:
+    async with staged(tmp_path, "No.") as stage:
+        mail = "Mail me at old.wen@lamplight.example, please."
+        first = await stage.ask(mail, name="r")
+        rules = [rule for rule in load_policy().rules if rule.category != "personal_data"]
+        stage.policy.compiled = compile_policy(
+            load_policy().model_copy(update={"rules": rules}), "MatureFullExperience"
+        )
+        again = await stage.ask(mail, name="r")
+        assert again.duplicate
+        assert again.result["text"] == first.result["text"]
+
+
+async def test_who_goes_on_after_a_shared_beginning_loses_no_word(tmp_path: Path) -> None:
+    said = "Write to bob at example dot com. And bring the lamp."
+    async with staged(tmp_path, *(f"{word} " for word in said.split(" "))) as stage:
+        gone = message("inference.generate", {"use_case": UC, "prompt": "Whom?", "temperature": 0.0})
+
+        async def leave(number: int, _: str) -> None:
+            if number == 1:
+                stage.service.cancel(gone.id.hex)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stage.service(gone, give=leave))
+            stays = group.create_task(stage.ask("Whom?", temperature=0.0))
+        text = stays.result().result["text"]
+        assert text == "".join(stage.given)
+        assert text.strip().endswith("bring the lamp.")
+        assert "at example" not in text
