@@ -271,10 +271,10 @@ class DeploymentManager:
         for run in list(self._runs.values()):
             verdict = run.watch.verdict(now_us)
             if verdict is not None:
-                key, command = self._follows(run, verdict)
+                key, command = self._follows(run, verdict, now_us)
                 await self._say(run, key, command)
 
-    def _follows(self, run: _Run, verdict: Verdict) -> tuple[str, Command]:
+    def _follows(self, run: _Run, verdict: Verdict, at_us: int) -> tuple[str, Command]:
         of: Mapping[str, Any] = {
             "use_case": run.started.use_case,
             "deployment_id": run.started.deployment_id,
@@ -283,8 +283,13 @@ class DeploymentManager:
             case Passed():
                 return f"pass {verdict.step}", PassStep(**of, step=verdict.step, evidence=verdict.evidence)
             case Accused():
+                took_ms = max(0.0, round((self._now_us() - at_us) / 1e3, 3))
                 accuse = Accuse(
-                    **of, measure=verdict.measure, evidence=verdict.evidence, reason=verdict.reason
+                    **of,
+                    measure=verdict.measure,
+                    evidence=verdict.evidence,
+                    decided_ms=took_ms,
+                    reason=verdict.reason,
                 )
                 return "accuse", accuse
             case Starved():

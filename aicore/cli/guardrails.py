@@ -20,6 +20,7 @@ from protocol.messages import Reply
 
 app = typer.Typer(no_args_is_help=True, help="Guardrails: what may be said, and what was found.")
 
+ID_CHARACTERS = 36
 STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 
 Profile = Annotated[str, typer.Option(help="The policy's profile, e.g. TeenSafe.")]
@@ -151,8 +152,10 @@ def review(  # noqa: PLR0913 - the options of one command
     """Say whether a finding was right."""
 
     async def work(client: Client) -> Reply:
-        known = (await _query(client, "guardrails.violations", {"limit": 500}))["violations"]
-        found = [row["violation_id"] for row in known if row["violation_id"].startswith(violation_id)]
+        found = [violation_id]  # whole ids need no list: the log knows older ones, too
+        if len(violation_id) < ID_CHARACTERS:
+            known = (await _query(client, "guardrails.violations", {"limit": 500}))["violations"]
+            found = [row["violation_id"] for row in known if row["violation_id"].startswith(violation_id)]
         if len(found) != 1:
             raise Failure(f"{len(found)} violations have an id that begins with {violation_id!r}")
         payload = {"violation_id": found[0], "verdict": verdict, "severity": severity}

@@ -110,6 +110,16 @@ class EvidenceFact(BaseModel):
 Found = Annotated[EvidenceFact, Field(description="What the gate knew.")]
 
 
+Took = Annotated[
+    float | None,
+    Field(
+        ge=0,
+        description="From the record of the last turn that was judged to the verdict; null: nobody measured.",
+        json_schema_extra={"unit": "ms"},
+    ),
+]
+
+
 class CheckFact(BaseModel):
     """One thing that was looked at before a candidate got traffic."""
 
@@ -283,6 +293,7 @@ class DeploymentRolledBack(Event, name="deployment.rolled_back", version=1):
     trigger: Literal["evidence", "threshold", "operator"] = Field(description="What took it back.")
     measure: str = Field("", max_length=64, description="evidence: the measure that said most.")
     evidence: EvidenceFact | None = Field(None, description="What the gate knew; null for an operator.")
+    decided_ms: Took = None
     operator: Operator
     reason: Reason
 
@@ -293,6 +304,7 @@ class DeploymentRolledBack(Event, name="deployment.rolled_back", version=1):
         "trigger": "evidence",
         "measure": "failures",
         "evidence": _EVIDENCE,
+        "decided_ms": 2.4,
         "operator": "gate",
         "reason": "6 failures in 44 turns, against 7 in 812",
     }
@@ -443,6 +455,7 @@ class Accuse(_OnDeployment, name="deployment.accuse"):
 
     measure: str = Field(max_length=64, description="The measure that says most.")
     evidence: Found
+    decided_ms: Took = None
     reason: Reason
 
     example: ClassVar = {

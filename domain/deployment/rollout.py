@@ -245,6 +245,7 @@ def _accuse(command: Accuse, found: Deployment) -> Decision:
         trigger=gate.kind,
         measure=command.measure,
         evidence=evidence,
+        decided_ms=command.decided_ms,
         operator=GATE,
         reason=command.reason,
     )
