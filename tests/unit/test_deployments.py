@@ -13,6 +13,8 @@ import pytest
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
+from bus.ports import LogUnavailable, StreamWrite
+from domain.batch.messages import BatchOpened
 from domain.decider import Rejected
 from domain.deployment.messages import DeploymentFailed, DeploymentRolledBack, StepStarted
 from domain.event import Event
@@ -27,7 +29,7 @@ from handlers.inference import InferenceService
 from handlers.registry_view import RegistryView
 from handlers.routing import Router
 from handlers.turns import Tier
-from tests.unit.kit import START_US, EchoEngine, memory_log, message, model, runner_on, spooled, until
+from tests.unit.kit import START_US, EchoEngine, ident, memory_log, message, model, runner_on, spooled, until
 
 UC = "npc_dialogue"
 OLD, NEW = (model_id_of(use_case=UC, name="lamplight", version=version) for version in "12")
@@ -223,6 +225,68 @@ async def test_a_version_without_an_engine_is_not_deployed(tmp_path: Path) -> No
         await until(lambda: stage.view.models(UC).ended == "failed")
         (failed,) = await stage.events(DeploymentFailed)
         assert "no engine of the tier gold serves lamplight 2" in failed.checks[-1].detail
+
+
+async def test_an_engine_of_that_name_does_not_answer_for_another_version(tmp_path: Path) -> None:
+    """The files of the version are here, so its own weights must answer, not the old ones in its name."""
+    async with staged(tmp_path, Flaky("2")) as stage:
+        bare = EchoEngine()
+        bare.models = frozenset({"lamplight"})
+        stage.router.add("gold", bare)
+        await stage.start(steps=[100], strategy="all_at_once")
+        await until(lambda: (d := stage.view.models(UC).deployment) and d.step == 0)
+        await stage.play(3)
+        assert len(stage.made) == 1
+        assert len(stage.made[0].prompts) == 1 + 3
+        assert bare.prompts == []
+
+
+async def test_a_manager_that_comes_back_goes_on_whatever_the_log_ends_with(tmp_path: Path) -> None:
+    async with staged(tmp_path, Flaky("2")) as stage:
+        assert stage.manager
+        stage.manager.cancel()
+        await stage.start()
+        other = stage.codec.encode(BatchOpened.from_example(), ident())
+        await stage.log.append(StreamWrite("batch-x", [other], "any"))
+        async with asyncio.TaskGroup() as group:
+            stage.begin_manager(group)
+            await until(lambda: (d := stage.view.models(UC).deployment) and d.step == 0)
+            stage.manager.cancel()
+
+
+async def test_what_the_log_did_not_take_is_said_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with staged(tmp_path, Flaky("2")) as stage:
+        append, away = stage.log.append, 2
+
+        async def failing(*writes: StreamWrite) -> Any:
+            nonlocal away
+            if away and any(event.type == "deployment.ready" for write in writes for event in write.events):
+                away -= 1
+                raise LogUnavailable("Postgres is away")
+            return await append(*writes)
+
+        monkeypatch.setattr(stage.log, "append", failing)
+        await stage.start()
+        await until(lambda: (d := stage.view.models(UC).deployment) and d.step == 0)
+        assert away == 0
+
+
+async def test_an_engine_that_nobody_could_foresee_fails_its_deployment_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    class Broken(Flaky):
+        async def start(self) -> None:
+            raise RuntimeError("a file of another kind\x00")
+
+    async with staged(tmp_path, Broken("2")) as stage:
+        await stage.start()
+        await until(lambda: stage.view.models(UC).ended == "failed")
+        (failed,) = await stage.events(DeploymentFailed)
+        assert "RuntimeError: a file of another kind" in failed.checks[-1].detail
+        assert stage.manager
+        assert not stage.manager.done()
 
 
 async def test_an_operator_holds_and_resumes(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from bus.codec import EventCodec
 from bus.memory import MemoryLog
 from bus.ports import StreamWrite
 from domain.event import Event
+from domain.guardrails.messages import ViolationDetected
 from domain.inference.inference import stream_of as inference_stream
 from domain.inference.messages import (
     InferenceCompleted,
@@ -280,6 +281,22 @@ async def test_a_failing_model_is_rolled_back_once_somebody_agrees() -> None:
         state = USE_CASE.fold(list(await stage.events(*REGISTRY_KINDS)))
         assert state.current == OLD
         assert state.models[NEW].barred
+
+
+async def test_what_a_candidate_did_is_not_the_current_models_fault() -> None:
+    async with staged() as stage:
+        for n in range(100):
+            await stage.turn(OLD, failed=n % 2 == 0)  # no model of now: it is gone since the promotion
+            await stage.turn(NEW, failed=False)
+        critical = {**ViolationDetected.example, "use_case": UC, "model_id": OLD, "severity": "critical"}
+        event = stage.codec.encode(ViolationDetected.model_validate({**critical, "side": "output"}), ident())
+        await stage.log.append(StreamWrite("violation-x", [event], "any"))
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(stage.optimiser.run())
+            await until(lambda: stage.optimiser.position)
+            await stage.optimiser.look(START_US + 2)
+            task.cancel()
+        assert await stage.events(Proposed) == []
 
 
 async def test_what_a_person_has_to_do_is_handed_over_with_the_way() -> None:
