@@ -339,7 +339,9 @@ async def test_personal_data_in_the_context_are_replaced_as_well(tmp_path: Path)
         assert "jane.roe" not in stage.engine.prompts[0]
         assert "4111" not in stage.engine.prompts[0]
         assert "Hello." in stage.engine.prompts[0]
-        await settled(stage, InferenceCompleted)
+        await stage.ask("And now?", context={"history": history[0]})
+        assert "jane.roe" not in stage.engine.prompts[1]
+        await settled(stage, InferenceCompleted, 2)
         assert all(b"jane.roe" not in each.payload for each in await stage.log.read_all(limit=1_000))
 
 

@@ -200,6 +200,21 @@ def test_little_of_a_harmless_line_waits(words: list[str]) -> None:
         assert guard.held <= 20
 
 
+@given(TEXTS, st.integers(0, 200), CUTS)
+@example("Write to bob at example dot com. And bring the lamp.", 13, [20])
+@example("Write to bob at example dot com. And bring the lamp.", 22, [23, 24, 25])
+def test_who_goes_on_after_what_was_given_gives_the_rest(text: str, at: int, cuts: list[int]) -> None:
+    """Another guard takes over where the first one stood, knowing only what was given out by then."""
+    first = StreamGuard(MATURE)
+    before = first.feed(text[:at])
+    if first.blocked or first.findings:  # what was cut out is not known to who goes on
+        return
+    second = StreamGuard(MATURE)
+    second.prime(before)
+    rest = "".join(map(second.feed, pieces(text[len(before) :], cuts))) + second.finish()
+    assert before + rest == check(MATURE, text).text
+
+
 def test_after_a_block_nothing_is_released() -> None:
     guard = StreamGuard(MATURE)
     assert guard.feed("The tide. As an AI, I ") == "The tide. "
