@@ -155,15 +155,14 @@ class Tally:
             consented=sum(b.consented for b in mine),
         )
 
-    def usage(self, since_us: float, until_us: float, engines: int) -> Usage:
-        """Return what was used from one time to another."""
+    def usage(self, since_us: float, until_us: float) -> Usage:
+        """Return what was used from one time to another, engines aside."""
         mine = self._between(since_us, until_us)
         return Usage(
             seconds=(until_us - since_us) / 1e6,
             turns=sum(b.answered + b.failed for b in mine),
             tokens=sum(b.tokens for b in mine),
             token_cost_micro=sum(b.cost_micro for b in mine),
-            engines=engines,
             players=len(set().union(*(b.players for b in mine))) if mine else 0,
         )
 
@@ -241,7 +240,7 @@ class Optimiser:
     def _cost(self, use_case: str) -> Mapping[str, Any]:
         now, policy = self._now_us(), self._policy(use_case).policy
         parts = [
-            tally.usage(now - policy.window_s * 1e6, now + 1, 0)
+            tally.usage(now - policy.window_s * 1e6, now + 1)
             for (name, _), tally in self._tallies.items()
             if name == use_case
         ]

@@ -93,11 +93,6 @@ class RegistryView:
             async for batch in batches:
                 await self._apply(batch)
 
-    async def look_up(self, use_case: str) -> Model | None:
-        """Return the model that serves ``use_case``, asking the log itself if memory knows none yet."""
-        models = await self._models(use_case)
-        return models.models.get(models.current or "")
-
     async def version_for(
         self, use_case: str, key: str, alias: str | None = None
     ) -> tuple[Model, str] | None:

@@ -35,7 +35,6 @@ Conduct = Literal["personal_data", "out_of_character", "leak", "manipulation", "
 Category = Absolute | Rated | Conduct
 Detector = Literal["email", "phone", "card", "iban", "ip"]
 
-SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 ACTIONS: tuple[Action, ...] = get_args(Action)
 """From the mildest to the strongest; from `STOPS_FROM` on, nothing more of the text is shown."""
 STOPS_FROM = ACTIONS.index("replace")
