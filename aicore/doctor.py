@@ -15,6 +15,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from aicore.clock import now_us
+from aicore.embedded.place import abandoned
 from aicore.running import System
 from aicore.settings import Settings, masked
 from bus.nats.api import JetStreamError, js_request
@@ -286,6 +287,16 @@ async def _disk(patient: Patient) -> Sequence[Check]:
     return [Check("disk", "ok", fact)]
 
 
+async def _abandoned(patient: Patient) -> Sequence[Check]:
+    del patient  # about the machine, whatever the system
+    found = abandoned()
+    if not found:
+        return []
+    names = " ".join(str(folder) for folder in found)
+    fact = f"{len(found)} folders of embedded servers belong to state directories that are not there"
+    return [Check("abandoned data", "warning", fact, f"if those are gone for good: rm -r {names}")]
+
+
 async def _clock(patient: Patient) -> Sequence[Check]:
     if patient.postgres is None:
         return []
@@ -324,5 +335,6 @@ _CHECKS: tuple[Callable[[Patient], Awaitable[Sequence[Check]]], ...] = (
     _projections,
     _dead_letters,
     _disk,
+    _abandoned,
     _clock,
 )

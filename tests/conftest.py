@@ -1,5 +1,6 @@
 """Servers for the tests: one embedded Postgres and one NATS per worker, one fresh realm per test."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,22 @@ settings.register_profile(
 settings.load_profile("dev")
 
 _realms = count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def base_open(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let `nobody` pass pytest's folders: behind closed ones root's Postgres keeps its data in /var/tmp."""
+    base = tmp_path_factory.getbasetemp()
+    for folder in (base, *base.parents):
+        if folder.stat().st_uid == os.geteuid():
+            folder.chmod(folder.stat().st_mode | 0o011)
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """pytest's folder for a test, open as `base_open` says."""
+    tmp_path.chmod(0o711)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

