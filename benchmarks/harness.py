@@ -112,7 +112,8 @@ def servers(*, postgres: bool = True, nats: bool = False) -> Iterator[tuple[Embe
     finally:
         broker.stop()
         database.stop()
-        shutil.rmtree(root, ignore_errors=True)
+        for folder in (database.data.parent, root):  # the first lies in /var/tmp if root's checkout is closed
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 WAL_SEGMENTS = 32

@@ -1,8 +1,5 @@
 """Servers for the tests: one embedded Postgres and one NATS per worker, one fresh realm per test."""
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -14,6 +11,7 @@ from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from aicore.embedded.vllm import EmbeddedVllm
 from aicore.tiers import shipped_model
 from tests.conformance.engine_kit import PYTHON
+from tests.harness.folders import open_folder
 
 settings.register_profile(
     "dev", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -23,29 +21,18 @@ settings.load_profile("dev")
 _realms = count(1)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def base_open(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Let `nobody` pass pytest's folders: behind closed ones root's Postgres keeps its data in /var/tmp."""
-    base = tmp_path_factory.getbasetemp()
-    for folder in (base, *base.parents):
-        if folder.stat().st_uid == os.geteuid():
-            folder.chmod(folder.stat().st_mode | 0o011)
-
-
 @pytest.fixture
-def tmp_path(tmp_path: Path) -> Path:
-    """pytest's folder for a test, open as `base_open` says."""
-    tmp_path.chmod(0o711)
-    return tmp_path
+def tmp_path() -> Iterator[Path]:
+    """A folder of the test's own, see `open_folder`."""
+    with open_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
 def server_root() -> Iterator[Path]:
     """A directory for the servers' data, removed afterwards."""
-    root = Path(tempfile.mkdtemp(prefix="aicore-test-"))
-    root.chmod(0o755)
-    yield root
-    shutil.rmtree(root, ignore_errors=True)
+    with open_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -31,8 +31,6 @@ class Up:
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.folder = folder
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o711)  # for Postgres, which root runs as `nobody`
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("AICORE_")},
             "AICORE_STATE_DIR": str(folder),

@@ -10,6 +10,7 @@ import pytest
 
 from aicore.governance_demo import DemoFailed, trainer
 from tests.acceptance.kit import Up
+from tests.harness.folders import open_folder
 
 pytestmark = [
     pytest.mark.integration,
@@ -22,13 +23,14 @@ WHO = ("--operator", "mira", "--reason", "a test")
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def up() -> Iterator[Up]:
     """A system with the demo's models, for the whole file: each test leaves gold as the current model."""
-    found = Up(tmp_path_factory.mktemp("governance")).wait_up()
-    try:
-        yield found
-    finally:
-        found.stop()
+    with open_folder() as folder:
+        found = Up(folder).wait_up()
+        try:
+            yield found
+        finally:
+            found.stop()
 
 
 def model(up: Up, **wanted: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import asyncpg
 
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from tests.harness.children import Children
+from tests.harness.folders import open_folder
 from tests.harness.journal import JournalReader
 
 REALM = "kill"
@@ -242,16 +242,14 @@ SECOND_SHARE = 0.4
 @contextmanager
 def open_world(seed: int) -> Iterator[World]:
     """Start both servers in a new folder, and the children's warm parent; the end leaves nothing."""
-    folder = Path(tempfile.mkdtemp(prefix="aicore-kill-"))
-    folder.chmod(0o755)
-    postgres = EmbeddedPostgres(folder, fsync=True)
-    nats = EmbeddedNats(folder)
-    try:
-        postgres.start()
-        nats.start()
-        with Children(folder) as children:
-            yield World(folder, seed, postgres, nats, children)
-    finally:
-        nats.stop()
-        postgres.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with open_folder() as folder:
+        postgres = EmbeddedPostgres(folder, fsync=True)
+        nats = EmbeddedNats(folder)
+        try:
+            postgres.start()
+            nats.start()
+            with Children(folder) as children:
+                yield World(folder, seed, postgres, nats, children)
+        finally:
+            nats.stop()
+            postgres.stop()

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from bus.nats.leadership import lead
 from bus.nats.relay import ROLE
 from bus.nats.relay_status import relay_status
 from bus.nats.topology import create_events_stream, delete_stream, events_stream
+from tests.harness.folders import open_folder
 from tests.integration.nats_kit import LIMITS, NOW_US, Bus, Seen, open_bus, until
 
 pytestmark = pytest.mark.integration
@@ -31,12 +31,11 @@ async def bus(postgres: EmbeddedPostgres, nats_server: EmbeddedNats, realm: str)
 @pytest.fixture
 def own_server() -> Iterator[EmbeddedNats]:
     """A NATS that the test may kill."""
-    root = Path(tempfile.mkdtemp(prefix="aicore-nats-"))
-    server = EmbeddedNats(root)
-    server.start()
-    yield server
-    server.stop()
-    shutil.rmtree(root, ignore_errors=True)
+    with open_folder() as folder:
+        server = EmbeddedNats(folder)
+        server.start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture

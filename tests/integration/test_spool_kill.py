@@ -8,8 +8,6 @@ import asyncio
 import os
 import random
 import secrets
-import shutil
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -27,6 +25,7 @@ from bus.postgres.verify import verify
 from bus.spool.disk import SUFFIX
 from bus.spool.spool import SpoolOptions, open_spool
 from tests.harness.children import Children
+from tests.harness.folders import open_folder
 from tests.harness.journal import JournalReader
 from tests.harness.spooling import STREAMS, ids_of, stream_of
 
@@ -128,10 +127,8 @@ FAULTS = (
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="aicore-spool-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+    with open_folder() as path:
+        yield path
 
 
 @pytest.fixture
