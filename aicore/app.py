@@ -15,8 +15,9 @@ from functools import partial
 from typing import Any
 
 import asyncpg
-from nats.aio.client import Client
+from nats.aio.client import Client as Nats
 
+from aicore.client import Client, Refused
 from aicore.clock import new_id, now_us
 from aicore.content.guardrails import load_policy
 from aicore.content.scenes import closing_line, known_scene
@@ -42,6 +43,7 @@ from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from bus.spool.spool import SpoolOptions, open_free_spool
 from domain.guardrails.compiled import compile_policy
+from domain.optimisation.proposals import OPTIMISER
 from handlers.allowances import AllowanceLimits, Allowances
 from handlers.batches import BATCH_RECORDS, BATCHES, BatchView
 from handlers.bronze import Bronze, Workshop
@@ -58,7 +60,7 @@ from handlers.optimiser import OPTIMISATION, OPTIMISATION_RECORDS, Optimiser
 from handlers.registry import EVALUATIONS, REGISTRY, TEMPLATES, VERDICTS, suites
 from handlers.registry_view import RegistryView
 from handlers.routing import Router
-from handlers.tier_board import TierBoard
+from handlers.tier_board import TierBoard, tiers_serving
 from projections.current_models import CURRENT_MODELS
 from projections.inference_stats import INFERENCE_STATS
 from projections.queries import Queries
@@ -79,6 +81,9 @@ DEFAULT_PROFILE = "MatureFullExperience"
 
 DEADLINE_BEYOND_INFERENCE_S = 5.0
 """A service's deadline is so much later than inference's own, so that the more precise answer comes first."""
+
+TIERS_ASKED_S = 2.0
+"""Longest wait for what the tiers serve; the optimiser asks again at its next look."""
 
 VIEWS = (CURRENT_MODELS, INFERENCE_STATS)
 
@@ -103,7 +108,7 @@ class Parts:
     settings: Settings
     system: System
     log: EventLog
-    nc: Client
+    nc: Nats
     components: frozenset[str] = frozenset()
     pools: Mapping[str, asyncpg.Pool] = field(default_factory=dict)
     codec: EventCodec = field(default_factory=lambda: EventCodec(domain_catalogue()))
@@ -217,9 +222,26 @@ async def _serve_commands(parts: Parts, served: _Served, stack: AsyncExitStack) 
     policy = await _policy(parts, stack)
     served.commands |= dict.fromkeys(PLAYERS_WORDS, Redacting(runner, policy))
     doer = CommandRunner(parts.log, parts.codec, [REGISTRY, VERDICTS, OPTIMISATION_RECORDS])
-    optimiser = Optimiser(parts.log, doer, decode=parts.codec.decode, now_us=now_us)
+    optimiser = Optimiser(
+        parts.log, doer, decode=parts.codec.decode, now_us=now_us, serving=partial(_tiers_serving, parts)
+    )
     await stack.enter_async_context(_running(optimiser.run()))
     served.queries["optimisation.proposals"] = optimiser.answer
+
+
+async def _tiers_serving(parts: Parts, provider: str, model: str) -> frozenset[str]:
+    """Ask an inference service, here or in another process, which tiers have an engine for a model.
+
+    Raises:
+        ConnectionError: none answers.
+    """
+    client = Client(parts.nc, parts.system.realm, OPTIMISER)
+    try:
+        async with asyncio.timeout(TIERS_ASKED_S):
+            shown = (await client.query("inference.tiers")).result
+    except (Refused, WireError, TimeoutError) as error:
+        raise ConnectionError(f"inference.tiers: {error!r}") from error
+    return tiers_serving(shown, provider, model)
 
 
 async def _serve_inference(

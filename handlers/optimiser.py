@@ -6,7 +6,7 @@ not carried out when the process died is carried out by the next one, under the 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, get_args
@@ -34,6 +34,7 @@ from domain.optimisation.messages import (
     Action,
     ApproveProposal,
     OptimisationEvent,
+    OptimiserPolicy,
     Propose,
     RecordOutcome,
     RejectProposal,
@@ -50,7 +51,7 @@ from domain.optimisation.proposals import (
 from domain.optimisation.rules import Finding, Seen, finding
 from domain.parse import parse
 from domain.registry.messages import DescribeModel, RecordEvaluation
-from domain.registry.state import UseCaseEvent, UseCaseModels
+from domain.registry.state import Model, UseCaseEvent, UseCaseModels
 from domain.registry.use_case import USE_CASE
 from domain.vocabulary import UseCase
 from handlers.commands import Binding, CommandRunner
@@ -65,6 +66,12 @@ BUCKET_US = 10_000_000
 PAST_EVENTS = 50_000
 """Of turns that are read at the start, to know what is usual."""
 USUAL_S = 86_400.0
+
+Serving = Callable[[str, str], Awaitable[frozenset[str]]]
+"""Returns the tiers that have an engine for a model, by its provider and ``name@version``.
+
+Raises `ConnectionError` while nobody can be asked.
+"""
 
 TURNS = (InferenceRequested, InferenceCompleted, InferenceFailed, InferenceRefused, InferenceRated)
 REGISTRY: tuple[type[Event], ...] = get_args(UseCaseEvent)
@@ -173,13 +180,14 @@ class Tally:
 class Optimiser:
     """Run `run` in a task. Several of them, in several processes, come to the same proposals."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts it is made of, by name
         self,
         log: EventLog,
         runner: CommandRunner,
         *,
         decode: Callable[[RecordedEvent], Event],
         now_us: Callable[[], int],
+        serving: Serving,
         engines: Callable[[], int] = lambda: 1,
     ) -> None:
         """Prepare; ``runner`` has `OPTIMISATION_RECORDS` and the registry's commands."""
@@ -187,6 +195,7 @@ class Optimiser:
         self._runner = runner
         self._decode = decode
         self._now_us = now_us
+        self._serving = serving
         self._engines = engines
         self._use_cases: dict[str, UseCaseModels] = {}
         self._proposals: dict[str, Proposals] = {}
@@ -312,8 +321,23 @@ class Optimiser:
             tally = self._tallies.setdefault((name, models.current or ""), Tally())
             begin = now_us - state.policy.window_s * 1e6
             now, usual = tally.seen(begin, now_us + 1), self._usual(name, begin)
-            if found := finding(now, usual, models, state.policy):
+            served = await self._served(models, state.policy)
+            if found := finding(now, usual, models, state.policy, served=served):
                 await self._propose(name, found, now_us, len(state.known))
+
+    async def _served(self, models: UseCaseModels, policy: OptimiserPolicy) -> frozenset[str]:
+        """Return the tiers that the current model may be moved to; none while nobody can be asked.
+
+        Only a limit of the cost leads to a move, so without one nobody is asked.
+        """
+        model = models.models.get(models.current or "")
+        if model is None or policy.cost_per_turn_micro_max is None:
+            return frozenset()
+        try:
+            return await self._serving(model.registered.provider, _label(model))
+        except ConnectionError as error:
+            logger.info("tiers_not_asked", error=str(error))
+            return frozenset()
 
     def _usual(self, use_case: str, until_us: float) -> Seen:
         """Return how the use case went before, whichever model served it."""
@@ -377,6 +401,7 @@ class Optimiser:
         outcome, detail = "handed_over", _handed_over(use_case, proposal.proposed.action)
         if command is not None:
             try:
+                await self._check_served(use_case, proposal.proposed.action)
                 done = await self._runner.execute(
                     command, derived_id(UUID(id_), 0, "carry_out"), meta=Meta(actor=OPTIMISER)
                 )
@@ -386,7 +411,7 @@ class Optimiser:
                 outcome, detail = "refused", f"{refusal.code}: {refusal.message}; {refusal.remedy}"
             except IdConflict:
                 outcome, detail = "done", f"{command.command_name}: another optimiser did it"
-            except (LogError, WireError) as error:
+            except (LogError, WireError, ConnectionError) as error:  # once more at the next tick
                 logger.warning("proposal_not_carried_out", id=id_, error=str(error))
                 self._done.discard(id_)
                 return
@@ -395,6 +420,26 @@ class Optimiser:
         )
         if not await self._say(record, derived_id(UUID(id_), 0, "outcome")):
             self._done.discard(id_)
+
+    async def _check_served(self, use_case: str, action: Action) -> None:
+        """Refuse to move a model to a tier that does not serve it: engines may have gone since the proposal.
+
+        Raises:
+            Rejected: ``tier_not_served``.
+            ConnectionError: nobody can be asked now.
+        """
+        model = self._use_cases.get(use_case, USE_CASE.initial).models.get(action.model_id or "")
+        if action.kind != "move_tier" or model is None:  # of a model that is not there the registry tells
+            return
+        provider = model.registered.provider
+        if action.tier not in await self._serving(provider, _label(model)):
+            raise Rejected(
+                "tier_not_served",
+                f"no engine of the tier {action.tier!r} serves the model {_label(model)!r} of the provider "
+                f"{provider!r}",
+                field="tier",
+                remedy="add an engine for it to the tier in the engines' file, or leave the model there",
+            )
 
     async def _say(self, command: Command, id_: UUID) -> bool:
         """Say something; return whether the log has it, or refused it for good."""
@@ -410,6 +455,11 @@ class Optimiser:
 
 def _id(use_case: str, what: str) -> UUID:
     return derived_id(UUID(int=0), 0, f"optimiser.{use_case}.{what}")
+
+
+def _label(model: Model) -> str:
+    """Return a model as engines name it."""
+    return f"{model.registered.name}@{model.registered.version}"
 
 
 def _count(bucket: _Bucket, event: Event) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 
 import structlog
 
-from domain.routing.choice import Choice, Turn, choose
+from domain.routing.choice import Choice, Turn, choose, fits
 from domain.routing.health import EngineView
 from domain.routing.messages import EngineStateChanged
 from handlers.engines.port import End, Engine, EngineError, EngineFault, Piece
@@ -42,12 +42,10 @@ logger = structlog.get_logger(__name__)
 def fitting(engines: Sequence[Engine], model: str) -> list[Engine]:
     """Return the engines that serve a model, given as ``name@version``.
 
-    An engine may name a model with its version, without one (then it serves any), or serve all. Where one
-    has the very version, no other is asked.
+    Where one names the very version, no other is asked; see `domain.routing.choice.fits`.
     """
     exact = [engine for engine in engines if model in engine.models]
-    name = model.partition("@")[0]
-    return exact or [engine for engine in engines if not engine.models or name in engine.models]
+    return exact or [engine for engine in engines if fits(engine.models, model)]
 
 
 class Router:

@@ -1,12 +1,13 @@
 """inference.tiers: what the router of this process knows of its tiers and engines."""
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from domain.parse import parse
+from domain.routing.choice import fits
 from handlers.routing import Router
 
 
@@ -56,6 +57,21 @@ class TierBoard:
             for name, tier in self._router.tiers.items()
         ]
         return shown, 0
+
+
+def tiers_serving(shown: Sequence[Mapping[str, Any]], provider: str, model: str) -> frozenset[str]:
+    """Return the tiers that have an engine of their own for a model, ``name@version``.
+
+    Args:
+        shown: what `TierBoard.answer` returned, here or in another process.
+        provider: of the model.
+        model: its name and version.
+    """
+    return frozenset(
+        tier["tier"]
+        for tier in shown
+        if any(each["provider"] == provider and fits(each["models"], model) for each in tier["engines"])
+    )
 
 
 def _percentiles(values: Collection[float]) -> Mapping[str, float]:

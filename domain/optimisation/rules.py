@@ -1,6 +1,6 @@
 """What follows from how a use case goes: at most one action, the most urgent, with its reasons. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,14 +47,30 @@ class Finding:
     inputs: Mapping[str, float]
 
 
-def finding(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Finding | None:
+def finding(
+    now: Seen,
+    usual: Seen,
+    models: UseCaseModels,
+    policy: OptimiserPolicy,
+    *,
+    served: Collection[str] = frozenset(),
+) -> Finding | None:
     """Return the most urgent thing to do for a use case; None if all is well, or too little was seen.
 
     Nothing is proposed while a deployment runs: its gate is the judge then.
+
+    Args:
+        now: the current model in the policy's window.
+        usual: the use case before.
+        models: of the use case.
+        policy: what is looked at.
+        served: tiers that have an engine for the current model; it is moved to no other.
     """
     if models.deployment is not None or models.current is None:
         return None
-    found = list(_findings(now, usual, models, policy))
+    found = [*_findings(now, usual, models, policy)]
+    if now.turns + now.refused >= policy.turns_min:
+        found += _costs(now, models, policy, served)
     return min(found, key=lambda each: PRIORITIES.index(each.priority), default=None)
 
 
@@ -143,11 +159,16 @@ def _quality(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPol
             f"{usual.consented + now.consented} turns may be trained with",
             {"rating": now.rating, "usual_rating": usual.rating, "consented": float(now.consented)},
         )
+
+
+def _costs(
+    now: Seen, models: UseCaseModels, policy: OptimiserPolicy, served: Collection[str]
+) -> Iterator[Finding]:
     cost = now.cost_micro / now.turns if now.turns else 0.0
-    limit, tier = policy.cost_per_turn_micro_max, _tier(models)
-    if limit is not None and cost > limit and tier in BELOW:
+    limit, below = policy.cost_per_turn_micro_max, BELOW.get(_tier(models))
+    if limit is not None and cost > limit and below in served:
         yield Finding(
-            Action(kind="move_tier", model_id=models.current, tier=BELOW[tier]),
+            Action(kind="move_tier", model_id=models.current, tier=below),
             "low",
             f"a turn costs {cost:.0f} micro-dollars, the limit is {limit:g}",
             {"cost_per_turn_micro": cost, "limit": limit},

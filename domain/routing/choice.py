@@ -74,6 +74,14 @@ class Choice:
     retry_after_ms: int = 0
 
 
+def fits(models: Collection[str], model: str) -> bool:
+    """Say whether an engine serves a model, ``name@version``, by the models that it names.
+
+    It may name a model with its version, without one (then it serves any), or none: then it serves all.
+    """
+    return not models or model in models or model.partition("@")[0] in models
+
+
 def choose(turn: Turn, engines: Sequence[EngineView], objective: Objective, now_ms: float) -> Choice:
     """Return the engines to try for a turn; an empty order refuses it."""
     seen = tuple(_seen(turn, engine, objective, now_ms) for engine in engines)

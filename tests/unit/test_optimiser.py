@@ -46,7 +46,10 @@ from handlers.commands import CommandRunner
 from handlers.optimiser import OPTIMISATION, OPTIMISATION_RECORDS, Optimiser
 from handlers.optimiser import REGISTRY as REGISTRY_KINDS
 from handlers.registry import REGISTRY
-from tests.unit.kit import START_US, ident, memory_log, message, model, until
+from handlers.routing import Router
+from handlers.tier_board import TierBoard, tiers_serving
+from handlers.turns import Tier
+from tests.unit.kit import START_US, EchoEngine, ident, memory_log, message, model, until
 from tests.unit.spec import given
 from tests.unit.test_domain_deployment import BASE, NEW, OLD, evaluated, started
 from tests.unit.test_domain_registry import UC
@@ -138,10 +141,18 @@ def test_an_outcome_belongs_to_an_approved_proposal() -> None:
     ],
 )
 def test_what_goes_wrong_leads_to_what_helps(now: Seen, kind: str, says: str) -> None:
-    found = finding(now, WELL, models(PROMOTED), OptimiserPolicy(cost_per_turn_micro_max=100))
+    policy = OptimiserPolicy(cost_per_turn_micro_max=100)
+    found = finding(now, WELL, models(PROMOTED), policy, served={"gold", "silver"})
     assert found is not None
     assert found.action.kind == kind
     assert says in found.reason
+
+
+@pytest.mark.parametrize("served", [{"gold", "bronze"}, set()])
+def test_a_tier_that_does_not_serve_the_model_is_not_proposed(served: set[str]) -> None:
+    costly = Seen(turns=200, latency_ms=40.0, cost_micro=90_000)
+    policy = OptimiserPolicy(cost_per_turn_micro_max=100)
+    assert finding(costly, WELL, models(PROMOTED), policy, served=served) is None
 
 
 def test_the_most_urgent_comes_first() -> None:
@@ -206,20 +217,33 @@ class Stage:
         self.log: MemoryLog = memory_log()
         self.codec = EventCodec(domain_catalogue())
         self.runner = CommandRunner(self.log, self.codec, [REGISTRY, OPTIMISATION])
+        self.engines: dict[str, list[EchoEngine]] = {"gold": [EchoEngine()], "silver": [], "bronze": []}
+        self.unanswered = 0
         self.optimiser = self.another()
         self.turns = 0
 
     def another(self) -> Optimiser:
         doer = CommandRunner(self.log, self.codec, [REGISTRY, OPTIMISATION_RECORDS])
-        return Optimiser(self.log, doer, decode=self.codec.decode, now_us=lambda: START_US + 1)
+        return Optimiser(
+            self.log, doer, decode=self.codec.decode, now_us=lambda: START_US + 1, serving=self.serving
+        )
+
+    async def serving(self, provider: str, model: str) -> frozenset[str]:
+        """What the inference service would say of its tiers; so often as told it says nothing."""
+        if self.unanswered:
+            self.unanswered -= 1
+            raise ConnectionError("no service answers")
+        tiers = {name: Tier(engines=engines) for name, engines in self.engines.items()}
+        shown, _ = await TierBoard(Router(tiers, clock=lambda: 0.0, draw=lambda: 0.0)).answer({})
+        return tiers_serving(shown, provider, model)
 
     async def say(self, command: str, **payload: Any) -> Any:
         return await self.runner(message(command, payload))
 
-    async def turn(self, model_id: str, *, failed: bool) -> None:
+    async def turn(self, model_id: str, *, failed: bool, **facts: Any) -> None:
         self.turns += 1
         id_ = f"{self.turns:032x}"
-        of = {"inference_id": id_, "use_case": UC, "model_id": model_id, "player": f"p{self.turns}"}
+        of = {"inference_id": id_, "use_case": UC, "model_id": model_id, "player": f"p{self.turns}", **facts}
         kinds: list[type[Event]] = [InferenceRequested, InferenceFailed if failed else InferenceCompleted]
         events = [
             self.codec.encode(
@@ -319,6 +343,58 @@ async def test_what_a_person_has_to_do_is_handed_over_with_the_way() -> None:
         shown, _ = await stage.optimiser.answer({})
         assert shown["proposals"][0]["status"] == "ended"
         assert shown["costs"][UC]["turns"] == 40
+
+
+async def test_a_model_moves_only_to_a_tier_that_serves_it() -> None:
+    async with staged() as stage:
+        policy = {**OptimiserPolicy(cost_per_turn_micro_max=100).model_dump(), "automatic": ["move_tier"]}
+        await stage.say("optimisation.set_policy", use_case=UC, policy=policy, operator="mira", reason="test")
+        for _ in range(100):
+            await stage.turn(NEW, failed=False, cost_micro=900)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(stage.optimiser.run())
+            await until(lambda: stage.optimiser.position)
+            await stage.optimiser.look(START_US + 2)
+            assert await stage.events(Proposed) == []
+            stage.engines["silver"].append(EchoEngine())
+            await stage.optimiser.look(START_US + 2)
+
+            async def done() -> bool:
+                return bool(await stage.events(CarriedOut))
+
+            await until(done)
+            task.cancel()
+        (outcome,) = await stage.events(CarriedOut)
+        assert outcome.outcome == "done"
+        assert USE_CASE.fold(list(await stage.events(*REGISTRY_KINDS))).models[NEW].configuration == {
+            "tier": "silver"
+        }
+
+
+async def test_a_move_to_a_tier_that_serves_the_model_no_longer_is_refused_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with staged() as stage:
+        runner = CommandRunner(stage.log, stage.codec, [OPTIMISATION_RECORDS])
+        action = Action(kind="move_tier", model_id=NEW, tier="silver")
+        await runner.execute(propose(action=action), ident("p"), meta=message("x.y", {}).meta)
+        await stage.say("optimisation.approve", **BY)
+        other = EchoEngine()
+        other.models = frozenset({"lamplight@7"})
+        stage.engines["silver"].append(other)
+        stage.unanswered = 1  # nothing is decided while nobody can be asked
+
+        async def done() -> bool:
+            return bool(await stage.events(CarriedOut))
+
+        monkeypatch.setattr("handlers.optimiser.TICK_S", 0.01)
+        await run_until(stage, stage.optimiser, done)
+        (outcome,) = await stage.events(CarriedOut)
+        assert outcome.outcome == "refused"
+        assert outcome.detail.startswith(
+            "tier_not_served: no engine of the tier 'silver' serves the model 'lamplight@2'"
+        )
+        assert USE_CASE.fold(list(await stage.events(*REGISTRY_KINDS))).models[NEW].configuration == {}
 
 
 async def test_what_a_rule_forbids_is_told_and_not_done() -> None:
