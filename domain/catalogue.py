@@ -205,5 +205,12 @@ INTERNAL_COMMANDS: tuple[type[Command], ...] = (
 
 Payload = dict[str, JsonValue]
 
-UPCASTERS: Mapping[tuple[str, int], Callable[[Payload], Payload]] = {}
+
+def _without_time(payload: Payload) -> Payload:
+    return {key: value for key, value in payload.items() if key != "took_us"}
+
+
+UPCASTERS: Mapping[tuple[str, int], Callable[[Payload], Payload]] = {
+    (ViolationDetected.event_name, 1): _without_time
+}
 """From (event name, version) to the function that turns such a payload into one of the next version."""

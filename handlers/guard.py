@@ -7,7 +7,6 @@ violation is an event.
 
 import asyncio
 import re
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,6 @@ from typing import Any
 import structlog
 
 from bus.codec import UnknownEvent
-from bus.ids import derived_id
 from bus.ports import EventLog, RecordedEvent, Where
 from domain.event import Event
 from domain.guardrails.check import check, outermost
@@ -34,7 +32,7 @@ from domain.guardrails.policies import POLICIES, STREAM, Policies
 from domain.guardrails.policy import PolicyError
 from domain.guardrails.scan import Finding
 from domain.guardrails.stream import StreamGuard, cuts_of, shown
-from domain.guardrails.violations import VIOLATION, Violation, stream_of
+from domain.guardrails.violations import VIOLATION, Violation, stream_of, violation_id_of
 from domain.inference.messages import Generate, InferenceRequested
 from handlers.commands import Binding
 from handlers.guard_classifier import Classifier, sentence_end
@@ -200,29 +198,26 @@ class Guardrails:
             return line
         return f"{BREAK}{line}" if said[-1].isspace() else f" {BREAK}{line}"
 
-    def record(
-        self, message: CommandMessage, request: InferenceRequested, found: "Found", *, number: int
-    ) -> None:
+    def record(self, message: CommandMessage, request: InferenceRequested, found: "Found") -> None:
         """Record a violation; a critical one is told to the operators at once."""
         finding = found.finding
         personal = finding.category == "personal_data"
-        event = ViolationDetected(
-            violation_id=str(derived_id(message.id, number, f"violation.{found.side}")),
-            inference_id=request.inference_id,
-            use_case=request.use_case,
-            model_id=request.model_id,
-            policy=found.policy or self.active.compiled.policy.label,
-            rule=finding.rule,
-            category=finding.category,
-            severity=finding.severity,
-            action=finding.action,
-            side=found.side,
-            start=finding.start,
-            end=finding.end,
-            excerpt="" if personal else _printable(found.text)[:EXCERPT_MAX],
-            took_us=found.took_us,
-        )
-        self.told(event)
+        facts = {
+            "inference_id": request.inference_id,
+            "use_case": request.use_case,
+            "model_id": request.model_id,
+            "policy": found.policy or self.active.compiled.policy.label,
+            "rule": finding.rule,
+            "category": finding.category,
+            "severity": finding.severity,
+            "action": finding.action,
+            "side": found.side,
+            "start": finding.start,
+            "end": finding.end,
+            "excerpt": "" if personal else _printable(found.text)[:EXCERPT_MAX],
+        }
+        id_ = violation_id_of(command_id=message.id, facts=facts)
+        self.told(ViolationDetected.model_validate({"violation_id": id_, **facts}))
         if finding.severity == "critical":
             logger.error(
                 "critical_violation", inference=request.inference_id, rule=finding.rule, side=found.side
@@ -237,7 +232,6 @@ class Found:
     side: Any
     """input or output."""
     text: str = ""
-    took_us: int = 0
     policy: str = ""
     """Label of the policy that it broke; empty: the one in force."""
 
@@ -249,7 +243,6 @@ class Guarded:
     guard: StreamGuard
     policy: str
     classifier: Classifier | None = None
-    took_us: int = 0
     _judged: str = ""
     """What was released, for the classifier."""
     _waiting: str = ""
@@ -265,11 +258,8 @@ class Guarded:
 
     def feed(self, piece: str) -> str:
         """Return what may be given now."""
-        began = time.perf_counter_ns()
         self._raw.append(piece)
-        text = self.guard.feed(piece)
-        self.took_us += (time.perf_counter_ns() - began) // 1_000
-        return text
+        return self.guard.feed(piece)
 
     def finish(self) -> str:
         """Return what is left to give."""
@@ -304,8 +294,7 @@ class Guarded:
         findings = _few([*outermost(self.guard.findings), *([self._unsafe] if self._unsafe else [])])
         words = _without_personal("".join(self._raw), findings)
         return [
-            Found(finding, "output", words[finding.start : finding.end], self.took_us, self.policy)
-            for finding in findings
+            Found(finding, "output", words[finding.start : finding.end], self.policy) for finding in findings
         ]
 
 

@@ -250,8 +250,8 @@ class InferenceService:
 
     def _violated(self, message: CommandMessage, known: Inference, found: Sequence[Found]) -> None:
         if self._guard and known.request:
-            for number, each in enumerate(found):
-                self._guard.record(message, known.request, each, number=number)
+            for each in found:
+                self._guard.record(message, known.request, each)
 
     async def _ask(
         self, command: Generate, known: Inference, asking: "_Asking"

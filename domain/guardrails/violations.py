@@ -1,8 +1,10 @@
 """One violation: detected once, reviewed any number of times. Its stream: ``violation-{violation_id}``."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
+from uuid import UUID, uuid5
 
 from domain.decider import Decider, Rejected
 from domain.guardrails.messages import (
@@ -18,6 +20,15 @@ from domain.guardrails.messages import (
 def stream_of(violation_id: str) -> str:
     """Return the stream of a violation."""
     return f"violation-{violation_id}"
+
+
+def violation_id_of(*, command_id: UUID, facts: Mapping[str, str | int]) -> str:
+    """Return the id of what was found in the turn that a command asked for.
+
+    It is made of all that the violation says. So the same one, said again after a crash, is the same event;
+    and where a question that is asked again is answered otherwise, what is found there is another one.
+    """
+    return str(uuid5(command_id, f"violation {json.dumps(facts, sort_keys=True)}"))
 
 
 @dataclass(frozen=True, slots=True)

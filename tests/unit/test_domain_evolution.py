@@ -1,4 +1,4 @@
-"""The path of an evolved event, walked with a context of its own: no shipped event has needed it yet."""
+"""The path of an evolved event, walked with a context of its own, through more versions than ours have."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

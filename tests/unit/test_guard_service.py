@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,11 +32,12 @@ from handlers.engines.port import End, EngineAsk, EngineError, Piece
 from handlers.guard import POLICY_BINDING, VIOLATION_BINDING, ActivePolicy, Guardrails
 from handlers.guard_classifier import Classifier
 from handlers.inference import InferenceService
+from handlers.inference_records import InferenceRecords
 from handlers.registry_view import RegistryView
 from handlers.routing import Router
 from handlers.turns import Tier
 from protocol.messages import Reply
-from tests.unit.kit import EchoEngine, memory_log, message, model, runner_on, spooled, until
+from tests.unit.kit import EchoEngine, memory_log, message, model, records_on, runner_on, spooled, until
 
 UC = "npc_dialogue"
 NEW = model_id_of(use_case=UC, name="lamplight", version="2")
@@ -85,7 +86,12 @@ class Stage:
     spool: Spool
     runner: CommandRunner
     policy: ActivePolicy
+    begin: Callable[[], InferenceService]
     given: list[str] = field(default_factory=list)
+
+    def another(self) -> "Stage":
+        """The process that comes after a crash: it remembers nothing."""
+        return replace(self, service=self.begin(), given=[])
 
     async def ask(self, prompt: str = "Who keeps the lamp?", name: object = None, **changes: Any) -> Reply:
         async def give(_: int, text: str) -> None:
@@ -117,11 +123,16 @@ async def staged(folder: Path, *pieces: str, judge: Judge | None = None) -> Asyn
         def line(npc: str | None) -> str:
             return closing_line(load_world(), load_speech(), npc)
 
-        guard = Guardrails(policy, line, records.violation, contradicted)
-        if judge:
-            guard = replace(guard, classifier=Classifier(router, "gold", clock))
-        service = InferenceService(records, view, router, guard=guard)
-        yield Stage(log, codec, service, engine, spool, policies, policy)
+        def service(records: InferenceRecords = records) -> InferenceService:
+            guard = Guardrails(policy, line, records.violation, contradicted)
+            if judge:
+                guard = replace(guard, classifier=Classifier(router, "gold", clock))
+            return InferenceService(records, view, router, guard=guard)
+
+        def another() -> InferenceService:
+            return service(records_on(spool, log, codec))
+
+        yield Stage(log, codec, service(), engine, spool, policies, policy, another)
         following.cancel()
 
 
@@ -203,6 +214,49 @@ async def test_a_retry_gets_the_same_and_adds_no_violation(tmp_path: Path) -> No
         assert again.result["text"] == first.result["text"]
         await settled(stage, InferenceCompleted)
         assert len(await settled(stage, ViolationDetected, 2)) == 2
+
+
+async def cut_off(stage: Stage, prompt: str) -> None:
+    """Have a process end in the middle of an answer."""
+    stuck = asyncio.Event()
+
+    async def give(number: int, _: str) -> None:
+        if number == 4:
+            stuck.set()
+            await asyncio.Event().wait()
+
+    asked = message("inference.generate", {"use_case": UC, "prompt": prompt}, name="r")
+    async with asyncio.TaskGroup() as group:
+        turn = group.create_task(stage.service(asked, give=give))
+        await stuck.wait()
+        turn.cancel()
+
+
+async def test_what_a_crash_in_mid_answer_has_said_again_counts_once(tmp_path: Path) -> None:
+    async with staged(tmp_path, *(f"{word} " for word in MAIL.split(" "))) as stage:
+        mail = "Mail me at jane.roe@example.com, please."
+        await cut_off(stage, mail)
+        said = await settled(stage, ViolationDetected, 2)
+        assert await stage.events(InferenceCompleted) == []
+
+        again = await stage.another().ask(mail, name="r")
+        assert again.result["text"].strip().endswith("bring the lamp.")
+        await settled(stage, InferenceCompleted)
+        await until(lambda: not stage.spool.figures().backlog_records)
+        assert await stage.spool.letters() == []
+        assert await stage.events(ViolationDetected) == said
+
+
+async def test_a_retry_that_is_answered_otherwise_leaves_what_both_answers_broke(tmp_path: Path) -> None:
+    async with staged(tmp_path, *(f"{word} " for word in MAIL.split(" "))) as stage:
+        await cut_off(stage, "Whom do I write to?")
+        other = stage.another()
+        other.engine.pieces = (OUT_OF_CHARACTER,)
+        await other.ask("Whom do I write to?", name="r")
+        found = await settled(stage, ViolationDetected, 2)
+        assert [each.category for each in found] == ["personal_data", "out_of_character"]
+        await until(lambda: not stage.spool.figures().backlog_records)
+        assert await stage.spool.letters() == []
 
 
 async def test_who_shares_an_answer_gets_the_line_of_their_own(tmp_path: Path) -> None:

@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import msgpack
 import pytest
 
 from aicore.content.guardrails import load_policy
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
+from bus.ports import RecordedEvent
 from domain.decider import Rejected
 from domain.guardrails.compiled import compile_policy
 from domain.guardrails.messages import (
@@ -20,7 +24,8 @@ from domain.guardrails.messages import (
 )
 from domain.guardrails.policies import POLICIES
 from domain.guardrails.policy import Policy, PolicyError, digest_of, policy_from, severity_of
-from domain.guardrails.violations import VIOLATION, stream_of
+from domain.guardrails.violations import VIOLATION, stream_of, violation_id_of
+from tests.unit.kit import ident
 from tests.unit.spec import changed, given
 
 MATURE = "MatureFullExperience"
@@ -152,6 +157,23 @@ def test_a_violation_is_recorded_once() -> None:
     other = RecordViolation(detected=changed(DETECTED, rule="other"))
     given(VIOLATION, DETECTED).when(other).then_rejected("violation_exists", field="detected.violation_id")
     assert stream_of(DETECTED.violation_id) == f"violation-{DETECTED.violation_id}"
+
+
+def test_a_violation_that_says_how_long_its_check_took_is_read() -> None:
+    payload = msgpack.packb({**ViolationDetected.example, "took_us": 240})
+    stored = RecordedEvent(1, "violation-x", 1, ident(), DETECTED.event_name, 1, 1, b"", payload, bytes(32))
+    assert EventCodec(domain_catalogue()).decode(stored) == DETECTED
+
+
+def test_a_violation_said_again_has_its_id_and_any_other_has_not() -> None:
+    facts: dict[str, str | int] = {"rule": "machine_voice", "start": 0, "end": 8}
+    first = violation_id_of(command_id=ident("a"), facts=facts)
+    assert violation_id_of(command_id=ident("a"), facts=dict(reversed(facts.items()))) == first
+    others = [
+        violation_id_of(command_id=ident("b"), facts=facts),
+        violation_id_of(command_id=ident("a"), facts={**facts, "end": 9}),
+    ]
+    assert len({first, *others}) == 3
 
 
 def test_a_violation_is_reviewed_as_often_as_one_likes() -> None:
