@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
 from domain.inference.messages import InferenceRequested, RecordCompletion
+from handlers.guard import Found
 
 KEPT_MAX = 10_000
 """Finished answers in memory, about a kilobyte each."""
@@ -47,6 +48,8 @@ class Sharing:
     done: bool = False
     completion: RecordCompletion | None = None
     """None while it is under way, and if it came to nothing."""
+    found: Callable[[], list[Found]] = list
+    """Returns what broke the policy in it so far: whoever listens nearly saw it, too."""
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
 
     def gave(self, text: str, tokens: int) -> None:

@@ -89,7 +89,9 @@ class _Running:
     tokens: int = 0
     guarded: Guarded | None = None
     more: list[Found] = field(default_factory=list)
-    """What was found out after the end."""
+    """What was found out after the end, or by the guard of an answer that was shared."""
+    shared: Sharing | None = None
+    """Whose answer is listened to."""
 
     def found(self) -> list[Found]:
         """Return what broke the policy in the answer, however it ended."""
@@ -278,6 +280,8 @@ class InferenceService:
                 if not running.cancelled:
                     raise
                 task.uncancel()
+            if running.shared:
+                running.more = running.shared.found()
             return RecordCancellation(
                 inference_id=request.inference_id,
                 text="".join(running.given),
@@ -330,6 +334,7 @@ class InferenceService:
         """
         began, first = self._router.now(), None
         left = None if turn.deadline is None else turn.deadline - began
+        running.shared = sharing
         try:
             async with asyncio.timeout(left), aclosing(sharing.listen()) as pieces:
                 async for text, tokens in pieces:
@@ -342,7 +347,10 @@ class InferenceService:
         if sharing.completion is None or not (
             lasting(sharing.completion) or sharing.completion.finish_reason == BLOCKED
         ):
+            # From here on it is a turn of its own, which counts as evidence with its own faults only.
+            running.shared = None
             return None
+        running.more = sharing.found()
         if sharing.completion.finish_reason == BLOCKED:
             source = sharing.completion.model_copy(update={"source_inference_id": sharing.inference_id})
             return await self._closed(request, running, began, source)
@@ -360,6 +368,8 @@ class InferenceService:
         before, tokens = "".join(running.given), running.tokens
         began, first = self._router.now(), None
         guarded = running.guarded = self._guard.answer(before) if self._guard else None
+        if guarded:
+            sharing.found = guarded.found
         untold = 0  # tokens whose words are held back
         async with aclosing(self._router.stream(turn.after(before, tokens))) as items:
             async for item in items:

@@ -125,6 +125,21 @@ def test_answers_that_were_given_before_say_nothing_of_the_model_now() -> None:
     assert gate.evidence.turns[True] == 0
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_the_violation_of_a_shared_answer_counts_for_the_turn_that_made_it(late: bool) -> None:
+    """Each player who listened has a record of his own; the model said it once."""
+    gate = watch()
+    for n, source in ((1, None), (2, f"{1:032x}"), (3, f"{1:032x}")):
+        facts = {**ViolationDetected.example, "inference_id": f"{n:032x}", "use_case": UC, "model_id": NEW}
+        violation = ViolationDetected.model_validate({**facts, "side": "output"})
+        ended = answered(n, NEW, finish_reason="blocked", source_inference_id=source)
+        gate.observe(asked(n, NEW), n, SECOND)
+        for event in (ended, violation) if late else (violation, ended):
+            gate.observe(event, n, SECOND)
+    assert gate.evidence.turns[True] == 1
+    assert gate.evidence.faults["violations"].candidate == 1
+
+
 def test_a_line_that_was_authored_for_want_of_an_engine_is_a_failure() -> None:
     gate = watch()
     play(gate, 1, NEW, answered(1, NEW, finish_reason="authored"))

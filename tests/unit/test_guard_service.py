@@ -5,6 +5,7 @@ import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from bus.codec import EventCodec
 from bus.memory import MemoryLog
 from bus.spool.spool import Spool
 from domain.decider import Rejected
-from domain.guardrails.compiled import compile_policy
+from domain.guardrails.compiled import Compiled, compile_policy
 from domain.guardrails.messages import ViolationDetected
 from domain.inference.messages import InferenceCompleted, InferenceFellBack, InferenceRequested
 from domain.patterns import matches
@@ -43,6 +44,12 @@ UC = "npc_dialogue"
 NEW = model_id_of(use_case=UC, name="lamplight", version="2")
 OUT_OF_CHARACTER = "Mind the step. As an AI language model I cannot say who died on the quay."
 MAIL = "Write to old.wen@lamplight.example before the tide turns, and bring the lamp."
+
+
+@cache
+def mature() -> Compiled:
+    """What holds until another policy is activated: made once, as it takes a while and never changes."""
+    return compile_policy(load_policy(), "MatureFullExperience")
 
 
 class Scripted(EchoEngine):
@@ -116,8 +123,7 @@ async def staged(folder: Path, *pieces: str, judge: Judge | None = None) -> Asyn
         clock = asyncio.get_running_loop().time
         engines = [engine, *([judge] if judge else [])]
         router = Router({"gold": Tier(engines=engines, patience_s=0.0)}, clock=clock, draw=lambda: 0.0)
-        compiled = compile_policy(load_policy(), "MatureFullExperience")
-        policy = ActivePolicy(log, compiled, decode=codec.decode)
+        policy = ActivePolicy(log, mature(), decode=codec.decode)
         following = group.create_task(policy.run())
 
         def line(npc: str | None) -> str:
@@ -268,6 +274,49 @@ async def test_who_shares_an_answer_gets_the_line_of_their_own(tmp_path: Path) -
         assert len(stage.engine.prompts) == 1
         assert [reply.result["text"][-4:] for reply in replies] == ["One.", "Two."]
         assert all("language model" not in reply.result["text"] for reply in replies)
+        violations = await settled(stage, ViolationDetected, 2)
+        turns = [reply.result["inference_id"] for reply in replies]
+        assert sorted(each.inference_id for each in violations) == sorted(turns)
+        assert len({(each.rule, each.start, each.end, each.excerpt, each.policy) for each in violations}) == 1
+        completed = await settled(stage, InferenceCompleted, 2)
+        assert {each.source_inference_id for each in completed} == {None, turns[0]}
+
+
+async def test_who_shares_an_answer_has_a_record_of_what_was_replaced_in_it(tmp_path: Path) -> None:
+    async with staged(tmp_path, *(f"{word} " for word in MAIL.split(" "))) as stage:
+        gone = message("inference.generate", {"use_case": UC, "prompt": "Whom?", "temperature": 0.0})
+
+        async def leave(number: int, _: str) -> None:
+            if number == 6:
+                stage.service.cancel(gone.id.hex)
+
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(stage.ask("Whom?", temperature=0.0))
+            second = group.create_task(stage.ask("Whom?", temperature=0.0))
+            group.create_task(stage.service(gone, give=leave))
+        assert len(stage.engine.prompts) == 1
+        turns = [first.result().result["inference_id"], second.result().result["inference_id"], gone.id.hex]
+        violations = await settled(stage, ViolationDetected, 3)
+        assert sorted(each.inference_id for each in violations) == sorted(turns)
+
+
+async def test_who_goes_on_alone_has_no_record_of_what_another_was_spared(tmp_path: Path) -> None:
+    """The turn becomes one of his own and counts as evidence; the other's fault must not count twice."""
+    async with staged(tmp_path, *(f"{word} " for word in MAIL.split(" "))) as stage:
+        gone = message("inference.generate", {"use_case": UC, "prompt": "Whom?", "temperature": 0.0})
+
+        async def leave(number: int, _: str) -> None:
+            if number == 6:
+                stage.engine.pieces = ("as you like.",)
+                stage.service.cancel(gone.id.hex)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stage.service(gone, give=leave))
+            group.create_task(stage.ask("Whom?", temperature=0.0))
+        assert len(stage.engine.prompts) == 2
+        await settled(stage, InferenceCompleted)
+        await until(lambda: not stage.spool.figures().backlog_records)
+        assert [each.inference_id for each in await stage.events(ViolationDetected)] == [gone.id.hex]
 
 
 @given(cuts=st.lists(st.integers(1, len(OUT_OF_CHARACTER) - 1), max_size=12))
