@@ -6,6 +6,7 @@ old model, in each of the routers; the manager's verdict, the decision's commit 
 """
 
 import asyncio
+import itertools
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from bus.ports import EventLog, NewEvent, StreamWrite
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from domain.deployment.messages import DeploymentRolledBack
+from domain.deployment.rollout import deployment_id_of
 from domain.event import Event
 from domain.inference.inference import stream_of
 from domain.inference.messages import InferenceCompleted, InferenceFailed, InferenceRequested
@@ -44,15 +46,21 @@ ROUTERS = 3
 SHARE = 10
 BY = {"operator": "bench", "reason": "measured"}
 OLD, NEW = (model_id_of(use_case=USE_CASE, name="lamplight", version=version) for version in "12")
-PLAYER = next(f"p{n}" for n in range(10_000) if bucket_of(f"p{n}", salt=USE_CASE) < SHARE)
-"""A player who meets the candidate."""
+ROUNDS, ROUNDS_QUICK = 100, 15
+
+
+def player_of(number: int) -> str:
+    """Return a player who meets the candidate of the nth deployment: each draws its players by its id."""
+    salt = deployment_id_of(use_case=USE_CASE, number=number)
+    return next(f"p{n}" for n in itertools.count() if bucket_of(f"p{n}", salt=salt) < SHARE)
 
 
 class RouterProcess:
-    """A child that says whom `PLAYER` meets."""
+    """A child that says whom the player of the deployment under way meets."""
 
     def __init__(self, dsn: str) -> None:
-        command = [sys.executable, "-m", "benchmarks.rollback_child", dsn, REALM, USE_CASE, PLAYER]
+        players = ",".join(player_of(number) for number in range(ROUNDS))
+        command = [sys.executable, "-m", "benchmarks.rollback_child", dsn, REALM, USE_CASE, players]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.met: list[tuple[float, str]] = []
 
@@ -182,7 +190,7 @@ async def _events(stage: Stage) -> AsyncIterator[Any]:
 
 async def run(quick: bool, progress: Progress) -> Report:
     """Measure."""
-    rounds = 15 if quick else 100
+    rounds = ROUNDS_QUICK if quick else ROUNDS
     report = Report("rollback", rounds)
     report.facts |= {"routers": ROUTERS, "share": f"{SHARE} %"}
     everywhere, decided = list[float](), list[float]()

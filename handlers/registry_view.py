@@ -18,7 +18,6 @@ from domain.prompts.template import TEMPLATE, label
 from domain.prompts.template import stream_of as template_stream
 from domain.registry.state import Model, UseCaseEvent, UseCaseModels
 from domain.registry.use_case import USE_CASE, stream_of
-from domain.routing.split import version_for
 from domain.vocabulary import UseCase
 
 logger = structlog.get_logger(__name__)
@@ -76,7 +75,7 @@ class RegistryView:
     def met(self, use_case: str, key: str) -> str | None:
         """Return the id of the model that ``key`` meets as far as memory knows; None if it knows none."""
         models = self._use_cases.get(use_case)
-        return _met(models, use_case, key) if models is not None and models.current else None
+        return models.met(use_case, key) if models is not None and models.current else None
 
     def models(self, use_case: str) -> UseCaseModels:
         """Return all that is known of a use case here."""
@@ -120,7 +119,7 @@ class RegistryView:
             return None
         if not models.shares:
             return current, f"current model of {use_case}"
-        met = models.models[_met(models, use_case, key)]
+        met = models.models[models.met(use_case, key)]
         facts = met.registered
         return met, f"{facts.name} {facts.version} has {models.shares[facts.model_id]} % of {use_case}"
 
@@ -180,17 +179,6 @@ class RegistryView:
         async with self._moved:
             self.position = batch[-1].position
             self._moved.notify_all()
-
-
-def _met(models: UseCaseModels, use_case: str, key: str) -> str:
-    """Return the id of the model that a key meets by the split of the traffic."""
-    if not models.shares:
-        return models.current or ""
-    # The current one last, so that whoever meets a candidate keeps it while its share grows.
-    shares = {id_: models.shares[id_] for id_ in models.models if id_ in models.shares}
-    if models.current in shares:
-        shares[models.current] = shares.pop(models.current)
-    return version_for(key, shares, salt=use_case)
 
 
 def _registry_events(events: Iterable[Event]) -> Iterator[UseCaseEvent]:

@@ -255,22 +255,28 @@ def _accuse(command: Accuse, found: Deployment) -> Decision:
 def _step(found: Deployment, step: int) -> Decision:
     started, share = found.started, found.started.steps[step]
     shares = {started.model_id: share, started.previous_model_id: 100 - share}
-    shift = TrafficShifted(
-        use_case=started.use_case,
-        shares={id_: percent for id_, percent in shares.items() if percent},
-        operator=started.operator,
-        reason=f"step {step} of deployment {started.deployment_id}",
-    )
-    return [StepStarted(**_of(found), step=step, share=share), shift]
+    given = {id_: percent for id_, percent in shares.items() if percent}
+    reason = f"step {step} of deployment {started.deployment_id}"
+    return [StepStarted(**_of(found), step=step, share=share), _shift(found, given, started.operator, reason)]
 
 
 def _back(found: Deployment, operator: str, reason: str) -> Decision:
     """Return the shift of all traffic to the previous model, if the candidate has any."""
     if found.step < 0:
         return []
+    return [_shift(found, {found.started.previous_model_id: 100}, operator, reason)]
+
+
+def _shift(found: Deployment, shares: Mapping[str, int], operator: str, reason: str) -> TrafficShifted:
     started = found.started
-    shares = {started.previous_model_id: 100}
-    return [TrafficShifted(use_case=started.use_case, shares=shares, operator=operator, reason=reason)]
+    return TrafficShifted(
+        use_case=started.use_case,
+        shares=dict(shares),
+        # Who is in stays in: a deployment goes on drawing its players as it began.
+        deployment_id=None if found.by_use_case else started.deployment_id,
+        operator=operator,
+        reason=reason,
+    )
 
 
 # --- the way back -------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from domain.deployment.messages import DeploymentId
 from domain.event import Command, Event
 from domain.registry.facts import Configuration, ConfigurationKey, Description, ModelFacts
 from domain.vocabulary import (
@@ -112,6 +113,11 @@ class TrafficShifted(Event, name="registry.traffic_shifted", version=1):
 
     use_case: UseCase
     shares: Shares
+    deployment_id: DeploymentId | None = Field(
+        None,
+        description="The deployment whose step it is: who meets the candidate is drawn by its id; "
+        "null: by the use case's name, as for a split by hand.",
+    )
     operator: Operator
     reason: Reason
 
@@ -121,6 +127,7 @@ class TrafficShifted(Event, name="registry.traffic_shifted", version=1):
             "0a3ad1c5-5b0b-5c84-9d0f-55c2fd6cd4f2": 5,
             "f7598223-8aef-5171-b87d-06627a2e7215": 95,
         },
+        "deployment_id": None,
         "operator": "mira",
         "reason": "a first look at 0.2.0",
     }
@@ -285,7 +292,7 @@ class ShiftTraffic(Command, name="registry.shift_traffic"):
     operator: Operator
     reason: Reason
 
-    example: ClassVar = dict(TrafficShifted.example)
+    example: ClassVar = {k: v for k, v in TrafficShifted.example.items() if k != "deployment_id"}
 
     @model_validator(mode="after")
     def _is_whole(self) -> "ShiftTraffic":

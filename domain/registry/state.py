@@ -30,6 +30,7 @@ from domain.registry.messages import (
     TrafficShifted,
     UseCaseSilenced,
 )
+from domain.routing.split import version_for
 
 Status = Literal["candidate", "testing", "current", "deprecated", "retired"]
 """candidate → testing (while a deployment tries it) → current → deprecated (→ current again by a rollback or
@@ -70,6 +71,8 @@ class Deployment:
     """Index of the step that is watched; -1 while the candidate is prepared."""
     held: str = ""
     """Why it stands; "" while it goes on."""
+    by_use_case: bool = False
+    """Its players are drawn by the use case's name: an older program took its first steps."""
 
     @property
     def share(self) -> int:
@@ -85,6 +88,8 @@ class UseCaseModels:
     current: str | None = None
     shares: Mapping[str, int] = field(default_factory=dict)
     """Percent of the traffic by model id, together 100; empty: the current one has all."""
+    split_by: str = ""
+    """What players are drawn by beside their own names: the deployment's id; "": the use case's name."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Ids of models by the names that point to them."""
     served: tuple[str, ...] = ()
@@ -104,6 +109,20 @@ class UseCaseModels:
         if model is None:
             return self
         return replace(self, models={**self.models, model_id: replace(model, **changes)})  # type: ignore[arg-type]  # field names are checked by replace
+
+    def met(self, use_case: str, key: str) -> str:
+        """Return the id of the model that ``key`` meets by the split of the traffic; "" without any model.
+
+        A deployment draws its players by its own id: another one meets others, and who is in stays in while
+        the share grows.
+        """
+        if not self.shares:
+            return self.current or ""
+        # The current one last, so that whoever meets a candidate keeps it while its share grows.
+        shares = {id_: self.shares[id_] for id_ in self.models if id_ in self.shares}
+        if self.current in shares:
+            shares[self.current] = shares.pop(self.current)
+        return version_for(key, shares, salt=self.split_by or use_case)
 
     def previous(self) -> str | None:
         """Return the newest healthy model that served before the current one, if one is left."""
@@ -131,7 +150,7 @@ def evolve(state: UseCaseModels, event: UseCaseEvent) -> UseCaseModels:
         case ModelRetired():
             return state.changed(event.model_id, status="retired")
         case TrafficShifted():
-            return replace(state, shares={} if event.shares.get(state.current or "") == 100 else event.shares)
+            return _shifted(state, event)
         case UseCaseSilenced():
             return replace(state, silenced=True)
         case AliasSet():
@@ -156,11 +175,18 @@ def _evaluated(state: UseCaseModels, event: ModelEvaluated) -> UseCaseModels:
     )
 
 
+def _shifted(state: UseCaseModels, event: TrafficShifted) -> UseCaseModels:
+    if event.deployment_id is None and state.deployment is not None:
+        state = _in_deployment(state, by_use_case=True)
+    shares = {} if event.shares.get(state.current or "") == 100 else event.shares
+    return replace(state, shares=shares, split_by=event.deployment_id or "")
+
+
 def _promoted(state: UseCaseModels, event: ModelPromoted) -> UseCaseModels:
     before = state.changed(event.previous_model_id or "", status="deprecated")
     promoted = before.changed(event.model_id, status="current")
     served = (*(id_ for id_ in state.served if id_ != event.model_id), event.model_id)
-    return replace(promoted, current=event.model_id, shares={}, served=served, silenced=False)
+    return replace(promoted, current=event.model_id, shares={}, split_by="", served=served, silenced=False)
 
 
 def _deployed(state: UseCaseModels, event: DeploymentEvent) -> UseCaseModels:

@@ -12,7 +12,7 @@ def bucket_of(key: str, *, salt: str = "") -> int:
 
     Args:
         key: who must stay with one version: a player, a conversation.
-        salt: makes two splits independent of each other, for example the use case.
+        salt: makes two splits independent of each other: a deployment's id, or the use case's name.
     """
     digest = hashlib.blake2b(f"{salt}\x00{key}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") % BUCKETS

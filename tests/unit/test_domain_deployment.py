@@ -48,7 +48,8 @@ from domain.registry.messages import (
 )
 from domain.registry.state import UseCaseModels
 from domain.registry.use_case import USE_CASE
-from tests.unit.spec import given
+from domain.routing.split import bucket_of
+from tests.unit.spec import changed, given
 from tests.unit.test_domain_registry import UC, first_promoted, model_id, promote, register, registered
 
 OLD, NEW = model_id("1"), model_id("2")
@@ -96,12 +97,12 @@ def evidence(turns: int = 10, e_value: float = 0.5, **changes: Any) -> EvidenceF
 def step(number: int, share: int, operator: str = "mira") -> tuple[Event, Event]:
     shares = {NEW: share, OLD: 100 - share} if share < 100 else {NEW: 100}
     reason = f"step {number} of deployment {ID}"
-    shifted = TrafficShifted(use_case=UC, shares=shares, operator=operator, reason=reason)
+    shifted = TrafficShifted(use_case=UC, shares=shares, deployment_id=ID, operator=operator, reason=reason)
     return StepStarted(**OF, step=number, share=share), shifted
 
 
 def back(operator: str, reason: str) -> TrafficShifted:
-    return TrafficShifted(use_case=UC, shares={OLD: 100}, operator=operator, reason=reason)
+    return TrafficShifted(use_case=UC, shares={OLD: 100}, deployment_id=ID, operator=operator, reason=reason)
 
 
 RETIRED = ModelRetired(use_case=UC, model_id=NEW, **BY)
@@ -250,6 +251,58 @@ def test_a_held_deployment_stands_until_it_is_resumed() -> None:
     )
     given(USE_CASE, *AT_5, held).when(ResumeDeployment(**ON, **BY)).then(resumed)
     given(USE_CASE, *AT_5, held, resumed).when(ResumeDeployment(**ON, **BY)).then_nothing()
+
+
+# --- who meets it -------------------------------------------------------------------------------------------
+
+PLAYERS = [f"p{n}" for n in range(400)]
+
+
+def meeting(*history: Event) -> set[str]:
+    """Who meets the candidate."""
+    state = USE_CASE.fold(list(history))
+    return {player for player in PLAYERS if state.met(UC, player) == NEW}
+
+
+def test_every_deployment_meets_other_players() -> None:
+    again = deployment_id_of(use_case=UC, number=1)
+    renamed = {"deployment_id": again}
+    second = (
+        evaluated(number=1),
+        changed(started(evaluation_id=f"{1:032x}"), **renamed),
+        *(changed(event, **renamed) for event in (READY, *step(0, 25))),
+    )
+    few = meeting(*RUNNING, READY, *step(0, 25))
+    others = meeting(*RUNNING, READY, *step(0, 25), ROLLED, back("gate", "6 failures"), *second)
+    assert 60 < len(few) < 140
+    assert 60 < len(others) < 140
+    assert len(few & others) < 50  # a quarter of a quarter, not all
+
+
+def test_who_meets_a_candidate_keeps_it_while_the_deployment_grows() -> None:
+    at = [meeting(*RUNNING, READY, *step(n, share)) for n, share in enumerate((5, 25, 50, 100))]
+    assert at[0] < at[1] < at[2] < at[3] == set(PLAYERS)
+    assert meeting(*AT_5, DeploymentHeld(**OF, **BY)) == at[0]
+
+
+def by_name(*events: Event) -> tuple[Event, ...]:
+    """The same as it was recorded before splits told of their deployment."""
+    return tuple(changed(e, deployment_id=None) if isinstance(e, TrafficShifted) else e for e in events)
+
+
+def test_a_split_that_names_no_deployment_is_drawn_by_the_use_cases_name() -> None:
+    by_hand = TrafficShifted(use_case=UC, shares={OLD: 75, NEW: 25}, **BY)
+    before = meeting(*RUNNING, READY, *by_name(*step(0, 25)))
+    assert before == meeting(*BASE, by_hand) == {p for p in PLAYERS if bucket_of(p, salt=UC) < 25}
+    assert before != meeting(*RUNNING, READY, *step(0, 25))
+
+
+def test_a_deployment_that_was_begun_by_an_older_program_keeps_its_players() -> None:
+    begun = (*RUNNING, READY, *by_name(*step(0, 5)))
+    given(USE_CASE, *begun).when(PassStep(**ON, step=0, evidence=evidence())).then(
+        PASSED, *by_name(*step(1, 25))
+    )
+    assert meeting(*begun) < meeting(*begun, PASSED, *by_name(*step(1, 25)))
 
 
 # --- the way back -------------------------------------------------------------------------------------------
