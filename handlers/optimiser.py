@@ -45,7 +45,6 @@ from domain.optimisation.proposals import (
     PROPOSALS,
     Proposal,
     Proposals,
-    cooling_s,
     stream_of,
 )
 from domain.optimisation.rules import Finding, Seen, finding
@@ -314,16 +313,13 @@ class Optimiser:
         """Look at every use case once, and propose what follows."""
         for name, models in list(self._use_cases.items()):
             state = self._policy(name)
-            newest = state.newest
-            if (newest and newest.status in ("open", "approved")) or cooling_s(state, now_us) > 0:
-                continue
             # Only the current model's own turns: what a candidate did is its deployment's affair.
             tally = self._tallies.setdefault((name, models.current or ""), Tally())
             begin = now_us - state.policy.window_s * 1e6
             now, usual = tally.seen(begin, now_us + 1), self._usual(name, begin)
             served = await self._served(models, state.policy)
             if found := finding(now, usual, models, state.policy, served=served):
-                await self._propose(name, found, now_us, len(state.known))
+                await self._propose(name, found, now_us)
 
     async def _served(self, models: UseCaseModels, policy: OptimiserPolicy) -> frozenset[str]:
         """Return the tiers that the current model may be moved to; none while nobody can be asked.
@@ -378,7 +374,9 @@ class Optimiser:
             if await self._say(record, derived_id(UUID(id_), 0, "registry.verdict")):
                 self._finished.pop(id_, None)
 
-    async def _propose(self, use_case: str, found: Finding, now_us: int, number: int) -> None:
+    async def _propose(self, use_case: str, found: Finding, now_us: int) -> None:
+        """Propose something, unless it is known already that the decider has no place for it now."""
+        state = self._policy(use_case)
         command = Propose(
             use_case=use_case,
             action=found.action,
@@ -387,7 +385,12 @@ class Optimiser:
             inputs={key: round(float(value), 6) for key, value in found.inputs.items()},
             at_us=now_us,
         )
-        await self._say(command, _id(use_case, f"propose.{number}"))
+        try:
+            if not PROPOSALS.decide(command, state):
+                return
+        except Rejected:  # cooling down
+            return
+        await self._say(command, _id(use_case, f"propose.{len(state.known)}"))
 
     async def _carry_out(self) -> None:
         for name, state in list(self._proposals.items()):

@@ -12,6 +12,7 @@ from domain.vocabulary import ModelId, Operator, Reason, Text, Tier, UseCase
 
 Kind = Literal["deploy_candidate", "roll_back", "move_tier", "scale_engine", "change_budget", "retrain"]
 
+Priority = Annotated[Literal["low", "medium", "high", "critical"], Field(description="How soon it matters.")]
 ProposalId = Annotated[
     str, Field(pattern=r"^[0-9a-f]{32}$", description="The proposal's id, 32 hexadecimal digits.")
 ]
@@ -100,7 +101,7 @@ class Proposed(Event, name="optimisation.proposed", version=1):
     proposal_id: ProposalId
     use_case: UseCase
     action: Annotated[Action, Field(description="What.")]
-    priority: Literal["low", "medium", "high", "critical"] = Field(description="How soon it matters.")
+    priority: Priority
     reason: Reason
     inputs: Inputs
     automatic: bool = Field(description="Whether the policy lets it be done without an operator.")
@@ -145,6 +146,20 @@ class ProposalRejected(Event, name="optimisation.rejected", version=1):
     example: ClassVar = dict(Approved.example)
 
 
+class ProposalWithdrawn(Event, name="optimisation.withdrawn", version=1):
+    """It waits for nobody any more: something more urgent took its place, or it is no longer true."""
+
+    proposal_id: ProposalId
+    use_case: UseCase
+    reason: Reason
+
+    example: ClassVar = {
+        "proposal_id": _ID,
+        "use_case": "npc_dialogue",
+        "reason": "roll_back (critical) is more urgent",
+    }
+
+
 class CarriedOut(Event, name="optimisation.carried_out", version=1):
     """What was approved is done, or was refused or handed to a person."""
 
@@ -163,7 +178,7 @@ class CarriedOut(Event, name="optimisation.carried_out", version=1):
     }
 
 
-OptimisationEvent = PolicySet | Proposed | Approved | ProposalRejected | CarriedOut
+OptimisationEvent = PolicySet | Proposed | Approved | ProposalRejected | ProposalWithdrawn | CarriedOut
 
 # --- what may be asked --------------------------------------------------------------------------------------
 
@@ -180,11 +195,15 @@ class SetPolicy(Command, name="optimisation.set_policy"):
 
 
 class Propose(Command, name="optimisation.propose"):
-    """Propose something. Refused while another proposal is open, or with ``cooling_down``."""
+    """Propose something.
+
+    It takes the place of an open proposal of less weight; beside one of the same or more nothing is proposed.
+    Refused with ``cooling_down`` soon after one of the same or more.
+    """
 
     use_case: UseCase
     action: Annotated[Action, Field(description="What.")]
-    priority: Literal["low", "medium", "high", "critical"] = Field(description="How soon it matters.")
+    priority: Priority
     reason: Reason
     inputs: Inputs
     at_us: int = Field(ge=0, description="When, µs since 1970.", json_schema_extra={"unit": "µs"})

@@ -1,7 +1,8 @@
 """The optimiser's proposals for one use case. Stream: ``optimisation-{use_case}``.
 
 At most one proposal is open at a time, and between two there is a cool-down, so that the effect of one action
-is seen before the next.
+is seen before the next. Neither holds up what weighs more: a proposal that nobody read must not keep a
+failing model with its players.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,9 @@ from domain.optimisation.messages import (
     OptimisationEvent,
     OptimiserPolicy,
     PolicySet,
+    Priority,
     ProposalRejected,
+    ProposalWithdrawn,
     Propose,
     Proposed,
     RecordOutcome,
@@ -29,7 +32,9 @@ from domain.optimisation.messages import (
 NAMESPACE = uuid5(NAMESPACE_URL, "urn:aicore:proposal")
 OPTIMISER = "optimiser"
 
-Status = Literal["open", "approved", "rejected", "ended"]
+PRIORITIES: tuple[Priority, ...] = ("low", "medium", "high", "critical")
+
+Status = Literal["open", "approved", "rejected", "withdrawn", "ended"]
 
 
 def stream_of(use_case: str) -> str:
@@ -49,6 +54,11 @@ class Proposal:
     proposed: Proposed
     status: Status = "open"
 
+    @property
+    def weight(self) -> tuple[int, bool]:
+        """How much it has to say beside others; see `weight_of`."""
+        return weight_of(self.proposed.priority, automatic=self.proposed.automatic)
+
 
 @dataclass(frozen=True, slots=True)
 class Proposals:
@@ -57,10 +67,10 @@ class Proposals:
     policy: OptimiserPolicy = field(default_factory=OptimiserPolicy)
     known: Mapping[str, Proposal] = field(default_factory=dict)
 
-    @property
-    def newest(self) -> Proposal | None:
-        """The last one proposed."""
-        return list(self.known.values())[-1] if self.known else None
+
+def weight_of(priority: Priority, *, automatic: bool) -> tuple[int, bool]:
+    """Return what is compared: the priority, then whether it is done without waiting for a person."""
+    return PRIORITIES.index(priority), automatic
 
 
 def evolve(state: Proposals, event: OptimisationEvent) -> Proposals:
@@ -74,6 +84,8 @@ def evolve(state: Proposals, event: OptimisationEvent) -> Proposals:
             return _now(state, event.proposal_id, "approved")
         case ProposalRejected():
             return _now(state, event.proposal_id, "rejected")
+        case ProposalWithdrawn():
+            return _now(state, event.proposal_id, "withdrawn")
         case CarriedOut():
             return _now(state, event.proposal_id, "ended")
         case _:
@@ -110,36 +122,38 @@ def decide(command: OptimisationCommand, state: Proposals) -> Sequence[Optimisat
 
 
 def _propose(command: Propose, state: Proposals) -> Sequence[OptimisationEvent]:
-    newest = state.newest
-    if newest is not None:
-        same = newest.proposed.action == command.action and newest.proposed.at_us == command.at_us
-        if same or newest.status in ("open", "approved"):
+    automatic = command.action.kind in state.policy.automatic
+    weight = weight_of(command.priority, automatic=automatic)
+    for found in state.known.values():
+        same = found.proposed.action == command.action and found.proposed.at_us == command.at_us
+        if same or (found.status in ("open", "approved") and found.weight >= weight):
             return []
-        if (wait_s := cooling_s(state, command.at_us)) > 0:
+    _check_cool(command, state, weight)
+    id_ = proposal_id_of(use_case=command.use_case, number=len(state.known))
+    of = {"proposal_id": id_, "use_case": command.use_case}
+    why = f"{command.action.kind} ({command.priority}) is more urgent"
+    withdrawn = [
+        ProposalWithdrawn(proposal_id=other, use_case=command.use_case, reason=why)
+        for other, found in state.known.items()
+        if found.status == "open"
+    ]
+    proposed = Proposed(**command.model_dump(), proposal_id=id_, automatic=automatic)
+    word = Approved(**of, operator=OPTIMISER, reason="the policy allows it")
+    return [*withdrawn, proposed, *([word] if automatic else [])]
+
+
+def _check_cool(command: Propose, state: Proposals, weight: tuple[int, bool]) -> None:
+    """Refuse what comes too soon after a proposal of the same weight or more."""
+    for found in state.known.values():
+        age_s = (command.at_us - found.proposed.at_us) / 1e6
+        wait_s = state.policy.cooldown_s - age_s
+        if found.weight >= weight and wait_s > 0:
             raise Rejected(
                 "cooling_down",
-                f"the last proposal for {command.use_case} is {state.policy.cooldown_s - wait_s:.0f} s old",
+                f"the last proposal for {command.use_case} of this weight is {age_s:.0f} s old",
                 field="at_us",
                 remedy=f"wait {wait_s:.0f} s; the effect of one action is seen before the next",
             )
-    automatic = command.action.kind in state.policy.automatic
-    id_ = proposal_id_of(use_case=command.use_case, number=len(state.known))
-    proposed = Proposed(**command.model_dump(), proposal_id=id_, automatic=automatic)
-    if not automatic:
-        return [proposed]
-    word = "the policy allows it"
-    return [
-        proposed,
-        Approved(proposal_id=id_, use_case=command.use_case, operator=OPTIMISER, reason=word),
-    ]
-
-
-def cooling_s(state: Proposals, at_us: int) -> float:
-    """Return how long nothing is proposed yet; 0 or less: it may be."""
-    newest = state.newest
-    if newest is None:
-        return 0.0
-    return state.policy.cooldown_s - (at_us - newest.proposed.at_us) / 1e6
 
 
 def _decidable(command: ApproveProposal | RejectProposal, state: Proposals, wanted: Status) -> bool:

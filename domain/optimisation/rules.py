@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from domain.optimisation.messages import Action, OptimiserPolicy
+from domain.optimisation.messages import Action, OptimiserPolicy, Priority
+from domain.optimisation.proposals import PRIORITIES
 from domain.registry.state import UseCaseModels
 
 BELOW: Mapping[str, Literal["gold", "silver", "bronze"]] = {"gold": "silver", "silver": "bronze"}
-PRIORITIES = ("critical", "high", "medium", "low")
 SCALE_MAX = 4.0
 
 
@@ -42,7 +42,7 @@ class Finding:
     """Something to be done, and why."""
 
     action: Action
-    priority: Literal["low", "medium", "high", "critical"]
+    priority: Priority
     reason: str
     inputs: Mapping[str, float]
 
@@ -71,7 +71,7 @@ def finding(
     found = [*_findings(now, usual, models, policy)]
     if now.turns + now.refused >= policy.turns_min:
         found += _costs(now, models, policy, served)
-    return min(found, key=lambda each: PRIORITIES.index(each.priority), default=None)
+    return max(found, key=lambda each: PRIORITIES.index(each.priority), default=None)
 
 
 def _findings(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Iterator[Finding]:

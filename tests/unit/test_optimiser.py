@@ -31,6 +31,7 @@ from domain.optimisation.messages import (
     OptimiserPolicy,
     PolicySet,
     ProposalRejected,
+    ProposalWithdrawn,
     Propose,
     Proposed,
     RecordOutcome,
@@ -93,8 +94,50 @@ def test_what_the_policy_allows_is_done_at_once() -> None:
     )
 
 
-def test_nothing_is_proposed_beside_an_open_proposal() -> None:
-    given(PROPOSALS, proposed()).when(propose("retrain", at_us=10**12)).then_nothing()
+@pytest.mark.parametrize("priority", ["low", "high"])
+def test_nothing_is_proposed_beside_an_open_proposal_of_the_same_weight_or_more(priority: str) -> None:
+    later = propose("retrain", at_us=10**12, priority=priority)
+    given(PROPOSALS, proposed()).when(later).then_nothing()
+
+
+AUTOMATIC = PolicySet(
+    use_case=UC, policy=OptimiserPolicy(automatic=["roll_back"]), operator="mira", reason="at night"
+)
+
+
+def unread(kind: str, priority: str) -> Proposed:
+    """A proposal that waits for a person."""
+    return Proposed(**propose(kind, priority=priority).model_dump(), proposal_id=ID, automatic=False)
+
+
+@pytest.mark.parametrize(("kind", "priority"), [("deploy_candidate", "low"), ("scale_engine", "critical")])
+@pytest.mark.parametrize("at_us", [2_000, 86_400_000_000])
+def test_what_weighs_more_takes_the_place_of_a_proposal_that_nobody_read(
+    kind: str, priority: str, at_us: int
+) -> None:
+    urgent = propose("roll_back", at_us=at_us, priority="critical")
+    second = proposal_id_of(use_case=UC, number=1)
+    given(PROPOSALS, AUTOMATIC, unread(kind, priority)).when(urgent).then(
+        ProposalWithdrawn(proposal_id=ID, use_case=UC, reason="roll_back (critical) is more urgent"),
+        Proposed(**urgent.model_dump(), proposal_id=second, automatic=True),
+        Approved(proposal_id=second, use_case=UC, operator="optimiser", reason="the policy allows it"),
+    )
+
+
+def test_what_weighs_more_waits_for_no_cool_down_of_what_weighs_less() -> None:
+    ended = (unread("deploy_candidate", "low"), ProposalRejected(**BY))
+    urgent = propose("roll_back", at_us=2_000, priority="high")
+    second = proposal_id_of(use_case=UC, number=1)
+    given(PROPOSALS, *ended).when(urgent).then(
+        Proposed(**urgent.model_dump(), proposal_id=second, automatic=False)
+    )
+
+
+def test_what_was_withdrawn_cannot_be_approved() -> None:
+    withdrawn = ProposalWithdrawn(proposal_id=ID, use_case=UC, reason="roll_back (critical) is more urgent")
+    given(PROPOSALS, proposed(), withdrawn).when(ApproveProposal(**BY)).then_rejected(
+        "proposal_decided", field="proposal_id", says="was withdrawn already"
+    )
 
 
 def test_between_two_proposals_there_is_a_cool_down() -> None:
