@@ -119,8 +119,9 @@ class _Bucket:
     answered: int = 0
     failed: int = 0
     refused: int = 0
-    violations: int = 0
-    critical: int = 0
+    violations: set[str] = field(default_factory=set)
+    critical: set[str] = field(default_factory=set)
+    """Inferences: one line may break several rules."""
     latency_ms: float = 0.0
     ratings: float = 0.0
     rated: int = 0
@@ -153,8 +154,8 @@ class Tally:
             turns=answered + sum(b.failed for b in mine),
             failed=sum(b.failed for b in mine),
             refused=sum(b.refused for b in mine),
-            violations=sum(b.violations for b in mine),
-            critical=sum(b.critical for b in mine),
+            violations=sum(len(b.violations) for b in mine),
+            critical=sum(len(b.critical) for b in mine),
             latency_ms=sum(b.latency_ms for b in mine) / answered if answered else 0.0,
             rating=sum(b.ratings for b in mine) / rated if rated else None,
             cost_micro=float(sum(b.cost_micro for b in mine)),
@@ -404,7 +405,7 @@ class Optimiser:
         outcome, detail = "handed_over", _handed_over(use_case, proposal.proposed.action)
         if command is not None:
             try:
-                await self._check_served(use_case, proposal.proposed.action)
+                await self._check(use_case, proposal.proposed.action)
                 done = await self._runner.execute(
                     command, derived_id(UUID(id_), 0, "carry_out"), meta=Meta(actor=OPTIMISER)
                 )
@@ -424,14 +425,22 @@ class Optimiser:
         if not await self._say(record, derived_id(UUID(id_), 0, "outcome")):
             self._done.discard(id_)
 
-    async def _check_served(self, use_case: str, action: Action) -> None:
-        """Refuse to move a model to a tier that does not serve it: engines may have gone since the proposal.
+    async def _check(self, use_case: str, action: Action) -> None:
+        """Refuse what would do harm by now: engines and models may have gone since the proposal.
 
         Raises:
-            Rejected: ``tier_not_served``.
+            Rejected: ``tier_not_served``, or ``no_way_back``.
             ConnectionError: nobody can be asked now.
         """
-        model = self._use_cases.get(use_case, USE_CASE.initial).models.get(action.model_id or "")
+        models = self._use_cases.get(use_case, USE_CASE.initial)
+        if action.kind == "roll_back" and action.model_id == models.current and not models.previous():
+            raise Rejected(
+                "no_way_back",
+                f"{use_case} has no model to go back to: nobody could speak any more",
+                field="model_id",
+                remedy="promote another model, or silence the use case with aicore deployments roll-back",
+            )
+        model = models.models.get(action.model_id or "")
         if action.kind != "move_tier" or model is None:  # of a model that is not there the registry tells
             return
         provider = model.registered.provider
@@ -483,9 +492,10 @@ def _count(bucket: _Bucket, event: Event) -> None:
         case InferenceRated():
             bucket.ratings += event.rating
             bucket.rated += 1
-        case ViolationDetected():
-            bucket.violations += event.side == "output"
-            bucket.critical += event.side == "output" and event.severity == "critical"
+        case ViolationDetected() if event.side == "output":
+            bucket.violations.add(event.inference_id)
+            if event.severity == "critical":
+                bucket.critical.add(event.inference_id)
         case _:
             pass
 

@@ -60,6 +60,10 @@ class OptimiserPolicy(BaseModel):
     quality_factor: float = Field(0.8, gt=0, le=1, description="Mean rating below this share of the usual.")
     refused_max: float = Field(0.05, ge=0, le=1, description="Share of turns refused for want of room.")
     violations_max: float = Field(0.02, ge=0, le=1, description="Share of turns whose line broke the policy.")
+    critical_min: int = Field(
+        3, ge=1, le=1_000_000, description="Turns with a critical violation below which none is judged."
+    )
+    critical_max: float = Field(0.001, ge=0, le=1, description="Share of turns with a critical violation.")
     cost_per_turn_micro_max: float | None = Field(
         None, gt=0, description="Cost of a turn above which a lower tier is proposed; null: never."
     )

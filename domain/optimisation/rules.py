@@ -22,8 +22,9 @@ class Seen:
     refused: int = 0
     """Turned away for want of room."""
     violations: int = 0
+    """Turns whose line broke the policy."""
     critical: int = 0
-    """Violations that no profile unlocks."""
+    """Those of them with a violation that no profile unlocks."""
     latency_ms: float = 0.0
     """Mean."""
     rating: float | None = None
@@ -68,27 +69,14 @@ def finding(
     """
     if models.deployment is not None or models.current is None:
         return None
-    found = [*_findings(now, usual, models, policy)]
+    found = [*_candidate(models)]
     if now.turns + now.refused >= policy.turns_min:
+        found += _failures(now, usual, models, policy)
+        found += _violations(now, usual, models, policy)
+        found += _load(now, usual, models, policy)
+        found += _quality(now, usual, models, policy)
         found += _costs(now, models, policy, served)
     return max(found, key=lambda each: PRIORITIES.index(each.priority), default=None)
-
-
-def _findings(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Iterator[Finding]:
-    current = models.current
-    if now.critical:
-        yield Finding(
-            Action(kind="roll_back", model_id=current),
-            "critical",
-            f"{now.critical} critical violations in {now.turns} turns",
-            {"turns": now.turns, "critical": now.critical},
-        )
-    yield from _candidate(models)
-    if now.turns + now.refused < policy.turns_min:
-        return
-    yield from _failures(now, usual, models, policy)
-    yield from _load(now, usual, models, policy)
-    yield from _quality(now, usual, models, policy)
 
 
 def _candidate(models: UseCaseModels) -> Iterator[Finding]:
@@ -119,16 +107,20 @@ def _failures(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPo
             yield Finding(Action(kind="roll_back", model_id=models.current), "high", why, inputs)
         else:
             yield Finding(_scaled(models, 2.0), "high", f"{why}; there is no model to go back to", inputs)
+
+
+def _violations(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Iterator[Finding]:
+    """The way back, if there is one: a rollback without it would silence the use case."""
+    kind: Literal["roll_back", "retrain"] = "roll_back" if models.previous() else "retrain"
+    action, turns = Action(kind=kind, model_id=models.current), float(now.turns)
+    critical = now.share(now.critical)
+    if now.critical >= policy.critical_min and critical > policy.critical_max:
+        why = f"{now.critical} of {now.turns} turns had a critical violation"
+        yield Finding(action, "critical", why, {"turns": turns, "critical": critical})
     violations = now.share(now.violations)
     if violations > policy.violations_max and violations > 1.5 * usual.share(usual.violations):
         why = f"the lines of {violations:.1%} of {now.turns} turns broke the policy"
-        kind: Literal["roll_back", "retrain"] = "roll_back" if models.previous() else "retrain"
-        yield Finding(
-            Action(kind=kind, model_id=models.current),
-            "high",
-            why,
-            {"turns": float(now.turns), "violations": violations},
-        )
+        yield Finding(action, "high", why, {"turns": turns, "violations": violations})
 
 
 def _load(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Iterator[Finding]:

@@ -170,7 +170,7 @@ def test_an_outcome_belongs_to_an_approved_proposal() -> None:
 @pytest.mark.parametrize(
     ("now", "kind", "says"),
     [
-        (Seen(turns=3, critical=1), "roll_back", "1 critical violations in 3 turns"),
+        (Seen(turns=2_000, critical=3), "roll_back", "3 of 2000 turns had a critical violation"),
         (
             Seen(turns=200, failed=24, latency_ms=40.0),
             "roll_back",
@@ -191,6 +191,19 @@ def test_what_goes_wrong_leads_to_what_helps(now: Seen, kind: str, says: str) ->
     assert says in found.reason
 
 
+@pytest.mark.parametrize(
+    "now", [Seen(turns=10_000, critical=1), Seen(turns=10_000, critical=9), Seen(turns=49, critical=9)]
+)
+def test_few_critical_violations_of_many_turns_are_no_word_against_a_model(now: Seen) -> None:
+    assert finding(now, Seen(), models(PROMOTED), OptimiserPolicy()) is None
+
+
+def test_without_a_model_to_go_back_to_a_person_decides_about_critical_violations() -> None:
+    found = finding(Seen(turns=200, critical=50), Seen(), models(), OptimiserPolicy())
+    assert found is not None
+    assert (found.action, found.priority) == (Action(kind="retrain", model_id=OLD), "critical")
+
+
 @pytest.mark.parametrize("served", [{"gold", "bronze"}, set()])
 def test_a_tier_that_does_not_serve_the_model_is_not_proposed(served: set[str]) -> None:
     costly = Seen(turns=200, latency_ms=40.0, cost_micro=90_000)
@@ -199,7 +212,7 @@ def test_a_tier_that_does_not_serve_the_model_is_not_proposed(served: set[str]) 
 
 
 def test_the_most_urgent_comes_first() -> None:
-    bad = Seen(turns=200, failed=50, critical=2, latency_ms=500.0, rating=0.1)
+    bad = Seen(turns=200, failed=50, critical=5, latency_ms=500.0, rating=0.1)
     found = finding(bad, WELL, models(PROMOTED), OptimiserPolicy())
     assert found is not None
     assert (found.priority, found.action.kind) == ("critical", "roll_back")
@@ -438,6 +451,43 @@ async def test_a_move_to_a_tier_that_serves_the_model_no_longer_is_refused_with_
             "tier_not_served: no engine of the tier 'silver' serves the model 'lamplight@2'"
         )
         assert USE_CASE.fold(list(await stage.events(*REGISTRY_KINDS))).models[NEW].configuration == {}
+
+
+async def test_a_rollback_that_would_silence_a_use_case_is_refused() -> None:
+    async with staged() as stage:
+        by = {"use_case": UC, "operator": "mira", "reason": "old"}
+        await stage.say("registry.retire_model", model_id=OLD, **by)
+        runner = CommandRunner(stage.log, stage.codec, [OPTIMISATION_RECORDS])
+        await runner.execute(propose(), ident("p"), meta=message("x.y", {}).meta)
+        await stage.say("optimisation.approve", **BY)
+
+        async def done() -> bool:
+            return bool(await stage.events(CarriedOut))
+
+        await run_until(stage, stage.optimiser, done)
+        (outcome,) = await stage.events(CarriedOut)
+        assert (outcome.outcome, outcome.detail[:12]) == ("refused", "no_way_back:")
+        assert not USE_CASE.fold(list(await stage.events(*REGISTRY_KINDS))).silenced
+
+
+async def test_one_line_that_breaks_several_rules_is_one_turn() -> None:
+    async with staged() as stage:
+        policy = {**OptimiserPolicy(turns_min=10).model_dump(), "automatic": ["roll_back"]}
+        await stage.say("optimisation.set_policy", use_case=UC, policy=policy, operator="mira", reason="test")
+        for _ in range(100):
+            await stage.turn(NEW, failed=False)
+        facts = {**ViolationDetected.example, "use_case": UC, "model_id": NEW, "severity": "critical"}
+        for n in range(9):
+            broken = ViolationDetected.model_validate({**facts, "inference_id": "a", "start": n})
+            await stage.log.append(
+                StreamWrite(f"violation-{n}", [stage.codec.encode(broken, ident())], "any")
+            )
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(stage.optimiser.run())
+            await until(lambda: stage.optimiser.position)
+            await stage.optimiser.look(START_US + 2)
+            task.cancel()
+        assert await stage.events(Proposed) == []
 
 
 async def test_what_a_rule_forbids_is_told_and_not_done() -> None:
