@@ -61,6 +61,7 @@ from handlers.registry import EVALUATIONS, REGISTRY, TEMPLATES, VERDICTS, suites
 from handlers.registry_view import RegistryView
 from handlers.routing import Router
 from handlers.tier_board import TierBoard, tiers_serving
+from handlers.verdicts import VerdictTeller
 from projections.current_models import CURRENT_MODELS
 from projections.inference_stats import INFERENCE_STATS
 from projections.queries import Queries
@@ -221,7 +222,11 @@ async def _serve_commands(parts: Parts, served: _Served, stack: AsyncExitStack) 
     served.commands |= dict.fromkeys(runner.commands, runner)
     policy = await _policy(parts, stack)
     served.commands |= dict.fromkeys(PLAYERS_WORDS, Redacting(runner, policy))
-    doer = CommandRunner(parts.log, parts.codec, [REGISTRY, VERDICTS, OPTIMISATION_RECORDS])
+    teller = VerdictTeller(
+        parts.log, CommandRunner(parts.log, parts.codec, [VERDICTS]), decode=parts.codec.decode
+    )
+    await stack.enter_async_context(_running(teller.run()))
+    doer = CommandRunner(parts.log, parts.codec, [REGISTRY, OPTIMISATION_RECORDS])
     optimiser = Optimiser(
         parts.log, doer, decode=parts.codec.decode, now_us=now_us, serving=partial(_tiers_serving, parts)
     )

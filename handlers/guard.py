@@ -133,14 +133,14 @@ class Guardrails:
     Args:
         active: the policy in force.
         line: says a character's own line for a subject that is closed, by the character's id or None.
-        told: takes each violation, to be recorded.
+        told: takes each violation and the message whose turn it was found in, to be recorded.
         lore: says what a text contradicts, given its prompt: the truth and what it says instead.
         classifier: a model's second opinion, if there is one.
     """
 
     active: ActivePolicy
     line: Callable[[str | None], str]
-    told: Callable[[ViolationDetected], None]
+    told: Callable[[ViolationDetected, CommandMessage], None]
     lore: Lore | None = None
     classifier: Classifier | None = None
 
@@ -217,7 +217,7 @@ class Guardrails:
             "excerpt": "" if personal else _printable(found.text)[:EXCERPT_MAX],
         }
         id_ = violation_id_of(command_id=message.id, facts=facts)
-        self.told(ViolationDetected.model_validate({"violation_id": id_, **facts}))
+        self.told(ViolationDetected.model_validate({"violation_id": id_, **facts}), message)
         if finding.severity == "critical":
             logger.error(
                 "critical_violation", inference=request.inference_id, rule=finding.rule, side=found.side

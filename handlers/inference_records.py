@@ -189,9 +189,10 @@ class InferenceRecords:
             f"refusal-{message.id.hex}", [self._codec.encode(event, self._new_id(), caused_by(message))]
         )
 
-    def violation(self, event: ViolationDetected) -> None:
-        """Record that a line broke the policy; said again by a retry, it is one violation."""
-        self._put(violation_stream(event.violation_id), [self._codec.encode(event, UUID(event.violation_id))])
+    def violation(self, event: ViolationDetected, message: CommandMessage) -> None:
+        """Record what broke the policy in a message's turn; said again by a retry, it is one violation."""
+        new = self._codec.encode(event, UUID(event.violation_id), caused_by(message))
+        self._put(violation_stream(event.violation_id), [new])
 
     def engine_state(self, event: EngineStateChanged) -> None:
         """Record that an engine can be asked again, or no longer."""

@@ -5,10 +5,9 @@ not carried out when the process died is carried out by the next one, under the 
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any, get_args
 from uuid import UUID
 
@@ -19,7 +18,6 @@ from bus.ids import derived_id
 from bus.ports import EventLog, IdConflict, LogError, RecordedEvent, Where
 from domain.decider import Rejected
 from domain.deployment.messages import RollBack, StartDeployment
-from domain.evaluation.messages import EvaluationFinished
 from domain.event import Command, Event
 from domain.guardrails.messages import ViolationDetected
 from domain.inference.messages import (
@@ -32,6 +30,7 @@ from domain.inference.messages import (
 from domain.optimisation.cost import Usage, cost_of
 from domain.optimisation.messages import (
     Action,
+    Approved,
     ApproveProposal,
     OptimisationEvent,
     OptimiserPolicy,
@@ -48,23 +47,21 @@ from domain.optimisation.proposals import (
     stream_of,
 )
 from domain.optimisation.rules import Finding, Seen, finding
+from domain.optimisation.tally import USUAL_S, Tally, count
 from domain.parse import parse
-from domain.registry.messages import DescribeModel, RecordEvaluation
+from domain.registry.messages import DescribeModel
 from domain.registry.state import Model, UseCaseEvent, UseCaseModels
 from domain.registry.use_case import USE_CASE
 from domain.vocabulary import UseCase
-from handlers.commands import Binding, CommandRunner
+from handlers.commands import Binding, CommandRunner, caused_by_event
 from protocol.errors import WireError
 from protocol.meta import Meta
 
 logger = structlog.get_logger(__name__)
 
 TICK_S = 5.0
-BUCKET_US = 10_000_000
-"""Turns are summed up by ten seconds."""
 PAST_EVENTS = 50_000
 """Of turns that are read at the start, to know what is usual."""
-USUAL_S = 86_400.0
 
 Serving = Callable[[str, str], Awaitable[frozenset[str]]]
 """Returns the tiers that have an engine for a model, by its provider and ``name@version``.
@@ -75,7 +72,7 @@ Raises `ConnectionError` while nobody can be asked.
 TURNS = (InferenceRequested, InferenceCompleted, InferenceFailed, InferenceRefused, InferenceRated)
 REGISTRY: tuple[type[Event], ...] = get_args(UseCaseEvent)
 OWN: tuple[type[Event], ...] = get_args(OptimisationEvent)
-STATE_TYPES = (*(kind.event_name for kind in (*REGISTRY, *OWN)), EvaluationFinished.event_name)
+STATE_TYPES = tuple(kind.event_name for kind in (*REGISTRY, *OWN))
 TURN_TYPES = (*(kind.event_name for kind in TURNS), ViolationDetected.event_name)
 
 HANDED_OVER: Mapping[str, str] = {
@@ -111,72 +108,6 @@ class ProposalsQuery(BaseModel):
     use_case: UseCase | None = None
 
 
-@dataclass(slots=True)
-class _Bucket:
-    """What happened to a use case in ten seconds."""
-
-    begin_us: int
-    answered: int = 0
-    failed: int = 0
-    refused: int = 0
-    violations: set[str] = field(default_factory=set)
-    critical: set[str] = field(default_factory=set)
-    """Inferences: one line may break several rules."""
-    latency_ms: float = 0.0
-    ratings: float = 0.0
-    rated: int = 0
-    cost_micro: int = 0
-    tokens: int = 0
-    consented: int = 0
-    players: set[str] = field(default_factory=set)
-
-
-class Tally:
-    """How one use case goes, by ten seconds, for a day."""
-
-    def __init__(self) -> None:
-        self._buckets: deque[_Bucket] = deque()
-
-    def at(self, at_us: int) -> _Bucket:
-        """Return the bucket of a time; what is older than a day is dropped."""
-        begin = at_us // BUCKET_US * BUCKET_US
-        if not self._buckets or self._buckets[-1].begin_us < begin:
-            self._buckets.append(_Bucket(begin))
-        while self._buckets[0].begin_us < at_us - USUAL_S * 1e6:
-            self._buckets.popleft()
-        return self._buckets[-1]
-
-    def seen(self, since_us: float, until_us: float) -> Seen:
-        """Return how it went from one time to another."""
-        mine = self._between(since_us, until_us)
-        answered, rated = sum(b.answered for b in mine), sum(b.rated for b in mine)
-        return Seen(
-            turns=answered + sum(b.failed for b in mine),
-            failed=sum(b.failed for b in mine),
-            refused=sum(b.refused for b in mine),
-            violations=sum(len(b.violations) for b in mine),
-            critical=sum(len(b.critical) for b in mine),
-            latency_ms=sum(b.latency_ms for b in mine) / answered if answered else 0.0,
-            rating=sum(b.ratings for b in mine) / rated if rated else None,
-            cost_micro=float(sum(b.cost_micro for b in mine)),
-            consented=sum(b.consented for b in mine),
-        )
-
-    def usage(self, since_us: float, until_us: float) -> Usage:
-        """Return what was used from one time to another, engines aside."""
-        mine = self._between(since_us, until_us)
-        return Usage(
-            seconds=(until_us - since_us) / 1e6,
-            turns=sum(b.answered + b.failed for b in mine),
-            tokens=sum(b.tokens for b in mine),
-            token_cost_micro=sum(b.cost_micro for b in mine),
-            players=len(set().union(*(b.players for b in mine))) if mine else 0,
-        )
-
-    def _between(self, since_us: float, until_us: float) -> list[_Bucket]:
-        return [b for b in self._buckets if since_us <= b.begin_us < until_us]
-
-
 class Optimiser:
     """Run `run` in a task. Several of them, in several processes, come to the same proposals."""
 
@@ -201,8 +132,8 @@ class Optimiser:
         self._proposals: dict[str, Proposals] = {}
         self._tallies: dict[tuple[str, str], Tally] = {}
         """By use case and model."""
-        self._finished: dict[str, EvaluationFinished] = {}
-        """Evaluations whose verdict the registry was not told yet, by id."""
+        self._causes: dict[str, Meta] = {}
+        """What surrounds that which follows from an approval, by the proposal's id."""
         self._done: set[str] = set()
         self.position = 0
 
@@ -213,7 +144,7 @@ class Optimiser:
                 await self._run()
             except Exception:  # commands must not end because nothing can be proposed
                 logger.exception("optimiser_failed")
-            self._use_cases, self._proposals, self._tallies, self._finished = {}, {}, {}, {}
+            self._use_cases, self._proposals, self._tallies, self._causes = {}, {}, {}, {}
             await asyncio.sleep(TICK_S)
 
     async def _run(self) -> None:
@@ -230,7 +161,6 @@ class Optimiser:
                     for recorded in batch:
                         self._apply(self._decode(recorded), recorded)
                     self.position = batch[-1].position
-                    await self._tell()
                     await self._carry_out()
 
     async def answer(self, query: Mapping[str, Any]) -> tuple[Any, int]:
@@ -292,11 +222,11 @@ class Optimiser:
         elif isinstance(event, OWN):
             name = event.use_case  # type: ignore[attr-defined]  # all of them have one
             self._proposals[name] = PROPOSALS.evolve(self._policy(name), event)  # type: ignore[arg-type]  # one of them
-        elif isinstance(event, EvaluationFinished):
-            self._finished[event.evaluation_id] = event
+            if isinstance(event, Approved):
+                self._causes[event.proposal_id] = replace(caused_by_event(recorded), actor=OPTIMISER)
         elif (use_case := getattr(event, "use_case", "")) and (model := getattr(event, "model_id", None)):
             tally = self._tallies.setdefault((use_case, model), Tally())
-            _count(tally.at(recorded.recorded_us), event)
+            count(tally.at(recorded.recorded_us), event)
 
     def _policy(self, use_case: str) -> Proposals:
         return self._proposals.get(use_case, PROPOSALS.initial)
@@ -305,7 +235,6 @@ class Optimiser:
 
     async def _tick(self) -> None:
         while True:
-            await self._tell()
             await self._carry_out()
             await self.look(self._now_us())
             await asyncio.sleep(TICK_S)
@@ -355,26 +284,6 @@ class Optimiser:
             consented=sum(part.consented for part in parts),
         )
 
-    async def _tell(self) -> None:
-        """Tell the registry the verdicts of evaluations that ended; only what the log has counts as one."""
-        for id_, finished in list(self._finished.items()):
-            state = self._use_cases.get(finished.use_case)
-            model = state.models.get(finished.candidate) if state else None
-            if model is None or id_ in model.evaluations:
-                del self._finished[id_]
-                continue
-            record = RecordEvaluation(
-                use_case=finished.use_case,
-                model_id=finished.candidate,
-                against_model_id=finished.current,
-                evaluation_id=id_,
-                suite=finished.suite,
-                verdict=finished.verdict,
-                report_digest=finished.report_digest,
-            )
-            if await self._say(record, derived_id(UUID(id_), 0, "registry.verdict")):
-                self._finished.pop(id_, None)
-
     async def _propose(self, use_case: str, found: Finding, now_us: int) -> None:
         """Propose something, unless it is known already that the decider has no place for it now."""
         state = self._policy(use_case)
@@ -391,7 +300,8 @@ class Optimiser:
                 return
         except Rejected:  # cooling down
             return
-        await self._say(command, _id(use_case, f"propose.{len(state.known)}"))
+        number = len(state.known)
+        await self._say(command, _id(use_case, f"propose.{number}"), Meta(actor=OPTIMISER))
 
     async def _carry_out(self) -> None:
         for name, state in list(self._proposals.items()):
@@ -401,14 +311,12 @@ class Optimiser:
                     await self._do(name, id_, proposal)
 
     async def _do(self, use_case: str, id_: str, proposal: Proposal) -> None:
-        command = _command(use_case, proposal)
+        command, meta = _command(use_case, proposal), self._causes[id_]
         outcome, detail = "handed_over", _handed_over(use_case, proposal.proposed.action)
         if command is not None:
             try:
                 await self._check(use_case, proposal.proposed.action)
-                done = await self._runner.execute(
-                    command, derived_id(UUID(id_), 0, "carry_out"), meta=Meta(actor=OPTIMISER)
-                )
+                done = await self._runner.execute(command, derived_id(UUID(id_), 0, "carry_out"), meta=meta)
                 positions = ", ".join(str(ref.position) for ref in done.events) or "it was so already"
                 outcome, detail = "done", f"{command.command_name}: {positions}"
             except Rejected as refusal:
@@ -422,7 +330,7 @@ class Optimiser:
         record = RecordOutcome.model_validate(
             {"use_case": use_case, "proposal_id": id_, "outcome": outcome, "detail": detail[:2_000]}
         )
-        if not await self._say(record, derived_id(UUID(id_), 0, "outcome")):
+        if not await self._say(record, derived_id(UUID(id_), 0, "outcome"), meta):
             self._done.discard(id_)
 
     async def _check(self, use_case: str, action: Action) -> None:
@@ -453,10 +361,10 @@ class Optimiser:
                 remedy="add an engine for it to the tier in the engines' file, or leave the model there",
             )
 
-    async def _say(self, command: Command, id_: UUID) -> bool:
+    async def _say(self, command: Command, id_: UUID, meta: Meta) -> bool:
         """Say something; return whether the log has it, or refused it for good."""
         try:
-            await self._runner.execute(command, id_, meta=Meta(actor=OPTIMISER))
+            await self._runner.execute(command, id_, meta=meta)
         except (Rejected, IdConflict) as refusal:  # another optimiser was quicker
             logger.info("proposal_refused", what=command.command_name, detail=str(refusal))
         except (LogError, WireError) as error:
@@ -474,39 +382,13 @@ def _label(model: Model) -> str:
     return f"{model.registered.name}@{model.registered.version}"
 
 
-def _count(bucket: _Bucket, event: Event) -> None:
-    match event:
-        case InferenceRequested():
-            bucket.consented += event.consent
-            if event.player:
-                bucket.players.add(event.player)
-        case InferenceCompleted():
-            bucket.answered += 1
-            bucket.latency_ms += event.latency_ms
-            bucket.cost_micro += event.cost_micro
-            bucket.tokens += event.prompt_tokens + event.completion_tokens
-        case InferenceFailed():
-            bucket.failed += 1
-        case InferenceRefused():
-            bucket.refused += event.code == "overloaded"
-        case InferenceRated():
-            bucket.ratings += event.rating
-            bucket.rated += 1
-        case ViolationDetected() if event.side == "output":
-            bucket.violations.add(event.inference_id)
-            if event.severity == "critical":
-                bucket.critical.add(event.inference_id)
-        case _:
-            pass
-
-
 def _command(use_case: str, proposal: Proposal) -> Command | None:
     """Return what carries an action out; None if a person has to."""
     action, reason = proposal.proposed.action, proposal.proposed.reason
     by: Mapping[str, Any] = {
         "use_case": use_case,
         "model_id": action.model_id,
-        "operator": OPTIMISER,
+        "operator": proposal.decided.operator if isinstance(proposal.decided, Approved) else OPTIMISER,
         "reason": reason,
     }
     match action.kind:

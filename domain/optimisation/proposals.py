@@ -35,6 +35,11 @@ OPTIMISER = "optimiser"
 PRIORITIES: tuple[Priority, ...] = ("low", "medium", "high", "critical")
 
 Status = Literal["open", "approved", "rejected", "withdrawn", "ended"]
+DECIDED: Mapping[type, Status] = {
+    Approved: "approved",
+    ProposalRejected: "rejected",
+    ProposalWithdrawn: "withdrawn",
+}
 
 
 def stream_of(use_case: str) -> str:
@@ -52,7 +57,15 @@ class Proposal:
     """A proposal as it is now."""
 
     proposed: Proposed
-    status: Status = "open"
+    decided: Approved | ProposalRejected | ProposalWithdrawn | None = None
+    outcome: CarriedOut | None = None
+
+    @property
+    def status(self) -> Status:
+        """Where it is on its way: open, then approved, rejected or withdrawn; an approved one is ended."""
+        if self.outcome:
+            return "ended"
+        return DECIDED[type(self.decided)] if self.decided else "open"
 
     @property
     def weight(self) -> tuple[int, bool]:
@@ -80,21 +93,19 @@ def evolve(state: Proposals, event: OptimisationEvent) -> Proposals:
             return replace(state, policy=event.policy)
         case Proposed():
             return replace(state, known={**state.known, event.proposal_id: Proposal(event)})
-        case Approved():
-            return _now(state, event.proposal_id, "approved")
-        case ProposalRejected():
-            return _now(state, event.proposal_id, "rejected")
-        case ProposalWithdrawn():
-            return _now(state, event.proposal_id, "withdrawn")
+        case Approved() | ProposalRejected() | ProposalWithdrawn():
+            return _now(state, event.proposal_id, decided=event)
         case CarriedOut():
-            return _now(state, event.proposal_id, "ended")
+            return _now(state, event.proposal_id, outcome=event)
         case _:
             assert_never(event)
 
 
-def _now(state: Proposals, id_: str, status: Status) -> Proposals:
+def _now(state: Proposals, id_: str, **changes: object) -> Proposals:
     known = state.known.get(id_)
-    return replace(state, known={**state.known, id_: replace(known, status=status)}) if known else state
+    if known is None:
+        return state
+    return replace(state, known={**state.known, id_: replace(known, **changes)})  # type: ignore[arg-type]  # field names are checked by replace
 
 
 def decide(command: OptimisationCommand, state: Proposals) -> Sequence[OptimisationEvent]:

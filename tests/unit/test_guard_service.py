@@ -21,6 +21,7 @@ from aicore.content.world import load_world
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
+from bus.ports import Where
 from bus.spool.spool import Spool
 from domain.decider import Rejected
 from domain.guardrails.compiled import Compiled, compile_policy
@@ -38,6 +39,7 @@ from handlers.registry_view import RegistryView
 from handlers.routing import Router
 from handlers.turns import Tier
 from protocol.messages import Reply
+from protocol.meta import Meta, decode_meta
 from tests.unit.kit import EchoEngine, memory_log, message, model, records_on, runner_on, spooled, until
 
 UC = "npc_dialogue"
@@ -210,6 +212,18 @@ async def test_orders_to_the_model_are_never_asked(tmp_path: Path) -> None:
         assert reply.result["text"] == SILENCE
         violations = await settled(stage, ViolationDetected)
         assert {violation.side for violation in violations} == {"input"}
+
+
+async def test_a_violation_says_in_which_turn_it_was_found_and_who_asked(tmp_path: Path) -> None:
+    async with staged(tmp_path, OUT_OF_CHARACTER) as stage:
+        said = message("inference.generate", {"use_case": UC, "prompt": "Who?"})
+        said = replace(said, meta=Meta(actor="game:dialogue"))
+        await stage.service(said)
+        await settled(stage, ViolationDetected)
+        types = (ViolationDetected.event_name, InferenceRequested.event_name)
+        for recorded in await stage.log.read_all(where=Where(types=types)):
+            meta = decode_meta(recorded.meta)
+            assert (meta.actor, meta.causation, meta.correlation) == ("game:dialogue", said.id, said.id)
 
 
 async def test_a_retry_gets_the_same_and_adds_no_violation(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
-from bus.ports import StreamWrite
+from bus.ports import RecordedEvent, StreamWrite, Where
+from domain.deployment.messages import DeploymentRolledBack
 from domain.event import Event
 from domain.guardrails.messages import ViolationDetected
 from domain.inference.inference import stream_of as inference_stream
@@ -50,6 +51,7 @@ from handlers.registry import REGISTRY
 from handlers.routing import Router
 from handlers.tier_board import TierBoard, tiers_serving
 from handlers.turns import Tier
+from protocol.meta import decode_meta
 from tests.unit.kit import START_US, EchoEngine, ident, memory_log, message, model, until
 from tests.unit.spec import given
 from tests.unit.test_domain_deployment import BASE, NEW, OLD, evaluated, started
@@ -312,9 +314,12 @@ class Stage:
         ]
         await self.log.append(StreamWrite(inference_stream(id_), events, "any"))
 
+    async def recorded(self, *kinds: type[Event]) -> list[RecordedEvent]:
+        names = tuple(kind.event_name for kind in kinds)
+        return list(await self.log.read_all(limit=100_000, where=Where(types=names)))
+
     async def events(self, *kinds: type[Event]) -> list[Any]:
-        found = [self.codec.decode(recorded) for recorded in await self.log.read_all(limit=100_000)]
-        return [event for event in found if isinstance(event, kinds)]
+        return [self.codec.decode(recorded) for recorded in await self.recorded(*kinds)]
 
 
 @asynccontextmanager
@@ -358,6 +363,12 @@ async def test_a_failing_model_is_rolled_back_once_somebody_agrees() -> None:
         await run_until(stage, stage.another(), done)
         (outcome,) = await stage.events(CarriedOut)
         assert outcome.outcome == "done"
+        assert [event.operator for event in await stage.events(DeploymentRolledBack)] == ["mira"]
+        (approved,) = await stage.recorded(Approved)
+        for caused in (*await stage.recorded(DeploymentRolledBack), *await stage.recorded(CarriedOut)):
+            meta = decode_meta(caused.meta)
+            assert (meta.actor, meta.causation) == ("optimiser", approved.id)
+            assert meta.correlation == decode_meta(approved.meta).correlation
         state = USE_CASE.fold(list(await stage.events(*REGISTRY_KINDS)))
         assert state.current == OLD
         assert state.models[NEW].barred

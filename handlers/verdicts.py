@@ -1,0 +1,82 @@
+"""Tells the registry the verdicts of evaluations that ended; only what the log has counts as one.
+
+It keeps nothing of its own: what the registry was not told when a process died is told by the next one, under
+the same id.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from uuid import UUID
+
+import structlog
+
+from bus.ids import derived_id
+from bus.ports import EventLog, IdConflict, LogError, RecordedEvent, Where
+from domain.decider import Rejected
+from domain.evaluation.messages import EvaluationFinished
+from domain.event import Event
+from domain.registry.messages import ModelEvaluated, RecordEvaluation
+from handlers.commands import CommandRunner, caused_by_event
+from protocol.errors import WireError
+
+logger = structlog.get_logger(__name__)
+
+AGAIN_S = 1.0
+"""Pause after an error."""
+
+
+class VerdictTeller:
+    """Run `run` in a task. Several of them, in several processes, say the same thing once."""
+
+    def __init__(
+        self, log: EventLog, runner: CommandRunner, *, decode: Callable[[RecordedEvent], Event]
+    ) -> None:
+        """Prepare; ``runner`` has `handlers.registry.VERDICTS`."""
+        self._log = log
+        self._runner = runner
+        self._decode = decode
+
+    async def run(self) -> None:
+        """Follow the log for ever; after an error begin anew, from the log."""
+        while True:
+            try:
+                await self._run()
+            except LogError as error:
+                logger.warning("verdicts_not_told", error=str(error))
+            except Exception:  # commands must not end because a verdict cannot be told
+                logger.exception("verdict_teller_failed")
+            await asyncio.sleep(AGAIN_S)
+
+    async def _run(self) -> None:
+        untold: dict[str, tuple[EvaluationFinished, RecordedEvent]] = {}
+        where = Where(types=(EvaluationFinished.event_name, ModelEvaluated.event_name))
+        async with aclosing(self._log.subscribe(where=where)) as batches:
+            async for batch in batches:
+                for recorded in batch:
+                    match self._decode(recorded):
+                        case EvaluationFinished() as finished:
+                            untold[finished.evaluation_id] = (finished, recorded)
+                        case ModelEvaluated() as evaluated:
+                            untold.pop(evaluated.evaluation_id, None)
+                        case _:
+                            pass
+                for finished, recorded in untold.values():
+                    await self._tell(finished, recorded)
+                untold.clear()
+
+    async def _tell(self, finished: EvaluationFinished, recorded: RecordedEvent) -> None:
+        record = RecordEvaluation(
+            use_case=finished.use_case,
+            model_id=finished.candidate,
+            against_model_id=finished.current,
+            evaluation_id=finished.evaluation_id,
+            suite=finished.suite,
+            verdict=finished.verdict,
+            report_digest=finished.report_digest,
+        )
+        id_ = derived_id(UUID(finished.evaluation_id), 0, "registry.verdict")
+        try:
+            await self._runner.execute(record, id_, meta=caused_by_event(recorded))
+        except (Rejected, IdConflict, WireError) as refusal:  # another one was quicker, or it is for nobody
+            logger.info("verdict_refused", evaluation=finished.evaluation_id, detail=str(refusal))
