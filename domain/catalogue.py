@@ -87,6 +87,7 @@ from domain.optimisation.messages import (
     RecordOutcome,
     RejectProposal,
     SetPolicy,
+    WithdrawProposal,
 )
 from domain.prompts.messages import RegisterTemplate, TemplateRegistered
 from domain.registry.messages import (
@@ -201,6 +202,7 @@ INTERNAL_COMMANDS: tuple[type[Command], ...] = (
     PassStep,
     Accuse,
     Propose,
+    WithdrawProposal,
     RecordOutcome,
 )
 """What our own handlers say to a decider; never served on a subject."""

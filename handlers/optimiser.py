@@ -18,6 +18,7 @@ from bus.ids import derived_id
 from bus.ports import EventLog, IdConflict, LogError, RecordedEvent, Where
 from domain.decider import Rejected
 from domain.deployment.messages import RollBack, StartDeployment
+from domain.evaluation.messages import EvaluationFinished
 from domain.event import Command, Event
 from domain.guardrails.messages import ViolationDetected
 from domain.inference.messages import (
@@ -35,9 +36,11 @@ from domain.optimisation.messages import (
     OptimisationEvent,
     OptimiserPolicy,
     Propose,
+    Proposed,
     RecordOutcome,
     RejectProposal,
     SetPolicy,
+    WithdrawProposal,
 )
 from domain.optimisation.proposals import (
     OPTIMISER,
@@ -46,7 +49,7 @@ from domain.optimisation.proposals import (
     Proposals,
     stream_of,
 )
-from domain.optimisation.rules import Finding, Seen, finding
+from domain.optimisation.rules import Finding, Seen, figures_of, finding, findings, untrue
 from domain.optimisation.tally import USUAL_S, Tally, count
 from domain.parse import parse
 from domain.registry.messages import DescribeModel
@@ -72,7 +75,7 @@ Raises `ConnectionError` while nobody can be asked.
 TURNS = (InferenceRequested, InferenceCompleted, InferenceFailed, InferenceRefused, InferenceRated)
 REGISTRY: tuple[type[Event], ...] = get_args(UseCaseEvent)
 OWN: tuple[type[Event], ...] = get_args(OptimisationEvent)
-STATE_TYPES = tuple(kind.event_name for kind in (*REGISTRY, *OWN))
+STATE_TYPES = (*(kind.event_name for kind in (*REGISTRY, *OWN)), EvaluationFinished.event_name)
 TURN_TYPES = (*(kind.event_name for kind in TURNS), ViolationDetected.event_name)
 
 HANDED_OVER: Mapping[str, str] = {
@@ -93,7 +96,7 @@ OPTIMISATION: Binding[Any, Any, Proposals] = Binding(
     },
 )
 OPTIMISATION_RECORDS: Binding[Any, Any, Proposals] = Binding(
-    commands=(Propose, RecordOutcome),
+    commands=(Propose, WithdrawProposal, RecordOutcome),
     stream_of=lambda command: stream_of(command.use_case),
     decider=PROPOSALS,
 )
@@ -132,6 +135,8 @@ class Optimiser:
         self._proposals: dict[str, Proposals] = {}
         self._tallies: dict[tuple[str, str], Tally] = {}
         """By use case and model."""
+        self._evaluated: dict[str, Mapping[str, float]] = {}
+        """What evaluations found, by their ids."""
         self._causes: dict[str, Meta] = {}
         """What surrounds that which follows from an approval, by the proposal's id."""
         self._done: set[str] = set()
@@ -167,11 +172,7 @@ class Optimiser:
         """Answer the query ``optimisation.proposals``."""
         wanted = parse(ProposalsQuery, query).use_case
         chosen = {name: state for name, state in self._proposals.items() if wanted in (None, name)}
-        rows = [
-            {**proposal.proposed.model_dump(), "status": proposal.status}
-            for state in chosen.values()
-            for proposal in state.known.values()
-        ]
+        rows = [proposal.shown for state in chosen.values() for proposal in state.known.values()]
         costs = {name: self._cost(name) for name, _ in self._tallies if wanted in (None, name)}
         ordered = sorted(rows, key=lambda row: row["at_us"], reverse=True)
         return {"proposals": ordered, "costs": costs}, self.position
@@ -224,6 +225,8 @@ class Optimiser:
             self._proposals[name] = PROPOSALS.evolve(self._policy(name), event)  # type: ignore[arg-type]  # one of them
             if isinstance(event, Approved):
                 self._causes[event.proposal_id] = replace(caused_by_event(recorded), actor=OPTIMISER)
+        elif isinstance(event, EvaluationFinished):
+            self._evaluated[event.evaluation_id] = figures_of(event)
         elif (use_case := getattr(event, "use_case", "")) and (model := getattr(event, "model_id", None)):
             tally = self._tallies.setdefault((use_case, model), Tally())
             count(tally.at(recorded.recorded_us), event)
@@ -248,11 +251,33 @@ class Optimiser:
             begin = now_us - state.policy.window_s * 1e6
             now, usual = tally.seen(begin, now_us + 1), self._usual(name, begin)
             served = await self._served(models, state.policy)
-            if found := finding(now, usual, models, state.policy, served=served):
+            open_ = next((each.proposed for each in state.known.values() if each.status == "open"), None)
+            if open_ and (why := self._untrue(open_, now, models, served)):
+                withdraw = WithdrawProposal(use_case=name, proposal_id=open_.proposal_id, reason=why)
+                id_ = derived_id(UUID(open_.proposal_id), 0, "withdraw")
+                await self._say(withdraw, id_, Meta(actor=OPTIMISER))
+            elif found := finding(now, usual, models, state.policy, served=served or ()):
                 await self._propose(name, found, now_us)
 
-    async def _served(self, models: UseCaseModels, policy: OptimiserPolicy) -> frozenset[str]:
-        """Return the tiers that the current model may be moved to; none while nobody can be asked.
+    def _untrue(
+        self, proposed: Proposed, now: Seen, models: UseCaseModels, served: frozenset[str] | None
+    ) -> str:
+        """Return why a proposal is no longer true; "" if it may be.
+
+        Figures are compared with what was usual when it was made (what goes on long enough is usual itself),
+        once all of them are newer than it.
+        """
+        policy = self._policy(proposed.use_case).policy
+        usual = self._usual(proposed.use_case, proposed.at_us - policy.window_s * 1e6)
+        enough = min(now.turns, usual.turns) >= policy.turns_min
+        newer = self._now_us() - proposed.at_us >= policy.window_s * 1e6
+        if not (enough and newer) or served is None or models.deployment is not None:
+            return untrue(proposed.action, models, None)
+        found = findings(now, usual, models, policy, served=served)
+        return untrue(proposed.action, models, found)
+
+    async def _served(self, models: UseCaseModels, policy: OptimiserPolicy) -> frozenset[str] | None:
+        """Return the tiers that the current model may be moved to; None while nobody can be asked.
 
         Only a limit of the cost leads to a move, so without one nobody is asked.
         """
@@ -263,7 +288,7 @@ class Optimiser:
             return await self._serving(model.registered.provider, _label(model))
         except ConnectionError as error:
             logger.info("tiers_not_asked", error=str(error))
-            return frozenset()
+            return None
 
     def _usual(self, use_case: str, until_us: float) -> Seen:
         """Return how the use case went before, whichever model served it."""
@@ -286,13 +311,16 @@ class Optimiser:
 
     async def _propose(self, use_case: str, found: Finding, now_us: int) -> None:
         """Propose something, unless it is known already that the decider has no place for it now."""
-        state = self._policy(use_case)
+        state, inputs = self._policy(use_case), found.inputs
+        if model := self._use_cases[use_case].models.get(found.action.model_id or ""):
+            evaluation = model.evaluated.evaluation_id if model.evaluated else ""
+            inputs = inputs or self._evaluated.get(evaluation, {})
         command = Propose(
             use_case=use_case,
             action=found.action,
             priority=found.priority,
             reason=found.reason,
-            inputs={key: round(float(value), 6) for key, value in found.inputs.items()},
+            inputs={key: round(float(value), 6) for key, value in inputs.items()},
             at_us=now_us,
         )
         try:

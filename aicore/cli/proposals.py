@@ -1,14 +1,16 @@
 """`aicore proposals`: what the optimiser proposes, and what people make of it."""
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from aicore.cli.common import Exit, Failure, Json, out, print_json
+from aicore.cli.common import Exit, Failure, Json, err, out, print_json
 from aicore.cli.models import Operator, Reason, UseCase, over_wire
 from aicore.client import Client
 from protocol.messages import Reply
@@ -16,6 +18,13 @@ from protocol.messages import Reply
 app = typer.Typer(no_args_is_help=True, help="Proposals of the optimiser.")
 
 STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
+
+WAIT_S = 10.0
+"""Longest wait for what comes of an approval; the optimiser looks every few seconds."""
+POLL_S = 0.2
+
+Row = dict[str, Any]
+"""A proposal as the query shows it."""
 
 ProposalId = Annotated[str, typer.Argument(help="The proposal's id, or its beginning.")]
 
@@ -35,7 +44,7 @@ def list_proposals(
     for row in found["proposals"]:
         at = datetime.fromtimestamp(row["at_us"] / 1e6, UTC).strftime("%m-%d %H:%M:%S")
         priority = f"[{STYLES[row['priority']]}]{row['priority']}[/]"
-        words = (row["use_case"], row["action"]["kind"], priority, row["status"], row["reason"])
+        words = (row["use_case"], row["action"]["kind"], priority, row["status"], _why(row))
         table.add_row(at, *words, row["proposal_id"][:12])
     out.print(table if found["proposals"] else "nothing is proposed")
     for name, cost in found["costs"].items():
@@ -49,14 +58,28 @@ def list_proposals(
 
 @app.command()
 def approve(proposal_id: ProposalId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
-    """Have a proposal carried out."""
-    _decide("optimisation.approve", proposal_id, operator, reason, json=json)
+    """Have a proposal carried out, and tell what came of it. Exit code 4 if a rule refused it."""
+
+    async def work(client: Client) -> tuple[Reply, Row | None]:
+        reply, row = await _decide(client, "optimisation.approve", proposal_id, operator, reason)
+        return reply, await outcome_of(client, row)
+
+    reply, row = over_wire(work)
+    _tell(reply, {"outcome": row and row["outcome"], "detail": row and row["detail"]}, json=json)
+    if row is None:
+        err.print(f"not carried out within {WAIT_S:g} s; `aicore proposals list` tells what comes of it")
+    elif row["outcome"] == "refused":
+        raise Failure(f"refused: {row['detail']}", code=Exit.REFUSED)
+    elif not json:
+        out.print(f"{row['outcome']}: {row['detail']}", markup=False, soft_wrap=True)
 
 
 @app.command()
 def reject(proposal_id: ProposalId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
     """Have a proposal not carried out."""
-    _decide("optimisation.reject", proposal_id, operator, reason, json=json)
+    decision = ("optimisation.reject", proposal_id, operator, reason)
+    reply, _ = over_wire(lambda client: _decide(client, *decision))
+    _tell(reply, json=json)
 
 
 @app.command()
@@ -70,28 +93,50 @@ def policy(use_case: UseCase, file: Path, operator: Operator, reason: Reason, *,
     _tell(over_wire(lambda client: client.command("optimisation.set_policy", payload)), json=json)
 
 
-def _decide(command: str, start: str, operator: str, reason: str, *, json: bool) -> None:
-    async def work(client: Client) -> Reply:
-        rows = (await _found(client, None))["proposals"]
-        found = [row for row in rows if row["proposal_id"].startswith(start)]
-        if len(found) != 1:
-            raise Failure(
-                f"{len(found)} proposals have an id that begins with {start!r}",
-                remedy="aicore proposals list",
-            )
-        payload = {"use_case": found[0]["use_case"], "proposal_id": found[0]["proposal_id"]}
-        return await client.command(command, {**payload, "operator": operator, "reason": reason})
+async def _decide(client: Client, command: str, start: str, operator: str, reason: str) -> tuple[Reply, Row]:
+    """Decide about the proposal whose id begins so; return the reply and the proposal as it was."""
+    rows = (await _found(client, None))["proposals"]
+    found = [row for row in rows if row["proposal_id"].startswith(start)]
+    if len(found) != 1:
+        raise Failure(
+            f"{len(found)} proposals have an id that begins with {start!r}", remedy="aicore proposals list"
+        )
+    payload = {"use_case": found[0]["use_case"], "proposal_id": found[0]["proposal_id"]}
+    return await client.command(command, {**payload, "operator": operator, "reason": reason}), found[0]
 
-    _tell(over_wire(work), json=json)
+
+async def outcome_of(client: Client, approved: Row, wait_s: float = WAIT_S) -> Row | None:
+    """Return an approved proposal once it was carried out; None if that takes longer than ``wait_s``."""
+    try:
+        async with asyncio.timeout(wait_s):
+            while True:
+                for row in (await _found(client, approved["use_case"]))["proposals"]:
+                    if row["proposal_id"] == approved["proposal_id"] and row["outcome"]:
+                        return dict(row)
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        return None
 
 
 async def _found(client: Client, use_case: str | None) -> Any:
     return (await client.query("optimisation.proposals", {"use_case": use_case})).result
 
 
-def _tell(reply: Reply, *, json: bool) -> None:
+def _why(row: Row) -> str:
+    """Return a proposal's reason, its figures, and what became of it, each on its line."""
+    lines = [escape(row["reason"])]
+    if row["inputs"]:
+        lines.append(f"[dim]{', '.join(f'{name} {value:g}' for name, value in row['inputs'].items())}[/dim]")
+    if row["outcome"]:
+        lines.append(escape(f"{row['outcome']}: {row['detail']}"))
+    elif row["decided_by"]:
+        lines.append(escape(f"{row['decided_by']}: {row['decided_reason']}"))
+    return "\n".join(lines)
+
+
+def _tell(reply: Reply, more: Row | None = None, *, json: bool) -> None:
     if json:
-        print_json(reply.result)
+        print_json({**reply.result, **(more or {})})
         return
     for event in reply.events:
         out.print(f"event {event.position}: {event.type}")

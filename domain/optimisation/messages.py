@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from domain.event import Command, Event
 from domain.vocabulary import ModelId, Operator, Reason, Text, Tier, UseCase
 
+INPUTS_MAX = 32
+
 Kind = Literal["deploy_candidate", "roll_back", "move_tier", "scale_engine", "change_budget", "retrain"]
 
 Priority = Annotated[Literal["low", "medium", "high", "critical"], Field(description="How soon it matters.")]
@@ -22,7 +24,8 @@ Inputs = Annotated[
         Annotated[float, Field(allow_inf_nan=False)],
     ],
     Field(
-        max_length=32, description="The figures that led to it, by name; times in ms, money in micro-dollars."
+        max_length=INPUTS_MAX,
+        description="The figures that led to it, by name; times in ms, money in micro-dollars.",
     ),
 ]
 Seconds = Annotated[float, Field(gt=0, le=2_592_000, json_schema_extra={"unit": "s"})]
@@ -236,6 +239,16 @@ class RejectProposal(_OnProposal, name="optimisation.reject"):
     example: ClassVar = dict(Approved.example)
 
 
+class WithdrawProposal(Command, name="optimisation.withdraw"):
+    """Take back a proposal that nobody decided about and that is no longer true."""
+
+    use_case: UseCase
+    proposal_id: ProposalId
+    reason: Reason
+
+    example: ClassVar = dict(ProposalWithdrawn.example)
+
+
 class RecordOutcome(Command, name="optimisation.record_outcome"):
     """Say what came of an approved proposal."""
 
@@ -247,4 +260,6 @@ class RecordOutcome(Command, name="optimisation.record_outcome"):
     example: ClassVar = dict(CarriedOut.example)
 
 
-OptimisationCommand = SetPolicy | Propose | ApproveProposal | RejectProposal | RecordOutcome
+OptimisationCommand = (
+    SetPolicy | Propose | ApproveProposal | RejectProposal | WithdrawProposal | RecordOutcome
+)

@@ -7,7 +7,7 @@ failing model with its players.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never
 from uuid import NAMESPACE_URL, uuid5
 
 from domain.decider import Decider, Rejected
@@ -27,6 +27,7 @@ from domain.optimisation.messages import (
     RecordOutcome,
     RejectProposal,
     SetPolicy,
+    WithdrawProposal,
 )
 
 NAMESPACE = uuid5(NAMESPACE_URL, "urn:aicore:proposal")
@@ -66,6 +67,21 @@ class Proposal:
         if self.outcome:
             return "ended"
         return DECIDED[type(self.decided)] if self.decided else "open"
+
+    @property
+    def shown(self) -> Mapping[str, Any]:
+        """What a person may want to know of it."""
+        decided, outcome = self.decided, self.outcome
+        return {
+            **self.proposed.model_dump(),
+            "status": self.status,
+            "decided_by": OPTIMISER
+            if isinstance(decided, ProposalWithdrawn)
+            else decided and decided.operator,
+            "decided_reason": decided and decided.reason,
+            "outcome": outcome and outcome.outcome,
+            "detail": outcome and outcome.detail,
+        }
 
     @property
     def weight(self) -> tuple[int, bool]:
@@ -125,6 +141,9 @@ def decide(command: OptimisationCommand, state: Proposals) -> Sequence[Optimisat
             return (
                 [ProposalRejected(**command.model_dump())] if _decidable(command, state, "rejected") else []
             )
+        case WithdrawProposal():
+            found = _found(command.use_case, command.proposal_id, state)
+            return [ProposalWithdrawn(**command.model_dump())] if found.status == "open" else []
         case RecordOutcome():
             found = _found(command.use_case, command.proposal_id, state)
             return [CarriedOut(**command.model_dump())] if found.status == "approved" else []

@@ -1,10 +1,11 @@
-"""What follows from how a use case goes: at most one action, the most urgent, with its reasons. Pure."""
+"""What follows from how a use case goes, with its reasons: what to do, the most urgent first. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from domain.optimisation.messages import Action, OptimiserPolicy, Priority
+from domain.evaluation.messages import EvaluationFinished
+from domain.optimisation.messages import INPUTS_MAX, Action, OptimiserPolicy, Priority
 from domain.optimisation.proposals import PRIORITIES
 from domain.registry.state import UseCaseModels
 
@@ -56,7 +57,20 @@ def finding(
     *,
     served: Collection[str] = frozenset(),
 ) -> Finding | None:
-    """Return the most urgent thing to do for a use case; None if all is well, or too little was seen.
+    """Return the most urgent of all `findings`; None if all is well, or too little was seen."""
+    found = findings(now, usual, models, policy, served=served)
+    return max(found, key=lambda each: PRIORITIES.index(each.priority), default=None)
+
+
+def findings(
+    now: Seen,
+    usual: Seen,
+    models: UseCaseModels,
+    policy: OptimiserPolicy,
+    *,
+    served: Collection[str] = frozenset(),
+) -> Sequence[Finding]:
+    """Return all that should be done for a use case.
 
     Nothing is proposed while a deployment runs: its gate is the judge then.
 
@@ -68,7 +82,7 @@ def finding(
         served: tiers that have an engine for the current model; it is moved to no other.
     """
     if models.deployment is not None or models.current is None:
-        return None
+        return []
     found = [*_candidate(models)]
     if now.turns + now.refused >= policy.turns_min:
         found += _failures(now, usual, models, policy)
@@ -76,7 +90,34 @@ def finding(
         found += _load(now, usual, models, policy)
         found += _quality(now, usual, models, policy)
         found += _costs(now, models, policy, served)
-    return max(found, key=lambda each: PRIORITIES.index(each.priority), default=None)
+    return found
+
+
+def untrue(action: Action, models: UseCaseModels, found: Sequence[Finding] | None) -> str:
+    """Return why what was proposed is no longer true; "" if it may be.
+
+    Args:
+        action: what was proposed.
+        models: of the use case.
+        found: what would be proposed now, beside what was usual then; None if too little was seen to say.
+    """
+    if action.kind == "deploy_candidate":
+        if any(each.action == action for each in _candidate(models)):
+            return ""
+        return "the model is no candidate any more that passed against the current one"
+    if action.model_id not in (None, models.current):
+        return "the model is not the current one any more"
+    if action.kind == "roll_back" and models.previous() is None:
+        return "there is no model to go back to any more"
+    if found is not None and action.kind not in {each.action.kind for each in found}:
+        return "what was seen since is as usual"
+    return ""
+
+
+def figures_of(finished: EvaluationFinished) -> Mapping[str, float]:
+    """Return what an evaluation found: mean differences by scorer, candidate minus current, and the pairs."""
+    differences = {each.name: each.difference for each in finished.scorers[: INPUTS_MAX - 1]}
+    return {**differences, "pairs": float(finished.pairs)}
 
 
 def _candidate(models: UseCaseModels) -> Iterator[Finding]:
