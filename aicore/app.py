@@ -60,7 +60,7 @@ from handlers.optimiser import OPTIMISATION, OPTIMISATION_RECORDS, Optimiser
 from handlers.registry import EVALUATIONS, REGISTRY, TEMPLATES, VERDICTS, suites
 from handlers.registry_view import RegistryView
 from handlers.routing import Router
-from handlers.tier_board import TierBoard, tiers_serving
+from handlers.tier_board import TierBoard
 from handlers.verdicts import VerdictTeller
 from projections.current_models import CURRENT_MODELS
 from projections.inference_stats import INFERENCE_STATS
@@ -228,14 +228,14 @@ async def _serve_commands(parts: Parts, served: _Served, stack: AsyncExitStack) 
     await stack.enter_async_context(_running(teller.run()))
     doer = CommandRunner(parts.log, parts.codec, [REGISTRY, OPTIMISATION_RECORDS])
     optimiser = Optimiser(
-        parts.log, doer, decode=parts.codec.decode, now_us=now_us, serving=partial(_tiers_serving, parts)
+        parts.log, doer, decode=parts.codec.decode, now_us=now_us, tiers=partial(_tiers, parts)
     )
     await stack.enter_async_context(_running(optimiser.run()))
     served.queries["optimisation.proposals"] = optimiser.answer
 
 
-async def _tiers_serving(parts: Parts, provider: str, model: str) -> frozenset[str]:
-    """Ask an inference service, here or in another process, which tiers have an engine for a model.
+async def _tiers(parts: Parts) -> Any:
+    """Ask an inference service, here or in another process, for its tiers and engines.
 
     Raises:
         ConnectionError: none answers.
@@ -243,10 +243,9 @@ async def _tiers_serving(parts: Parts, provider: str, model: str) -> frozenset[s
     client = Client(parts.nc, parts.system.realm, OPTIMISER)
     try:
         async with asyncio.timeout(TIERS_ASKED_S):
-            shown = (await client.query("inference.tiers")).result
+            return (await client.query("inference.tiers")).result
     except (Refused, WireError, TimeoutError) as error:
         raise ConnectionError(f"inference.tiers: {error!r}") from error
-    return tiers_serving(shown, provider, model)
 
 
 async def _serve_inference(

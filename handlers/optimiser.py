@@ -5,7 +5,7 @@ not carried out when the process died is carried out by the next one, under the 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, get_args
@@ -28,13 +28,12 @@ from domain.inference.messages import (
     InferenceRefused,
     InferenceRequested,
 )
-from domain.optimisation.cost import Usage, cost_of
+from domain.optimisation.cost import Cost, Usage, cost_of, together
 from domain.optimisation.messages import (
     Action,
     Approved,
     ApproveProposal,
     OptimisationEvent,
-    OptimiserPolicy,
     Propose,
     Proposed,
     RecordOutcome,
@@ -57,6 +56,7 @@ from domain.registry.state import Model, UseCaseEvent, UseCaseModels
 from domain.registry.use_case import USE_CASE
 from domain.vocabulary import UseCase
 from handlers.commands import Binding, CommandRunner, caused_by_event
+from handlers.tier_board import own_engines, tiers_serving
 from protocol.errors import WireError
 from protocol.meta import Meta
 
@@ -66,8 +66,8 @@ TICK_S = 5.0
 PAST_EVENTS = 50_000
 """Of turns that are read at the start, to know what is usual."""
 
-Serving = Callable[[str, str], Awaitable[frozenset[str]]]
-"""Returns the tiers that have an engine for a model, by its provider and ``name@version``.
+Tiers = Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]
+"""Returns the tiers and their engines, as the query ``inference.tiers`` shows them.
 
 Raises `ConnectionError` while nobody can be asked.
 """
@@ -114,23 +114,24 @@ class ProposalsQuery(BaseModel):
 class Optimiser:
     """Run `run` in a task. Several of them, in several processes, come to the same proposals."""
 
-    def __init__(  # noqa: PLR0913 - the parts it is made of, by name
+    def __init__(
         self,
         log: EventLog,
         runner: CommandRunner,
         *,
         decode: Callable[[RecordedEvent], Event],
         now_us: Callable[[], int],
-        serving: Serving,
-        engines: Callable[[], int] = lambda: 1,
+        tiers: Tiers,
     ) -> None:
         """Prepare; ``runner`` has `OPTIMISATION_RECORDS` and the registry's commands."""
         self._log = log
         self._runner = runner
         self._decode = decode
         self._now_us = now_us
-        self._serving = serving
-        self._engines = engines
+        self._tiers = tiers
+        self._shown: Sequence[Mapping[str, Any]] | None = ()
+        """The tiers as they were at the last look; None: nobody could be asked."""
+        self._own_engines = 0
         self._use_cases: dict[str, UseCaseModels] = {}
         self._proposals: dict[str, Proposals] = {}
         self._tallies: dict[tuple[str, str], Tally] = {}
@@ -178,31 +179,27 @@ class Optimiser:
         return {"proposals": ordered, "costs": costs}, self.position
 
     def _cost(self, use_case: str) -> Mapping[str, Any]:
-        now, policy = self._now_us(), self._policy(use_case).policy
-        parts = [
-            tally.usage(now - policy.window_s * 1e6, now + 1)
-            for (name, _), tally in self._tallies.items()
-            if name == use_case
-        ]
-        usage = Usage(
-            seconds=policy.window_s,
-            turns=sum(part.turns for part in parts),
-            tokens=sum(part.tokens for part in parts),
-            token_cost_micro=sum(part.token_cost_micro for part in parts),
-            engines=self._engines(),
-            players=sum(part.players for part in parts),
-        )
-        cost = cost_of(usage, engine_hour_micro=policy.engine_hour_micro)
+        usage, cost = self._used(use_case, self._now_us())
         return {
             "seconds": usage.seconds,
             "turns": usage.turns,
             "tokens": usage.tokens,
             "players": usage.players,
+            "engines": round(usage.engines, 3),
             "total_micro": cost.total_micro,
             "per_turn_micro": cost.per_turn_micro,
             "per_1k_tokens_micro": cost.per_1k_tokens_micro,
             "per_player_hour_micro": cost.per_player_hour_micro,
         }
+
+    def _used(self, use_case: str, now_us: int, model: str | None = None) -> tuple[Usage, Cost]:
+        """Return what a use case, or one model of it, used in the policy's window, and its cost."""
+        policy = self._policy(use_case).policy
+        begin = now_us - policy.window_s * 1e6
+        used = {key: tally.usage(begin, now_us + 1) for key, tally in self._tallies.items()}
+        mine = [each for key, each in used.items() if key[0] == use_case and model in (None, key[1])]
+        usage = together(mine, list(used.values()), engines=self._own_engines)
+        return usage, cost_of(usage, engine_hour_micro=policy.engine_hour_micro)
 
     # --- what was ---------------------------------------------------------------------------------------
 
@@ -244,13 +241,15 @@ class Optimiser:
 
     async def look(self, now_us: int) -> None:
         """Look at every use case once, and propose what follows."""
+        await self._ask_tiers()
         for name, models in list(self._use_cases.items()):
             state = self._policy(name)
             # Only the current model's own turns: what a candidate did is its deployment's affair.
             tally = self._tallies.setdefault((name, models.current or ""), Tally())
             begin = now_us - state.policy.window_s * 1e6
             now, usual = tally.seen(begin, now_us + 1), self._usual(name, begin)
-            served = await self._served(models, state.policy)
+            _, cost = self._used(name, now_us, models.current or "")
+            now, served = replace(now, cost_micro=cost.total_micro), self._served(models)
             open_ = next((each.proposed for each in state.known.values() if each.status == "open"), None)
             if open_ and (why := self._untrue(open_, now, models, served)):
                 withdraw = WithdrawProposal(use_case=name, proposal_id=open_.proposal_id, reason=why)
@@ -276,19 +275,25 @@ class Optimiser:
         found = findings(now, usual, models, policy, served=served)
         return untrue(proposed.action, models, found)
 
-    async def _served(self, models: UseCaseModels, policy: OptimiserPolicy) -> frozenset[str] | None:
-        """Return the tiers that the current model may be moved to; None while nobody can be asked.
-
-        Only a limit of the cost leads to a move, so without one nobody is asked.
-        """
-        model = models.models.get(models.current or "")
-        if model is None or policy.cost_per_turn_micro_max is None:
-            return frozenset()
+    async def _ask_tiers(self) -> None:
+        """Learn which engines there are, unless no policy wants to know."""
+        policies = [state.policy for state in self._proposals.values()]
+        if not any(policy.engine_hour_micro or policy.cost_per_turn_micro_max for policy in policies):
+            return
         try:
-            return await self._serving(model.registered.provider, _label(model))
+            self._shown = await self._tiers()
         except ConnectionError as error:
             logger.info("tiers_not_asked", error=str(error))
+            self._shown = None
+        else:
+            self._own_engines = own_engines(self._shown)
+
+    def _served(self, models: UseCaseModels) -> frozenset[str] | None:
+        """Return the tiers that the current model may be moved to; None while nobody can be asked."""
+        model = models.models.get(models.current or "")
+        if model is None or self._shown is None:
             return None
+        return tiers_serving(self._shown, model.registered.provider, _label(model))
 
     def _usual(self, use_case: str, until_us: float) -> Seen:
         """Return how the use case went before, whichever model served it."""
@@ -380,7 +385,7 @@ class Optimiser:
         if action.kind != "move_tier" or model is None:  # of a model that is not there the registry tells
             return
         provider = model.registered.provider
-        if action.tier not in await self._serving(provider, _label(model)):
+        if action.tier not in tiers_serving(await self._tiers(), provider, _label(model)):
             raise Rejected(
                 "tier_not_served",
                 f"no engine of the tier {action.tier!r} serves the model {_label(model)!r} of the provider "

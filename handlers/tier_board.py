@@ -38,6 +38,7 @@ class TierBoard:
                         "name": engine.name,
                         "provider": engine.provider,
                         "models": sorted(engine.models),
+                        "own": engine.own,
                         "ok": (view := views[engine.name]).ok,
                         "reason": view.reason,
                         "circuit": view.breaker.circuit(now_ms),
@@ -72,6 +73,11 @@ def tiers_serving(shown: Sequence[Mapping[str, Any]], provider: str, model: str)
         for tier in shown
         if any(each["provider"] == provider and fits(each["models"], model) for each in tier["engines"])
     )
+
+
+def own_engines(shown: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many engines there are whose hours are paid for; one may serve several tiers."""
+    return len({each["name"] for tier in shown for each in tier["engines"] if each.get("own", True)})
 
 
 def _percentiles(values: Collection[float]) -> Mapping[str, float]:

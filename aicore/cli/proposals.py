@@ -13,6 +13,7 @@ from rich.table import Table
 from aicore.cli.common import Exit, Failure, Json, err, out, print_json
 from aicore.cli.models import Operator, Reason, UseCase, over_wire
 from aicore.client import Client
+from domain.optimisation.cost import dollars
 from protocol.messages import Reply
 
 app = typer.Typer(no_args_is_help=True, help="Proposals of the optimiser.")
@@ -51,8 +52,8 @@ def list_proposals(
         if cost["turns"]:
             out.print(
                 f"[dim]{name}: {cost['turns']} turns, {cost['players']} players in {cost['seconds']:.0f} s, "
-                f"{cost['per_turn_micro']:.1f} micro-dollars a turn, "
-                f"{cost['per_player_hour_micro']:.0f} a player's hour[/dim]"
+                f"{dollars(cost['per_turn_micro'])} a turn, "
+                f"{dollars(cost['per_player_hour_micro'])} a player's hour[/dim]"
             )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from domain.evaluation.messages import EvaluationFinished
+from domain.optimisation.cost import dollars
 from domain.optimisation.messages import INPUTS_MAX, Action, OptimiserPolicy, Priority
 from domain.optimisation.proposals import PRIORITIES
 from domain.registry.state import UseCaseModels
@@ -31,6 +32,7 @@ class Seen:
     rating: float | None = None
     """Mean, 0 to 1; None without ratings."""
     cost_micro: float = 0.0
+    """What all turns cost, own engines among it (`cost.cost_of`)."""
     consented: int = 0
     """Turns whose players agree to training."""
 
@@ -203,7 +205,7 @@ def _costs(
         yield Finding(
             Action(kind="move_tier", model_id=models.current, tier=below),
             "low",
-            f"a turn costs {cost:.0f} micro-dollars, the limit is {limit:g}",
+            f"a turn costs {dollars(cost)}, the limit is {dollars(limit)}",
             {"cost_per_turn_micro": cost, "limit": limit},
         )
 

@@ -37,6 +37,7 @@ class Bucket:
     rated: int = 0
     cost_micro: int = 0
     tokens: int = 0
+    own_tokens: int = 0
     consented: int = 0
     players: set[str] = field(default_factory=set)
 
@@ -68,17 +69,17 @@ class Tally:
             critical=sum(len(b.critical) for b in mine),
             latency_ms=sum(b.latency_ms for b in mine) / answered if answered else 0.0,
             rating=sum(b.ratings for b in mine) / rated if rated else None,
-            cost_micro=float(sum(b.cost_micro for b in mine)),
             consented=sum(b.consented for b in mine),
         )
 
     def usage(self, since_us: float, until_us: float) -> Usage:
-        """Return what was used from one time to another, engines aside."""
+        """Return what was used from one time to another; the engines are not known here."""
         mine = self._between(since_us, until_us)
         return Usage(
             seconds=(until_us - since_us) / 1e6,
             turns=sum(b.answered + b.failed for b in mine),
             tokens=sum(b.tokens for b in mine),
+            own_tokens=sum(b.own_tokens for b in mine),
             token_cost_micro=sum(b.cost_micro for b in mine),
             players=len(set().union(*(b.players for b in mine))) if mine else 0,
         )
@@ -98,7 +99,11 @@ def count(bucket: Bucket, event: Event) -> None:
             bucket.answered += 1
             bucket.latency_ms += event.latency_ms
             bucket.cost_micro += event.cost_micro
-            bucket.tokens += event.prompt_tokens + event.completion_tokens
+            tokens = event.prompt_tokens + event.completion_tokens
+            bucket.tokens += tokens
+            # An own engine has no price for tokens; nobody worked on an answer that was given again.
+            at_own = event.engine and not event.cost_micro and event.source_inference_id is None
+            bucket.own_tokens += tokens if at_own else 0
         case InferenceFailed():
             bucket.failed += 1
         case InferenceRefused():

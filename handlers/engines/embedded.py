@@ -221,6 +221,8 @@ def _step(ask: _Ask, end_id: int | None, began: Callable[[], None]) -> Callable[
 class EmbeddedEngine:
     """Serves the model of one directory. Started and stopped by its owner; used by one event loop."""
 
+    own = True
+
     def __init__(
         self,
         directory: Path,

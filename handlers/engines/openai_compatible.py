@@ -64,6 +64,7 @@ class OpenAICompatibleEngine:
         self.provider = provider
         self.models = frozenset(models)
         self.capacity = capacity
+        self.own = vllm
         self._url = url.rstrip("/").removesuffix("/v1")
         # Parsed once: a turn's call is on the way of its first token.
         self._completions = URL(f"{self._url}/v1/{'chat/' if chat else ''}completions")

@@ -129,6 +129,11 @@ class Engine(Protocol):
         """Requests that it works on at a time without slowing each other down unduly."""
         ...
 
+    @property
+    def own(self) -> bool:
+        """Whether its hours are paid for; else its provider charges for tokens."""
+        ...
+
     def count_tokens(self, text: str) -> int:
         """Return how many tokens a text takes, or an upper estimate; quick, nobody is asked."""
         ...

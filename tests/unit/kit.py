@@ -98,6 +98,7 @@ class EchoEngine:
     name = provider = "echo"
     models = frozenset[str]()
     capacity = 4
+    own = True
 
     def count_tokens(self, text: str) -> int:
         return len(text.split())

@@ -7,7 +7,7 @@ from hypothesis import given as any_given
 from hypothesis import strategies as st
 
 from domain.deployment.messages import DeploymentRolledBack
-from domain.optimisation.cost import Usage, cost_of
+from domain.optimisation.cost import Usage, cost_of, dollars
 from domain.optimisation.messages import (
     Action,
     Approved,
@@ -167,7 +167,11 @@ def test_an_outcome_belongs_to_an_approved_proposal() -> None:
         (Seen(turns=90, refused=30, latency_ms=40.0), "scale_engine", "25.0% of the turns were refused"),
         (Seen(turns=200, latency_ms=90.0), "scale_engine", "turns take 90 ms, usual are 40"),
         (Seen(turns=200, latency_ms=40.0, rating=0.5), "retrain", "players rate 0.50, usual are 0.90"),
-        (Seen(turns=200, latency_ms=40.0, cost_micro=90_000), "move_tier", "a turn costs 450 micro-dollars"),
+        (
+            Seen(turns=200, latency_ms=40.0, cost_micro=90_000),
+            "move_tier",
+            "a turn costs $0.00045, the limit",
+        ),
     ],
 )
 def test_what_goes_wrong_leads_to_what_helps(now: Seen, kind: str, says: str) -> None:
@@ -275,6 +279,14 @@ def test_costs_add_up(usage: Usage, price: int) -> None:
     )
     if usage.turns:
         assert cost.per_turn_micro == pytest.approx(cost.total_micro / usage.turns, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("micro", "words"),
+    [(0, "$0"), (31_250, "$0.031"), (0.4, "$0.00000040"), (12_500_000, "$12.50"), (999_999, "$1.00")],
+)
+def test_money_is_told_in_dollars(micro: float, words: str) -> None:
+    assert dollars(micro) == words
 
 
 def test_the_cost_of_a_player_hour_is_what_the_design_reckons() -> None:

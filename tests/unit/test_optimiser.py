@@ -38,7 +38,7 @@ from handlers.optimiser import OPTIMISATION, OPTIMISATION_RECORDS, Optimiser
 from handlers.optimiser import REGISTRY as REGISTRY_KINDS
 from handlers.registry import REGISTRY
 from handlers.routing import Router
-from handlers.tier_board import TierBoard, tiers_serving
+from handlers.tier_board import TierBoard
 from handlers.turns import Tier
 from protocol.messages import Answer
 from protocol.meta import decode_meta
@@ -61,17 +61,17 @@ class Stage:
     def another(self) -> Optimiser:
         doer = CommandRunner(self.log, self.codec, [REGISTRY, OPTIMISATION_RECORDS])
         return Optimiser(
-            self.log, doer, decode=self.codec.decode, now_us=lambda: START_US + 1, serving=self.serving
+            self.log, doer, decode=self.codec.decode, now_us=lambda: START_US + 1, tiers=self.tiers
         )
 
-    async def serving(self, provider: str, model: str) -> frozenset[str]:
+    async def tiers(self) -> Any:
         """What the inference service would say of its tiers; so often as told it says nothing."""
         if self.unanswered:
             self.unanswered -= 1
             raise ConnectionError("no service answers")
         tiers = {name: Tier(engines=engines) for name, engines in self.engines.items()}
         shown, _ = await TierBoard(Router(tiers, clock=lambda: 0.0, draw=lambda: 0.0)).answer({})
-        return tiers_serving(shown, provider, model)
+        return shown
 
     async def say(self, command: str, **payload: Any) -> Any:
         return await self.runner(message(command, payload))
@@ -217,6 +217,38 @@ async def test_a_model_moves_only_to_a_tier_that_serves_it() -> None:
         assert USE_CASE.fold(list(await stage.events(*REGISTRY_KINDS))).models[NEW].configuration == {
             "tier": "silver"
         }
+
+
+async def test_own_engines_count_by_what_they_did_in_costs_and_in_the_rule_about_costs() -> None:
+    async with staged() as stage:
+        stage.engines["silver"] = [EchoEngine(), EchoEngine()]
+        stage.engines["silver"][0].name = "mouse"  # gold's engine serves silver, too: it is one
+        rented = EchoEngine()
+        rented.name, rented.own = "rented", False
+        stage.engines["bronze"].append(rented)
+        price = {"engine_hour_micro": 12_000_000, "cost_per_turn_micro_max": 9_000, "turns_min": 10}
+        policy = OptimiserPolicy.model_validate(price).model_dump()
+        by = {"operator": "mira", "reason": "test"}
+        await stage.say("optimisation.set_policy", use_case=UC, policy=policy, **by)
+        other = {"use_case": "barks", "model_id": OLD}
+        for _ in range(100):
+            await stage.turn(NEW, failed=False, prompt_tokens=10, completion_tokens=5)
+            await stage.turn(failed=False, prompt_tokens=4, completion_tokens=1, **other)
+        await stage.turn(failed=False, cost_micro=700, **{**other, "use_case": "summaries"})
+
+        async def there() -> bool:
+            return bool(await stage.events(Proposed))
+
+        await run_until(stage, stage.optimiser, there)
+        (found,) = await stage.events(Proposed)
+        # Two engines for 300 s at 12 dollars an hour are 2 dollars; three quarters of it in 100 turns.
+        assert (found.action.kind, found.reason) == ("move_tier", "a turn costs $0.015, the limit is $0.0090")
+        assert found.inputs["cost_per_turn_micro"] == pytest.approx(15_000, abs=1)
+        costs = (await stage.optimiser.answer({}))[0]["costs"]
+        assert costs[UC]["per_turn_micro"] == found.inputs["cost_per_turn_micro"]
+        assert costs[UC]["engines"] == 1.5
+        assert costs["barks"]["engines"] == 0.5
+        assert (costs["summaries"]["engines"], costs["summaries"]["total_micro"]) == (0, 700)
 
 
 async def test_a_move_to_a_tier_that_serves_the_model_no_longer_is_refused_with_the_reason(

@@ -23,6 +23,7 @@ class Scripted:
 
     name: str
     capacity: int = 4
+    own: bool = True
     provider: str = "script"
     fails_at: int | None = None
     stalls_at: int | None = None
