@@ -80,7 +80,9 @@ TURN_TYPES = (*(kind.event_name for kind in TURNS), ViolationDetected.event_name
 
 HANDED_OVER: Mapping[str, str] = {
     "scale_engine": "add engines to the tier in the engines' file, or raise their capacity: {value:g} times",
-    "change_budget": "set AICORE_PLAYER_TOKENS_PER_S to {value:g} and start the service again",
+    "change_budget": "register {template} as a new version whose budget has {value:g} tokens more "
+    "(aicore templates register FILE), and name it in the model's configuration (registry.describe_model, "
+    "key template); the model's context must have room for them",
     "retrain": "aicore export turns.jsonl --use-case {use_case}, then python -m aicore.training.finetune; "
     "`aicore demo promote` shows the way",
 }
@@ -345,7 +347,7 @@ class Optimiser:
 
     async def _do(self, use_case: str, id_: str, proposal: Proposal) -> None:
         command, meta = _command(use_case, proposal), self._causes[id_]
-        outcome, detail = "handed_over", _handed_over(use_case, proposal.proposed.action)
+        outcome, detail = "handed_over", self._handed_over(use_case, proposal.proposed.action)
         if command is not None:
             try:
                 await self._check(use_case, proposal.proposed.action)
@@ -365,6 +367,15 @@ class Optimiser:
         )
         if not await self._say(record, derived_id(UUID(id_), 0, "outcome"), meta):
             self._done.discard(id_)
+
+    def _handed_over(self, use_case: str, action: Action) -> str:
+        """Return what a person has to do; "" for what the optimiser does itself."""
+        model = self._use_cases.get(use_case, USE_CASE.initial).models.get(action.model_id or "")
+        template = model.configuration.get("template") if model else None
+        way = HANDED_OVER.get(action.kind, "")
+        return way.format(
+            use_case=use_case, template=template or "the model's template", value=action.value or 1.0
+        )
 
     async def _check(self, use_case: str, action: Action) -> None:
         """Refuse what would do harm by now: engines and models may have gone since the proposal.
@@ -435,7 +446,3 @@ def _command(use_case: str, proposal: Proposal) -> Command | None:
             )
         case _:
             return None
-
-
-def _handed_over(use_case: str, action: Action) -> str:
-    return HANDED_OVER.get(action.kind, "").format(use_case=use_case, value=action.value or 1.0)

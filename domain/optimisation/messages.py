@@ -42,7 +42,7 @@ class Action(BaseModel):
     value: float | None = Field(
         None,
         allow_inf_nan=False,
-        description="scale_engine: by which factor; change_budget: tokens per player and second.",
+        description="scale_engine: by which factor; change_budget: tokens that the template's budget lacks.",
     )
 
 
@@ -67,6 +67,9 @@ class OptimiserPolicy(BaseModel):
         3, ge=1, le=1_000_000, description="Turns with a critical violation below which none is judged."
     )
     critical_max: float = Field(0.001, ge=0, le=1, description="Share of turns with a critical violation.")
+    cut_max: float = Field(
+        0.5, ge=0, le=1, description="Share of turns whose prompt was cut by its template's budget."
+    )
     cost_per_turn_micro_max: float | None = Field(
         None, gt=0, description="Cost of a turn above which a lower tier is proposed; null: never."
     )

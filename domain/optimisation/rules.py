@@ -1,5 +1,6 @@
 """What follows from how a use case goes, with its reasons: what to do, the most urgent first. Pure."""
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -35,6 +36,10 @@ class Seen:
     """What all turns cost, own engines among it (`cost.cost_of`)."""
     consented: int = 0
     """Turns whose players agree to training."""
+    cut: int = 0
+    """Turns whose prompt was cut by its template's budget."""
+    cut_tokens: int = 0
+    """Of all of them."""
 
     def share(self, count: int) -> float:
         """Return a count as a share of the turns."""
@@ -92,6 +97,7 @@ def findings(
         found += _load(now, usual, models, policy)
         found += _quality(now, usual, models, policy)
         found += _costs(now, models, policy, served)
+        found += _budget(now, models, policy)
     return found
 
 
@@ -193,6 +199,18 @@ def _quality(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPol
             f"players rate {now.rating:.2f}, usual are {usual.rating:.2f}; "
             f"{usual.consented + now.consented} turns may be trained with",
             {"rating": now.rating, "usual_rating": usual.rating, "consented": float(now.consented)},
+        )
+
+
+def _budget(now: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Iterator[Finding]:
+    cut = now.share(now.cut)
+    if cut > policy.cut_max:
+        lacking = math.ceil(now.cut_tokens / now.cut)
+        yield Finding(
+            Action(kind="change_budget", model_id=models.current, value=lacking),
+            "low",
+            f"the template's budget cut {cut:.1%} of {now.turns} prompts, by {lacking} tokens each",
+            {"turns": float(now.turns), "cut": cut, "lacking": float(lacking)},
         )
 
 

@@ -39,6 +39,8 @@ class Bucket:
     tokens: int = 0
     own_tokens: int = 0
     consented: int = 0
+    cut: int = 0
+    cut_tokens: int = 0
     players: set[str] = field(default_factory=set)
 
 
@@ -70,6 +72,8 @@ class Tally:
             latency_ms=sum(b.latency_ms for b in mine) / answered if answered else 0.0,
             rating=sum(b.ratings for b in mine) / rated if rated else None,
             consented=sum(b.consented for b in mine),
+            cut=sum(b.cut for b in mine),
+            cut_tokens=sum(b.cut_tokens for b in mine),
         )
 
     def usage(self, since_us: float, until_us: float) -> Usage:
@@ -93,6 +97,8 @@ def count(bucket: Bucket, event: Event) -> None:
     match event:
         case InferenceRequested():
             bucket.consented += event.consent
+            bucket.cut += bool(event.cut)
+            bucket.cut_tokens += sum(each.tokens for each in event.cut)
             if event.player:
                 bucket.players.add(event.player)
         case InferenceCompleted():

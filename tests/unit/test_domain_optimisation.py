@@ -166,6 +166,11 @@ def test_an_outcome_belongs_to_an_approved_proposal() -> None:
         (Seen(turns=200, violations=10, latency_ms=40.0), "roll_back", "5.0% of 200 turns broke the policy"),
         (Seen(turns=90, refused=30, latency_ms=40.0), "scale_engine", "25.0% of the turns were refused"),
         (Seen(turns=200, latency_ms=90.0), "scale_engine", "turns take 90 ms, usual are 40"),
+        (
+            Seen(turns=200, latency_ms=40.0, cut=150, cut_tokens=4_501),
+            "change_budget",
+            "cut 75.0% of 200 prompts, by 31 tokens each",
+        ),
         (Seen(turns=200, latency_ms=40.0, rating=0.5), "retrain", "players rate 0.50, usual are 0.90"),
         (
             Seen(turns=200, latency_ms=40.0, cost_micro=90_000),

@@ -79,7 +79,14 @@ class Stage:
     async def turn(self, model_id: str, *, failed: bool, **facts: Any) -> None:
         self.turns += 1
         id_ = f"{self.turns:032x}"
-        of = {"inference_id": id_, "use_case": UC, "model_id": model_id, "player": f"p{self.turns}", **facts}
+        of = {
+            "inference_id": id_,
+            "use_case": UC,
+            "model_id": model_id,
+            "player": f"p{self.turns}",
+            "cut": [],
+            **facts,
+        }
         kinds: list[type[Event]] = [InferenceRequested, InferenceFailed if failed else InferenceCompleted]
         events = [
             self.codec.encode(
@@ -191,6 +198,30 @@ async def test_what_a_person_has_to_do_is_handed_over_with_the_way() -> None:
         assert (row["status"], row["outcome"], row["detail"]) == ("ended", "handed_over", outcome.detail)
         assert (row["decided_by"], row["inputs"]["factor"]) == ("optimiser", 2.0)
         assert shown["costs"][UC]["turns"] == 40
+
+
+async def test_prompts_that_are_cut_lead_to_a_larger_budget_with_the_way() -> None:
+    async with staged() as stage:
+        policy = {**OptimiserPolicy(turns_min=10).model_dump(), "automatic": ["change_budget"]}
+        await stage.say("optimisation.set_policy", use_case=UC, policy=policy, operator="mira", reason="test")
+        named = {"use_case": UC, "model_id": NEW, "configuration": {"template": "lamplight-line@1"}}
+        await stage.say("registry.describe_model", **named)
+        for n in range(40):
+            lost = [
+                {"section": "history", "items": 1, "tokens": 20},
+                {"section": "lore", "items": 1, "tokens": 9},
+            ]
+            await stage.turn(NEW, failed=False, cut=lost if n % 4 else [])
+
+        async def done() -> bool:
+            return bool(await stage.events(CarriedOut))
+
+        await run_until(stage, stage.optimiser, done)
+        (outcome,) = await stage.events(CarriedOut)
+        assert outcome.outcome == "handed_over"
+        assert outcome.detail.startswith(
+            "register lamplight-line@1 as a new version whose budget has 29 tokens more"
+        )
 
 
 async def test_a_model_moves_only_to_a_tier_that_serves_it() -> None:
