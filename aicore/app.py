@@ -19,7 +19,7 @@ from nats.aio.client import Client as Nats
 
 from aicore.client import Client, Refused
 from aicore.clock import new_id, now_us
-from aicore.content.guardrails import load_policy
+from aicore.content.guardrails import DEFAULT_PROFILE, load_policy
 from aicore.content.scenes import closing_line, known_scene
 from aicore.content.speech import load_speech
 from aicore.content.suites import contradicted
@@ -76,9 +76,6 @@ SERVICES = frozenset({"commands", "inference", "queries"})
 
 PLAYERS_WORDS = ("batch.add_items",)
 """Commands whose payload holds what players wrote; those of inference.generate its service checks."""
-
-DEFAULT_PROFILE = "MatureFullExperience"
-"""What holds until an operator activates another one: the sample game is for adults."""
 
 DEADLINE_BEYOND_INFERENCE_S = 5.0
 """A service's deadline is so much later than inference's own, so that the more precise answer comes first."""

@@ -37,9 +37,11 @@ class ViolationsQuery(BaseModel):
 
 
 class PolicyQuery(BaseModel):
-    """guardrails.policy: what holds, and what was published."""
+    """guardrails.policy: what holds, and what was published; ``whole`` adds every word of what holds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    whole: bool = False
 
 
 class ViolationBoard:
@@ -91,7 +93,7 @@ class ViolationBoard:
 
     async def answer_policy(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``guardrails.policy``."""
-        parse(PolicyQuery, query)
+        asked = parse(PolicyQuery, query)
         active = self._policies.active
         policy = self._policies.published[active[0]] if active else self._default
         shown = {
@@ -105,4 +107,4 @@ class ViolationBoard:
                 rule.model_dump(include={"id", "category", "severity", "action"}) for rule in policy.rules
             ],
         }
-        return shown, self.position
+        return {**shown, **({"policy": policy.model_dump(mode="json")} if asked.whole else {})}, self.position

@@ -1,5 +1,6 @@
 """`aicore ask`: a line from the current model of a use case; `aicore rate`: how good it was."""
 
+from collections.abc import Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import Annotated, Any
@@ -56,13 +57,22 @@ def ask(  # noqa: PLR0913 - one parameter per option of the command line
         out.print(result["text"], style="bold", markup=False, soft_wrap=True)
     elif result["text"]:
         out.print()
-    model, served = result["model"], result["served"]
-    who = f"{served['tier']}, {served['engine'] or 'authored line'}"
+    model = result["model"]
     out.print(
-        f"[dim]{model['name']} {model['version']} · {who} · "
+        f"[dim]{model['name']} {model['version']} · {who_spoke(result)} · "
         f"{result['latency_ms']:.1f} ms, first token {result['ttft_ms']:.1f} ms · "
         f"{result['usage']['completion_tokens']} tokens · inference {result['inference_id']}[/dim]"
     )
+
+
+def who_spoke(result: Mapping[str, Any]) -> str:
+    """Return whose words they are: an engine's, or the character's own line, and then why."""
+    served = result["served"]
+    if result["finish_reason"] == "blocked":
+        words = [served["engine"], "ended by the guardrails"]
+    else:
+        words = [served["engine"] or "authored line"]
+    return ", ".join(word for word in (served["tier"], *words) if word)
 
 
 async def _streamed(client: Client, *, payload: dict[str, Any], json: bool) -> Reply:

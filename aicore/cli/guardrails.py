@@ -12,7 +12,7 @@ from rich.text import Text
 from aicore.cli.common import Exit, Failure, Json, out, print_json
 from aicore.cli.models import Operator, Reason, over_wire
 from aicore.client import Client
-from aicore.content.guardrails import load_policy
+from aicore.content.guardrails import DEFAULT_PROFILE, load_policy
 from domain.guardrails.check import check as check_text
 from domain.guardrails.compiled import compile_policy
 from domain.guardrails.policy import Policy, PolicyError, policy_from
@@ -30,20 +30,27 @@ PolicyFile = Annotated[
 
 
 @app.command()
-def check(
+def check(  # noqa: PLR0913 - the options of one command
     text: Annotated[str, typer.Argument(help="What somebody says.")],
     *,
     side: Annotated[str, typer.Option(help="input (a player) or output (a model).")] = "output",
-    profile: Profile = "MatureFullExperience",
+    profile: Annotated[str | None, typer.Option(help="The policy's profile; the one that holds.")] = None,
     policy: PolicyFile = None,
+    active: Annotated[bool, typer.Option("--active", help="Try what holds in the running realm.")] = False,
     json: Json = False,
 ) -> None:
-    """Try a policy on a text, without a running system. Exit code 1 if it may not be shown as it is."""
+    """Try a policy on a text. Exit code 1 if it may not be shown as it is.
+
+    Without --active no system has to run: it is the policy of the program or of --policy.
+    """
     if side not in ("input", "output"):
         raise Failure(f"--side {side}: it is input or output", code=Exit.USAGE)
+    if active and policy:
+        raise Failure("--active and --policy name two policies", remedy="leave one out", code=Exit.USAGE)
     which: Literal["input", "output"] = "input" if side == "input" else "output"
     try:
-        verdict = check_text(compile_policy(_policy(policy), profile), text, side=which)
+        tried, holds = over_wire(held) if active else (_policy(policy), None)
+        verdict = check_text(compile_policy(tried, profile or holds or DEFAULT_PROFILE), text, side=which)
     except PolicyError as error:
         raise Failure(str(error), code=Exit.USAGE) from None
     findings = [
@@ -101,7 +108,7 @@ def activate(
     operator: Operator,
     reason: Reason,
     *,
-    profile: Profile = "MatureFullExperience",
+    profile: Profile = DEFAULT_PROFILE,
     json: Json = False,
 ) -> None:
     """Hold the realm to a published policy from now on."""
@@ -130,7 +137,7 @@ def violations(
         return
     table = Table("time", "severity", "action", "side", "category", "rule", "text", "review", "id", box=None)
     for row in found["violations"]:
-        at = datetime.fromtimestamp(row["at_us"] / 1e6, UTC).strftime("%H:%M:%S")
+        at = datetime.fromtimestamp(row["at_us"] / 1e6, UTC).strftime("%m-%d %H:%M:%S")
         review = row["review"]["verdict"] if row["review"] else ""
         words = (row["action"], row["side"], row["category"], row["rule"], Text(row["excerpt"][:48]))
         table.add_row(
@@ -164,6 +171,12 @@ def review(  # noqa: PLR0913 - the options of one command
         )
 
     _tell(over_wire(work), json=json)
+
+
+async def held(client: Client) -> tuple[Policy, str | None]:
+    """Return the policy that holds in the realm, and its profile; None for the program's own choice."""
+    shown = await _query(client, "guardrails.policy", {"whole": True})
+    return policy_from(shown["policy"]), shown["profile"]
 
 
 async def _query(client: Client, view: str, query: dict[str, Any]) -> Any:
