@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+from domain.deployment.watch import OWN_FAULTS
 from domain.event import Event
 from domain.guardrails.messages import ViolationDetected
 from domain.inference.messages import (
@@ -111,7 +112,7 @@ def count(bucket: Bucket, event: Event) -> None:
             at_own = event.engine and not event.cost_micro and event.source_inference_id is None
             bucket.own_tokens += tokens if at_own else 0
         case InferenceFailed():
-            bucket.failed += 1
+            bucket.failed += event.code in OWN_FAULTS  # a caller's own fault is no turn of the model
         case InferenceRefused():
             bucket.refused += event.code == "overloaded"
         case InferenceRated():

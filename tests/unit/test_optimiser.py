@@ -364,6 +364,18 @@ async def test_who_approves_is_told_what_came_of_it() -> None:
     assert await outcome_of(client, {**row, "proposal_id": "of nobody"}, wait_s=0.01) is None
 
 
+async def test_what_callers_did_wrong_is_not_the_models_failure() -> None:
+    async with staged() as stage:
+        for n in range(200):
+            await stage.turn(NEW, failed=n % 2 == 0, code="prompt_too_long")
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(stage.optimiser.run())
+            await until(lambda: stage.optimiser.position)
+            await stage.optimiser.look(START_US + 2)
+            task.cancel()
+        assert await stage.events(Proposed) == []
+
+
 async def test_a_rollback_that_would_silence_a_use_case_is_refused() -> None:
     async with staged() as stage:
         by = {"use_case": UC, "operator": "mira", "reason": "old"}
