@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given as any_given
 from hypothesis import strategies as st
 
+from domain.decider import Rejected
 from domain.deployment.messages import DeploymentRolledBack
 from domain.optimisation.cost import Usage, cost_of, dollars
 from domain.optimisation.messages import (
@@ -24,7 +25,7 @@ from domain.optimisation.messages import (
     SetPolicy,
     WithdrawProposal,
 )
-from domain.optimisation.proposals import PROPOSALS, proposal_id_of
+from domain.optimisation.proposals import PROPOSALS, proposal_id_of, weight_of
 from domain.optimisation.rules import Seen, finding, findings, untrue
 from domain.registry.messages import ModelPromoted
 from domain.registry.state import UseCaseEvent, UseCaseModels
@@ -109,6 +110,32 @@ def test_what_weighs_more_waits_for_no_cool_down_of_what_weighs_less() -> None:
     given(PROPOSALS, *ended).when(urgent).then(
         Proposed(**urgent.model_dump(), proposal_id=second, automatic=False)
     )
+
+
+@any_given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["roll_back", "scale_engine", "deploy_candidate"]),
+            st.sampled_from(["low", "medium", "high", "critical"]),
+            st.integers(0, 900_000_000),
+        ),
+        max_size=12,
+    )
+)
+def test_one_proposal_is_open_at_most_and_none_beside_it_weighs_more(
+    wished: list[tuple[Any, str, int]],
+) -> None:
+    state, at_us = PROPOSALS.fold([AUTOMATIC]), 0
+    for kind, priority, later_us in wished:
+        at_us += later_us
+        try:
+            decided = PROPOSALS.decide(propose(kind, at_us=at_us, priority=priority), state)
+        except Rejected:
+            continue
+        state = PROPOSALS.fold(decided, state)
+        waiting = [each.weight for each in state.known.values() if each.status == "open"]
+        assert len(waiting) <= 1
+        assert waiting == [] or waiting[0] >= weight_of(priority, automatic=kind == "roll_back")  # type: ignore[arg-type]  # one of them
 
 
 def test_what_was_withdrawn_cannot_be_approved() -> None:
