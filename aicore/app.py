@@ -59,6 +59,7 @@ from handlers.inference_records import INFERENCES, RATINGS, InferenceRecords, re
 from handlers.optimiser import OPTIMISATION, OPTIMISATION_RECORDS, Optimiser
 from handlers.registry import EVALUATIONS, REGISTRY, TEMPLATES, VERDICTS, suites
 from handlers.registry_view import RegistryView
+from handlers.relay import CONFIRMATIONS
 from handlers.routing import Router
 from handlers.tier_board import TierBoard
 from handlers.verdicts import VerdictTeller
@@ -94,6 +95,7 @@ _BINDINGS = (
     VIOLATION_BINDING,
     EVALUATIONS,
     OPTIMISATION,
+    CONFIRMATIONS,
 )
 
 Ready = Callable[[], None]

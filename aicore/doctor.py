@@ -221,6 +221,15 @@ async def _stream(patient: Patient) -> Sequence[Check]:
             relay_lock(patient.system.realm),
         )
     start = "" if leads else "start a relay (`aicore up` or `aicore run relay`): "
+    if finding.lost:
+        lost = f"{finding.lost.position}:{finding.lost.hash.hex()}"
+        fact = f"{finding.reason}: the log has lost events; nothing is published"
+        mend = (
+            "keep JetStream's files, they are the witness. Was the log changed? Restore a backup of it that "
+            f"passes `aicore log verify --head {lost}`. Is it right, restored from a backup on purpose? "
+            "`aicore relay confirm-log --operator … --reason …`, which gives those events up"
+        )
+        return [Check("stream", "fault", fact, mend)]
     if not finding.usable:
         fact = f"JetStream is {finding.verdict}: {finding.reason}"
         mend = f"{start}the relay compares both and makes the stream anew from the log"
@@ -246,8 +255,9 @@ async def _projections(patient: Patient) -> Sequence[Check]:
         name, position = row["name"], row["position"]
         again = f"`aicore projections rebuild {name}` makes it anew from the log"
         if position > head:
-            fact = f"{name} is at {position}, the log ends at {head}: it was made from another log"
-            found.append(Check("projections", "fault", fact, again))
+            fact = f"{name} is at {position}, the log ends at {head}: another log, or its end was cut off"
+            mend = f"make sure of the log first (`aicore log verify`, the stream above); is it right, {again}"
+            found.append(Check("projections", "fault", fact, mend))
         elif row["error"]:
             mend = f"mend what the error names and restart; {again}"
             found.append(Check("projections", "fault", f"{name} stands at {position}: {row['error']}", mend))

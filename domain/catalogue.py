@@ -107,6 +107,7 @@ from domain.registry.messages import (
     TrafficShifted,
     UseCaseSilenced,
 )
+from domain.relay.messages import ConfirmLog, LogConfirmed
 from domain.routing.messages import EngineStateChanged
 
 EVENTS: tuple[type[Event], ...] = (
@@ -157,6 +158,7 @@ EVENTS: tuple[type[Event], ...] = (
     BatchProgressed,
     BatchCompleted,
     BatchCancelled,
+    LogConfirmed,
 )
 
 COMMANDS: tuple[type[Command], ...] = (
@@ -188,6 +190,7 @@ COMMANDS: tuple[type[Command], ...] = (
     AddItems,
     SubmitBatch,
     CancelBatch,
+    ConfirmLog,
 )
 """What may be sent over the wire."""
 

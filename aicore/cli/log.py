@@ -1,20 +1,27 @@
 """`aicore log`: look at the log itself, in Postgres, as a reader."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from nats.errors import Error as NatsError
 from rich.table import Table
 from rich.text import Text
 
 from aicore.cli.common import Exit, Failure, Json, out, print_json, progress, run_async, running
 from aicore.clock import now_us
-from bus.ports import EventLog, RecordedEvent, Where
+from aicore.running import System
+from bus.nats.api import JetStreamError
+from bus.nats.comparison import newest
+from bus.nats.connection import connect as nats_connect
+from bus.ports import EventLog, Head, RecordedEvent, Where
 from bus.postgres.connect import connect
 from bus.postgres.log import open_log
+from bus.postgres.verify import Unverifiable, Verdict
 from bus.postgres.verify import verify as verify_chain
 from protocol.meta import decode_meta
 from protocol.packing import unpack
@@ -23,6 +30,9 @@ app = typer.Typer(no_args_is_help=True, help="The log: every event, in order, fo
 
 STATS_TIMEOUT_S = 60.0
 SHOWN_CHARACTERS_MAX = 160
+NATS_TIMEOUT_S = 3.0
+HASH = re.compile(r"[0-9a-f]{64}")
+HEAD_FORM = "POSITION:HASH with 64 hexadecimal digits"
 LESS_TELLING = ("_id", "_hash", "_digest")
 """Ends of keys that one line leaves out; `show` has everything."""
 
@@ -120,12 +130,21 @@ def stats(*, json: Json = False) -> None:
 
 @app.command()
 def verify(
-    *, after: Annotated[int, typer.Option(help="Begin after this position.", min=0)] = 0, json: Json = False
+    *,
+    after: Annotated[int, typer.Option(help="Begin after this position, trusting its event.", min=0)] = 0,
+    head: Annotated[
+        str | None,
+        typer.Option(metavar="POSITION:HASH", help="An end of the log that was written down before."),
+    ] = None,
+    json: Json = False,
 ) -> None:
-    """Prove by the hash chain that nothing was changed, removed, swapped or inserted.
+    """Prove by the hash chain that no event was changed, removed from between, swapped or inserted.
 
-    Exit code 1 with the first bad position if something was.
+    That nothing was cut off at the end a chain cannot show. So the log is also compared with JetStream's last
+    event, if NATS answers, and with --head: keep the head that is printed at another place.
+    Exit code 1 with the first bad position if something is wrong.
     """
+    known = _head_of(head) if head else None
     _, system = running()
     with progress() as bar:
         task = bar.add_task("verifying", total=None)
@@ -133,28 +152,80 @@ def verify(
         def moved(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        verdict = run_async(verify_chain(system.postgres_dsn, system.realm, after=after, progress=moved))
+        async def work() -> tuple[Head | None, Verdict]:
+            copied = await _copied(system)  # before the log is read, which therefore must contain it
+            copied = copied if copied and copied.position >= after else None
+            expected = [each for each in (known, copied) if each]
+            dsn, realm = system.postgres_dsn, system.realm
+            return copied, await verify_chain(dsn, realm, after=after, expected=expected, progress=moved)
+
+        try:
+            copied, verdict = run_async(work())
+        except Unverifiable as error:
+            raise Failure(str(error), code=Exit.USAGE) from None
+    compared = {name: _shown(each) for name, each in (("JetStream", copied), ("--head", known)) if each}
     if json:
         print_json(
             {
                 "ok": verdict.ok,
+                "after": after,
                 "events": verdict.events,
-                "head": str(verdict.head),
+                "head": _shown(verdict.head),
+                "compared_with": compared,
                 "first_bad": verdict.first_bad,
                 "reason": verdict.reason,
                 "events_per_s": round(verdict.events_per_s),
             }
         )
     elif verdict.ok:
-        out.print(
-            f"[green]intact[/green]: {verdict.events:,} events, the chain holds from genesis to the head "
-            f"({verdict.events_per_s:,.0f} events/s)"
-        )
+        _tell_intact(verdict, after, compared)
     if not verdict.ok:
         raise Failure(
-            f"the log was tampered with: first bad position {verdict.first_bad}: {verdict.reason}",
-            remedy="restore from a backup that verifies; docs/operations.md, section Backups",
+            f"the log is not as it was recorded: first bad position {verdict.first_bad}: {verdict.reason}",
+            remedy="restore it from a backup that verifies; docs/operations.md, section The log itself",
         )
+
+
+def _tell_intact(verdict: Verdict, after: int, compared: Mapping[str, str]) -> None:
+    start = f"position {after + 1} (event {after} is trusted)" if after else "genesis"
+    speed = f"{verdict.events_per_s:,.0f} events/s"
+    out.print(
+        f"[green]intact[/green]: {verdict.events:,} events, the chain holds from {start} to the head "
+        f"({speed})"
+    )
+    for name, shown in compared.items():
+        out.print(f"contains  {shown}, known from {name}", soft_wrap=True)
+    if not compared:
+        out.print(
+            "[yellow]compared with nothing[/yellow]: JetStream shows no event from here on; whether events "
+            "were cut off at the end is known only with --head",
+            soft_wrap=True,
+        )
+    out.print(f"head      {_shown(verdict.head)}", soft_wrap=True)
+
+
+async def _copied(system: System) -> Head | None:
+    """Return JetStream's last event, if NATS answers and there is one."""
+    try:
+        async with nats_connect(system.nats_url, name="aicore cli", timeout_s=NATS_TIMEOUT_S) as nc:
+            return await newest(nc, system.realm)
+    except (OSError, NatsError, JetStreamError):
+        return None
+
+
+def _head_of(text: str) -> Head:
+    position, _, digest = text.partition(":")
+    if not position.isdecimal() or not HASH.fullmatch(digest):
+        raise Failure(
+            f"--head {text}: is no end of a log",
+            remedy=f"write {HEAD_FORM}, as verify prints it",
+            code=Exit.USAGE,
+        )
+    return Head(int(position), bytes.fromhex(digest))
+
+
+def _shown(head: Head) -> str:
+    return f"{head.position}:{head.hash.hex()}"
 
 
 @asynccontextmanager

@@ -4,17 +4,15 @@ from dataclasses import asdict
 
 import typer
 
-from aicore.cli.common import Json, out, print_json, run_async, running
+from aicore.cli.common import Failure, Json, out, print_json, run_async, running
+from aicore.cli.models import Operator, Reason, over_wire
 from aicore.clock import now_us
+from bus.nats.comparison import Finding, compare
 from bus.nats.connection import connect
 from bus.nats.relay_status import RelayStatus, relay_status
+from bus.postgres.connect import connect as connect_postgres
 
 app = typer.Typer(no_args_is_help=True, help="The relay: from the log into JetStream.")
-
-
-@app.callback()
-def group() -> None:
-    """Keep `status` a command of its own, though it is the only one so far."""
 
 
 @app.command()
@@ -36,3 +34,35 @@ def status(*, json: Json = False) -> None:
     out.print(f"lag            {found.lag_events:,} events, {found.lag_s:.1f} s")
     out.print(f"last compared  {found.verdict or 'never'} {found.reason}".rstrip())
     out.print(f"rebuilt        {found.rebuilds:,} times")
+    if found.verdict in ("ahead", "forked"):
+        out.print("[red]held[/red]           nothing is published; `aicore doctor` says how to settle it")
+
+
+@app.command("confirm-log")
+def confirm_log(operator: Operator, reason: Reason, *, json: Json = False) -> None:
+    """Say that the log is right, though JetStream holds events that it has not: those are given up.
+
+    For a log that was restored from a backup on purpose. Recorded in the log; the relay then makes JetStream
+    anew. Copies of the events that are given up are gone after that: look at them first.
+    """
+    _, system = running()
+
+    async def work() -> Finding:
+        reader = await connect_postgres(system.postgres_dsn, system.realm, role="aicore_reader")
+        try:
+            async with connect(system.nats_url, name="aicore cli") as nc:
+                return await compare(nc, reader, system.realm)
+        finally:
+            await reader.close()
+
+    found = run_async(work())
+    if found.lost is None:
+        said = found.reason or f"JetStream ends at {found.last}, the log at {found.head}"
+        raise Failure(f"JetStream holds nothing that the log lacks ({said}): there is nothing to confirm")
+    payload = {"lost_position": found.lost.position, "lost_hash": found.lost.hash.hex()}
+    payload |= {"operator": operator, "reason": reason}
+    reply = over_wire(lambda client: client.command("relay.confirm_log", payload))
+    if json:
+        print_json(reply.result)
+        return
+    out.print(f"{found.reason}: given up; the relay makes JetStream anew (`aicore relay status`)")

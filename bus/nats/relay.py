@@ -5,6 +5,10 @@ doubled, lost or foreign message is refused by the server. Any refusal, time-out
 what the stream holds is then compared with the log, by sequence, id and hash, and publishing goes on after
 its end, or the stream is made anew from the log. Consumers' floors are kept in Postgres; subscribers wait
 meanwhile and go on where they were.
+
+A stream that holds events which the log does not is the one witness that the log lost them. The relay then
+touches nothing and publishes nothing, until the log has them again (restored from a backup) or an operator
+has confirmed that the log is right without them (`relay.log_confirmed`).
 """
 
 import asyncio
@@ -23,7 +27,11 @@ from bus.nats.leadership import lead, listen
 from bus.nats.publishing import Publisher, Resync
 from bus.nats.topology import CacheLimits, create_events_stream, delete_stream, events_stream
 from bus.nats.wire import row_encoder
+from bus.ports import Head
 from bus.postgres.log import channel_of
+from domain.relay.confirmation import STREAM, covers
+from domain.relay.messages import LogConfirmed, Lost
+from protocol.packing import unpack
 
 BATCH = 500
 """Rows of one read: about a millisecond of Postgres, and what is sent before acknowledgements are seen."""
@@ -32,6 +40,9 @@ POLL_S = 0.25
 """How often an idle relay looks by itself, should a notification be lost."""
 
 RETRY_S = 0.5
+HELD_S = 0.5
+"""How often a relay that is held looks whether the log was restored, or confirmed by an operator."""
+
 ROLE = "aicore_projector"
 """May read events and write what migrations/0200 grants; never the log."""
 
@@ -45,11 +56,16 @@ FAILURES = (
 )
 """After these the leader steps down and tries again."""
 
-# Purpose: the next events. Index: primary key. Lock: none. Columns in `RecordedEvent`'s order.
+HELD_MEND = "`aicore doctor` says how to settle it"
+
+# Purpose: the last event sent, and the next. Index: primary key. Lock: none. Columns as in `RecordedEvent`.
 TAIL = """
 SELECT position, stream, version, id, type, schema_version, recorded_us, meta, payload, hash
-FROM event WHERE position > $1 ORDER BY position LIMIT $2
+FROM event WHERE position >= $1 ORDER BY position LIMIT $2
 """
+
+# Purpose: the newest word of an operator about the log. Index: event_stream_version. Lock: none.
+CONFIRMED = "SELECT schema_version, payload FROM event WHERE stream = $1 ORDER BY version DESC LIMIT 1"
 
 # Purpose: show the leader's state. Lock: the table's only row.
 WRITE_STATE = """
@@ -98,6 +114,8 @@ class Relay:
         self._log = logger.bind(realm=realm, relay=options.name)
         self._waiting: list[Floor] = []
         self._finding = Finding("equal", 0, 0)
+        self._sent: Head | None = None
+        """The event that the last message sent came from; None: not read since the comparison."""
         self._verified_us = 0
         self._leads_since_us = 0
         self._rebuilds_unwritten = 0
@@ -142,10 +160,11 @@ class Relay:
         verify_at = self._clock() + self._options.verify_every_s
         while True:
             self._wake.clear()
-            rows = await connection.fetch(TAIL, publisher.sent, BATCH)
+            rows = await self._news(connection, publisher.sent)
             for row in rows:
                 subject, body = self._encode(row)
                 await publisher.publish(subject, row["id"].hex, body)
+                self._sent = Head(row["position"], row["hash"])
             publisher.check()
             self.acknowledged = publisher.acked
             now = self._clock()
@@ -158,6 +177,21 @@ class Relay:
                 verify_at = self._clock() + self._options.verify_every_s
             if not rows:
                 await self._idle(publisher)
+
+    async def _news(self, connection: asyncpg.Connection, sent: int) -> list[asyncpg.Record]:
+        """Return what follows position ``sent``, if the log still holds what it was sent from.
+
+        Raises:
+            Resync: it does not: somebody has changed the log.
+        """
+        rows: list[asyncpg.Record] = await connection.fetch(TAIL, sent, BATCH + 1)
+        if not sent:
+            return rows
+        found = Head(sent, rows[0]["hash"]) if rows and rows[0]["position"] == sent else None
+        if found is None or found != (self._sent or found):
+            raise Resync(f"the log no longer holds the event at {sent} that was published")
+        self._sent = found
+        return rows[1:]
 
     async def _idle(self, publisher: Publisher) -> None:
         """Wait for news: a notification, or the poll; what is under way is seen to the end first."""
@@ -197,16 +231,45 @@ class Relay:
         return self._finding
 
     async def _align(self, connection: asyncpg.Connection, doubtful: range) -> int:
-        """Return the stream's last sequence, after making it anew if it does not equal the log."""
+        """Return the stream's last sequence, after making it anew if it does not equal the log.
+
+        Waits while the stream holds events that the log does not; see the module.
+        """
         finding = await self._compare(connection, doubtful)
+        if finding.lost:
+            finding = await self._hold(connection, finding, doubtful)
         if finding.usable:
             last = finding.last
         else:
             last = await self._rebuild(connection, finding)
             await self._compare(connection)  # so that the state tells of the new stream, not of the lost one
+        self._sent = None
         self.acknowledged = last
         await self._write_state(connection)
         return last
+
+    async def _hold(self, connection: asyncpg.Connection, finding: Finding, doubtful: range) -> Finding:
+        """Touch nothing until the log holds what the stream does, or is confirmed without it."""
+        said = None
+        while (lost := finding.lost) and not await self._confirmed(connection, lost):
+            if lost != said:
+                said = lost
+                self._log.error("relay_held", verdict=finding.verdict, reason=finding.reason, mend=HELD_MEND)
+            await self._write_state(connection)
+            await asyncio.sleep(HELD_S)
+            finding = await self._compare(connection, doubtful)
+        return finding
+
+    async def _confirmed(self, connection: asyncpg.Connection, lost: Head) -> bool:
+        row = await connection.fetchrow(CONFIRMED, STREAM)
+        if row is None or row["schema_version"] != LogConfirmed.event_version:
+            return False
+        confirmed = LogConfirmed.model_validate(unpack(row["payload"], "payload"))
+        if not covers(confirmed, Lost(lost_position=lost.position, lost_hash=lost.hash.hex())):
+            return False
+        who = {"operator": confirmed.operator, "because": confirmed.reason}
+        self._log.warning("log_confirmed", lost_position=lost.position, **who)
+        return True
 
     async def _rebuild(self, connection: asyncpg.Connection, finding: Finding) -> int:
         """Make the stream anew and return the position after which publishing begins."""

@@ -1,12 +1,12 @@
 """Recomputes the chain from the rows alone and names the first position that is not what was recorded.
 
 It reads with plain SQL and hashes here, so the database's word is taken for nothing but the bytes. What a
-chain cannot show by itself is a log cut off at its end: for that, compare with a head kept elsewhere (the
-last message in JetStream, say) by passing it as ``expected``.
+chain cannot show by itself is a log cut off at its end: for that, compare with heads kept elsewhere (the
+last message in JetStream, say) by passing them as ``expected``.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from time import perf_counter
@@ -39,6 +39,10 @@ Progress = Callable[[int, int], None]
 """Called with (events verified, position of the log's end)."""
 
 
+class Unverifiable(ValueError):
+    """What was asked for cannot be verified; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a verification found."""
@@ -59,7 +63,7 @@ async def verify(
     realm: str,
     *,
     after: int = 0,
-    expected: Head | None = None,
+    expected: Sequence[Head] = (),
     progress: Progress | None = None,
 ) -> Verdict:
     """Verify the log of a realm.
@@ -68,17 +72,17 @@ async def verify(
         dsn: where the log is.
         realm: whose log.
         after: begin after this position, trusting its hash; 0 verifies everything.
-        expected: a head known from elsewhere, which the log must contain.
+        expected: events known from elsewhere, none of them before ``after``, which the log must contain.
         progress: called after each page.
 
     Raises:
-        ValueError: there is no event at ``after``.
+        Unverifiable: there is no event at ``after``, or an expected one is before it.
         One of `bus.postgres.connect.AWAY`: the server is away.
     """
     session = await connect(dsn, realm, role="aicore_reader", jit="off")
     began = perf_counter()
     try:
-        chain = await _start(session, realm, after)
+        chain = await _start(session, realm, after, expected)
         last: int = await session.fetchval("SELECT coalesce(max(position), 0) FROM event") if progress else 0
         rows = await session.prepare(ROWS)
         page = await rows.fetch(chain.position, PAGE, timeout=READ_TIMEOUT_S)
@@ -87,12 +91,13 @@ async def verify(
             async with asyncio.TaskGroup() as group:
                 fetching = group.create_task(rows.fetch(following, PAGE, timeout=READ_TIMEOUT_S))
                 await asyncio.sleep(0)  # lets the request leave: the server reads on while we hash
-                chain.check(page, expected)
+                chain.check(page)
             page = fetching.result()
             if progress:
                 progress(chain.events, last)
-        if not chain.reason and expected and expected.position > chain.position:
-            chain.fail(chain.position + 1, f"the log ends here; its head was known to be {expected.position}")
+        known = max((head.position for head in expected), default=0)
+        if not chain.reason and known > chain.position:
+            chain.fail(chain.position + 1, f"the log ends before it; an event was known at {known}")
     finally:
         session.terminate()
     return Verdict(
@@ -105,34 +110,48 @@ async def verify(
     )
 
 
-async def _start(session: asyncpg.Connection, realm: str, after: int) -> "_Chain":
-    if after:
-        digest = await session.fetchval("SELECT hash FROM event WHERE position = $1", after)
-        if digest is None:
-            raise ValueError(f"there is no event at position {after}")
-        return _Chain(after, digest)
-    chain = _Chain(0, genesis(realm))
-    lowest = await session.fetchval("SELECT min(position) FROM event")
-    if lowest is not None and lowest < 1:
-        chain.fail(lowest, "a position below 1 was inserted")
-    return chain
+async def _start(session: asyncpg.Connection, realm: str, after: int, expected: Sequence[Head]) -> "_Chain":
+    if early := [head.position for head in expected if head.position < after]:
+        raise Unverifiable(
+            f"the head known from elsewhere is at {early[0]}, before the beginning at {after}; begin earlier"
+        )
+    if not after:
+        chain = _Chain(Head(0, genesis(realm)), expected)
+        lowest = await session.fetchval("SELECT min(position) FROM event")
+        if lowest is not None and lowest < 1:
+            chain.fail(lowest, "a position below 1 was inserted")
+        return chain
+    digest = await session.fetchval("SELECT hash FROM event WHERE position = $1", after)
+    if digest is None:
+        last = await session.fetchval("SELECT coalesce(max(position), 0) FROM event")
+        raise Unverifiable(f"there is no event {after} to begin after; the log ends at {last}")
+    return _Chain(Head(after, digest), expected)
 
 
 class _Chain:
     """The state of a verification."""
 
-    def __init__(self, position: int, digest: bytes) -> None:
-        self.position = position
-        self.hash = digest
+    def __init__(self, start: Head, expected: Sequence[Head]) -> None:
+        self.position, self.hash = start.position, start.hash
+        self.expected: dict[int, set[bytes]] = {}
+        for known in expected:
+            self.expected.setdefault(known.position, set()).add(known.hash)
         self.events = 0
         self.first_bad: int | None = None
         self.reason = ""
+        self._compare(start.position, start.hash)
 
     def fail(self, position: int, reason: str) -> None:
         self.first_bad = position
         self.reason = reason
 
-    def check(self, page: list[Any], expected: Head | None) -> None:
+    def _compare(self, position: int, digest: bytes) -> bool:
+        """Say whether the event is what was known of it elsewhere."""
+        if position in self.expected and self.expected[position] != {digest}:
+            self.fail(position, "its hash differs from the one known from elsewhere")
+        return not self.reason
+
+    def check(self, page: list[Any]) -> None:
         """Verify rows in order until one is bad."""
         position, previous = self.position, self.hash
         for found, digest, covered in page:
@@ -143,8 +162,7 @@ class _Chain:
             if covered is None or sha256(previous + covered).digest() != digest:
                 self.fail(position, "the row, or the hash before it, is not what was recorded")
                 break
-            if expected and position == expected.position and digest != expected.hash:
-                self.fail(position, "its hash differs from the one known from elsewhere")
+            if not self._compare(position, digest):
                 break
             previous = digest
             self.position, self.hash = position, previous

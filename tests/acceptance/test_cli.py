@@ -1,15 +1,23 @@
 """Every command on a running system: its output, its JSON, its exit codes, and its errors in one sentence."""
 
+import asyncio
 import json
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from aicore.running import System
+from bus.nats.api import JetStreamError, js_publish
+from bus.nats.connection import connect
+from bus.nats.topology import describe, events_stream
+from protocol.envelope import Envelope, encode_envelope
 from tests.acceptance.kit import COMMAND_TIMEOUT_S, ROOT, Up
 from tests.harness.folders import open_folder
 
@@ -45,8 +53,49 @@ def test_the_log_can_be_read_counted_and_verified(up: Up) -> None:
     assert up.json("log", "show", str(head)) == lines[-1]
     assert "inference.completed" in up.run("log", "tail", "--no-follow")
     assert {row["type"] for row in up.json("log", "stats")["types"]} >= {"registry.model_registered"}
-    assert up.json("log", "verify")["events"] >= head
     assert "no event 99999" in up.run("log", "show", "99999", code=1)
+
+
+def test_the_log_is_verified_against_jetstream_and_a_head_kept_elsewhere(up: Up) -> None:
+    verified = up.json("log", "verify")
+    assert verified["compared_with"]["JetStream"]
+    kept = verified["head"]
+    assert f"{kept}, known from --head" in up.run("log", "verify", "--head", kept)
+    position, _, digest = kept.partition(":")
+    cut = up.run("log", "verify", "--head", f"9{position}:{digest}", code=1)
+    assert f"first bad position {int(position) + 1}" in cut
+    assert "is no end of a log" in up.run("log", "verify", "--head", "7", code=2)
+    assert "from position 5 (event 4 is trusted)" in up.run("log", "verify", "--after", "4")
+    assert "no event 999999" in up.run("log", "verify", "--after", "999999", code=2)
+
+
+def test_an_event_that_only_jetstream_has_is_given_up_by_an_operator_alone(up: Up) -> None:
+    why = ("--operator", "test", "--reason", "to see it")
+    assert "nothing to confirm" in up.run("relay", "confirm-log", *why, code=1)
+    lost = asyncio.run(_publish_lost(Path(up.environment["AICORE_STATE_DIR"])))
+
+    assert f"an event was known at {lost}" in up.run("log", "verify", code=1)
+    assert "aicore relay confirm-log" in up.run("doctor", code=1)
+    assert up.json("relay", "confirm-log", *why)["lost_position"] == lost
+
+    deadline = time.monotonic() + COMMAND_TIMEOUT_S
+    while up.json("relay", "status")["verdict"] != "equal" or up.json("relay", "status")["lag_events"]:
+        assert time.monotonic() < deadline, "the stream was not made anew"
+    assert "to see it" in up.run("log", "tail", "--no-follow", "-n", "1", "--type", "relay.log_confirmed")
+
+
+async def _publish_lost(folder: Path) -> int:
+    """Put an event on top of JetStream that the log never had; return its position."""
+    system = System.model_validate_json((folder / "run.json").read_text())
+    async with connect(system.nats_url, name="test") as nc:
+        while True:
+            place = (await describe(nc, events_stream(system.realm))).last + 1
+            where = ("story.told", 1, system.realm, "story-a1", 1, place, 0)
+            lost = encode_envelope(Envelope(UUID(int=1), *where, b"\x80", bytes(32), b"\x80"))
+            with suppress(JetStreamError):  # the system has recorded something meanwhile
+                headers = {"Nats-Expected-Last-Sequence": str(place - 1)}
+                await js_publish(nc, f"{system.realm}.evt.story.told.a1", lost, headers)
+                return place
 
 
 def test_a_line_is_streamed_and_its_pieces_are_the_whole(up: Up) -> None:

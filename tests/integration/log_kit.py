@@ -6,8 +6,11 @@ from contextlib import aclosing, asynccontextmanager
 from itertools import count
 from uuid import UUID
 
+import asyncpg
+
 from aicore.clock import now_us
 from bus.ports import EventLog, NewEvent, StreamWrite
+from bus.postgres.connect import schema_of
 from bus.postgres.log import PostgresLog, open_log
 from bus.postgres.migrate import migrate
 
@@ -27,6 +30,18 @@ async def fresh_log(dsn: str, realm: str) -> AsyncIterator[PostgresLog]:
     await migrate(dsn, realm)
     async with open_log(dsn, realm, now_us=now_us) as log:
         yield log
+
+
+@asynccontextmanager
+async def superuser(dsn: str, realm: str) -> AsyncIterator[asyncpg.Connection]:
+    """Yield a session that no trigger stops; the log as it is now is in its table ``kept``."""
+    settings = {"search_path": schema_of(realm), "session_replication_role": "replica"}
+    session = await asyncpg.connect(dsn, server_settings=settings)
+    try:
+        await session.execute("CREATE TEMP TABLE kept AS SELECT * FROM event")
+        yield session
+    finally:
+        await session.close()
 
 
 async def write_some(log: EventLog, stream: str, number: int) -> None:

@@ -1,17 +1,14 @@
 """A superuser past all triggers changes one thing at random; `verify` names the first bad position."""
 
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
 
 from aicore.embedded import EmbeddedPostgres
 from bus.ports import Head, StreamWrite
-from bus.postgres.connect import schema_of
-from bus.postgres.verify import verify
-from tests.integration.log_kit import event, fresh_log
+from bus.postgres.verify import Unverifiable, verify
+from tests.integration.log_kit import event, fresh_log, superuser
 
 pytestmark = pytest.mark.integration
 
@@ -22,17 +19,6 @@ BINARY = ("meta", "payload", "hash")
 TEXTS = ("stream", "type")
 NUMBERS = ("version", "recorded_us", "schema_version")
 WHOLE_ROWS = ("delete", "close_gap", "swap", "insert", "move")
-
-
-@asynccontextmanager
-async def superuser(dsn: str, realm: str) -> AsyncIterator[asyncpg.Connection]:
-    settings = {"search_path": schema_of(realm), "session_replication_role": "replica"}
-    session = await asyncpg.connect(dsn, server_settings=settings)
-    try:
-        await session.execute("CREATE TEMP TABLE kept AS SELECT * FROM event")
-        yield session
-    finally:
-        await session.close()
 
 
 async def change_column(session: asyncpg.Connection, draw: random.Random, column: str, at: int) -> None:
@@ -115,6 +101,20 @@ async def test_a_removed_tail_is_found_against_a_known_head(postgres: EmbeddedPo
         await session.execute("DELETE FROM event WHERE position > 6")
 
     assert (await verify(postgres.dsn, realm)).ok
-    verdict = await verify(postgres.dsn, realm, expected=head)
+    verdict = await verify(postgres.dsn, realm, expected=[head])
     assert (verdict.ok, verdict.first_bad) == (False, 7)
-    assert (await verify(postgres.dsn, realm, expected=Head(3, bytes(32)))).first_bad == 3
+    assert (await verify(postgres.dsn, realm, expected=[Head(3, bytes(32))])).first_bad == 3
+
+
+async def test_a_verification_of_the_rest_trusts_the_event_that_it_begins_after(
+    postgres: EmbeddedPostgres, realm: str
+) -> None:
+    async with fresh_log(postgres.dsn, realm) as log:
+        await log.append(StreamWrite("story-1", [event() for _ in range(9)]))
+
+    assert (await verify(postgres.dsn, realm, after=4)).events == 5
+    assert (await verify(postgres.dsn, realm, after=4, expected=[Head(4, bytes(32))])).first_bad == 4
+    with pytest.raises(Unverifiable, match="no event 10 to begin after; the log ends at 9"):
+        await verify(postgres.dsn, realm, after=10)
+    with pytest.raises(Unverifiable, match="at 3, before the beginning at 4"):
+        await verify(postgres.dsn, realm, after=4, expected=[Head(3, bytes(32))])

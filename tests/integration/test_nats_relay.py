@@ -4,19 +4,26 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
 from bus.nats import leadership
 from bus.nats.api import js_publish, js_request
-from bus.nats.comparison import compare
+from bus.nats.comparison import compare, newest
 from bus.nats.leadership import lead
 from bus.nats.relay import ROLE
 from bus.nats.relay_status import relay_status
 from bus.nats.topology import create_events_stream, delete_stream, events_stream
+from bus.ports import StreamWrite
+from domain.relay.confirmation import STREAM
+from domain.relay.messages import LogConfirmed
 from tests.harness.folders import open_folder
+from tests.integration.log_kit import superuser
 from tests.integration.nats_kit import LIMITS, NOW_US, Bus, Seen, open_bus, until
 
 pytestmark = pytest.mark.integration
@@ -177,7 +184,7 @@ async def floor_of(bus: Bus, name: str) -> int:
     return int(value or 0)
 
 
-async def test_stream_that_is_ahead_or_different_is_made_anew(bus: Bus) -> None:
+async def test_stream_of_foreign_messages_is_made_anew(bus: Bus) -> None:
     await bus.append(30)
     await create_events_stream(bus.nc, bus.realm, LIMITS)
     for number in range(40):
@@ -199,6 +206,51 @@ async def test_stream_that_is_ahead_or_different_is_made_anew(bus: Bus) -> None:
     await until(anew, "the second rebuild")
     await bus.stop(*bus.tasks)
     await assert_equation(bus)
+
+
+async def test_events_that_only_the_stream_has_are_kept_until_the_log_is_confirmed(bus: Bus) -> None:
+    bus.relay()
+    await bus.relayed(await bus.append(20))
+    witness = await newest(bus.nc, bus.realm)
+    async with superuser(bus.dsn, bus.realm) as session:
+        await session.execute("DELETE FROM event WHERE position > 15")
+    await until(lambda: _verdict(bus, "ahead"), "the loss found")
+    await bus.append(2)
+    await bus.stop(*bus.tasks)  # neither news nor a new leader change that
+    relay = bus.relay()
+    await asyncio.wait_for(relay.leading.wait(), 5)
+    await until(lambda: _verdict(bus, "ahead"), "the loss found by the new leader")
+    assert await newest(bus.nc, bus.realm) == witness
+    assert witness is not None
+
+    words = {"operator": "mira", "reason": "a restore"}
+    for position in (19, 20):  # the first is for something else
+        confirmed = LogConfirmed(lost_position=position, lost_hash=witness.hash.hex(), **words)
+        codec = EventCodec(domain_catalogue())
+        await bus.log.append(StreamWrite(STREAM, [codec.encode(confirmed, uuid4())]))
+    await bus.relayed(19)
+    await bus.stop(*bus.tasks)
+    await assert_equation(bus)
+
+
+async def test_a_changed_end_of_the_log_is_found_before_more_is_published(bus: Bus) -> None:
+    bus.relay(verify_every_s=3_600.0)
+    await bus.relayed(await bus.append(20))
+    async with superuser(bus.dsn, bus.realm) as session:
+        await session.execute("DELETE FROM event WHERE position > 15")
+        await bus.append(30)
+        await until(lambda: _verdict(bus, "forked"), "the other history found")
+        state = await bus.state()
+        assert state is not None
+        assert state.last == 20
+        await session.execute("DELETE FROM event; INSERT INTO event SELECT * FROM kept")  # a good backup
+    await bus.relayed(await bus.append(10))
+    await bus.stop(*bus.tasks)
+    await assert_equation(bus)
+
+
+async def _verdict(bus: Bus, verdict: str) -> bool:
+    return (await relay_status(bus.dsn, bus.nc, bus.realm, now_us=NOW_US)).verdict == verdict
 
 
 async def test_a_foreign_message_on_top_is_found_while_running(bus: Bus) -> None:

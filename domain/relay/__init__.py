@@ -1,0 +1,1 @@
+"""What operators decide about the log's copy in JetStream."""
