@@ -1,6 +1,7 @@
 """`aicore events`: the catalogue of events and commands, for people and tools. Needs nothing that runs."""
 
 import difflib
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Annotated
 
@@ -58,6 +59,15 @@ def asyncapi(*, json: Json = False) -> None:
     print_json(document) if json else out.print_json(data=document)
 
 
+def event_types(names: list[str]) -> list[str]:
+    """Return names of events, each of which the catalogue knows. Raises `Failure`."""
+    events = domain_catalogue().events
+    for name in names:
+        if name not in events:
+            raise _unknown("event", name, events)
+    return names
+
+
 def _known() -> dict[str, type[Event] | type[Command]]:
     catalogue = domain_catalogue()
     return {**catalogue.events, **catalogue.commands}
@@ -67,6 +77,10 @@ def _find(name: str) -> type[Event] | type[Command]:
     known = _known()
     if kind := known.get(name):
         return kind
+    raise _unknown("event or command", name, known)
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> Failure:
     near = difflib.get_close_matches(name, known, n=1)
     remedy = f"did you mean {near[0]}?" if near else "`aicore events list` shows all"
-    raise Failure(f"there is no event or command {name!r}", remedy=remedy, code=Exit.USAGE)
+    return Failure(f"there is no {what} {name!r}", remedy=remedy, code=Exit.USAGE)

@@ -7,12 +7,14 @@ from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+import orjson
 import typer
 from nats.errors import Error as NatsError
 from rich.table import Table
 from rich.text import Text
 
 from aicore.cli.common import Exit, Failure, Json, out, print_json, progress, run_async, running
+from aicore.cli.events import event_types
 from aicore.clock import now_us
 from aicore.running import System
 from bus.nats.api import JetStreamError
@@ -46,12 +48,18 @@ FROM event GROUP BY type ORDER BY type
 """
 SIZE = "SELECT pg_total_relation_size('event')"
 
+# Purpose: where the newest events of some types begin. Index: primary key, backwards. Lock: none.
+NEWEST = """
+SELECT coalesce(min(position), 1) FROM
+    (SELECT position FROM event WHERE type = ANY($1::text[]) ORDER BY position DESC LIMIT $2) newest
+"""
+
 
 @app.command()
 def tail(
     *,
     last: Annotated[
-        int, typer.Option("--last", "-n", help="Begin so many events before the end.", min=0)
+        int, typer.Option("--last", "-n", help="Begin with so many events before the end.", min=0)
     ] = 10,
     after: Annotated[int | None, typer.Option(help="Begin after this position instead.", min=0)] = None,
     follow: Annotated[bool, typer.Option(help="Go on with new events until Ctrl-C.")] = True,
@@ -59,12 +67,15 @@ def tail(
     json: Json = False,
 ) -> None:
     """Show the newest events, and new ones as they are recorded."""
+    types = event_types(type_ or [])
 
     async def work() -> None:
         async with _log() as log:
             head = (await log.head()).position
-            start = max(0, head - last) if after is None else after
-            where = Where(types=type_ or ())
+            start = after
+            if start is None:
+                start = await _before(types, last) if types and last else max(0, head - last)
+            where = Where(types=types)
             async for event in _events(log, start, where, until=None if follow else head):
                 _print(event, json=json)
 
@@ -87,16 +98,21 @@ def show(
             found = await log.read_all(after=position - 1, limit=1)
             if not found:
                 head = (await log.head()).position
-                raise Failure(f"there is no event {position}", remedy=f"the log ends at {head}")
+                raise Failure(
+                    f"there is no event {position}", remedy=f"the log ends at {head}", code=Exit.USAGE
+                )
             return found[0]
 
     event = _whole(run_async(work()))
     if json:
         print_json(event)
         return
+    payload = event.pop("payload")
     for key, value in event.items():
         text = Text(f"{key:<16}", style="dim")
         out.print(text.append(str(value), style="default"), soft_wrap=True)
+    out.print(Text("payload", style="dim"))
+    out.print(orjson.dumps(payload, option=orjson.OPT_INDENT_2).decode(), markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -226,6 +242,16 @@ def _head_of(text: str) -> Head:
 
 def _shown(head: Head) -> str:
     return f"{head.position}:{head.hash.hex()}"
+
+
+async def _before(types: list[str], last: int) -> int:
+    """Return the position after which the newest ``last`` events of some types come."""
+    _, system = running()
+    reader = await connect(system.postgres_dsn, system.realm, role="aicore_reader")
+    try:
+        return int(await reader.fetchval(NEWEST, types, last, timeout=STATS_TIMEOUT_S)) - 1
+    finally:
+        await reader.close()
 
 
 @asynccontextmanager

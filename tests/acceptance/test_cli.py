@@ -53,7 +53,9 @@ def test_the_log_can_be_read_counted_and_verified(up: Up) -> None:
     assert up.json("log", "show", str(head)) == lines[-1]
     assert "inference.completed" in up.run("log", "tail", "--no-follow")
     assert {row["type"] for row in up.json("log", "stats")["types"]} >= {"registry.model_registered"}
-    assert "no event 99999" in up.run("log", "show", "99999", code=1)
+    assert "no event 99999" in up.run("log", "show", "99999", code=2)
+    shown = up.run("log", "show", str(head))
+    assert '\n  "' in shown[shown.index("payload") :], "the payload's fields stand on lines of their own"
 
 
 def test_the_log_is_verified_against_jetstream_and_a_head_kept_elsewhere(up: Up) -> None:
@@ -123,6 +125,10 @@ def test_log_tail_shows_only_the_types_asked_for(up: Up) -> None:
     )
 
     assert {json.loads(line)["type"] for line in shown.splitlines()} == {"registry.model_promoted"}
+    last = up.run("log", "tail", "--no-follow", "-n", "2", "--type", "registry.model_promoted", "--json")
+    assert last.splitlines() == shown.splitlines()[-2:]
+    unknown = up.run("log", "tail", "--no-follow", "--type", "registry.model_promotd", code=2)
+    assert "did you mean registry.model_promoted?" in unknown
 
 
 def test_models_are_listed_shown_promoted_and_retired(up: Up) -> None:
