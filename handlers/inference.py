@@ -329,8 +329,7 @@ class InferenceService:
     ) -> RecordCompletion | None:
         """Share the answer to another turn; None if that came to nothing: the rest is this turn's own to get.
 
-        Raises:
-            DeadlineExceeded: this turn's time is over.
+        So it is if this turn's time is over; then the router says what it comes to.
         """
         began, first = self._router.now(), None
         left = None if turn.deadline is None else turn.deadline - began
@@ -342,7 +341,8 @@ class InferenceService:
                     running.tokens += tokens
                     await running.take(text)
         except TimeoutError:
-            raise DeadlineExceeded("the deadline passed while another turn's answer was shared") from None
+            running.shared = None
+            return None
         ended = self._router.now()
         if sharing.completion is None or not (
             lasting(sharing.completion) or sharing.completion.finish_reason == BLOCKED

@@ -1,7 +1,8 @@
 """The router: takes a turn to an engine, to another one if that fails, and to a lower tier if all do.
 
-What was given out stays: another engine goes on after the tokens that were sent. Only if no engine can, the
-character's authored line is given; a turn without one is refused while nothing was sent, and cut short after.
+What was given out stays: another engine goes on after the tokens that were sent. Only if no engine can, or
+the turn's deadline has passed, the character's authored line is given; a turn without one fails while nothing
+was sent, and is cut short after.
 """
 
 import asyncio
@@ -160,23 +161,35 @@ class Router:
 
         Raises:
             NoEngine: refused before anything was sent; nobody was asked, or all failed.
-            DeadlineExceeded: see there.
+            DeadlineExceeded: nothing was sent, and there is no authored line.
             EngineError: the request itself is at fault (prompt too long, unknown adapter, …).
         """
-        state = Progress(turn, self._clock())
-        while True:
-            tier = turn.tier
+        state, late = Progress(turn, self._clock()), None
+        try:
+            async with aclosing(self._tried(state)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except DeadlineExceeded as error:
+            late = error
+        if state.end is None:
+            yield self._last_resort(state, late)
+        else:
+            yield self._routed(state.tier, state)
+
+    async def _tried(self, state: Progress) -> AsyncGenerator[Piece, None]:
+        """Try tier after tier until one brings the turn to its end, or waiting for an engine is over."""
+        waiting = True
+        while waiting:
+            tier = state.turn.tier
             while tier:
                 async with aclosing(self._serve(tier, state)) as pieces:
                     async for piece in pieces:
                         yield piece
                 if state.end is not None:
-                    yield self._routed(tier, state)
+                    state.tier = tier
                     return
                 tier = self._tiers[tier].below
-            if not await self._engines_back(state):
-                break
-        yield self._last_resort(state)
+            waiting = await self._engines_back(state)
 
     async def _engines_back(self, state: Progress) -> bool:
         """Wait until an engine may be asked again; say whether that is worth while.
@@ -325,20 +338,24 @@ class Router:
             choices=tuple(state.choices),
         )
 
-    def _last_resort(self, state: Progress) -> Routed:
-        """Return what a turn comes to that no engine could serve.
+    def _last_resort(self, state: Progress, late: DeadlineExceeded | None) -> Routed:
+        """Return what a turn comes to that no engine could serve, or none in time.
 
         Raises:
-            NoEngine, EngineError: nothing was sent, and there is no authored line.
+            NoEngine, EngineError, DeadlineExceeded: nothing was sent, and there is no authored line.
         """
-        last = state.choices[-1]
         given = bool(state.texts or state.turn.ask.sent)
         if not given and not state.turn.authored:
+            if late:
+                raise late
+            last = state.choices[-1]
             if state.fault is not None and state.fault.code in OWN_FAULTS:
                 raise state.fault
             raise NoEngine(last.reason, max(1, last.retry_after_ms), state.fault)
         state.end = End("stop", state.prompt_tokens, state.tokens)
         routed = self._routed(state.turn.tier, state)
+        if late:
+            routed = replace(routed, reason=str(late))
         if given:
             return replace(routed, finish_reason="cut")
         return replace(routed, text=state.turn.authored, engine="", finish_reason="authored")

@@ -64,6 +64,8 @@ class Progress:
     prompt_tokens: int = 0
     first: float | None = None
     end: End | None = None
+    tier: str = ""
+    """The tier that brought it to its end."""
     excluded: set[str] = field(default_factory=set)
     choices: list[Choice] = field(default_factory=list)
     fault: EngineError | None = None

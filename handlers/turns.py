@@ -18,7 +18,7 @@ class NoEngine(Exception):
 
 
 class DeadlineExceeded(Exception):
-    """The caller's deadline passed before the answer was complete; the engine was told to stop."""
+    """The turn's deadline passed before anything was said; the engine was told to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class RoutedTurn:
     prefix: str = ""
     """Turns with the same one share the beginning of their prompt, such as a character's persona."""
     authored: str = ""
-    """The character's line for when no engine can speak."""
+    """The character's line for when no engine can speak, or none in time."""
     model: str = ""
     """Name of the model that shall answer; tiers below may serve another one."""
     attempts: list["Attempt"] = field(default_factory=list)
@@ -90,7 +90,7 @@ class Routed:
     """Who brought it to its end; "" if nobody did."""
     reason: str
     finish_reason: str
-    """stop, length, authored, or cut (all engines failed after some tokens)."""
+    """stop, length, authored, or cut (after some tokens all engines failed, or the deadline passed)."""
     prompt_tokens: int
     completion_tokens: int
     ttft_ms: float

@@ -139,8 +139,8 @@ class Ask(BaseModel):
         None,
         min_length=1,
         max_length=2_000,
-        description="What the character says if no engine can speak: with it a turn never fails for want of "
-        "one.",
+        description="What the character says if no engine can speak, or none has begun when the deadline "
+        "passes: with it a turn never fails for want of an engine or of time.",
     )
 
     @property

@@ -102,9 +102,10 @@ class InferenceCompleted(Served, Event, name="inference.completed", version=1):
     text: str = Field(max_length=TEXT_CHARACTERS_MAX, description="The answer; never empty.")
     finish_reason: str = Field(
         max_length=64,
-        description="Why it ended: stop (the model was done), length (max_tokens was reached), cut (all "
-        "engines failed after some tokens), authored (none could speak; the text is the line given for "
-        "that) or blocked (the guardrails ended it with the character's own line).",
+        description="Why it ended: stop (the model was done), length (max_tokens was reached), cut (after "
+        "some tokens all engines failed or the deadline passed), authored (none could speak in time; the "
+        "text is the line given for that) or blocked (the guardrails ended it with the character's own "
+        "line).",
     )
     prompt_tokens: TokenCount = Field(description="Tokens of the rendered prompt.")
     completion_tokens: TokenCount = Field(description="Tokens of the answer.")
@@ -150,8 +151,8 @@ class InferenceFellBack(Event, name="inference.fell_back", version=1):
     kind: str = Field(
         pattern=r"^[a-z][a-z0-9_]{0,63}$",
         description="engine (another engine of the tier took over), tier (a lower tier served), authored "
-        "(the character's line was given), cut (all engines failed after some tokens) or blocked (the "
-        "guardrails ended it). More may come.",
+        "(the character's line was given), cut (after some tokens all engines failed or the deadline "
+        "passed) or blocked (the guardrails ended it). More may come.",
     )
     served_tier: Tier | None = Field(None, description="The tier that served; null: none did.")
     engine: str = Field("", max_length=128, description="The engine that served in the end; empty: none did.")

@@ -186,6 +186,19 @@ async def test_who_shares_goes_on_alone_when_the_first_is_cancelled(stage: Stage
     assert other.result().result["text"] == "WHO GOES THERE"
 
 
+async def test_who_shares_and_is_late_says_the_authored_line(stage: Stage) -> None:
+    await stage.register()
+    stage.engine.go.clear()
+    service = stage.service()
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(service(ask(temperature=0)))
+        await until(lambda: stage.engine.prompts)
+        late = await service(ask(temperature=0, authored_line="Not now.", deadline_ms=20))
+        stage.engine.go.set()
+    assert (late.result["text"], late.result["finish_reason"]) == ("Not now.", "authored")
+    assert first.result().result["finish_reason"] == "stop"
+
+
 async def test_an_authored_line_is_never_given_to_somebody_else(stage: Stage) -> None:
     await stage.register()
     stage.engine.failure = "out of memory"

@@ -321,6 +321,17 @@ async def test_the_authored_line_is_said_when_no_engine_can(stage: Stage) -> Non
     assert [attempt.fault for attempt in completed.attempts] == ["engine_failed"]
 
 
+async def test_the_authored_line_saves_a_turn_from_its_deadline(stage: Stage) -> None:
+    await stage.register()
+    stage.engine.go.clear()
+    reply = await stage.service()(ask(authored_line="Not now.", deadline_ms=20))
+
+    _, fell_back, completed = await stage.events()
+    assert (fell_back.kind, fell_back.reason) == ("authored", completed.choice)
+    assert "the deadline passed" in completed.choice
+    assert (reply.result["text"], reply.result["finish_reason"]) == ("Not now.", "authored")
+
+
 async def test_current_model_query_answers_from_memory(stage: Stage) -> None:
     assert await stage.view.answer({"use_case": "npc_dialogue"}) == (None, 0)
     reply = await stage.register()

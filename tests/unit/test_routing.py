@@ -162,11 +162,31 @@ async def test_a_second_engine_is_asked_when_the_first_is_slow() -> None:
 
 
 async def test_the_deadline_ends_the_turn_in_the_engine() -> None:
-    slow = Scripted("a", stalls_at=2)
-    asked = turn(deadline=asyncio.get_running_loop().time() + 0.02)
+    slow = Scripted("a", stalls_at=0)
     with pytest.raises(DeadlineExceeded):
-        await served(router(slow), asked)
+        await served(router(slow), turn(deadline=_soon()))
     assert slow.open == 0
+
+
+async def test_after_the_deadline_the_authored_line_is_said() -> None:
+    for late in (_soon(), asyncio.get_running_loop().time() - 1):  # in the engine, and before one was asked
+        slow = Scripted("a", stalls_at=0)
+        text, routed = await served(router(slow), turn(deadline=late, authored="Not now."))
+        assert (text, routed.text, routed.finish_reason) == ("", "Not now.", "authored")
+        assert "the deadline passed" in routed.reason
+        assert slow.open == 0
+
+
+async def test_what_was_said_before_the_deadline_stands() -> None:
+    for authored in ("", "Not now."):
+        asked = turn(deadline=_soon(), authored=authored)
+        text, routed = await served(router(Scripted("a", stalls_at=2)), asked)
+        assert (text, routed.text, routed.finish_reason) == ("the ferry", "the ferry", "cut")
+        assert "the deadline passed" in routed.reason
+
+
+def _soon() -> float:
+    return asyncio.get_running_loop().time() + 0.02
 
 
 async def test_closing_the_stream_cancels_in_the_engine() -> None:
