@@ -126,11 +126,6 @@ def find(settings: Settings) -> System:
     return base.model_copy(update={"realm": realm, "postgres_dsn": dsn, "nats_url": nats_url})
 
 
-def holder(folder: Path) -> System | None:
-    """Return the live system of a state directory, if there is one."""
-    return _read(folder.resolve() / RUN_FILE)
-
-
 def _progress(seconds: float) -> None:
     """Show on a terminal that something is still starting."""
     if sys.stderr.isatty():

@@ -11,7 +11,6 @@ from protocol.subjects import command_subject
 
 ASYNCAPI_VERSION = "3.0.0"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
 REALM_EXAMPLE = "demo"
 ENVELOPE_TYPE = "application/msgpack"
 

@@ -6,8 +6,6 @@ The layout is fixed and length-prefixed, so that no two different rows have the 
 from hashlib import sha256
 from struct import Struct
 
-HASH_BYTES = 32
-
 _HEADER = Struct(">Q16sqQIH")
 _STREAM = Struct(">H")
 _BYTES = Struct(">I")

@@ -12,7 +12,6 @@ import msgpack
 from protocol.errors import WireError
 from protocol.limits import DEPTH_MAX, ITEMS_MAX, MESSAGE_BYTES_MAX
 
-INT_MIN = -(2**63)
 INT_MAX = 2**64 - 1
 
 

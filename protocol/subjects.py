@@ -60,11 +60,6 @@ def cancel_subject(realm: str) -> str:
     return f"{check_realm(realm)}.live.inference.cancel"
 
 
-def dlq_subject(realm: str, consumer: str) -> str:
-    """Return ``{realm}.dlq.{consumer}``."""
-    return f"{check_realm(realm)}.dlq.{_check(TOKEN, consumer, 'consumer')}"
-
-
 def job_subject(realm: str, queue: str) -> str:
     """Return ``{realm}.job.{queue}``; ``>`` stands for all of a realm's work."""
     return f"{check_realm(realm)}.job.{'>' if queue == '>' else _check(TOKEN, queue, 'queue')}"

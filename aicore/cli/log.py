@@ -20,11 +20,13 @@ from aicore.running import System
 from bus.nats.api import JetStreamError
 from bus.nats.comparison import newest
 from bus.nats.connection import connect as nats_connect
+from bus.nats.wire import envelope_of
 from bus.ports import EventLog, Head, RecordedEvent, Where
 from bus.postgres.connect import connect
 from bus.postgres.log import open_log
 from bus.postgres.verify import Unverifiable, Verdict
 from bus.postgres.verify import verify as verify_chain
+from protocol.cloudevents import to_cloudevent
 from protocol.meta import decode_meta
 from protocol.packing import unpack
 
@@ -89,6 +91,9 @@ def tail(
 def show(
     position: Annotated[int, typer.Argument(help="The event's place in the log.", min=1)],
     *,
+    cloudevent: Annotated[
+        bool, typer.Option("--cloudevent", help="As a CloudEvent in binary mode: NATS headers and body.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show one event with everything it carries."""
@@ -103,7 +108,17 @@ def show(
                 )
             return found[0]
 
-    event = _whole(run_async(work()))
+    found = run_async(work())
+    if cloudevent:
+        _, system = running()
+        headers, body = to_cloudevent(envelope_of(system.realm, found))
+        if json:
+            print_json({"headers": headers, "body": body})
+        else:
+            lines = [*(f"{name}: {value}" for name, value in headers.items()), "", body.hex()]
+            out.print("\n".join(lines), markup=False, soft_wrap=True)
+        return
+    event = _whole(found)
     if json:
         print_json(event)
         return
@@ -112,7 +127,9 @@ def show(
         text = Text(f"{key:<16}", style="dim")
         out.print(text.append(str(value), style="default"), soft_wrap=True)
     out.print(Text("payload", style="dim"))
-    out.print(orjson.dumps(payload, option=orjson.OPT_INDENT_2).decode(), markup=False, soft_wrap=True)
+    out.print(
+        orjson.dumps(payload, default=str, option=orjson.OPT_INDENT_2).decode(), markup=False, soft_wrap=True
+    )
 
 
 @app.command()

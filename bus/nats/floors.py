@@ -30,7 +30,6 @@ WHERE relay_consumer.settings <> excluded.settings
 
 # Purpose: consumers to make again after a rebuild. Reads two tiny tables.
 READ = "SELECT f.name, f.position, r.settings FROM consumer_floor f LEFT JOIN relay_consumer r USING (name)"
-READ_ONE = "SELECT position FROM consumer_floor WHERE name = $1"
 
 logger = structlog.get_logger(__name__)
 

@@ -10,23 +10,26 @@ from protocol.envelope import Envelope, encode_envelope
 from protocol.subjects import event_subject
 
 
-def encode(realm: str, event: RecordedEvent) -> tuple[str, bytes]:
-    """Return the subject and the envelope of an event of the log."""
-    return event_subject(realm, event.type, event.stream), encode_envelope(
-        Envelope(
-            id=event.id,
-            type=event.type,
-            schema=event.schema_version,
-            realm=realm,
-            stream=event.stream,
-            version=event.version,
-            position=event.position,
-            time=event.recorded_us,
-            meta=event.meta,
-            hash=event.hash,
-            payload=event.payload,
-        )
+def envelope_of(realm: str, event: RecordedEvent) -> Envelope:
+    """Return the envelope of an event of the log."""
+    return Envelope(
+        id=event.id,
+        type=event.type,
+        schema=event.schema_version,
+        realm=realm,
+        stream=event.stream,
+        version=event.version,
+        position=event.position,
+        time=event.recorded_us,
+        meta=event.meta,
+        hash=event.hash,
+        payload=event.payload,
     )
+
+
+def encode(realm: str, event: RecordedEvent) -> tuple[str, bytes]:
+    """Return the subject and the envelope's bytes of an event of the log."""
+    return event_subject(realm, event.type, event.stream), encode_envelope(envelope_of(realm, event))
 
 
 def log_reader(log: EventLog, realm: str) -> ReadOld:

@@ -56,9 +56,6 @@ SELECT position, stream, version, id, type, schema_version, recorded_us, meta, p
 FROM event WHERE id = ANY($1)
 """
 
-FENCE_STATES = ("25P03", "25P04")
-"""SQLSTATEs idle_in_transaction_session_timeout and transaction_timeout."""
-
 logger = structlog.get_logger(__name__)
 
 

@@ -21,13 +21,6 @@ TemplateName = Annotated[
 TemplateVersion = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", description="Version, at most 32 characters.")
 ]
-TemplateLabel = Annotated[
-    str,
-    Field(
-        pattern=r"^[a-z][a-z0-9_-]{0,62}@[A-Za-z0-9][A-Za-z0-9._-]{0,31}$",
-        description="Name and version of a template, name@version.",
-    ),
-]
 SectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 

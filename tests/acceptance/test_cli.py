@@ -56,6 +56,7 @@ def test_the_log_can_be_read_counted_and_verified(up: Up) -> None:
     assert "no event 99999" in up.run("log", "show", "99999", code=2)
     shown = up.run("log", "show", str(head))
     assert '\n  "' in shown[shown.index("payload") :], "the payload's fields stand on lines of their own"
+    assert f"ce-aicoreposition: {head}\n" in up.run("log", "show", str(head), "--cloudevent")
 
 
 def test_the_log_is_verified_against_jetstream_and_a_head_kept_elsewhere(up: Up) -> None:
