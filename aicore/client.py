@@ -13,6 +13,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from aicore.clock import new_id
+from aicore.settings import masked
 from protocol.envelope import Envelope, decode_envelope
 from protocol.errors import WireError
 from protocol.messages import (
@@ -189,7 +190,7 @@ async def connect(url: str, realm: str, *, actor: str) -> AsyncIterator[Client]:
                 pending_size=4 * 1024 * 1024,
             )
     except (OSError, NatsError) as error:
-        raise Unanswered("no NATS server answers there; `aicore doctor` says what to do") from error
+        raise Unanswered(f"no NATS server answers at {masked(url)}") from error
     try:
         yield Client(nc, realm, actor)
     finally:

@@ -20,7 +20,7 @@ from aicore.running import System
 from aicore.settings import Settings, masked
 from bus.nats.api import JetStreamError, js_request
 from bus.nats.comparison import compare
-from bus.nats.connection import connect
+from bus.nats.connection import BrokerUnreachable, connect
 from bus.nats.dead_letters import list_letters
 from bus.nats.leadership import relay_lock
 from bus.postgres.connect import schema_of
@@ -119,8 +119,8 @@ async def _nats(system: System, found: list[Check]) -> AsyncIterator[Client | No
         async with connect(system.nats_url, name="aicore doctor", timeout_s=CONNECT_TIMEOUT_S) as nc:
             found.append(_nats_version(nc, where))
             yield nc
-    except ConnectionError as error:
-        fact = f"does not answer at {where}: {error}"
+    except BrokerUnreachable as error:
+        fact = f"does not answer at {where}: {error.reason}"
         mend = f"start it (`aicore up` for the embedded one; its log is in {system.state_dir}), or correct"
         found.append(Check("nats", "fault", fact, f"{mend} AICORE_NATS_URL"))
         yield None

@@ -187,7 +187,8 @@ async def _find(client: Client, start: str) -> dict[str, Any]:
         if tries_left:
             await asyncio.sleep(POLL_S)
     many = "no batch" if not found else f"{len(found)} batches"
-    raise Failure(f"{many} whose id begins with {start!r}", remedy="see `aicore batch list`")
+    remedy = "see `aicore batch list`"
+    raise Failure(f"{many} whose id begins with {start!r}", remedy=remedy, code=Exit.USAGE)
 
 
 async def _batches(client: Client) -> list[dict[str, Any]]:

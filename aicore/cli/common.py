@@ -35,7 +35,7 @@ class Exit(IntEnum):
     FAULT = 1
     """Something is wrong: a check failed, or an unexpected error."""
     USAGE = 2
-    """The command line or a setting is wrong."""
+    """The command line or a setting is wrong; also if it names something that is not there."""
     UNREACHABLE = 3
     """Nothing runs there, or a server does not answer."""
     REFUSED = 4

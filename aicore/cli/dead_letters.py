@@ -8,7 +8,7 @@ import typer
 from nats.aio.client import Client
 from rich.table import Table
 
-from aicore.cli.common import Failure, Json, out, print_json, run_async, running
+from aicore.cli.common import Exit, Failure, Json, out, print_json, run_async, running
 from bus.nats.connection import connect
 from bus.nats.dead_letters import DeadLetter, NoSuchLetter, list_letters
 from bus.nats.dead_letters import redrive as give_back
@@ -83,7 +83,8 @@ def _with_nats(work: Callable[[Client, str], Awaitable[T]]) -> T:
     try:
         return run_async(connected())
     except NoSuchLetter as error:
-        raise Failure(str(error), remedy="`aicore dlq list` shows those there are") from None
+        shown = "`aicore dlq list` shows those there are"
+        raise Failure(str(error), remedy=shown, code=Exit.USAGE) from None
 
 
 def _plain(letter: DeadLetter) -> dict[str, object]:

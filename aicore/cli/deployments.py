@@ -201,7 +201,8 @@ async def _find(client: Client, start: str) -> Mapping[str, Any]:
     found = [row for row in await _rows(client) if row["deployment_id"].startswith(start)]
     if len(found) != 1:
         what = "no deployment has" if not found else f"{len(found)} deployments have"
-        raise Failure(f"{what} an id that begins with {start!r}", remedy="aicore deployments list")
+        remedy = "aicore deployments list"
+        raise Failure(f"{what} an id that begins with {start!r}", remedy=remedy, code=Exit.USAGE)
     return found[0]
 
 

@@ -2,10 +2,8 @@
 
 import typer
 
-from aicore.cli.common import Exit, Json, err, out, print_json, run_async
-from aicore.doctor import Check, examine
-from aicore.running import NotRunning, find
-from aicore.settings import load_settings
+from aicore.cli.common import Exit, Json, err, out, print_json, run_async, running
+from aicore.doctor import examine
 
 MARKS = {"ok": "[green]ok[/green]   ", "warning": "[yellow]warn[/yellow] ", "fault": "[red]fault[/red]"}
 
@@ -13,16 +11,11 @@ MARKS = {"ok": "[green]ok[/green]   ", "warning": "[yellow]warn[/yellow] ", "fau
 def doctor(*, json: Json = False) -> None:
     """Check servers, roles, migrations, the append-only guard, JetStream, projections, disk and clock.
 
-    Exit code 1 if something is at fault; each fault is printed with its mend.
+    Exit code 1 if something is at fault, 3 if nothing runs; each fault is printed with its mend.
     """
-    settings = load_settings()
-    try:
-        system = find(settings)
-    except NotRunning as error:
-        checks = [Check("system", "fault", str(error), "start it: `aicore up`")]
-    else:
-        with err.status("examining"):
-            checks = list(run_async(examine(settings, system)))
+    settings, system = running()
+    with err.status("examining"):
+        checks = run_async(examine(settings, system))
     if json:
         print_json([check._asdict() for check in checks])
     else:

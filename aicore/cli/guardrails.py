@@ -164,7 +164,8 @@ def review(  # noqa: PLR0913 - the options of one command
             known = (await _query(client, "guardrails.violations", {"limit": 500}))["violations"]
             found = [row["violation_id"] for row in known if row["violation_id"].startswith(violation_id)]
         if len(found) != 1:
-            raise Failure(f"{len(found)} violations have an id that begins with {violation_id!r}")
+            many = f"{len(found)} violations"
+            raise Failure(f"{many} have an id that begins with {violation_id!r}", code=Exit.USAGE)
         payload = {"violation_id": found[0], "verdict": verdict, "severity": severity}
         return await client.command(
             "guardrails.review_violation", {**payload, "operator": operator, "reason": reason}

@@ -106,8 +106,10 @@ def _explained(error: BaseException) -> Failure | None:
             return _explained(only)
         case SettingsError() | ExportError():
             return Failure(str(error), code=Exit.USAGE)
-        case NotRunning() | AlreadyRunning():
+        case NotRunning():
             return Failure(str(error), code=Exit.UNREACHABLE)
+        case AlreadyRunning():
+            return Failure(str(error), code=Exit.REFUSED)
         case EmbeddedServerError() | MigrationError() | EngineError() | LogError(retriable=False):
             return Failure(str(error), remedy=DOCTOR_KNOWS)
         case asyncpg.PostgresError() | asyncpg.InterfaceError():

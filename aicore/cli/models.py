@@ -189,7 +189,8 @@ async def find_model(client: Client, start: str) -> dict[str, Any]:
     found = [model for model in await _models(client) if model["model_id"].startswith(start)]
     if len(found) != 1:
         many = "no model" if not found else f"{len(found)} models"
-        raise Failure(f"{many} whose id begins with {start!r}", remedy="see `aicore models list`")
+        remedy = "see `aicore models list`"
+        raise Failure(f"{many} whose id begins with {start!r}", remedy=remedy, code=Exit.USAGE)
     return found[0]
 
 

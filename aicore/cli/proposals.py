@@ -100,7 +100,9 @@ async def _decide(client: Client, command: str, start: str, operator: str, reaso
     found = [row for row in rows if row["proposal_id"].startswith(start)]
     if len(found) != 1:
         raise Failure(
-            f"{len(found)} proposals have an id that begins with {start!r}", remedy="aicore proposals list"
+            f"{len(found)} proposals have an id that begins with {start!r}",
+            remedy="aicore proposals list",
+            code=Exit.USAGE,
         )
     payload = {"use_case": found[0]["use_case"], "proposal_id": found[0]["proposal_id"]}
     return await client.command(command, {**payload, "operator": operator, "reason": reason}), found[0]

@@ -86,7 +86,8 @@ def redrive(
         else:
             out.print(f"{name} is given back; the process that has {folder.path} appends it, or the next one")
         return
-    raise Failure(f"there is no dead letter {name!r}", remedy="`aicore spool letters` shows those there are")
+    shown = "`aicore spool letters` shows those there are"
+    raise Failure(f"there is no dead letter {name!r}", remedy=shown, code=Exit.USAGE)
 
 
 def _spools(directory: Path | None) -> list[Directory]:

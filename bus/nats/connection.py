@@ -35,6 +35,10 @@ logger = structlog.get_logger(__name__)
 class BrokerUnreachable(ConnectionError):
     """No NATS server answered at start; the message names where it was looked for and what to check."""
 
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"no NATS server at {where} ({reason}); start one or set AICORE_NATS_URL")
+        self.reason = reason
+
 
 def without_secrets(url: str) -> str:
     """Return the URL's scheme, host and port only."""
@@ -80,9 +84,7 @@ async def connect(
     except (OSError, NatsError) as error:  # TimeoutError is an OSError
         await nc.close()
         reason = events.last_error or str(error) or type(error).__name__
-        raise BrokerUnreachable(
-            f"no NATS server at {events.where} ({reason}); start one or set AICORE_NATS_URL"
-        ) from error
+        raise BrokerUnreachable(events.where, reason) from error
     events.live = True
     try:
         yield nc

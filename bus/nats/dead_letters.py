@@ -112,7 +112,7 @@ async def show(nc: Client, realm: str, number: int) -> DeadLetter:
     try:
         letter = await _get(nc, realm, {"seq": number})
     except Missing as error:
-        raise NoSuchLetter(f"no dead letter {number} in realm {realm}; see `aicore dlq list`") from error
+        raise NoSuchLetter(f"there is no dead letter {number} in realm {realm}") from error
     return _marked(letter, await _redriven(nc, realm))
 
 

@@ -203,7 +203,7 @@ def test_answers_are_exported_with_consent_only_unless_a_reason_is_given(up: Up,
 def test_the_spools_of_this_machine_are_shown(up: Up, tmp_path: Path) -> None:
     assert up.json("spool", "letters") == []
     assert all(one["dead_letters"] == 0 for one in up.json("spool", "status"))
-    assert "no dead letter 'x'" in up.run("spool", "redrive", "x", code=1)
+    assert "no dead letter 'x'" in up.run("spool", "redrive", "x", code=2)
     assert "is no spool" in up.run("spool", "status", "--directory", str(tmp_path), code=2)
 
 
@@ -213,7 +213,8 @@ def test_the_relay_the_projections_and_the_dead_letters_report(up: Up) -> None:
     assert set(up.json("projections", "rebuild")) == {"current_models", "inference_stats"}
     assert [view["differing"] for view in up.json("projections", "verify")] == [0, 0]
     assert up.json("dlq", "list") == []
-    assert "no dead letter 1" in up.run("dlq", "show", "1", code=1)
+    assert up.run("dlq", "show", "1", code=2).count("dlq list") == 1
+    assert "no model whose id begins with 'nope'" in up.run("models", "show", "nope", code=2)
     assert "no projection 'nope'" in up.run("projections", "rebuild", "nope", code=2)
 
 
@@ -235,13 +236,17 @@ def test_components_can_be_added_as_processes(up: Up) -> None:
 
 
 def test_errors_are_one_sentence_with_a_remedy(up: Up, tmp_path: Path) -> None:
-    assert "in use by a running system" in up.run("up", code=3)
+    assert "in use by a running system" in up.run("up", code=4)
     assert "there are commands" in up.run("run", "nonsense", code=2)
     elsewhere = {**up.environment, "AICORE_STATE_DIR": str(tmp_path / "empty")}
     for environment, code, said in (
         (elsewhere, 3, "nothing runs"),
         ({**up.environment, "AICORE_REALM": "Bad Realm"}, 2, "AICORE_REALM"),
-        ({**up.environment, "AICORE_NATS_URL": "nats://127.0.0.1:1"}, 3, "aicore doctor"),
+        (
+            {**up.environment, "AICORE_NATS_URL": "nats://u:hunter2@127.0.0.1:1"},
+            3,
+            "at nats://u:***@127.0.0.1:1",
+        ),
     ):
         done = subprocess.run(
             [sys.executable, "-m", "aicore", "ask", "hi"],
@@ -253,6 +258,8 @@ def test_errors_are_one_sentence_with_a_remedy(up: Up, tmp_path: Path) -> None:
         )
         assert done.returncode == code, done.stderr
         assert said in done.stderr
+        assert "hunter2" not in done.stderr
+        assert done.stderr.count("aicore doctor") <= 1
         assert "Traceback" not in done.stderr
 
 
