@@ -62,6 +62,7 @@ from handlers.registry_view import RegistryView
 from handlers.relay import CONFIRMATIONS
 from handlers.routing import Router
 from handlers.tier_board import TierBoard
+from handlers.use_cases import FOR_A_USE_CASE, KnownUseCase
 from handlers.verdicts import VerdictTeller
 from projections.current_models import CURRENT_MODELS
 from projections.inference_stats import INFERENCE_STATS
@@ -187,13 +188,12 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         registry, served = RegistryView(parts.log, decode=parts.codec.decode), _Served()
         if "commands" in parts.components:
-            await _serve_commands(parts, served, stack)
+            await _serve_commands(parts, registry, served, stack)
         if "inference" in parts.components:
             await _serve_inference(parts, registry, served, stack)
         if "queries" in parts.components:
             await _serve_queries(parts, registry, served, stack)
-        if SERVICES & parts.components != {"commands"}:
-            await stack.enter_async_context(_running(registry.run()))
+        await stack.enter_async_context(_running(registry.run()))
         options = ServiceOptions(
             new_id=new_id,
             malformed=served.malformed,
@@ -215,10 +215,13 @@ async def _policy(parts: Parts, stack: AsyncExitStack) -> ActivePolicy:
     return policy
 
 
-async def _serve_commands(parts: Parts, served: _Served, stack: AsyncExitStack) -> None:
+async def _serve_commands(
+    parts: Parts, registry: RegistryView, served: _Served, stack: AsyncExitStack
+) -> None:
     own = load_scorers(parts.settings.scorers)
     runner = CommandRunner(parts.log, parts.codec, [*_BINDINGS, suites(own)])
     served.commands |= dict.fromkeys(runner.commands, runner)
+    served.commands |= dict.fromkeys(FOR_A_USE_CASE, KnownUseCase(runner, registry))
     policy = await _policy(parts, stack)
     served.commands |= dict.fromkeys(PLAYERS_WORDS, Redacting(runner, policy))
     teller = VerdictTeller(

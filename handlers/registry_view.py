@@ -85,6 +85,14 @@ class RegistryView:
         """Return the use cases that have a current model, in alphabetical order."""
         return sorted(self._current)
 
+    async def knows(self, use_case: str) -> bool:
+        """Say whether a model serves ``use_case``, asking the log if memory knows none.
+
+        Raises:
+            LogUnavailable: memory knows none, and the log cannot be asked.
+        """
+        return (await self._models(use_case)).current is not None
+
     async def run(self) -> None:
         """Follow the log for ever, from its beginning."""
         where = Where(types=TYPES)

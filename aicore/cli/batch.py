@@ -1,7 +1,7 @@
 """`aicore batch`: many questions that nobody waits for."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ from aicore.cli.common import Exit, Failure, Json, err, out, print_json
 from aicore.cli.models import over_wire
 from aicore.client import Client
 from aicore.clock import new_id
-from domain.batch.messages import ITEMS_PER_CHUNK_MAX, Item
+from domain.batch.messages import ITEMS_MAX, ITEMS_PER_CHUNK_MAX, Item
 
 app = typer.Typer(no_args_is_help=True, help="Batches: many questions that nobody waits for.")
 
@@ -42,11 +42,14 @@ def submit(  # noqa: PLR0913 - one parameter per option of the command line
     wait: Annotated[bool, typer.Option(help="Show the progress until it is done.")] = False,
     json: Json = False,
 ) -> None:
-    """Submit a file of questions; a line may have npc and context, too."""
+    """Submit a file of questions; a line may have npc and context, too.
+
+    With --wait exit code 1 unless every item was answered.
+    """
     batch_id = new_id().hex
     facts = {"name": name or file.name, "use_case": use_case, "operator": operator, "consent": consent}
     facts |= {"max_tokens": max_tokens, "temperature": temperature}
-    chunks = list(_chunks(file))
+    chunks = list(_chunks(_items(file)))  # all is checked first: a batch that is opened stays in the log
 
     async def work(client: Client) -> dict[str, Any]:
         await client.command("batch.open", {"batch_id": batch_id, **facts})
@@ -55,7 +58,7 @@ def submit(  # noqa: PLR0913 - one parameter per option of the command line
         reply = await client.command("batch.submit", {"batch_id": batch_id})
         return await _watched(client, batch_id) if wait else dict(reply.result)
 
-    _tell(over_wire(work), json=json)
+    _end(over_wire(work), waited=wait, json=json)
 
 
 @app.command("list")
@@ -79,13 +82,13 @@ def status(
     wait: Annotated[bool, typer.Option(help="Show the progress until it is done.")] = False,
     json: Json = False,
 ) -> None:
-    """Show how a batch stands."""
+    """Show how a batch stands. With --wait exit code 1 unless every item was answered."""
 
     async def work(client: Client) -> dict[str, Any]:
         found = await _find(client, batch_id)
         return await _watched(client, found["batch_id"]) if wait else found
 
-    _tell(over_wire(work), json=json)
+    _end(over_wire(work), waited=wait, json=json)
 
 
 @app.command()
@@ -133,25 +136,45 @@ def results(
         out.print(f"{len(rows)} results in {to}")
 
 
-def _chunks(file: Path) -> Iterator[list[dict[str, Any]]]:
-    """Yield the items of a file, as many at a time as one command may hold.
+def _items(file: Path) -> list[tuple[dict[str, Any], int]]:
+    """Return the items of a file, each with the bytes of its line.
 
     Raises:
-        Failure: a line is no item, naming it.
+        Failure: there is none or there are too many, or a line is none, naming it.
     """
-    chunk: list[dict[str, Any]] = []
-    size = 0
+    items: list[tuple[dict[str, Any], int]] = []
+    numbers: dict[str, int] = {}
     for number, line in enumerate(file.read_bytes().splitlines(), 1):
         if not line.strip():
             continue
-        item = _item(line, f"{file}, line {number}")
-        if chunk and (len(chunk) == ITEMS_PER_CHUNK_MAX or size + len(line) > CHUNK_BYTES_MAX):
+        where = f"{file}, line {number}"
+        item = _item(line, where)
+        if first := numbers.get(item["id"]):
+            remedy = "give every item an id of its own"
+            said = f"{where}: id {item['id']!r} is that of line {first}, too"
+            raise Failure(said, remedy=remedy, code=Exit.USAGE)
+        numbers[item["id"]] = number
+        items.append((item, len(line)))
+    if not items:
+        remedy = 'write a JSON object a line, e.g. {"id": "a", "prompt": "Who are you?"}'
+        raise Failure(f"{file} has no items", remedy=remedy, code=Exit.USAGE)
+    if len(items) > ITEMS_MAX:
+        said = f"{file} has {len(items):,} items, the limit is {ITEMS_MAX:,}"
+        raise Failure(said, remedy="make several files of it", code=Exit.USAGE)
+    return items
+
+
+def _chunks(items: Sequence[tuple[dict[str, Any], int]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the items, as many at a time as one command may hold."""
+    chunk: list[dict[str, Any]] = []
+    size = 0
+    for item, item_bytes in items:
+        if chunk and (len(chunk) == ITEMS_PER_CHUNK_MAX or size + item_bytes > CHUNK_BYTES_MAX):
             yield chunk
             chunk, size = [], 0
         chunk.append(item)
-        size += len(line)
-    if chunk:
-        yield chunk
+        size += item_bytes
+    yield chunk
 
 
 def _item(line: bytes, where: str) -> dict[str, Any]:
@@ -202,3 +225,11 @@ def _tell(batch: dict[str, Any], *, json: bool) -> None:
         return
     counts = f"{batch['answered']} answered, {batch['failed']} failed, of {batch['items']}"
     out.print(f"batch {batch['batch_id']} is {batch['status']}: {counts}")
+
+
+def _end(batch: dict[str, Any], *, waited: bool, json: bool) -> None:
+    """Tell how a batch stands; who waited for the answers hears by the exit code if some are missing."""
+    _tell(batch, json=json)
+    if waited and batch["answered"] < batch["items"]:
+        why = f"`aicore batch results {batch['batch_id']}` says why"
+        raise Failure(f"{batch['items'] - batch['answered']} of {batch['items']} have no answer", remedy=why)

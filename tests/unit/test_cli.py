@@ -1,0 +1,57 @@
+"""What the command line refuses before anything runs, in one sentence with the way out."""
+
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from aicore.cli import main
+
+WHO = ("--operator", "test")
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Cli":
+    monkeypatch.setenv("AICORE_STATE_DIR", str(tmp_path / "nothing runs here"))
+    return Cli(monkeypatch)
+
+
+class Cli:
+    """Runs commands in this process, where no system runs."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._patch = patch
+
+    def __call__(self, *arguments: str, code: int) -> str:
+        """Return what a command printed; it must end with ``code``."""
+        out, err = StringIO(), StringIO()
+        self._patch.setattr(sys, "argv", ["aicore", *arguments])
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+            main()
+        assert int(ended.value.code or 0) == code, (out.getvalue(), err.getvalue())
+        return out.getvalue() + err.getvalue()
+
+
+# --- batches ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "has no items"),
+        (
+            '\n{"id": "a", "prompt": "x"}\n{"id": "a", "prompt": "y"}\n',
+            "line 3: id 'a' is that of line 2, too",
+        ),
+        ('{"id": "a", "prompt": "x"}\n{"id": "b"}\n', "line 2: prompt"),
+    ],
+)
+def test_a_batch_that_cannot_be_submitted_is_refused_before_it_is_opened(
+    cli: Cli, tmp_path: Path, content: str, said: str
+) -> None:
+    file = tmp_path / "batch.jsonl"
+    file.write_text(content)
+
+    assert said in cli("batch", "submit", str(file), "--use-case", "npc_dialogue", *WHO, code=2)
