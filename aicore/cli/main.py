@@ -114,6 +114,11 @@ def _explained(error: BaseException) -> Failure | None:
             return Failure(str(error), remedy=DOCTOR_KNOWS)
         case asyncpg.PostgresError() | asyncpg.InterfaceError():
             return Failure(f"Postgres: {error}", remedy=DOCTOR_KNOWS, code=Exit.UNREACHABLE)
+        case FileNotFoundError() | PermissionError() | IsADirectoryError() | NotADirectoryError() if (
+            error.filename is not None  # a server's socket that is not there has none
+        ):
+            said = f"{error.filename}: {(error.strerror or type(error).__name__).lower()}"
+            return Failure(said, remedy="name another file or folder", code=Exit.USAGE)
         case NatsError() | LogError() | OSError():
             said = str(error) or f"{type(error).__name__}: no answer in time"
             return Failure(said, remedy=DOCTOR_KNOWS, code=Exit.UNREACHABLE)

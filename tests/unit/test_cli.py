@@ -55,3 +55,19 @@ def test_a_batch_that_cannot_be_submitted_is_refused_before_it_is_opened(
     file.write_text(content)
 
     assert said in cli("batch", "submit", str(file), "--use-case", "npc_dialogue", *WHO, code=2)
+
+
+# --- files --------------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_cannot_be_used_is_a_fault_of_the_command_line_and_not_an_outage(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AICORE_STATE_DIR", str(tmp_path / "file" / "state"))
+
+    said = cli("up", code=2)
+
+    assert "/file/state" in said
+    assert "not a directory" in said
+    assert "doctor" not in said
