@@ -42,31 +42,32 @@ from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from bus.spool.spool import SpoolOptions, open_free_spool
+from domain.event import Query
 from domain.guardrails.compiled import compile_policy
 from domain.optimisation.proposals import OPTIMISER
 from handlers.allowances import AllowanceLimits, Allowances
-from handlers.batches import BATCH_RECORDS, BATCHES, BatchView
+from handlers.batches import BATCH_RECORDS, BATCHES, BatchesQuery, BatchView, ResultsQuery
 from handlers.bronze import Bronze, Workshop
 from handlers.commands import CommandRunner
-from handlers.deployment_board import DeploymentBoard
+from handlers.deployment_board import DeploymentBoard, DeploymentsQuery
 from handlers.deployments import GATES, DeploymentManager
 from handlers.engine_keeper import EngineKeeper
 from handlers.guard import POLICY_BINDING, VIOLATION_BINDING, ActivePolicy, Guardrails, Redacting
-from handlers.guard_board import ViolationBoard
+from handlers.guard_board import PolicyQuery, ViolationBoard, ViolationsQuery
 from handlers.guard_classifier import Classifier
 from handlers.inference import InferenceService
 from handlers.inference_records import INFERENCES, RATINGS, InferenceRecords, recall_with
-from handlers.optimiser import OPTIMISATION, OPTIMISATION_RECORDS, Optimiser
+from handlers.optimiser import OPTIMISATION, OPTIMISATION_RECORDS, Optimiser, ProposalsQuery
 from handlers.registry import EVALUATIONS, REGISTRY, TEMPLATES, VERDICTS, suites
-from handlers.registry_view import RegistryView
+from handlers.registry_view import CurrentQuery, RegistryView, TemplatesQuery
 from handlers.relay import CONFIRMATIONS
 from handlers.routing import Router
-from handlers.tier_board import TierBoard
+from handlers.tier_board import TierBoard, TiersQuery
 from handlers.use_cases import FOR_A_USE_CASE, KnownUseCase
 from handlers.verdicts import VerdictTeller
 from projections.current_models import CURRENT_MODELS
 from projections.inference_stats import INFERENCE_STATS
-from projections.queries import Queries
+from projections.queries import Queries, QueryHandler
 from projections.runner import ProjectionRunner
 from protocol.errors import WireError
 
@@ -179,7 +180,7 @@ class _Served:
     """What the services of this process answer."""
 
     commands: dict[str, Any] = field(default_factory=dict)
-    queries: dict[str, Any] = field(default_factory=dict)
+    queries: dict[type[Query], QueryHandler] = field(default_factory=dict)
     malformed: dict[str, Callable[[WireError], None]] = field(default_factory=dict)
 
 
@@ -201,7 +202,8 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
             # Only who has everything may say that a name is unknown.
             catch_all=parts.components >= SERVICES,
         )
-        async with serve(parts.nc, parts.system.realm, served.commands, served.queries, options):
+        queries = {query.query_name: answer for query, answer in served.queries.items()}
+        async with serve(parts.nc, parts.system.realm, served.commands, queries, options):
             ready()
             await stop.wait()
 
@@ -233,7 +235,7 @@ async def _serve_commands(
         parts.log, doer, decode=parts.codec.decode, now_us=now_us, tiers=partial(_tiers, parts)
     )
     await stack.enter_async_context(_running(optimiser.run()))
-    served.queries["optimisation.proposals"] = optimiser.answer
+    served.queries[ProposalsQuery] = optimiser.answer
 
 
 async def _tiers(parts: Parts) -> Any:
@@ -245,7 +247,7 @@ async def _tiers(parts: Parts) -> Any:
     client = Client(parts.nc, parts.system.realm, OPTIMISER)
     try:
         async with asyncio.timeout(TIERS_ASKED_S):
-            return (await client.query("inference.tiers")).result
+            return (await client.query(TiersQuery.query_name)).result
     except (Refused, WireError, TimeoutError) as error:
         raise ConnectionError(f"inference.tiers: {error!r}") from error
 
@@ -256,7 +258,7 @@ async def _serve_inference(
     service, router = await _inference(parts, registry, stack)
     batches = BatchView(parts.log, decode=parts.codec.decode)
     await stack.enter_async_context(_running(batches.run()))
-    served.queries |= {"batch.list": batches.answer_list, "batch.results": batches.answer_results}
+    served.queries |= {BatchesQuery: batches.answer_list, ResultsQuery: batches.answer_results}
     if parts.settings.bronze_concurrent:
         recorder = CommandRunner(parts.log, parts.codec, [BATCH_RECORDS])
         queue = NatsWorkQueue(parts.nc, parts.system.realm)
@@ -265,7 +267,7 @@ async def _serve_inference(
         await stack.enter_async_context(_running(Bronze(shop).run()))
     served.commands["inference.generate"] = service
     served.malformed["inference.generate"] = service.malformed
-    served.queries["inference.tiers"] = TierBoard(router).answer
+    served.queries[TiersQuery] = TierBoard(router).answer
     if port := parts.system.http_port or parts.settings.http_port:
         door = OpenAIDoor(service, registry, new_id=new_id, key=parts.settings.http_key)
         await stack.enter_async_context(serving_http(door.app(), parts.settings.http_host, port))
@@ -280,13 +282,13 @@ async def _serve_queries(
     violations = ViolationBoard(parts.log, load_policy(), decode=parts.codec.decode)
     await stack.enter_async_context(_running(violations.run()))
     served.queries |= {
-        "registry.current": registry.answer,
-        "deployment.list": board.answer,
-        "guardrails.violations": violations.answer,
-        "guardrails.policy": violations.answer_policy,
-        "prompts.templates": registry.answer_templates,
-        **answers.handlers(),
+        CurrentQuery: registry.answer,
+        DeploymentsQuery: board.answer,
+        ViolationsQuery: violations.answer,
+        PolicyQuery: violations.answer_policy,
+        TemplatesQuery: registry.answer_templates,
     }
+    served.queries |= answers.handlers()
 
 
 @asynccontextmanager

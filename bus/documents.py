@@ -1,58 +1,64 @@
-"""What is derived from the catalogue for people and tools: JSON Schemas, AsyncAPI, a page per event."""
+"""What is derived from declarations for people and tools: JSON Schemas, AsyncAPI, a page per message."""
 
 import inspect
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from bus.catalogue import Catalogue
-from domain.event import Command, Event
+from bus.live import LIVE, LiveMessage, Piece
+from domain.event import Command, Event, Query
 from protocol.packing import pack
-from protocol.subjects import command_subject
 
 ASYNCAPI_VERSION = "3.0.0"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REALM_EXAMPLE = "demo"
 ENVELOPE_TYPE = "application/msgpack"
 
+Declared = type[Event] | type[Command] | type[Query] | type[LiveMessage]
+"""Everything that can be said to a realm, or heard from it."""
 
-def schema_of(kind: type[Event] | type[Command]) -> dict[str, Any]:
+
+def schema_of(kind: Declared) -> dict[str, Any]:
     """Return the JSON Schema of a payload, with units and the example."""
     schema = kind.model_json_schema()
     schema["$schema"] = DIALECT
-    schema["title"] = kind.event_name if issubclass(kind, Event) else kind.command_name
+    schema["title"] = row_of(kind)["name"]
     schema["description"] = summary_of(kind)
     if example := example_of(kind):
         schema["examples"] = [example]
     return schema
 
 
-def example_of(kind: type[Event] | type[Command]) -> dict[str, Any]:
+def example_of(kind: Declared) -> dict[str, Any]:
     """Return the declaration's example as JSON data; {} if it has none."""
     example = getattr(kind, "example", None)
     return dict(kind.model_validate(dict(example)).model_dump(mode="json")) if example else {}
 
 
-def summary_of(kind: type[Event] | type[Command]) -> str:
+def summary_of(kind: Declared) -> str:
     """Return what the declaration says of itself."""
     return inspect.getdoc(kind) or ""
 
 
-def row_of(kind: type[Event] | type[Command]) -> dict[str, Any]:
+def row_of(kind: Declared) -> dict[str, Any]:
     """Return what a list shows of a declaration: kind, name, version, meaning, subject."""
-    first_line = summary_of(kind).split("\n")[0]
+    meaning = summary_of(kind).split("\n")[0]
     if issubclass(kind, Event):
-        context, name = kind.event_name.split(".")
-        subject = f"{{realm}}.evt.{context}.{name}.{{stream id}}"
-        return _row("event", kind.event_name, kind.event_version, first_line, subject)
-    subject = command_subject(REALM_EXAMPLE, kind.command_name).replace(REALM_EXAMPLE, "{realm}", 1)
-    return _row("command", kind.command_name, 1, first_line, subject)
+        subject = f"{{realm}}.evt.{kind.event_name}.{{stream id}}"
+        return _row("event", kind.event_name, kind.event_version, meaning, subject)
+    if issubclass(kind, Command):
+        return _row("command", kind.command_name, 1, meaning, f"{{realm}}.cmd.{kind.command_name}")
+    if issubclass(kind, Query):
+        return _row("query", kind.query_name, 1, meaning, f"{{realm}}.qry.{kind.query_name}")
+    return _row("live", kind.live_name, 1, meaning, kind.subject)
 
 
 def _row(kind: str, name: str, version: int, meaning: str, subject: str) -> dict[str, Any]:
     return {"kind": kind, "name": name, "version": version, "meaning": meaning, "subject": subject}
 
 
-def fields_of(kind: type[Event] | type[Command]) -> list[dict[str, str]]:
+def fields_of(kind: Declared) -> list[dict[str, str]]:
     """Return each field's name, type, unit, limits, whether it is required, and its meaning."""
     schema = kind.model_json_schema()
     required = set(schema.get("required", ()))
@@ -69,7 +75,7 @@ def fields_of(kind: type[Event] | type[Command]) -> list[dict[str, str]]:
     ]
 
 
-def page_of(kind: type[Event] | type[Command]) -> str:
+def page_of(kind: Declared) -> str:
     """Return a page in Markdown for people: meaning, subject, fields, the example as JSON and as bytes."""
     row = row_of(kind)
     lines = [f"# {row['name']}", "", summary_of(kind), ""]
@@ -90,7 +96,7 @@ def page_of(kind: type[Event] | type[Command]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def asyncapi_of(catalogue: Catalogue, *, version: str, queries: tuple[str, ...] = ()) -> dict[str, Any]:
+def asyncapi_of(catalogue: Catalogue, *, version: str, queries: Iterable[type[Query]]) -> dict[str, Any]:
     """Return the AsyncAPI 3 document of everything that can be said to, and heard from, a realm.
 
     Source: AsyncAPI Specification 3.0.0. NATS's binding knows only queue groups, so what concerns JetStream
@@ -105,13 +111,15 @@ def asyncapi_of(catalogue: Catalogue, *, version: str, queries: tuple[str, ...] 
         _add_command(channels, operations, messages, command)
     for query in queries:
         _add_query(channels, operations, messages, query)
+    for live in LIVE:
+        _add_live(channels, operations, messages, live)
     return {
         "asyncapi": ASYNCAPI_VERSION,
         "info": {
             "title": "AI Core",
             "version": version,
             "description": "Messages are msgpack maps as protocol/SPEC.md describes; "
-            "the schemas here are those of their `payload`.",
+            "the schemas here are those of their `payload` or `query`; of live messages, of the whole.",
         },
         "defaultContentType": ENVELOPE_TYPE,
         "servers": {"nats": {"host": "127.0.0.1:4222", "protocol": "nats"}},
@@ -150,12 +158,27 @@ def _add_command(
 
 
 def _add_query(
-    channels: dict[str, Any], operations: dict[str, Any], messages: dict[str, Any], query: str
+    channels: dict[str, Any], operations: dict[str, Any], messages: dict[str, Any], kind: type[Query]
 ) -> None:
-    key = f"query.{query}"
-    messages[key] = {"name": query, "contentType": ENVELOPE_TYPE, "payload": {"type": "object"}}
-    channels[key] = _channel(f"{{realm}}.qry.{query}", key, _REALM)
-    operations[f"ask.{query}"] = _request(key, f"Answer {query}.")
+    key = f"query.{kind.query_name}"
+    messages[key] = _message(kind, {"description": summary_of(kind)})
+    channels[key] = _channel(f"{{realm}}.qry.{kind.query_name}", key, _REALM)
+    operations[f"ask.{kind.query_name}"] = _request(key, row_of(kind)["meaning"])
+
+
+def _add_live(
+    channels: dict[str, Any], operations: dict[str, Any], messages: dict[str, Any], kind: type[LiveMessage]
+) -> None:
+    key = f"live.{kind.live_name}"
+    messages[key] = _message(kind, {"description": summary_of(kind)})
+    meaning = row_of(kind)["meaning"]
+    if kind is Piece:  # the only one that goes out, to a subject of the caller's own: the address is unknown
+        channels[key] = {**_channel(None, key, {}), "description": meaning}
+        channel = {"$ref": f"#/channels/{key}"}
+        operations[f"hear.{kind.live_name}"] = {"action": "send", "channel": channel, "summary": meaning}
+    else:
+        channels[key] = _channel(kind.subject, key, _REALM)
+        operations[f"say.{kind.live_name}"] = _request(key, meaning)
 
 
 def _request(key: str, summary: str) -> dict[str, Any]:
@@ -167,14 +190,14 @@ def _request(key: str, summary: str) -> dict[str, Any]:
     }
 
 
-def _channel(address: str, key: str, parameters: dict[str, Any]) -> dict[str, Any]:
+def _channel(address: str | None, key: str, parameters: dict[str, Any]) -> dict[str, Any]:
     messages: dict[str, Any] = {"message": {"$ref": f"#/components/messages/{key}"}}
-    if not key.startswith("event."):
+    if address is not None and not key.startswith("event."):
         messages["reply"] = {"$ref": "#/components/messages/reply"}
     return {"address": address, "messages": messages, "parameters": parameters}
 
 
-def _message(kind: type[Event] | type[Command], more: dict[str, Any]) -> dict[str, Any]:
+def _message(kind: Declared, more: dict[str, Any]) -> dict[str, Any]:
     row, example = row_of(kind), example_of(kind)
     message = {"name": row["name"], "contentType": ENVELOPE_TYPE, "summary": row["meaning"], **more}
     message["payload"] = {

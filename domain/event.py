@@ -1,4 +1,4 @@
-"""The one way to declare an event or a command; everything else about it is derived from the declaration.
+"""The one way to declare an event, a command or a query; everything else about it is derived from that.
 
 An event's name and version are storage format: they are in the log forever. Renaming a class is free,
 renaming an event, removing a field or changing a field's meaning is a new version with an upcaster.
@@ -55,3 +55,22 @@ class Command(BaseModel):
         super().__init_subclass__(**kwargs)
         if name:
             cls.command_name = name
+
+
+class Query(BaseModel):
+    """A question to what is known: ``class CurrentQuery(Query, name="registry.current")``.
+
+    The first paragraph of the docstring says what is asked, the rest what the answer's ``result`` is. Queries
+    are checked as strictly as commands are.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    query_name: ClassVar[str]
+    example: ClassVar[Mapping[str, Any]]
+
+    def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
+        """Record the wire name given as a class argument."""
+        super().__init_subclass__(**kwargs)
+        if name:
+            cls.query_name = name

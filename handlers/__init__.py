@@ -7,5 +7,5 @@ How the program puts them together::
     router = Router({"gold": Tier(engines=[engine])}, clock=clock, draw=draw)  # run it in a task, too
     inference = InferenceService(runner, registry, router)
     commands = {**dict.fromkeys(runner.commands, runner), "inference.generate": inference}
-    queries = {"registry.current": registry.answer, **Queries(pool, log).handlers()}
+    queries = {CurrentQuery: registry.answer, **Queries(pool, log).handlers()}
 """

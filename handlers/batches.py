@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from bus.ports import EventLog, RecordedEvent, Where
 from domain.batch.batch import BATCH, Batch, stream_of
@@ -24,7 +24,7 @@ from domain.batch.messages import (
     SubmitBatch,
 )
 from domain.decider import Rejected
-from domain.event import Event
+from domain.event import Event, Query
 from domain.inference.inference import stream_of as inference_stream
 from domain.inference.messages import InferenceCompleted
 from domain.parse import parse
@@ -60,20 +60,26 @@ def shown(batch: Batch) -> Mapping[str, Any]:
     }
 
 
-class ListQuery(BaseModel):
-    """batch.list: all of them, the oldest first."""
+class BatchesQuery(Query, name="batch.list"):
+    """Ask for all batches.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The result is a list of maps, the oldest first: ``batch_id``, ``name``, ``use_case``, ``status`` (open,
+    submitted, completed or cancelled), and the numbers of ``items``, ``answered`` and ``failed``.
+    """
 
 
-class ResultsQuery(BaseModel):
-    """batch.results: what came of a batch's items, in the order of their ends."""
+class ResultsQuery(Query, name="batch.results"):
+    """Ask for what came of a batch's items so far.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The result is a list of maps in the order of the items' ends: ``id``, ``inference_id``, ``code`` (why it
+    failed; empty: it was answered), ``message``, ``prompt`` and ``text``.
+    """
+
+    example: ClassVar = {"batch_id": "0" * 32, "after": 100, "limit": 100}
 
     batch_id: BatchId
     after: int = Field(0, ge=0, description="How many to leave out: those that were read before.")
-    limit: int = Field(PAGE_MAX, ge=1, le=PAGE_MAX)
+    limit: int = Field(PAGE_MAX, ge=1, le=PAGE_MAX, description="At most so many at a time.")
 
 
 class BatchView:
@@ -110,7 +116,7 @@ class BatchView:
 
     async def answer_list(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``batch.list``."""
-        parse(ListQuery, query)
+        parse(BatchesQuery, query)
         return [{"batch_id": id_, **shown(batch)} for id_, batch in self._batches.items()], self.position
 
     async def answer_results(self, query: Mapping[str, Any]) -> tuple[Any, int]:

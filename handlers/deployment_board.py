@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict
-
 from bus.ports import EventLog, RecordedEvent, Where
 from domain.deployment.messages import (
     DeploymentAborted,
@@ -20,7 +18,7 @@ from domain.deployment.messages import (
     StepPassed,
     StepStarted,
 )
-from domain.event import Event
+from domain.event import Event, Query
 from domain.parse import parse
 from domain.vocabulary import UseCase
 
@@ -35,10 +33,14 @@ ENDS: Mapping[type[Event], str] = {
 }
 
 
-class ListQuery(BaseModel):
-    """deployment.list: all deployments, the oldest first, or those of one use case."""
+class DeploymentsQuery(Query, name="deployment.list"):
+    """Ask for the deployments of one use case, or of all.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The result is a list of maps, the oldest first: the fields of deployment.started, ``state`` (preparing,
+    running, held, completed, aborted, failed or rolled_back), ``share`` (percent), ``step`` (from 0),
+    ``ended_us`` (nil while it runs) and ``story``: what happened, each with ``at_us``, ``position``, ``what``
+    and the fields that tell more.
+    """
 
     use_case: UseCase | None = None
 
@@ -63,7 +65,7 @@ class DeploymentBoard:
 
     async def answer(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``deployment.list``."""
-        wanted = parse(ListQuery, query).use_case
+        wanted = parse(DeploymentsQuery, query).use_case
         rows = [row for row in self._rows.values() if wanted in (None, row["use_case"])]
         return rows, self.position
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from bus.ports import EventLog, RecordedEvent, Where
-from domain.event import Event
+from domain.event import Event, Query
 from domain.guardrails.messages import (
     PolicyActivated,
     PolicyPublished,
@@ -26,22 +26,28 @@ PAUSE_S = 0.05
 KINDS = (PolicyPublished, PolicyActivated, ViolationDetected, ViolationReviewed)
 
 
-class ViolationsQuery(BaseModel):
-    """guardrails.violations: the newest ones first."""
+class ViolationsQuery(Query, name="guardrails.violations"):
+    """Ask for what broke the policy lately.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The result is a map: ``violations`` (a list, the newest first: the fields of the violation's event,
+    ``at_us``, ``position``, and ``review``, nil until somebody judged it) and ``by_category`` (how many of
+    each were found since the log began).
+    """
 
-    limit: int = Field(50, ge=1, le=PAGE_MAX)
-    unreviewed: bool = False
-    severity: Severity | None = None
+    limit: int = Field(50, ge=1, le=PAGE_MAX, description="At most so many.")
+    unreviewed: bool = Field(False, description="Only those that nobody judged.")
+    severity: Severity | None = Field(None, description="Only those of one severity.")
 
 
-class PolicyQuery(BaseModel):
-    """guardrails.policy: what holds, and what was published; ``whole`` adds every word of what holds."""
+class PolicyQuery(Query, name="guardrails.policy"):
+    """Ask which policy holds, and which were published.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The result is a map: ``active`` (name@version), ``profile`` and ``digest`` of the policy that holds,
+    ``brought_along`` (true while none was activated), ``published`` (a list of name@version), ``profiles``
+    (by name) and ``rules`` (each with ``id``, ``category``, ``severity`` and ``action``).
+    """
 
-    whole: bool = False
+    whole: bool = Field(False, description="Add ``policy``: every word of what holds.")
 
 
 class ViolationBoard:

@@ -12,14 +12,13 @@ from typing import Any, get_args
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel, ConfigDict
 
 from bus.ids import derived_id
 from bus.ports import EventLog, IdConflict, LogError, RecordedEvent, Where
 from domain.decider import Rejected
 from domain.deployment.messages import RollBack, StartDeployment
 from domain.evaluation.messages import EvaluationFinished
-from domain.event import Command, Event
+from domain.event import Command, Event, Query
 from domain.guardrails.messages import ViolationDetected
 from domain.inference.messages import (
     InferenceCompleted,
@@ -105,10 +104,13 @@ OPTIMISATION_RECORDS: Binding[Any, Any, Proposals] = Binding(
 """What the optimiser says to the decider; no message does."""
 
 
-class ProposalsQuery(BaseModel):
-    """optimisation.proposals: the newest first, and what a use case costs."""
+class ProposalsQuery(Query, name="optimisation.proposals"):
+    """Ask for what the optimiser proposed, of one use case or of all, and for what turns cost now.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The result is a map: ``proposals`` (a list, the newest first: the fields of the proposal's event, and
+    ``status``) and ``costs`` (by use case: ``seconds`` looked at, ``turns``, ``tokens``, ``players``, and
+    micro-dollars in all, per turn, per 1,000 tokens and per player's hour).
+    """
 
     use_case: UseCase | None = None
 

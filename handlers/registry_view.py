@@ -3,15 +3,14 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 import structlog
-from pydantic import BaseModel, ConfigDict
 
 from bus.codec import UnknownEvent
 from bus.ports import EventLog, RecordedEvent, Where
 from domain.decider import Rejected
-from domain.event import Event
+from domain.event import Event, Query
 from domain.parse import parse
 from domain.prompts.messages import TemplateRegistered
 from domain.prompts.template import TEMPLATE, label
@@ -32,18 +31,24 @@ STREAM_EVENTS_MAX = 10_000
 """Events of one use case read at a miss; a registry stream has tens."""
 
 
-class CurrentQuery(BaseModel):
-    """registry.current: the model that serves a use case."""
+class CurrentQuery(Query, name="registry.current"):
+    """Ask for the model that serves a use case now.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The result is nil, or a map: the fields of registry.model_registered but ``card``, with ``description``
+    and ``configuration`` as they are now, ``status``, ``aliases`` (a model's id by alias) and ``shares``
+    (percent of the traffic by model's id).
+    """
+
+    example: ClassVar = {"use_case": "npc_dialogue"}
 
     use_case: UseCase
 
 
-class TemplatesQuery(BaseModel):
-    """prompts.templates: all of them."""
+class TemplatesQuery(Query, name="prompts.templates"):
+    """Ask for every version of every prompt template.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The result is a list of maps with the fields of prompts.template_registered, the newest versions last.
+    """
 
 
 class RegistryView:

@@ -4,17 +4,19 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from domain.event import Query
 from domain.parse import parse
 from domain.routing.choice import fits
 from handlers.routing import Router
 
 
-class TiersQuery(BaseModel):
-    """inference.tiers: all of them."""
+class TiersQuery(Query, name="inference.tiers"):
+    """Ask for every tier's promise and engines, as the router of the process that answers knows them.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The result is a list of maps: ``tier``, ``promise`` (``ttft_ms``, ``token_ms`` and more), ``below`` (the
+    tier that takes over) and ``engines`` (maps with ``name``, ``provider``, ``models``, ``ok``, ``reason``,
+    ``circuit``, counts and measured times in ms). The answer's position is 0, as the log is not asked.
+    """
 
 
 class TierBoard:

@@ -6,13 +6,14 @@ and needs the role aicore_reader only.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import asyncpg
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from bus.ports import EventLog
+from domain.event import Query
 from domain.parse import parse
 from domain.vocabulary import ModelId, Tier, UseCase
 from projections.current_models import CURRENT_MODELS
@@ -27,32 +28,45 @@ Answer = tuple[Any, int]
 QueryHandler = Callable[[Mapping[str, Any]], Awaitable[Answer]]
 
 
-class ModelsQuery(BaseModel):
-    """registry.models: the models of one use case, or of all."""
+class ModelsQuery(Query, name="registry.models"):
+    """Ask for the models of one use case, or of all.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The result is a list of at most 1,000 maps, the oldest first: the fields of registry.model_registered
+    but ``card``, ``description`` and ``configuration`` as they are now, ``status`` (testing, current,
+    candidate, deprecated or retired), ``evaluation`` (the last verdict, or nil), ``barred`` (true: it was
+    rolled back and needs a new evaluation), ``registered_us``, ``changed_us`` and ``position``.
+    """
 
     use_case: UseCase | None = None
 
 
-class StatsQuery(BaseModel):
-    """inference.stats: sums over the hours that match, per model and tier."""
+class StatsQuery(Query, name="inference.stats"):
+    """Ask for counts, tokens, cost and latencies of inferences per model and tier.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The result is a list of at most 1,000 maps: ``use_case``, ``model_id``, ``tier``, ``hour_us`` (with
+    ``by_hour``), ``completed``, ``failed``, ``prompt_tokens``, ``completion_tokens``, ``cost_micro``
+    (micro-dollars), ``latency_ms`` (``mean``, ``max``, ``p50``, ``p95``, ``p99``) and ``ttft_ms``
+    (percentiles).
+    """
 
     use_case: UseCase | None = None
     model_id: ModelId | None = None
     tier: Tier | None = None
-    from_us: Annotated[int, Field(ge=0)] = 0
-    """First hour (its start), µs since 1970-01-01T00:00Z."""
-    by_hour: bool = False
-    """One entry per hour instead of one sum."""
+    from_us: int = Field(
+        0,
+        ge=0,
+        description="First hour (its start), since 1970-01-01T00:00Z.",
+        json_schema_extra={"unit": "µs"},
+    )
+    by_hour: bool = Field(False, description="One entry per hour instead of one sum.")
 
 
-class StatusQuery(BaseModel):
-    """projections.status: no parameters."""
+class StatusQuery(Query, name="projections.status"):
+    """Ask how far each projection is.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The result is a list of maps: ``name``, ``view_version``, ``position``, ``lag`` (in events),
+    ``updated_us`` (its last batch) and ``error`` (empty if it has none).
+    """
 
 
 # One statement, so rows and position are of one snapshot; small table, read whole or by its primary key.
@@ -82,13 +96,9 @@ class Queries:
         self._pool = pool
         self._log = log
 
-    def handlers(self) -> Mapping[str, QueryHandler]:
-        """Return every query by its name on the wire."""
-        return {
-            "registry.models": self.models,
-            "inference.stats": self.stats,
-            "projections.status": self.status,
-        }
+    def handlers(self) -> Mapping[type[Query], QueryHandler]:
+        """Return what answers each query."""
+        return {ModelsQuery: self.models, StatsQuery: self.stats, StatusQuery: self.status}
 
     async def models(self, query: Mapping[str, Any]) -> Answer:
         """Return the models, oldest first, at most 1,000; without cards, which are long: see the event."""

@@ -113,8 +113,10 @@ def cancel(
 def results(
     batch_id: BatchId,
     to: Annotated[Path | None, typer.Option("--out", help="File for JSON Lines; else the terminal.")] = None,
+    *,
+    json: Json = False,
 ) -> None:
-    """Write what came of a batch's items so far, a JSON object a line."""
+    """Write what came of a batch's items so far, a JSON object a line; with --json a list of them."""
 
     async def work(client: Client) -> list[dict[str, Any]]:
         found = await _find(client, batch_id)
@@ -129,10 +131,13 @@ def results(
     with err.status("reading"):
         rows = over_wire(work)
     lines = b"".join(orjson.dumps(row) + b"\n" for row in rows)
-    if to is None:
+    if to is not None:
+        to.write_bytes(lines)
+    if json:
+        print_json(rows)
+    elif to is None:
         out.print(lines.decode(), end="", markup=False, highlight=False, soft_wrap=True)
     else:
-        to.write_bytes(lines)
         out.print(f"{len(rows)} results in {to}")
 
 

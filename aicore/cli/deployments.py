@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -73,9 +74,10 @@ def start(  # noqa: PLR0913 - the options of one command
         return await client.command("deployment.start", payload)
 
     reply = over_wire(work)
-    tell(reply, json=json)
+    if not (watch and json):  # then the deployment as it ended is the one JSON value
+        tell(reply, json=json)
     if watch:
-        over_wire(lambda client: _watch(client, reply.result["deployment_id"]))
+        over_wire(lambda client: _watch(client, reply.result["deployment_id"], json=json))
 
 
 @app.command("list")
@@ -114,9 +116,9 @@ def show(deployment_id: DeploymentId, *, json: Json = False) -> None:
 
 
 @app.command()
-def watch(deployment_id: DeploymentId) -> None:
-    """Show a deployment live until it has ended."""
-    over_wire(lambda client: _watch(client, deployment_id))
+def watch(deployment_id: DeploymentId, *, json: Json = False) -> None:
+    """Show a deployment live until it has ended; with --json print it when it has."""
+    over_wire(lambda client: _watch(client, deployment_id, json=json))
 
 
 @app.command("replay")
@@ -206,13 +208,17 @@ async def _find(client: Client, start: str) -> Mapping[str, Any]:
     return found[0]
 
 
-async def _watch(client: Client, deployment_id: str) -> None:
+async def _watch(client: Client, deployment_id: str, *, json: bool) -> None:
     row = await _awaited(client, deployment_id)
-    with Live(_story(row), console=out, refresh_per_second=4) as live:
+    shown = nullcontext() if json else Live(_story(row), console=out, refresh_per_second=4)
+    with shown as live:
         while row["ended_us"] is None:
             await asyncio.sleep(LOOK_S)
             row = await _find(client, deployment_id)
-            live.update(_story(row))
+            if live is not None:
+                live.update(_story(row))
+    if json:
+        print_json(row)
 
 
 async def _awaited(client: Client, deployment_id: str) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""`aicore events`: the catalogue of events and commands, for people and tools. Needs nothing that runs."""
+"""`aicore events`: every message of the wire, for people and tools. Needs nothing that runs."""
 
 import difflib
 from collections.abc import Iterable
@@ -10,29 +10,39 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from aicore.cli.common import Exit, Failure, Json, out, print_json
+from aicore.queries import QUERIES
 from bus.catalogue import domain_catalogue
-from bus.documents import asyncapi_of, example_of, fields_of, page_of, row_of, schema_of
-from domain.event import Command, Event
+from bus.documents import Declared, asyncapi_of, example_of, fields_of, page_of, row_of, schema_of
+from bus.live import LIVE
 
 events_app = typer.Typer(no_args_is_help=True)
 
-QUERIES = ("registry.current", "registry.models", "inference.stats", "projections.status", "relay.status")
-"""What the query services answer."""
+Name = Annotated[str, typer.Argument(help="Name of a message, e.g. registry.model_registered.")]
 
-Name = Annotated[str, typer.Argument(help="Name of an event or a command, e.g. registry.model_registered.")]
+
+GROUPS = {
+    "event": "events, on {realm}.evt.{name}.{stream id}",
+    "command": "commands, on {realm}.cmd.{name}",
+    "query": "queries, on {realm}.qry.{name}",
+    "live": "live messages, on subjects of their own (`aicore events show NAME`)",
+}
+"""What each kind of message is headed with in the list."""
 
 
 @events_app.command("list")
 def list_all(*, json: Json = False) -> None:
-    """List every event and command with its meaning and subject."""
+    """List every event, command, query and live message with its subject and meaning."""
     rows = [row_of(kind) for kind in _known().values()]
     if json:
         print_json(rows)
         return
-    table = Table("name", "kind", "version", "meaning")
-    for row in rows:
-        table.add_row(row["name"], row["kind"], str(row["version"]), row["meaning"])
-    out.print(table)
+    for kind, heading in GROUPS.items():
+        out.print(heading, style="bold")
+        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+        for row in rows:
+            if row["kind"] == kind:
+                table.add_row(row["name"], f"v{row['version']}", row["meaning"])
+        out.print(table)
 
 
 @events_app.command("show")
@@ -54,7 +64,7 @@ def schema(name: Name, *, json: Json = False) -> None:
 
 @events_app.command("asyncapi")
 def asyncapi(*, json: Json = False) -> None:
-    """Print the AsyncAPI 3 document of all events, commands and queries."""
+    """Print the AsyncAPI 3 document of all messages."""
     document = asyncapi_of(domain_catalogue(), version=version("aicore"), queries=QUERIES)
     print_json(document) if json else out.print_json(data=document)
 
@@ -68,16 +78,18 @@ def event_types(names: list[str]) -> list[str]:
     return names
 
 
-def _known() -> dict[str, type[Event] | type[Command]]:
+def _known() -> dict[str, Declared]:
     catalogue = domain_catalogue()
-    return {**catalogue.events, **catalogue.commands}
+    asked = {query.query_name: query for query in QUERIES}
+    live = {message.live_name: message for message in LIVE}
+    return {**catalogue.events, **catalogue.commands, **asked, **live}
 
 
-def _find(name: str) -> type[Event] | type[Command]:
+def _find(name: str) -> Declared:
     known = _known()
     if kind := known.get(name):
         return kind
-    raise _unknown("event or command", name, known)
+    raise _unknown("message", name, known)
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> Failure:

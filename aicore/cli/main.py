@@ -63,7 +63,7 @@ def quiet() -> None:
 app.command("up")(up.up)
 app.command("run")(up.run_components)
 app.add_typer(log.app, name="log")
-app.add_typer(events_app, name="events", help="The catalogue: every kind of event and command.")
+app.add_typer(events_app, name="events", help="The catalogue: every event, command, query and live message.")
 app.add_typer(models.app, name="models")
 app.command("evaluate")(evaluate)
 app.add_typer(deployments.app, name="deployments")

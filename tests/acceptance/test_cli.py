@@ -13,11 +13,13 @@ from uuid import UUID
 
 import pytest
 
+from aicore.client import connect as connect_client
 from aicore.running import System
 from bus.nats.api import JetStreamError, js_publish
 from bus.nats.connection import connect
 from bus.nats.topology import describe, events_stream
 from protocol.envelope import Envelope, encode_envelope
+from protocol.messages import ErrorReply
 from tests.acceptance.kit import COMMAND_TIMEOUT_S, ROOT, Up
 from tests.harness.folders import open_folder
 
@@ -118,6 +120,23 @@ def test_tiers_show_engines_and_latencies(up: Up) -> None:
     assert (engine["ok"], engine["circuit"]) == (True, "closed")
     assert 0 < engine["token_ms"] < engine["turn_ms"]
     assert "of 16 ms" in up.run("tiers")
+
+
+def test_every_command_and_query_that_is_served_is_described(up: Up) -> None:
+    described = {(row["kind"], row["name"]) for row in up.json("events", "list")}
+    system = json.loads((Path(up.environment["AICORE_STATE_DIR"]) / "run.json").read_text())
+
+    async def served(subject: str) -> set[str]:
+        """Return the names that the answer to an unknown one tells."""
+        async with connect_client(system["nats_url"], system["realm"], actor="operator:test") as client:
+            answer = await client.request(f"{system['realm']}.{subject}", b"")
+        assert isinstance(answer, ErrorReply)
+        return set(answer.remedy.removeprefix("there are: ").split(", "))
+
+    for kind, subject in (("command", "cmd.no.such"), ("query", "qry.no.such")):
+        assert {(kind, name) for name in asyncio.run(served(subject))} == {
+            row for row in described if row[0] == kind
+        }
 
 
 def test_log_tail_shows_only_the_types_asked_for(up: Up) -> None:

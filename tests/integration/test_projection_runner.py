@@ -14,7 +14,7 @@ from bus.ports import NewEvent, StreamWrite
 from domain.decider import Rejected
 from projections.current_models import CURRENT_MODELS
 from projections.inference_stats import INFERENCE_STATS
-from projections.queries import Queries
+from projections.queries import ModelsQuery, Queries, StatsQuery
 from projections.runner import ProjectionFailed, ProjectionRunner
 from projections.table import Table
 from projections.view import Fact, Key, Row, View
@@ -349,25 +349,25 @@ class TestQueries:
         await place.write_models(2)
         await catch_up(place, CURRENT_MODELS)
         queries = Queries(place.pool, place.log).handlers()
-        models, position = await queries["registry.models"]({"use_case": "npc_dialogue"})
+        models, position = await queries[ModelsQuery]({"use_case": "npc_dialogue"})
 
         assert [(m["version"], m["status"]) for m in models] == [("0", "current"), ("1", "candidate")]
         assert models[0]["configuration"] == {}
         assert position == 3
-        assert (await queries["registry.models"]({"use_case": "none"}))[0] == []
+        assert (await queries[ModelsQuery]({"use_case": "none"}))[0] == []
 
     async def test_stats_with_percentiles(self, place: Realm) -> None:
         await place.write_outcomes(100)
         await catch_up(place, INFERENCE_STATS)
         queries = Queries(place.pool, place.log).handlers()
-        (stats,), position = await queries["inference.stats"]({"tier": "gold"})
+        (stats,), position = await queries[StatsQuery]({"tier": "gold"})
 
         assert (stats["completed"], stats["failed"], position) == (90, 10, 100)
         assert stats["latency_ms"]["max"] == 99.0
         assert 50 <= stats["latency_ms"]["p50"] <= 50 * 1.1
         assert stats["latency_ms"]["p99"] == 99.0
-        assert (await queries["inference.stats"]({"tier": "bronze"}))[0] == []
-        (hour,), _ = await queries["inference.stats"]({"by_hour": True})
+        assert (await queries[StatsQuery]({"tier": "bronze"}))[0] == []
+        (hour,), _ = await queries[StatsQuery]({"by_hour": True})
         assert hour["hour_us"] % 3_600_000_000 == 0
 
     async def test_status_tells_the_lag(self, place: Realm) -> None:
@@ -381,13 +381,13 @@ class TestQueries:
     async def test_bad_query_is_refused_by_field(self, place: Realm) -> None:
         queries = Queries(place.pool, place.log).handlers()
         with pytest.raises(Rejected) as refusal:
-            await queries["inference.stats"]({"from_us": "yesterday"})
+            await queries[StatsQuery]({"from_us": "yesterday"})
 
         assert refusal.value.field == "from_us"
 
     async def test_before_any_event(self, place: Realm) -> None:
-        handlers: dict[str, Any] = {**Queries(place.pool, place.log).handlers()}
+        handlers = Queries(place.pool, place.log).handlers()
 
-        assert {name: await handler({}) for name, handler in handlers.items()} == dict.fromkeys(
+        assert {query: await handler({}) for query, handler in handlers.items()} == dict.fromkeys(
             handlers, ([], 0)
         )

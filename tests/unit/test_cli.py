@@ -1,13 +1,16 @@
 """What the command line refuses before anything runs, in one sentence with the way out."""
 
 import sys
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
-from aicore.cli import main
+from aicore.cli.main import app, main
 
 WHO = ("--operator", "test")
 
@@ -32,6 +35,21 @@ class Cli:
             main()
         assert int(ended.value.code or 0) == code, (out.getvalue(), err.getvalue())
         return out.getvalue() + err.getvalue()
+
+
+def test_every_command_that_ends_takes_json() -> None:
+    stays = {"up", "run"}
+
+    assert {name for name, command in commands(get_command(app)) if "--json" not in command} == stays
+
+
+def commands(group: Any, path: str = "") -> Iterator[tuple[str, set[str]]]:
+    """Yield each command's name and options."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{path}{name} ")
+        else:
+            yield f"{path}{name}", {option for param in command.params for option in param.opts}
 
 
 # --- batches ------------------------------------------------------------------------------------------------

@@ -15,11 +15,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
+import aicore.app  # noqa: F401 - declares every query that is served
+from aicore.queries import QUERIES
 from bus.catalogue import build_catalogue, domain_catalogue
 from bus.codec import EventCodec, UnknownEvent
-from bus.documents import asyncapi_of, example_of, page_of, schema_of
+from bus.documents import (
+    Declared,
+    asyncapi_of,
+    example_of,
+    fields_of,
+    page_of,
+    schema_of,
+    summary_of,
+)
+from bus.live import LIVE, Cancel, LiveMessage, Piece
 from bus.ports import InvalidAppend, NewEvent, RecordedEvent
-from domain.event import Event
+from domain.event import Event, Query
 from protocol.chain import genesis, link
 from protocol.cloudevents import to_cloudevent
 from protocol.envelope import Envelope, decode_envelope, encode_envelope
@@ -37,7 +48,8 @@ from protocol.messages import (
 )
 from protocol.meta import Meta, decode_meta, encode_meta
 from protocol.packing import pack, unpack
-from protocol.subjects import command_subject, event_subject, parse_subject, query_subject
+from protocol.subjects import cancel_subject, command_subject, event_subject, parse_subject, query_subject
+from protocol.tokens import TokenMessage, encode_cancel, encode_tokens
 from tests.vectors_make import FOLDER, envelope, render, vectors
 
 HOSTILE_S = 0.5
@@ -344,11 +356,11 @@ def test_every_declared_event_comes_back_as_it_was(kind: type[Event]) -> None:
 
 # --- derived documents --------------------------------------------------------------------------------------
 
-ALL = [*domain_catalogue().events.values(), *domain_catalogue().commands.values()]
+ALL = [*domain_catalogue().events.values(), *domain_catalogue().commands.values(), *QUERIES, *LIVE]
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: schema_of(kind)["title"])
-def test_schemas_are_valid_and_fit_their_examples(kind: type[Event]) -> None:
+def test_schemas_are_valid_and_fit_their_examples(kind: Declared) -> None:
     schema = schema_of(kind)
 
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -358,17 +370,43 @@ def test_schemas_are_valid_and_fit_their_examples(kind: type[Event]) -> None:
 
 
 def test_asyncapi_lists_every_event_and_command_and_refers_only_to_what_is_there() -> None:
-    document = asyncapi_of(domain_catalogue(), version="1", queries=("registry.models",))
+    document = asyncapi_of(domain_catalogue(), version="1", queries=QUERIES)
     addresses = {channel["address"] for channel in document["channels"].values()}
 
     assert document["asyncapi"] == "3.0.0"
     assert "{realm}.evt.registry.model_registered.{stream_id}" in addresses
     assert "{realm}.cmd.inference.generate" in addresses
-    assert "{realm}.qry.registry.models" in addresses
+    assert {f"{{realm}}.qry.{query.query_name}" for query in QUERIES} < addresses
+    assert "{realm}.live.inference.cancel" in addresses
     for reference in references(document):
         found: Any = document
         for part in reference.removeprefix("#/").split("/"):
             found = found[part]
+
+
+def test_every_query_that_is_declared_is_described_with_its_fields_and_its_result() -> None:
+    """What `aicore.app` serves is keyed by these classes, so nothing is served without a description."""
+    declared = {query for query in Query.__subclasses__() if not query.__module__.startswith("tests.")}
+    spec = (FOLDER.parent / "SPEC.md").read_text(encoding="utf-8")
+
+    assert declared == set(QUERIES)
+    for query in QUERIES:
+        assert "The result is " in summary_of(query)
+        assert [field["name"] for field in fields_of(query) if not field["meaning"]] == []
+        assert f"`{query.query_name}`" in spec
+
+
+def test_live_messages_are_declared_as_they_are_sent() -> None:
+    sent: dict[type[LiveMessage], bytes] = {
+        Piece: encode_tokens(TokenMessage(bytes(16), 0, "Ask the Tallymen.")),
+        Cancel: encode_cancel(bytes(16)),
+    }
+
+    assert set(sent) == set(LIVE)
+    for kind, data in sent.items():
+        fields = unpack(data, "message")
+        assert kind.model_validate(fields, strict=True).model_dump() == fields
+    assert Cancel.subject == cancel_subject("demo").replace("demo", "{realm}")
 
 
 def references(value: Any) -> list[str]:

@@ -1,0 +1,51 @@
+"""Messages for who listens now: `protocol.tokens` makes them, `bus.documents` tells them."""
+
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_ID = Field(min_length=16, max_length=16, description="Id of the command inference.generate, 16 bytes (bin).")
+
+
+class LiveMessage(BaseModel):
+    """A message of core NATS: ``class Piece(LiveMessage, name="inference.piece", subject="…")``.
+
+    Its fields are those of the whole message, not of a payload.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    live_name: ClassVar[str]
+    subject: ClassVar[str]
+
+    def __init_subclass__(cls, *, name: str, subject: str) -> None:
+        """Record name and subject given as class arguments."""
+        super().__init_subclass__()
+        cls.live_name, cls.subject = name, subject
+
+
+class Piece(LiveMessage, name="inference.piece", subject="{stream_to}"):
+    """One piece of an answer, sent to the subject that inference.generate named in ``stream_to``.
+
+    The pieces together are the reply's ``text``, unless its ``finish_reason`` is ``authored``. Who misses a
+    number takes the reply's text.
+    """
+
+    v: Literal[1] = Field(description="The version of the format.")
+    id: bytes = _ID
+    n: int = Field(ge=0, description="0, 1, 2, … without gap.")
+    text: str = Field(description="The piece.")
+
+
+class Cancel(LiveMessage, name="inference.cancel", subject="{realm}.live.inference.cancel"):
+    """Say that an answer is no longer wanted.
+
+    Who is answering stops; if the message has a reply subject, it replies with the result
+    ``{cancelled: true}``. Nobody replies if the answer is complete or unknown.
+    """
+
+    v: Literal[1] = Field(description="The version of the format.")
+    id: bytes = _ID
+
+
+LIVE: tuple[type[LiveMessage], ...] = (Piece, Cancel)
