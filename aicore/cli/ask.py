@@ -1,15 +1,18 @@
 """`aicore ask`: a line from the current model of a use case; `aicore rate`: how good it was."""
 
+import difflib
 from collections.abc import Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from aicore.cli.common import Exit, Failure, Json, err, out, print_json
 from aicore.cli.models import over_wire
 from aicore.client import Client
+from aicore.content.world import load_world
 from protocol.messages import Reply
 
 
@@ -38,12 +41,15 @@ def ask(  # noqa: PLR0913 - one parameter per option of the command line
     json: Json = False,
 ) -> None:
     """Ask the current model; question and answer become events."""
+    given = _context(context or [])
     words = {
         "npc": npc, "seed": seed, "tier": tier, "authored_line": authored, "deadline_ms": deadline_ms,
         "use_case": use_case, "prompt": prompt, "max_tokens": max_tokens, "temperature": temperature,
-        "consent": consent, "context": _context(context or []), "max_age_s": max_age_s,
+        "consent": consent, "context": given, "max_age_s": max_age_s,
     }  # fmt: skip
     payload = {name: value for name, value in words.items() if value is not None}
+    if npc is not None and "npc" not in given:
+        _warn_of_stranger(npc)
     if stream:
         reply = over_wire(partial(_streamed, payload=payload, json=json))
     else:
@@ -86,6 +92,15 @@ async def _streamed(client: Client, *, payload: dict[str, Any], json: bool) -> R
             else:
                 out.print(item, end="", style="bold", markup=False, soft_wrap=True)
     raise AssertionError("a stream ends with its reply")
+
+
+def _warn_of_stranger(npc: str) -> None:
+    """Say on stderr that the content does not know a character: nothing is refused, callers may have more."""
+    known = [each.id for each in load_world().npc]
+    if npc not in known:
+        near = difflib.get_close_matches(npc, known, n=1)
+        way_out = f"did you mean {near[0]}?" if near else "`aicore content list` names those it knows"
+        err.print(f"[yellow]the content has no character {escape(repr(npc))}[/yellow]; {way_out}")
 
 
 def rate(  # noqa: PLR0913 - one parameter per option of the command line

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from aicore.cli.common import Exit, Failure, Json, out, print_json, run_async, running
 from aicore.cli.models import ModelId, Operator, Reason, find_model, over_wire, tell
+from aicore.cli.wire import check_use_case
 from aicore.client import Client
 from aicore.clock import now_us
 from aicore.deployment_replay import Replay, as_html, as_row, replay, sparkline
@@ -87,7 +88,12 @@ def list_deployments(
     json: Json = False,
 ) -> None:
     """List deployments, the oldest first."""
-    rows = over_wire(lambda client: _rows(client, use_case))
+
+    async def work(client: Client) -> Sequence[Mapping[str, Any]]:
+        await check_use_case(client, use_case)
+        return await _rows(client, use_case)
+
+    rows = over_wire(work)
     if json:
         print_json(rows)
         return

@@ -46,10 +46,8 @@ def evaluate(  # noqa: PLR0913 - one parameter per option of the command line
 
     Exit code 0: passed; 1: failed or undecided.
     """
+    _check(suite, recorded, (html, report))
     settings, system = running()
-    for path in (html, report):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise Failure(f"{path}: there is no such folder", code=Exit.USAGE)
 
     async def work(client: Client) -> Outcome:
         candidate = await find_model(client, model_id)
@@ -90,6 +88,16 @@ def evaluate(  # noqa: PLR0913 - one parameter per option of the command line
         out.print(as_tables(outcome.finding, outcome.about))
     if outcome.finding.verdict != "passed":
         raise typer.Exit(1)
+
+
+def _check(suite: Path | None, recorded: int, reports: Sequence[Path | None]) -> None:
+    """Refuse now what would be ignored, or would be lost at the end."""
+    if suite is not None and recorded:
+        said = f"--suite {suite} and --recorded {recorded} exclude each other"
+        raise Failure(said, remedy="leave one of them out", code=Exit.USAGE)
+    for path in reports:
+        if path is not None and not path.absolute().parent.is_dir():
+            raise Failure(f"{path}: there is no such folder", code=Exit.USAGE)
 
 
 async def _current(client: Client, candidate: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from aicore.cli.common import Exit, Failure, Json, out, print_json, run_async, running
+from aicore.cli.wire import check_use_case
 from aicore.client import Client, Refused, connect
 from protocol.messages import ErrorReply, Reply
 
@@ -37,7 +38,12 @@ def list_models(
     json: Json = False,
 ) -> None:
     """List the models of every use case, oldest first."""
-    models = over_wire(lambda client: _models(client, use_case))
+
+    async def work(client: Client) -> list[dict[str, Any]]:
+        await check_use_case(client, use_case)
+        return await _models(client, use_case)
+
+    models = over_wire(work)
     if json:
         print_json(models)
         return

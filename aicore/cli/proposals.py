@@ -12,6 +12,7 @@ from rich.table import Table
 
 from aicore.cli.common import Exit, Failure, Json, err, out, print_json
 from aicore.cli.models import Operator, Reason, UseCase, over_wire
+from aicore.cli.wire import check_use_case
 from aicore.client import Client
 from domain.optimisation.cost import dollars
 from protocol.messages import Reply
@@ -37,7 +38,12 @@ def list_proposals(
     json: Json = False,
 ) -> None:
     """List proposals, the newest first, and what the use cases cost now."""
-    found = over_wire(lambda client: _found(client, use_case))
+
+    async def work(client: Client) -> Any:
+        await check_use_case(client, use_case)
+        return await _found(client, use_case)
+
+    found = over_wire(work)
     if json:
         print_json(found)
         return

@@ -151,7 +151,7 @@ def test_log_tail_shows_only_the_types_asked_for(up: Up) -> None:
     assert "did you mean registry.model_promoted?" in unknown
 
 
-def test_models_are_listed_shown_promoted_and_retired(up: Up) -> None:
+def test_models_are_listed_shown_promoted_and_retired(up: Up, tmp_path: Path) -> None:
     listed = up.json("models", "list", "--use-case", "npc_dialogue")
     models = {model["name"]: model for model in listed}
     first, second = models["ember-gold"], models["ember-gold-early"]
@@ -163,6 +163,12 @@ def test_models_are_listed_shown_promoted_and_retired(up: Up) -> None:
         assert "is current" in up.run("models", "promote", model["model_id"], *why)
 
     assert "nothing was recorded" in up.run("models", "promote", first["model_id"], *why)
+    for group in ("models", "deployments", "proposals"):
+        assert "did you mean npc_dialogue?" in up.run(group, "list", "--use-case", "npc_dialogu", code=2)
+    policy = tmp_path / "policy.json"
+    policy.write_text("{}")
+    said = up.run("proposals", "policy", "npc_dialogu", str(policy), *why, code=4)
+    assert "did you mean npc_dialogue?" in said
     refused = up.run("models", "retire", first["model_id"], *why, code=4)
     assert "model_is_current" in refused
     shared = up.run("models", "traffic", f"{first['model_id']}=100", *why)

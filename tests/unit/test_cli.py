@@ -89,3 +89,22 @@ def test_a_file_that_cannot_be_used_is_a_fault_of_the_command_line_and_not_an_ou
     assert "/file/state" in said
     assert "not a directory" in said
     assert "doctor" not in said
+
+
+# --- arguments that would be ignored ------------------------------------------------------------------------
+
+
+def test_a_suite_and_recorded_turns_exclude_each_other(cli: Cli, tmp_path: Path) -> None:
+    suite = tmp_path / "suite.json"
+    suite.touch()
+    chosen = ("--suite", str(suite), "--recorded", "5")
+
+    said = cli("evaluate", "4b89", *WHO, "--reason", "a try", *chosen, code=2)
+
+    assert "--recorded 5 exclude each other" in said
+
+
+def test_a_character_that_the_content_does_not_know_is_told(cli: Cli) -> None:
+    assert "no character 'gualt'; did you mean gault?" in cli("ask", "hi", "--npc", "gualt", code=3)
+    assert "no character" not in cli("ask", "hi", "--npc", "gault", code=3)
+    assert "no character" not in cli("ask", "hi", "--npc", "wen", "--context", "npc=Wen, a diver", code=3)
