@@ -46,7 +46,8 @@ class Refused(Exception):
     """The system refused a request; ``error`` says why and what to do."""
 
     def __init__(self, error: ErrorReply) -> None:
-        where = f" ({error.field})" if error.field else ""
+        said_already = error.message.startswith(f"{error.field}: ")
+        where = f" ({error.field})" if error.field and not said_already else ""
         super().__init__(f"{error.code}{where}: {error.message}")
         self.error = error
 

@@ -20,7 +20,7 @@ from domain.evaluation.messages import FinishEvaluation, ScorerResult
 from domain.evaluation.paired import Comparison, Criterion, Errors, Evidence, Overall
 from domain.evaluation.scorers import ANSWERED, Answer, Scorer
 from domain.evaluation.suite import Case, ScorerChoice, SuiteFacts, Turn, check_scorers
-from domain.prompts.assembly import assemble
+from domain.prompts.assembly import assemble, room_for
 from domain.prompts.messages import TemplateFacts
 from handlers.engines.port import Engine, EngineAsk, EngineError, Scoring, collect
 
@@ -100,7 +100,7 @@ class EngineModel:
         context: dict[str, str | Sequence[str]] = {**case.context, "prompt": prompt}
         if told and any(section.name == HISTORY for section in self.template.sections):
             context[HISTORY] = told
-        room = self.template.budget - case.max_tokens
+        room = room_for(self.template, case.max_tokens)
         return assemble(self.template, context, room=room, count=self.engine.count_tokens).text
 
 

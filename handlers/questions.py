@@ -12,7 +12,7 @@ from typing import Any
 from domain.decider import Rejected
 from domain.inference.facts import PROMPT_CHARACTERS_MAX, SEED_MAX, Ask, Terms
 from domain.inference.messages import Generate, RecordRequest
-from domain.prompts.assembly import Assembled, assemble
+from domain.prompts.assembly import Assembled, assemble, room_for
 from domain.registry.facts import artefacts_digest
 from domain.registry.state import Model
 from handlers.registry_view import RegistryView
@@ -41,7 +41,8 @@ class Questions:
 
         Raises:
             Rejected: ``no_current_model``, ``alias_not_found``, ``use_case_silenced``, ``no_engine``,
-                ``template_not_found``, ``unknown_context`` or ``prompt_too_long``.
+                ``template_not_found``, ``unknown_context``, ``prompt_too_long``, or ``invalid_field`` for
+                ``max_tokens`` that leave no room for a prompt.
             LogUnavailable: memory does not know the use case, and the log cannot be asked.
         """
         who = command.stays or message.id.hex
@@ -112,8 +113,9 @@ class Questions:
         sections = {section.name for section in template.sections}
         prompt = {PROMPT_SECTION: command.prompt} if PROMPT_SECTION in sections else {}
         context = {**self._known(command, sections), **command.context, **prompt}
-        room = template.budget - command.max_tokens
-        done: Assembled = assemble(template, context, room=room, count=count)
+        done: Assembled = assemble(
+            template, context, room=room_for(template, command.max_tokens), count=count
+        )
         return {
             "rendered_prompt": _short_enough(done.text),
             "template": str(wanted),

@@ -124,7 +124,7 @@ class RegistryView:
                     "alias_not_found",
                     f"{use_case} has no alias {alias}; it has {known}",
                     field="alias",
-                    remedy="set it with registry.set_alias (aicore models alias), or leave it out",
+                    remedy="set it with registry.set_alias, or leave it out",
                 )
             return models.models[models.aliases[alias]], f"alias {alias} of {use_case}"
         current = models.models.get(models.current or "")

@@ -46,7 +46,11 @@ def export(  # noqa: PLR0913 - one parameter per option of the command line
     _, system = running()
     reason = without_consent_filter.strip()
     if without_consent_filter and len(reason) < REASON_CHARACTERS_MIN:
-        raise Failure("--without-consent-filter needs a reason in words for an auditor", code=Exit.USAGE)
+        raise Failure(
+            f"--without-consent-filter: {reason!r} has {len(reason)} characters",
+            remedy=f"give a reason in words for an auditor, at least {REASON_CHARACTERS_MIN} characters",
+            code=Exit.USAGE,
+        )
     selection = Selection(
         use_case=use_case,
         model=model,

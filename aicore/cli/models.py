@@ -9,9 +9,9 @@ import typer
 from rich.table import Table
 
 from aicore.cli.common import Exit, Failure, Json, out, print_json, run_async, running
-from aicore.cli.wire import check_use_case
+from aicore.cli.wire import advice, check_use_case
 from aicore.client import Client, Refused, connect
-from protocol.messages import ErrorReply, Reply
+from protocol.messages import Reply
 
 app = typer.Typer(no_args_is_help=True, help="Models: what serves which use case.")
 
@@ -175,13 +175,6 @@ def over_wire(work: Callable[[Client], Awaitable[T]]) -> T:
         return run_async(connected())
     except Refused as refused:
         raise Failure(str(refused), remedy=advice(refused.error), code=Exit.REFUSED) from None
-
-
-def advice(error: ErrorReply) -> str:
-    """Return what a caller can do about a refusal."""
-    when = f" after {error.retry_after_ms} ms" if error.retry_after_ms else ""
-    retry = {"later": f"send it again{when}", "reload": "read the state again and decide anew", "never": ""}
-    return "; ".join(part for part in (error.remedy, retry[error.retry]) if part)
 
 
 async def _models(client: Client, use_case: str | None = None) -> list[dict[str, Any]]:

@@ -33,6 +33,24 @@ class Assembled:
     cut: tuple[Cut, ...] = ()
 
 
+def room_for(template: TemplateFacts, max_tokens: int) -> int:
+    """Return how many tokens the prompt may have beside an answer of ``max_tokens``.
+
+    Raises:
+        Rejected: ``invalid_field``, the answer takes the whole budget.
+    """
+    room = template.budget - max_tokens
+    if room <= 0:
+        raise Rejected(
+            "invalid_field",
+            f"max_tokens is {max_tokens}; the template {template.name}@{template.version} has a budget of "
+            f"{template.budget} tokens for prompt and answer together",
+            field="max_tokens",
+            remedy=f"ask for fewer than {template.budget}, or give the template a larger budget",
+        )
+    return room
+
+
 def assemble(
     template: TemplateFacts, context: Mapping[str, Value], *, room: int, count: Callable[[str], int]
 ) -> Assembled:
@@ -41,7 +59,7 @@ def assemble(
     Args:
         template: its parts in order.
         context: a value, or several, by section; empty ones count as none.
-        room: tokens that the prompt may have.
+        room: tokens that the prompt may have, as `room_for` says.
         count: counts the tokens of a text.
 
     Raises:
@@ -77,7 +95,8 @@ def assemble(
     if total > room:
         raise Rejected(
             "prompt_too_long",
-            f"the prompt has {total} tokens without all that may be cut; there is room for {room}",
+            f"the prompt has {total} tokens without all that may be cut; there is room for {room}: "
+            f"the template's budget of {template.budget} less {template.budget - room} for the answer",
             field="prompt",
             remedy="shorten the prompt, ask for fewer max_tokens, or give the template a larger budget",
         )

@@ -171,6 +171,7 @@ def test_models_are_listed_shown_promoted_and_retired(up: Up, tmp_path: Path) ->
     assert "did you mean npc_dialogue?" in said
     refused = up.run("models", "retire", first["model_id"], *why, code=4)
     assert "model_is_current" in refused
+    assert "(`aicore models promote`)" in refused, "the remedy is a command, not a message"
     shared = up.run("models", "traffic", f"{first['model_id']}=100", *why)
     assert shared.split() == ["100", "%", first["model_id"]]
     refused = up.run("models", "traffic", f"{first['model_id']}=60", *why, code=4)
@@ -192,7 +193,9 @@ def test_a_model_is_registered_from_a_file(up: Up, tmp_path: Path) -> None:
     assert up.json("models", "register", str(file))["status"] == "current"
     assert up.json("models", "register", str(file))["events"] == []
     file.write_text(json.dumps({**facts, "tier": "platinum"}))
-    assert "invalid_field (tier)" in up.run("models", "register", str(file), code=4)
+    said = up.run("models", "register", str(file), code=4)
+    assert "invalid_field: tier: Input should be 'gold', 'silver' or 'bronze'; it is 'platinum'" in said
+    assert "`aicore events show registry.register_model`" in said
 
 
 def test_ask_prints_a_line_and_where_it_is_recorded(up: Up) -> None:
@@ -223,6 +226,9 @@ def test_answers_are_exported_with_consent_only_unless_a_reason_is_given(up: Up,
     assert json.loads((tmp_path / "all.parquet.manifest.json").read_text()) == manifest
     assert "--overwrite" in up.run("export", str(mine), code=2)
     assert "is no time" in up.run("export", str(mine), "--since", "soon", code=2)
+    said = up.run("export", str(mine), "--without-consent-filter", "test", code=2)
+    assert "'test' has 4 characters" in said
+    assert "at least 8" in said
 
 
 def test_the_spools_of_this_machine_are_shown(up: Up, tmp_path: Path) -> None:

@@ -11,6 +11,10 @@ import pytest
 from typer.main import get_command
 
 from aicore.cli.main import app, main
+from aicore.cli.wire import COMMANDS, advice
+from aicore.queries import QUERIES
+from bus.catalogue import domain_catalogue
+from protocol.messages import ErrorReply
 
 WHO = ("--operator", "test")
 
@@ -108,3 +112,27 @@ def test_a_character_that_the_content_does_not_know_is_told(cli: Cli) -> None:
     assert "no character 'gualt'; did you mean gault?" in cli("ask", "hi", "--npc", "gualt", code=3)
     assert "no character" not in cli("ask", "hi", "--npc", "gault", code=3)
     assert "no character" not in cli("ask", "hi", "--npc", "wen", "--context", "npc=Wen, a diver", code=3)
+
+
+# --- refusals -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("remedy", "told"),
+    [
+        ("promote a model first (registry.promote_model)", "promote a model first (`aicore models promote`)"),
+        ("ask the query registry.models for the ids", "ask `aicore models list` for the ids"),
+        ("`aicore events show registry.models` tells", "`aicore events show registry.models` tells"),
+        ("set configuration with registry.describe_model", "set configuration with registry.describe_model"),
+    ],
+)
+def test_a_remedy_speaks_of_commands_where_there_is_one(remedy: str, told: str) -> None:
+    assert advice(ErrorReply("code", "message", remedy=remedy)) == told
+
+
+def test_every_command_that_a_remedy_may_name_is_there() -> None:
+    there = {name for name, _ in commands(get_command(app))}
+
+    assert set(COMMANDS.values()) <= there
+    queries = {query.query_name for query in QUERIES}
+    assert set(COMMANDS) <= {*domain_catalogue().commands, *queries}

@@ -65,6 +65,34 @@ def test_bad_request_is_refused_by_field(change: dict[str, object], field: str) 
     assert refusal.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"tier": "platinum"}, "tier: Input should be 'gold', 'silver' or 'bronze'; it is 'platinum'"),
+        ({"temperature": 2.1}, "it is 2.1"),
+        ({"max_tokens": True}, "it is True"),
+    ],
+)
+def test_a_refusal_tells_the_value_and_where_the_form_is_to_be_found(
+    change: dict[str, object], said: str
+) -> None:
+    with pytest.raises(Rejected) as refusal:
+        parse(Generate, {**Generate.example, **change})
+
+    assert said in refusal.value.message
+    assert refusal.value.remedy == "`aicore events show inference.generate` tells what each field takes"
+
+
+@pytest.mark.parametrize(
+    "change", [{"tier": "my mother's name"}, {"player": "ann@example.org"}, {"prompt": 5550123}]
+)
+def test_a_refusal_never_tells_words_that_may_be_private(change: dict[str, object]) -> None:
+    with pytest.raises(Rejected) as refusal:
+        parse(Generate, {**Generate.example, **change})
+
+    assert not re.search("ann|mother|555", refusal.value.message)
+
+
 def test_missing_field_is_named() -> None:
     with pytest.raises(Rejected) as refusal:
         parse(Generate, {"use_case": "npc_dialogue"})

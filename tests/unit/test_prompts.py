@@ -7,7 +7,7 @@ from hypothesis import given as any_of
 from hypothesis import strategies as st
 
 from domain.decider import Rejected
-from domain.prompts.assembly import assemble
+from domain.prompts.assembly import assemble, room_for
 from domain.prompts.messages import RegisterTemplate, TemplateRegistered
 from domain.prompts.template import TEMPLATE, digest_of
 from domain.routing.split import BUCKETS, version_for
@@ -77,6 +77,19 @@ def test_what_may_not_be_cut_and_does_not_fit_is_refused() -> None:
     with pytest.raises(Rejected) as refusal:
         assemble(template(), {"who": "a b c", "facts": "x"}, room=3, count=words)
     assert (refusal.value.code, refusal.value.field) == ("prompt_too_long", "prompt")
+    budget = template().budget
+    assert f"room for 3: the template's budget of {budget} less {budget - 3}" in refusal.value.message
+
+
+def test_an_answer_that_leaves_no_room_for_a_prompt_is_the_fault_of_max_tokens() -> None:
+    budget = template().budget
+    assert room_for(template(), budget - 1) == 1
+    with pytest.raises(Rejected) as refusal:
+        room_for(template(), budget)
+
+    assert (refusal.value.code, refusal.value.field) == ("invalid_field", "max_tokens")
+    assert f"max_tokens is {budget}" in refusal.value.message
+    assert f"budget of {budget} tokens" in refusal.value.message
 
 
 def test_a_key_without_a_section_is_refused_by_name() -> None:
