@@ -22,7 +22,7 @@ from aicore.clock import new_id, now_us
 from aicore.content.guardrails import DEFAULT_PROFILE, load_policy
 from aicore.content.scenes import closing_line, known_scene
 from aicore.content.speech import load_speech
-from aicore.content.suites import contradicted
+from aicore.content.suites import contradictions
 from aicore.content.world import load_world
 from aicore.openai_http import OpenAIDoor, serving_http
 from aicore.running import System
@@ -341,6 +341,7 @@ async def _inference(
         service_requests=settings.service_requests_per_s,
     )
     policy = await _policy(parts, stack)
+    world, speech = load_world(settings.content_file), load_speech()
     service = InferenceService(
         records,
         registry,
@@ -348,12 +349,12 @@ async def _inference(
         timeout_s=settings.inference_timeout_s,
         give=give,
         allowances=Allowances(limits, time.perf_counter),
-        scenes=partial(known_scene, load_world()),
+        scenes=partial(known_scene, world),
         guard=Guardrails(
             policy,
-            partial(closing_line, load_world(), load_speech()),
+            partial(closing_line, world, speech),
             records.violation,
-            contradicted,
+            contradictions(world, speech),
             Classifier(router, settings.guard_tier, time.perf_counter) if settings.guard_tier else None,
         ),
     )

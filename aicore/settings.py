@@ -78,6 +78,9 @@ class Settings(BaseSettings):
         None,
         description="TOML file of engines and tiers; without it the embedded engine serves every tier.",
     )
+    content_file: Path | None = Field(
+        None, description="TOML file of characters, places and facts; without it the sample world's."
+    )
     guard_tier: str = Field(
         "",
         description="Tier whose engines of the provider guard judge questions and sentences; empty: none.",

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from aicore.cli import (
     batch,
+    content,
     dead_letters,
     demo,
     deployments,
@@ -71,6 +72,7 @@ app.add_typer(guardrails.app, name="guardrails")
 app.add_typer(proposals.app, name="proposals")
 app.add_typer(demo.app, name="demo")
 app.add_typer(templates.app, name="templates")
+app.add_typer(content.app, name="content")
 app.add_typer(batch.app, name="batch")
 app.command("ask")(ask)
 app.command("rate")(rate)

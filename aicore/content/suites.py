@@ -6,9 +6,9 @@ drawn as training draws them, but with a seed of their own, and half of their fa
 
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -124,7 +124,7 @@ def default_suite() -> RegisterSuite:
             "use_case": USE_CASE,
             "cases": cases,
             "scorers": list(SCORERS),
-            "lexicon": _lexicon(world, speech),
+            "lexicon": {**_lexicon(world, speech), "words": sorted(_words(world) | _words(speech))},
             "seed": 1,
             "temperature": 0.7,
             "token_ms": GOLD_TOKEN_MS,
@@ -218,24 +218,17 @@ def _lexicon(world: World, speech: Speech) -> dict[str, Any]:
             "times": list(SPOKEN),
         },
         "voices": voices(speech),
-        "words": sorted(_words(world) | _words(speech)),
     }
 
 
-def contradicted(text: str, prompt: str) -> tuple[str, str] | None:
-    """Return a truth of the sample world that a line contradicts and what it says instead; None if none.
+def contradictions(world: World, speech: Speech) -> Callable[[str, str], tuple[str, str] | None]:
+    """Return what finds, in a line, a truth of the world that it contradicts and what it says instead.
 
-    What the prompt says otherwise is no contradiction: callers may make up facts of their own.
+    It takes the line and the prompt: what the prompt says otherwise is no contradiction, as callers may make
+    up facts of their own.
     """
-    truths, lore = _world_truths()
-    return lore.found(truths, text, prompt)
-
-
-@lru_cache(1)
-def _world_truths() -> tuple[tuple[str, ...], LoreContradicted]:
-    world, speech = load_world(), load_speech()
     lexicon = Lexicon.model_validate({**_lexicon(world, speech), "words": []})
-    return tuple(fact.text for fact in world.lore), LoreContradicted(lexicon)
+    return partial(LoreContradicted(lexicon).found, tuple(fact.text for fact in world.lore))
 
 
 def voices(speech: Speech) -> dict[str, list[str]]:

@@ -1,11 +1,14 @@
-"""Loads the sample world and checks that everything it refers to exists."""
+"""Loads a content pack, the sample world or one of your own, and checks that what it refers to exists."""
 
 import tomllib
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from aicore.settings import SettingsError
 
 VOICES = ("exact", "blunt", "wry", "nervous", "courtly", "whisper", "hungry", "riddling")
 Voice = Literal["exact", "blunt", "wry", "nervous", "courtly", "whisper", "hungry", "riddling"]
@@ -21,11 +24,11 @@ class District(_Data):
 
     id: str
     name: str
-    word: str
+    word: str = ""
     """What one sees there."""
-    way: str
+    way: str = ""
     """How one gets there."""
-    twin: str
+    twin: str = ""
     """Its name in the dark city."""
 
 
@@ -43,7 +46,8 @@ class Npc(_Data):
     id: str
     name: str
     role: str
-    faction: str
+    faction: str = ""
+    """Empty: none."""
     home: str
     archetype: Archetype
     voice: Voice
@@ -68,32 +72,35 @@ class Lore(_Data):
 class Words(_Data):
     """Values that a scene can have."""
 
-    mood: tuple[str, ...]
-    weather: tuple[str, ...]
-    time: tuple[str, ...]
-    good: tuple[str, ...]
-    draught: tuple[str, ...]
+    mood: tuple[str, ...] = ()
+    weather: tuple[str, ...] = ()
+    time: tuple[str, ...] = ()
+    good: tuple[str, ...] = ()
+    draught: tuple[str, ...] = ()
 
 
 class World(_Data):
-    """Everything of `cindermouth.toml`."""
+    """Everything of `cindermouth.toml`. What has a default is for training; serving can do without it."""
 
     district: tuple[District, ...]
-    faction: tuple[Faction, ...]
+    faction: tuple[Faction, ...] = ()
     npc: tuple[Npc, ...]
-    quest: tuple[Quest, ...]
-    lore: tuple[Lore, ...]
-    words: Words
+    quest: tuple[Quest, ...] = ()
+    lore: tuple[Lore, ...] = ()
+    words: Words = Words()
 
     @model_validator(mode="after")
     def _refers_to_what_exists(self) -> "World":
         districts, factions = {d.id for d in self.district}, {f.id for f in self.faction}
+        ids = [npc.id for npc in self.npc]
+        if twice := sorted({id_ for id_ in ids if ids.count(id_) > 1}):
+            raise ValueError(f"npc {twice[0]}: the id is there twice; give every character their own")
         for npc in self.npc:
             if npc.home not in districts:
                 raise ValueError(
                     f"npc {npc.id}: home {npc.home!r} is no district; there are {sorted(districts)}"
                 )
-            if npc.faction not in factions:
+            if npc.faction and npc.faction not in factions:
                 raise ValueError(
                     f"npc {npc.id}: faction {npc.faction!r} is none; there are {sorted(factions)}"
                 )
@@ -104,12 +111,26 @@ class World(_Data):
         return next(d.name for d in self.district if d.id == district)
 
 
-@lru_cache(1)
-def load_world() -> World:
-    """Return the sample world.
+@lru_cache(4)
+def load_world(file: Path | None = None) -> World:
+    """Return the content pack of a TOML file; without one the sample world.
 
     Raises:
-        pydantic.ValidationError: the file is wrong, naming where.
+        SettingsError: ``file`` cannot be read or is wrong, naming file and field.
+        pydantic.ValidationError: the sample world is wrong, naming where.
     """
-    text = files("aicore.content").joinpath("cindermouth.toml").read_text(encoding="utf-8")
-    return World.model_validate(tomllib.loads(text))
+    if file is None:
+        text = files("aicore.content").joinpath("cindermouth.toml").read_text(encoding="utf-8")
+        return World.model_validate(tomllib.loads(text))
+    try:
+        return World.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SettingsError(f"AICORE_CONTENT_FILE: {file} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"AICORE_CONTENT_FILE: {file} is no TOML: {error}") from None
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        field, message = ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
+        value = f"; it is {fault['input']!r}" if isinstance(fault["input"], str | int | float) else ""
+        told = f"{field}: {message}{value}" if field else message
+        raise SettingsError(f"AICORE_CONTENT_FILE: {file}: {told}") from None

@@ -1,5 +1,6 @@
 """What the command line refuses before anything runs, in one sentence with the way out."""
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -12,6 +13,10 @@ from typer.main import get_command
 
 from aicore.cli.main import app, main
 from aicore.cli.wire import COMMANDS, advice
+from aicore.content.scenes import known_scene
+from aicore.content.speech import load_speech
+from aicore.content.suites import contradictions
+from aicore.content.world import load_world
 from aicore.queries import QUERIES
 from bus.catalogue import domain_catalogue
 from protocol.messages import ErrorReply
@@ -112,6 +117,68 @@ def test_a_character_that_the_content_does_not_know_is_told(cli: Cli) -> None:
     assert "no character 'gualt'; did you mean gault?" in cli("ask", "hi", "--npc", "gualt", code=3)
     assert "no character" not in cli("ask", "hi", "--npc", "gault", code=3)
     assert "no character" not in cli("ask", "hi", "--npc", "wen", "--context", "npc=Wen, a diver", code=3)
+
+
+# --- content ------------------------------------------------------------------------------------------------
+
+PACK = """
+[[district]]
+id = "quay"
+name = "the Glass Quay"
+[[npc]]
+id = "wen"
+name = "Wen"
+role = "diver"
+home = "quay"
+archetype = "guide"
+voice = "blunt"
+[[lore]]
+about = "the salt lamp"
+text = "the salt lamp burns only at low tide"
+"""
+
+
+def test_the_content_is_that_of_the_file_that_the_settings_name(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Gault" in cli("content", "list", code=0)
+    file = tmp_path / "pack.toml"
+    file.write_text(PACK)
+    monkeypatch.setenv("AICORE_CONTENT_FILE", str(file))
+
+    found = json.loads(cli("content", "list", "--json", code=0))
+
+    (wen,) = found["characters"]
+    assert (wen["id"], wen["voice"], wen["home"]) == ("wen", "blunt", "the Glass Quay")
+    assert found["facts"] == [{"about": "the salt lamp", "text": "the salt lamp burns only at low tide"}]
+    assert "no character 'gault'" in cli("ask", "hi", "--npc", "gault", code=3)
+    scene = known_scene(load_world(file), "wen", "Who lights the salt lamp?")
+    assert scene["lore"] == ["the salt lamp burns only at low tide"]
+    found_in = contradictions(load_world(file), load_speech())
+    assert found_in("Wen says the salt lamp is mine.", "Hello.") is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("blunt", "loud"), "npc.0.voice: Input should be 'exact'"),
+        (("blunt", "loud"), "it is 'loud'"),
+        (('home = "quay"', 'home = "sea"'), "npc wen: home 'sea' is no district"),
+        (('role = "diver"', ""), "npc.0.role: Field required"),
+        (("[[npc]]", "[[npc"), "is no TOML"),
+    ],
+)
+def test_a_content_file_that_is_wrong_is_refused_by_file_and_field(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: tuple[str, str], said: str
+) -> None:
+    file = tmp_path / "pack.toml"
+    file.write_text(PACK.replace(*change))
+    monkeypatch.setenv("AICORE_CONTENT_FILE", str(file))
+
+    told = cli("content", "list", code=2)
+
+    assert f"AICORE_CONTENT_FILE: {file}" in told
+    assert said in told
 
 
 # --- refusals -----------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from aicore.content.guardrails import load_policy
 from aicore.content.scenes import SILENCE, closing_line
 from aicore.content.speech import load_speech
-from aicore.content.suites import contradicted
+from aicore.content.suites import contradictions
 from aicore.content.world import load_world
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
@@ -132,7 +132,8 @@ async def staged(folder: Path, *pieces: str, judge: Judge | None = None) -> Asyn
             return closing_line(load_world(), load_speech(), npc)
 
         def service(records: InferenceRecords = records) -> InferenceService:
-            guard = Guardrails(policy, line, records.violation, contradicted)
+            lore = contradictions(load_world(), load_speech())
+            guard = Guardrails(policy, line, records.violation, lore)
             if judge:
                 guard = replace(guard, classifier=Classifier(router, "gold", clock))
             return InferenceService(records, view, router, guard=guard)

@@ -1,0 +1,47 @@
+"""`aicore content`: the characters, places and facts that the services know. Needs nothing that runs."""
+
+import typer
+from rich.table import Table
+
+from aicore.cli.common import Json, out, print_json
+from aicore.content.world import VOICES, World, load_world
+from aicore.settings import load_settings
+
+app = typer.Typer(no_args_is_help=True, help="Content: characters, places and facts.")
+
+
+@app.callback()
+def group() -> None:
+    """Keep `list` a command of its own, though it is the only one so far."""
+
+
+@app.command("list")
+def list_content(*, json: Json = False) -> None:
+    """List what a character's name brings into a prompt; checks the file of AICORE_CONTENT_FILE."""
+    file = load_settings().content_file
+    world = load_world(file)
+    if json:
+        print_json({"file": file, **_shown(world), "voices": VOICES})
+        return
+    source = f"of {file}" if file else "of the sample world; AICORE_CONTENT_FILE names one of your own"
+    for heading, rows in _shown(world).items():
+        out.print(f"{heading} {source}", style="bold", markup=False)
+        table = Table(*(rows[0] if rows else ()), box=None, padding=(0, 2, 0, 0))
+        for row in rows:
+            table.add_row(*row.values())
+        out.print(table)
+
+
+def _shown(world: World) -> dict[str, list[dict[str, str]]]:
+    """Return characters, places and facts, each as rows."""
+    return {
+        "characters": [
+            {
+                **npc.model_dump(include={"id", "name", "role", "archetype", "voice"}),
+                "home": world.district_name(npc.home),
+            }
+            for npc in world.npc
+        ],
+        "places": [district.model_dump(include={"id", "name"}) for district in world.district],
+        "facts": [fact.model_dump() for fact in world.lore],
+    }
