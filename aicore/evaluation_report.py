@@ -135,7 +135,7 @@ def as_tables(finding: Finding, about: About, *, worst_max: int = 3) -> Renderab
         f" after {pairs} pairs of {about.suite}: {MEANING[finding.verdict]}",
     )
     reasons = [Text(f"· {reason}") for reason in finding.reasons]
-    shown = [_side_by_side(pair, names) for pair, names in worst(finding, worst_max)]
+    shown = [_both(pair, names) for pair, names in worst(finding, worst_max)]
     return Group(head, *reasons, *_changes(about), "", _scorers(finding), "", _speed(finding, about), *shown)
 
 
@@ -173,11 +173,12 @@ def _scorers(finding: Finding) -> Table:
     return table
 
 
-def _side_by_side(pair: Pair, names: Sequence[str]) -> Table:
+def _both(pair: Pair, names: Sequence[str]) -> RenderableType:
     title = Text(f"{pair.case.id} ({', '.join(names)}): {pair.case.prompt}")
-    table = Table("candidate", "current", title=title, title_justify="left", expand=True)
-    table.add_row(Text(_told(pair.candidate)), Text(_told(pair.current)))
-    return table
+    table = Table(box=None, show_header=False)
+    table.add_row("candidate", Text(_told(pair.candidate)))
+    table.add_row("current", Text(_told(pair.current)))
+    return Group("", title, table)
 
 
 def _told(answer: Answer) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -89,11 +90,11 @@ def list_deployments(
 ) -> None:
     """List deployments, the oldest first."""
 
-    async def work(client: Client) -> Sequence[Mapping[str, Any]]:
+    async def work(client: Client) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, str]]:
         await check_use_case(client, use_case)
-        return await _rows(client, use_case)
+        return await _rows(client, use_case), await _names(client)
 
-    rows = over_wire(work)
+    rows, names = over_wire(work)
     if json:
         print_json(rows)
         return
@@ -105,7 +106,7 @@ def list_deployments(
             row["strategy"],
             state,
             f"{row['share']} %",
-            row["model_id"][:8],
+            names.get(row["model_id"], row["model_id"]),
             row["deployment_id"],
         )
     out.print(table if rows else "no deployments yet; see `aicore deployments start --help`")
@@ -114,11 +115,15 @@ def list_deployments(
 @app.command()
 def show(deployment_id: DeploymentId, *, json: Json = False) -> None:
     """Tell a deployment's story: what happened, when, and what the gate knew."""
-    row = over_wire(lambda client: _find(client, deployment_id))
+
+    async def work(client: Client) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+        return await _find(client, deployment_id), await _names(client)
+
+    row, names = over_wire(work)
     if json:
         print_json(row)
     else:
-        out.print(_story(row))
+        out.print(_story(row, names))
 
 
 @app.command()
@@ -204,6 +209,12 @@ async def _rows(client: Client, use_case: str | None = None) -> Sequence[Mapping
     return rows
 
 
+async def _names(client: Client) -> Mapping[str, str]:
+    """Return what people call the models, by id."""
+    models = (await client.query("registry.models")).result
+    return {model["model_id"]: f"{model['name']} {model['version']}" for model in models}
+
+
 async def _find(client: Client, start: str) -> Mapping[str, Any]:
     """Return the one deployment whose id begins so."""
     found = [row for row in await _rows(client) if row["deployment_id"].startswith(start)]
@@ -215,14 +226,14 @@ async def _find(client: Client, start: str) -> Mapping[str, Any]:
 
 
 async def _watch(client: Client, deployment_id: str, *, json: bool) -> None:
-    row = await _awaited(client, deployment_id)
-    shown = nullcontext() if json else Live(_story(row), console=out, refresh_per_second=4)
+    row, names = await _awaited(client, deployment_id), await _names(client)
+    shown = nullcontext() if json else Live(_story(row, names), console=out, refresh_per_second=4)
     with shown as live:
         while row["ended_us"] is None:
             await asyncio.sleep(LOOK_S)
             row = await _find(client, deployment_id)
             if live is not None:
-                live.update(_story(row))
+                live.update(_story(row, names))
     if json:
         print_json(row)
 
@@ -236,17 +247,18 @@ async def _awaited(client: Client, deployment_id: str) -> Mapping[str, Any]:
     return await _find(client, deployment_id)
 
 
-def _story(row: Mapping[str, Any]) -> Table:
-    table = Table("time", "what", "share", "turns", "evidence", "", box=None, pad_edge=False)
-    table.title = f"{row['use_case']}: {row['strategy']} of {row['model_id'][:8]}, {row['state']}"
+def _story(row: Mapping[str, Any], names: Mapping[str, str]) -> RenderableType:
+    candidate = names.get(row["model_id"], row["model_id"])
+    head = Text(f"{row['use_case']}: {row['strategy']} of {candidate}, {row['state']}", "bold")
+    table = Table("time (UTC)", "what", "share", "turns", "evidence", "", box=None, pad_edge=False)
     for each in row["story"]:
-        at = datetime.fromtimestamp(each["at_us"] / 1e6, UTC).strftime("%H:%M:%S.%f")[:-3]
+        at = datetime.fromtimestamp(each["at_us"] / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         evidence = each.get("evidence") or {}
         share = f"{each['share']} %" if each.get("share") is not None else ""
         turns = f"{evidence['candidate_turns']} / {evidence['control_turns']}" if evidence else ""
         e_value = f"{evidence['e_value']:.3g} of {evidence['limit']:g}" if evidence else ""
         table.add_row(at, Text(each["what"], STYLES.get(each["what"], "")), share, turns, e_value, _why(each))
-    return table
+    return Group(head, table)
 
 
 def _why(each: Mapping[str, Any]) -> str:

@@ -5,6 +5,8 @@ Exit codes: 0 done · 1 something is wrong · 2 command line or settings · 3 no
 """
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import asyncpg
 import typer
@@ -28,7 +30,7 @@ from aicore.cli import (
     up,
 )
 from aicore.cli.ask import ask, rate
-from aicore.cli.common import Exit, Failure, err
+from aicore.cli.common import Exit, Failure, err, out
 from aicore.cli.doctor import doctor
 from aicore.cli.evaluate import evaluate
 from aicore.cli.events import events_app
@@ -45,44 +47,70 @@ from handlers.engines.port import EngineError
 
 DOCTOR_KNOWS = "`aicore doctor` finds the cause and says how to mend it"
 
+HELP = (
+    "AI Core, the brain of a live game: models that speak for its characters, and the log of all they said."
+    "\n\n`aicore up --demo` starts everything and stays; then, in another terminal, "
+    "`aicore ask 'Who are you?' --npc gault`. `aicore doctor` says what is wrong and how to mend it."
+    "\n\nExit codes: 0 done, 1 something is wrong, 2 command line or settings, 3 nothing runs or answers, "
+    "4 refused by the system."
+)
+
 app = typer.Typer(
-    help=(__doc__ or "").split("\n", maxsplit=1)[0]
-    + "\n\nExit codes: 0 done, 1 something is wrong, 2 command line or settings, 3 nothing runs or answers, "
-    "4 refused by the system.",
+    help=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"aicore {version('aicore')}")
+        raise typer.Exit
+
+
 @app.callback()
-def quiet() -> None:
+def quiet(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
     """Say only what somebody may have to act on; `up` and `run` set up their own log."""
     set_up("warning", "console")
 
 
-app.command("up")(up.up)
-app.command("run")(up.run_components)
-app.add_typer(log.app, name="log")
-app.add_typer(events_app, name="events", help="The catalogue: every event, command, query and live message.")
-app.add_typer(models.app, name="models")
-app.command("evaluate")(evaluate)
-app.add_typer(deployments.app, name="deployments")
-app.add_typer(guardrails.app, name="guardrails")
-app.add_typer(proposals.app, name="proposals")
-app.add_typer(demo.app, name="demo")
-app.add_typer(templates.app, name="templates")
-app.add_typer(content.app, name="content")
-app.add_typer(batch.app, name="batch")
-app.command("ask")(ask)
-app.command("rate")(rate)
-app.command("tiers")(tiers)
-app.add_typer(dead_letters.app, name="dlq")
-app.add_typer(relay.app, name="relay")
-app.add_typer(projections.app, name="projections")
-app.add_typer(spool.app, name="spool")
-app.command("export")(export)
-app.command("doctor")(doctor)
+RUNNING, SPEAKING = "The system", "Lines and prompts"
+MODELS, RECORDS = "Models", "What was recorded"
+
+app.command("up", rich_help_panel=RUNNING)(up.up)
+app.command("run", rich_help_panel=RUNNING)(up.run_components)
+app.command("doctor", rich_help_panel=RUNNING)(doctor)
+app.add_typer(relay.app, name="relay", rich_help_panel=RUNNING)
+app.add_typer(projections.app, name="projections", rich_help_panel=RUNNING)
+app.add_typer(spool.app, name="spool", rich_help_panel=RUNNING)
+app.add_typer(dead_letters.app, name="dlq", rich_help_panel=RUNNING)
+app.command("ask", rich_help_panel=SPEAKING)(ask)
+app.command("rate", rich_help_panel=SPEAKING)(rate)
+app.add_typer(batch.app, name="batch", rich_help_panel=SPEAKING)
+app.add_typer(content.app, name="content", rich_help_panel=SPEAKING)
+app.add_typer(templates.app, name="templates", rich_help_panel=SPEAKING)
+app.add_typer(guardrails.app, name="guardrails", rich_help_panel=SPEAKING)
+app.add_typer(models.app, name="models", rich_help_panel=MODELS)
+app.command("tiers", rich_help_panel=MODELS)(tiers)
+app.command("evaluate", rich_help_panel=MODELS)(evaluate)
+app.add_typer(deployments.app, name="deployments", rich_help_panel=MODELS)
+app.add_typer(proposals.app, name="proposals", rich_help_panel=MODELS)
+app.add_typer(demo.app, name="demo", rich_help_panel=MODELS)
+app.add_typer(log.app, name="log", rich_help_panel=RECORDS)
+app.command("export", rich_help_panel=RECORDS)(export)
+app.add_typer(
+    events_app,
+    name="events",
+    rich_help_panel=RECORDS,
+    help="The catalogue: every event, command, query and live message.",
+)
 
 
 def main() -> None:

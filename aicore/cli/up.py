@@ -218,7 +218,8 @@ def _tell_next() -> None:
         ("ask 'Who are you?' --stream", "the same, word by word"),
         ("tiers --watch", "engines and their latencies, live"),
         ("models list", "the registry"),
-        ("events list", "every kind of event there is"),
+        ("content list", "who speaks, where, and what is true"),
+        ("events list", "every message there is"),
         ("log verify", "prove that nobody changed the log"),
         ("doctor", "is everything as it should be?"),
     ):

@@ -79,6 +79,8 @@ def test_the_worse_model_is_taken_back_by_evidence(up: Up, tmp_path: Path) -> No
     assert "<polyline" in page.read_text()
     told = up.run("deployments", "show", row["deployment_id"][:12])
     assert "step_started" in told
+    assert told.startswith("npc_dialogue: canary of ember-gold-early 0.3.0, rolled_back\n")
+    assert "ember-gold-early 0.3.0" in up.run("deployments", "list")
     assert "warm_up" in told
 
 

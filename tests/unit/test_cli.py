@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from aicore.cli.common import WIDTH_PIPED
 from aicore.cli.main import app, main
 from aicore.cli.wire import COMMANDS, advice
 from aicore.content.scenes import known_scene
@@ -44,6 +46,20 @@ class Cli:
             main()
         assert int(ended.value.code or 0) == code, (out.getvalue(), err.getvalue())
         return out.getvalue() + err.getvalue()
+
+
+def test_the_help_is_for_people_and_the_version_is_told(cli: Cli) -> None:
+    told = cli("--help", code=0)
+    assert "aicore up --demo" in told
+    assert "errors become a sentence" not in told
+    assert cli("--version", code=0) == f"aicore {version('aicore')}\n"
+
+
+def test_lists_are_plain_and_fit_the_terminal(cli: Cli) -> None:
+    told = cli("events", "list", code=0)
+
+    assert not set(told) & set("│┃━─")
+    assert all(len(line.rstrip()) <= WIDTH_PIPED for line in told.splitlines())
 
 
 def test_every_command_that_ends_takes_json() -> None:

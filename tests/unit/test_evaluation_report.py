@@ -62,6 +62,7 @@ async def test_the_terminal_shows_texts_as_they_are() -> None:
     assert "failed after" in text
     assert "[red]no[/red]" in text
     assert "name: now → <b>new</b>" in text
+    assert not set(text) & set("│┃━─")
 
 
 async def test_the_record_has_every_pair_and_its_digest_is_its_bytes() -> None:
