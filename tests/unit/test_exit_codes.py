@@ -1,0 +1,39 @@
+"""The exit code that an error comes to, as README and operations.md say it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from aicore.cli.common import Exit, Failure
+from aicore.cli.events import event_types
+from aicore.cli.main import _explained, main
+from aicore.running import AlreadyRunning
+
+
+def test_the_doctor_where_nothing_runs_ends_as_every_command_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AICORE_STATE_DIR", str(tmp_path))
+    for variable in ("AICORE_POSTGRES_DSN", "AICORE_NATS_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(sys, "argv", ["aicore", "doctor"])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == Exit.UNREACHABLE
+
+
+def test_a_second_up_is_refused() -> None:
+    told = _explained(AlreadyRunning("in use"))
+
+    assert told is not None
+    assert told.code == Exit.REFUSED
+
+
+def test_an_unknown_event_type_is_a_mistake_of_the_command_line() -> None:
+    assert event_types(["registry.model_promoted"]) == ["registry.model_promoted"]
+    with pytest.raises(Failure, match=r"no event 'registry\.promote_model'") as told:
+        event_types(["registry.promote_model"])
+    assert told.value.code == Exit.USAGE
