@@ -42,6 +42,7 @@ from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from bus.spool.spool import SpoolOptions, open_free_spool
+from domain.evaluation.messages import StartEvaluation
 from domain.event import Query
 from domain.guardrails.compiled import compile_policy
 from domain.optimisation.proposals import OPTIMISER
@@ -58,7 +59,7 @@ from handlers.guard_classifier import Classifier
 from handlers.inference import InferenceService
 from handlers.inference_records import INFERENCES, RATINGS, InferenceRecords, recall_with
 from handlers.optimiser import OPTIMISATION, OPTIMISATION_RECORDS, Optimiser, ProposalsQuery
-from handlers.registry import EVALUATIONS, REGISTRY, TEMPLATES, VERDICTS, suites
+from handlers.registry import EVALUATIONS, REGISTRY, TEMPLATES, VERDICTS, EvaluationStart, suites
 from handlers.registry_view import CurrentQuery, RegistryView, TemplatesQuery
 from handlers.relay import CONFIRMATIONS
 from handlers.routing import Router
@@ -224,6 +225,7 @@ async def _serve_commands(
     runner = CommandRunner(parts.log, parts.codec, [*_BINDINGS, suites(own)])
     served.commands |= dict.fromkeys(runner.commands, runner)
     served.commands |= dict.fromkeys(FOR_A_USE_CASE, KnownUseCase(runner, registry))
+    served.commands[StartEvaluation.command_name] = EvaluationStart(parts.log, parts.codec)
     policy = await _policy(parts, stack)
     served.commands |= dict.fromkeys(PLAYERS_WORDS, Redacting(runner, policy))
     teller = VerdictTeller(

@@ -25,8 +25,8 @@ from aicore.tiers import MODELS, build, default_file, own_engine, read_file
 from bus.codec import EventCodec
 from bus.ports import EventLog, Where
 from domain.evaluation.messages import RegisterSuite
-from domain.evaluation.scorers import ANSWERED, scorers_of
-from domain.evaluation.suite import Case, label
+from domain.evaluation.scorers import scorers_of
+from domain.evaluation.suite import Case, criteria_of, label
 from domain.evaluation.suite import digest_of as suite_digest
 from domain.guardrails.check import check
 from domain.guardrails.compiled import compile_policy
@@ -43,6 +43,9 @@ from handlers.routing import fitting
 PAGE = 2_000
 TOLD_S, LOOK_S = 10.0, 0.05
 RECORDED = (InferenceRequested, InferenceCompleted, ViolationDetected, ViolationReviewed)
+RECORDED_MEASURES = {"in_character", "repetition", "length", "language", "latency", "rating"}
+LORE_MEASURES = {"lore_stated", "lore_contradicted"}
+"""Of recorded turns: in any case, and of those that were given lore. Whose voice it is, is not recorded."""
 LEVELS = {"medium": 0.5, "high": 1.0, "critical": 4.0}
 """What a finding of the guardrails adds to a line's rating, by severity."""
 
@@ -114,7 +117,7 @@ async def evaluate(
             "use_case": suite.use_case,
             "candidate": candidate["model_id"],
             "current": current["model_id"],
-            "scorers": sorted({ANSWERED, *(choice.name for choice in suite.scorers)}),
+            "scorers": sorted(choice.name for choice in criteria_of(suite)),
             "seed": suite.seed,
             "operator": comparison.operator,
             "reason": comparison.reason,
@@ -209,6 +212,7 @@ async def recorded_suite(log: EventLog, codec: EventCodec, use_case: str, cases:
         if reviews.get(id_) == "confirmed" and broken.inference_id in asked
     ]
     turns = [*(_case(n, each) for n, each in enumerate(chosen)), *confirmed[-cases:]]
+    measures = RECORDED_MEASURES | (LORE_MEASURES if any(case.facts for case in turns) else set())
     content = orjson.dumps([case.model_dump(mode="json") for case in turns], option=orjson.OPT_SORT_KEYS)
     plain = default_suite()
     return RegisterSuite.model_validate(
@@ -219,11 +223,7 @@ async def recorded_suite(log: EventLog, codec: EventCodec, use_case: str, cases:
             "use_case": use_case,
             "description": f"The newest {len(chosen)} recorded turns.",
             "cases": turns,
-            "scorers": [
-                choice.model_dump()
-                for choice in plain.scorers
-                if choice.name in {"in_character", "repetition", "length", "language", "latency", "rating"}
-            ],
+            "scorers": [choice.model_dump() for choice in plain.scorers if choice.name in measures],
         }
     )
 
@@ -236,7 +236,7 @@ def _case(number: int, asked: InferenceRequested) -> Case:
         prompt=asked.prompt,
         npc=asked.npc,
         context=asked.context,
-        truths=[lore] if isinstance(lore, str) else list(lore)[:8],
+        facts=[lore] if isinstance(lore, str) else list(lore)[:8],
         max_tokens=asked.max_tokens,
         pattern=asked.pattern,
     )

@@ -42,6 +42,7 @@ from domain.deployment.messages import (
 )
 from domain.evaluation.messages import (
     AbortEvaluation,
+    BeginEvaluation,
     EvaluationAborted,
     EvaluationFinished,
     EvaluationStarted,
@@ -200,6 +201,7 @@ INTERNAL_COMMANDS: tuple[type[Command], ...] = (
     RecordFailure,
     RecordCancellation,
     RecordItems,
+    BeginEvaluation,
     RecordEvaluation,
     ConfirmReady,
     PassStep,

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from itertools import count, islice
 
 from domain.decider import Rejected
+from domain.evaluation.evaluation import CASES_MIN, verdict_of
 from domain.evaluation.messages import FinishEvaluation, ScorerResult
 from domain.evaluation.paired import Comparison, Criterion, Errors, Evidence, Overall
-from domain.evaluation.scorers import ANSWERED, Answer, Scorer
-from domain.evaluation.suite import Case, ScorerChoice, SuiteFacts, Turn, check_scorers
+from domain.evaluation.scorers import Answer, Scorer
+from domain.evaluation.suite import Case, SuiteFacts, Turn, check_scorers, criteria_of, distinct
 from domain.prompts.assembly import assemble, room_for
 from domain.prompts.messages import TemplateFacts
 from handlers.engines.port import Engine, EngineAsk, EngineError, Scoring, collect
@@ -28,7 +29,6 @@ ANSWER_S_MAX = 60.0
 """A model that takes longer has failed the case."""
 
 CONCURRENT = 4
-ANSWERED_MARGIN = 0.05
 HISTORY = "history"
 """The template's section that earlier turns go into, where it has one."""
 
@@ -115,7 +115,7 @@ class Plan:
 
     suite: SuiteFacts
     scorers: Mapping[str, Scorer]
-    """At least those that the suite names and `ANSWERED`."""
+    """At least those of the suite's `criteria_of`."""
     errors: Errors = field(default_factory=Errors)
     concurrent: int = CONCURRENT
     """Pairs at a time: the load at which latency is measured."""
@@ -183,10 +183,7 @@ class Evaluator:
             UnknownScorer: the suite names one that the plan does not have.
         """
         check_scorers(plan.suite, plan.scorers)
-        choices = list(plan.suite.scorers)
-        if ANSWERED not in {choice.name for choice in choices}:
-            choices.append(ScorerChoice(name=ANSWERED, margin=ANSWERED_MARGIN))
-        criteria = [Criterion(name=c.name, margin=c.margin, weight=c.weight) for c in choices]
+        criteria = [Criterion(name=c.name, margin=c.margin, weight=c.weight) for c in criteria_of(plan.suite)]
         self._margins = {c.name: c.margin for c in criteria}
         self._plan = plan
         self._candidate = candidate
@@ -218,10 +215,15 @@ class Evaluator:
     def finding(self) -> Finding:
         """Return what the steps so far say."""
         results = [self._result(evidence) for evidence in self._comparison.evidence()]
+        cases, pairs = distinct(self._plan.suite), len(self._steps)
+        verdict = verdict_of(results, cases=cases, pairs=pairs)
+        reasons = _reasons(results, [step.pair for step in self._steps])
+        if verdict != self._comparison.overall:
+            reasons = [f"{cases} different cases in {pairs} pairs: to pass takes {CASES_MIN} of each"]
         return Finding(
-            verdict=self._comparison.overall,
+            verdict=verdict,
             scorers=results,
-            reasons=_reasons(results, [step.pair for step in self._steps]),
+            reasons=reasons,
             steps=tuple(self._steps),
             thresholds={name: self._comparison.thresholds(name) for name in self._scorers},
             margins=self._margins,

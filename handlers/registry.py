@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from bus.codec import EventCodec
+from bus.ports import EventLog
 from domain.deployment.messages import (
     OPERATOR_COMMANDS,
     AbortDeployment,
@@ -13,10 +15,11 @@ from domain.deployment.messages import (
     PassStep,
     ResumeDeployment,
 )
-from domain.evaluation.evaluation import EVALUATION, Evaluation
+from domain.evaluation.evaluation import EVALUATION, Evaluation, of_suite
 from domain.evaluation.evaluation import stream_of as evaluation_stream
 from domain.evaluation.messages import (
     AbortEvaluation,
+    BeginEvaluation,
     EvaluationFinished,
     FinishEvaluation,
     RegisterSuite,
@@ -27,6 +30,7 @@ from domain.evaluation.suite import digest_of as suite_digest
 from domain.evaluation.suite import label as suite_label
 from domain.evaluation.suites import SuiteVersions, suite_decider
 from domain.evaluation.suites import stream_of as suite_stream
+from domain.parse import parse
 from domain.prompts.messages import RegisterTemplate
 from domain.prompts.template import TEMPLATE, TemplateVersions, digest_of, label
 from domain.prompts.template import stream_of as template_stream
@@ -42,7 +46,8 @@ from domain.registry.messages import (
 )
 from domain.registry.state import UseCaseModels
 from domain.registry.use_case import USE_CASE, model_id_of, stream_of
-from handlers.commands import Binding
+from handlers.commands import Binding, CommandRunner, caused_by
+from protocol.messages import CommandMessage, Reply
 
 
 def _answer(command: RegistryCommand | DeploymentCommand, state: UseCaseModels) -> Mapping[str, Any]:
@@ -128,8 +133,31 @@ def _evaluation(command: Any, state: Evaluation) -> Mapping[str, Any]:
 
 
 EVALUATIONS: Binding[Any, Any, Evaluation] = Binding(
-    commands=(StartEvaluation, FinishEvaluation, AbortEvaluation),
+    commands=(FinishEvaluation, AbortEvaluation),
     stream_of=lambda command: evaluation_stream(command.evaluation_id),
     decider=EVALUATION,
     answer=_evaluation,
 )
+_BEGINNINGS: Binding[Any, Any, Evaluation] = Binding(
+    commands=(BeginEvaluation,),
+    stream_of=lambda command: evaluation_stream(command.evaluation_id),
+    decider=EVALUATION,
+)
+
+
+class EvaluationStart:
+    """Runs ``evaluation.start``: what a suite asks is read from its own stream, not taken from the caller."""
+
+    def __init__(self, log: EventLog, codec: EventCodec) -> None:
+        self._runner = CommandRunner(log, codec, [_BEGINNINGS])
+
+    async def __call__(self, message: CommandMessage) -> Reply:
+        """Begin an evaluation; raises as a runner's call does."""
+        command = parse(StartEvaluation, message.payload)
+        known = await self._runner.recall(suites(), suite_stream(command.suite.partition("@")[0]))
+        begin = of_suite(command, known.state)
+        outcome = await self._runner.execute(
+            begin, message.id, meta=caused_by(message), expected=message.expected
+        )
+        result = _evaluation(begin, outcome.state)
+        return Reply(result=result, events=[*outcome.events], duplicate=outcome.duplicate)

@@ -72,6 +72,7 @@ class VerdictTeller:
             against_model_id=finished.current,
             evaluation_id=finished.evaluation_id,
             suite=finished.suite,
+            scorers=[result.name for result in finished.scorers],
             verdict=finished.verdict,
             report_digest=finished.report_digest,
         )

@@ -52,7 +52,7 @@ def _apply(row: Row | None, fact: Fact, key: Key) -> Row | None:
         case ModelRetired():
             return {**row, "status": "retired", **touched}
         case ModelEvaluated() as event:
-            barred = row["barred"] and event.verdict != "passed"
+            barred = row["barred"] and not (event.verdict == "passed" and event.lifts_bar)
             return {**row, "evaluation": event.verdict, "barred": barred, **touched}
         case DeploymentStarted():
             return {**row, "status": "testing", **touched}

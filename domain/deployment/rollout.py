@@ -1,6 +1,6 @@
 """The rules of deployments, decided on the state of their use case."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import assert_never
 from uuid import NAMESPACE_URL, uuid5
 
@@ -41,6 +41,14 @@ ENDS: Mapping[type[DeploymentCommand], str] = {
 }
 """How a deployment ended that the command brought to its end."""
 
+MEASURED_BY: Mapping[str, Set[str]] = {
+    "failures": {"answered"},
+    "violations": {"in_character", "rating"},
+    "lore": {"lore_stated"},
+    "latency": {"latency"},
+}
+"""Scorers of an evaluation that see what a measure of the gate sees; one of them is enough."""
+
 Decision = Sequence[DeploymentEvent | RegistryEvent]
 
 
@@ -78,6 +86,32 @@ def running(state: UseCaseModels, use_case: str) -> Rejected | None:
         f"{label} is being deployed to {use_case} ({state.deployment.share} %, deployment {id_})",
         field="use_case",
         remedy="wait for its end, or end it with deployment.abort or deployment.roll_back",
+    )
+
+
+def measures(scorers: Collection[str], measure: str) -> bool:
+    """Say whether an evaluation with these scorers saw what took a model back; "" is an operator's word."""
+    wanted = MEASURED_BY.get(measure)
+    return wanted is None or not wanted.isdisjoint(scorers)
+
+
+def barred(model: Model, *, field: str) -> Rejected:
+    """Return the refusal of a model that was rolled back, with what its evaluation since then lacks."""
+    found, measure = model.evaluated, model.taken_back_by
+    if found is None:
+        since = "not evaluated since"
+    elif found.verdict != "passed":
+        since = f"its evaluation since then ended {found.verdict}"
+    elif not measures(found.scorers, measure):
+        wanted = " or ".join(sorted(MEASURED_BY[measure]))
+        since = f"its evaluation since then ({found.suite}) has no scorer {wanted} to measure {measure}"
+    else:
+        since = "its evaluation since then was not against the current model"
+    return Rejected(
+        "rolled_back",
+        f"{model.label} was rolled back; {since}",
+        field=field,
+        remedy="let it pass a new evaluation first (aicore evaluate); an override is not enough",
     )
 
 
@@ -120,11 +154,7 @@ def _start(command: StartDeployment, state: UseCaseModels) -> Decision:
 def _check_evaluated(command: StartDeployment, model: Model, state: UseCaseModels) -> None:
     found = model.evaluated
     if model.barred:
-        raise _refused(
-            "rolled_back",
-            f"{model.label} was rolled back and not evaluated since",
-            "let it pass a new evaluation (aicore evaluate); an override is not enough",
-        )
+        raise barred(model, field="model_id")
     if command.override:
         return
     way = "evaluate it (aicore evaluate), or give an override with its reason"

@@ -7,6 +7,7 @@ from typing import assert_never
 from domain.decider import Decider, Rejected
 from domain.evaluation.messages import (
     AbortEvaluation,
+    BeginEvaluation,
     EvaluationAborted,
     EvaluationCommand,
     EvaluationEvent,
@@ -16,7 +17,13 @@ from domain.evaluation.messages import (
     ScorerResult,
     StartEvaluation,
 )
-from domain.evaluation.paired import Overall
+from domain.evaluation.paired import Overall, judged, overall
+from domain.evaluation.suite import criteria_of, distinct
+from domain.evaluation.suites import SuiteVersions
+
+CASES_MIN = 30
+"""Cases that differ, and pairs, without which nothing passes: few cases, asked again and again with other
+seeds, decide as soon as many, and say nothing of what else players ask."""
 
 
 def stream_of(evaluation_id: str) -> str:
@@ -50,8 +57,8 @@ def decide(command: EvaluationCommand, state: Evaluation) -> Sequence[Evaluation
         Rejected: a rule refuses it; see each command's description.
     """
     match command:
-        case StartEvaluation():
-            return _start(command, state)
+        case BeginEvaluation():
+            return _begin(command, state)
         case FinishEvaluation():
             return _finish(command, state, _started(command.evaluation_id, state))
         case AbortEvaluation():
@@ -60,15 +67,50 @@ def decide(command: EvaluationCommand, state: Evaluation) -> Sequence[Evaluation
             assert_never(command)
 
 
-def verdict_of(scorers: Sequence[ScorerResult]) -> Overall:
-    """Return what follows from the scorers' verdicts: one that is undecided holds, it never passes."""
-    verdicts = {scorer.verdict for scorer in scorers}
-    if "worse" in verdicts:
-        return "failed"
-    return "passed" if verdicts == {"not_worse"} else "undecided"
+def verdict_of(scorers: Sequence[ScorerResult], *, cases: int, pairs: int) -> Overall:
+    """Return what follows from the scorers' verdicts; with too few cases or pairs nothing passes."""
+    found = overall(scorer.verdict for scorer in scorers)
+    return "undecided" if found == "passed" and min(cases, pairs) < CASES_MIN else found
 
 
-def _start(command: StartEvaluation, state: Evaluation) -> Sequence[EvaluationEvent]:
+def of_suite(command: StartEvaluation, known: SuiteVersions) -> BeginEvaluation:
+    """Return what begins an evaluation by the suite that is registered under the name it gives.
+
+    Raises:
+        Rejected: ``suite_not_registered``, ``suite_differs`` or ``scorers_differ``.
+    """
+    suite = known.versions.get(command.suite.partition("@")[2])
+    if suite is None:
+        raise Rejected(
+            "suite_not_registered",
+            f"there is no suite {command.suite}",
+            field="suite",
+            remedy="register it with evaluation.register_suite first",
+        )
+    for field, given, wanted in (
+        ("suite_digest", command.suite_digest, suite.digest),
+        ("use_case", command.use_case, suite.use_case),
+    ):
+        if given != wanted:
+            raise Rejected(
+                "suite_differs",
+                f"the {field} of {command.suite} is {wanted}, not {given}",
+                field=field,
+                remedy="name the suite as it is registered, or register yours as a new version",
+            )
+    margins = {choice.name: choice.margin for choice in criteria_of(suite)}
+    if set(command.scorers) != set(margins):
+        odd = ", ".join(sorted(set(command.scorers) ^ set(margins)))
+        raise Rejected(
+            "scorers_differ",
+            f"{command.suite} has {len(margins)} scorers; too many or missing are {odd}",
+            field="scorers",
+            remedy=f"give all of the suite's, and no other: {', '.join(sorted(margins))}",
+        )
+    return BeginEvaluation(**command.model_dump(), margins=margins, cases=distinct(suite))
+
+
+def _begin(command: BeginEvaluation, state: Evaluation) -> Sequence[EvaluationEvent]:
     started = EvaluationStarted(**command.model_dump())
     if state.started is None:
         return [started]
@@ -93,7 +135,7 @@ def _finish(
             "use_case": started.use_case,
             "candidate": started.candidate,
             "current": started.current,
-            "verdict": verdict_of(command.scorers),
+            "verdict": verdict_of(command.scorers, cases=started.cases, pairs=command.pairs),
         }
     )
     if state.ended == finished:
@@ -104,7 +146,7 @@ def _finish(
 
 
 def _check_complete(command: FinishEvaluation, started: EvaluationStarted) -> None:
-    """Refuse results that leave a scorer out, add one, or say of nothing that it is no worse."""
+    """Refuse results that leave a scorer out, add one, or whose verdict is not what their bounds say."""
     given, wanted = [result.name for result in command.scorers], set(started.scorers)
     if len(given) != len(set(given)) or set(given) != wanted:
         odd = ", ".join(sorted(wanted ^ set(given))) or "a scorer twice"
@@ -115,6 +157,23 @@ def _check_complete(command: FinishEvaluation, started: EvaluationStarted) -> No
             remedy="give the result of every scorer that it was begun with, and of no other",
         )
     for result in command.scorers:
+        margin = started.margins.get(result.name, 0.0)
+        found = judged(result.low, result.high, margin)
+        if result.verdict != found:
+            raise Rejected(
+                "verdict_unfounded",
+                f"{result.name} is said to be {result.verdict}; with low {result.low:g}, "
+                f"high {result.high:g} and the margin {margin:g} it is {found}",
+                field="scorers",
+                remedy="give the bounds as they were when the scorer was decided, and what follows from them",
+            )
+        if result.applied > command.pairs:
+            raise Rejected(
+                "evidence_missing",
+                f"{result.name} is said to have applied to {result.applied} of {command.pairs} pairs",
+                field="scorers",
+                remedy="count the pairs that it applied to, at most all",
+            )
         if result.verdict == "not_worse" and not result.applied:
             raise Rejected(
                 "evidence_missing",

@@ -47,18 +47,35 @@ class ScorerResult(BaseModel):
     candidate_mean: Score = Field(description="Mean score of the candidate, where it applied.")
     current_mean: Score = Field(description="Mean score of the current model on the same pairs.")
     difference: Difference = Field(description="Mean difference, candidate minus current.")
-    low: Difference = Field(description="Lower end of the difference's confidence sequence.")
+    low: Difference = Field(
+        description="Lower end of the difference's confidence sequence, as it was when this was decided."
+    )
     high: Difference = Field(description="Upper end of it.")
     verdict: Literal["worse", "not_worse", "undecided"] = Field(
-        description="worse: below the current model beyond doubt; not_worse: not below it by the margin, "
-        "beyond doubt."
+        description="What the ends say. worse: high is 0 or less, so it is below the current model beyond "
+        "doubt; not_worse: low is -margin or more, so it is not below it by the margin, beyond doubt."
     )
     applied: int = Field(ge=0, le=100_000, description="Pairs that it applied to.")
 
 
 Scorers = Annotated[
     list[ScorerName],
-    Field(min_length=1, max_length=65, description="All that judge; each must have a result at the end."),
+    Field(
+        min_length=1,
+        max_length=65,
+        description="All that judge: the suite's and `answered`. Each must have a result at the end.",
+    ),
+]
+Margins = Annotated[
+    dict[ScorerName, Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]],
+    Field(
+        max_length=65,
+        description="How much lower the mean of a scorer may be, by the registered suite; what a scorer "
+        "without one finds is never no worse (evaluations before 2026-11-21 have none).",
+    ),
+]
+Cases = Annotated[
+    int, Field(ge=0, le=1_000, description="Cases of the registered suite that differ from each other.")
 ]
 Results = Annotated[
     list[ScorerResult], Field(min_length=1, max_length=65, description="What every scorer found.")
@@ -129,6 +146,8 @@ class EvaluationStarted(Event, name="evaluation.started", version=1):
     candidate: Candidate
     current: Current
     scorers: Scorers
+    margins: Margins = Field(default_factory=dict)
+    cases: Cases = 0
     seed: Seed
     operator: Operator
     reason: Reason
@@ -140,7 +159,9 @@ class EvaluationStarted(Event, name="evaluation.started", version=1):
         "use_case": "npc_dialogue",
         "candidate": "0a3ad1c5-5b0b-5c84-9d0f-55c2fd6cd4f2",
         "current": "f7598223-8aef-5171-b87d-06627a2e7215",
-        "scorers": ["lore_stated"],
+        "scorers": ["answered", "lore_stated"],
+        "margins": {"answered": 0.05, "lore_stated": 0.1},
+        "cases": 56,
         "seed": 7,
         "operator": "mira",
         "reason": "0.2.0 before it gets traffic",
@@ -171,6 +192,16 @@ class EvaluationFinished(Event, name="evaluation.finished", version=1):
         "pairs": 64,
         "scorers": [
             {
+                "name": "answered",
+                "candidate_mean": 1.0,
+                "current_mean": 1.0,
+                "difference": 0.0,
+                "low": -0.07,
+                "high": 0.18,
+                "verdict": "undecided",
+                "applied": 64,
+            },
+            {
                 "name": "lore_stated",
                 "candidate_mean": 0.31,
                 "current_mean": 0.94,
@@ -179,7 +210,7 @@ class EvaluationFinished(Event, name="evaluation.finished", version=1):
                 "high": -0.36,
                 "verdict": "worse",
                 "applied": 32,
-            }
+            },
         ],
         "reasons": ["lore_stated is worse: 0.31 against 0.94 over 32 pairs"],
         "report_digest": "sha256:" + "3c" * 32,
@@ -221,7 +252,8 @@ class RegisterSuite(SuiteFacts, Command, name="evaluation.register_suite"):
 class StartEvaluation(Command, name="evaluation.start"):
     """Begin to compare a candidate with the current model.
 
-    Refused with ``evaluation_exists`` if this id was begun with other facts.
+    Refused with ``suite_not_registered``, ``suite_differs`` (digest or use case), ``scorers_differ`` from the
+    suite's, or with ``evaluation_exists`` if this id was begun with other facts.
     """
 
     evaluation_id: EvaluationId
@@ -235,14 +267,26 @@ class StartEvaluation(Command, name="evaluation.start"):
     operator: Operator
     reason: Reason
 
+    example: ClassVar = {
+        key: value for key, value in EvaluationStarted.example.items() if key not in {"margins", "cases"}
+    }
+
+
+class BeginEvaluation(StartEvaluation, name="evaluation.begin"):
+    """Begin an evaluation by what its registered suite asks; made of `StartEvaluation`, never sent."""
+
+    margins: Margins
+    cases: Cases
+
     example: ClassVar = dict(EvaluationStarted.example)
 
 
 class FinishEvaluation(Command, name="evaluation.finish"):
     """Record what the scorers found; the verdict follows from it.
 
-    Refused with ``evaluation_not_found``, ``scorers_incomplete``, ``evidence_missing``, or with
-    ``evaluation_ended`` if it ended with something else.
+    Refused with ``evaluation_not_found``, ``scorers_incomplete``, ``evidence_missing``, with
+    ``verdict_unfounded`` where a scorer's verdict is not what its ends say, or with ``evaluation_ended`` if
+    it ended with something else.
     """
 
     evaluation_id: EvaluationId
@@ -269,4 +313,4 @@ class AbortEvaluation(Command, name="evaluation.abort"):
     example: ClassVar = {key: EvaluationAborted.example[key] for key in ("evaluation_id", "why")}
 
 
-EvaluationCommand = StartEvaluation | FinishEvaluation | AbortEvaluation
+EvaluationCommand = BeginEvaluation | FinishEvaluation | AbortEvaluation

@@ -79,7 +79,7 @@ class Evidence:
     """Mean difference, candidate minus current; 0 without any pair."""
     low: float
     high: float
-    """Confidence sequence of the mean, each bound at the scorer's share of alpha (`interval`)."""
+    """Bounds of the mean (`interval`), as they were when it was decided; see `judged`."""
     worse: float
     """Wealth against "it is no worse", as a natural logarithm."""
     not_worse: float
@@ -110,6 +110,8 @@ class _Scorer:
     not_worse: _Bettor
     seen: Counter[float] = field(default_factory=Counter)
     verdict: Verdict = "undecided"
+    decided: tuple[float, float] | None = None
+    """The bounds at which it was decided."""
 
 
 class Comparison:
@@ -143,6 +145,15 @@ class Comparison:
             scorer.not_worse.see(value)
             if scorer.verdict == "undecided":
                 scorer.verdict = self._verdict(name, scorer)
+                if scorer.verdict != "undecided":
+                    scorer.decided = self._bounds(name, scorer)
+
+    def _bounds(self, name: str, scorer: _Scorer) -> tuple[float, float]:
+        low, high = interval(scorer.seen, below=self._errors.beta, above=self._alphas[name])
+        # The halving stops short of a bound that lies on the claim itself; what was refuted is outside.
+        if scorer.verdict == "not_worse":
+            low = max(low, -scorer.criterion.margin)
+        return low, min(high, 0.0) if scorer.verdict == "worse" else high
 
     def _verdict(self, name: str, scorer: _Scorer) -> Verdict:
         if scorer.worse.wealth >= -math.log(self._alphas[name]):
@@ -154,10 +165,7 @@ class Comparison:
     @property
     def overall(self) -> Overall:
         """What follows from the pairs so far."""
-        verdicts = {scorer.verdict for scorer in self._scorers.values()}
-        if "worse" in verdicts:
-            return "failed"
-        return "passed" if verdicts == {"not_worse"} else "undecided"
+        return overall(scorer.verdict for scorer in self._scorers.values())
 
     def evidence(self) -> tuple[Evidence, ...]:
         """Return where every scorer stands, in the order given."""
@@ -174,7 +182,7 @@ class Comparison:
     def _evidence(self, name: str, scorer: _Scorer) -> Evidence:
         applied = scorer.seen.total()
         total = sum(value * count for value, count in scorer.seen.items())
-        low, high = interval(scorer.seen, self._alphas[name])
+        low, high = scorer.decided or self._bounds(name, scorer)
         return Evidence(
             name=name,
             verdict=scorer.verdict,
@@ -187,18 +195,35 @@ class Comparison:
         )
 
 
-def interval(seen: Mapping[float, int], alpha: float) -> tuple[float, float]:
+def overall(verdicts: Iterable[Verdict]) -> Overall:
+    """Return what follows from the scorers' verdicts: one that is undecided holds, it never passes."""
+    found = set(verdicts)
+    if "worse" in found:
+        return "failed"
+    return "passed" if found == {"not_worse"} else "undecided"
+
+
+def judged(low: float, high: float, margin: float) -> Verdict:
+    """Return the verdict that a scorer's bounds come to; see `interval`."""
+    if high <= 0:
+        return "worse"
+    return "not_worse" if low >= -margin else "undecided"
+
+
+def interval(seen: Mapping[float, int], *, below: float, above: float) -> tuple[float, float]:
     """Return bounds of the mean of values in -1..1, each of which holds after every value at once.
 
-    A mean is inside while neither bettor against it, from below or above, has made 1/alpha: what decides on
-    "worse" decides on the upper bound, so the two never disagree.
+    A mean is inside while neither bettor against it, from below or above, has made what refutes it: what
+    decides on "worse" decides on the upper bound, what decides on "not worse" on the lower one, so verdict
+    and bounds never disagree.
 
     Args:
         seen: how often each value came; none gives (-1, 1).
-        alpha: chance that the mean is ever below the lower bound, and that it is ever above the upper one.
+        below: chance that the mean is ever below the lower bound.
+        above: chance that it is ever above the upper one.
     """
-    low = _bound(seen.items(), alpha)
-    high = -_bound([(-value, count) for value, count in seen.items()], alpha)
+    low = _bound(seen.items(), below)
+    high = -_bound([(-value, count) for value, count in seen.items()], above)
     return low, high
 
 

@@ -12,11 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from domain.evaluation.suite import Case, Lexicon, SuiteFacts
+from domain.evaluation.suite import ANSWERED, Case, Lexicon, SuiteFacts
 from domain.patterns import PatternError, matches
-
-ANSWERED = "answered"
-"""The scorer that every evaluation has, whatever its suite says: an empty answer is like no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,11 @@ CASES_MAX = 1_000
 TURNS_MAX = 16
 LABELS_MAX = 64
 
+ANSWERED = "answered"
+"""The scorer that every evaluation has, whatever its suite says: an empty answer is like no other."""
+
+ANSWERED_MARGIN = 0.05
+
 SuiteName = Annotated[
     str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$", description="Name of the suite, at most 63 characters.")
 ]
@@ -198,6 +203,19 @@ class SuiteFacts(BaseModel):
             if case.voice and case.voice not in self.lexicon.voices:
                 raise ValueError(f"case {case.id}: the lexicon has no voice {case.voice!r}")
         return self
+
+
+def distinct(suite: SuiteFacts) -> int:
+    """Return how many cases ask something of their own: the same under two ids is one."""
+    return len({case.model_dump_json(exclude={"id"}) for case in suite.cases})
+
+
+def criteria_of(suite: SuiteFacts) -> list[ScorerChoice]:
+    """Return what is asked of every scorer: the suite's own choices, and an answer in any case."""
+    choices = list(suite.scorers)
+    if ANSWERED not in {choice.name for choice in choices}:
+        choices.append(ScorerChoice(name=ANSWERED, margin=ANSWERED_MARGIN))
+    return choices
 
 
 def label(suite: SuiteFacts) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from domain.deployment.messages import DeploymentId
+from domain.evaluation.suite import ScorerName
 from domain.event import Command, Event
 from domain.registry.facts import Configuration, ConfigurationKey, Description, ModelFacts
 from domain.vocabulary import (
@@ -143,6 +144,11 @@ class Evaluated(BaseModel):
     against_model_id: ModelId = Field(description="The model that it was compared with.")
     evaluation_id: str = Field(pattern=r"^[0-9a-f]{32}$", description="The evaluation's id.")
     suite: str = Field(max_length=256, description="Name and version of the suite, name@version.")
+    scorers: list[ScorerName] = Field(
+        default_factory=list,
+        max_length=65,
+        description="What judged; empty in events of before it was told.",
+    )
     verdict: Literal["passed", "failed", "undecided"] = Field(
         description="passed: nowhere worse, with the suite's error bounds; failed: worse somewhere; "
         "undecided: the suite's turns did not suffice, which never counts as passed."
@@ -156,6 +162,7 @@ _EVALUATED: dict[str, object] = {
     "against_model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
     "evaluation_id": "b1946ac92492d2347c6235b4d2611184",
     "suite": "cindermouth-dialogue@1",
+    "scorers": ["answered", "lore_stated"],
     "verdict": "passed",
     "report_digest": "sha256:" + "3c" * 32,
 }
@@ -164,7 +171,13 @@ _EVALUATED: dict[str, object] = {
 class ModelEvaluated(Evaluated, Event, name="registry.model_evaluated", version=1):
     """A candidate was compared with a model; a passed evaluation is its ticket for a deployment."""
 
-    example: ClassVar = dict(_EVALUATED)
+    lifts_bar: bool = Field(
+        True,
+        description="Whether a pass with it ends what a rollback began: it is against the current model, and "
+        "its scorers measure what took the candidate back.",
+    )
+
+    example: ClassVar = {**_EVALUATED, "lifts_bar": True}
 
 
 class AliasSet(Event, name="registry.alias_set", version=1):

@@ -48,9 +48,11 @@ class Model:
     configuration: Mapping[str, JsonValue]
     status: Status = "candidate"
     evaluated: ModelEvaluated | None = None
-    """Its newest evaluation."""
+    """Its newest evaluation; of one that was rolled back, the newest since then."""
     barred: bool = False
-    """Rolled back, and not evaluated since."""
+    """Rolled back, and no evaluation since has lifted that."""
+    taken_back_by: str = ""
+    """The measure that took it back last; "" if it was an operator."""
     evaluations: frozenset[str] = frozenset()
     """Ids of all its evaluations: an old one, told again, is no new one."""
     tried: str = ""
@@ -166,7 +168,8 @@ def _evaluated(state: UseCaseModels, event: ModelEvaluated) -> UseCaseModels:
     if model is None:
         return state
     new = event.evaluation_id not in model.evaluations
-    lifts = new and event.verdict == "passed" and event.against_model_id == state.current
+    passed = event.verdict == "passed" and event.against_model_id == state.current
+    lifts = new and passed and event.lifts_bar
     return state.changed(
         event.model_id,
         evaluated=event,
@@ -208,7 +211,7 @@ def _deployed(state: UseCaseModels, event: DeploymentEvent) -> UseCaseModels:
             ended = "aborted" if isinstance(event, DeploymentAborted) else "failed"
             return replace(state.changed(event.model_id, status="candidate"), deployment=None, ended=ended)
         case DeploymentRolledBack():
-            back = state.changed(event.model_id, barred=True)
+            back = state.changed(event.model_id, barred=True, taken_back_by=event.measure, evaluated=None)
             if state.deployment is None:
                 return back
             back = back.changed(event.model_id, status="candidate")

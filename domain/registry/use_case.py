@@ -69,7 +69,7 @@ def decide(command: RegistryCommand | DeploymentCommand, state: UseCaseModels) -
         case SetAlias():
             return _alias(command, state)
         case RecordEvaluation():
-            return _evaluated(command, _find(command, state))
+            return _evaluated(command, _find(command, state), state)
         case _:
             return rollout.decide(command, state)
 
@@ -140,7 +140,7 @@ def _promote(command: PromoteModel, model: Model, state: UseCaseModels) -> Seque
             remedy="promote another model, or register this one under a new version",
         )
     if model.barred:
-        raise _rolled_back(model, "model_id")
+        raise rollout.barred(model, field="model_id")
     return [
         ModelPromoted(
             use_case=command.use_case,
@@ -198,7 +198,7 @@ def _alias(command: SetAlias, state: UseCaseModels) -> Sequence[RegistryEvent]:
     return [AliasSet(**command.model_dump())]
 
 
-def _evaluated(command: RecordEvaluation, model: Model) -> Sequence[RegistryEvent]:
+def _evaluated(command: RecordEvaluation, model: Model, state: UseCaseModels) -> Sequence[RegistryEvent]:
     if model.status == "retired":
         raise Rejected(
             "model_retired",
@@ -213,17 +213,11 @@ def _evaluated(command: RecordEvaluation, model: Model) -> Sequence[RegistryEven
             field="against_model_id",
             remedy="compare it with the current model",
         )
-    known = command.evaluation_id in model.evaluations
-    return [] if known else [ModelEvaluated(**command.model_dump())]
-
-
-def _rolled_back(model: Model, field: str) -> Rejected:
-    return Rejected(
-        "rolled_back",
-        f"{model.label} was rolled back and not evaluated since",
-        field=field,
-        remedy="let it pass a new evaluation first (aicore evaluate)",
-    )
+    if command.evaluation_id in model.evaluations:
+        return []
+    measured = rollout.measures(command.scorers, model.taken_back_by)
+    lifts = measured and command.against_model_id == state.current
+    return [ModelEvaluated(**command.model_dump(), lifts_bar=lifts)]
 
 
 def _shift(command: ShiftTraffic, state: UseCaseModels) -> Sequence[RegistryEvent]:
@@ -237,7 +231,7 @@ def _shift(command: ShiftTraffic, state: UseCaseModels) -> Sequence[RegistryEven
                 remedy="leave it out, or register it under a new version",
             )
         if model.barred:
-            raise _rolled_back(model, "shares")
+            raise rollout.barred(model, field="shares")
     if refusal := rollout.running(state, command.use_case):
         raise refusal
     if command.shares == (state.shares or {state.current or "": 100}):

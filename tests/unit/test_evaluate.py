@@ -13,14 +13,16 @@ from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.ports import StreamWrite
 from domain.decider import Rejected
+from domain.evaluation.evaluation import CASES_MIN
+from domain.evaluation.messages import EvaluationStarted, StartEvaluation
 from domain.evaluation.scorers import Answer
-from domain.evaluation.suite import Case
+from domain.evaluation.suite import Case, digest_of, distinct, label
 from domain.guardrails.messages import ViolationDetected, ViolationReviewed
 from domain.inference.inference import stream_of
 from domain.inference.messages import InferenceCompleted, InferenceRequested
 from handlers.commands import CommandRunner
 from handlers.engines.port import EngineError
-from handlers.registry import suites
+from handlers.registry import EvaluationStart, suites
 from tests.unit.kit import ident, memory_log, message
 
 UC = "npc_dialogue"
@@ -66,6 +68,38 @@ async def test_a_suite_with_an_unknown_scorer_is_refused_unless_it_is_the_operat
     assert (await runner(message("evaluation.register_suite", suite))).events
 
 
+async def test_who_forges_a_suite_begins_no_evaluation() -> None:
+    """The scar: a suite that nobody knows and means that nobody measured were a ticket for a deployment."""
+    log, codec = memory_log(), EventCodec(domain_catalogue())
+    start, suite = EvaluationStart(log, codec), default_suite()
+    told = {
+        **StartEvaluation.example,
+        "suite": label(suite),
+        "suite_digest": digest_of(suite),
+        "scorers": ["answered"],
+    }
+    with pytest.raises(Rejected) as refused:
+        await start(message("evaluation.start", told))
+    assert refused.value.code == "suite_not_registered"
+    await CommandRunner(log, codec, [suites()])(
+        message("evaluation.register_suite", suite.model_dump(mode="json"))
+    )
+    with pytest.raises(Rejected) as refused:
+        await start(message("evaluation.start", told))
+    assert refused.value.code == "scorers_differ"
+    whole = {**told, "scorers": [choice.name for choice in suite.scorers]}
+    with pytest.raises(Rejected) as refused:  # what the suite asks is not the caller's to say
+        await start(message("evaluation.start", {**whole, "cases": 900}))
+    assert refused.value.field == "cases"
+    sent = message("evaluation.start", whole)
+    assert (await start(sent)).events == (await start(sent)).events
+    (begun,) = await log.read_stream(f"evaluation-{told['evaluation_id']}")
+    event = codec.decode(begun)
+    assert isinstance(event, EvaluationStarted)
+    assert event.cases == len(suite.cases) >= CASES_MIN
+    assert event.margins["lore_stated"] == 0.1
+
+
 async def test_recorded_turns_and_confirmed_violations_become_cases() -> None:
     log, codec = memory_log(), EventCodec(domain_catalogue())
 
@@ -100,7 +134,9 @@ async def test_recorded_turns_and_confirmed_violations_become_cases() -> None:
     ]
     assert suite.cases[-1].kind == "attack"
     assert suite.cases[-1].forbidden == ["As an AI"]
-    assert suite.cases[0].truths == ["the lamp has burned for ninety years"]
+    assert suite.cases[0].facts == ["the lamp has burned for ninety years"]
+    assert {"lore_stated", "lore_contradicted"} <= {choice.name for choice in suite.scorers}
+    assert distinct(suite) == 4
     with pytest.raises(EngineError, match="no turn of quest"):
         await recorded_suite(log, codec, "quest", 3)
 

@@ -6,9 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from domain.decider import Rejected
-from domain.evaluation.evaluation import EVALUATION, stream_of, verdict_of
+from domain.evaluation.evaluation import CASES_MIN, EVALUATION, of_suite, stream_of, verdict_of
 from domain.evaluation.messages import (
     AbortEvaluation,
+    BeginEvaluation,
     EvaluationAborted,
     EvaluationFinished,
     EvaluationStarted,
@@ -28,6 +29,7 @@ SUITE = suite_decider({"lore_stated", "rhymes"})
 REGISTER = RegisterSuite.model_validate(RegisterSuite.example)
 REGISTERED = SuiteRegistered.model_validate({**REGISTER.model_dump(), "digest": digest_of(REGISTER)})
 START = StartEvaluation.model_validate(StartEvaluation.example)
+BEGIN = BeginEvaluation.model_validate(BeginEvaluation.example)
 STARTED = EvaluationStarted.from_example()
 FINISH = FinishEvaluation.model_validate(FinishEvaluation.example)
 FINISHED = EvaluationFinished.from_example()
@@ -35,7 +37,9 @@ ABORT = AbortEvaluation.model_validate(AbortEvaluation.example)
 ABORTED = EvaluationAborted.from_example()
 
 
-@pytest.mark.parametrize("message", [RegisterSuite, StartEvaluation, FinishEvaluation, AbortEvaluation])
+@pytest.mark.parametrize(
+    "message", [RegisterSuite, StartEvaluation, BeginEvaluation, FinishEvaluation, AbortEvaluation]
+)
 def test_every_command_has_a_valid_example_and_says_what_it_means(message: Any) -> None:
     parse(message, message.example)
     assert all(field.description for field in message.model_fields.values())
@@ -103,9 +107,9 @@ def test_a_suite_that_makes_no_sense_is_refused(change: dict[str, object]) -> No
 
 
 def test_an_evaluation_is_started_once() -> None:
-    given(EVALUATION).when(START).then(STARTED)
-    given(EVALUATION, STARTED).when(START).then_nothing()
-    other = changed(START, seed=8)
+    given(EVALUATION).when(BEGIN).then(STARTED)
+    given(EVALUATION, STARTED).when(BEGIN).then_nothing()
+    other = changed(BEGIN, seed=8)
     given(EVALUATION, STARTED).when(other).then_rejected("evaluation_exists", field="evaluation_id")
     assert stream_of(START.evaluation_id) == f"evaluation-{START.evaluation_id}"
 
@@ -119,9 +123,22 @@ def test_it_is_finished_once_with_the_verdict_that_follows_from_the_scorers() ->
     )
 
 
+BOUNDS: dict[str, dict[str, float]] = {
+    "worse": {"low": -0.9, "high": -0.1},
+    "not_worse": {"low": -0.1, "high": 0.2},
+    "undecided": {"low": -0.3, "high": 0.2},
+}
+
+
 def scored(*verdicts: str) -> list[ScorerResult]:
     one = FINISH.scorers[0]
-    return [changed(one, name=f"s{n}", verdict=verdict) for n, verdict in enumerate(verdicts)]
+    return [changed(one, name=f"s{n}", verdict=v, **BOUNDS[v]) for n, v in enumerate(verdicts)]
+
+
+def begun(results: list[ScorerResult], cases: int = 56) -> EvaluationStarted:
+    names = [result.name for result in results]
+    facts = {**STARTED.model_dump(), "scorers": names, "margins": dict.fromkeys(names, 0.1)}
+    return EvaluationStarted.model_validate({**facts, "cases": cases})
 
 
 @pytest.mark.parametrize(
@@ -135,13 +152,81 @@ def scored(*verdicts: str) -> list[ScorerResult]:
     ],
 )
 def test_missing_evidence_never_passes(verdicts: tuple[str, ...], overall: str) -> None:
-    assert verdict_of(scored(*verdicts)) == overall
     command = FINISH.model_copy(update={"scorers": scored(*verdicts)})
-    started = STARTED.model_copy(update={"scorers": [result.name for result in command.scorers]})
-    (event,) = EVALUATION.decide(command, EVALUATION.fold([started]))
+    (event,) = EVALUATION.decide(command, EVALUATION.fold([begun(command.scorers)]))
     assert isinstance(event, EvaluationFinished)
     assert event.verdict == overall
-    assert verdict_of([]) == "undecided"
+    assert verdict_of([], cases=56, pairs=64) == "undecided"
+
+
+@pytest.mark.parametrize(("cases", "pairs"), [(CASES_MIN - 1, 500), (56, CASES_MIN - 1), (0, 500)])
+def test_few_cases_asked_again_and_again_pass_nothing(cases: int, pairs: int) -> None:
+    """The scar: one recorded turn, asked 137 times, lifted the bar of what evidence had taken back."""
+    results = [changed(result, applied=20) for result in scored("not_worse")]
+    command = changed(FINISH, scorers=results, pairs=pairs)
+    (event,) = EVALUATION.decide(command, EVALUATION.fold([begun(results, cases)]))
+    assert isinstance(event, EvaluationFinished)
+    assert event.verdict == "undecided"
+    failing = changed(command, scorers=[changed(result, applied=20) for result in scored("worse")])
+    (failed,) = EVALUATION.decide(failing, EVALUATION.fold([begun(results, cases)]))
+    assert isinstance(failed, EvaluationFinished)
+    assert failed.verdict == "failed"
+
+
+@pytest.mark.parametrize("bounds", ["worse", "undecided"])
+def test_a_scorers_verdict_is_what_its_bounds_say(bounds: str) -> None:
+    told = [changed(result, **BOUNDS[bounds]) for result in scored("not_worse")]
+    given(EVALUATION, begun(told)).when(changed(FINISH, scorers=told)).then_rejected(
+        "verdict_unfounded", field="scorers", says=f"it is {bounds}"
+    )
+
+
+def test_an_evaluation_that_an_older_program_began_has_no_margins_to_be_within() -> None:
+    results = scored("not_worse")
+    old = changed(begun(results), margins={})
+    given(EVALUATION, old).when(changed(FINISH, scorers=results)).then_rejected(
+        "verdict_unfounded", field="scorers", says="margin 0 it is undecided"
+    )
+
+
+# --- by its suite -------------------------------------------------------------------------------------------
+
+KNOWN = SUITE.fold([REGISTERED])
+OF_SUITE = changed(START, suite_digest=REGISTERED.digest)
+
+
+def test_what_a_suite_asks_is_looked_up() -> None:
+    begin = of_suite(OF_SUITE, KNOWN)
+    assert (begin.margins, begin.cases) == ({"answered": 0.05, "lore_stated": 0.1}, 1)
+
+
+def test_the_same_case_under_two_ids_is_one() -> None:
+    twice = [*REGISTER.cases, changed(REGISTER.cases[0], id="lamp-2")]
+    known = SUITE.fold([changed(REGISTERED, cases=twice)])
+    assert of_suite(OF_SUITE, known).cases == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "field"),
+    [
+        ({"suite": "never-registered@9"}, "suite_not_registered", "suite"),
+        ({"suite_digest": "sha256:" + "00" * 32}, "suite_differs", "suite_digest"),
+        ({"use_case": "quests"}, "suite_differs", "use_case"),
+        ({"scorers": ["answered"]}, "scorers_differ", "scorers"),
+        ({"scorers": ["answered", "lore_stated", "latency"]}, "scorers_differ", "scorers"),
+    ],
+)
+def test_an_evaluation_is_of_a_registered_suite_and_leaves_nothing_of_it_out(
+    change: dict[str, Any], code: str, field: str
+) -> None:
+    """The scar: a suite that nobody had registered, judged by `answered` alone, was a ticket."""
+    with pytest.raises(Rejected) as refusal:
+        of_suite(changed(OF_SUITE, **change), KNOWN)
+    assert (refusal.value.code, refusal.value.field) == (code, field)
+    assert refusal.value.remedy
+
+
+# --- its end ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -150,9 +235,12 @@ def test_missing_evidence_never_passes(verdicts: tuple[str, ...], overall: str) 
         (lambda scorers: scorers[:-1] or [changed(scorers[0], name="other")], "scorers_incomplete"),
         (lambda scorers: [*scorers, scorers[0]], "scorers_incomplete"),
         (
-            lambda scorers: [changed(each, verdict="not_worse", applied=0) for each in scorers],
+            lambda scorers: [
+                changed(each, verdict="not_worse", low=0.0, high=0.1, applied=0) for each in scorers
+            ],
             "evidence_missing",
         ),
+        (lambda scorers: [changed(each, applied=65) for each in scorers], "evidence_missing"),
     ],
 )
 def test_a_verdict_cannot_be_had_by_leaving_scorers_out(results: Any, code: str) -> None:
@@ -165,7 +253,7 @@ def test_it_may_be_aborted_instead() -> None:
     given(EVALUATION, STARTED, ABORTED).when(changed(ABORT, why="again")).then_nothing()
     given(EVALUATION, STARTED, ABORTED).when(FINISH).then_rejected("evaluation_ended", field="evaluation_id")
     given(EVALUATION, STARTED, FINISHED).when(ABORT).then_rejected("evaluation_ended", field="evaluation_id")
-    given(EVALUATION, STARTED, ABORTED).when(START).then_nothing()
+    given(EVALUATION, STARTED, ABORTED).when(BEGIN).then_nothing()
 
 
 @pytest.mark.parametrize("command", [FINISH, ABORT])

@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from domain.evaluation.paired import ALPHA, BETA, STAKES, Comparison, Criterion, Errors, interval
+from domain.evaluation.paired import (
+    ALPHA,
+    BETA,
+    STAKES,
+    Comparison,
+    Criterion,
+    Errors,
+    interval,
+    judged,
+    overall,
+)
 
 RUNS, LOOKS = 1_000, 1_000
 MARGIN = 0.1
@@ -94,7 +104,7 @@ def test_the_bounds_hold_at_every_pair_at_once() -> None:
 
 def test_the_interval_agrees_with_the_bets() -> None:
     values = drawn("skewed")[0] - 0.05
-    low, high = interval(Counter(values.tolist()), ALPHA)
+    low, high = interval(Counter(values.tolist()), below=ALPHA, above=ALPHA)
     for null, inside in ((low + 1e-3, True), (low - 1e-3, False)):
         assert (wealths(values[None], null)[0, -1] < 1 / ALPHA) == inside
     for null, inside in ((high - 1e-3, True), (high + 1e-3, False)):
@@ -119,8 +129,25 @@ def test_clear_cases_are_decided_soon(worse: float, better: float, verdict: str,
             compared.see({"s": -1.0 if draw < worse else 1.0 if draw < worse + better else 0.0})
         verdicts[compared.overall] += 1
         needed.append(compared.pairs)
+        assert _judged(compared) == compared.overall
     assert verdicts[verdict] >= 29
     assert np.median(needed) <= pairs
+
+
+def _judged(compared: Comparison) -> str:
+    """What somebody makes of the bounds alone."""
+    return overall(judged(found.low, found.high, MARGIN) for found in compared.evidence())
+
+
+def test_bounds_stay_as_they_were_when_they_decided() -> None:
+    """A verdict stands, so whoever is told the bounds must come to it whatever came after."""
+    compared = comparison()
+    while compared.overall == "undecided":
+        compared.see({"s": 0.0})
+    for _ in range(30):
+        compared.see({"s": -1.0})
+    (evidence,) = compared.evidence()
+    assert evidence.verdict == judged(evidence.low, evidence.high, MARGIN) == "not_worse"
 
 
 def test_nothing_seen_is_undecided() -> None:

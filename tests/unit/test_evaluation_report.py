@@ -74,7 +74,12 @@ async def test_the_record_has_every_pair_and_its_digest_is_its_bytes() -> None:
     assert whole["pairs"][0]["candidate"]["text"] == EVIL
     assert digest_of(report) != digest_of(report + b" ")
     command = found.command("0" * 32, digest_of(report))
-    assert verdict_of(command.scorers) == whole["verdict"] == found.verdict == "failed"
+    assert (
+        verdict_of(command.scorers, cases=5, pairs=command.pairs)
+        == whole["verdict"]
+        == found.verdict
+        == "failed"
+    )
 
 
 async def test_the_worst_pairs_come_first_and_are_few() -> None:

@@ -25,7 +25,9 @@ SILENT = model(lambda asked, seed: told("", fault="engine_failed"))
 
 
 def plan(of: SuiteFacts | None = None, concurrent: int = 4) -> Plan:
-    asked = of or suite(*(case(id=f"c{n}", facts=[FACT]) for n in range(10)))
+    asked = of or suite(
+        *(case(id=f"c{n}", prompt=f"What happened {n} times?", facts=[FACT]) for n in range(30))
+    )
     return Plan(suite=asked, scorers=scorers_of(asked), concurrent=concurrent)
 
 
@@ -38,6 +40,12 @@ async def test_the_same_answers_pass_soon() -> None:
     assert finding.verdict == "passed"
     assert len(finding.steps) < 120
     assert {result.name for result in finding.scorers} == {"lore_stated", "in_character", "answered"}
+
+
+async def test_one_turn_asked_again_and_again_passes_nothing() -> None:
+    finding = await found(GOOD, of=suite(*(case(id=f"c{n}", facts=[FACT]) for n in range(40))))
+    assert finding.verdict == "undecided"
+    assert finding.reasons[0].startswith("1 different cases in ")
 
 
 async def test_a_worse_candidate_fails_sooner_and_is_told_why() -> None:

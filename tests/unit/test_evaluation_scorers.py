@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from domain.evaluation.scorers import ANSWERED, Answer, Scorer, scorers_of
-from domain.evaluation.suite import Case, UnknownScorer, check_scorers
+from domain.evaluation.scorers import Answer, Scorer, scorers_of
+from domain.evaluation.suite import ANSWERED, Case, UnknownScorer, check_scorers
 from tests.unit.evaluation_kit import FACT, case, suite, told
 
 SCORERS = scorers_of(suite(token_ms=16.0), rating=lambda text: 3.0 if "gore" in text else 0.5)
