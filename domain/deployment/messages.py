@@ -70,9 +70,20 @@ class Gate(BaseModel):
         5_000.0, gt=0, description="threshold: largest mean latency.", json_schema_extra={"unit": "ms"}
     )
     window_s: float = Field(
-        300.0, gt=0, le=86_400, description="threshold: age of the oldest turn that counts.",
+        300.0, gt=0, le=86_400, description="threshold: age of the oldest turn that counts; of slow traffic "
+        "the newest turns_min count, however old they are.",
         json_schema_extra={"unit": "s"},
     )  # fmt: skip
+
+    def exceeded(
+        self, failures: float | None, latency_ms: float | None
+    ) -> Literal["failures", "latency"] | None:
+        """Return which fixed limit these figures exceed, or None; what is not known exceeds nothing."""
+        if failures is not None and failures > self.failures_max:
+            return "failures"
+        if latency_ms is not None and latency_ms > self.latency_ms_max:
+            return "latency"
+        return None
 
 
 class MeasureFact(BaseModel):

@@ -19,6 +19,8 @@ from domain.deployment.messages import (
     DeploymentResumed,
     DeploymentRolledBack,
     DeploymentStarted,
+    EvidenceFact,
+    Gate,
     HoldDeployment,
     PassStep,
     ResumeDeployment,
@@ -247,6 +249,8 @@ def _pass(command: PassStep, found: Deployment) -> Decision:
         raise _missing(f"{evidence.step_turns} turns in this step, wanted are {gate.turns_min}")
     if evidence.e_value >= evidence.limit:
         raise _missing(f"the e-value is {evidence.e_value:g}, the limit {evidence.limit:g}")
+    if gate.kind == "threshold":
+        _check_limits(gate, evidence)
     passed = StepPassed(**_of(found), step=found.step, share=found.share, evidence=evidence)
     if found.step + 1 < len(found.started.steps):
         return [passed, *_step(found, found.step + 1)]
@@ -261,11 +265,19 @@ def _pass(command: PassStep, found: Deployment) -> Decision:
     return [passed, DeploymentCompleted(**_of(found), evidence=evidence), promoted]
 
 
+def _check_limits(gate: Gate, evidence: EvidenceFact) -> None:
+    """Refuse to pass a step without both figures, or with one over its fixed limit."""
+    if evidence.failures is None or evidence.latency_ms is None:
+        raise _missing("the share of failures or the mean latency is not known")
+    if measure := gate.exceeded(evidence.failures, evidence.latency_ms):
+        figures = f"{evidence.failures:.1%} failed, {evidence.latency_ms:g} ms on average"
+        limits = f"{gate.failures_max:.1%} and {gate.latency_ms_max:g} ms"
+        raise _missing(f"{measure}: {figures}; the limits are {limits}")
+
+
 def _accuse(command: Accuse, found: Deployment) -> Decision:
     evidence, gate = command.evidence, found.started.gate
-    over = gate.kind == "threshold" and (
-        (evidence.failures or 0) > gate.failures_max or (evidence.latency_ms or 0) > gate.latency_ms_max
-    )
+    over = gate.kind == "threshold" and gate.exceeded(evidence.failures, evidence.latency_ms)
     if not over and evidence.e_value < evidence.limit:
         raise _missing(f"the e-value is {evidence.e_value:g}, below the limit {evidence.limit:g}")
     rolled = DeploymentRolledBack(

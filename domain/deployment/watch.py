@@ -210,7 +210,7 @@ class Watch:
             # Only what was answered counts towards a step: silence never passes one.
             self._step_turns += step == self._step and turn.latency_ms is not None
             self._recent.append((at_us, "failures" in turn.faults, turn.latency_ms))
-            while len(self._recent) > RECENT_MAX:
+            while len(self._recent) > max(RECENT_MAX, self._started.gate.turns_min):
                 self._recent.popleft()
 
     # --- verdicts ---------------------------------------------------------------------------------------
@@ -225,6 +225,7 @@ class Watch:
         if self._held:
             return None
         enough = self._step_turns >= gate.turns_min and waited_s >= gate.seconds_min
+        # Over a fixed limit it was accused above; a mean of no latencies at all is within none.
         if enough and (gate.kind == "evidence" or self._window(now_us)[1] is not None):
             return Passed(self._step, self.fact(now_us))
         if waited_s >= gate.hold_after_s and self._step_turns < gate.turns_min:
@@ -242,17 +243,18 @@ class Watch:
                 return Accused(measure, self.fact(now_us), self._reason(measure))
             case "threshold":
                 failures, latency_ms = self._window(now_us)
-                if len(self._recent) < gate.turns_min:
+                turns = len(self._recent)
+                if turns < gate.turns_min:
                     return None
-                if failures is not None and failures > gate.failures_max:
-                    why = (
-                        f"{failures:.1%} failed in {gate.window_s:g} s, the limit is {gate.failures_max:.1%}"
-                    )
-                    return Accused("failures", self.fact(now_us), why)
-                if latency_ms is not None and latency_ms > gate.latency_ms_max:
-                    why = f"{latency_ms:.0f} ms on average, the limit is {gate.latency_ms_max:g} ms"
-                    return Accused("latency", self.fact(now_us), why)
-                return None
+                match gate.exceeded(failures, latency_ms):
+                    case "failures":
+                        why = f"{failures:.1%} of {turns} turns failed, the limit is {gate.failures_max:.1%}"
+                        return Accused("failures", self.fact(now_us), why)
+                    case "latency":
+                        why = f"{latency_ms:.0f} ms on average, the limit is {gate.latency_ms_max:g} ms"
+                        return Accused("latency", self.fact(now_us), why)
+                    case _:
+                        return None
             case _:
                 assert_never(gate.kind)
 
@@ -265,9 +267,14 @@ class Watch:
         return f"{faults.candidate} {WORDS[measure]} {against.format(faults.control)}"
 
     def _window(self, now_us: int) -> tuple[float | None, float | None]:
-        """Return the share of failures and the mean latency of the newest turns."""
-        oldest = now_us - int(self._started.gate.window_s * 1e6)
-        while self._recent and self._recent[0][0] < oldest:
+        """Return the share of failures and the mean latency of the window's turns.
+
+        Where the window holds too few to judge by, the newest ``turns_min`` are looked at: slow traffic says
+        as much as quick traffic does, only later.
+        """
+        gate = self._started.gate
+        oldest = now_us - int(gate.window_s * 1e6)
+        while len(self._recent) > gate.turns_min and self._recent[0][0] < oldest:
             self._recent.popleft()
         if not self._recent:
             return None, None

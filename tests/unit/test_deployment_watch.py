@@ -1,6 +1,7 @@
 """The gate: what the log's turns come to as evidence, and the verdicts that follow."""
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.deployment.evidence import FAULTS, Evidence, Turn, upper_rate
 from domain.deployment.messages import DeploymentHeld, DeploymentStarted, Gate, StepStarted
-from domain.deployment.watch import Accused, Passed, Starved, Watch
+from domain.deployment.watch import Accused, Passed, Starved, Verdict, Watch
 from domain.guardrails.messages import ViolationDetected
 from domain.inference.messages import (
     InferenceCompleted,
@@ -167,15 +168,69 @@ def test_a_held_candidate_is_still_accused() -> None:
 
 def test_fixed_limits_look_at_a_window() -> None:
     gate = watch(kind="threshold", failures_max=0.2, latency_ms_max=100, window_s=10, turns_min=4)
-    for n in range(4):
-        gate.observe(asked(n, NEW), n, 0)
-        gate.observe(failed(n, NEW), n, 0)
+    for n in range(3):
+        every(gate, n, failed(n, NEW), at_s=0)
+    assert gate.verdict(SECOND) is None
+    every(gate, 3, failed(3, NEW), at_s=0)
     accused = gate.verdict(SECOND)
     assert isinstance(accused, Accused)
-    assert "100.0% failed in 10 s, the limit is 20.0%" in accused.reason
-    assert (
-        gate.verdict(11 * SECOND) is None
-    )  # nothing is left in the window, and nothing is no reason to pass
+    assert accused.reason == "100.0% of 4 turns failed, the limit is 20.0%"
+
+
+def every(gate: Watch, number: int, outcome: Any, at_s: float) -> None:
+    """Let the candidate's turn end at a time."""
+    gate.observe(asked(number, NEW), number, int(at_s * SECOND))
+    gate.observe(outcome, number, int(at_s * SECOND))
+
+
+def threshold_over(turns: int, outcome: Callable[[int], Any], every_s: float) -> Verdict | None:
+    """Return the first verdict of the default limits on a candidate that is met every few seconds."""
+    gate = watch(kind="threshold", turns_min=Gate().turns_min, hold_after_s=100_000)
+    for n in range(turns):
+        every(gate, n, outcome(n), at_s=n * every_s)
+        if verdict := gate.verdict(int(n * every_s * SECOND)):
+            return verdict
+    return None
+
+
+def slow(number: int) -> InferenceCompleted:
+    return answered(number, NEW, latency_ms=9_000)
+
+
+@pytest.mark.parametrize("every_s", [0.1, 9.0, 400.0])
+@pytest.mark.parametrize(
+    ("outcome", "measure"),
+    [
+        (lambda n: slow(n) if n % 3 else failed(n, NEW), "failures"),
+        (slow, "latency"),
+        (lambda n: failed(n, NEW), "failures"),
+    ],
+)
+def test_who_is_over_a_fixed_limit_never_passes_however_slow_the_traffic(
+    outcome: Any, measure: str, every_s: float
+) -> None:
+    """The scar: a turn every nine seconds left fewer than 40 in the window, so nobody was ever accused."""
+    verdict = threshold_over(80, outcome, every_s)
+    assert isinstance(verdict, Accused)
+    assert (verdict.measure, verdict.evidence.candidate_turns) == (measure, Gate().turns_min)
+
+
+@pytest.mark.parametrize("every_s", [0.1, 9.0, 400.0])
+def test_who_keeps_to_fixed_limits_passes_at_any_traffic(every_s: float) -> None:
+    verdict = threshold_over(80, lambda n: failed(n, NEW) if n % 20 == 3 else answered(n, NEW), every_s)
+    assert isinstance(verdict, Passed)
+    assert verdict.evidence.failures is not None
+    assert verdict.evidence.failures <= Gate().failures_max
+
+
+def test_old_turns_leave_the_window_when_there_are_enough_new_ones() -> None:
+    gate = watch(kind="threshold", failures_max=0.2, window_s=10, turns_min=4)
+    gate.moved(DeploymentHeld(**OF, operator="mira", reason="x"), 0)
+    for n in range(8):
+        every(gate, n, answered(n, NEW), at_s=n)
+    every(gate, 8, failed(8, NEW), at_s=8)
+    assert gate.fact(10 * SECOND).failures == pytest.approx(1 / 9)
+    assert gate.fact(16 * SECOND).failures == pytest.approx(1 / 4)  # two of them are young enough
 
 
 def test_all_at_once_is_judged_by_what_was_normal_before() -> None:

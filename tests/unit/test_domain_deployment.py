@@ -247,6 +247,25 @@ def test_missing_evidence_holds_and_never_passes(number: int, found: EvidenceFac
     )
 
 
+@pytest.mark.parametrize(
+    ("figures", "says"),
+    [
+        ({"failures": 0.33, "latency_ms": 100.0}, "failures: 33.0% failed"),
+        ({"failures": 0.0, "latency_ms": 9_000.0}, "latency: 0.0% failed, 9000 ms on average"),
+        ({"failures": None, "latency_ms": None}, "not known"),
+    ],
+)
+def test_what_is_over_a_fixed_limit_does_not_pass(figures: dict[str, Any], says: str) -> None:
+    history = (*BASE, evaluated(), started(gate=Gate(kind="threshold", turns_min=10)), READY, *step(0, 5))
+    found = evidence(e_value=0.0, **figures)
+    given(USE_CASE, *history).when(PassStep(**ON, step=0, evidence=found)).then_rejected(
+        "evidence_missing", field="evidence", says=says
+    )
+    well = evidence(e_value=0.0, failures=0.1, latency_ms=5_000.0)
+    passed = changed(PASSED, evidence=well)
+    given(USE_CASE, *history).when(PassStep(**ON, step=0, evidence=well)).then(passed, *step(1, 25))
+
+
 def test_a_held_deployment_stands_until_it_is_resumed() -> None:
     held, resumed = DeploymentHeld(**OF, **BY), DeploymentResumed(**OF, **BY)
     given(USE_CASE, *AT_5).when(HoldDeployment(**ON, **BY)).then(held)
