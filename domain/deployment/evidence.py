@@ -67,7 +67,7 @@ class Turn:
     """Who stays with one model: the conversation or the player."""
     faults: frozenset[Measure] = frozenset()
     latency_ms: float | None = None
-    """None for a turn that failed."""
+    """None for a turn that failed, or that the guardrails ended."""
 
 
 class Stakes:

@@ -172,6 +172,8 @@ class Watch:
         if asked is None:
             return
         latency_ms = None
+        # What ends such a line is not the model's: of lore and latency it tells nothing; see its violation.
+        blocked = isinstance(event, InferenceCompleted) and event.finish_reason == "blocked"
         if isinstance(event, InferenceFailed):
             if event.code not in OWN_FAULTS:
                 return
@@ -181,9 +183,11 @@ class Watch:
             failed = event.finish_reason in {"authored", "cut"} or not served
             if event.source_inference_id is not None:  # an older answer: says nothing of the model now
                 return
-            latency_ms = None if failed else event.latency_ms
+            if blocked and not event.engine:  # the question was: no model was asked
+                return
+            latency_ms = None if failed or blocked else event.latency_ms
         asked_turn = _with(asked.turn, "failures") if failed else asked.turn
-        if isinstance(event, InferenceCompleted) and not failed and asked.lore:
+        if isinstance(event, InferenceCompleted) and not (failed or blocked) and asked.lore:
             ignored = not any(states(fact, event.text) for fact in asked.lore)
             asked_turn = _with(asked_turn, "lore") if ignored else asked_turn
         turn = replace(asked_turn, latency_ms=latency_ms)
@@ -208,7 +212,7 @@ class Watch:
     def _counted(self, turn: Turn, step: int, at_us: int) -> None:
         if turn.candidate:
             # Only what was answered counts towards a step: silence never passes one.
-            self._step_turns += step == self._step and turn.latency_ms is not None
+            self._step_turns += step == self._step and "failures" not in turn.faults
             self._recent.append((at_us, "failures" in turn.faults, turn.latency_ms))
             while len(self._recent) > max(RECENT_MAX, self._started.gate.turns_min):
                 self._recent.popleft()

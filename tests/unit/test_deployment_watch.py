@@ -233,6 +233,34 @@ def test_old_turns_leave_the_window_when_there_are_enough_new_ones() -> None:
     assert gate.fact(16 * SECOND).failures == pytest.approx(1 / 4)  # two of them are young enough
 
 
+# --- what the guardrails ended ------------------------------------------------------------------------------
+
+
+def test_a_question_that_was_blocked_says_nothing_of_the_model() -> None:
+    """The scar: players' attacks were the quickest answers there were, and moved a canary to everybody."""
+    gate = watch()
+    for n in range(50):
+        blocked = answered(n, NEW, finish_reason="blocked", engine="", text="No.", latency_ms=0.042)
+        play(gate, n, NEW, blocked, context={"lore": [FACT]})
+    assert gate.verdict(SECOND) is None
+    assert gate.evidence.turns[True] == 0
+    assert gate.evidence.faults["lore"].candidate == 0
+
+
+def test_a_line_that_was_blocked_is_a_turn_and_a_violation_and_nothing_else() -> None:
+    """Its words are not its own, and it took as long as the guardrails let it."""
+    gate = watch()
+    for n in range(10):
+        facts = {**ViolationDetected.example, "inference_id": f"{n:032x}", "use_case": UC, "model_id": NEW}
+        gate.observe(asked(n, NEW, context={"lore": [FACT]}), n, SECOND)
+        gate.observe(ViolationDetected.model_validate({**facts, "side": "output"}), n, SECOND)
+        gate.observe(answered(n, NEW, finish_reason="blocked", text="No."), n, SECOND)
+    fact = gate.fact(SECOND)
+    assert (fact.candidate_turns, fact.step_turns, fact.latency_ms) == (10, 10, None)
+    assert fact.measures["violations"].candidate == 10
+    assert fact.measures["lore"].candidate == fact.measures["failures"].candidate == 0
+
+
 def test_all_at_once_is_judged_by_what_was_normal_before() -> None:
     """At 100 % nobody meets the old model; its turns from before bound what is normal."""
     evidence = Evidence(0.01)
