@@ -32,6 +32,7 @@ from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.postgres.log import open_log
 from domain.inference.export import Selection
+from domain.registry.messages import RegisterModel
 from domain.registry.use_case import model_id_of
 
 OPERATOR = "demo"
@@ -143,9 +144,10 @@ async def promote(stage: Stage) -> Mapping[str, Any]:
 async def rollback(stage: Stage) -> Mapping[str, Any]:
     """Deploy a model that is worse on purpose against its evaluation, and see it taken back."""
     current = await _current(stage)
-    candidate = await _find(stage, name=EARLY)
+    candidate = await _worse(stage)
     outcome = await _evaluated(stage, candidate, current)
     stage.say(f"the evaluation ended {outcome.finding.verdict}: {outcome.finding.reasons[0]}")
+    stage.say("it is deployed all the same, with an override, to see it taken back")
     players = Players(stage.client)
     return await _deployed(
         stage, players, candidate, override="the demo deploys it against its evaluation, to be taken back"
@@ -228,8 +230,21 @@ async def _register(
     return await _find(stage, model_id=id_)
 
 
+async def _worse(stage: Stage) -> Mapping[str, Any]:
+    """Return the model that is worse on purpose; where it was taken back before, as a new version."""
+    early = await _find(stage, name=EARLY)
+    if not early["barred"]:
+        return early
+    version = f"{early['version']}.{now_us() // 1_000_000}"
+    facts = {key: value for key, value in early.items() if key in RegisterModel.model_fields}
+    await stage.client.command("registry.register_model", {**facts, "version": version})
+    stage.say(f"{EARLY} {early['version']} was taken back before; the same is registered as {version}")
+    return await _find(stage, model_id=model_id_of(use_case=DIALOGUE, name=EARLY, version=version))
+
+
 async def _evaluated(stage: Stage, candidate: Mapping[str, Any], current: Mapping[str, Any]) -> Outcome:
-    stage.say(f"{candidate['name']} {candidate['version']} is compared with {current['version']}")
+    pair = [f"{model['name']} {model['version']}" for model in (candidate, current)]
+    stage.say(" is compared with ".join(pair))
     comparison = Comparison(
         candidate=candidate,
         current=current,
