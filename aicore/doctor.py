@@ -153,6 +153,10 @@ ORDER BY 1, 2
 GUARDS = "SELECT tgname::text FROM pg_trigger WHERE tgrelid = $1::regclass AND tgenabled IN ('O', 'A')"
 
 
+# Purpose: use cases in which no model may speak; few rows, read whole. Lock: none.
+SILENCED = "SELECT use_case, name, version, model_id FROM current_models WHERE status = 'silenced' ORDER BY 1"
+
+
 async def _roles(patient: Patient) -> Sequence[Check]:
     if patient.postgres is None:
         return []
@@ -269,6 +273,24 @@ async def _projections(patient: Patient) -> Sequence[Check]:
     return found
 
 
+async def _silence(patient: Patient) -> Sequence[Check]:
+    """Check that every use case has a model that may speak."""
+    if patient.postgres is None:
+        return []
+    async with _in_schema(patient) as connection:
+        rows = await connection.fetch(SILENCED)
+    return [
+        Check(
+            "use cases",
+            "fault",
+            f"{row['use_case']} is SILENT: {row['name']} {row['version']} was rolled back, none is left",
+            f"promote another model, or it again: `aicore models promote {row['model_id']} --operator YOU "
+            "--reason WHY --override WHY`",
+        )
+        for row in rows
+    ] or [Check("use cases", "ok", "each has a model that may speak")]
+
+
 async def _dead_letters(patient: Patient) -> Sequence[Check]:
     if patient.nats is None:
         return []
@@ -343,6 +365,7 @@ _CHECKS: tuple[Callable[[Patient], Awaitable[Sequence[Check]]], ...] = (
     _append_only,
     _stream,
     _projections,
+    _silence,
     _dead_letters,
     _disk,
     _abandoned,

@@ -1,36 +1,23 @@
-"""The deployments of a realm in memory, each with its whole story, and the query over them."""
+"""The deployments of a realm in memory, each with its whole story, and the query over them.
+
+A model that was taken back when no deployment ran is told of, too: as a row without an id and a strategy.
+"""
 
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any, get_args
 
 from bus.ports import EventLog, RecordedEvent, Where
-from domain.deployment.messages import (
-    DeploymentAborted,
-    DeploymentCompleted,
-    DeploymentEvent,
-    DeploymentFailed,
-    DeploymentHeld,
-    DeploymentReady,
-    DeploymentResumed,
-    DeploymentRolledBack,
-    DeploymentStarted,
-    StepPassed,
-    StepStarted,
-)
+from domain.deployment.messages import DeploymentEvent, DeploymentRolledBack
+from domain.deployment.rollout import standing
 from domain.event import Event, Query
 from domain.parse import parse
+from domain.registry.state import UseCaseModels
+from domain.registry.use_case import USE_CASE
 from domain.vocabulary import UseCase
 
 KINDS: tuple[type[Event], ...] = get_args(DeploymentEvent)
 PAUSE_S = 0.05
-
-ENDS: Mapping[type[Event], str] = {
-    DeploymentCompleted: "completed",
-    DeploymentAborted: "aborted",
-    DeploymentFailed: "failed",
-    DeploymentRolledBack: "rolled_back",
-}
 
 
 class DeploymentsQuery(Query, name="deployment.list"):
@@ -39,7 +26,8 @@ class DeploymentsQuery(Query, name="deployment.list"):
     The result is a list of maps, the oldest first: the fields of deployment.started, ``state`` (preparing,
     running, held, completed, aborted, failed or rolled_back), ``share`` (percent), ``step`` (from 0),
     ``ended_us`` (nil while it runs) and ``story``: what happened, each with ``at_us``, ``position``, ``what``
-    and the fields that tell more.
+    and the fields that tell more. A model taken back when no deployment ran is a row whose
+    ``deployment_id`` and ``strategy`` are nil.
     """
 
     use_case: UseCase | None = None
@@ -52,6 +40,9 @@ class DeploymentBoard:
         self._log = log
         self._decode = decode
         self._rows: dict[str, dict[str, Any]] = {}
+        """By the deployment's id; a rollback outside of one by its position."""
+        self._use_cases: dict[str, UseCaseModels] = {}
+        """What the deployments' events alone tell of each use case."""
         self.position = 0
 
     async def run(self) -> None:
@@ -70,19 +61,20 @@ class DeploymentBoard:
         return rows, self.position
 
     def _apply(self, event: Event, recorded: RecordedEvent) -> None:
-        if isinstance(event, DeploymentStarted):
-            self._rows[event.deployment_id] = {
-                **event.model_dump(),
-                "state": "preparing",
-                "share": 0,
-                "step": -1,
-                "ended_us": None,
-                "story": [],
-            }
         if not isinstance(event, KINDS):
             return
-        row = self._rows.get(getattr(event, "deployment_id", None) or "")
-        if row is None:  # a rollback after the last deployment's end is the registry's story
+        use_case: str = event.use_case  # type: ignore[attr-defined]  # all of them have one
+        before = self._use_cases.get(use_case, USE_CASE.initial)
+        state = USE_CASE.evolve(before, event)  # type: ignore[arg-type]  # one of KINDS
+        self._use_cases[use_case] = state
+        if isinstance(event, DeploymentRolledBack) and event.deployment_id is None:
+            self._rows[str(recorded.position)] = row = _alone(event, recorded.recorded_us)
+        elif found := standing(state):
+            fresh = {**event.model_dump(), "ended_us": None, "story": []}
+            row = self._rows.setdefault(found.deployment_id, fresh)
+            row |= {"state": found.state, "step": found.step, "share": found.share}
+            row["ended_us"] = None if state.deployment else recorded.recorded_us
+        else:
             return
         row["story"].append(
             {
@@ -92,18 +84,18 @@ class DeploymentBoard:
                 **event.model_dump(include=_told(event)),
             }
         )
-        match event:
-            case StepStarted():
-                row |= {"state": "running", "step": event.step, "share": event.share}
-            case DeploymentHeld():
-                row["state"] = "held"
-            case DeploymentResumed():
-                row["state"] = "running"
-            case DeploymentStarted() | DeploymentReady() | StepPassed():
-                pass
-            case _:
-                share = 100 if isinstance(event, DeploymentCompleted) else 0
-                row |= {"state": ENDS[type(event)], "share": share, "ended_us": recorded.recorded_us}
+
+
+def _alone(event: DeploymentRolledBack, at_us: int) -> dict[str, Any]:
+    return {
+        **event.model_dump(include={"deployment_id", "use_case", "model_id", "operator", "reason"}),
+        "strategy": None,
+        "state": "rolled_back",
+        "step": -1,
+        "share": 0,
+        "ended_us": at_us,
+        "story": [],
+    }
 
 
 def _told(event: Event) -> set[str]:

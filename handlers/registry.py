@@ -14,7 +14,10 @@ from domain.deployment.messages import (
     HoldDeployment,
     PassStep,
     ResumeDeployment,
+    RollBack,
+    StartDeployment,
 )
+from domain.deployment.rollout import standing
 from domain.evaluation.evaluation import EVALUATION, Evaluation, of_suite
 from domain.evaluation.evaluation import stream_of as evaluation_stream
 from domain.evaluation.messages import (
@@ -63,28 +66,40 @@ def _answer(command: RegistryCommand | DeploymentCommand, state: UseCaseModels) 
             return {**_deployment(state), "current_model_id": state.current}
         case ConfirmReady() | PassStep() | Accuse():
             return _deployment(state)
+        case RollBack():
+            return {**_taken_back(command, state), **_model(command.model_id, command, state)}
+        case StartDeployment():
+            return {**_deployment(state), **_model(command.model_id, command, state)}
         case _:
             model_id = command.model_id
+    return _model(model_id, command, state)
+
+
+def _model(
+    model_id: str, command: RegistryCommand | DeploymentCommand, state: UseCaseModels
+) -> Mapping[str, Any]:
     return {
-        **(_deployment(state) if command.command_name.startswith("deployment.") else {}),
         "use_case": command.use_case,
         "model_id": model_id,
-        "status": state.models[model_id].status,
+        "status": state.status_of(model_id),
         "current_model_id": state.current,
     }
 
 
 def _deployment(state: UseCaseModels) -> Mapping[str, Any]:
-    """Return how the deployment stands: the one under way, or how the last one ended."""
-    running = state.deployment
-    if running is None:
-        return {"deployment": state.ended}
-    return {
-        "deployment": "held" if running.held else "running",
-        "deployment_id": running.started.deployment_id,
-        "step": running.step,
-        "share": running.share,
-    }
+    """Return how the deployment stands: the one under way, or the one that ended last."""
+    found = standing(state)
+    if found is None:
+        return {}
+    shown = {"deployment_id": found.deployment_id, "step": found.step, "share": found.share}
+    return {"deployment": found.state, **shown}
+
+
+def _taken_back(command: RollBack, state: UseCaseModels) -> Mapping[str, Any]:
+    """Return the deployment that a rollback ended; nothing if none ran."""
+    found = standing(state)
+    mine = found and found.model_id == command.model_id and found.state == "rolled_back"
+    return _deployment(state) if mine else {}
 
 
 REGISTRY: Binding[Any, Any, UseCaseModels] = Binding(

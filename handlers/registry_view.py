@@ -168,7 +168,7 @@ class RegistryView:
             **model.registered.model_dump(exclude={"card"}),
             "description": model.description,
             "configuration": model.configuration,
-            "status": model.status,
+            "status": self._use_cases[use_case].status_of(model.registered.model_id),
             "aliases": self._use_cases[use_case].aliases,
             "shares": self._use_cases[use_case].shares or {model.registered.model_id: 100},
         }

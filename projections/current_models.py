@@ -1,4 +1,7 @@
-"""The models of every use case as they are now: one row each, one of them ``current`` per use case."""
+"""The models of every use case as they are now: one row each, one of them ``current`` per use case.
+
+Where no model is left that may speak, it is ``silenced`` instead.
+"""
 
 from collections.abc import Sequence
 
@@ -48,7 +51,8 @@ def _apply(row: Row | None, fact: Fact, key: Key) -> Row | None:
         case ModelDescribed(description=description, configuration=configuration):
             return {**row, "description": description, "configuration": configuration, **touched}
         case ModelPromoted(model_id=model_id):
-            return {**row, "status": "current" if key[1] == model_id else "deprecated", **touched}
+            mine = {"status": "current", "barred": False}
+            return {**row, **(mine if key[1] == model_id else {"status": "deprecated"}), **touched}
         case ModelRetired():
             return {**row, "status": "retired", **touched}
         case ModelEvaluated() as event:
@@ -58,11 +62,16 @@ def _apply(row: Row | None, fact: Fact, key: Key) -> Row | None:
             return {**row, "status": "testing", **touched}
         case DeploymentAborted() | DeploymentFailed():
             return {**row, "status": "candidate", **touched}
-        case DeploymentRolledBack(deployment_id=id_):
-            status = row["status"] if id_ is None else "candidate"
-            return {**row, "status": status, "barred": True, **touched}
+        case DeploymentRolledBack() as event:
+            return {**row, "status": _after_rollback(row, event), "barred": True, **touched}
         case _:
             return row
+
+
+def _after_rollback(row: Row, event: DeploymentRolledBack) -> str:
+    if event.to_model_id is None:
+        return "silenced"
+    return "candidate" if event.deployment_id else str(row["status"])
 
 
 TYPES = (
@@ -79,7 +88,7 @@ TYPES = (
 
 CURRENT_MODELS = View(
     name="current_models",
-    version=2,
+    version=3,
     types=frozenset(event.event_name for event in TYPES),
     key=("use_case", "model_id"),
     keys_of=_keys_of,

@@ -88,7 +88,7 @@ def list_deployments(
     *,
     json: Json = False,
 ) -> None:
-    """List deployments, the oldest first."""
+    """List deployments, the oldest first, and models that were taken back when none ran."""
 
     async def work(client: Client) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, str]]:
         await check_use_case(client, use_case)
@@ -103,11 +103,11 @@ def list_deployments(
         state = f"[{STYLES[row['state']]}]{row['state']}[/]"
         table.add_row(
             row["use_case"],
-            row["strategy"],
+            row["strategy"] or f"by {row['operator']}",
             state,
             f"{row['share']} %",
             names.get(row["model_id"], row["model_id"]),
-            row["deployment_id"],
+            row["deployment_id"] or "",
         )
     out.print(table if rows else "no deployments yet; see `aicore deployments start --help`")
 
@@ -152,6 +152,8 @@ def replay_command(
         html.write_text(as_html(found), encoding="utf-8")
     if json:
         print_json({"deployment_id": id_, "same": found.same, "checks": [as_row(c) for c in found.checks]})
+    elif not found.checks:
+        out.print(f"no verdicts to repeat: no gate has decided on {id_} yet, in {len(found.points)} turns")
     else:
         out.print(f"evidence over {len(found.points)} turns, the top is the limit: {sparkline(found.points)}")
         for check in found.checks:
@@ -217,7 +219,7 @@ async def _names(client: Client) -> Mapping[str, str]:
 
 async def _find(client: Client, start: str) -> Mapping[str, Any]:
     """Return the one deployment whose id begins so."""
-    found = [row for row in await _rows(client) if row["deployment_id"].startswith(start)]
+    found = [row for row in await _rows(client) if (row["deployment_id"] or "-").startswith(start)]
     if len(found) != 1:
         what = "no deployment has" if not found else f"{len(found)} deployments have"
         remedy = "aicore deployments list"
@@ -241,7 +243,7 @@ async def _watch(client: Client, deployment_id: str, *, json: bool) -> None:
 async def _awaited(client: Client, deployment_id: str) -> Mapping[str, Any]:
     """Return a deployment that was started a moment ago; the board may not have it yet."""
     for _ in range(10):
-        if any(row["deployment_id"].startswith(deployment_id) for row in await _rows(client)):
+        if any(row["deployment_id"] == deployment_id for row in await _rows(client)):
             break
         await asyncio.sleep(LOOK_S)
     return await _find(client, deployment_id)

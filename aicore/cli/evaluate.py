@@ -106,7 +106,10 @@ async def _current(client: Client, candidate: dict[str, Any]) -> dict[str, Any]:
     ).result
     current = next((model for model in models if model["status"] == "current"), None)
     if current is None:
-        raise Failure(f"no model serves {candidate['use_case']}", remedy="aicore models promote")
+        raise Failure(
+            f"no model speaks for {candidate['use_case']}, so there is nothing to compare with",
+            remedy="promote one first: aicore models promote (--override WHY if it was rolled back)",
+        )
     if current["model_id"] == candidate["model_id"]:
         raise Failure(
             f"{candidate['name']} {candidate['version']} is the current model itself",

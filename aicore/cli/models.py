@@ -20,10 +20,14 @@ T = TypeVar("T")
 STYLES = {
     "testing": "yellow",
     "current": "bold green",
+    "silenced": "bold red",
     "candidate": "cyan",
     "deprecated": "dim",
     "retired": "dim strike",
 }
+
+SILENCED = "silenced"
+"""Status of a current model that may not speak, where no other one is left."""
 
 UseCase = Annotated[str, typer.Argument(help="What models are asked to do, e.g. npc_dialogue.")]
 ModelId = Annotated[str, typer.Argument(help="The model's id, or its beginning.")]
@@ -53,10 +57,10 @@ def list_models(
     )  # fmt: skip
     for model in models:
         status = model["status"]
-        shown = f"[{STYLES.get(status, '')}]{status}[/]"
+        shown = f"[{STYLES.get(status, '')}]{'SILENT' if status == SILENCED else status}[/]"
         words = (model["use_case"], model["name"], model["version"], model["provider"], model["tier"])
-        evaluation = f"{model['evaluation'] or ''}{', rolled back' if model['barred'] else ''}"
-        table.add_row(*words, shown, evaluation, model["model_id"])
+        told = (model["evaluation"], "rolled back" if model["barred"] else None)
+        table.add_row(*words, shown, ", ".join(filter(None, told)), model["model_id"])
     out.print(table if models else "no models yet; see `aicore models register --help`")
 
 
@@ -90,9 +94,18 @@ def register(
 
 
 @app.command()
-def promote(model_id: ModelId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
+def promote(
+    model_id: ModelId,
+    operator: Operator,
+    reason: Reason,
+    *,
+    override: Annotated[
+        str, typer.Option(help="Why one that was rolled back may speak again, where no model speaks.")
+    ] = "",
+    json: Json = False,
+) -> None:
     """Make a model the current one of its use case."""
-    tell(_decide("registry.promote_model", model_id, operator, reason), json=json)
+    tell(_decide("registry.promote_model", model_id, operator, reason, override=override), json=json)
 
 
 @app.command()
@@ -193,10 +206,10 @@ async def find_model(client: Client, start: str) -> dict[str, Any]:
     return found[0]
 
 
-def _decide(command: str, model_id: str, operator: str, reason: str) -> Reply:
+def _decide(command: str, model_id: str, operator: str, reason: str, **more: str) -> Reply:
     async def work(client: Client) -> Reply:
         model = await find_model(client, model_id)
-        words = {"operator": operator, "reason": reason}
+        words = {"operator": operator, "reason": reason, **more}
         return await client.command(
             command, {"use_case": model["use_case"], "model_id": model["model_id"], **words}
         )
@@ -212,6 +225,10 @@ def tell(reply: Reply, *, json: bool) -> None:
         return
     if "model_id" in reply.result:
         out.print(f"model {reply.result['model_id']} is {reply.result['status']}")
+    if reply.result.get("status") == SILENCED:
+        use_case = f"[bold red]{reply.result['use_case']} is SILENT[/]"
+        out.print(f"{use_case}: no model may speak, callers get authored lines")
+        out.print("  aicore models promote ANOTHER, or this one with --override WHY")
     if "deployment" in reply.result:
         id_ = reply.result.get("deployment_id")
         out.print(f"deployment{f' {id_}' if id_ else ''}: {reply.result['deployment']}")

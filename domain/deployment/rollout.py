@@ -1,6 +1,7 @@
 """The rules of deployments, decided on the state of their use case."""
 
 from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import assert_never
 from uuid import NAMESPACE_URL, uuid5
 
@@ -77,6 +78,32 @@ def decide(command: DeploymentCommand, state: UseCaseModels) -> Decision:
             return _on(command, found)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a deployment stands."""
+
+    deployment_id: str
+    model_id: str
+    state: str
+    """preparing (nobody meets the candidate), running, held; completed, aborted, failed or rolled_back."""
+    step: int
+    """-1 before the first."""
+    share: int
+    """Percent of the traffic that the candidate has."""
+
+
+def standing(state: UseCaseModels) -> Standing | None:
+    """Return how the deployment under way stands, or how the last one ended; None before the first."""
+    found = state.deployment or state.last
+    if found is None:
+        return None
+    word, share = state.ended, 100 if state.ended == "completed" else 0
+    if state.deployment:
+        word, share = "running" if found.step >= 0 else "preparing", found.share
+        word = "held" if found.held else word
+    return Standing(found.started.deployment_id, found.started.model_id, word, found.step, share)
+
+
 def running(state: UseCaseModels, use_case: str) -> Rejected | None:
     """Return the refusal of what a deployment under way forbids; None without one."""
     if state.deployment is None:
@@ -97,8 +124,11 @@ def measures(scorers: Collection[str], measure: str) -> bool:
     return wanted is None or not wanted.isdisjoint(scorers)
 
 
-def barred(model: Model, *, field: str) -> Rejected:
-    """Return the refusal of a model that was rolled back, with what its evaluation since then lacks."""
+def barred(model: Model, *, field: str, silenced: bool = False) -> Rejected:
+    """Return the refusal of a model that was rolled back, with what its evaluation since then lacks.
+
+    Where the use case is ``silenced`` there may be nothing to compare it with, so a promotion may override.
+    """
     found, measure = model.evaluated, model.taken_back_by
     if found is None:
         since = "not evaluated since"
@@ -113,7 +143,9 @@ def barred(model: Model, *, field: str) -> Rejected:
         "rolled_back",
         f"{model.label} was rolled back; {since}",
         field=field,
-        remedy="let it pass a new evaluation first (aicore evaluate); an override is not enough",
+        remedy="no model speaks: promote another one, or this one with an override that says why"
+        if silenced
+        else "let it pass a new evaluation first (aicore evaluate); an override is not enough",
     )
 
 
@@ -388,8 +420,7 @@ def _to_previous(command: RollBack, state: UseCaseModels) -> Decision:
 def _too_late(command: DeploymentCommand, state: UseCaseModels) -> Decision:
     """Return nothing for what brought the last deployment to its end; refuse all else that comes after."""
     assert not isinstance(command, (StartDeployment, RollBack))
-    number = state.deployments - 1
-    if command.deployment_id == deployment_id_of(use_case=command.use_case, number=number):
+    if state.last and command.deployment_id == state.last.started.deployment_id:
         if ENDS.get(type(command)) == state.ended:
             return []
         raise Rejected(

@@ -18,8 +18,18 @@ from domain.vocabulary import (
     ModelId,
     Operator,
     Reason,
+    Text,
     UseCase,
 )
+
+Override = Annotated[
+    Text,
+    Field(
+        max_length=2_000,
+        description="Why a model that was rolled back may speak again without a new evaluation, which counts "
+        "only while the use case is silent; empty: it may not.",
+    ),
+]
 
 # --- what happened ------------------------------------------------------------------------------------------
 
@@ -73,6 +83,7 @@ class ModelPromoted(Event, name="registry.model_promoted", version=1):
     )
     operator: Operator
     reason: Reason
+    override: Override = ""
 
     example: ClassVar = {
         "use_case": "npc_dialogue",
@@ -80,6 +91,7 @@ class ModelPromoted(Event, name="registry.model_promoted", version=1):
         "previous_model_id": None,
         "operator": "registry",
         "reason": "first model registered for npc_dialogue",
+        "override": "",
     }
 
 
@@ -261,6 +273,7 @@ class DescribeModel(Command, name="registry.describe_model"):
 class PromoteModel(Command, name="registry.promote_model"):
     """Make a model the current one of its use case, on an operator's word.
 
+    One that was rolled back comes again only where no model speaks, with an ``override``.
     Refused with ``model_not_found``, ``model_retired``, ``rolled_back`` or ``deployment_running``.
     """
 
@@ -268,12 +281,14 @@ class PromoteModel(Command, name="registry.promote_model"):
     model_id: ModelId
     operator: Operator
     reason: Reason
+    override: Override = ""
 
     example: ClassVar = {
         "use_case": "npc_dialogue",
         "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
         "operator": "mira",
         "reason": "better lines in 41 of 50 paired replays",
+        "override": "",
     }
 
 

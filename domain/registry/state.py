@@ -100,10 +100,16 @@ class UseCaseModels:
     """The one under way; there is never a second one."""
     deployments: int = 0
     """How many there were."""
+    last: Deployment | None = None
+    """The one that ended last, as it was then."""
     ended: str = ""
-    """How the last one ended: completed, aborted, failed or rolled_back; "" before that."""
+    """How it ended: completed, aborted, failed or rolled_back; "" before that."""
     silenced: bool = False
     """No model is left that may speak: characters say their authored lines until one is promoted."""
+
+    def status_of(self, model_id: str) -> Status | Literal["silenced"]:
+        """Return a model's status; ``silenced`` of the current one while it may not speak."""
+        return "silenced" if self.silenced and model_id == self.current else self.models[model_id].status
 
     def changed(self, model_id: str, **changes: object) -> "UseCaseModels":
         """Return this state with one model changed; an id that is not known changes nothing."""
@@ -187,7 +193,7 @@ def _shifted(state: UseCaseModels, event: TrafficShifted) -> UseCaseModels:
 
 def _promoted(state: UseCaseModels, event: ModelPromoted) -> UseCaseModels:
     before = state.changed(event.previous_model_id or "", status="deprecated")
-    promoted = before.changed(event.model_id, status="current")
+    promoted = before.changed(event.model_id, status="current", barred=False)
     served = (*(id_ for id_ in state.served if id_ != event.model_id), event.model_id)
     return replace(promoted, current=event.model_id, shares={}, split_by="", served=served, silenced=False)
 
@@ -206,18 +212,21 @@ def _deployed(state: UseCaseModels, event: DeploymentEvent) -> UseCaseModels:
         case DeploymentResumed():
             return _in_deployment(state, held="")
         case DeploymentCompleted():
-            return replace(state, deployment=None, ended="completed")
+            return _ended(state, "completed")
         case DeploymentAborted() | DeploymentFailed():
             ended = "aborted" if isinstance(event, DeploymentAborted) else "failed"
-            return replace(state.changed(event.model_id, status="candidate"), deployment=None, ended=ended)
+            return _ended(state.changed(event.model_id, status="candidate"), ended)
         case DeploymentRolledBack():
             back = state.changed(event.model_id, barred=True, taken_back_by=event.measure, evaluated=None)
             if state.deployment is None:
                 return back
-            back = back.changed(event.model_id, status="candidate")
-            return replace(back, deployment=None, ended="rolled_back")
+            return _ended(back.changed(event.model_id, status="candidate"), "rolled_back")
         case _:
             assert_never(event)
+
+
+def _ended(state: UseCaseModels, how: str) -> UseCaseModels:
+    return replace(state, deployment=None, last=state.deployment, ended=how)
 
 
 def _in_deployment(state: UseCaseModels, **changes: object) -> UseCaseModels:

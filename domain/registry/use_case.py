@@ -139,8 +139,8 @@ def _promote(command: PromoteModel, model: Model, state: UseCaseModels) -> Seque
             field="model_id",
             remedy="promote another model, or register this one under a new version",
         )
-    if model.barred:
-        raise rollout.barred(model, field="model_id")
+    if model.barred and not (state.silenced and command.override):
+        raise rollout.barred(model, field="model_id", silenced=state.silenced)
     return [
         ModelPromoted(
             use_case=command.use_case,
@@ -148,6 +148,7 @@ def _promote(command: PromoteModel, model: Model, state: UseCaseModels) -> Seque
             previous_model_id=state.current,
             operator=command.operator,
             reason=command.reason,
+            override=command.override if model.barred else "",
         )
     ]
 

@@ -79,6 +79,7 @@ async def test_a_healthy_system_has_no_fault(case: Case) -> None:
         "dead letters",
         "disk",
         "clock",
+        "use cases",
     }
 
 
@@ -146,6 +147,13 @@ async def _projection_failed(case: Case) -> None:
     await case.sql("UPDATE projection_checkpoint SET error = 'cannot apply the event at position 1'")
 
 
+async def _silenced(case: Case) -> None:
+    await case.sql(
+        "INSERT INTO current_models SELECT 'npc_dialogue', 'an-id', 'lamplight', '1', '', '', '', "
+        "'silenced', '', '{}', '{}', '', '', '{}', 0, 0, 0"
+    )
+
+
 async def _disk_full(case: Case) -> None:
     case.settings = Settings(disk_free_mb_min=10**9)
 
@@ -169,6 +177,7 @@ BROKEN: list[tuple[Callable[[Case], Awaitable[None]], str, str, str]] = [
     (_no_relay, "stream", "no relay leads", "aicore run relay"),
     (_projection_ahead, "projections", "4711", "make sure of the log first"),
     (_projection_failed, "projections", "position 1", "mend what the error names"),
+    (_silenced, "use cases", "npc_dialogue is SILENT: lamplight 1", "aicore models promote an-id"),
     (_disk_full, "disk", "below", "AICORE_DISK_FREE_MB_MIN"),
     (_clock_wrong, "clock", "differ by", "NTP"),
 ]

@@ -79,6 +79,16 @@ class Stage:
         found = [self.codec.decode(recorded) for recorded in await self.log.read_all(limit=100_000)]
         return [event for event in found if isinstance(event, kinds)]
 
+    async def board(self) -> list[dict[str, Any]]:
+        """Return how the board shows the log as it is now."""
+        board = DeploymentBoard(self.log, decode=self.codec.decode)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(board.run())
+            await until(lambda: board.position)
+            rows, _ = await board.answer({})
+            task.cancel()
+        return list(rows)
+
     async def start(self, **changes: Any) -> str:
         payload = {"use_case": UC, "model_id": NEW, "strategy": "canary", "gate": {"turns_min": 5}, **BY}
         reply = await self.runner(message("deployment.start", {**payload, "override": "a test", **changes}))
@@ -289,6 +299,29 @@ async def test_an_engine_that_nobody_could_foresee_fails_its_deployment_and_noth
         assert not stage.manager.done()
 
 
+async def test_a_reply_says_of_a_deployment_what_the_board_says(tmp_path: Path) -> None:
+    """The scar: the start's reply said running while nobody could meet the candidate yet."""
+    async with staged(tmp_path, Flaky("2")) as stage:
+        assert stage.manager
+        stage.manager.cancel()
+        payload = {"use_case": UC, "model_id": NEW, "strategy": "canary", "override": "a test", **BY}
+
+        async def told(command: str, payload: dict[str, Any]) -> tuple[str, str, int, int]:
+            result = (await stage.runner(message(command, payload))).result
+            (row,) = await stage.board()
+            names = ("deployment_id", "step", "share")
+            assert [result[name] for name in names] == [row[name] for name in names]
+            assert result["deployment"] == row["state"]
+            return result["deployment_id"], row["state"], row["step"], row["share"]
+
+        id_, *stands = await told("deployment.start", payload)
+        assert stands == ["preparing", -1, 0]
+        of = {"use_case": UC, "deployment_id": id_, **BY}
+        assert await told("deployment.hold", of) == (id_, "held", -1, 0)
+        assert await told("deployment.resume", of) == (id_, "preparing", -1, 0)
+        assert await told("deployment.abort", of) == (id_, "aborted", -1, 0)
+
+
 async def test_an_operator_holds_and_resumes(tmp_path: Path) -> None:
     async with staged(tmp_path, Flaky("2")) as stage:
         id_ = await stage.start(steps=[50, 100])
@@ -305,8 +338,18 @@ async def test_an_operator_holds_and_resumes(tmp_path: Path) -> None:
 
 async def test_after_a_rollback_without_anyone_left_the_authored_line_is_said(tmp_path: Path) -> None:
     async with staged(tmp_path, None) as stage:
-        await stage.runner(message("deployment.roll_back", {"use_case": UC, "model_id": OLD, **BY}))
+        reply = await stage.runner(
+            message("deployment.roll_back", {"use_case": UC, "model_id": OLD, **BY}, name="back")
+        )
+        assert reply.result == {
+            "use_case": UC, "model_id": OLD, "status": "silenced", "current_model_id": OLD,
+        }  # fmt: skip
         await until(lambda: stage.view.silenced(UC))
+        shown, _ = await stage.view.answer({"use_case": UC})
+        assert shown["status"] == "silenced"
+        (row,) = await stage.board()
+        assert (row["deployment_id"], row["state"], row["share"]) == (None, "rolled_back", 0)
+        assert [each["what"] for each in row["story"]] == ["rolled_back"]
         ask = {"use_case": UC, "prompt": "hello"}
         said = await stage.service(message("inference.generate", {**ask, "authored_line": "Not now."}))
         assert (said.result["text"], said.result["finish_reason"]) == ("Not now.", "authored")
@@ -336,13 +379,7 @@ async def test_the_board_tells_the_story(tmp_path: Path) -> None:
         await stage.start(steps=[100], strategy="all_at_once")
         await until(stage.running)
         await stage.play_until(lambda: not stage.running())
-        board = DeploymentBoard(stage.log, decode=stage.codec.decode)
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(board.run())
-            await until(lambda: board.position)
-            rows, _ = await board.answer({})
-            task.cancel()
-        (row,) = rows
+        (row,) = await stage.board()
         assert (row["state"], row["share"]) == ("completed", 100)
         assert [each["what"] for each in row["story"]] == [
             "started", "ready", "step_started", "step_passed", "completed",

@@ -402,61 +402,6 @@ def test_what_was_rolled_back_needs_a_new_evaluation() -> None:
     )
 
 
-def of_measure(measure: str) -> tuple[Event, ...]:
-    """A candidate that was taken back by a measure of the gate, or by an operator."""
-    return (*AT_5, changed(ROLLED, measure=measure), back("gate", "6 failures"))
-
-
-@pytest.mark.parametrize(
-    ("measure", "scorers", "lifts"),
-    [
-        ("lore", ["answered", "in_character", "latency"], False),
-        ("lore", ["answered", "lore_stated"], True),
-        ("violations", ["answered", "lore_stated"], False),
-        ("violations", ["answered", "rating"], True),
-        ("latency", ["answered"], False),
-        ("failures", ["answered"], True),
-        ("", ["answered"], True),
-    ],
-)
-def test_a_bar_is_lifted_only_by_what_measures_what_took_the_model_back(
-    measure: str, scorers: list[str], lifts: bool
-) -> None:
-    passed = changed(evaluated(number=1), scorers=scorers, lifts_bar=lifts)
-    given(USE_CASE, *of_measure(measure)).when(record(passed)).then(passed)
-    assert USE_CASE.fold([*of_measure(measure), passed]).models[NEW].barred is not lifts
-
-
-@pytest.mark.parametrize(
-    ("after", "says"),
-    [
-        ([], "not evaluated since"),
-        ([evaluated("failed", number=1)], "its evaluation since then ended failed"),
-        ([evaluated("undecided", number=1)], "its evaluation since then ended undecided"),
-        (
-            [changed(evaluated(number=1), scorers=["answered"], lifts_bar=False)],
-            "its evaluation since then (s@1) has no scorer lore_stated to measure lore",
-        ),
-        (
-            [changed(evaluated(number=1, against=NEW), scorers=["lore_stated"], lifts_bar=False)],
-            "was not against the current model",
-        ),
-    ],
-)
-@pytest.mark.parametrize("field", ["model_id", "shares"])
-def test_who_was_taken_back_hears_what_is_missing(after: list[Event], says: str, field: str) -> None:
-    """The scar: an evaluation had failed a minute ago, and the refusal said that there was none."""
-    command = start() if field == "model_id" else ShiftTraffic(use_case=UC, shares={OLD: 50, NEW: 50}, **BY)
-    given(USE_CASE, *of_measure("lore"), *after).when(command).then_rejected(
-        "rolled_back", field=field, says=says
-    )
-
-
-def test_a_pass_in_an_older_log_lifts_a_bar_as_it_did() -> None:
-    old = ModelEvaluated.model_validate(evaluated(number=1).model_dump(exclude={"scorers", "lifts_bar"}))
-    assert not USE_CASE.fold([*of_measure("lore"), old]).models[NEW].barred
-
-
 def test_an_aborted_candidate_may_come_again() -> None:
     aborted = DeploymentAborted(**OF, **BY)
     given(USE_CASE, *AT_5).when(AbortDeployment(**ON, **BY)).then(aborted, back("mira", "better lines"))
@@ -558,6 +503,10 @@ class AnyHistory(RuleBasedStateMachine):
     def operates(self, command: Any) -> None:
         if self.state.deployment:
             self.say(command(**self.on(), **BY))
+
+    @rule(version=st.sampled_from("123"))
+    def promotes_all_the_same(self, version: str) -> None:
+        self.say(PromoteModel(use_case=UC, model_id=model_id(version), override="I know", **BY))
 
     @rule(version=st.sampled_from("123"), command=st.sampled_from([PromoteModel, RetireModel, RollBack]))
     def decides(self, version: str, command: Any) -> None:

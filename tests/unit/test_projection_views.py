@@ -7,9 +7,16 @@ import pytest
 from hypothesis import given as any_of
 from hypothesis import strategies as st
 
+from domain.deployment.messages import DeploymentRolledBack
 from domain.event import Event
 from domain.inference.messages import InferenceCompleted, InferenceFailed
-from domain.registry.messages import ModelDescribed, ModelPromoted, ModelRegistered, ModelRetired
+from domain.registry.messages import (
+    ModelDescribed,
+    ModelEvaluated,
+    ModelPromoted,
+    ModelRegistered,
+    ModelRetired,
+)
 from projections.current_models import CURRENT_MODELS
 from projections.histogram import BUCKET_MAX, added, bucket_of, counted, percentile_ms, upper_bound_ms
 from projections.inference_stats import HOUR_US, INFERENCE_STATS
@@ -62,6 +69,29 @@ class TestCurrentModels:
         assert row is not None
         assert (row["description"], row["status"]) == ("new", "retired")
         assert row["configuration"] == {"a": [1, {"b": None}]}
+
+    def test_who_was_rolled_back_without_anyone_left_is_silenced_until_one_is_promoted(self) -> None:
+        of = {"deployment_id": None, "model_id": REGISTERED.model_id, "to_model_id": None, "share": 100}
+        rolled = changed(DeploymentRolledBack.from_example(), **of, use_case=REGISTERED.use_case)
+        history = (REGISTERED, promoted(REGISTERED, None), rolled)
+        again = changed(promoted(REGISTERED, REGISTERED), override="a false alarm")
+
+        def shown(*events: Event) -> list[tuple[str, bool]]:
+            rows = rows_of(CURRENT_MODELS, *history, *events).values()
+            return [(row["status"], row["barred"]) for row in rows if row]
+
+        assert shown() == [("silenced", True)]
+        assert shown(again) == [("current", False)]
+        assert shown(OTHER, promoted(OTHER, REGISTERED)) == [("deprecated", True), ("current", False)]
+
+    def test_a_bar_is_lifted_as_the_event_says(self) -> None:
+        rolled = changed(
+            DeploymentRolledBack.from_example(), model_id=OTHER.model_id, use_case=OTHER.use_case
+        )
+        passed = changed(ModelEvaluated.from_example(), model_id=OTHER.model_id, use_case=OTHER.use_case)
+        for lifts in (True, False):
+            rows = rows_of(CURRENT_MODELS, OTHER, rolled, changed(passed, lifts_bar=lifts))
+            assert [row["barred"] for row in rows.values() if row] == [not lifts]
 
     def test_event_about_an_unknown_model_makes_no_row(self) -> None:
         assert rows_of(CURRENT_MODELS, promoted(OTHER, REGISTERED)) == {}
