@@ -165,6 +165,9 @@ def _retire(command: RetireModel, model: Model, state: UseCaseModels) -> Sequenc
             field="model_id",
             remedy=f"{first} first (registry.promote_model), then retire this one",
         )
+    # Its traffic is the deployment's: no split by hand takes it away before the end.
+    if (refusal := rollout.running(state, command.use_case)) and model.status == "testing":
+        raise refusal
     if share := state.shares.get(command.model_id):
         raise Rejected(
             "model_has_traffic",
@@ -179,8 +182,6 @@ def _retire(command: RetireModel, model: Model, state: UseCaseModels) -> Sequenc
             field="model_id",
             remedy="move the alias first (registry.set_alias)",
         )
-    if (refusal := rollout.running(state, command.use_case)) and model.status == "testing":
-        raise refusal
     return [ModelRetired(**command.model_dump())]
 
 

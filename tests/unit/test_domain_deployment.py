@@ -182,9 +182,10 @@ def test_one_deployment_at_a_time() -> None:
     ],
 )
 def test_a_deployment_owns_the_traffic_while_it_runs(command: Any) -> None:
-    given(USE_CASE, *RUNNING).when(command).then_rejected(
-        "deployment_running", field="use_case", says="deployment.abort"
-    )
+    for history in (RUNNING, AT_5):
+        given(USE_CASE, *history).when(command).then_rejected(
+            "deployment_running", field="use_case", says="deployment.abort"
+        )
 
 
 def test_traffic_that_is_split_by_hand_is_not_taken_over() -> None:
