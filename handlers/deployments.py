@@ -44,7 +44,7 @@ from domain.registry.use_case import USE_CASE, stream_of
 from handlers.commands import Binding, CommandRunner
 from handlers.engine_keeper import EngineKeeper, Missing
 from protocol.errors import WireError
-from protocol.meta import Meta
+from protocol.meta import Meta, decode_meta
 
 logger = structlog.get_logger(__name__)
 
@@ -87,6 +87,10 @@ class _Run:
 
     started: DeploymentStarted
     watch: Watch
+    correlation: UUID
+    """Of the command that started it: all that follows is one conversation."""
+    cause: UUID
+    """The event that was taken in last: the deployment's own, or one of its use case's turns."""
     asked: set[str] = field(default_factory=set)
     """What was said already, so that it is not said at every turn."""
     preparing: bool = False
@@ -195,6 +199,8 @@ class DeploymentManager:
             return self._registry(event, recorded)
         for run in self._runs.values():
             run.watch.observe(event, recorded.position, recorded.recorded_us)
+            if event.use_case == run.started.use_case:
+                run.cause = recorded.id
         return False
 
     async def _keep(self) -> None:
@@ -216,7 +222,8 @@ class DeploymentManager:
         state = USE_CASE.evolve(self._use_cases.get(use_case, USE_CASE.initial), event)  # type: ignore[arg-type]  # one of KINDS
         self._use_cases[use_case] = state
         if isinstance(event, DeploymentStarted):
-            self._runs[event.deployment_id] = _Run(event, Watch(event))
+            correlation = decode_meta(recorded.meta).correlation or recorded.id
+            self._runs[event.deployment_id] = _Run(event, Watch(event), correlation, recorded.id)
         under_way = {s.deployment.started.deployment_id for s in self._use_cases.values() if s.deployment}
         for id_ in [id_ for id_ in self._runs if id_ not in under_way]:
             del self._runs[id_]
@@ -224,6 +231,7 @@ class DeploymentManager:
             run = self._runs.get(getattr(event, "deployment_id", None) or "")
             if run is not None:
                 run.watch.moved(event, recorded.recorded_us)
+                run.cause = recorded.id
         return True
 
     # --- preparing --------------------------------------------------------------------------------------
@@ -305,7 +313,8 @@ class DeploymentManager:
             return True
         id_ = derived_id(UUID(run.started.deployment_id), 0, f"deployment.{key}")
         try:
-            await self._runner.execute(command, id_, meta=Meta(actor=GATE))
+            meta = Meta(correlation=run.correlation, causation=run.cause, actor=GATE)
+            await self._runner.execute(command, id_, meta=meta)
         except Rejected as refusal:  # things moved on meanwhile; the log will tell
             logger.info("deployment_refused", what=key, code=refusal.code, detail=refusal.message)
             return False

@@ -29,6 +29,7 @@ from handlers.inference import InferenceService
 from handlers.registry_view import RegistryView
 from handlers.routing import Router
 from handlers.turns import Tier
+from protocol.meta import decode_meta
 from tests.unit.kit import START_US, EchoEngine, ident, memory_log, message, model, runner_on, spooled, until
 
 UC = "npc_dialogue"
@@ -181,6 +182,28 @@ async def test_a_failing_candidate_is_taken_back_by_evidence(tmp_path: Path) -> 
         assert stage.view.models(UC).shares == {}
         assert stage.view.models(UC).models[NEW].barred
         await until(lambda: stage.made[0].stopped)
+
+
+async def test_what_the_manager_says_names_its_cause(tmp_path: Path) -> None:
+    """An auditor goes from a rollback to the turn that led to it, and to the start that it belongs to."""
+    async with staged(tmp_path, Flaky("2", failing=0.6)) as stage:
+        await stage.start(gate={"turns_min": 200})
+        await until(stage.running)
+        await stage.play_until(lambda: not stage.running())
+        log = await stage.log.read_all(limit=100_000)
+        by_id = {recorded.id: recorded for recorded in log}
+        (start,) = [each for each in log if each.type == "deployment.started"]
+        causes = dict[str, str]()
+        for each in log:
+            if each.type.startswith("deployment.") and each is not start:
+                meta = decode_meta(each.meta)
+                assert meta.correlation == decode_meta(start.meta).correlation
+                assert meta.causation
+                cause = by_id[meta.causation]
+                assert cause.position < each.position
+                causes[each.type] = cause.type
+        assert causes["deployment.ready"] == causes["deployment.step_started"] == "deployment.started"
+        assert causes["deployment.rolled_back"].startswith("inference.")
 
 
 async def test_the_log_tells_the_same_verdict_again(tmp_path: Path) -> None:
