@@ -58,13 +58,13 @@ from handlers.guard_board import PolicyQuery, ViolationBoard, ViolationsQuery
 from handlers.guard_classifier import Classifier
 from handlers.inference import InferenceService
 from handlers.inference_records import INFERENCES, RATINGS, InferenceRecords, recall_with
+from handlers.known_use_cases import FOR_A_USE_CASE, KnownUseCase
 from handlers.optimiser import OPTIMISATION, OPTIMISATION_RECORDS, Optimiser, ProposalsQuery
 from handlers.registry import EVALUATIONS, REGISTRY, TEMPLATES, VERDICTS, EvaluationStart, suites
 from handlers.registry_view import CurrentQuery, RegistryView, TemplatesQuery
 from handlers.relay import CONFIRMATIONS
 from handlers.routing import Router
 from handlers.tier_board import TierBoard, TiersQuery
-from handlers.use_cases import FOR_A_USE_CASE, KnownUseCase
 from handlers.verdicts import VerdictTeller
 from projections.current_models import CURRENT_MODELS
 from projections.inference_stats import INFERENCE_STATS

@@ -12,9 +12,8 @@ from domain.deployment.messages import DeploymentEvent, DeploymentRolledBack
 from domain.deployment.rollout import standing
 from domain.event import Event, Query
 from domain.parse import parse
-from domain.registry.state import UseCaseModels
-from domain.registry.use_case import USE_CASE
 from domain.vocabulary import UseCase
+from handlers.use_cases import UseCases
 
 KINDS: tuple[type[Event], ...] = get_args(DeploymentEvent)
 PAUSE_S = 0.05
@@ -41,7 +40,7 @@ class DeploymentBoard:
         self._decode = decode
         self._rows: dict[str, dict[str, Any]] = {}
         """By the deployment's id; a rollback outside of one by its position."""
-        self._use_cases: dict[str, UseCaseModels] = {}
+        self._use_cases = UseCases()
         """What the deployments' events alone tell of each use case."""
         self.position = 0
 
@@ -61,15 +60,10 @@ class DeploymentBoard:
         return rows, self.position
 
     def _apply(self, event: Event, recorded: RecordedEvent) -> None:
-        if not isinstance(event, KINDS):
-            return
-        use_case: str = event.use_case  # type: ignore[attr-defined]  # all of them have one
-        before = self._use_cases.get(use_case, USE_CASE.initial)
-        state = USE_CASE.evolve(before, event)  # type: ignore[arg-type]  # one of KINDS
-        self._use_cases[use_case] = state
+        state = self._use_cases.take(event)
         if isinstance(event, DeploymentRolledBack) and event.deployment_id is None:
             self._rows[str(recorded.position)] = row = _alone(event, recorded.recorded_us)
-        elif found := standing(state):
+        elif state and (found := standing(state)):
             fresh = {**event.model_dump(), "ended_us": None, "story": []}
             row = self._rows.setdefault(found.deployment_id, fresh)
             row |= {"state": found.state, "step": found.step, "share": found.share}

@@ -39,10 +39,11 @@ from domain.inference.messages import (
     InferenceRefused,
     InferenceRequested,
 )
-from domain.registry.state import Model, UseCaseEvent, UseCaseModels
+from domain.registry.state import Model, UseCaseModels
 from domain.registry.use_case import USE_CASE, stream_of
 from handlers.commands import Binding, CommandRunner
 from handlers.engine_keeper import EngineKeeper, Missing
+from handlers.use_cases import USE_CASE_TYPES, UseCases
 from protocol.errors import WireError
 from protocol.meta import Meta, decode_meta
 
@@ -59,9 +60,8 @@ TURNS = (
     InferenceRefused,
     ViolationDetected,
 )
-KINDS: tuple[type[Event], ...] = get_args(UseCaseEvent)
-REGISTRY_TYPES = tuple(kind.event_name for kind in KINDS)
-TYPES = (*REGISTRY_TYPES, *(kind.event_name for kind in TURNS))
+OWN: tuple[type[DeploymentEvent], ...] = get_args(DeploymentEvent)
+TYPES = (*USE_CASE_TYPES, *(kind.event_name for kind in TURNS))
 PAGE = 2_000
 
 AGAIN_S = 1.0
@@ -114,7 +114,7 @@ class DeploymentManager:
         self._keeper = keeper
         self._decode = decode
         self._now_us = now_us
-        self._use_cases: dict[str, UseCaseModels] = {}
+        self._use_cases = UseCases()
         self._runs: dict[DeploymentId, _Run] = {}
         self._called_for: dict[str, UseCaseModels] = {}
         self._wanted = asyncio.Event()
@@ -127,7 +127,7 @@ class DeploymentManager:
                 await self._run()
             except Exception:  # inference must not end because a deployment cannot go on
                 logger.exception("deployment_manager_failed")
-            self._use_cases, self._runs = {}, {}
+            self._use_cases, self._runs = UseCases(), {}
             await asyncio.sleep(AGAIN_S)
 
     async def _run(self) -> None:
@@ -147,15 +147,13 @@ class DeploymentManager:
 
     async def _begin(self) -> int:
         """Read the registry; return the position to follow the log from."""
-        states, starts = dict[str, UseCaseModels](), dict[str, int]()
-        past = [recorded async for recorded in self._pages(0, REGISTRY_TYPES)]
+        states, starts = UseCases(), dict[str, int]()
+        past = [recorded async for recorded in self._pages(0, USE_CASE_TYPES)]
         for recorded in past:
             event = self._decode(recorded)
-            if isinstance(event, KINDS):
-                use_case = event.use_case  # type: ignore[attr-defined]  # all of them have one
-                states[use_case] = USE_CASE.evolve(states.get(use_case, USE_CASE.initial), event)  # type: ignore[arg-type]  # one of KINDS
-                if isinstance(event, DeploymentStarted):
-                    starts[event.deployment_id] = recorded.position
+            states.take(event)
+            if isinstance(event, DeploymentStarted):
+                starts[event.deployment_id] = recorded.position
         # Engines are called for by how things are now, before the turns of a long deployment are read.
         self._called_for = states
         self._wanted.set()
@@ -216,19 +214,16 @@ class DeploymentManager:
 
     def _registry(self, event: Event, recorded: RecordedEvent) -> bool:
         """Take in what happened to a use case."""
-        if not isinstance(event, KINDS):
+        if self._use_cases.take(event) is None:
             return False
-        use_case = event.use_case  # type: ignore[attr-defined]  # all of them have one
-        state = USE_CASE.evolve(self._use_cases.get(use_case, USE_CASE.initial), event)  # type: ignore[arg-type]  # one of KINDS
-        self._use_cases[use_case] = state
         if isinstance(event, DeploymentStarted):
             correlation = decode_meta(recorded.meta).correlation or recorded.id
             self._runs[event.deployment_id] = _Run(event, Watch(event), correlation, recorded.id)
         under_way = {s.deployment.started.deployment_id for s in self._use_cases.values() if s.deployment}
         for id_ in [id_ for id_ in self._runs if id_ not in under_way]:
             del self._runs[id_]
-        if isinstance(event, get_args(DeploymentEvent)):
-            run = self._runs.get(getattr(event, "deployment_id", None) or "")
+        if isinstance(event, OWN):
+            run = self._runs.get(event.deployment_id or "")
             if run is not None:
                 run.watch.moved(event, recorded.recorded_us)
                 run.cause = recorded.id

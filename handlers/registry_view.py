@@ -1,9 +1,9 @@
 """Which model serves a use case now, and the prompt templates: in memory, kept up to date by the log."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import structlog
 
@@ -15,14 +15,14 @@ from domain.parse import parse
 from domain.prompts.messages import TemplateRegistered
 from domain.prompts.template import TEMPLATE, label
 from domain.prompts.template import stream_of as template_stream
-from domain.registry.state import Model, UseCaseEvent, UseCaseModels
+from domain.registry.state import Model, UseCaseModels
 from domain.registry.use_case import USE_CASE, stream_of
 from domain.vocabulary import UseCase
+from handlers.use_cases import USE_CASE_TYPES, UseCases
 
 logger = structlog.get_logger(__name__)
 
-REGISTRY_EVENTS: tuple[type[UseCaseEvent], ...] = get_args(UseCaseEvent)
-TYPES = tuple(event.event_name for event in (*REGISTRY_EVENTS, TemplateRegistered))
+TYPES = (*USE_CASE_TYPES, TemplateRegistered.event_name)
 
 PAUSE_S = 0.02
 """What the registry says is known here so much later at most; every read is work for each turn's process."""
@@ -57,7 +57,7 @@ class RegistryView:
     def __init__(self, log: EventLog, *, decode: Callable[[RecordedEvent], Event]) -> None:
         self._log = log
         self._decode = decode
-        self._use_cases: dict[str, UseCaseModels] = {}
+        self._use_cases = UseCases()
         self._current: dict[str, Model] = {}
         self._templates: dict[str, TemplateRegistered] = {}
         self._moved = asyncio.Condition()
@@ -151,7 +151,10 @@ class RegistryView:
         if use_case in self._current:
             return self._use_cases[use_case]
         stream = await self._log.read_stream(stream_of(use_case), limit=STREAM_EVENTS_MAX)
-        return USE_CASE.fold(_registry_events(map(self._decode, stream)))
+        found = UseCases()
+        for event in map(self._decode, stream):
+            found.take(event)
+        return found.get(use_case, USE_CASE.initial)
 
     async def reached(self, position: int) -> None:
         """Return once every registry event up to ``position`` is known. The caller sets the deadline."""
@@ -184,17 +187,9 @@ class RegistryView:
         for unknown in (event for event in events if isinstance(event, UnknownEvent)):
             logger.warning("registry_event_unknown", type=unknown.type, version=unknown.schema_version)
         self._templates |= {label(event): event for event in events if isinstance(event, TemplateRegistered)}
-        for event in _registry_events(events):
-            models = USE_CASE.evolve(self._use_cases.get(event.use_case, USE_CASE.initial), event)
-            self._use_cases[event.use_case] = models
+        for models in filter(None, map(self._use_cases.take, events)):
             if model := models.models.get(models.current or ""):
-                self._current[event.use_case] = model
+                self._current[model.registered.use_case] = model
         async with self._moved:
             self.position = batch[-1].position
             self._moved.notify_all()
-
-
-def _registry_events(events: Iterable[Event]) -> Iterator[UseCaseEvent]:
-    for event in events:
-        if isinstance(event, REGISTRY_EVENTS):
-            yield event

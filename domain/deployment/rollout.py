@@ -118,6 +118,22 @@ def running(state: UseCaseModels, use_case: str) -> Rejected | None:
     )
 
 
+def known(use_case: str, model_id: str, state: UseCaseModels, *, field: str = "model_id") -> Model:
+    """Return a model of the use case.
+
+    Raises:
+        Rejected: ``model_not_found``, at ``field`` of the command.
+    """
+    if model := state.models.get(model_id):
+        return model
+    raise Rejected(
+        "model_not_found",
+        f"{use_case} has no model {model_id}; it has {len(state.models)} models",
+        field=field,
+        remedy="ask the query registry.models for the ids, or register the model first",
+    )
+
+
 def measures(scorers: Collection[str], measure: str) -> bool:
     """Say whether an evaluation with these scorers saw what took a model back; "" is an operator's word."""
     wanted = MEASURED_BY.get(measure)
@@ -153,7 +169,7 @@ def barred(model: Model, *, field: str, silenced: bool = False) -> Rejected:
 
 
 def _start(command: StartDeployment, state: UseCaseModels) -> Decision:
-    model = _found(command.use_case, command.model_id, state)
+    model = known(command.use_case, command.model_id, state)
     started = _started(command, state, model)
     if state.deployment is not None and _same(state.deployment.started, started):
         return []
@@ -357,7 +373,7 @@ def _shift(found: Deployment, shares: Mapping[str, int], operator: str, reason: 
 
 
 def _roll_back(command: RollBack, state: UseCaseModels) -> Decision:
-    model = _found(command.use_case, command.model_id, state)
+    model = known(command.use_case, command.model_id, state)
     found = state.deployment
     of_candidate = found is not None and found.started.model_id == command.model_id
     if model.barred and not of_candidate and model.status != "current":
@@ -444,16 +460,6 @@ def _of(found: Deployment) -> dict[str, str]:
         "use_case": started.use_case,
         "model_id": started.model_id,
     }
-
-
-def _found(use_case: str, model_id: str, state: UseCaseModels) -> Model:
-    if model := state.models.get(model_id):
-        return model
-    raise _refused(
-        "model_not_found",
-        f"{use_case} has no model {model_id}; it has {len(state.models)} models",
-        "ask the query registry.models for the ids, or register the model first",
-    )
 
 
 def _refused(code: str, message: str, remedy: str) -> Rejected:

@@ -187,7 +187,7 @@ def _retire(command: RetireModel, model: Model, state: UseCaseModels) -> Sequenc
 
 def _alias(command: SetAlias, state: UseCaseModels) -> Sequence[RegistryEvent]:
     if command.model_id is not None:
-        model = _found(command.use_case, command.model_id, state, "model_id")
+        model = rollout.known(command.use_case, command.model_id, state)
         if model.status == "retired":
             raise Rejected(
                 "model_retired",
@@ -224,7 +224,7 @@ def _evaluated(command: RecordEvaluation, model: Model, state: UseCaseModels) ->
 
 def _shift(command: ShiftTraffic, state: UseCaseModels) -> Sequence[RegistryEvent]:
     for model_id in command.shares:
-        model = _found(command.use_case, model_id, state, "shares")
+        model = rollout.known(command.use_case, model_id, state, field="shares")
         if model.status == "retired":
             raise Rejected(
                 "model_retired",
@@ -244,18 +244,7 @@ def _shift(command: ShiftTraffic, state: UseCaseModels) -> Sequence[RegistryEven
 def _find(
     command: DescribeModel | PromoteModel | RetireModel | RecordEvaluation, state: UseCaseModels
 ) -> Model:
-    return _found(command.use_case, command.model_id, state, "model_id")
-
-
-def _found(use_case: str, model_id: str, state: UseCaseModels, field: str) -> Model:
-    if model := state.models.get(model_id):
-        return model
-    raise Rejected(
-        "model_not_found",
-        f"{use_case} has no model {model_id}; it has {len(state.models)} models",
-        field=field,
-        remedy="ask the query registry.models for the ids, or register the model first",
-    )
+    return rollout.known(command.use_case, command.model_id, state)
 
 
 def _same(a: Mapping[str, object], b: Mapping[str, object]) -> bool:

@@ -8,8 +8,8 @@ from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from domain.batch.messages import OpenBatch
 from domain.decider import Rejected
+from handlers.known_use_cases import KnownUseCase
 from handlers.registry_view import RegistryView
-from handlers.use_cases import KnownUseCase
 from protocol.messages import CommandMessage, Reply
 from tests.unit.kit import memory_log, message, model, runner_on, until
 
