@@ -24,6 +24,7 @@ from benchmarks.harness import Progress, Report, percentile, rounds_of
 from domain.guardrails.check import check
 from domain.guardrails.compiled import Compiled, compile_policy
 from domain.guardrails.stream import StreamGuard
+from domain.inference.facts import PROMPT_CHARACTERS_MAX
 
 SEED = 20_261_121
 ATTACKS, ATTACKS_QUICK = 100_000, 2_000
@@ -33,6 +34,8 @@ LINE_TOKENS = 60
 TOKEN_LETTERS = 6
 """A token of the small models is a word with its space, or half of a long one."""
 MASK = "—"
+HOSTILE = ("*a", "*+", "|$@", "@!$+|", "!", "+", "1 ", "1.", "1 2 3 4 ", "a.", "how to ")
+"""The costliest shapes that a search among some hundred found, said again and again."""
 
 
 async def run(quick: bool, progress: Progress) -> Report:
@@ -144,6 +147,15 @@ def _time_checks(report: Report, compiled: Compiled, harmless: Sequence[str], co
         taken.append((time.perf_counter_ns() - began) / 1_000)
     report.add("check_60_tokens_p50", percentile(taken, 0.50), "µs")
     report.add("check_60_tokens_p99", percentile(taken, 0.99), "µs")
+    report.add("hostile_question", max(_time_hostile(compiled, shape) for shape in HOSTILE), "ms")
+
+
+def _time_hostile(compiled: Compiled, shape: str) -> float:
+    """Return how long the longest question takes, ms, if it is made of a shape that is costly to check."""
+    text = (shape * PROMPT_CHARACTERS_MAX)[:PROMPT_CHARACTERS_MAX]
+    began = time.perf_counter_ns()
+    check(compiled, text, side="input")
+    return (time.perf_counter_ns() - began) / 1e6
 
 
 def _stream_harmless(report: Report, compiled: Compiled, harmless: Sequence[str], count: int) -> None:

@@ -7,7 +7,7 @@ violation is an event.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +17,7 @@ import structlog
 from bus.codec import UnknownEvent
 from bus.ports import EventLog, RecordedEvent, Where
 from domain.event import Event
-from domain.guardrails.check import check, outermost
+from domain.guardrails.check import Verdict, check, outermost
 from domain.guardrails.compiled import Compiled, compile_policy
 from domain.guardrails.messages import (
     EXCERPT_MAX,
@@ -52,7 +52,8 @@ BREAK = "— "
 PAUSE_S = 0.05
 
 LONG = 1_000
-"""Characters of a question from which on it is checked in a thread: a hostile one takes 45 µs each."""
+"""Characters of a question and its context from which on they are checked in a thread: hostile ones take up
+to 40 µs each, after some 2,000 of them 8 (`domain.guardrails.scan.FEW`)."""
 
 POLICY_EVENTS_MAX = 10_000
 
@@ -164,16 +165,14 @@ class Guardrails:
         same question gives the same result while the policy stays, so a retry is recognised.
         """
         compiled = self.active.compiled
-        if len(command.prompt) > LONG:  # on the loop it would hold up every other player
-            verdict = await asyncio.to_thread(check, compiled, command.prompt, side="input")
+        context_length = sum(
+            len(value) if isinstance(value, str) else sum(map(len, value))
+            for value in command.context.values()
+        )
+        if len(command.prompt) + context_length > LONG:  # on the loop it would hold up every other player
+            verdict, context = await asyncio.to_thread(_checked, compiled, command)
         else:
-            verdict = check(compiled, command.prompt, side="input")
-        context = {
-            name: redacted(compiled, value)
-            if isinstance(value, str)
-            else [redacted(compiled, each) for each in value]
-            for name, value in command.context.items()
-        }
+            verdict, context = _checked(compiled, command)
         prompt = command.prompt if verdict.harmless else verdict.text.strip() or WITHHELD
         if prompt == command.prompt and context == command.context:
             return command, verdict.findings
@@ -322,6 +321,18 @@ def _redacted(compiled: Compiled, value: Any) -> Any:
             return [_redacted(compiled, each) for each in value]
         case _:
             return value
+
+
+def _checked(compiled: Compiled, command: Generate) -> tuple[Verdict, Mapping[str, str | list[str]]]:
+    """Return what a policy says to a question, and its context without personal data."""
+    verdict = check(compiled, command.prompt, side="input")
+    context: dict[str, str | list[str]] = {
+        name: redacted(compiled, value)
+        if isinstance(value, str)
+        else [redacted(compiled, each) for each in value]
+        for name, value in command.context.items()
+    }
+    return verdict, context
 
 
 def found_in(command: Generate, findings: Sequence[Finding]) -> list[Found]:

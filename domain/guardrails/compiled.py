@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from domain.guardrails.normalise import EITHER, GAP, MARK, STROKE, folded
+from domain.guardrails.normalise import ANY, EITHER, GAP, MARK, STROKE, folded
 from domain.guardrails.personal import FORMS
 from domain.guardrails.policy import (
     ABSOLUTE,
@@ -71,7 +71,7 @@ class Ready:
 class Branch:
     """A place in the tree of letters. Built here, never changed after."""
 
-    __slots__ = ("begins", "children", "depth", "letter", "names", "short", "stem", "tail")
+    __slots__ = ("begins", "children", "depth", "letter", "names", "short", "stem", "steps", "tail")
 
     def __init__(self, letter: str = "", depth: int = 0, *, tail: bool = False) -> None:
         self.letter = letter
@@ -85,6 +85,8 @@ class Branch:
         self.stem: Branch | None = None
         """Where the rest of a word goes whose beginning is enough."""
         self.tail = tail
+        self.steps: dict[str, tuple[Branch, ...]] = {}
+        """Where each symbol leads, a repeated letter and one that is read in two ways among them."""
         self.begins = False
         """Whether something that a finding could begin with may be complete further on."""
 
@@ -99,24 +101,24 @@ class Phrase:
     unless: frozenset[int]
 
 
-class Shape:
-    """A place in the forms of all rules at once; its successors are made when they are first asked for."""
+class Shape(dict[str, "Shape | None"]):
+    """A place in the forms of all rules at once: the place after one more character, None if none goes on.
 
-    __slots__ = ("_after", "_forms", "ends", "nodes")
+    Successors are made when they are first asked for. A dictionary, because a look-up that is no call is what
+    a hostile text costs for each of its open forms and characters.
+    """
+
+    __slots__ = ("_forms", "ends", "nodes")
 
     def __init__(self, forms: "Forms", nodes: tuple[tuple[int, Node], ...]) -> None:
         self._forms = forms
-        self._after: dict[str, Shape | None] = {}
         self.nodes = nodes
         self.ends = tuple(rule for rule, node in nodes if nullable(node))
 
-    def after(self, char: str) -> "Shape | None":
-        """Return the place after one more character; None if no form goes on with it."""
-        try:
-            return self._after[char]
-        except KeyError:
-            found = self._after[char] = self._forms.step(self.nodes, char)
-            return found
+    def __missing__(self, char: str) -> "Shape | None":
+        """Make the place after a character that nobody has asked for."""
+        found = self[char] = self._forms.step(self.nodes, char)
+        return found
 
 
 class Forms:
@@ -388,7 +390,22 @@ def _mark(branch: Branch, firsts: frozenset[int]) -> bool:
     if branch.stem:
         below.append(_mark(branch.stem, firsts))
     branch.begins = any(below) or not firsts.isdisjoint(branch.names)
+    branch.steps = _steps(branch)
     return branch.begins
+
+
+def _steps(branch: Branch) -> dict[str, tuple[Branch, ...]]:
+    """Return where each symbol leads from a branch; a stem and a tail take any letter besides."""
+    if branch.tail:
+        return {}
+    steps: dict[str, tuple[Branch, ...]] = {letter: (child,) for letter, child in branch.children.items()}
+    if branch.letter:
+        steps[branch.letter] = (*steps.get(branch.letter, ()), branch)
+    if either := steps.get("i", ()) + steps.get("l", ()):
+        steps[STROKE] = either
+    if branch.children:
+        steps[ANY] = tuple(branch.children.values())
+    return steps
 
 
 def _form(rule: Rule) -> Node:

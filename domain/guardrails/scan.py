@@ -3,25 +3,53 @@
 One scan belongs to one text. Its state after a character depends on the characters alone, not on how they
 were cut into pieces: all promises about streams rest on that.
 
-Work for one character is bounded: by the parts that began at words still open, a few in any real text, and
-`OPEN_MAX` in the worst.
+Work for one character is bounded: by what is open, a few places in any real text and `MANY` at most; of a
+text that has cost more than any real one does (`LOOKED_AT_MAX`), by `FEW`. Counted are places, not time, so
+a verdict can be repeated.
 """
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from domain.guardrails.compiled import Branch, Compiled, Machine, Phrase, Ready, Shape
-from domain.guardrails.normalise import ANY, EITHER, GAP, MARK, STROKE, letters_of, plain, plain_of
+from domain.guardrails.normalise import ANY, EITHER, GAP, MARK, letters_of, plain_of
 from domain.guardrails.personal import CHECKS
 from domain.guardrails.policy import Action, Category, Severity
 
 UNLESS_LETTERS = 7
 """How far before a finding its excuse may end: "never, ever kill", but not a sentence earlier."""
 
-OPEN_MAX = 64
-"""Open phrases and forms of one scan; the oldest are given up beyond, which only a text made for it
-reaches."""
+ALIKE_MAX = 8
+"""Threads beyond which those that stand alike are merged; harmless texts have one or two."""
+
+SWEPT_FROM = 12
+"""Open phrases from which on those are put away that cannot go on any more."""
+
+LOOKED_AT_MAX = 50_000
+"""Open places that are gone through, letter by letter, before only `FEW` are kept.
+
+A harmless text takes two for each letter, one that spells what it says in signs ten; one that takes more is
+made to keep us busy. What it says afterwards in plain letters is found all the same.
+"""
+
+SEPARATORS = frozenset({GAP, MARK})
+
+
+class _Keep(NamedTuple):
+    """How much one scan keeps; the oldest is given up beyond, which only a text made for it reaches."""
+
+    threads: int
+    open: int
+    """Open phrases; open forms."""
+    checked: int
+    """Complete forms whose checksums are looked at after a character, the longest first."""
+
+
+MANY = _Keep(threads=64, open=64, checked=64)
+FEW = _Keep(threads=6, open=20, checked=2)
+"""Of a text that has cost `LOOKED_AT_MAX`. A card number spelled digit by digit has 19 open forms, one in
+groups of four has 4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +96,9 @@ class Scan:
         """The first finding after which nothing may be shown; the earliest and gravest of its moment."""
         self.shown_until: int | None = None
         """Once stopped: what may be shown ends before this character."""
+        self.looked_at = 0
+        """Open places that were gone through, letter by letter: what the text has cost."""
+        self._keep = MANY
         self._threads: list[_Thread] = []
         self._open: list[_Open] = []
         self._excuses: deque[tuple[int, int, int]] = deque(maxlen=16)
@@ -79,6 +110,8 @@ class Scan:
         self._letter_end = 0
         self._word_start = True
         self._ended = True
+        self._plain_text: list[str] = []
+        """The plain folding of `text`, by character."""
         self._shapes: list[tuple[Shape, int]] = []
         self._plain_last = GAP
 
@@ -93,9 +126,13 @@ class Scan:
         for char in piece:
             for symbol in letters_of(char):
                 self._letter(symbol)
-            for symbol in plain_of(char):
+            plain = plain_of(char)
+            for symbol in plain:
                 self._plain(symbol)
+            self._plain_text.append(plain)
             self.read += 1
+            if self.looked_at > LOOKED_AT_MAX:
+                self._keep = FEW
             if self.stopped:
                 self._settle()
                 if until_stopped:
@@ -117,71 +154,66 @@ class Scan:
         for _, start in self._shapes:
             if start < held:
                 held = start
-        for phrase in self._open:
-            if phrase.start < held and self._may_go_on(phrase):
-                held = phrase.start
+        if self._open:
+            begun = self._begun()
+            for phrase in self._open:
+                if phrase.start < held and self._may_go_on(phrase, begun):
+                    held = phrase.start
         return held
 
     def forget(self, until: int) -> None:
         """Keep the text only from a character on that is not after `held_from`."""
         self.text = self.text[until - self.base :]
+        del self._plain_text[: until - self.base]
         self.base = until
 
     # --- letters ------------------------------------------------------------------------------------------
 
     def _letter(self, symbol: str) -> None:
-        if symbol in {GAP, MARK}:
-            if not self._ended:
-                self._end_word()
-            if symbol == GAP:
-                self._tear()
-            self._word_start = True
+        if symbol in SEPARATORS:
+            self._gap(symbol)
             return
-        threads: list[_Thread] = []
         either = EITHER.get(symbol)
-        for thread in self._threads:
-            self._advance(threads, thread, either or symbol)
-        starts = self._word_start
+        letter = either or symbol
+        threads: list[_Thread] = []
+        if self._word_start:
+            self._word_letters = self._letters
+            if either != ANY:
+                for branch in self._machine.root.steps.get(letter, ()):
+                    threads.append((branch, self.read, self._letters, True, ()))  # noqa: PERF401 - it is one
+        if self._threads:
+            threads += _advanced(self._threads, letter, self._keep.threads)
         if either:
             if not self._ended:
                 self._end_word()
             threads += self._threads
         self._word_start = bool(either)
-        if starts:
-            self._word_letters = self._letters
-            if either != ANY:
-                root = (self._machine.root, self.read, self._letters, True, ())
-                self._advance(threads, root, either or symbol)
-        self._threads = threads[-OPEN_MAX:]
+        self.looked_at += len(threads)
+        if len(threads) > ALIKE_MAX:
+            threads = _merged(threads)[: self._keep.threads]
+        self._threads = threads
         if symbol != self._last:
             self._letters += 1
             self._last = symbol
         self._letter_end = self.read + 1
         self._ended = False
 
-    def _advance(self, threads: list[_Thread], thread: _Thread, letter: str) -> None:
-        """Add the places that a letter leads to from one place in the tree."""
-        branch, start, letters, fresh, torn = thread
-        if branch.tail:
-            if fresh:
-                threads.append(thread)
-            return
-        if letter == ANY:
-            threads.extend((child, start, letters, True, torn) for child in branch.children.values())
-            return
-        for one in "il" if letter == STROKE else letter:
-            if child := branch.children.get(one):
-                threads.append((child, start, letters, True, torn))
-            if branch.letter == one:
-                threads.append((branch, start, letters, True, torn))
-        if branch.stem and fresh:
-            threads.append((branch.stem, start, letters, True, torn))
+    def _gap(self, symbol: str) -> None:
+        if not self._ended:
+            self._end_word()
+        if symbol == GAP:
+            self._tear()
+        self._word_start = True
 
     def _end_word(self) -> None:
         """Take what is complete, as a word ends before this character."""
         self._ended = True
-        if self._open:
-            self._open = [phrase for phrase in self._open if self._may_go_on(phrase)]
+        if len(self._open) > SWEPT_FROM:
+            self.looked_at += len(self._open)
+            begun = self._begun()
+            self._open = [phrase for phrase in self._open if self._may_go_on(phrase, begun)]
+        if not self._threads:
+            return
         complete = [thread for thread in self._threads if thread[3] and thread[0].names]
         self._threads = [(b, s, n, False, torn) for b, s, n, _, torn in self._threads if not b.tail]
         for branch, start, letters, _, torn in complete:
@@ -211,7 +243,7 @@ class Scan:
     def _go_on(self, phrase: _Open) -> None:
         if phrase.found < len(phrase.phrase.parts):
             self._open.append(phrase)
-            del self._open[:-OPEN_MAX]
+            del self._open[: -self._keep.open]
             return
         excused = any(
             name in phrase.phrase.unless and phrase.letters_start - end <= UNLESS_LETTERS
@@ -220,31 +252,43 @@ class Scan:
         if not excused:
             self._found(phrase.phrase.rule, phrase.start, self._letter_end)
 
-    def _may_go_on(self, phrase: _Open) -> bool:
-        """Say whether the next part may still come, or is being read."""
+    def _begun(self) -> set[int]:
+        """Return the letter counts at which what is being read began."""
+        return {letters for _, _, letters, _, _ in self._threads}
+
+    def _may_go_on(self, phrase: _Open, begun: set[int]) -> bool:
+        """Say whether the next part may still come, or is being read; ``begun`` is of `_begun`."""
         until = phrase.letters_end + phrase.phrase.gaps[phrase.found - 1]
         if self._letters <= until:
             return True
-        return any(phrase.letters_end <= letters <= until for _, _, letters, _, _ in self._threads)
+        return any(phrase.letters_end <= letters <= until for letters in begun)
 
     # --- forms --------------------------------------------------------------------------------------------
 
     def _plain(self, char: str) -> None:
         last, self._plain_last = self._plain_last, char
         inside = last.isalnum() and char.isalnum()
-        if self._shapes:
-            threads: list[tuple[Shape, int]] = []
-            for shape, start in self._shapes:
-                if shape.ends and not inside:
-                    self._form(shape, start)
-                if found := shape.after(char):
-                    threads.append((found, start))
-            self._shapes = threads[-OPEN_MAX:]
-        if not inside and (found := self._machine.forms.start.after(char)):
-            self._shapes.append((found, self.read))
+        if shapes := self._shapes:
+            self.looked_at += len(shapes)
+            if not inside:
+                self._complete(shapes)
+            self._shapes = [(to, start) for shape, start in shapes if (to := shape[char]) is not None]
+        if not inside and (begun := self._machine.forms.start[char]) is not None:
+            self._shapes.append((begun, self.read))
+            del self._shapes[: -self._keep.open]
+
+    def _complete(self, shapes: list[tuple[Shape, int]]) -> None:
+        """Take what is complete, as a form ends before this character."""
+        checked = 0
+        for shape, start in shapes:
+            if shape.ends:
+                self._form(shape, start)
+                checked += 1
+                if checked == self._keep.checked:
+                    return
 
     def _form(self, shape: Shape, start: int) -> None:
-        text = plain(self.text[start - self.base : self.read - self.base])
+        text = "".join(self._plain_text[start - self.base : self.read - self.base])
         for number in shape.ends:
             detector = self._machine.rules[number].rule.detector
             check = CHECKS.get(detector) if detector else None
@@ -270,6 +314,43 @@ class Scan:
         """After a character: once something stops the text, fix where what may be shown ends."""
         if self.stopped and self.shown_until is None:
             self.shown_until = min(self.stopped.start, self.held_from())
+
+
+def _advanced(threads: list[_Thread], letter: str, most: int) -> list[_Thread]:
+    """Return the places that a letter leads to, the newest first and about ``most`` of them."""
+    found: list[_Thread] = []
+    for branch, start, letters, fresh, torn in threads:
+        for to in branch.steps.get(letter, ()):
+            found.append((to, start, letters, True, torn))  # noqa: PERF401 - mostly one
+        if fresh and branch.tail:
+            found.append((branch, start, letters, True, torn))
+        elif fresh and branch.stem and letter != ANY:
+            found.append((branch.stem, start, letters, True, torn))
+        if len(found) >= most:
+            break
+    return found
+
+
+def _merged(threads: list[_Thread]) -> list[_Thread]:
+    """Return of the threads that stand alike the newest and the oldest, the oldest ones last.
+
+    From there on they find the same at the same time; they differ in where that begins, and how far it is
+    from what was found before. Where a sign is both a letter and a gap ("!l!l!l") their number would double
+    with every sign.
+    """
+    newest: dict[tuple[Branch, bool, tuple[int, ...]], _Thread] = {}
+    oldest: dict[tuple[Branch, bool, tuple[int, ...]], _Thread] = {}
+    for thread in threads:
+        key = (thread[0], thread[3], thread[4])
+        known = newest.setdefault(key, thread)
+        if known is thread:
+            continue
+        if thread[2] == known[2]:  # as many letters: what the later one finds lies in what the other finds
+            if thread[1] < known[1]:
+                newest[key] = thread
+        elif key not in oldest or thread[1] < oldest[key][1]:
+            oldest[key] = thread
+    return [*newest.values(), *oldest.values()]
 
 
 def _with(spaces: tuple[int, ...], depth: int) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from bus.memory import MemoryLog
 from bus.ports import Where
 from bus.spool.spool import Spool
 from domain.decider import Rejected
+from domain.guardrails.check import check
 from domain.guardrails.compiled import Compiled, compile_policy
 from domain.guardrails.messages import ViolationDetected
 from domain.inference.messages import InferenceCompleted, InferenceFellBack, InferenceRequested
@@ -461,6 +463,25 @@ async def test_personal_data_in_the_context_are_replaced_as_well(tmp_path: Path)
         assert "jane.roe" not in stage.engine.prompts[1]
         await settled(stage, InferenceCompleted, 2)
         assert all(b"jane.roe" not in each.payload for each in await stage.log.read_all(limit=1_000))
+
+
+async def test_a_long_context_is_checked_beside_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Context takes 65,536 characters: a hostile one stood in everybody's way for seconds."""
+    where: list[bool] = []
+
+    def noting(*args: Any, **options: Any) -> Any:
+        where.append(threading.current_thread() is threading.main_thread())
+        return check(*args, **options)
+
+    monkeypatch.setattr("handlers.guard.check", noting)
+    async with staged(tmp_path, "No.") as stage:
+        with pytest.raises(Rejected, match="no template"):
+            await stage.ask(context={"history": ["a@" * 200] * 5, "lore": "b@"})
+        with pytest.raises(Rejected, match="no template"):
+            await stage.ask(context={"lore": "b@"})
+    assert where == [*[False] * 7, True, True]
 
 
 async def test_an_answer_that_is_cancelled_leaves_its_violations(tmp_path: Path) -> None:

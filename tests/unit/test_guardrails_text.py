@@ -7,11 +7,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import domain.guardrails.compiled as compiled_module
+import domain.guardrails.scan as scan_module
 from aicore.content.guardrails import load_policy
 from domain.guardrails.check import check
 from domain.guardrails.compiled import Compiled, compile_policy
 from domain.guardrails.normalise import MARK, folded, letters_of, plain
 from domain.guardrails.personal import address, iban, luhn
+from domain.guardrails.scan import Scan
 from domain.guardrails.stream import StreamGuard
 
 CANARY = "CANARY-7f3a-ropewalk"
@@ -224,12 +226,63 @@ def test_after_a_block_nothing_is_released() -> None:
     assert guard.held == 0
 
 
-def test_a_text_made_against_the_machine_takes_time_in_proportion() -> None:
-    for text in ("a " * 3_000, "how to " * 1_000, "1" * 5_000, "*" * 5_000, "i!" * 3_000, "a.b@" * 1_000):
-        guard = StreamGuard(MATURE)
-        guard.feed(text)
-        assert len(guard._scan._threads) <= 64
-        assert len(guard._scan._open) <= 64
+HOSTILE = ["*a", "|$@", "@!$+|", "!", "+", "1 ", "1.", "1 2 3 4 ", "a.", "a:", "@a", "a ", "how to ", "k!*l "]
+"""What costs most, said again and again: signs that are letters and gaps, digits, beginnings of addresses."""
+
+FLOODS = st.text(st.sampled_from("!|$@+*ilsate1 .-:"), min_size=1, max_size=80)
+
+
+def looked_at(text: str) -> int:
+    scan = Scan(MATURE, "input")
+    scan.feed(text)
+    scan.finish()
+    return scan.looked_at
+
+
+@pytest.mark.parametrize("shape", HOSTILE)
+def test_a_text_made_against_the_machine_costs_little_for_each_character(
+    shape: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """16,000 of them looked at 64 threads and 64 forms for each, and took most of a second."""
+    monkeypatch.setattr(scan_module, "LOOKED_AT_MAX", 2_000)
+    text = (shape * 2_000)[:2_000]
+    assert looked_at(text) <= 2_000 + 45 * len(text)
+
+
+@given(FLOODS, st.integers(2, 20))
+def test_no_text_costs_more_than_it_may(shape: str, times: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan_module, "LOOKED_AT_MAX", 500)
+        assert looked_at(shape * times) <= 1_000 + 60 * times * len(shape)
+
+
+def test_a_harmless_text_is_far_from_what_a_text_may_cost() -> None:
+    line = "Murder on the altar, blood in the font; mind the step, it's 3-4 feet down (I paid $20)! "
+    assert looked_at(line * 20) / len(line * 20) < scan_module.LOOKED_AT_MAX / 16_384
+
+
+@pytest.mark.parametrize("shape", HOSTILE)
+def test_what_follows_a_flood_is_found(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan_module, "LOOKED_AT_MAX", 2_000)
+    flood = (shape * 1_000)[:1_000] + ". "
+    for said in ("kill yourself", "k i l l yours3lf", "old.wen@example.com", "4111 1111 1111 1111"):
+        found = check(MATURE, f"{flood}now {said} now").findings
+        assert any(each.end > len(flood) + 4 for each in found), said
+
+
+def test_signs_that_are_many_things_push_nothing_out() -> None:
+    assert (
+        check(MATURE, f"k{'!' * 90}ll yourself").action == check(MATURE, "kill yourself").action == "escalate"
+    )
+
+
+@given(FLOODS, TEXTS, CUTS)
+def test_no_split_changes_what_is_released_of_a_flood(flood: str, text: str, cuts: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan_module, "LOOKED_AT_MAX", 100)
+        for whole in (flood * 3 + text, text + flood * 3):
+            assert released(MATURE, pieces(whole, cuts)) == check(MATURE, whole).text
+            assert released(MATURE, list(whole)) == check(MATURE, whole).text
 
 
 def test_a_wide_sign_is_a_sign() -> None:
