@@ -234,19 +234,23 @@ async def _serve_commands(
     await stack.enter_async_context(_running(teller.run()))
     doer = CommandRunner(parts.log, parts.codec, [REGISTRY, OPTIMISATION_RECORDS])
     optimiser = Optimiser(
-        parts.log, doer, decode=parts.codec.decode, now_us=now_us, tiers=partial(_tiers, parts)
+        parts.log,
+        doer,
+        decode=parts.codec.decode,
+        now_us=now_us,
+        tiers=partial(ask_tiers, parts.nc, parts.system.realm),
     )
     await stack.enter_async_context(_running(optimiser.run()))
     served.queries[ProposalsQuery] = optimiser.answer
 
 
-async def _tiers(parts: Parts) -> Any:
+async def ask_tiers(nc: Nats, realm: str) -> Any:
     """Ask an inference service, here or in another process, for its tiers and engines.
 
     Raises:
         ConnectionError: none answers.
     """
-    client = Client(parts.nc, parts.system.realm, OPTIMISER)
+    client = Client(nc, realm, OPTIMISER)
     try:
         async with asyncio.timeout(TIERS_ASKED_S):
             return (await client.query(TiersQuery.query_name)).result

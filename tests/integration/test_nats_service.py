@@ -10,13 +10,18 @@ import pytest
 from nats.aio.client import Client
 from structlog.testing import capture_logs
 
+from aicore.app import ask_tiers
 from aicore.embedded import EmbeddedNats
 from bus.nats.client import query, send_command
 from bus.nats.connection import BrokerUnreachable, connect, without_secrets
 from bus.nats.service import REQUEST_BYTES_MAX, ServiceOptions, serve
 from bus.ports import IdConflict, InvalidAppend, LogUnavailable, VersionConflict
 from domain.decider import Rejected
+from handlers.routing import Router
+from handlers.tier_board import TierBoard, tiers_serving
+from handlers.turns import Tier
 from protocol.messages import Answer, CommandMessage, ErrorReply, Reply, decode_reply, encode_command
+from tests.unit.kit import EchoEngine
 
 pytestmark = pytest.mark.integration
 
@@ -60,6 +65,20 @@ async def realm_served(nc: Client, realm: str) -> AsyncIterator[str]:
 
 def command(name: str, **payload: object) -> CommandMessage:
     return CommandMessage(id=ID, command=name, payload=payload)
+
+
+async def test_the_optimiser_asks_another_process_what_its_tiers_serve(nc: Client, realm: str) -> None:
+    with pytest.raises(ConnectionError):
+        await ask_tiers(nc, realm)
+    engine = EchoEngine()
+    engine.models = frozenset({"lamplight"})
+    tiers = {"gold": Tier(engines=[engine]), "silver": Tier(engines=[], below="gold")}
+    board = TierBoard(Router(tiers, clock=lambda: 0.0, draw=lambda: 0.0))
+    options = ServiceOptions(new_id=lambda: ID)
+    async with serve(nc, realm, {}, {"inference.tiers": board.answer}, options):
+        shown = await ask_tiers(nc, realm)
+    assert tiers_serving(shown, "echo", "lamplight@2") == {"gold"}
+    assert tiers_serving(shown, "echo", "ember@1") == frozenset()
 
 
 async def test_command_and_query_are_answered(nc: Client, realm_served: str) -> None:
