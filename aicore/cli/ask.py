@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from aicore.cli.common import Exit, Failure, Json, err, out, print_json
-from aicore.cli.models import over_wire
+from aicore.cli.wire import over_wire, tell
 from aicore.client import Client
 from aicore.content.world import load_world
 from aicore.settings import load_settings
@@ -117,10 +117,7 @@ def rate(  # noqa: PLR0913 - one parameter per option of the command line
     words = {"rating": rating, "by": by, "tags": tag or [], "comment": comment}
     payload = {"inference_id": inference_id, **words}
     reply = over_wire(lambda client: client.command("inference.rate", payload))
-    if json:
-        print_json(reply.result)
-    else:
-        out.print(f"{inference_id} is rated {reply.result['rating']}")
+    tell(reply, f"{inference_id} is rated {reply.result['rating']}", json=json)
 
 
 def _context(pairs: list[str]) -> dict[str, list[str] | str]:

@@ -12,7 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from aicore.cli.common import Exit, Failure, Json, err, out, print_json
-from aicore.cli.models import over_wire
+from aicore.cli.wire import find_one, over_wire
 from aicore.client import Client
 from aicore.clock import new_id
 from domain.batch.messages import ITEMS_MAX, ITEMS_PER_CHUNK_MAX, Item
@@ -209,14 +209,11 @@ async def _watched(client: Client, batch_id: str) -> dict[str, Any]:
 async def _find(client: Client, start: str) -> dict[str, Any]:
     """Return a batch by the beginning of its id; a new one takes a moment to be seen."""
     for tries_left in range(FIND_TRIES - 1, -1, -1):
-        found = [batch for batch in await _batches(client) if batch["batch_id"].startswith(start)]
-        if len(found) == 1:
-            return found[0]
-        if tries_left:
-            await asyncio.sleep(POLL_S)
-    many = "no batch" if not found else f"{len(found)} batches"
-    remedy = "see `aicore batch list`"
-    raise Failure(f"{many} whose id begins with {start!r}", remedy=remedy, code=Exit.USAGE)
+        batches = await _batches(client)
+        if not tries_left or any(batch["batch_id"].startswith(start) for batch in batches):
+            break
+        await asyncio.sleep(POLL_S)
+    return find_one(batches, start, what="batch", see="batch list")
 
 
 async def _batches(client: Client) -> list[dict[str, Any]]:

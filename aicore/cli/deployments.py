@@ -14,8 +14,17 @@ from rich.table import Table
 from rich.text import Text
 
 from aicore.cli.common import Exit, Failure, Json, out, print_json, run_async, running
-from aicore.cli.models import ModelId, Operator, Reason, find_model, over_wire, tell
-from aicore.cli.wire import check_use_case
+from aicore.cli.models import status_of
+from aicore.cli.wire import (
+    ModelId,
+    Operator,
+    Reason,
+    check_use_case,
+    find_model,
+    find_one,
+    over_wire,
+    tell,
+)
 from aicore.client import Client
 from aicore.clock import now_us
 from aicore.deployment_replay import Replay, as_html, as_row, replay, sparkline
@@ -77,7 +86,7 @@ def start(  # noqa: PLR0913 - the options of one command
 
     reply = over_wire(work)
     if not (watch and json):  # then the deployment as it ended is the one JSON value
-        tell(reply, json=json)
+        tell(reply, _state(reply), json=json)
     if watch:
         over_wire(lambda client: _watch(client, reply.result["deployment_id"], json=json))
 
@@ -194,7 +203,8 @@ def roll_back(model_id: ModelId, operator: Operator, reason: Reason, *, json: Js
             "deployment.roll_back", {**payload, "operator": operator, "reason": reason}
         )
 
-    tell(over_wire(work), json=json)
+    reply = over_wire(work)
+    tell(reply, _state(reply), json=json)
 
 
 def _say(command: str, deployment_id: str, operator: str, reason: str, *, json: bool) -> None:
@@ -203,7 +213,15 @@ def _say(command: str, deployment_id: str, operator: str, reason: str, *, json: 
         payload = {"use_case": row["use_case"], "deployment_id": row["deployment_id"]}
         return await client.command(command, {**payload, "operator": operator, "reason": reason})
 
-    tell(over_wire(work), json=json)
+    reply = over_wire(work)
+    tell(reply, _state(reply), json=json)
+
+
+def _state(reply: Reply) -> str:
+    """Return how the deployment stands, and the model if the command was about one."""
+    id_, result = reply.result.get("deployment_id"), reply.result
+    told = f"deployment{f' {id_}' if id_ else ''}: {result['deployment']}" if "deployment" in result else ""
+    return f"{status_of(reply)}\n{told}" if "model_id" in result else told
 
 
 async def _rows(client: Client, use_case: str | None = None) -> Sequence[Mapping[str, Any]]:
@@ -219,12 +237,8 @@ async def _names(client: Client) -> Mapping[str, str]:
 
 async def _find(client: Client, start: str) -> Mapping[str, Any]:
     """Return the one deployment whose id begins so."""
-    found = [row for row in await _rows(client) if (row["deployment_id"] or "-").startswith(start)]
-    if len(found) != 1:
-        what = "no deployment has" if not found else f"{len(found)} deployments have"
-        remedy = "aicore deployments list"
-        raise Failure(f"{what} an id that begins with {start!r}", remedy=remedy, code=Exit.USAGE)
-    return found[0]
+    rows = [row for row in await _rows(client) if row["deployment_id"]]
+    return find_one(rows, start, what="deployment", see="deployments list")
 
 
 async def _watch(client: Client, deployment_id: str, *, json: bool) -> None:

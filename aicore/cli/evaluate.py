@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from aicore.cli.common import Exit, Failure, Json, err, out, print_json, progress, running
-from aicore.cli.models import ModelId, Operator, Reason, find_model, over_wire
+from aicore.cli.wire import ModelId, Operator, Reason, find_model, over_wire
 from aicore.client import Client
 from aicore.clock import new_id, now_us
 from aicore.content.suites import default_suite

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aicore.cli.common import Exit, Failure, Json, out, print_json
-from aicore.cli.models import Operator, Reason, over_wire
+from aicore.cli.wire import Operator, Reason, find_one, over_wire, tell
 from aicore.client import Client
 from aicore.content.guardrails import DEFAULT_PROFILE, load_policy
 from domain.guardrails.check import check as check_text
@@ -99,7 +99,7 @@ def publish(
     """Make a version of a policy available; a rule that cannot be used is named with the way out."""
     payload = {"policy": _policy(file).model_dump(mode="json"), "operator": operator, "reason": reason}
     reply = over_wire(lambda client: client.command("guardrails.publish_policy", payload))
-    _tell(reply, json=json)
+    tell(reply, json=json)
 
 
 @app.command()
@@ -118,7 +118,7 @@ def activate(
     payload = {"name": name, "version": int(version), "profile": profile}
     by = {"operator": operator, "reason": reason}
     reply = over_wire(lambda client: client.command("guardrails.activate_policy", {**payload, **by}))
-    _tell(reply, json=json)
+    tell(reply, json=json)
 
 
 @app.command()
@@ -159,19 +159,17 @@ def review(  # noqa: PLR0913 - the options of one command
     """Say whether a finding was right."""
 
     async def work(client: Client) -> Reply:
-        found = [violation_id]  # whole ids need no list: the log knows older ones, too
+        found = violation_id  # whole ids need no list: the log knows older ones, too
         if len(violation_id) < ID_CHARACTERS:
             known = (await _query(client, "guardrails.violations", {"limit": 500}))["violations"]
-            found = [row["violation_id"] for row in known if row["violation_id"].startswith(violation_id)]
-        if len(found) != 1:
-            many = f"{len(found)} violations"
-            raise Failure(f"{many} have an id that begins with {violation_id!r}", code=Exit.USAGE)
-        payload = {"violation_id": found[0], "verdict": verdict, "severity": severity}
+            row = find_one(known, violation_id, what="violation", see="guardrails violations")
+            found = row["violation_id"]
+        payload = {"violation_id": found, "verdict": verdict, "severity": severity}
         return await client.command(
             "guardrails.review_violation", {**payload, "operator": operator, "reason": reason}
         )
 
-    _tell(over_wire(work), json=json)
+    tell(over_wire(work), json=json)
 
 
 async def held(client: Client) -> tuple[Policy, str | None]:
@@ -195,13 +193,3 @@ def _policy(file: Path | None) -> Policy:
         raise Failure(f"{file} is no TOML: {error}", code=Exit.USAGE) from None
     except PolicyError as error:
         raise Failure(f"{file}: {error}", code=Exit.USAGE) from None
-
-
-def _tell(reply: Reply, *, json: bool) -> None:
-    if json:
-        print_json(reply.result)
-        return
-    for event in reply.events:
-        out.print(f"event {event.position}: {event.type}")
-    if not reply.events:
-        out.print("it was so already; nothing was recorded")

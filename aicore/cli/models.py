@@ -1,21 +1,18 @@
 """`aicore models`: the registry, over the public wire."""
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import orjson
 import typer
 from rich.table import Table
 
-from aicore.cli.common import Exit, Failure, Json, out, print_json, run_async, running
-from aicore.cli.wire import advice, check_use_case
-from aicore.client import Client, Refused, connect
+from aicore.cli.common import Exit, Failure, Json, out, print_json
+from aicore.cli.wire import ModelId, Operator, Reason, check_use_case, find_model, over_wire, tell
+from aicore.client import Client
 from protocol.messages import Reply
 
 app = typer.Typer(no_args_is_help=True, help="Models: what serves which use case.")
-
-T = TypeVar("T")
 
 STYLES = {
     "testing": "yellow",
@@ -28,11 +25,6 @@ STYLES = {
 
 SILENCED = "silenced"
 """Status of a current model that may not speak, where no other one is left."""
-
-UseCase = Annotated[str, typer.Argument(help="What models are asked to do, e.g. npc_dialogue.")]
-ModelId = Annotated[str, typer.Argument(help="The model's id, or its beginning.")]
-Operator = Annotated[str, typer.Option(help="Who answers for it.")]
-Reason = Annotated[str, typer.Option(help="Why, in words for an auditor.")]
 
 
 @app.command("list")
@@ -90,7 +82,7 @@ def register(
     if not isinstance(payload, dict):
         raise Failure(f"{file} must hold one JSON object", code=Exit.USAGE)
     reply = over_wire(lambda client: client.command("registry.register_model", payload))
-    tell(reply, json=json)
+    tell(reply, status_of(reply), json=json)
 
 
 @app.command()
@@ -105,13 +97,13 @@ def promote(
     json: Json = False,
 ) -> None:
     """Make a model the current one of its use case."""
-    tell(_decide("registry.promote_model", model_id, operator, reason, override=override), json=json)
+    _decide("registry.promote_model", model_id, operator, reason, json=json, override=override)
 
 
 @app.command()
 def retire(model_id: ModelId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
     """Take a model out for good; not while it is the current one."""
-    tell(_decide("registry.retire_model", model_id, operator, reason), json=json)
+    _decide("registry.retire_model", model_id, operator, reason, json=json)
 
 
 @app.command()
@@ -164,30 +156,8 @@ def traffic(
         return await client.command("registry.shift_traffic", payload)
 
     reply = over_wire(work)
-    if json:
-        print_json(reply.result)
-        return
     whole = reply.result["shares"] or {reply.result["current_model_id"]: 100}
-    for model_id, percent in whole.items():
-        out.print(f"{percent:3d} %  {model_id}")
-
-
-def over_wire(work: Callable[[Client], Awaitable[T]]) -> T:
-    """Connect to the running system and return what ``work`` returns.
-
-    Raises:
-        Failure: the system refused; told with its remedy.
-    """
-    _, system = running()
-
-    async def connected() -> T:
-        async with connect(system.nats_url, system.realm, actor="operator:cli") as client:
-            return await work(client)
-
-    try:
-        return run_async(connected())
-    except Refused as refused:
-        raise Failure(str(refused), remedy=advice(refused.error), code=Exit.REFUSED) from None
+    tell(reply, "\n".join(f"{percent:3d} %  {id_}" for id_, percent in whole.items()), json=json)
 
 
 async def _models(client: Client, use_case: str | None = None) -> list[dict[str, Any]]:
@@ -196,17 +166,7 @@ async def _models(client: Client, use_case: str | None = None) -> list[dict[str,
     return models
 
 
-async def find_model(client: Client, start: str) -> dict[str, Any]:
-    """Return the one model whose id begins so."""
-    found = [model for model in await _models(client) if model["model_id"].startswith(start)]
-    if len(found) != 1:
-        many = "no model" if not found else f"{len(found)} models"
-        remedy = "see `aicore models list`"
-        raise Failure(f"{many} whose id begins with {start!r}", remedy=remedy, code=Exit.USAGE)
-    return found[0]
-
-
-def _decide(command: str, model_id: str, operator: str, reason: str, **more: str) -> Reply:
+def _decide(command: str, model_id: str, operator: str, reason: str, *, json: bool, **more: str) -> None:
     async def work(client: Client) -> Reply:
         model = await find_model(client, model_id)
         words = {"operator": operator, "reason": reason, **more}
@@ -214,25 +174,16 @@ def _decide(command: str, model_id: str, operator: str, reason: str, **more: str
             command, {"use_case": model["use_case"], "model_id": model["model_id"], **words}
         )
 
-    return over_wire(work)
+    reply = over_wire(work)
+    tell(reply, status_of(reply), json=json)
 
 
-def tell(reply: Reply, *, json: bool) -> None:
-    """Print what a command came to."""
-    events = [{"type": event.type, "position": event.position} for event in reply.events]
-    if json:
-        print_json({**reply.result, "events": events})
-        return
-    if "model_id" in reply.result:
-        out.print(f"model {reply.result['model_id']} is {reply.result['status']}")
-    if reply.result.get("status") == SILENCED:
-        use_case = f"[bold red]{reply.result['use_case']} is SILENT[/]"
-        out.print(f"{use_case}: no model may speak, callers get authored lines")
-        out.print("  aicore models promote ANOTHER, or this one with --override WHY")
-    if "deployment" in reply.result:
-        id_ = reply.result.get("deployment_id")
-        out.print(f"deployment{f' {id_}' if id_ else ''}: {reply.result['deployment']}")
-    for event in events:
-        out.print(f"  event {event['position']}: {event['type']}")
-    if not events:
-        out.print("  it was so already; nothing was recorded")
+def status_of(reply: Reply) -> str:
+    """Return how a model stands after a command, and that nobody speaks if so."""
+    lines = [f"model {reply.result['model_id']} is {reply.result['status']}"]
+    if reply.result["status"] == SILENCED:
+        lines += [
+            f"{reply.result['use_case']} is SILENT: no model may speak, callers get authored lines",
+            "  aicore models promote ANOTHER, or this one with --override WHY",
+        ]
+    return "\n".join(lines)

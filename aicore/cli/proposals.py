@@ -1,6 +1,7 @@
 """`aicore proposals`: what the optimiser proposes, and what people make of it."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,8 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from aicore.cli.common import Exit, Failure, Json, err, out, print_json
-from aicore.cli.models import Operator, Reason, UseCase, over_wire
-from aicore.cli.wire import check_use_case
+from aicore.cli.wire import Operator, Reason, UseCase, check_use_case, find_one, over_wire, tell
 from aicore.client import Client
 from domain.optimisation.cost import dollars
 from protocol.messages import Reply
@@ -72,7 +72,8 @@ def approve(proposal_id: ProposalId, operator: Operator, reason: Reason, *, json
         return reply, await outcome_of(client, row)
 
     reply, row = over_wire(work)
-    _tell(reply, {"outcome": row and row["outcome"], "detail": row and row["detail"]}, json=json)
+    came = {"outcome": row and row["outcome"], "detail": row and row["detail"]}
+    tell(replace(reply, result={**reply.result, **came}), json=json)
     if row is None:
         err.print(f"not carried out within {WAIT_S:g} s; `aicore proposals list` tells what comes of it")
     elif row["outcome"] == "refused":
@@ -86,7 +87,7 @@ def reject(proposal_id: ProposalId, operator: Operator, reason: Reason, *, json:
     """Have a proposal not carried out."""
     decision = ("optimisation.reject", proposal_id, operator, reason)
     reply, _ = over_wire(lambda client: _decide(client, *decision))
-    _tell(reply, json=json)
+    tell(reply, json=json)
 
 
 @app.command()
@@ -97,21 +98,15 @@ def policy(use_case: UseCase, file: Path, operator: Operator, reason: Reason, *,
     except (OSError, orjson.JSONDecodeError) as error:
         raise Failure(f"{file}: {error}", code=Exit.USAGE) from None
     payload = {"use_case": use_case, "policy": content, "operator": operator, "reason": reason}
-    _tell(over_wire(lambda client: client.command("optimisation.set_policy", payload)), json=json)
+    tell(over_wire(lambda client: client.command("optimisation.set_policy", payload)), json=json)
 
 
 async def _decide(client: Client, command: str, start: str, operator: str, reason: str) -> tuple[Reply, Row]:
     """Decide about the proposal whose id begins so; return the reply and the proposal as it was."""
     rows = (await _found(client, None))["proposals"]
-    found = [row for row in rows if row["proposal_id"].startswith(start)]
-    if len(found) != 1:
-        raise Failure(
-            f"{len(found)} proposals have an id that begins with {start!r}",
-            remedy="aicore proposals list",
-            code=Exit.USAGE,
-        )
-    payload = {"use_case": found[0]["use_case"], "proposal_id": found[0]["proposal_id"]}
-    return await client.command(command, {**payload, "operator": operator, "reason": reason}), found[0]
+    found = find_one(rows, start, what="proposal", see="proposals list")
+    payload = {"use_case": found["use_case"], "proposal_id": found["proposal_id"]}
+    return await client.command(command, {**payload, "operator": operator, "reason": reason}), found
 
 
 async def outcome_of(client: Client, approved: Row, wait_s: float = WAIT_S) -> Row | None:
@@ -141,13 +136,3 @@ def _why(row: Row) -> str:
     elif row["decided_by"]:
         lines.append(escape(f"{row['decided_by']}: {row['decided_reason']}"))
     return "\n".join(lines)
-
-
-def _tell(reply: Reply, more: Row | None = None, *, json: bool) -> None:
-    if json:
-        print_json({**reply.result, **(more or {})})
-        return
-    for event in reply.events:
-        out.print(f"event {event.position}: {event.type}")
-    if not reply.events:
-        out.print("it was so already; nothing was recorded")

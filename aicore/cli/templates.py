@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from aicore.cli.common import Exit, Failure, Json, out, print_json
-from aicore.cli.models import over_wire
+from aicore.cli.wire import over_wire, tell
 from aicore.client import Client
 
 app = typer.Typer(no_args_is_help=True, help="Prompt templates: how a context becomes a prompt.")
@@ -43,12 +43,9 @@ def register(
     except orjson.JSONDecodeError as error:
         raise Failure(f"{file} is not JSON: {error}", code=Exit.USAGE) from None
     reply = over_wire(lambda client: client.command("prompts.register_template", payload))
-    if json:
-        print_json(reply.result)
-        return
-    known = "" if reply.events else ", as it was before"
-    out.print(f"template {reply.result['template']} is registered{known}")
-    out.print(f"a model uses it whose configuration says template: {reply.result['template']}")
+    label = reply.result["template"]
+    how = f"a model uses it whose configuration says template: {label}"
+    tell(reply, f"template {label} is registered\n{how}", json=json)
 
 
 async def _templates(client: Client) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.table import Table
 
 from aicore.cli.common import Json, out, print_json
-from aicore.cli.models import over_wire
+from aicore.cli.wire import over_wire
 from aicore.client import Client
 
 REFRESH_S = 1.0

@@ -2,10 +2,22 @@
 
 import difflib
 import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Annotated, Any, TypeVar
 
-from aicore.cli.common import Exit, Failure
-from aicore.client import Client
-from protocol.messages import ErrorReply
+import typer
+
+from aicore.cli.common import Exit, Failure, out, print_json, run_async, running
+from aicore.client import Client, Refused, connect
+from protocol.messages import ErrorReply, Reply
+
+T = TypeVar("T")
+Row = TypeVar("Row", bound=Mapping[str, Any])
+
+UseCase = Annotated[str, typer.Argument(help="What models are asked to do, e.g. npc_dialogue.")]
+ModelId = Annotated[str, typer.Argument(help="The model's id, or its beginning.")]
+Operator = Annotated[str, typer.Option(help="Who answers for it.")]
+Reason = Annotated[str, typer.Option(help="Why, in words for an auditor.")]
 
 COMMANDS = {
     "registry.register_model": "models register",
@@ -30,6 +42,61 @@ COMMANDS = {
 """The command of ours behind a message that a remedy of the services may name."""
 
 _MESSAGE = re.compile(r"(?<!events show )(?:the query )?\b([a-z]+\.[a-z_]+)\b")
+
+
+def over_wire(work: Callable[[Client], Awaitable[T]]) -> T:
+    """Connect to the running system and return what ``work`` returns.
+
+    Raises:
+        Failure: the system refused; told with its remedy.
+    """
+    _, system = running()
+
+    async def connected() -> T:
+        async with connect(system.nats_url, system.realm, actor="operator:cli") as client:
+            return await work(client)
+
+    try:
+        return run_async(connected())
+    except Refused as refused:
+        raise Failure(str(refused), remedy=advice(refused.error), code=Exit.REFUSED) from None
+
+
+def find_one(rows: Iterable[Row], start: str, *, what: str, see: str) -> Row:
+    """Return the one row whose ``{what}_id`` begins with ``start``; ``see`` is the command that lists them.
+
+    Raises:
+        Failure: there is none, or more than one.
+    """
+    found = [row for row in rows if str(row[f"{what}_id"]).startswith(start)]
+    if len(found) == 1:
+        return found[0]
+    many = f"{len(found)} {what} ids begin" if found else f"no {what} id begins"
+    raise Failure(f"{many} with {start!r}", remedy=f"`aicore {see}` shows the ids", code=Exit.USAGE)
+
+
+async def find_model(client: Client, start: str) -> dict[str, Any]:
+    """Return the one model whose id begins so.
+
+    Raises:
+        Failure: there is none, or more than one.
+    """
+    models: list[dict[str, Any]] = (await client.query("registry.models")).result
+    return find_one(models, start, what="model", see="models list")
+
+
+def tell(reply: Reply, said: str = "", *, json: bool) -> None:
+    """Print what a command came to: ``said`` and its events, or its result with them as JSON."""
+    events = [{"type": event.type, "position": event.position} for event in reply.events]
+    if json:
+        print_json({**reply.result, "events": events})
+        return
+    if said:
+        out.print(said, markup=False, soft_wrap=True)
+    for event in events:
+        out.print(f"  event {event['position']}: {event['type']}")
+    if not events:
+        out.print("  it was so already; nothing was recorded")
 
 
 async def check_use_case(client: Client, use_case: str | None) -> None:

@@ -8,20 +8,21 @@ from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from typer.main import get_command
 
-from aicore.cli.common import WIDTH_PIPED
+from aicore.cli.common import WIDTH_PIPED, Failure
 from aicore.cli.main import app, main
-from aicore.cli.wire import COMMANDS, advice
+from aicore.cli.wire import COMMANDS, advice, find_one, tell
 from aicore.content.scenes import known_scene
 from aicore.content.speech import load_speech
 from aicore.content.suites import contradictions
 from aicore.content.world import load_world
 from aicore.queries import QUERIES
 from bus.catalogue import domain_catalogue
-from protocol.messages import ErrorReply
+from protocol.messages import ErrorReply, EventRef, Reply
 
 WHO = ("--operator", "test")
 
@@ -219,3 +220,29 @@ def test_every_command_that_a_remedy_may_name_is_there() -> None:
     assert set(COMMANDS.values()) <= there
     queries = {query.query_name for query in QUERIES}
     assert set(COMMANDS) <= {*domain_catalogue().commands, *queries}
+
+
+# --- what was found, what came of it ------------------------------------------------------------------------
+
+
+def test_an_id_may_be_shortened_as_long_as_it_is_one() -> None:
+    rows = [{"model_id": "4b89"}, {"model_id": "4bf0"}]
+
+    assert find_one(rows, "4b8", what="model", see="models list") is rows[0]
+    for start, said in (("5", "no model id begins with '5'"), ("4b", "2 model ids begin with '4b'")):
+        with pytest.raises(Failure, match=said) as failure:
+            find_one(rows, start, what="model", see="models list")
+        assert failure.value.remedy == "`aicore models list` shows the ids"
+
+
+def test_every_command_tells_its_events_as_text_and_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    event = EventRef(UUID(int=1), "registry.model_promoted", "registry-lore", 2, 7)
+
+    tell(Reply({"status": "current"}, [event]), "model 4b89 is current", json=False)
+    assert capsys.readouterr().out == "model 4b89 is current\n  event 7: registry.model_promoted\n"
+    tell(Reply({"status": "current"}, [event]), json=True)
+    assert json.loads(capsys.readouterr().out)["events"] == [
+        {"type": "registry.model_promoted", "position": 7}
+    ]
+    tell(Reply({}), json=False)
+    assert "it was so already" in capsys.readouterr().out
