@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from aicore.cli.common import Exit, Failure, Json, err, out, print_json
+from aicore.cli.terminal import Exit, Failure, Json, err, out, print_json
 from aicore.cli.wire import over_wire, tell
 from aicore.client import Client
 from aicore.content.world import load_world

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from rich.progress import Progress
 from rich.table import Table
 
-from aicore.cli.common import Exit, Failure, Json, err, out, print_json
+from aicore.cli.terminal import Exit, Failure, Json, err, out, print_json
 from aicore.cli.wire import find_one, over_wire
 from aicore.client import Client
 from aicore.clock import new_id

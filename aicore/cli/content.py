@@ -3,7 +3,7 @@
 import typer
 from rich.table import Table
 
-from aicore.cli.common import Json, out, print_json
+from aicore.cli.terminal import Json, out, print_json
 from aicore.content.world import VOICES, World, load_world
 from aicore.settings import load_settings
 

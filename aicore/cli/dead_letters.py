@@ -8,7 +8,7 @@ import typer
 from nats.aio.client import Client
 from rich.table import Table
 
-from aicore.cli.common import Exit, Failure, Json, out, print_json, run_async, running
+from aicore.cli.terminal import Exit, Failure, Json, out, print_json, run_async, running
 from bus.nats.connection import connect
 from bus.nats.dead_letters import DeadLetter, NoSuchLetter, list_letters
 from bus.nats.dead_letters import redrive as give_back

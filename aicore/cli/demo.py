@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from aicore.cli.common import Exit, Failure, Json, out, print_json, running
+from aicore.cli.terminal import Exit, Failure, Json, out, print_json, running
 from aicore.cli.wire import over_wire
 from aicore.client import Client
 from aicore.governance_demo import DemoFailed, Stage, promote, rollback

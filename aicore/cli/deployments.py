@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from aicore.cli.common import Exit, Failure, Json, out, print_json, run_async, running
 from aicore.cli.models import status_of
+from aicore.cli.terminal import Exit, Failure, Json, out, print_json, run_async, running
 from aicore.cli.wire import (
     ModelId,
     Operator,
@@ -219,9 +219,10 @@ def _say(command: str, deployment_id: str, operator: str, reason: str, *, json: 
 
 def _state(reply: Reply) -> str:
     """Return how the deployment stands, and the model if the command was about one."""
-    id_, result = reply.result.get("deployment_id"), reply.result
-    told = f"deployment{f' {id_}' if id_ else ''}: {result['deployment']}" if "deployment" in result else ""
-    return f"{status_of(reply)}\n{told}" if "model_id" in result else told
+    lines = [status_of(reply)] if "model_id" in reply.result else []
+    if id_ := reply.result.get("deployment_id"):
+        lines.append(f"deployment {id_}: {reply.result['deployment']}")
+    return "\n".join(lines)
 
 
 async def _rows(client: Client, use_case: str | None = None) -> Sequence[Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 import typer
 
-from aicore.cli.common import Exit, Json, err, out, print_json, run_async, running
+from aicore.cli.terminal import Exit, Json, err, out, print_json, run_async, running
 from aicore.doctor import examine
 
 MARKS = {"ok": "[green]ok[/green]   ", "warning": "[yellow]warn[/yellow] ", "fault": "[red]fault[/red]"}

@@ -10,7 +10,7 @@ import orjson
 import typer
 from pydantic import ValidationError
 
-from aicore.cli.common import Exit, Failure, Json, err, out, print_json, progress, running
+from aicore.cli.terminal import Exit, Failure, Json, err, out, print_json, progress, running
 from aicore.cli.wire import ModelId, Operator, Reason, find_model, over_wire
 from aicore.client import Client
 from aicore.clock import new_id, now_us

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aicore.cli.common import Exit, Failure, Json, out, print_json, progress, run_async, running
+from aicore.cli.terminal import Exit, Failure, Json, out, print_json, progress, run_async, running
 from aicore.clock import now_us
 from aicore.export import MANIFEST_SUFFIX, Plan
 from aicore.export import export as write_export

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from aicore.cli.common import Exit, Failure, Json, out, print_json
+from aicore.cli.terminal import Exit, Failure, Json, out, print_json
 from aicore.cli.wire import Operator, Reason, find_one, over_wire, tell
 from aicore.client import Client
 from aicore.content.guardrails import DEFAULT_PROFILE, load_policy

@@ -13,8 +13,8 @@ from nats.errors import Error as NatsError
 from rich.table import Table
 from rich.text import Text
 
-from aicore.cli.common import Exit, Failure, Json, out, print_json, progress, run_async, running
 from aicore.cli.events import event_types
+from aicore.cli.terminal import Exit, Failure, Json, out, print_json, progress, run_async, running
 from aicore.clock import now_us
 from aicore.running import System
 from bus.nats.api import JetStreamError

@@ -30,11 +30,11 @@ from aicore.cli import (
     up,
 )
 from aicore.cli.ask import ask, rate
-from aicore.cli.common import Exit, Failure, err, out
 from aicore.cli.doctor import doctor
 from aicore.cli.evaluate import evaluate
 from aicore.cli.events import events_app
 from aicore.cli.export import export
+from aicore.cli.terminal import Exit, Failure, err, out
 from aicore.cli.tiers import tiers
 from aicore.embedded import EmbeddedServerError
 from aicore.export import ExportError

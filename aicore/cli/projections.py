@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from aicore.app import projection_runners
-from aicore.cli.common import Exit, Failure, Json, out, print_json, progress, run_async, running
+from aicore.cli.terminal import Exit, Failure, Json, out, print_json, progress, run_async, running
 from aicore.clock import now_us
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec

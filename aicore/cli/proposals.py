@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from aicore.cli.common import Exit, Failure, Json, err, out, print_json
+from aicore.cli.terminal import Exit, Failure, Json, err, out, print_json
 from aicore.cli.wire import Operator, Reason, UseCase, check_use_case, find_one, over_wire, tell
 from aicore.client import Client
 from domain.optimisation.cost import dollars

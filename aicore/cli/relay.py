@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import typer
 
-from aicore.cli.common import Failure, Json, out, print_json, run_async, running
+from aicore.cli.terminal import Failure, Json, out, print_json, run_async, running
 from aicore.cli.wire import Operator, Reason, over_wire
 from aicore.clock import now_us
 from bus.nats.comparison import Finding, compare

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from aicore.cli.common import Exit, Failure, Json, out, print_json
+from aicore.cli.terminal import Exit, Failure, Json, out, print_json
 from aicore.clock import now_us
 from aicore.settings import load_settings
 from bus.spool.disk import LOCK, Directory, NoSuchLetter

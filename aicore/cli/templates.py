@@ -7,7 +7,7 @@ import orjson
 import typer
 from rich.table import Table
 
-from aicore.cli.common import Exit, Failure, Json, out, print_json
+from aicore.cli.terminal import Exit, Failure, Json, out, print_json
 from aicore.cli.wire import over_wire, tell
 from aicore.client import Client
 

@@ -7,7 +7,7 @@ import typer
 from rich.live import Live
 from rich.table import Table
 
-from aicore.cli.common import Json, out, print_json
+from aicore.cli.terminal import Json, out, print_json
 from aicore.cli.wire import over_wire
 from aicore.client import Client
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from aicore.app import ORDER, run
-from aicore.cli.common import Exit, Failure, err, loop_factory, out
+from aicore.cli.terminal import Exit, Failure, err, loop_factory, out
 from aicore.collector import relax_collector
 from aicore.embedded.process import dying_with_parent
 from aicore.embedded.vllm import EmbeddedVllm, vllm_python

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from aicore.cli.common import Exit, Failure, out, print_json, run_async, running
+from aicore.cli.terminal import Exit, Failure, out, print_json, run_async, running
 from aicore.client import Client, Refused, connect
 from protocol.messages import ErrorReply, Reply
 

@@ -13,8 +13,8 @@ from uuid import UUID
 import pytest
 from typer.main import get_command
 
-from aicore.cli.common import WIDTH_PIPED, Failure
 from aicore.cli.main import app, main
+from aicore.cli.terminal import WIDTH_PIPED, Failure
 from aicore.cli.wire import COMMANDS, advice, find_one, tell
 from aicore.content.scenes import known_scene
 from aicore.content.speech import load_speech

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from aicore.cli.common import Exit, Failure
 from aicore.cli.events import event_types
 from aicore.cli.main import _explained, main
+from aicore.cli.terminal import Exit, Failure
 from aicore.running import AlreadyRunning
 
 
