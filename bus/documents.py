@@ -247,6 +247,8 @@ def _type(part: dict[str, Any], schema: dict[str, Any]) -> str:
     name = (
         "one of " + ", ".join(map(str, resolved["enum"]))
         if "enum" in resolved
+        else "binary"
+        if resolved.get("format") == "binary"
         else resolved.get("type", "any")
     )
     nullable = any(option.get("type") == "null" for option in part.get("anyOf", ()))
@@ -264,4 +266,5 @@ def _limits(resolved: dict[str, Any]) -> str:
         "maxItems": "≤ {} items",
         "pattern": "`{}`",
     }
-    return ", ".join(text.format(resolved[key]) for key, text in words.items() if key in resolved)
+    told = ", ".join(text.format(resolved[key]) for key, text in words.items() if key in resolved)
+    return told.replace("characters", "bytes") if resolved.get("format") == "binary" else told

@@ -406,6 +406,8 @@ def test_live_messages_are_declared_as_they_are_sent() -> None:
     for kind, data in sent.items():
         fields = unpack(data, "message")
         assert kind.model_validate(fields, strict=True).model_dump() == fields
+        field = next(field for field in fields_of(kind) if field["name"] == "id")
+        assert (field["type"], field["limits"]) == ("binary", "≥ 16 bytes, ≤ 16 bytes")
     assert Cancel.subject == cancel_subject("demo").replace("demo", "{realm}")
 
 
