@@ -245,7 +245,7 @@ def test_the_relay_the_projections_and_the_dead_letters_report(up: Up) -> None:
     assert [view["differing"] for view in up.json("projections", "verify")] == [0, 0]
     assert up.json("dlq", "list") == []
     assert up.run("dlq", "show", "1", code=2).count("dlq list") == 1
-    assert "no model whose id begins with 'nope'" in up.run("models", "show", "nope", code=2)
+    assert "no model id begins with 'nope'" in up.run("models", "show", "nope", code=2)
     assert "no projection 'nope'" in up.run("projections", "rebuild", "nope", code=2)
 
 

@@ -157,7 +157,7 @@ async def test_given_up_event_is_a_dead_letter_and_redriven_once_to_its_consumer
     await seen.reach(6)
     assert (seen.positions[-1], len(other.positions)) == (3, 6)
     assert (await show(bus.nc, bus.realm, letter.sequence)).redriven
-    with pytest.raises(NoSuchLetter, match="dlq list"):
+    with pytest.raises(NoSuchLetter, match="no dead letter 999"):
         await show(bus.nc, bus.realm, 999)
 
 

@@ -340,7 +340,7 @@ async def test_a_candidate_is_proposed_with_the_figures_of_its_evaluation() -> N
 
         await run_until(stage, stage.optimiser, there)
         (found,) = await stage.events(Proposed)
-        assert found.inputs == {"lore_stated": -0.63, "pairs": 64.0}
+        assert found.inputs == {"answered": 0.0, "lore_stated": -0.63, "pairs": 64.0}
 
 
 async def test_who_approves_is_told_what_came_of_it() -> None:
