@@ -68,7 +68,7 @@ def letters_of(char: str) -> str:
         return char
     if unicodedata.normalize("NFKD", char) == "I":
         return STROKE
-    return "".join(map(_letter, _bare(char)))
+    return "".join(map(_letter, bare(char)))
 
 
 @lru_cache(8_192)
@@ -76,7 +76,7 @@ def plain_of(char: str) -> str:
     """Return a character in plain lower-case ASCII, `OTHER` for what has no such form, none if invisible."""
     if char in "\n\t":
         return char
-    return "".join(map(_plain, _bare(char)))
+    return "".join(map(_plain, bare(char)))
 
 
 def folded(text: Iterable[str]) -> Folded:
@@ -90,7 +90,7 @@ def plain(text: Iterable[str]) -> str:
     return "".join(map(plain_of, text))
 
 
-def _bare(char: str) -> Iterator[str]:
+def bare(char: str) -> Iterator[str]:
     """Yield what is left of a character without case, marks, width and font."""
     for part in unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold()):
         if unicodedata.category(part) not in {"Mn", "Me", "Cf"}:
