@@ -24,6 +24,7 @@ from aicore.content.scenes import closing_line, known_scene
 from aicore.content.speech import load_speech
 from aicore.content.suites import contradictions
 from aicore.content.world import load_world
+from aicore.guard import classifier_of
 from aicore.openai_http import OpenAIDoor, serving_http
 from aicore.running import System
 from aicore.scorers import load_scorers
@@ -55,7 +56,6 @@ from handlers.deployments import GATES, DeploymentManager
 from handlers.engine_keeper import EngineKeeper
 from handlers.guard import POLICY_BINDING, VIOLATION_BINDING, ActivePolicy, Guardrails, Redacting
 from handlers.guard_board import PolicyQuery, ViolationBoard, ViolationsQuery
-from handlers.guard_classifier import Classifier
 from handlers.inference import InferenceService
 from handlers.inference_records import INFERENCES, RATINGS, InferenceRecords, recall_with
 from handlers.known_use_cases import FOR_A_USE_CASE, KnownUseCase
@@ -361,7 +361,7 @@ async def _inference(
             partial(closing_line, world, speech),
             records.violation,
             contradictions(world, speech),
-            Classifier(router, settings.guard_tier, time.perf_counter) if settings.guard_tier else None,
+            await classifier_of(settings.guard_classifier, router, parts.system.state_dir / "models"),
         ),
     )
     await stack.enter_async_context(cancellable(parts.nc, parts.system.realm, service.cancel))

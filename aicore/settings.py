@@ -81,9 +81,10 @@ class Settings(BaseSettings):
     content_file: Path | None = Field(
         None, description="TOML file of characters, places and facts; without it the sample world's."
     )
-    guard_tier: str = Field(
+    guard_classifier: Annotated[str, Field(pattern=r"^(embedded|tier:\S+)?$")] = Field(
         "",
-        description="Tier whose engines of the provider guard judge questions and sentences; empty: none.",
+        description="Who judges questions and sentences behind the rules: embedded (a small model in this "
+        "process), tier:NAME (that tier's engines of the provider guard), or empty: nobody.",
     )
     scorers: str = Field(
         "", description="Scorers of your own for evaluations: module:function, separated by commas."

@@ -276,7 +276,7 @@ class Guarded:
         ready, rest = self._waiting[:cut], self._waiting[cut:]
         if not ready.strip() or self.blocked:
             return ""
-        self._unsafe = await self.classifier.judge(self._judged + ready, "output")
+        self._unsafe = await self.classifier.judge(self._judged + ready, "output", known=len(self._judged))
         if self._unsafe is not None:
             return ""
         self._waiting = rest

@@ -1,15 +1,17 @@
-"""A model's second opinion for the guardrails, in the manner of Llama Guard: through a tier, held to a form.
+"""A model's second opinion for the guardrails: its form, and one through a tier as Llama Guard gives it.
 
-Optional. Rules find the wordings that they know; a classifier finds meanings, and costs a short answer for
-each question and each sentence. What it cannot be asked is not let through: an unreachable guard denies.
+Optional. Rules find the wordings that they know; a classifier finds meanings, and costs its time for each
+question and each sentence. What it cannot be asked is not let through: a guard that is away denies.
 """
 
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
+from domain.guardrails.meaning import Side
 from domain.guardrails.policy import ABSOLUTE, Severity
 from domain.guardrails.scan import Finding
 from handlers.engines.port import EngineAsk, EngineError, Piece
@@ -51,16 +53,30 @@ Answer safe, or unsafe: and the rule's name.
 Answer:"""
 
 
+class Classifier(Protocol):
+    """Gives a second opinion."""
+
+    async def judge(self, text: str, side: Side, *, known: int = 0) -> Finding | None:
+        """Return what a text breaks; None if it is safe. A guard that cannot be asked is a finding, too.
+
+        Args:
+            text: the whole text, as far as it is there.
+            side: whether a player wrote it or a model.
+            known: characters at its beginning that were judged before.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Classifier:
+class TierClassifier:
     """Asks a tier's guard. ``clock`` counts seconds, as the router's."""
 
     router: Router
     tier: str
     clock: Callable[[], float]
 
-    async def judge(self, text: str, side: str) -> Finding | None:
-        """Return what a text breaks; None if it is safe. A guard that cannot be asked is a finding, too."""
+    async def judge(self, text: str, side: Side, *, known: int = 0) -> Finding | None:
+        """Return what a text breaks; see `Classifier`. It reads the last `TEXT_MAX` characters each time."""
         shown = text[-TEXT_MAX:].replace("<message>", "").replace("</message>", "")
         prompt = PROMPT.format(
             rules="\n".join(f"- {name}: {meaning}" for name, meaning in CATEGORIES.items()),
@@ -81,14 +97,20 @@ class Classifier:
                     answer += item.text if isinstance(item, Piece) else ""
         except (EngineError, NoEngine, DeadlineExceeded) as error:
             logger.error("guard_unreachable", tier=self.tier, error=str(error))  # noqa: TRY400 - expected
-            return _finding("unreachable", "injection" if side == "input" else "out_of_character", text)
+            return unreachable(text, side)
         verdict, _, category = answer.strip().partition(": ")
         if verdict == "safe":
             return None
-        return _finding("classifier", category if category in CATEGORIES else "out_of_character", text)
+        return finding("classifier", category if category in CATEGORIES else "out_of_character", text)
 
 
-def _finding(rule: str, category: str, text: str) -> Finding:
+def unreachable(text: str, side: Side) -> Finding:
+    """Return the finding of a guard that could not be asked."""
+    return finding("unreachable", "injection" if side == "input" else "out_of_character", text)
+
+
+def finding(rule: str, category: str, text: str) -> Finding:
+    """Return a finding that stops a whole text for one of `CATEGORIES`."""
     severity: Severity = "critical" if category in ABSOLUTE else "high"
     return Finding(rule, category, severity, "block", 0, len(text), "")  # type: ignore[arg-type]  # one of CATEGORIES
 

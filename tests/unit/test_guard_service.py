@@ -34,7 +34,7 @@ from domain.registry.use_case import model_id_of
 from handlers.commands import CommandRunner
 from handlers.engines.port import End, EngineAsk, EngineError, Piece
 from handlers.guard import POLICY_BINDING, VIOLATION_BINDING, ActivePolicy, Guardrails
-from handlers.guard_classifier import Classifier
+from handlers.guard_classifier import TierClassifier
 from handlers.inference import InferenceService
 from handlers.inference_records import InferenceRecords
 from handlers.registry_view import RegistryView
@@ -137,7 +137,7 @@ async def staged(folder: Path, *pieces: str, judge: Judge | None = None) -> Asyn
             lore = contradictions(load_world(), load_speech())
             guard = Guardrails(policy, line, records.violation, lore)
             if judge:
-                guard = replace(guard, classifier=Classifier(router, "gold", clock))
+                guard = replace(guard, classifier=TierClassifier(router, "gold", clock))
             return InferenceService(records, view, router, guard=guard)
 
         def another() -> InferenceService:

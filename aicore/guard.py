@@ -1,0 +1,46 @@
+"""Makes the classifier that the settings ask for: who gives a second opinion behind the guardrails' rules."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from aicore.content.guard_head import load_heads
+from aicore.settings import SettingsError
+from handlers.guard_classifier import Classifier, TierClassifier
+from handlers.guard_embedded import EmbeddedClassifier
+from handlers.routing import Router
+from handlers.sentence_encoder import EncoderError, open_encoder
+
+EMBEDDED = "embedded"
+TIER = "tier:"
+
+
+async def classifier_of(choice: str, router: Router, cache: Path) -> Classifier | None:
+    """Return the classifier of ``AICORE_GUARD_CLASSIFIER``; None if it is empty.
+
+    Args:
+        choice: ``embedded``, ``tier:NAME``, or nothing.
+        router: asks the tier's engines.
+        cache: folder of the embedded model; it is made there if it is not there yet.
+
+    Raises:
+        SettingsError: the embedded model cannot be used here; says what to do.
+    """
+    if choice.startswith(TIER):
+        return TierClassifier(router, choice.removeprefix(TIER), time.perf_counter)
+    if choice != EMBEDDED:
+        return None
+    try:
+        return await asyncio.to_thread(open_classifier, cache)
+    except EncoderError as error:
+        raise SettingsError(f"AICORE_GUARD_CLASSIFIER: {error}") from error
+
+
+def open_classifier(cache: Path) -> EmbeddedClassifier:
+    """Return the embedded classifier, with the head that the program brings along. Blocks.
+
+    Raises:
+        EncoderError: see `open_encoder`.
+    """
+    encoder = open_encoder(cache)
+    return EmbeddedClassifier(encoder, load_heads(), encoder.words)
