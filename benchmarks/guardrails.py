@@ -5,30 +5,40 @@ harmless ones, cut into pieces anywhere. A character is prohibited if it lies in
 whole text finds, with any action but to log.
 
 Whoever wrote the rules also wrote the held-out lines, before them, so their recall is an upper bound. The
-part called afterwards was written against the finished rules, in other words on purpose: a lower one.
+part called afterwards was written against the finished rules, in other words on purpose: a lower one. It was
+there before the embedded classifier was trained, and not shown to who wrote its training texts.
 """
 
 import gc
 import importlib.util
 import random
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import Literal
 
 from aicore.content.guardrails import load_policy
 from aicore.content.scenes import closing_line
 from aicore.content.speech import load_speech
 from aicore.content.world import load_world
+from aicore.guard import open_classifier
+from aicore.training.corpus import Source
 from benchmarks.guardrail_cases import CANARY, SPELLINGS, Case, load_cases
 from benchmarks.harness import Progress, Report, percentile, rounds_of
 from domain.guardrails.check import check
 from domain.guardrails.compiled import Compiled, compile_policy
 from domain.guardrails.stream import StreamGuard
 from domain.inference.facts import PROMPT_CHARACTERS_MAX
+from handlers.guard_embedded import EmbeddedClassifier
+from handlers.sentence_encoder import PACKAGE, VERSION, package_files
 
 SEED = 20_261_121
 ATTACKS, ATTACKS_QUICK = 100_000, 2_000
 CHECKS, CHECKS_QUICK = 2_000, 200
+CORPUS, CORPUS_QUICK = 2_000, 200
+PARTS = ("development", "heldout", "afterwards")
 PROFILE = "MatureFullExperience"
 LINE_TOKENS = 60
 TOKEN_LETTERS = 6
@@ -63,6 +73,8 @@ async def run(quick: bool, progress: Progress) -> Report:
         "cases": len(cases),
     }
     _peers(report, cases)
+    progress("the embedded classifier behind the rules")
+    _second_opinion(report, cases, compiled, CORPUS_QUICK if quick else CORPUS)
     return report
 
 
@@ -72,7 +84,7 @@ async def run(quick: bool, progress: Progress) -> Report:
 def _judge(report: Report, cases: Sequence[Case], compiled: Compiled) -> None:
     """Report how many lines that must stop do, and how many that must pass do not."""
     stopped = {case: not check(compiled, case.text, side=case.side).harmless for case in cases}
-    for part in ("development", "heldout", "afterwards"):
+    for part in PARTS:
         mine = [case for case in cases if case.part == part]
         _shares(report, part, mine, lambda case: stopped[case])
         own = [_by_own_rule(compiled, case) for case in mine if case.expect == "stop"]
@@ -116,6 +128,52 @@ def _peers(report: Report, cases: Sequence[Case]) -> None:
         _shares(report, "alt_profanity_check", mine, lambda case: bool(predict([case.text])[0]))
     else:
         report.facts["alt_profanity_check"] = "not installed"
+
+
+# --- a second opinion -------------------------------------------------------------------------------------
+
+
+def _second_opinion(report: Report, cases: Sequence[Case], compiled: Compiled, lines: int) -> None:
+    """Report the same of the rules with the embedded classifier behind them, and what it takes."""
+    if package_files() is None:
+        report.facts["classifier"] = "not installed"
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        report.facts["classifier"] = f"{PACKAGE} {VERSION}"
+        began = time.perf_counter()
+        classifier = open_classifier(Path(folder))
+        report.add("classifier_first_start", (time.perf_counter() - began) * 1e3, "ms")
+
+    def stops(case: Case) -> bool:
+        found = check(compiled, case.text, side=case.side)
+        return not found.harmless or classifier.category(case.text, case.side) is not None
+
+    for part in PARTS:
+        mine = [case for case in cases if case.part == part]
+        _shares(report, f"classified_{part}", mine, stops)
+    passing = [case for case in cases if case.expect == "pass" and case.part != "development"]
+    report.add("classified_false_blocks", sum(map(stops, passing)) / len(passing), "share")
+    # Other draws than training's, but the same writer's sentences: what the world's characters say.
+    source = Source(load_world(), load_speech(), random.Random(SEED + 1))
+    corpus = [example.line for example in islice(source.examples(), lines)]
+    blocked = sum(classifier.category(line, "output") is not None for line in corpus)
+    report.add("classified_false_blocks_corpus", blocked / lines, "share")
+    _time_sentences(report, classifier, corpus)
+
+
+def _time_sentences(report: Report, classifier: EmbeddedClassifier, lines: Iterable[str]) -> None:
+    """Report what each sentence of lines waits for, judged one after the other as a stream's are."""
+    taken: list[float] = []
+    for line in lines:
+        known = 0
+        while known < len(line):
+            end = line.find(". ", known) + 1 or len(line)
+            began = time.perf_counter_ns()
+            classifier.category(line[:end], "output", known)
+            taken.append((time.perf_counter_ns() - began) / 1e6)
+            known = end
+    report.add("classify_sentence_p50", percentile(taken, 0.50), "ms")
+    report.add("classify_sentence_p99", percentile(taken, 0.99), "ms")
 
 
 # --- time -------------------------------------------------------------------------------------------------
