@@ -16,7 +16,7 @@ from tests.acceptance.kit import STOP_TIMEOUT_S, Up
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.timeout(240),
-    pytest.mark.xdist_group("acceptance"),
+    pytest.mark.xdist_group("batches"),
 ]
 
 ITEMS = 120

@@ -26,7 +26,7 @@ from tests.harness.folders import open_folder
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.timeout(180),
-    pytest.mark.xdist_group("acceptance"),
+    pytest.mark.xdist_group("cli"),
 ]
 
 

@@ -15,7 +15,7 @@ from tests.harness.folders import open_folder
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.timeout(300),
-    pytest.mark.xdist_group("acceptance"),
+    pytest.mark.xdist_group("governance"),
 ]
 
 SHOWN_S = 5.0

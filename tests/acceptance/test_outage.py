@@ -13,7 +13,7 @@ from tests.acceptance.kit import Up
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.timeout(180),
-    pytest.mark.xdist_group("acceptance"),
+    pytest.mark.xdist_group("outage"),
 ]
 
 LOG_BACK_S = 60

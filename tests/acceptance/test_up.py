@@ -11,7 +11,7 @@ from tests.acceptance.kit import STOP_TIMEOUT_S, Up
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.timeout(180),
-    pytest.mark.xdist_group("acceptance"),
+    pytest.mark.xdist_group("up"),
 ]
 
 TOLD = re.compile(r"^  python -m aicore ((?:models|events|log verify|doctor)\S*(?: list)?)", re.MULTILINE)
