@@ -11,7 +11,8 @@ from typing import Any, get_args
 
 from bus.codec import EventCodec
 from bus.ports import EventLog, Where
-from domain.deployment.messages import (
+from domain.event import Event
+from domain.registry.deployment_messages import (
     DeploymentCompleted,
     DeploymentEvent,
     DeploymentRolledBack,
@@ -20,8 +21,7 @@ from domain.deployment.messages import (
     StepPassed,
     StepStarted,
 )
-from domain.deployment.watch import Watch
-from domain.event import Event
+from domain.registry.watch import Watch
 from handlers.deployments import TYPES
 
 PAGE = 2_000

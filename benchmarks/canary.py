@@ -1,6 +1,6 @@
 """Canaries judged at every turn: false alarms, and turns to catch a regression, of three gates.
 
-The evidence is the class that the deployment's gate folds the log with (`domain.deployment.evidence`), fed
+The evidence is the class that the deployment's gate folds the log with (`domain.registry.evidence`), fed
 turn by turn. Beside it, on the same traces: a gate of fixed windows as Flagger and Argo Rollouts have it
 (a check per minute, taken back after three failed ones), and a z-test of two shares repeated every 100 turns,
 as people do who look often.
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from benchmarks.harness import Progress, Report, percentile
-from domain.deployment.evidence import Evidence, Turn
+from domain.registry.evidence import Evidence, Turn
 
 FALSE_ALARMS = 0.01
 STEPS = 4

@@ -22,12 +22,12 @@ from bus.ids import derived_id
 from bus.ports import EventLog, NewEvent, StreamWrite
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
-from domain.deployment.messages import DeploymentRolledBack
-from domain.deployment.rollout import deployment_id_of
 from domain.event import Event
 from domain.inference.inference import stream_of
 from domain.inference.messages import InferenceCompleted, InferenceFailed, InferenceRequested
+from domain.registry.deployment_messages import DeploymentRolledBack
 from domain.registry.messages import RecordEvaluation
+from domain.registry.rollout import deployment_id_of
 from domain.registry.use_case import model_id_of
 from domain.routing.split import bucket_of
 from handlers.commands import CommandRunner

@@ -20,26 +20,6 @@ from domain.batch.messages import (
     RecordItems,
     SubmitBatch,
 )
-from domain.deployment.messages import (
-    AbortDeployment,
-    Accuse,
-    ConfirmReady,
-    DeploymentAborted,
-    DeploymentCompleted,
-    DeploymentFailed,
-    DeploymentHeld,
-    DeploymentReady,
-    DeploymentResumed,
-    DeploymentRolledBack,
-    DeploymentStarted,
-    HoldDeployment,
-    PassStep,
-    ResumeDeployment,
-    RollBack,
-    StartDeployment,
-    StepPassed,
-    StepStarted,
-)
 from domain.evaluation.messages import (
     AbortEvaluation,
     BeginEvaluation,
@@ -91,6 +71,26 @@ from domain.optimisation.messages import (
     WithdrawProposal,
 )
 from domain.prompts.messages import RegisterTemplate, TemplateRegistered
+from domain.registry.deployment_messages import (
+    AbortDeployment,
+    Accuse,
+    ConfirmReady,
+    DeploymentAborted,
+    DeploymentCompleted,
+    DeploymentFailed,
+    DeploymentHeld,
+    DeploymentReady,
+    DeploymentResumed,
+    DeploymentRolledBack,
+    DeploymentStarted,
+    HoldDeployment,
+    PassStep,
+    ResumeDeployment,
+    RollBack,
+    StartDeployment,
+    StepPassed,
+    StepStarted,
+)
 from domain.registry.messages import (
     AliasSet,
     DescribeModel,

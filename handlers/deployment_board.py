@@ -8,10 +8,10 @@ from contextlib import aclosing
 from typing import Any, get_args
 
 from bus.ports import EventLog, RecordedEvent, Where
-from domain.deployment.messages import DeploymentEvent, DeploymentRolledBack
-from domain.deployment.rollout import standing
 from domain.event import Event, Query
 from domain.parse import parse
+from domain.registry.deployment_messages import DeploymentEvent, DeploymentRolledBack
+from domain.registry.rollout import standing
 from domain.vocabulary import UseCase
 from handlers.use_cases import UseCases
 

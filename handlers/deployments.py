@@ -17,7 +17,16 @@ import structlog
 from bus.ids import derived_id
 from bus.ports import EventLog, IdConflict, LogError, RecordedEvent, Where
 from domain.decider import Rejected
-from domain.deployment.messages import (
+from domain.event import Command, Event
+from domain.guardrails.messages import ViolationDetected
+from domain.inference.messages import (
+    InferenceCancelled,
+    InferenceCompleted,
+    InferenceFailed,
+    InferenceRefused,
+    InferenceRequested,
+)
+from domain.registry.deployment_messages import (
     GATE_COMMANDS,
     Accuse,
     CheckFact,
@@ -28,19 +37,10 @@ from domain.deployment.messages import (
     HoldDeployment,
     PassStep,
 )
-from domain.deployment.rollout import GATE
-from domain.deployment.watch import Accused, Passed, Starved, Verdict, Watch
-from domain.event import Command, Event
-from domain.guardrails.messages import ViolationDetected
-from domain.inference.messages import (
-    InferenceCancelled,
-    InferenceCompleted,
-    InferenceFailed,
-    InferenceRefused,
-    InferenceRequested,
-)
+from domain.registry.rollout import GATE
 from domain.registry.state import Model, UseCaseModels
 from domain.registry.use_case import USE_CASE, stream_of
+from domain.registry.watch import Accused, Passed, Starved, Verdict, Watch
 from handlers.commands import Binding, CommandRunner
 from handlers.engine_keeper import EngineKeeper, Missing
 from handlers.use_cases import USE_CASE_TYPES, UseCases

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import structlog
 
-from domain.deployment.messages import CheckFact
+from domain.registry.deployment_messages import CheckFact
 from domain.registry.facts import artefacts_digest
 from domain.registry.state import Model, UseCaseModels
 from handlers.engines.port import End, Engine, EngineAsk, EngineError, Piece

@@ -18,7 +18,6 @@ import structlog
 
 from bus.ports import IdConflict
 from domain.decider import Rejected
-from domain.deployment.watch import REFUSALS
 from domain.inference.inference import Inference, same_ask, stream_of
 from domain.inference.messages import (
     Generate,
@@ -29,6 +28,7 @@ from domain.inference.messages import (
     RecordRequest,
 )
 from domain.parse import parse
+from domain.registry.watch import REFUSALS
 from handlers.allowances import Allowances
 from handlers.answers import Answers, Sharing, lasting
 from handlers.engines.port import EngineAsk, EngineError

@@ -16,7 +16,6 @@ import structlog
 from bus.ids import derived_id
 from bus.ports import EventLog, IdConflict, LogError, RecordedEvent, Where
 from domain.decider import Rejected
-from domain.deployment.messages import RollBack, StartDeployment
 from domain.evaluation.messages import EvaluationFinished
 from domain.event import Command, Event, Query
 from domain.guardrails.messages import ViolationDetected
@@ -50,6 +49,7 @@ from domain.optimisation.proposals import (
 from domain.optimisation.rules import Finding, Seen, figures_of, finding, findings, untrue
 from domain.optimisation.tally import USUAL_S, Tally, count
 from domain.parse import parse
+from domain.registry.deployment_messages import RollBack, StartDeployment
 from domain.registry.messages import DescribeModel
 from domain.registry.state import Model, UseCaseEvent, UseCaseModels
 from domain.registry.use_case import USE_CASE

@@ -5,19 +5,6 @@ from typing import Any
 
 from bus.codec import EventCodec
 from bus.ports import EventLog
-from domain.deployment.messages import (
-    OPERATOR_COMMANDS,
-    AbortDeployment,
-    Accuse,
-    ConfirmReady,
-    DeploymentCommand,
-    HoldDeployment,
-    PassStep,
-    ResumeDeployment,
-    RollBack,
-    StartDeployment,
-)
-from domain.deployment.rollout import standing
 from domain.evaluation.evaluation import EVALUATION, Evaluation, of_suite
 from domain.evaluation.evaluation import stream_of as evaluation_stream
 from domain.evaluation.messages import (
@@ -37,6 +24,18 @@ from domain.parse import parse
 from domain.prompts.messages import RegisterTemplate
 from domain.prompts.template import TEMPLATE, TemplateVersions, digest_of, label
 from domain.prompts.template import stream_of as template_stream
+from domain.registry.deployment_messages import (
+    OPERATOR_COMMANDS,
+    AbortDeployment,
+    Accuse,
+    ConfirmReady,
+    DeploymentCommand,
+    HoldDeployment,
+    PassStep,
+    ResumeDeployment,
+    RollBack,
+    StartDeployment,
+)
 from domain.registry.messages import (
     DescribeModel,
     PromoteModel,
@@ -47,6 +46,7 @@ from domain.registry.messages import (
     SetAlias,
     ShiftTraffic,
 )
+from domain.registry.rollout import standing
 from domain.registry.state import UseCaseModels
 from domain.registry.use_case import USE_CASE, model_id_of, stream_of
 from handlers.commands import Binding, CommandRunner, caused_by

@@ -5,7 +5,7 @@ Where no model is left that may speak, it is ``silenced`` instead.
 
 from collections.abc import Sequence
 
-from domain.deployment.messages import (
+from domain.registry.deployment_messages import (
     DeploymentAborted,
     DeploymentFailed,
     DeploymentRolledBack,

@@ -3,7 +3,6 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from domain.deployment.watch import OWN_FAULTS
 from domain.event import Event
 from domain.guardrails.messages import ViolationDetected
 from domain.inference.messages import (
@@ -15,6 +14,7 @@ from domain.inference.messages import (
 )
 from domain.optimisation.cost import Usage
 from domain.optimisation.rules import Seen
+from domain.registry.watch import OWN_FAULTS
 
 BUCKET_US = 10_000_000
 """Turns are summed up by ten seconds."""

@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from domain.deployment.messages import DeploymentId
 from domain.evaluation.suite import ScorerName
 from domain.event import Command, Event
+from domain.registry.deployment_messages import DeploymentId
 from domain.registry.facts import Configuration, ConfigurationKey, Description, ModelFacts
 from domain.vocabulary import (
     CONFIGURATION_KEYS_MAX,

@@ -6,7 +6,7 @@ from typing import Literal, assert_never
 
 from pydantic import JsonValue
 
-from domain.deployment.messages import (
+from domain.registry.deployment_messages import (
     DeploymentAborted,
     DeploymentCompleted,
     DeploymentEvent,

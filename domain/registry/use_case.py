@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from uuid import NAMESPACE_URL, uuid5
 
 from domain.decider import Decider, Rejected
-from domain.deployment import rollout
-from domain.deployment.messages import DeploymentCommand
+from domain.registry import rollout
+from domain.registry.deployment_messages import DeploymentCommand
 from domain.registry.messages import (
     AliasSet,
     DescribeModel,

@@ -8,9 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.deployment.evidence import FAULTS, Evidence, Turn, upper_rate
-from domain.deployment.messages import DeploymentHeld, DeploymentStarted, Gate, StepStarted
-from domain.deployment.watch import Accused, Passed, Starved, Verdict, Watch
 from domain.guardrails.messages import ViolationDetected
 from domain.inference.messages import (
     InferenceCompleted,
@@ -18,6 +15,9 @@ from domain.inference.messages import (
     InferenceRefused,
     InferenceRequested,
 )
+from domain.registry.deployment_messages import DeploymentHeld, DeploymentStarted, Gate, StepStarted
+from domain.registry.evidence import FAULTS, Evidence, Turn, upper_rate
+from domain.registry.watch import Accused, Passed, Starved, Verdict, Watch
 from tests.unit.test_domain_deployment import NEW, OF, OLD, started
 from tests.unit.test_domain_registry import UC
 

@@ -16,8 +16,8 @@ from bus.memory import MemoryLog
 from bus.ports import LogUnavailable, StreamWrite
 from domain.batch.messages import BatchOpened
 from domain.decider import Rejected
-from domain.deployment.messages import DeploymentFailed, DeploymentRolledBack, StepStarted
 from domain.event import Event
+from domain.registry.deployment_messages import DeploymentFailed, DeploymentRolledBack, StepStarted
 from domain.registry.state import Model
 from domain.registry.use_case import model_id_of
 from handlers.commands import CommandRunner

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pydantic import ValidationError
 
 from domain.decider import Rejected
-from domain.deployment.messages import (
+from domain.registry.deployment_messages import (
     AbortDeployment,
     Accuse,
     CheckFact,
@@ -32,7 +32,6 @@ from domain.deployment.messages import (
     StepPassed,
     StepStarted,
 )
-from domain.deployment.rollout import deployment_id_of
 from domain.registry.messages import (
     ModelEvaluated,
     ModelPromoted,
@@ -46,6 +45,7 @@ from domain.registry.messages import (
     TrafficShifted,
     UseCaseSilenced,
 )
+from domain.registry.rollout import deployment_id_of
 from domain.registry.state import UseCaseModels
 from domain.registry.use_case import USE_CASE
 from domain.routing.split import bucket_of

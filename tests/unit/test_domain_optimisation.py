@@ -7,7 +7,6 @@ from hypothesis import given as any_given
 from hypothesis import strategies as st
 
 from domain.decider import Rejected
-from domain.deployment.messages import DeploymentRolledBack
 from domain.optimisation.cost import Usage, cost_of, dollars
 from domain.optimisation.messages import (
     Action,
@@ -27,6 +26,7 @@ from domain.optimisation.messages import (
 )
 from domain.optimisation.proposals import PROPOSALS, proposal_id_of, weight_of
 from domain.optimisation.rules import Seen, finding, findings, untrue
+from domain.registry.deployment_messages import DeploymentRolledBack
 from domain.registry.messages import ModelPromoted
 from domain.registry.state import UseCaseEvent, UseCaseModels
 from domain.registry.use_case import USE_CASE

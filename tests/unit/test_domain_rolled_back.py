@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.deployment.messages import RollBack
+from domain.registry.deployment_messages import RollBack
 from domain.registry.messages import ModelEvaluated, ModelPromoted, ShiftTraffic
 from domain.registry.use_case import USE_CASE
 from tests.unit.spec import changed, given

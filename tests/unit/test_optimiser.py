@@ -12,7 +12,6 @@ from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
 from bus.ports import RecordedEvent, StreamWrite, Where
-from domain.deployment.messages import DeploymentRolledBack
 from domain.evaluation.messages import EvaluationFinished
 from domain.event import Event
 from domain.guardrails.messages import ViolationDetected
@@ -31,6 +30,7 @@ from domain.optimisation.messages import (
     ProposalWithdrawn,
     Proposed,
 )
+from domain.registry.deployment_messages import DeploymentRolledBack
 from domain.registry.messages import ModelEvaluated
 from domain.registry.use_case import USE_CASE, model_id_of
 from handlers.commands import CommandRunner

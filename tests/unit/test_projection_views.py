@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given as any_of
 from hypothesis import strategies as st
 
-from domain.deployment.messages import DeploymentRolledBack
 from domain.event import Event
 from domain.inference.messages import InferenceCompleted, InferenceFailed
+from domain.registry.deployment_messages import DeploymentRolledBack
 from domain.registry.messages import (
     ModelDescribed,
     ModelEvaluated,

@@ -6,7 +6,7 @@ from typing import assert_never
 from uuid import NAMESPACE_URL, uuid5
 
 from domain.decider import Rejected
-from domain.deployment.messages import (
+from domain.registry.deployment_messages import (
     AbortDeployment,
     Accuse,
     ConfirmReady,

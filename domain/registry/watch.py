@@ -9,16 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from domain.deployment.evidence import Evidence, Measure, Turn
-from domain.deployment.messages import (
-    DeploymentEvent,
-    DeploymentHeld,
-    DeploymentResumed,
-    DeploymentStarted,
-    EvidenceFact,
-    MeasureFact,
-    StepStarted,
-)
 from domain.evaluation.scorers import states
 from domain.event import Event
 from domain.guardrails.messages import ViolationDetected
@@ -29,6 +19,16 @@ from domain.inference.messages import (
     InferenceRefused,
     InferenceRequested,
 )
+from domain.registry.deployment_messages import (
+    DeploymentEvent,
+    DeploymentHeld,
+    DeploymentResumed,
+    DeploymentStarted,
+    EvidenceFact,
+    MeasureFact,
+    StepStarted,
+)
+from domain.registry.evidence import Evidence, Measure, Turn
 
 OWN_FAULTS = frozenset(
     {
