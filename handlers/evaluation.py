@@ -20,7 +20,7 @@ from domain.evaluation.evaluation import CASES_MIN, verdict_of
 from domain.evaluation.messages import FinishEvaluation, ScorerResult
 from domain.evaluation.paired import Comparison, Criterion, Errors, Evidence, Overall
 from domain.evaluation.scorers import Answer, Scorer
-from domain.evaluation.suite import Case, SuiteFacts, Turn, check_scorers, criteria_of, distinct
+from domain.evaluation.suite import Case, SuiteFacts, Turn, check_scorers, content_of, criteria_of, distinct
 from domain.prompts.assembly import assemble, room_for
 from domain.prompts.messages import TemplateFacts
 from handlers.engines.port import Engine, EngineAsk, EngineError, Scoring, collect
@@ -193,7 +193,10 @@ class Evaluator:
         self._steps: list[Step] = []
 
     async def steps(self) -> AsyncGenerator[Step, None]:
-        """Yield after every pair until it is decided, or the suite's cap of pairs is reached."""
+        """Yield after every pair until it is decided, or the suite's cap of pairs is reached.
+
+        What passed early is asked on until there are pairs enough to pass.
+        """
         asked = islice(asks(self._plan.suite), self._plan.suite.pairs_max)
         numbered = enumerate(asked, 1)
         while group := list(islice(numbered, self._plan.concurrent)):
@@ -202,7 +205,9 @@ class Evaluator:
             for task in running:
                 step = self._seen(task.result())
                 yield step
-                if step.overall != "undecided":
+                if step.overall == "failed":
+                    return
+                if step.overall == "passed" and len(self._steps) >= CASES_MIN:
                     return
 
     async def run(self, progress: Callable[[Step], None] = lambda _: None) -> Finding:
@@ -265,10 +270,15 @@ class Evaluator:
 
 
 def asks(suite: SuiteFacts) -> Iterator[tuple[Case, int]]:
-    """Yield cases with seeds for ever: every case once in a drawn order, then all again in another."""
+    """Yield cases with seeds for ever: every case once in a drawn order, then all again in another.
+
+    What differs only in its id from a case before it comes last: those who pass soon have met other cases.
+    """
+    first: dict[str, int] = {}
+    twins = [first.setdefault(content_of(case), n) != n for n, case in enumerate(suite.cases)]
     for turn in count():
-        drawn = sorted((_drawn(suite.seed, turn, case), n) for n, case in enumerate(suite.cases))
-        for number, n in drawn:
+        drawn = sorted((twins[n], _drawn(suite.seed, turn, case), n) for n, case in enumerate(suite.cases))
+        for _, number, n in drawn:
             yield suite.cases[n], number
 
 

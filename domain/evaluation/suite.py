@@ -205,9 +205,14 @@ class SuiteFacts(BaseModel):
         return self
 
 
+def content_of(case: Case) -> str:
+    """Return what a case asks, as JSON: the same under two ids is one."""
+    return case.model_dump_json(exclude={"id"})
+
+
 def distinct(suite: SuiteFacts) -> int:
-    """Return how many cases ask something of their own: the same under two ids is one."""
-    return len({case.model_dump_json(exclude={"id"}) for case in suite.cases})
+    """Return how many cases ask something of their own."""
+    return len({content_of(case) for case in suite.cases})
 
 
 def criteria_of(suite: SuiteFacts) -> list[ScorerChoice]:

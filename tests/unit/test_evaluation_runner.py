@@ -11,6 +11,7 @@ import pytest
 from aicore.content.suites import default_suite
 from aicore.content.templates import LINE
 from aicore.tiers import shipped_model
+from domain.evaluation.evaluation import CASES_MIN
 from domain.evaluation.scorers import Answer, scorers_of
 from domain.evaluation.suite import Case, SuiteFacts, UnknownScorer
 from domain.prompts.messages import RegisterTemplate
@@ -40,6 +41,19 @@ async def test_the_same_answers_pass_soon() -> None:
     assert finding.verdict == "passed"
     assert len(finding.steps) < 120
     assert {result.name for result in finding.scorers} == {"lore_stated", "in_character", "answered"}
+
+
+async def test_who_is_clearly_better_is_asked_until_it_can_pass() -> None:
+    """The scar: it stopped after 6 pairs, which are too few to pass, and did so again at every try."""
+    finding = await found(GOOD, current=SILENT)
+    assert (finding.verdict, len(finding.steps)) == ("passed", CASES_MIN)
+
+
+def test_what_was_asked_already_comes_after_all_that_was_not() -> None:
+    """Else thirty pairs, which suffice to pass, would be of fewer cases than the suite has."""
+    double = suite(*(case(id=f"c{n}", prompt=f"What happened {n % 30} times?") for n in range(90)))
+    assert len({asked.prompt for asked, _ in islice(asks(double), CASES_MIN)}) == CASES_MIN
+    assert {asked.id for asked, _ in islice(asks(double), 90)} == {each.id for each in double.cases}
 
 
 async def test_one_turn_asked_again_and_again_passes_nothing() -> None:
