@@ -62,10 +62,12 @@ class Gate(BaseModel):
         600.0,
         gt=0,
         le=604_800,
-        description="Without enough turns after so long the step is held until an operator resumes it.",
+        description="Without turns enough to judge by after so long the step is held until it is resumed.",
         json_schema_extra={"unit": "s"},
     )
-    failures_max: float = Field(0.1, ge=0, le=1, description="threshold: largest share of failed turns.")
+    failures_max: float = Field(
+        0.1, ge=0, le=1, description="threshold: largest share of turns that failed or broke the policy."
+    )
     latency_ms_max: float = Field(
         5_000.0, gt=0, description="threshold: largest mean latency.", json_schema_extra={"unit": "ms"}
     )
@@ -112,7 +114,13 @@ class EvidenceFact(BaseModel):
         max_length=16,
         description="By measure: failures, violations, lore, latency.",
     )
-    failures: float | None = Field(None, ge=0, le=1, description="threshold: share of failed turns.")
+    failures: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="threshold: share of turns that failed or broke the policy; before 2026-11-21 of those "
+        "that failed.",
+    )
     latency_ms: float | None = Field(
         None, ge=0, description="threshold: mean latency.", json_schema_extra={"unit": "ms"}
     )

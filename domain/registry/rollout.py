@@ -318,7 +318,7 @@ def _check_limits(gate: Gate, evidence: EvidenceFact) -> None:
     if evidence.failures is None or evidence.latency_ms is None:
         raise _missing("the share of failures or the mean latency is not known")
     if measure := gate.exceeded(evidence.failures, evidence.latency_ms):
-        figures = f"{evidence.failures:.1%} failed, {evidence.latency_ms:g} ms on average"
+        figures = f"{evidence.failures:.1%} failed or broke the policy, {evidence.latency_ms:g} ms on average"
         limits = f"{gate.failures_max:.1%} and {gate.latency_ms_max:g} ms"
         raise _missing(f"{measure}: {figures}; the limits are {limits}")
 

@@ -4,7 +4,7 @@ Whoever folds the same events gets the same verdict, so an audit can repeat each
 crashed goes on where the log says.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -99,6 +99,17 @@ class _Asked:
     """Facts that the line was given to keep to."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Recent:
+    """A turn of the candidate, as fixed limits look at it."""
+
+    at_us: int
+    failed: bool
+    broke: bool
+    """Whether it broke the policy."""
+    latency_ms: float | None
+
+
 class Watch:
     """The gate of one deployment. ``observe`` what the log holds from its start on, in order."""
 
@@ -113,8 +124,8 @@ class Watch:
         self._position = 0
         self._open: dict[str, _Asked] = {}
         self._ended: OrderedDict[str, _Asked] = OrderedDict()
-        self._recent: deque[tuple[int, bool, float | None]] = deque()
-        """The candidate's newest turns: when, whether it failed, and how long it took."""
+        self._recent: OrderedDict[str, _Recent] = OrderedDict()
+        """The candidate's newest turns by id."""
 
     def observe(self, event: Event, position: int, at_us: int) -> None:
         """Take an event in; those of other use cases change nothing."""
@@ -152,6 +163,8 @@ class Watch:
             self._open[inference_id] = replace(asked, turn=turn)
         elif ended := self._ended.get(inference_id):
             self.evidence.found_late(fault, ended.turn)
+        if fault == "violations" and (recent := self._recent.get(inference_id)):
+            self._recent[inference_id] = replace(recent, broke=True)
 
     def _asked(self, event: InferenceRequested) -> None:
         started = self._started
@@ -195,7 +208,7 @@ class Watch:
         self._ended[event.inference_id] = _Asked(turn, asked.step)
         if len(self._ended) > ENDED_MAX:
             self._ended.popitem(last=False)
-        self._counted(turn, asked.step, at_us)
+        self._counted(event.inference_id, turn, asked.step, at_us)
 
     def _refused(self, event: InferenceRefused, at_us: int) -> None:
         """Count a turn that was turned away because its model had no engine, or none with room."""
@@ -207,15 +220,16 @@ class Watch:
             who = event.who or event.inference_id
             turn = Turn(event.model_id == started.model_id, share, who, frozenset({"failures"}))
             self.evidence.observe(turn)
-            self._counted(turn, self._step, at_us)
+            self._counted(event.inference_id, turn, self._step, at_us)
 
-    def _counted(self, turn: Turn, step: int, at_us: int) -> None:
+    def _counted(self, inference_id: str, turn: Turn, step: int, at_us: int) -> None:
         if turn.candidate:
+            failed, broke = "failures" in turn.faults, "violations" in turn.faults
             # Only what was answered counts towards a step: silence never passes one.
-            self._step_turns += step == self._step and "failures" not in turn.faults
-            self._recent.append((at_us, "failures" in turn.faults, turn.latency_ms))
+            self._step_turns += step == self._step and not failed
+            self._recent[inference_id] = _Recent(at_us, failed, broke, turn.latency_ms)
             while len(self._recent) > max(RECENT_MAX, self._started.gate.turns_min):
-                self._recent.popleft()
+                self._recent.popitem(last=False)
 
     # --- verdicts ---------------------------------------------------------------------------------------
 
@@ -228,20 +242,29 @@ class Watch:
             return accused
         if self._held:
             return None
-        enough = self._step_turns >= gate.turns_min and waited_s >= gate.seconds_min
-        # Over a fixed limit it was accused above; a mean of no latencies at all is within none.
-        if enough and (gate.kind == "evidence" or self._window(now_us)[1] is not None):
+        lacking = self._lacking(now_us)
+        if not lacking and waited_s >= gate.seconds_min:
             return Passed(self._step, self.fact(now_us))
-        if waited_s >= gate.hold_after_s and self._step_turns < gate.turns_min:
-            why = f"{self._step_turns} of {gate.turns_min} turns after {waited_s:.0f} s"
-            return Starved(why, self._since_us)
+        if lacking and waited_s >= gate.hold_after_s:
+            return Starved(f"{lacking} after {waited_s:.0f} s", self._since_us)
         return None
+
+    def _lacking(self, now_us: int) -> str:
+        """Return which turns the step waits for; "" for none."""
+        gate = self._started.gate
+        if self._step_turns < gate.turns_min:
+            return f"{self._step_turns} of {gate.turns_min} turns"
+        # Over a fixed limit it is accused; a mean of no latencies at all is within none.
+        if gate.kind == "threshold" and self._window(now_us)[1] is None:
+            return f"none of the newest {len(self._recent)} turns tells how long the model takes,"
+        return ""
 
     def _accused(self, now_us: int) -> Accused | None:
         gate = self._started.gate
         match gate.kind:
             case "evidence":
-                if not self.evidence.accused:
+                # As the event keeps it: what the decider looks at.
+                if _rounded(self.evidence.e_value) < _rounded(self.evidence.limit):
                     return None
                 measure = self.evidence.worst()
                 return Accused(measure, self.fact(now_us), self._reason(measure))
@@ -252,15 +275,21 @@ class Watch:
                     return None
                 match gate.exceeded(failures, latency_ms):
                     case "failures":
-                        why = f"{failures:.1%} of {turns} turns failed, the limit is {gate.failures_max:.1%}"
-                        return Accused("failures", self.fact(now_us), why)
+                        limit = f"the limit is {gate.failures_max:.1%}"
+                        why = f"{failures:.1%} of {turns} turns failed or broke the policy, {limit}"
+                        return Accused(self._fault(), self.fact(now_us), why)
                     case "latency":
-                        why = f"{latency_ms:.0f} ms on average, the limit is {gate.latency_ms_max:g} ms"
+                        why = f"{latency_ms:.10g} ms on average, the limit is {gate.latency_ms_max:g} ms"
                         return Accused("latency", self.fact(now_us), why)
                     case _:
                         return None
             case _:
                 assert_never(gate.kind)
+
+    def _fault(self) -> Measure:
+        """Return what took the window over its limit: an evaluation must measure it again."""
+        failed = sum(turn.failed for turn in self._recent.values())
+        return "failures" if failed > self._started.gate.failures_max * len(self._recent) else "violations"
 
     def _reason(self, measure: Measure) -> str:
         turns = self.evidence.turns
@@ -271,20 +300,21 @@ class Watch:
         return f"{faults.candidate} {WORDS[measure]} {against.format(faults.control)}"
 
     def _window(self, now_us: int) -> tuple[float | None, float | None]:
-        """Return the share of failures and the mean latency of the window's turns.
+        """Return the window's share of turns that failed or broke the policy, and its mean latency.
 
         Where the window holds too few to judge by, the newest ``turns_min`` are looked at: slow traffic says
         as much as quick traffic does, only later.
         """
         gate = self._started.gate
         oldest = now_us - int(gate.window_s * 1e6)
-        while len(self._recent) > gate.turns_min and self._recent[0][0] < oldest:
-            self._recent.popleft()
+        while len(self._recent) > gate.turns_min and next(iter(self._recent.values())).at_us < oldest:
+            self._recent.popitem(last=False)
         if not self._recent:
             return None, None
-        latencies = [ms for _, _, ms in self._recent if ms is not None]
-        failures = sum(failed for _, failed, _ in self._recent) / len(self._recent)
-        return failures, sum(latencies) / len(latencies) if latencies else None
+        turns = self._recent.values()
+        latencies = [turn.latency_ms for turn in turns if turn.latency_ms is not None]
+        failures = sum(turn.failed or turn.broke for turn in turns) / len(turns)
+        return failures, round(sum(latencies) / len(latencies), 3) if latencies else None
 
     def fact(self, now_us: int) -> EvidenceFact:
         """Return the evidence as events keep it."""
@@ -308,7 +338,7 @@ class Watch:
             limit=_rounded(evidence.limit),
             measures=dict(measures),
             failures=failures,
-            latency_ms=None if latency_ms is None else round(latency_ms, 3),
+            latency_ms=latency_ms,
         )
 
 

@@ -174,7 +174,8 @@ def test_fixed_limits_look_at_a_window() -> None:
     every(gate, 3, failed(3, NEW), at_s=0)
     accused = gate.verdict(SECOND)
     assert isinstance(accused, Accused)
-    assert accused.reason == "100.0% of 4 turns failed, the limit is 20.0%"
+    assert accused.measure == "failures"
+    assert accused.reason == "100.0% of 4 turns failed or broke the policy, the limit is 20.0%"
 
 
 def every(gate: Watch, number: int, outcome: Any, at_s: float) -> None:
@@ -231,6 +232,69 @@ def test_old_turns_leave_the_window_when_there_are_enough_new_ones() -> None:
     every(gate, 8, failed(8, NEW), at_s=8)
     assert gate.fact(10 * SECOND).failures == pytest.approx(1 / 9)
     assert gate.fact(16 * SECOND).failures == pytest.approx(1 / 4)  # two of them are young enough
+
+
+def broke(number: int) -> ViolationDetected:
+    facts = {**ViolationDetected.example, "inference_id": f"{number:032x}", "use_case": UC, "model_id": NEW}
+    return ViolationDetected.model_validate({**facts, "side": "output", "severity": "critical"})
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_lines_that_broke_the_policy_count_against_a_fixed_limit(late: bool) -> None:
+    """The scar: with nine of ten lines blocked, the tenth passed the step."""
+    gate = watch(kind="threshold")
+    for n in range(10):
+        gate.observe(asked(n, NEW), n, SECOND)
+        ended = answered(n, NEW, finish_reason="blocked") if n else answered(n, NEW)
+        for event in [ended, broke(n)] if late else [broke(n), ended]:
+            gate.observe(event, n, SECOND)
+    accused = gate.verdict(SECOND)
+    assert isinstance(accused, Accused)
+    assert (accused.measure, accused.evidence.failures) == ("violations", 1.0)
+    assert accused.reason == "100.0% of 10 turns failed or broke the policy, the limit is 10.0%"
+
+
+def test_turns_that_tell_nothing_of_the_latency_are_waited_for_no_longer_than_others() -> None:
+    """The scar: 200 blocked lines, and ten hours later neither passed, nor held, nor taken back."""
+    gate = watch(kind="threshold", failures_max=1, hold_after_s=60)
+    for n in range(200):
+        every(gate, n, answered(n, NEW, finish_reason="blocked"), at_s=0)
+    assert gate.verdict(59 * SECOND) is None
+    starved = gate.verdict(61 * SECOND)
+    assert isinstance(starved, Starved)
+    assert starved.reason == "none of the newest 200 turns tells how long the model takes, after 61 s"
+
+
+def test_so_many_turns_are_kept_as_a_step_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("domain.registry.watch.RECENT_MAX", 5)
+    gate = watch(kind="threshold", turns_min=10)
+    for n in range(10):
+        every(gate, n, failed(n, NEW), at_s=0)
+    assert isinstance(gate.verdict(SECOND), Accused)
+
+
+@pytest.mark.parametrize("extra_ms", [0.0004, 0.0006])
+def test_a_mean_is_judged_as_the_event_keeps_it(extra_ms: float) -> None:
+    """The scar: at 1000.0004 ms the gate accused, and the decider, which saw 1000.0, refused."""
+    gate = watch(kind="threshold", latency_ms_max=1_000)
+    for n in range(10):
+        every(gate, n, answered(n, NEW, latency_ms=1_000 + extra_ms), at_s=0)
+    verdict = gate.verdict(SECOND)
+    assert isinstance(verdict, Passed if extra_ms < 0.0005 else Accused)
+    limits = Gate(kind="threshold", latency_ms_max=1_000)
+    over = limits.exceeded(verdict.evidence.failures, verdict.evidence.latency_ms)
+    assert over == (None if isinstance(verdict, Passed) else "latency")
+
+
+@pytest.mark.parametrize("below", [1e-9, 0.01])
+def test_evidence_is_judged_as_the_event_keeps_it(below: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = watch(turns_min=1)
+    every(gate, 1, answered(1, NEW), at_s=0)
+    e_value = gate.evidence.limit * (1 - below)
+    monkeypatch.setattr(Evidence, "e_value", e_value)
+    verdict = gate.verdict(SECOND)
+    assert isinstance(verdict, (Passed, Accused))
+    assert isinstance(verdict, Accused) == (verdict.evidence.e_value >= verdict.evidence.limit)
 
 
 # --- what the guardrails ended ------------------------------------------------------------------------------

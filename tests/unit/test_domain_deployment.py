@@ -252,7 +252,7 @@ def test_missing_evidence_holds_and_never_passes(number: int, found: EvidenceFac
     ("figures", "says"),
     [
         ({"failures": 0.33, "latency_ms": 100.0}, "failures: 33.0% failed"),
-        ({"failures": 0.0, "latency_ms": 9_000.0}, "latency: 0.0% failed, 9000 ms on average"),
+        ({"failures": 0.0, "latency_ms": 9_000.0}, "latency: 0.0% failed or broke the policy, 9000 ms"),
         ({"failures": None, "latency_ms": None}, "not known"),
     ],
 )
