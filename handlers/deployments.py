@@ -33,9 +33,11 @@ from domain.registry.deployment_messages import (
     ConfirmReady,
     DeploymentEvent,
     DeploymentId,
+    DeploymentResumed,
     DeploymentStarted,
     HoldDeployment,
     PassStep,
+    StepStarted,
 )
 from domain.registry.rollout import GATE
 from domain.registry.state import Model, UseCaseModels
@@ -89,6 +91,10 @@ class _Run:
     watch: Watch
     correlation: UUID
     """Of the command that started it: all that follows is one conversation."""
+    began: UUID
+    """The event that started it."""
+    since: UUID
+    """The event since when turns are waited for: the start of a step, or that it was resumed."""
     cause: UUID
     """The event that was taken in last: the deployment's own, or one of its use case's turns."""
     asked: set[str] = field(default_factory=set)
@@ -218,7 +224,9 @@ class DeploymentManager:
             return False
         if isinstance(event, DeploymentStarted):
             correlation = decode_meta(recorded.meta).correlation or recorded.id
-            self._runs[event.deployment_id] = _Run(event, Watch(event), correlation, recorded.id)
+            self._runs[event.deployment_id] = _Run(
+                event, Watch(event), correlation, began=recorded.id, since=recorded.id, cause=recorded.id
+            )
         under_way = {s.deployment.started.deployment_id for s in self._use_cases.values() if s.deployment}
         for id_ in [id_ for id_ in self._runs if id_ not in under_way]:
             del self._runs[id_]
@@ -227,6 +235,8 @@ class DeploymentManager:
             if run is not None:
                 run.watch.moved(event, recorded.recorded_us)
                 run.cause = recorded.id
+                if isinstance(event, (StepStarted, DeploymentResumed)):
+                    run.since = recorded.id
         return True
 
     # --- preparing --------------------------------------------------------------------------------------
@@ -250,7 +260,7 @@ class DeploymentManager:
         except Missing as missing:
             checks.append(CheckFact(name="engine", ok=False, detail=str(missing)[:2_000]))
         of = {"use_case": started.use_case, "deployment_id": started.deployment_id}
-        if not await self._say(run, "ready", ConfirmReady(**of, checks=checks)):
+        if not await self._say(run, "ready", ConfirmReady(**of, checks=checks), run.began):
             await asyncio.sleep(TICK_S)
             run.preparing = False  # once more at the next tick
 
@@ -275,7 +285,8 @@ class DeploymentManager:
             verdict = run.watch.verdict(now_us)
             if verdict is not None:
                 key, command = self._follows(run, verdict, now_us)
-                await self._say(run, key, command)
+                cause = run.since if isinstance(verdict, Starved) else run.cause
+                await self._say(run, key, command, cause)
 
     def _follows(self, run: _Run, verdict: Verdict, at_us: int) -> tuple[str, Command]:
         of: Mapping[str, Any] = {
@@ -302,13 +313,13 @@ class DeploymentManager:
                     **of, operator=GATE, reason=verdict.reason
                 )
 
-    async def _say(self, run: _Run, key: str, command: Command) -> bool:
+    async def _say(self, run: _Run, key: str, command: Command, cause: UUID) -> bool:
         """Say something once; return whether it was said. A failure of the log leaves it to be said again."""
         if key in run.asked:
             return True
         id_ = derived_id(UUID(run.started.deployment_id), 0, f"deployment.{key}")
         try:
-            meta = Meta(correlation=run.correlation, causation=run.cause, actor=GATE)
+            meta = Meta(correlation=run.correlation, causation=cause, actor=GATE)
             await self._runner.execute(command, id_, meta=meta)
         except Rejected as refusal:  # things moved on meanwhile; the log will tell
             logger.info("deployment_refused", what=key, code=refusal.code, detail=refusal.message)

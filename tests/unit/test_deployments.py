@@ -75,6 +75,7 @@ class Stage:
     made: list[Flaky] = field(default_factory=list)
     manager: asyncio.Task[None] | None = None
     turns: int = 0
+    now_us: int = START_US
 
     async def events(self, *kinds: type[Event]) -> list[Any]:
         found = [self.codec.decode(recorded) for recorded in await self.log.read_all(limit=100_000)]
@@ -123,7 +124,7 @@ class Stage:
             CommandRunner(self.log, self.codec, [GATES]),
             keeper,
             decode=self.codec.decode,
-            now_us=lambda: START_US,
+            now_us=lambda: self.now_us,
         )
         self.manager = group.create_task(manager.run())
 
@@ -204,6 +205,34 @@ async def test_what_the_manager_says_names_its_cause(tmp_path: Path) -> None:
                 causes[each.type] = cause.type
         assert causes["deployment.ready"] == causes["deployment.step_started"] == "deployment.started"
         assert causes["deployment.rolled_back"].startswith("inference.")
+
+
+async def test_the_old_models_turns_are_the_cause_of_nothing_that_the_candidate_has_to_show(
+    tmp_path: Path,
+) -> None:
+    """The scar: a turn of the old model during the preparation was the cause of deployment.ready."""
+    loaded = asyncio.Event()
+
+    class Slow(Flaky):
+        async def start(self) -> None:
+            await loaded.wait()
+
+    async with staged(tmp_path, Slow("2")) as stage:
+        await stage.start(gate={"turns_min": 1_000, "hold_after_s": 0.001})
+        await until(lambda: stage.made)
+        await stage.play(3)
+        await asyncio.sleep(0.05)
+        loaded.set()
+        await until(lambda: (d := stage.view.models(UC).deployment) and d.step == 0)
+        await stage.play(3)
+        await asyncio.sleep(0.05)
+        stage.now_us += 10**9
+        await until(lambda: (d := stage.view.models(UC).deployment) and d.held)
+        log = await stage.log.read_all(limit=100_000)
+        types = {recorded.id: recorded.type for recorded in log}
+        causes = {each.type: types.get(decode_meta(each.meta).causation or each.id) for each in log}
+        assert causes["deployment.ready"] == causes["deployment.step_started"] == "deployment.started"
+        assert causes["deployment.held"] == "deployment.step_started"
 
 
 async def test_the_log_tells_the_same_verdict_again(tmp_path: Path) -> None:
