@@ -96,9 +96,9 @@ def _deployment(state: UseCaseModels) -> Mapping[str, Any]:
 
 
 def _taken_back(command: RollBack, state: UseCaseModels) -> Mapping[str, Any]:
-    """Return the deployment that a rollback ended; nothing if none ran."""
+    """Return the deployment that the model's last rollback ended; nothing if none ran."""
     found = standing(state)
-    mine = found and found.model_id == command.model_id and found.state == "rolled_back"
+    mine = found and found.deployment_id == state.models[command.model_id].taken_back_in
     return _deployment(state) if mine else {}
 
 

@@ -205,7 +205,7 @@ def _check_evaluated(command: StartDeployment, model: Model, state: UseCaseModel
     found = model.evaluated
     if model.barred:
         raise barred(model, field="model_id")
-    if command.override:
+    if command.override.strip():
         return
     way = "evaluate it (aicore evaluate), or give an override with its reason"
     if found is None:
@@ -234,7 +234,7 @@ def _started(command: StartDeployment, state: UseCaseModels, model: Model) -> De
         steps=command.planned,
         gate=command.gate,
         evaluation_id=passed.evaluation_id if passed else "",
-        override=command.override,
+        override=command.override.strip(),
         operator=command.operator,
         reason=command.reason,
     )

@@ -53,6 +53,8 @@ class Model:
     """Rolled back, and no evaluation since has lifted that."""
     taken_back_by: str = ""
     """The measure that took it back last; "" if it was an operator."""
+    taken_back_in: str = ""
+    """The deployment that its last rollback ended; "" if none ran."""
     evaluations: frozenset[str] = frozenset()
     """Ids of all its evaluations: an old one, told again, is no new one."""
     tried: str = ""
@@ -217,7 +219,13 @@ def _deployed(state: UseCaseModels, event: DeploymentEvent) -> UseCaseModels:
             ended = "aborted" if isinstance(event, DeploymentAborted) else "failed"
             return _ended(state.changed(event.model_id, status="candidate"), ended)
         case DeploymentRolledBack():
-            back = state.changed(event.model_id, barred=True, taken_back_by=event.measure, evaluated=None)
+            back = state.changed(
+                event.model_id,
+                barred=True,
+                taken_back_by=event.measure,
+                taken_back_in=event.deployment_id or "",
+                evaluated=None,
+            )
             if state.deployment is None:
                 return back
             return _ended(back.changed(event.model_id, status="candidate"), "rolled_back")

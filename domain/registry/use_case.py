@@ -139,7 +139,8 @@ def _promote(command: PromoteModel, model: Model, state: UseCaseModels) -> Seque
             field="model_id",
             remedy="promote another model, or register this one under a new version",
         )
-    if model.barred and not (state.silenced and command.override):
+    override = command.override.strip()
+    if model.barred and not (state.silenced and override):
         raise rollout.barred(model, field="model_id", silenced=state.silenced)
     return [
         ModelPromoted(
@@ -148,7 +149,7 @@ def _promote(command: PromoteModel, model: Model, state: UseCaseModels) -> Seque
             previous_model_id=state.current,
             operator=command.operator,
             reason=command.reason,
-            override=command.override if model.barred else "",
+            override=override if model.barred else "",
         )
     ]
 

@@ -5,11 +5,13 @@ import pytest
 from domain.registry.deployment_messages import RollBack
 from domain.registry.messages import ModelEvaluated, ModelPromoted, ShiftTraffic
 from domain.registry.use_case import USE_CASE
+from handlers.registry import REGISTRY
 from tests.unit.spec import changed, given
 from tests.unit.test_domain_deployment import (
     AT_5,
     BASE,
     BY,
+    ID,
     NEW,
     OLD,
     ROLLED,
@@ -103,3 +105,29 @@ def test_while_a_model_speaks_no_override_brings_back_what_was_rolled_back() -> 
     given(USE_CASE, *of_measure("lore")).when(changed(promote("2"), override="I know")).then_rejected(
         "rolled_back", field="model_id", says="an override is not enough"
     )
+
+
+@pytest.mark.parametrize("override", ["   ", "\t\n"])
+def test_a_blank_override_is_none(override: str) -> None:
+    rolled = USE_CASE.decide(RollBack(use_case=UC, model_id=OLD, **BY), USE_CASE.fold(BASE))
+    given(USE_CASE, *BASE, *rolled).when(changed(promote("1"), override=override)).then_rejected(
+        "rolled_back", field="model_id", says="with an override that says why"
+    )
+    given(USE_CASE, *BASE).when(start(override=override)).then_rejected("not_evaluated", field="model_id")
+
+
+def test_the_reply_to_a_rollback_names_only_the_deployment_that_it_ended() -> None:
+    """The scar: taken back again by hand, it named the deployment of weeks ago."""
+    runner = REGISTRY.answer
+    assert runner
+    command = RollBack(use_case=UC, model_id=NEW, **BY)
+    state = USE_CASE.fold(of_measure("failures"))
+    assert runner(command, state)["deployment_id"] == ID
+    again = [
+        changed(evaluated(number=1), scorers=["answered"]),
+        ModelPromoted.model_validate({"use_case": UC, "model_id": NEW, "previous_model_id": OLD, **BY}),
+    ]
+    state = USE_CASE.fold([*of_measure("failures"), *again])
+    state = USE_CASE.fold(USE_CASE.decide(command, state), state)
+    assert state.current == OLD
+    assert "deployment_id" not in runner(command, state)
