@@ -127,26 +127,33 @@ def _begin(command: BeginEvaluation, state: Evaluation) -> Sequence[EvaluationEv
 def _finish(
     command: FinishEvaluation, state: Evaluation, started: EvaluationStarted
 ) -> Sequence[EvaluationEvent]:
-    _check_complete(command, started)
-    finished = EvaluationFinished.model_validate(
-        {
-            **command.model_dump(),
-            "suite": started.suite,
-            "use_case": started.use_case,
-            "candidate": started.candidate,
-            "current": started.current,
-            "verdict": verdict_of(command.scorers, cases=started.cases, pairs=command.pairs),
-        }
-    )
-    if state.ended == finished:
-        return []
-    if state.ended is not None:
+    told = command.model_dump()
+    if state.ended is not None:  # by whatever rules its program had
+        if isinstance(state.ended, EvaluationFinished) and state.ended.model_dump(include=set(told)) == told:
+            return []
         raise _ended(command.evaluation_id, state.ended)
-    return [finished]
+    _check_complete(command, started)
+    return [
+        EvaluationFinished(
+            **told,
+            suite=started.suite,
+            use_case=started.use_case,
+            candidate=started.candidate,
+            current=started.current,
+            verdict=verdict_of(command.scorers, cases=started.cases, pairs=command.pairs),
+        )
+    ]
 
 
 def _check_complete(command: FinishEvaluation, started: EvaluationStarted) -> None:
     """Refuse results that leave a scorer out, add one, or whose verdict is not what their bounds say."""
+    if not started.margins:
+        raise Rejected(
+            "evaluation_too_old",
+            f"evaluation {started.evaluation_id} was begun by an older program, which kept no margins",
+            field="evaluation_id",
+            remedy="abort it and start a new one (aicore evaluate)",
+        )
     given, wanted = [result.name for result in command.scorers], set(started.scorers)
     if len(given) != len(set(given)) or set(given) != wanted:
         odd = ", ".join(sorted(wanted ^ set(given))) or "a scorer twice"
@@ -157,7 +164,7 @@ def _check_complete(command: FinishEvaluation, started: EvaluationStarted) -> No
             remedy="give the result of every scorer that it was begun with, and of no other",
         )
     for result in command.scorers:
-        margin = started.margins.get(result.name, 0.0)
+        margin = started.margins[result.name]
         found = judged(result.low, result.high, margin)
         if result.verdict != found:
             raise Rejected(

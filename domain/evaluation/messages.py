@@ -70,8 +70,8 @@ Margins = Annotated[
     dict[ScorerName, Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]],
     Field(
         max_length=65,
-        description="How much lower the mean of a scorer may be, by the registered suite; what a scorer "
-        "without one finds is never no worse (evaluations before 2026-11-21 have none).",
+        description="How much lower the mean of each scorer may be, by the registered suite; empty in "
+        "evaluations begun before 2026-11-21, which cannot be finished any more.",
     ),
 ]
 Cases = Annotated[
@@ -285,8 +285,8 @@ class FinishEvaluation(Command, name="evaluation.finish"):
     """Record what the scorers found; the verdict follows from it.
 
     Refused with ``evaluation_not_found``, ``scorers_incomplete``, ``evidence_missing``, with
-    ``verdict_unfounded`` where a scorer's verdict is not what its ends say, or with ``evaluation_ended`` if
-    it ended with something else.
+    ``verdict_unfounded`` where a scorer's verdict is not what its ends say, with ``evaluation_too_old`` if an
+    older program began it, or with ``evaluation_ended`` if it ended with something else.
     """
 
     evaluation_id: EvaluationId

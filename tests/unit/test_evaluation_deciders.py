@@ -181,11 +181,22 @@ def test_a_scorers_verdict_is_what_its_bounds_say(bounds: str) -> None:
     )
 
 
-def test_an_evaluation_that_an_older_program_began_has_no_margins_to_be_within() -> None:
+def test_an_evaluation_that_an_older_program_began_says_how_to_go_on() -> None:
+    """The scar: it was refused for a margin of 0, which nobody had given."""
     results = scored("not_worse")
-    old = changed(begun(results), margins={})
+    old = changed(begun(results, cases=0), margins={})
     given(EVALUATION, old).when(changed(FINISH, scorers=results)).then_rejected(
-        "verdict_unfounded", field="scorers", says="margin 0 it is undecided"
+        "evaluation_too_old", field="evaluation_id", says="abort it and start a new one"
+    )
+
+
+def test_what_an_older_program_finished_may_be_told_again() -> None:
+    finish = changed(FINISH, scorers=scored("not_worse"))
+    old = changed(begun(finish.scorers, cases=0), margins={})
+    finished = changed(FINISHED, **finish.model_dump(), verdict="passed")
+    given(EVALUATION, old, finished).when(finish).then_nothing()
+    given(EVALUATION, old, finished).when(changed(finish, pairs=65)).then_rejected(
+        "evaluation_ended", field="evaluation_id", says="passed"
     )
 
 
