@@ -150,6 +150,7 @@ async def deployment(stage: Stage, routers: list[RouterProcess], number: int) ->
     evaluated = RecordEvaluation(
         use_case=USE_CASE, model_id=NEW, against_model_id=OLD,
         evaluation_id=f"{number:032x}", suite="bench@1", scorers=["answered"], verdict="passed",
+        rollbacks=number,
     )  # fmt: skip
     await stage.verdicts.execute(evaluated, new_id(), meta=Meta())
     await stage.say(

@@ -5,6 +5,7 @@ the same id.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from contextlib import aclosing
 from uuid import UUID
@@ -14,13 +15,16 @@ import structlog
 from bus.ids import derived_id
 from bus.ports import EventLog, IdConflict, LogError, RecordedEvent, Where
 from domain.decider import Rejected
-from domain.evaluation.messages import EvaluationFinished
+from domain.evaluation.messages import EvaluationFinished, EvaluationStarted
 from domain.event import Event
+from domain.registry.deployment_messages import DeploymentRolledBack
 from domain.registry.messages import ModelEvaluated, RecordEvaluation
 from handlers.commands import CommandRunner, caused_by_event
 from protocol.errors import WireError
 
 logger = structlog.get_logger(__name__)
+
+KINDS = (DeploymentRolledBack, EvaluationStarted, EvaluationFinished, ModelEvaluated)
 
 AGAIN_S = 1.0
 """Pause after an error."""
@@ -50,11 +54,17 @@ class VerdictTeller:
 
     async def _run(self) -> None:
         untold: dict[str, tuple[EvaluationFinished, RecordedEvent]] = {}
-        where = Where(types=(EvaluationFinished.event_name, ModelEvaluated.event_name))
+        rollbacks = Counter[str]()
+        begun: dict[str, int] = {}  # rollbacks of the candidate when its evaluation was started
+        where = Where(types=tuple(kind.event_name for kind in KINDS))
         async with aclosing(self._log.subscribe(where=where)) as batches:
             async for batch in batches:
                 for recorded in batch:
                     match self._decode(recorded):
+                        case DeploymentRolledBack() as rolled:
+                            rollbacks[rolled.model_id] += 1
+                        case EvaluationStarted() as started:
+                            begun[started.evaluation_id] = rollbacks[started.candidate]
                         case EvaluationFinished() as finished:
                             untold[finished.evaluation_id] = (finished, recorded)
                         case ModelEvaluated() as evaluated:
@@ -62,10 +72,12 @@ class VerdictTeller:
                         case _:
                             pass
                 for finished, recorded in untold.values():
-                    await self._tell(finished, recorded)
+                    await self._tell(finished, recorded, begun.get(finished.evaluation_id))
                 untold.clear()
 
-    async def _tell(self, finished: EvaluationFinished, recorded: RecordedEvent) -> None:
+    async def _tell(
+        self, finished: EvaluationFinished, recorded: RecordedEvent, rollbacks: int | None
+    ) -> None:
         record = RecordEvaluation(
             use_case=finished.use_case,
             model_id=finished.candidate,
@@ -75,6 +87,7 @@ class VerdictTeller:
             scorers=[result.name for result in finished.scorers],
             verdict=finished.verdict,
             report_digest=finished.report_digest,
+            rollbacks=rollbacks,
         )
         id_ = derived_id(UUID(finished.evaluation_id), 0, "registry.verdict")
         try:

@@ -166,6 +166,12 @@ class Evaluated(BaseModel):
         "undecided: the suite's turns did not suffice, which never counts as passed."
     )
     report_digest: str = Field("", max_length=71, description="Digest of the report, or empty.")
+    rollbacks: int | None = Field(
+        None,
+        ge=0,
+        description="How often the candidate had been rolled back when the evaluation was started; null in "
+        "events of before it was told.",
+    )
 
 
 _EVALUATED: dict[str, object] = {
@@ -177,6 +183,7 @@ _EVALUATED: dict[str, object] = {
     "scorers": ["answered", "lore_stated"],
     "verdict": "passed",
     "report_digest": "sha256:" + "3c" * 32,
+    "rollbacks": 0,
 }
 
 
@@ -185,8 +192,8 @@ class ModelEvaluated(Evaluated, Event, name="registry.model_evaluated", version=
 
     lifts_bar: bool = Field(
         True,
-        description="Whether a pass with it ends what a rollback began: it is against the current model, and "
-        "its scorers measure what took the candidate back.",
+        description="Whether a pass with it ends what a rollback began: it was started since then, is "
+        "against the current model, and its scorers measure what took the candidate back.",
     )
 
     example: ClassVar = {**_EVALUATED, "lifts_bar": True}

@@ -148,6 +148,8 @@ def barred(model: Model, *, field: str, silenced: bool = False) -> Rejected:
     found, measure = model.evaluated, model.taken_back_by
     if found is None:
         since = "not evaluated since"
+    elif found.rollbacks is not None and found.rollbacks < model.rollbacks:
+        since = f"its newest evaluation ({found.suite}) was begun before that"
     elif found.verdict != "passed":
         since = f"its evaluation since then ended {found.verdict}"
     elif not measures(found.scorers, measure):

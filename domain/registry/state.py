@@ -55,6 +55,8 @@ class Model:
     """The measure that took it back last; "" if it was an operator."""
     taken_back_in: str = ""
     """The deployment that its last rollback ended; "" if none ran."""
+    rollbacks: int = 0
+    """How often it was taken back."""
     evaluations: frozenset[str] = frozenset()
     """Ids of all its evaluations: an old one, told again, is no new one."""
     tried: str = ""
@@ -219,8 +221,10 @@ def _deployed(state: UseCaseModels, event: DeploymentEvent) -> UseCaseModels:
             ended = "aborted" if isinstance(event, DeploymentAborted) else "failed"
             return _ended(state.changed(event.model_id, status="candidate"), ended)
         case DeploymentRolledBack():
+            before = state.models.get(event.model_id)
             back = state.changed(
                 event.model_id,
+                rollbacks=before.rollbacks + 1 if before else 0,
                 barred=True,
                 taken_back_by=event.measure,
                 taken_back_in=event.deployment_id or "",

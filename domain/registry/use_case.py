@@ -218,8 +218,11 @@ def _evaluated(command: RecordEvaluation, model: Model, state: UseCaseModels) ->
         )
     if command.evaluation_id in model.evaluations:
         return []
-    measured = rollout.measures(command.scorers, model.taken_back_by)
-    lifts = measured and command.against_model_id == state.current
+    lifts = (
+        rollout.measures(command.scorers, model.taken_back_by)
+        and command.against_model_id == state.current
+        and command.rollbacks == model.rollbacks  # else its pairs may be of before the last one
+    )
     return [ModelEvaluated(**command.model_dump(), lifts_bar=lifts)]
 
 

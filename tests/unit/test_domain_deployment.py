@@ -475,7 +475,8 @@ class AnyHistory(RuleBasedStateMachine):
     )
     def evaluates(self, version: str, verdict: str, number: int) -> None:
         event = evaluated(verdict, against=self.state.current or OLD, of=model_id(version), number=number)
-        self.say(record(event))
+        known = self.state.models.get(model_id(version))
+        self.say(record(changed(event, rollbacks=known.rollbacks if known else 0)))
 
     @rule(
         version=st.sampled_from("123"),

@@ -1,5 +1,7 @@
 """What was rolled back: what lets it come again, and what its refusal says."""
 
+from typing import Any
+
 import pytest
 
 from domain.registry.deployment_messages import RollBack
@@ -21,7 +23,7 @@ from tests.unit.test_domain_deployment import (
     record,
     start,
 )
-from tests.unit.test_domain_registry import UC, promote
+from tests.unit.test_domain_registry import UC, model_id, promote, registered
 
 
 def of_measure(measure: str) -> tuple[Event, ...]:
@@ -44,9 +46,28 @@ def of_measure(measure: str) -> tuple[Event, ...]:
 def test_a_bar_is_lifted_only_by_what_measures_what_took_the_model_back(
     measure: str, scorers: list[str], lifts: bool
 ) -> None:
-    passed = changed(evaluated(number=1), scorers=scorers, lifts_bar=lifts)
+    passed = changed(evaluated(number=1), scorers=scorers, rollbacks=1, lifts_bar=lifts)
     given(USE_CASE, *of_measure(measure)).when(record(passed)).then(passed)
     assert USE_CASE.fold([*of_measure(measure), passed]).models[NEW].barred is not lifts
+
+
+@pytest.mark.parametrize(
+    ("change", "lifts"),
+    [
+        ({}, True),
+        ({"rollbacks": 0}, False),
+        ({"rollbacks": None}, False),
+        ({"against_model_id": model_id("3")}, False),
+    ],
+)
+def test_a_bar_is_lifted_only_by_an_evaluation_begun_since_then_against_the_current_model(
+    change: dict[str, Any], lifts: bool
+) -> None:
+    """The scar: one that ran while its candidate was taken back lifted the bar with pairs of before."""
+    passed = changed(evaluated(number=1), **{"rollbacks": 1, **change}, lifts_bar=lifts)
+    history = (*of_measure(""), registered("3"))
+    given(USE_CASE, *history).when(record(passed)).then(passed)
+    assert USE_CASE.fold([*history, passed]).models[NEW].barred is not lifts
 
 
 @pytest.mark.parametrize(
@@ -55,6 +76,10 @@ def test_a_bar_is_lifted_only_by_what_measures_what_took_the_model_back(
         ([], "not evaluated since"),
         ([evaluated("failed", number=1)], "its evaluation since then ended failed"),
         ([evaluated("undecided", number=1)], "its evaluation since then ended undecided"),
+        (
+            [changed(evaluated(number=1), scorers=["lore_stated"], rollbacks=0, lifts_bar=False)],
+            "its newest evaluation (s@1) was begun before that",
+        ),
         (
             [changed(evaluated(number=1), scorers=["answered"], lifts_bar=False)],
             "its evaluation since then (s@1) has no scorer lore_stated to measure lore",
@@ -75,7 +100,9 @@ def test_who_was_taken_back_hears_what_is_missing(after: list[Event], says: str,
 
 
 def test_a_pass_in_an_older_log_lifts_a_bar_as_it_did() -> None:
-    old = ModelEvaluated.model_validate(evaluated(number=1).model_dump(exclude={"scorers", "lifts_bar"}))
+    old = ModelEvaluated.model_validate(
+        evaluated(number=1).model_dump(exclude={"scorers", "rollbacks", "lifts_bar"})
+    )
     assert not USE_CASE.fold([*of_measure("lore"), old]).models[NEW].barred
 
 
