@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import count, islice
 
 from domain.decider import Rejected
-from domain.evaluation.evaluation import CASES_MIN, verdict_of
+from domain.evaluation.evaluation import CASES_MIN, too_small, verdict_of
 from domain.evaluation.messages import FinishEvaluation, ScorerResult
 from domain.evaluation.paired import Comparison, Criterion, Errors, Evidence, Overall
 from domain.evaluation.scorers import Answer, Scorer
@@ -220,11 +220,11 @@ class Evaluator:
     def finding(self) -> Finding:
         """Return what the steps so far say."""
         results = [self._result(evidence) for evidence in self._comparison.evidence()]
-        cases, pairs = distinct(self._plan.suite), len(self._steps)
-        verdict = verdict_of(results, cases=cases, pairs=pairs)
+        suite = self._plan.suite
+        verdict = verdict_of(results, cases=distinct(suite), pairs=len(self._steps))
         reasons = _reasons(results, [step.pair for step in self._steps])
-        if verdict != self._comparison.overall:
-            reasons = [f"{cases} different cases in {pairs} pairs: to pass takes {CASES_MIN} of each"]
+        if verdict == "undecided" and (small := too_small(suite)):
+            reasons = [small, *reasons]
         return Finding(
             verdict=verdict,
             scorers=results,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 from pydantic import ValidationError
+from rich.markup import escape
 
 from aicore.cli.terminal import Exit, Failure, Json, err, out, print_json, progress, running
 from aicore.cli.wire import ModelId, Operator, Reason, find_model, over_wire
@@ -21,6 +22,7 @@ from aicore.evaluation_report import as_tables
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.postgres.log import open_log
+from domain.evaluation.evaluation import too_small
 from domain.evaluation.messages import RegisterSuite
 
 
@@ -53,10 +55,13 @@ def evaluate(  # noqa: PLR0913 - one parameter per option of the command line
         candidate = await find_model(client, model_id)
         current = await _current(client, candidate)
         chosen = await _suite(suite, recorded, candidate["use_case"])
+        asked = with_pairs(chosen, pairs)
+        if small := too_small(asked):
+            err.print(f"[yellow]{escape(small)}[/yellow]")
         comparison = Comparison(
             candidate=candidate,
             current=current,
-            suite=with_pairs(chosen, pairs),
+            suite=asked,
             evaluation_id=new_id(),
             operator=operator,
             reason=reason,

@@ -18,7 +18,7 @@ from domain.evaluation.messages import (
     StartEvaluation,
 )
 from domain.evaluation.paired import Overall, judged, overall
-from domain.evaluation.suite import criteria_of, distinct
+from domain.evaluation.suite import SuiteFacts, criteria_of, distinct
 from domain.evaluation.suites import SuiteVersions
 
 CASES_MIN = 30
@@ -71,6 +71,15 @@ def verdict_of(scorers: Sequence[ScorerResult], *, cases: int, pairs: int) -> Ov
     """Return what follows from the scorers' verdicts; with too few cases or pairs nothing passes."""
     found = overall(scorer.verdict for scorer in scorers)
     return "undecided" if found == "passed" and min(cases, pairs) < CASES_MIN else found
+
+
+def too_small(suite: SuiteFacts) -> str:
+    """Return why no candidate can pass by a suite, which may still fail one; "" if one can."""
+    cases = distinct(suite)
+    if min(cases, suite.pairs_max) >= CASES_MIN:
+        return ""
+    has = f"{cases} cases that differ from each other, and {suite.pairs_max} pairs at most"
+    return f"nothing can pass by this suite: it has {has}; to pass takes {CASES_MIN} of each"
 
 
 def of_suite(command: StartEvaluation, known: SuiteVersions) -> BeginEvaluation:

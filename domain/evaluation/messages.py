@@ -82,7 +82,7 @@ Results = Annotated[
 ]
 Reasons = Annotated[
     list[Annotated[Text, Field(max_length=500)]],
-    Field(max_length=65, description="Why this verdict, a sentence per scorer that decided it."),
+    Field(max_length=67, description="Why this verdict, a sentence per scorer that decided it."),
 ]
 ReportDigest = Annotated[Digest, Field(description="SHA-256 of the report in JSON, with every pair.")]
 

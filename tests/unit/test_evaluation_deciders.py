@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from domain.decider import Rejected
-from domain.evaluation.evaluation import CASES_MIN, EVALUATION, of_suite, stream_of, verdict_of
+from domain.evaluation.evaluation import CASES_MIN, EVALUATION, of_suite, stream_of, too_small, verdict_of
 from domain.evaluation.messages import (
     AbortEvaluation,
     BeginEvaluation,
@@ -235,6 +235,24 @@ def test_an_evaluation_is_of_a_registered_suite_and_leaves_nothing_of_it_out(
         of_suite(changed(OF_SUITE, **change), KNOWN)
     assert (refusal.value.code, refusal.value.field) == (code, field)
     assert refusal.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("cases", "pairs_max", "says"),
+    [
+        (CASES_MIN, CASES_MIN, ""),
+        (CASES_MIN - 1, 600, "29 cases that differ from each other, and 600 pairs at most"),
+        (CASES_MIN, CASES_MIN - 1, "30 cases that differ from each other, and 29 pairs at most"),
+    ],
+)
+def test_who_can_never_pass_hears_it_before_hundreds_of_pairs(cases: int, pairs_max: int, says: str) -> None:
+    lamp = REGISTER.cases[0]
+    several = [changed(lamp, id=f"lamp-{n}", prompt=f"Who keeps lamp {n}?") for n in range(cases)]
+    found = too_small(
+        changed(REGISTER, cases=[*several, changed(several[0], id="twin")], pairs_max=pairs_max)
+    )
+    assert says in found
+    assert bool(found) == bool(says)
 
 
 # --- its end ------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from aicore.content.suites import default_suite
 from aicore.content.templates import LINE
 from aicore.tiers import shipped_model
-from domain.evaluation.evaluation import CASES_MIN
+from domain.evaluation.evaluation import CASES_MIN, too_small
 from domain.evaluation.scorers import Answer, scorers_of
 from domain.evaluation.suite import Case, SuiteFacts, UnknownScorer
 from domain.prompts.messages import RegisterTemplate
@@ -59,7 +59,7 @@ def test_what_was_asked_already_comes_after_all_that_was_not() -> None:
 async def test_one_turn_asked_again_and_again_passes_nothing() -> None:
     finding = await found(GOOD, of=suite(*(case(id=f"c{n}", facts=[FACT]) for n in range(40))))
     assert finding.verdict == "undecided"
-    assert finding.reasons[0].startswith("1 different cases in ")
+    assert finding.reasons[0] == too_small(suite()) != ""
 
 
 async def test_a_worse_candidate_fails_sooner_and_is_told_why() -> None:
@@ -88,7 +88,8 @@ async def test_two_models_that_say_nothing_are_not_alike(text: str) -> None:
 async def test_the_cap_ends_it_undecided() -> None:
     finding = await found(GOOD, of=suite(pairs_max=7))
     assert (finding.verdict, len(finding.steps)) == ("undecided", 7)
-    assert all("undecided" in reason for reason in finding.reasons)
+    assert finding.reasons[0] == too_small(suite(pairs_max=7))
+    assert all("undecided" in reason for reason in finding.reasons[1:])
 
 
 async def test_the_same_suite_gives_the_same_finding_at_any_concurrency() -> None:
