@@ -270,13 +270,18 @@ class Evidence:
 
     @property
     def accused(self) -> bool:
-        """Say whether the evidence says that the candidate is worse."""
-        return self.e_value >= self.limit
+        """Say whether the evidence, as events keep it, says that the candidate is worse."""
+        return rounded(self.e_value) >= rounded(self.limit)
 
     def worst(self) -> Measure:
         """Return the measure with the most evidence."""
         weighted = {name: WEIGHTS[name] * wealth for name, wealth in self.wealth().items()}
         return max(weighted, key=lambda name: weighted[name])
+
+
+def rounded(value: float) -> float:
+    """Return six significant digits: enough for a reader, and the same on every machine."""
+    return float(f"{value:.6g}")
 
 
 def upper_rate(faults: int, turns: int, chance: float) -> float:

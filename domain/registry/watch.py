@@ -28,7 +28,7 @@ from domain.registry.deployment_messages import (
     MeasureFact,
     StepStarted,
 )
-from domain.registry.evidence import Evidence, Measure, Turn
+from domain.registry.evidence import Evidence, Measure, Turn, rounded
 
 OWN_FAULTS = frozenset(
     {
@@ -263,8 +263,7 @@ class Watch:
         gate = self._started.gate
         match gate.kind:
             case "evidence":
-                # As the event keeps it: what the decider looks at.
-                if _rounded(self.evidence.e_value) < _rounded(self.evidence.limit):
+                if not self.evidence.accused:
                     return None
                 measure = self.evidence.worst()
                 return Accused(measure, self.fact(now_us), self._reason(measure))
@@ -321,7 +320,7 @@ class Watch:
         evidence = self.evidence
         measures: Mapping[str, MeasureFact] = {
             name: MeasureFact(
-                e_value=_rounded(wealth),
+                e_value=rounded(wealth),
                 candidate=evidence.latency.pairs if name == "latency" else evidence.faults[name].candidate,
                 control=0 if name == "latency" else evidence.faults[name].control,
             )
@@ -334,8 +333,8 @@ class Watch:
             candidate_turns=evidence.turns[True],
             control_turns=evidence.turns[False],
             step_turns=self._step_turns,
-            e_value=_rounded(evidence.e_value) if not threshold else 0.0,
-            limit=_rounded(evidence.limit),
+            e_value=rounded(evidence.e_value) if not threshold else 0.0,
+            limit=rounded(evidence.limit),
             measures=dict(measures),
             failures=failures,
             latency_ms=latency_ms,
@@ -350,8 +349,3 @@ def _lore_of(event: InferenceRequested) -> tuple[str, ...]:
 
 def _with(turn: Turn, fault: Measure) -> Turn:
     return replace(turn, faults=turn.faults | {fault})
-
-
-def _rounded(value: float) -> float:
-    """Return six significant digits: enough for a reader, and the same on every machine."""
-    return float(f"{value:.6g}")
