@@ -47,7 +47,7 @@ from domain.optimisation.proposals import (
     stream_of,
 )
 from domain.optimisation.rules import Finding, Seen, figures_of, finding, findings, untrue
-from domain.optimisation.tally import USUAL_S, Tally, count
+from domain.optimisation.tally import USUAL_S, Tally, seen
 from domain.parse import parse
 from domain.registry.deployment_messages import RollBack, StartDeployment
 from domain.registry.messages import DescribeModel
@@ -230,7 +230,7 @@ class Optimiser:
             self._evaluated[event.evaluation_id] = figures_of(event)
         elif (use_case := getattr(event, "use_case", "")) and (model := getattr(event, "model_id", None)):
             tally = self._tallies.setdefault((use_case, model), Tally())
-            count(tally.at(recorded.recorded_us), event)
+            tally.take(event, recorded.recorded_us)
 
     def _policy(self, use_case: str) -> Proposals:
         return self._proposals.get(use_case, PROPOSALS.initial)
@@ -251,9 +251,9 @@ class Optimiser:
             # Only the current model's own turns: what a candidate did is its deployment's affair.
             tally = self._tallies.setdefault((name, models.current or ""), Tally())
             begin = now_us - state.policy.window_s * 1e6
-            now, usual = tally.seen(begin, now_us + 1), self._usual(name, begin)
+            now, usual = seen([tally], begin, now_us + 1), self._usual(name, begin)
             _, cost = self._used(name, now_us, models.current or "")
-            now, served = replace(now, cost_micro=cost.total_micro), self._served(models)
+            now, served = replace(now, cost_per_turn_micro=cost.per_turn_micro), self._served(models)
             open_ = next((each.proposed for each in state.known.values() if each.status == "open"), None)
             if open_ and (why := self._untrue(open_, now, models, served)):
                 withdraw = WithdrawProposal(use_case=name, proposal_id=open_.proposal_id, reason=why)
@@ -301,22 +301,8 @@ class Optimiser:
 
     def _usual(self, use_case: str, until_us: float) -> Seen:
         """Return how the use case went before, whichever model served it."""
-        parts = [
-            tally.seen(until_us - USUAL_S * 1e6, until_us)
-            for (name, _), tally in self._tallies.items()
-            if name == use_case
-        ]
-        rated = [part for part in parts if part.rating is not None]
-        turns = sum(part.turns for part in parts)
-        return Seen(
-            turns=turns,
-            failed=sum(part.failed for part in parts),
-            refused=sum(part.refused for part in parts),
-            violations=sum(part.violations for part in parts),
-            latency_ms=sum(part.latency_ms * part.turns for part in parts) / turns if turns else 0.0,
-            rating=sum(part.rating or 0.0 for part in rated) / len(rated) if rated else None,
-            consented=sum(part.consented for part in parts),
-        )
+        tallies = [tally for (name, _), tally in self._tallies.items() if name == use_case]
+        return seen(tallies, until_us - USUAL_S * 1e6, until_us)
 
     async def _propose(self, use_case: str, found: Finding, now_us: int) -> None:
         """Propose something, unless it is known already that the decider has no place for it now."""

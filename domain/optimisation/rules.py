@@ -19,8 +19,10 @@ SCALE_MAX = 4.0
 class Seen:
     """How the current model of a use case did in a span of time."""
 
+    asked: int = 0
+    """Turns that it was to take, however they ended."""
     turns: int = 0
-    """Answered or failed."""
+    """Those that speak for the model or against it (`domain.registry.watch.judged`)."""
     failed: int = 0
     refused: int = 0
     """Turned away for want of room."""
@@ -32,8 +34,8 @@ class Seen:
     """Mean."""
     rating: float | None = None
     """Mean, 0 to 1; None without ratings."""
-    cost_micro: float = 0.0
-    """What all turns cost, own engines among it (`cost.cost_of`)."""
+    cost_per_turn_micro: float = 0.0
+    """Own engines among it (`cost.cost_of`)."""
     consented: int = 0
     """Turns whose players agree to training."""
     cut: int = 0
@@ -203,21 +205,21 @@ def _quality(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPol
 
 
 def _budget(now: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Iterator[Finding]:
-    cut = now.share(now.cut)
+    cut = now.cut / now.asked if now.asked else 0.0
     if cut > policy.cut_max:
         lacking = math.ceil(now.cut_tokens / now.cut)
         yield Finding(
             Action(kind="change_budget", model_id=models.current, value=lacking),
             "low",
-            f"the template's budget cut {cut:.1%} of {now.turns} prompts, by {lacking} tokens each",
-            {"turns": float(now.turns), "cut": cut, "lacking": float(lacking)},
+            f"the template's budget cut {cut:.1%} of {now.asked} prompts, by {lacking} tokens each",
+            {"turns": float(now.asked), "cut": cut, "lacking": float(lacking)},
         )
 
 
 def _costs(
     now: Seen, models: UseCaseModels, policy: OptimiserPolicy, served: Collection[str]
 ) -> Iterator[Finding]:
-    cost = now.cost_micro / now.turns if now.turns else 0.0
+    cost = now.cost_per_turn_micro
     limit, below = policy.cost_per_turn_micro_max, BELOW.get(_tier(models))
     if limit is not None and cost > limit and below in served:
         yield Finding(

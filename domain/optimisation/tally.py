@@ -1,6 +1,7 @@
 """What happened to a use case lately, summed up by ten seconds. Pure; whoever folds it holds it."""
 
-from collections import deque
+from collections import OrderedDict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from domain.event import Event
@@ -14,7 +15,7 @@ from domain.inference.messages import (
 )
 from domain.optimisation.cost import Usage
 from domain.optimisation.rules import Seen
-from domain.registry.watch import OWN_FAULTS
+from domain.registry.watch import ENDED_MAX, judged
 
 BUCKET_US = 10_000_000
 """Turns are summed up by ten seconds."""
@@ -27,13 +28,19 @@ class Bucket:
     """What happened to a use case in ten seconds."""
 
     begin_us: int
-    answered: int = 0
+    asked: int = 0
+    """Turns that a model was to take, however they ended."""
+    served: int = 0
+    """Turns that got an answer, or would have if the model were not at fault."""
+    judged: int = 0
+    """Those of them that speak for the model or against it (`domain.registry.watch.judged`)."""
     failed: int = 0
     refused: int = 0
-    violations: set[str] = field(default_factory=set)
-    critical: set[str] = field(default_factory=set)
-    """Inferences: one line may break several rules."""
+    violations: int = 0
+    critical: int = 0
     latency_ms: float = 0.0
+    timed: int = 0
+    """Turns whose latencies these are."""
     ratings: float = 0.0
     rated: int = 0
     cost_micro: int = 0
@@ -45,13 +52,75 @@ class Bucket:
     players: set[str] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class _Ended:
+    """A turn that ended, and what was found in its line: several rules broken are one turn."""
+
+    bucket: Bucket
+    broken: bool = False
+    critical: bool = False
+
+
 class Tally:
-    """How one use case goes, by ten seconds, for a day."""
+    """How one model of a use case goes, by ten seconds, for a day."""
 
     def __init__(self) -> None:
         self._buckets: deque[Bucket] = deque()
+        self._ended: OrderedDict[str, _Ended] = OrderedDict()
+        """The newest turns that were judged: what is found in a line may be known later than its end."""
+        self._found: OrderedDict[str, bool] = OrderedDict()
+        """Turns with violations that were not judged yet, or never will be; whether one was critical."""
 
-    def at(self, at_us: int) -> Bucket:
+    def take(self, event: Event, at_us: int) -> None:
+        """Take a turn's event into the sums; others say nothing here."""
+        bucket = self._at(at_us)
+        match event:
+            case InferenceRequested():
+                bucket.asked += 1
+                bucket.consented += event.consent
+                bucket.cut += bool(event.cut)
+                bucket.cut_tokens += sum(each.tokens for each in event.cut)
+                if event.player:
+                    bucket.players.add(event.player)
+            case InferenceCompleted():
+                bucket.served += 1
+                bucket.cost_micro += event.cost_micro
+                tokens = event.prompt_tokens + event.completion_tokens
+                bucket.tokens += tokens
+                # An own engine has no price for tokens; nobody worked on an answer that was given again.
+                at_own = event.engine and not event.cost_micro and event.source_inference_id is None
+                bucket.own_tokens += tokens if at_own else 0
+                self._judge(event, bucket)
+            case InferenceFailed():
+                bucket.served += judged(event) is not None  # a caller's own fault is no turn of the model
+                self._judge(event, bucket)
+            case InferenceRefused():
+                bucket.refused += event.code == "overloaded"
+            case InferenceRated():
+                bucket.ratings += event.rating
+                bucket.rated += 1
+            case ViolationDetected() if event.side == "output":
+                self._violated(event.inference_id, critical=event.severity == "critical")
+            case _:
+                pass
+
+    def usage(self, since_us: float, until_us: float) -> Usage:
+        """Return what was used from one time to another; the engines are not known here."""
+        mine = self.between(since_us, until_us)
+        return Usage(
+            seconds=(until_us - since_us) / 1e6,
+            turns=sum(b.served for b in mine),
+            tokens=sum(b.tokens for b in mine),
+            own_tokens=sum(b.own_tokens for b in mine),
+            token_cost_micro=sum(b.cost_micro for b in mine),
+            players=len(set().union(*(b.players for b in mine))) if mine else 0,
+        )
+
+    def between(self, since_us: float, until_us: float) -> list[Bucket]:
+        """Return the sums of a span of time."""
+        return [b for b in self._buckets if since_us <= b.begin_us < until_us]
+
+    def _at(self, at_us: int) -> Bucket:
         """Return the bucket of a time; what is older than a day is dropped."""
         begin = at_us // BUCKET_US * BUCKET_US
         if not self._buckets or self._buckets[-1].begin_us < begin:
@@ -60,67 +129,47 @@ class Tally:
             self._buckets.popleft()
         return self._buckets[-1]
 
-    def seen(self, since_us: float, until_us: float) -> Seen:
-        """Return how it went from one time to another."""
-        mine = self._between(since_us, until_us)
-        answered, rated = sum(b.answered for b in mine), sum(b.rated for b in mine)
-        return Seen(
-            turns=answered + sum(b.failed for b in mine),
-            failed=sum(b.failed for b in mine),
-            refused=sum(b.refused for b in mine),
-            violations=sum(len(b.violations) for b in mine),
-            critical=sum(len(b.critical) for b in mine),
-            latency_ms=sum(b.latency_ms for b in mine) / answered if answered else 0.0,
-            rating=sum(b.ratings for b in mine) / rated if rated else None,
-            consented=sum(b.consented for b in mine),
-            cut=sum(b.cut for b in mine),
-            cut_tokens=sum(b.cut_tokens for b in mine),
-        )
-
-    def usage(self, since_us: float, until_us: float) -> Usage:
-        """Return what was used from one time to another; the engines are not known here."""
-        mine = self._between(since_us, until_us)
-        return Usage(
-            seconds=(until_us - since_us) / 1e6,
-            turns=sum(b.answered + b.failed for b in mine),
-            tokens=sum(b.tokens for b in mine),
-            own_tokens=sum(b.own_tokens for b in mine),
-            token_cost_micro=sum(b.cost_micro for b in mine),
-            players=len(set().union(*(b.players for b in mine))) if mine else 0,
-        )
-
-    def _between(self, since_us: float, until_us: float) -> list[Bucket]:
-        return [b for b in self._buckets if since_us <= b.begin_us < until_us]
-
-
-def count(bucket: Bucket, event: Event) -> None:
-    """Take a turn's event into the sums; others say nothing here."""
-    match event:
-        case InferenceRequested():
-            bucket.consented += event.consent
-            bucket.cut += bool(event.cut)
-            bucket.cut_tokens += sum(each.tokens for each in event.cut)
-            if event.player:
-                bucket.players.add(event.player)
-        case InferenceCompleted():
-            bucket.answered += 1
+    def _judge(self, event: InferenceCompleted | InferenceFailed, bucket: Bucket) -> None:
+        """Count a turn as a deployment's gate does."""
+        how, critical = judged(event), self._found.pop(event.inference_id, None)
+        if how is None:  # a line that was shared is one line, however many listened
+            return
+        bucket.judged += 1
+        bucket.failed += how == "failed"
+        if how == "answered":
             bucket.latency_ms += event.latency_ms
-            bucket.cost_micro += event.cost_micro
-            tokens = event.prompt_tokens + event.completion_tokens
-            bucket.tokens += tokens
-            # An own engine has no price for tokens; nobody worked on an answer that was given again.
-            at_own = event.engine and not event.cost_micro and event.source_inference_id is None
-            bucket.own_tokens += tokens if at_own else 0
-        case InferenceFailed():
-            bucket.failed += event.code in OWN_FAULTS  # a caller's own fault is no turn of the model
-        case InferenceRefused():
-            bucket.refused += event.code == "overloaded"
-        case InferenceRated():
-            bucket.ratings += event.rating
-            bucket.rated += 1
-        case ViolationDetected() if event.side == "output":
-            bucket.violations.add(event.inference_id)
-            if event.severity == "critical":
-                bucket.critical.add(event.inference_id)
-        case _:
-            pass
+            bucket.timed += 1
+        self._ended[event.inference_id] = _Ended(bucket)
+        if len(self._ended) > ENDED_MAX:
+            self._ended.popitem(last=False)
+        if critical is not None:
+            self._violated(event.inference_id, critical=critical)
+
+    def _violated(self, inference_id: str, *, critical: bool) -> None:
+        if ended := self._ended.get(inference_id):
+            ended.bucket.violations += not ended.broken
+            ended.bucket.critical += critical and not ended.critical
+            ended.broken, ended.critical = True, ended.critical or critical
+            return
+        self._found[inference_id] = critical or self._found.get(inference_id, False)
+        if len(self._found) > ENDED_MAX:
+            self._found.popitem(last=False)
+
+
+def seen(tallies: Iterable[Tally], since_us: float, until_us: float) -> Seen:
+    """Return how it went from one time to another, over all ``tallies``."""
+    mine = [bucket for tally in tallies for bucket in tally.between(since_us, until_us)]
+    timed, rated = sum(b.timed for b in mine), sum(b.rated for b in mine)
+    return Seen(
+        asked=sum(b.asked for b in mine),
+        turns=sum(b.judged for b in mine),
+        failed=sum(b.failed for b in mine),
+        refused=sum(b.refused for b in mine),
+        violations=sum(b.violations for b in mine),
+        critical=sum(b.critical for b in mine),
+        latency_ms=sum(b.latency_ms for b in mine) / timed if timed else 0.0,
+        rating=sum(b.ratings for b in mine) / rated if rated else None,
+        consented=sum(b.consented for b in mine),
+        cut=sum(b.cut for b in mine),
+        cut_tokens=sum(b.cut_tokens for b in mine),
+    )

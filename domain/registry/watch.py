@@ -7,7 +7,7 @@ crashed goes on where the log says.
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Literal, assert_never
 
 from domain.evaluation.scorers import states
 from domain.event import Event
@@ -58,6 +58,23 @@ RECENT_MAX = 20_000
 
 ENDED_MAX = 20_000
 """Turns remembered after their end, for what is found out about them later."""
+
+
+def judged(event: InferenceCompleted | InferenceFailed) -> Literal["answered", "failed", "blocked"] | None:
+    """Return how a turn's end speaks for its model; None: it says nothing of it.
+
+    ``blocked``: the guardrails ended the model's line, so only its violation tells of it.
+    """
+    if isinstance(event, InferenceFailed):
+        return "failed" if event.code in OWN_FAULTS else None
+    if event.source_inference_id is not None:  # the answer to another turn, which stands for itself
+        return None
+    blocked = event.finish_reason == "blocked"
+    if blocked and not event.engine:  # the question was: no model was asked
+        return None
+    if event.finish_reason in {"authored", "cut"} or event.served_tier not in (None, event.tier):
+        return "failed"
+    return "blocked" if blocked else "answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,27 +198,14 @@ class Watch:
             del self._open[next(iter(self._open))]
 
     def _answered(self, event: InferenceCompleted | InferenceFailed, at_us: int) -> None:
-        asked = self._open.pop(event.inference_id, None)
-        if asked is None:
+        asked, how = self._open.pop(event.inference_id, None), judged(event)
+        if asked is None or how is None:
             return
         latency_ms = None
-        # What ends such a line is not the model's: of lore and latency it tells nothing; see its violation.
-        blocked = isinstance(event, InferenceCompleted) and event.finish_reason == "blocked"
-        if isinstance(event, InferenceFailed):
-            if event.code not in OWN_FAULTS:
-                return
-            failed = True
-        else:
-            served = event.served_tier in (None, event.tier)
-            failed = event.finish_reason in {"authored", "cut"} or not served
-            if event.source_inference_id is not None:  # an older answer: says nothing of the model now
-                return
-            if blocked and not event.engine:  # the question was: no model was asked
-                return
-            latency_ms = None if failed or blocked else event.latency_ms
-        asked_turn = _with(asked.turn, "failures") if failed else asked.turn
-        if isinstance(event, InferenceCompleted) and not (failed or blocked) and asked.lore:
-            ignored = not any(states(fact, event.text) for fact in asked.lore)
+        asked_turn = _with(asked.turn, "failures") if how == "failed" else asked.turn
+        if isinstance(event, InferenceCompleted) and how == "answered":
+            latency_ms = event.latency_ms
+            ignored = asked.lore and not any(states(fact, event.text) for fact in asked.lore)
             asked_turn = _with(asked_turn, "lore") if ignored else asked_turn
         turn = replace(asked_turn, latency_ms=latency_ms)
         self.evidence.observe(turn)

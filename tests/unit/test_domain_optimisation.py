@@ -194,13 +194,13 @@ def test_an_outcome_belongs_to_an_approved_proposal() -> None:
         (Seen(turns=90, refused=30, latency_ms=40.0), "scale_engine", "25.0% of the turns were refused"),
         (Seen(turns=200, latency_ms=90.0), "scale_engine", "turns take 90 ms, usual are 40"),
         (
-            Seen(turns=200, latency_ms=40.0, cut=150, cut_tokens=4_501),
+            Seen(asked=200, turns=180, latency_ms=40.0, cut=150, cut_tokens=4_501),
             "change_budget",
             "cut 75.0% of 200 prompts, by 31 tokens each",
         ),
         (Seen(turns=200, latency_ms=40.0, rating=0.5), "retrain", "players rate 0.50, usual are 0.90"),
         (
-            Seen(turns=200, latency_ms=40.0, cost_micro=90_000),
+            Seen(turns=200, latency_ms=40.0, cost_per_turn_micro=450),
             "move_tier",
             "a turn costs $0.00045, the limit",
         ),
@@ -229,7 +229,7 @@ def test_without_a_model_to_go_back_to_a_person_decides_about_critical_violation
 
 @pytest.mark.parametrize("served", [{"gold", "bronze"}, set()])
 def test_a_tier_that_does_not_serve_the_model_is_not_proposed(served: set[str]) -> None:
-    costly = Seen(turns=200, latency_ms=40.0, cost_micro=90_000)
+    costly = Seen(turns=200, latency_ms=40.0, cost_per_turn_micro=450)
     policy = OptimiserPolicy(cost_per_turn_micro_max=100)
     assert finding(costly, WELL, models(PROMOTED), policy, served=served) is None
 

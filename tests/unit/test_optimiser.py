@@ -401,7 +401,7 @@ async def test_one_line_that_breaks_several_rules_is_one_turn() -> None:
             await stage.turn(NEW, failed=False)
         facts = {**ViolationDetected.example, "use_case": UC, "model_id": NEW, "severity": "critical"}
         for n in range(9):
-            broken = ViolationDetected.model_validate({**facts, "inference_id": "a", "start": n})
+            broken = ViolationDetected.model_validate({**facts, "inference_id": f"{1:032x}", "start": n})
             await stage.log.append(
                 StreamWrite(f"violation-{n}", [stage.codec.encode(broken, ident())], "any")
             )
