@@ -155,6 +155,7 @@ class Optimiser:
             except Exception:  # commands must not end because nothing can be proposed
                 logger.exception("optimiser_failed")
             self._use_cases, self._proposals, self._tallies, self._causes = {}, {}, {}, {}
+            self._done = set()  # an action may have been cut short; its ids make it happen once
             await asyncio.sleep(TICK_S)
 
     async def _run(self) -> None:

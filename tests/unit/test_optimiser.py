@@ -11,7 +11,7 @@ from aicore.cli.proposals import outcome_of
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
-from bus.ports import RecordedEvent, StreamWrite, Where
+from bus.ports import LogUnavailable, RecordedEvent, StreamWrite, Where
 from domain.evaluation.messages import EvaluationFinished
 from domain.event import Event
 from domain.guardrails.messages import ViolationDetected
@@ -55,6 +55,7 @@ class Stage:
         self.runner = CommandRunner(self.log, self.codec, [REGISTRY, OPTIMISATION])
         self.engines: dict[str, list[EchoEngine]] = {"gold": [EchoEngine()], "silver": [], "bronze": []}
         self.unanswered = 0
+        self.waits: asyncio.Event | None = None
         self.optimiser = self.another()
         self.turns = 0
 
@@ -65,7 +66,13 @@ class Stage:
         )
 
     async def tiers(self) -> Any:
-        """What the inference service would say of its tiers; so often as told it says nothing."""
+        """What the inference service would say of its tiers; so often as told it says nothing.
+
+        Once asked with ``waits`` set, it tells that and never answers.
+        """
+        if self.waits and not self.waits.is_set():
+            self.waits.set()
+            await asyncio.Event().wait()
         if self.unanswered:
             self.unanswered -= 1
             raise ConnectionError("no service answers")
@@ -306,6 +313,33 @@ async def test_a_move_to_a_tier_that_serves_the_model_no_longer_is_refused_with_
             "tier_not_served: no engine of the tier 'silver' serves the model 'lamplight@2'"
         )
         assert USE_CASE.fold(list(await stage.events(*REGISTRY_KINDS))).models[NEW].configuration == {}
+
+
+async def test_what_was_cut_short_because_the_log_went_away_is_carried_out_once_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with staged() as stage:
+        runner = CommandRunner(stage.log, stage.codec, [OPTIMISATION_RECORDS])
+        action = Action(kind="move_tier", model_id=NEW, tier="gold")
+        await runner.execute(propose(action=action), ident("p"), meta=message("x.y", {}).meta)
+        await stage.say("optimisation.approve", **BY)
+        waits = stage.waits = asyncio.Event()
+        follow = stage.log.subscribe
+
+        async def cut(**of: Any) -> AsyncIterator[list[RecordedEvent]]:
+            monkeypatch.setattr(stage.log, "subscribe", follow)
+            await waits.wait()  # in the middle of the action
+            raise LogUnavailable("the log is away")
+            yield []
+
+        async def done() -> bool:
+            return bool(await stage.events(CarriedOut))
+
+        monkeypatch.setattr("handlers.optimiser.TICK_S", 0.01)
+        monkeypatch.setattr(stage.log, "subscribe", cut)
+        await run_until(stage, stage.optimiser, done)
+        (outcome,) = await stage.events(CarriedOut)
+        assert outcome.outcome == "done"
 
 
 async def test_a_proposal_that_is_no_longer_true_is_withdrawn() -> None:
