@@ -63,7 +63,7 @@ logger = structlog.get_logger(__name__)
 
 TICK_S = 5.0
 PAST_EVENTS = 50_000
-"""Of turns that are read at the start, to know what is usual."""
+"""Of turns that are read at the start; what is usual shows once as many turns as a policy wants are older."""
 
 Tiers = Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]
 """Returns the tiers and their engines, as the query ``inference.tiers`` shows them.
@@ -136,6 +136,8 @@ class Optimiser:
         self._shown: Sequence[Mapping[str, Any]] | None = ()
         """The tiers as they were at the last look; None: nobody could be asked."""
         self._own_engines = 0
+        self._known_since_us = 0
+        """Since when all turns are known: not those of long ago, in a long log."""
         self._use_cases: dict[str, UseCaseModels] = {}
         self._proposals: dict[str, Proposals] = {}
         self._tallies: dict[tuple[str, str], Tally] = {}
@@ -162,7 +164,10 @@ class Optimiser:
         """Read what was, then follow the log and look at it every few seconds."""
         head = (await self._log.head()).position
         await self._read(Where(types=STATE_TYPES), after=0, until=head)
-        await self._read(Where(types=TURN_TYPES), after=max(0, head - PAST_EVENTS), until=head)
+        past = max(0, head - PAST_EVENTS)
+        await self._read(Where(types=TURN_TYPES), after=past, until=head)
+        if past:
+            self._known_since_us = (await self._log.read_all(after=past, limit=1))[0].recorded_us
         self.position = head
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tick())
@@ -200,7 +205,7 @@ class Optimiser:
     def _used(self, use_case: str, now_us: int, model: str | None = None) -> tuple[Usage, Cost]:
         """Return what a use case, or one model of it, used in the policy's window, and its cost."""
         policy = self._policy(use_case).policy
-        begin = now_us - policy.window_s * 1e6
+        begin = max(now_us - policy.window_s * 1e6, self._known_since_us)
         used = {key: tally.usage(begin, now_us + 1) for key, tally in self._tallies.items()}
         mine = [each for key, each in used.items() if key[0] == use_case and model in (None, key[1])]
         usage = together(mine, list(used.values()), engines=self._own_engines)

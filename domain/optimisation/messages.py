@@ -56,7 +56,12 @@ class OptimiserPolicy(BaseModel):
     )
     window_s: Seconds = Field(300.0, description="What counts as now.")
     cooldown_s: Seconds = Field(600.0, description="Between two actions for a use case.")
-    turns_min: int = Field(50, ge=1, le=1_000_000, description="Turns without which nothing is said.")
+    turns_min: int = Field(
+        50,
+        ge=1,
+        le=1_000_000,
+        description="Turns without which nothing is said; as many before, to be compared with.",
+    )
     failures_factor: float = Field(1.5, ge=1, le=100, description="Failures this many times the usual.")
     failures_min: float = Field(0.05, ge=0, le=1, description="Share of failures below which all is well.")
     latency_factor: float = Field(1.5, ge=1, le=100, description="Mean latency this many times the usual.")

@@ -94,10 +94,12 @@ def findings(
         return []
     found = [*_candidate(models)]
     if now.turns + now.refused >= policy.turns_min:
-        found += _failures(now, usual, models, policy)
-        found += _violations(now, usual, models, policy)
-        found += _load(now, usual, models, policy)
-        found += _quality(now, usual, models, policy)
+        found += [*_critical(now, models, policy), *_refused(now, models, policy)]
+        if usual.turns >= policy.turns_min:  # a short past is none: what is usual would look like news
+            found += _failures(now, usual, models, policy)
+            found += _violations(now, usual, models, policy)
+            found += _latency(now, usual, models, policy)
+            found += _quality(now, usual, models, policy)
         found += _costs(now, models, policy, served)
         found += _budget(now, models, policy)
     return found
@@ -160,21 +162,29 @@ def _failures(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPo
             yield Finding(_scaled(models, 2.0), "high", f"{why}; there is no model to go back to", inputs)
 
 
-def _violations(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Iterator[Finding]:
+def _against_the_model(models: UseCaseModels) -> Action:
     """The way back, if there is one: a rollback without it would silence the use case."""
     kind: Literal["roll_back", "retrain"] = "roll_back" if models.previous() else "retrain"
-    action, turns = Action(kind=kind, model_id=models.current), float(now.turns)
+    return Action(kind=kind, model_id=models.current)
+
+
+def _critical(now: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Iterator[Finding]:
     critical = now.share(now.critical)
     if now.critical >= policy.critical_min and critical > policy.critical_max:
         why = f"{now.critical} of {now.turns} turns had a critical violation"
-        yield Finding(action, "critical", why, {"turns": turns, "critical": critical})
+        inputs = {"turns": float(now.turns), "critical": critical}
+        yield Finding(_against_the_model(models), "critical", why, inputs)
+
+
+def _violations(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Iterator[Finding]:
     violations = now.share(now.violations)
     if violations > policy.violations_max and violations > 1.5 * usual.share(usual.violations):
         why = f"the lines of {violations:.1%} of {now.turns} turns broke the policy"
-        yield Finding(action, "high", why, {"turns": turns, "violations": violations})
+        inputs = {"turns": float(now.turns), "violations": violations}
+        yield Finding(_against_the_model(models), "high", why, inputs)
 
 
-def _load(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Iterator[Finding]:
+def _refused(now: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Iterator[Finding]:
     refused = now.refused / max(1, now.refused + now.turns)
     if refused > policy.refused_max:
         factor = min(SCALE_MAX, round(1 / (1 - min(refused, 0.9)), 2))
@@ -184,7 +194,10 @@ def _load(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPolicy
             f"{refused:.1%} of the turns were refused for want of room",
             {"refused": refused, "turns": float(now.turns), "factor": factor},
         )
-    elif usual.latency_ms and now.latency_ms > policy.latency_factor * usual.latency_ms:
+
+
+def _latency(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPolicy) -> Iterator[Finding]:
+    if usual.latency_ms and now.latency_ms > policy.latency_factor * usual.latency_ms:
         yield Finding(
             _scaled(models, min(SCALE_MAX, round(now.latency_ms / usual.latency_ms, 2))),
             "medium",

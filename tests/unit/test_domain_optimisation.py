@@ -227,6 +227,17 @@ def test_without_a_model_to_go_back_to_a_person_decides_about_critical_violation
     assert (found.action, found.priority) == (Action(kind="retrain", model_id=OLD), "critical")
 
 
+@pytest.mark.parametrize("past", [0, 49, 50])
+@pytest.mark.parametrize(
+    "bad", [{"failed": 17}, {"violations": 17}, {"latency_ms": 90.0}, {"rating": 0.5}], ids=str
+)
+def test_what_is_usual_is_known_only_from_a_past_that_is_long_enough(bad: Any, past: int) -> None:
+    """After a start in a busy realm little of the past is known; what goes on as ever is no news then."""
+    usual = Seen(turns=past, latency_ms=40.0, rating=0.9)
+    found = finding(Seen(turns=200, **bad), usual, models(PROMOTED), OptimiserPolicy())
+    assert (found is not None) == (past == 50)
+
+
 @pytest.mark.parametrize("served", [{"gold", "bronze"}, set()])
 def test_a_tier_that_does_not_serve_the_model_is_not_proposed(served: set[str]) -> None:
     costly = Seen(turns=200, latency_ms=40.0, cost_per_turn_micro=450)

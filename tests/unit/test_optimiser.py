@@ -42,7 +42,7 @@ from handlers.tier_board import TierBoard
 from handlers.turns import Tier
 from protocol.messages import Answer
 from protocol.meta import decode_meta
-from tests.unit.kit import START_US, EchoEngine, ident, memory_log, message, model, until
+from tests.unit.kit import START_US, EchoEngine, ident, message, model, until
 from tests.unit.test_domain_deployment import NEW, OLD
 from tests.unit.test_domain_optimisation import BY, ID, PROMOTED, propose
 from tests.unit.test_domain_registry import UC
@@ -50,7 +50,8 @@ from tests.unit.test_domain_registry import UC
 
 class Stage:
     def __init__(self) -> None:
-        self.log: MemoryLog = memory_log()
+        self.now_us = START_US
+        self.log = MemoryLog("test", lambda: self.now_us)
         self.codec = EventCodec(domain_catalogue())
         self.runner = CommandRunner(self.log, self.codec, [REGISTRY, OPTIMISATION])
         self.engines: dict[str, list[EchoEngine]] = {"gold": [EchoEngine()], "silver": [], "bronze": []}
@@ -62,7 +63,7 @@ class Stage:
     def another(self) -> Optimiser:
         doer = CommandRunner(self.log, self.codec, [REGISTRY, OPTIMISATION_RECORDS])
         return Optimiser(
-            self.log, doer, decode=self.codec.decode, now_us=lambda: START_US + 1, tiers=self.tiers
+            self.log, doer, decode=self.codec.decode, now_us=lambda: self.now_us + 1, tiers=self.tiers
         )
 
     async def tiers(self) -> Any:
@@ -79,6 +80,12 @@ class Stage:
         tiers = {name: Tier(engines=engines) for name, engines in self.engines.items()}
         shown, _ = await TierBoard(Router(tiers, clock=lambda: 0.0, draw=lambda: 0.0)).answer({})
         return shown
+
+    async def past(self, faults: int = 0) -> None:
+        """Have 60 turns an hour ago, so many of them failed."""
+        for n in range(60):
+            await self.turn(NEW, failed=n < faults)
+        self.now_us += 3_600_000_000
 
     async def say(self, command: str, **payload: Any) -> Any:
         return await self.runner(message(command, payload))
@@ -135,6 +142,7 @@ async def run_until(stage: Stage, optimiser: Optimiser, condition: Any) -> None:
 
 async def test_a_failing_model_is_rolled_back_once_somebody_agrees() -> None:
     async with staged() as stage:
+        await stage.past()
         for n in range(100):
             await stage.turn(NEW, failed=n % 4 == 0)
 
@@ -166,8 +174,27 @@ async def test_a_failing_model_is_rolled_back_once_somebody_agrees() -> None:
         assert state.models[NEW].barred
 
 
+async def test_costs_are_of_the_time_whose_turns_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.optimiser.PAST_EVENTS", 20)
+    async with staged() as stage:
+        policy = OptimiserPolicy(engine_hour_micro=3_600_000_000).model_dump()
+        await stage.say("optimisation.set_policy", use_case=UC, policy=policy, operator="mira", reason="test")
+        for _ in range(100):
+            await stage.turn(NEW, failed=False)
+            stage.now_us += 1_000_000
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(stage.optimiser.run())
+            await until(lambda: stage.optimiser.position)
+            await stage.optimiser.look(stage.now_us)
+            shown = (await stage.optimiser.answer({}))[0]["costs"][UC]
+            task.cancel()
+        # Ten turns in ten seconds, each with two events: the engine's five minutes had 100 turns and more.
+        assert shown["seconds"] == pytest.approx(10)
+
+
 async def test_what_a_candidate_did_is_not_the_current_models_fault() -> None:
     async with staged() as stage:
+        await stage.past()
         for n in range(100):
             await stage.turn(OLD, failed=n % 2 == 0)  # no model of now: it is gone since the promotion
             await stage.turn(NEW, failed=False)
@@ -177,7 +204,7 @@ async def test_what_a_candidate_did_is_not_the_current_models_fault() -> None:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(stage.optimiser.run())
             await until(lambda: stage.optimiser.position)
-            await stage.optimiser.look(START_US + 2)
+            await stage.optimiser.look(stage.now_us + 2)
             task.cancel()
         assert await stage.events(Proposed) == []
 
@@ -240,10 +267,10 @@ async def test_a_model_moves_only_to_a_tier_that_serves_it() -> None:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(stage.optimiser.run())
             await until(lambda: stage.optimiser.position)
-            await stage.optimiser.look(START_US + 2)
+            await stage.optimiser.look(stage.now_us + 2)
             assert await stage.events(Proposed) == []
             stage.engines["silver"].append(EchoEngine())
-            await stage.optimiser.look(START_US + 2)
+            await stage.optimiser.look(stage.now_us + 2)
 
             async def done() -> bool:
                 return bool(await stage.events(CarriedOut))
@@ -400,12 +427,13 @@ async def test_who_approves_is_told_what_came_of_it() -> None:
 
 async def test_what_callers_did_wrong_is_not_the_models_failure() -> None:
     async with staged() as stage:
+        await stage.past()
         for n in range(200):
             await stage.turn(NEW, failed=n % 2 == 0, code="prompt_too_long")
         async with asyncio.TaskGroup() as group:
             task = group.create_task(stage.optimiser.run())
             await until(lambda: stage.optimiser.position)
-            await stage.optimiser.look(START_US + 2)
+            await stage.optimiser.look(stage.now_us + 2)
             task.cancel()
         assert await stage.events(Proposed) == []
 
@@ -442,7 +470,7 @@ async def test_one_line_that_breaks_several_rules_is_one_turn() -> None:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(stage.optimiser.run())
             await until(lambda: stage.optimiser.position)
-            await stage.optimiser.look(START_US + 2)
+            await stage.optimiser.look(stage.now_us + 2)
             task.cancel()
         assert await stage.events(Proposed) == []
 
