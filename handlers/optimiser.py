@@ -46,7 +46,7 @@ from domain.optimisation.proposals import (
     Proposals,
     stream_of,
 )
-from domain.optimisation.rules import Finding, Seen, figures_of, finding, findings, untrue
+from domain.optimisation.rules import Finding, Seen, figures_of, findings, untrue
 from domain.optimisation.tally import USUAL_S, Tally, seen
 from domain.parse import parse
 from domain.registry.deployment_messages import RollBack, StartDeployment
@@ -265,8 +265,10 @@ class Optimiser:
                 withdraw = WithdrawProposal(use_case=name, proposal_id=open_.proposal_id, reason=why)
                 id_ = derived_id(UUID(open_.proposal_id), 0, "withdraw")
                 await self._say(withdraw, id_, Meta(actor=OPTIMISER))
-            elif found := finding(now, usual, models, state.policy, served=served or ()):
-                await self._propose(name, found, now_us)
+                continue
+            for found in findings(now, usual, models, state.policy, served=served or ()):
+                if await self._propose(name, found, now_us):
+                    break
 
     def _untrue(
         self, proposed: Proposed, now: Seen, models: UseCaseModels, served: frozenset[str] | None
@@ -310,8 +312,8 @@ class Optimiser:
         tallies = [tally for (name, _), tally in self._tallies.items() if name == use_case]
         return seen(tallies, until_us - USUAL_S * 1e6, until_us)
 
-    async def _propose(self, use_case: str, found: Finding, now_us: int) -> None:
-        """Propose something, unless it is known already that the decider has no place for it now."""
+    async def _propose(self, use_case: str, found: Finding, now_us: int) -> bool:
+        """Propose something; False if it is known already that the decider has no place for it now."""
         state, inputs = self._policy(use_case), found.inputs
         if model := self._use_cases[use_case].models.get(found.action.model_id or ""):
             evaluation = model.evaluated.evaluation_id if model.evaluated else ""
@@ -326,11 +328,12 @@ class Optimiser:
         )
         try:
             if not PROPOSALS.decide(command, state):
-                return
+                return False
         except Rejected:  # cooling down
-            return
+            return False
         number = len(state.known)
         await self._say(command, _id(use_case, f"propose.{number}"), Meta(actor=OPTIMISER))
+        return True
 
     async def _carry_out(self) -> None:
         for name, state in list(self._proposals.items()):

@@ -151,7 +151,7 @@ class Approved(Event, name="optimisation.approved", version=1):
 
 
 class ProposalRejected(Event, name="optimisation.rejected", version=1):
-    """Somebody does not want it; it is not proposed again before the cool-down is over."""
+    """Somebody does not want it: not before the cool-down is over; a candidate never with that evaluation."""
 
     proposal_id: ProposalId
     use_case: UseCase
@@ -213,7 +213,8 @@ class Propose(Command, name="optimisation.propose"):
     """Propose something.
 
     It takes the place of an open proposal of less weight; beside one of the same or more nothing is proposed.
-    Refused with ``cooling_down`` soon after one of the same or more.
+    Refused with ``cooling_down`` soon after one of the same or more. A candidate that was rejected or refused
+    is not proposed again with the same evaluation.
     """
 
     use_case: UseCase

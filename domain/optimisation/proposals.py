@@ -156,7 +156,11 @@ def _propose(command: Propose, state: Proposals) -> Sequence[OptimisationEvent]:
     weight = weight_of(command.priority, automatic=automatic)
     for found in state.known.values():
         same = found.proposed.action == command.action and found.proposed.at_us == command.at_us
-        if same or (found.status in ("open", "approved") and found.weight >= weight):
+        if (
+            same
+            or _answered(command, found)
+            or (found.status in ("open", "approved") and found.weight >= weight)
+        ):
             return []
     _check_cool(command, state, weight)
     id_ = proposal_id_of(use_case=command.use_case, number=len(state.known))
@@ -170,6 +174,17 @@ def _propose(command: Propose, state: Proposals) -> Sequence[OptimisationEvent]:
     proposed = Proposed(**command.model_dump(), proposal_id=id_, automatic=automatic)
     word = Approved(**of, operator=OPTIMISER, reason="the policy allows it")
     return [*withdrawn, proposed, *([word] if automatic else [])]
+
+
+def _answered(command: Propose, found: Proposal) -> bool:
+    """Say whether a person or a rule said no to the very same.
+
+    Only a candidate is proposed for what stands for ever, its evaluation, which the reason names; the others
+    have figures of the moment for reasons, and may be true again.
+    """
+    same = found.proposed.action == command.action and found.proposed.reason == command.reason
+    refused = found.outcome is not None and found.outcome.outcome == "refused"
+    return command.action.kind == "deploy_candidate" and same and (found.status == "rejected" or refused)
 
 
 def _check_cool(command: Propose, state: Proposals, weight: tuple[int, bool]) -> None:

@@ -58,19 +58,6 @@ class Finding:
     inputs: Mapping[str, float]
 
 
-def finding(
-    now: Seen,
-    usual: Seen,
-    models: UseCaseModels,
-    policy: OptimiserPolicy,
-    *,
-    served: Collection[str] = frozenset(),
-) -> Finding | None:
-    """Return the most urgent of all `findings`; None if all is well, or too little was seen."""
-    found = findings(now, usual, models, policy, served=served)
-    return max(found, key=lambda each: PRIORITIES.index(each.priority), default=None)
-
-
 def findings(
     now: Seen,
     usual: Seen,
@@ -79,9 +66,10 @@ def findings(
     *,
     served: Collection[str] = frozenset(),
 ) -> Sequence[Finding]:
-    """Return all that should be done for a use case.
+    """Return all that should be done for a use case, the most urgent first; nothing if too little was seen.
 
-    Nothing is proposed while a deployment runs: its gate is the judge then.
+    Nothing is proposed while a deployment runs: its gate is the judge then. Nor while the use case is
+    silenced: only a person can promote a model, and until then there are no turns to judge.
 
     Args:
         now: the current model in the policy's window.
@@ -90,7 +78,7 @@ def findings(
         policy: what is looked at.
         served: tiers that have an engine for the current model; it is moved to no other.
     """
-    if models.deployment is not None or models.current is None:
+    if models.deployment is not None or models.current is None or models.silenced:
         return []
     found = [*_candidate(models)]
     if now.turns + now.refused >= policy.turns_min:
@@ -102,7 +90,7 @@ def findings(
             found += _quality(now, usual, models, policy)
         found += _costs(now, models, policy, served)
         found += _budget(now, models, policy)
-    return found
+    return sorted(found, key=lambda each: PRIORITIES.index(each.priority), reverse=True)
 
 
 def untrue(action: Action, models: UseCaseModels, found: Sequence[Finding] | None) -> str:
@@ -113,6 +101,8 @@ def untrue(action: Action, models: UseCaseModels, found: Sequence[Finding] | Non
         models: of the use case.
         found: what would be proposed now, beside what was usual then; None if too little was seen to say.
     """
+    if models.silenced:
+        return "the use case is silenced until a person promotes a model"
     if action.kind == "deploy_candidate":
         if any(each.action == action for each in _candidate(models)):
             return ""

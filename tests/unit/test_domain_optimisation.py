@@ -25,9 +25,9 @@ from domain.optimisation.messages import (
     WithdrawProposal,
 )
 from domain.optimisation.proposals import PROPOSALS, proposal_id_of, weight_of
-from domain.optimisation.rules import Seen, finding, findings, untrue
+from domain.optimisation.rules import Finding, Seen, findings, untrue
 from domain.registry.deployment_messages import DeploymentRolledBack
-from domain.registry.messages import ModelPromoted
+from domain.registry.messages import ModelPromoted, UseCaseSilenced
 from domain.registry.state import UseCaseEvent, UseCaseModels
 from domain.registry.use_case import USE_CASE
 from tests.unit.spec import given
@@ -42,6 +42,11 @@ PROMOTED = ModelPromoted(use_case=UC, model_id=NEW, previous_model_id=OLD, opera
 
 def models(*more: UseCaseEvent) -> UseCaseModels:
     return USE_CASE.fold([*BASE, *more])
+
+
+def finding(*of: Any, **more: Any) -> Finding | None:
+    """The most urgent of what should be done."""
+    return next(iter(findings(*of, **more)), None)
 
 
 def propose(kind: Any = "roll_back", at_us: int = 1_000, **changes: Any) -> Propose:
@@ -84,7 +89,7 @@ AUTOMATIC = PolicySet(
 )
 
 
-def unread(kind: str, priority: str) -> Proposed:
+def unread(kind: str, priority: str = "high") -> Proposed:
     """A proposal that waits for a person."""
     return Proposed(**propose(kind, priority=priority).model_dump(), proposal_id=ID, automatic=False)
 
@@ -154,6 +159,25 @@ def test_between_two_proposals_there_is_a_cool_down() -> None:
     given(PROPOSALS, *ended).when(later).then(
         Proposed(**later.model_dump(), proposal_id=proposal_id_of(use_case=UC, number=1), automatic=False)
     )
+
+
+REFUSED = CarriedOut(proposal_id=ID, use_case=UC, outcome="refused", detail="traffic_is_split: by hand")
+
+
+@pytest.mark.parametrize("no", [[ProposalRejected(**BY)], [Approved(**BY), REFUSED]])
+def test_a_candidate_that_was_answered_with_no_comes_again_with_another_evaluation_only(no: Any) -> None:
+    before, long_after = (unread("deploy_candidate"), *no), 10**12
+    given(PROPOSALS, *before).when(propose("deploy_candidate", at_us=long_after)).then_nothing()
+    other = propose("deploy_candidate", at_us=long_after, reason="it passed another evaluation")
+    assert PROPOSALS.decide(other, PROPOSALS.fold(before))
+    figures = propose("roll_back", at_us=long_after)  # may be so again
+    assert PROPOSALS.decide(figures, PROPOSALS.fold((unread("roll_back"), *no)))
+
+
+def test_a_candidate_whose_place_was_taken_is_proposed_again() -> None:
+    withdrawn = ProposalWithdrawn(proposal_id=ID, use_case=UC, reason="roll_back (critical) is more urgent")
+    state = PROPOSALS.fold((unread("deploy_candidate"), withdrawn))
+    assert PROPOSALS.decide(propose("deploy_candidate", at_us=10**12), state)
 
 
 def test_only_what_nobody_decided_about_is_withdrawn() -> None:
@@ -269,6 +293,14 @@ def test_while_a_deployment_runs_its_gate_is_the_judge() -> None:
     assert finding(bad, WELL, models(evaluated(), started()), OptimiserPolicy()) is None
 
 
+SILENCED = UseCaseSilenced(use_case=UC, operator="mira", reason="it frightens children")
+
+
+def test_while_a_use_case_is_silenced_a_person_decides() -> None:
+    bad = Seen(turns=200, critical=50, refused=200)
+    assert findings(bad, WELL, models(evaluated(), SILENCED), OptimiserPolicy()) == []
+
+
 BARRED = DeploymentRolledBack.model_validate(
     {**DeploymentRolledBack.example, "use_case": UC, "model_id": NEW, "deployment_id": None}
 )
@@ -280,6 +312,8 @@ BARRED = DeploymentRolledBack.model_validate(
         ("deploy_candidate", NEW, [evaluated()], ""),
         ("deploy_candidate", NEW, [evaluated(), BARRED], "no candidate any more"),
         ("deploy_candidate", NEW, [evaluated(), started()], "no candidate any more"),
+        ("deploy_candidate", NEW, [evaluated(), SILENCED], "silenced until a person promotes"),
+        ("scale_engine", None, [SILENCED], "silenced until a person promotes"),
         ("roll_back", NEW, [PROMOTED], ""),
         ("roll_back", OLD, [PROMOTED], "not the current one"),
         ("roll_back", OLD, [], "no model to go back to"),

@@ -7,7 +7,7 @@ import pytest
 from domain.guardrails.messages import ViolationDetected
 from domain.inference.messages import InferenceCancelled
 from domain.optimisation.messages import OptimiserPolicy
-from domain.optimisation.rules import Seen, finding
+from domain.optimisation.rules import Seen, findings
 from domain.optimisation.tally import BUCKET_US, Tally, seen
 from tests.unit.test_deployment_watch import answered, asked, failed
 from tests.unit.test_domain_deployment import NEW
@@ -45,7 +45,7 @@ def test_a_line_that_several_players_heard_broke_the_policy_once(late: bool) -> 
     )
     now = seen_of(*events, violation(4), gone)  # a listener who left
     assert (now.turns, now.violations, now.critical) == (101, 1, 1)
-    assert finding(now, Seen(turns=1_000), models(PROMOTED), OptimiserPolicy()) is None
+    assert findings(now, Seen(turns=1_000), models(PROMOTED), OptimiserPolicy()) == []
 
 
 @pytest.mark.parametrize("late", [False, True])

@@ -383,18 +383,23 @@ async def test_a_proposal_that_is_no_longer_true_is_withdrawn() -> None:
         assert withdrawn.reason == "the model is no candidate any more that passed against the current one"
 
 
+async def passed(stage: Stage, version: str, evaluation_id: str) -> str:
+    """Register a version whose evaluation passed; return its id."""
+    id_ = model_id_of(use_case=UC, name="lamplight", version=version)
+    await stage.say("registry.register_model", **model(version))
+    facts = {"use_case": UC, "candidate": id_, "current": NEW, "verdict": "passed"}
+    of = {"evaluation_id": evaluation_id}
+    finished = EvaluationFinished.model_validate({**EvaluationFinished.example, **facts, **of})
+    verdict = {"use_case": UC, "model_id": id_, "against_model_id": NEW, "verdict": "passed", **of}
+    told = ModelEvaluated.model_validate({**ModelEvaluated.example, **verdict})
+    for stream, event in ((f"evaluation-{evaluation_id}", finished), (f"registry-{UC}", told)):
+        await stage.log.append(StreamWrite(stream, [stage.codec.encode(event, ident())], "any"))
+    return id_
+
+
 async def test_a_candidate_is_proposed_with_the_figures_of_its_evaluation() -> None:
     async with staged() as stage:
-        third = model_id_of(use_case=UC, name="lamplight", version="3")
-        await stage.say("registry.register_model", **model("3"))
-        facts = {"use_case": UC, "candidate": third, "current": NEW, "verdict": "passed"}
-        finished = EvaluationFinished.model_validate({**EvaluationFinished.example, **facts})
-        told = ModelEvaluated.model_validate(
-            {**ModelEvaluated.example, "use_case": UC, "model_id": third, "against_model_id": NEW,
-             "evaluation_id": finished.evaluation_id, "verdict": "passed"}
-        )  # fmt: skip
-        for stream, event in (("evaluation-a", finished), (f"registry-{UC}", told)):
-            await stage.log.append(StreamWrite(stream, [stage.codec.encode(event, ident())], "any"))
+        await passed(stage, "3", "a" * 32)
 
         async def there() -> bool:
             return bool(await stage.events(Proposed))
@@ -402,6 +407,25 @@ async def test_a_candidate_is_proposed_with_the_figures_of_its_evaluation() -> N
         await run_until(stage, stage.optimiser, there)
         (found,) = await stage.events(Proposed)
         assert found.inputs == {"answered": 0.0, "lore_stated": -0.63, "pairs": 64.0}
+
+
+async def test_a_candidate_that_was_rejected_does_not_stand_in_the_way_of_the_next() -> None:
+    async with staged() as stage:
+        await passed(stage, "3", "a" * 32)
+        second = await passed(stage, "4", "b" * 32)
+
+        async def there() -> bool:
+            return bool(await stage.events(Proposed))
+
+        await run_until(stage, stage.optimiser, there)
+        await stage.say("optimisation.reject", **BY)
+        stage.now_us += 3_600_000_000
+
+        async def two() -> bool:
+            return len(await stage.events(Proposed)) == 2
+
+        await run_until(stage, stage.another(), two)
+        assert (await stage.events(Proposed))[1].action.model_id == second
 
 
 async def test_who_approves_is_told_what_came_of_it() -> None:
