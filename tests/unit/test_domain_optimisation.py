@@ -84,6 +84,12 @@ def test_nothing_is_proposed_beside_an_open_proposal_of_the_same_weight_or_more(
     given(PROPOSALS, proposed()).when(later).then_nothing()
 
 
+@pytest.mark.parametrize("priority", ["low", "high"])
+def test_nothing_is_proposed_beside_what_was_approved_and_is_not_done_yet(priority: str) -> None:
+    later = propose("retrain", at_us=10**12, priority=priority)
+    given(PROPOSALS, proposed(), Approved(**BY)).when(later).then_nothing()
+
+
 AUTOMATIC = PolicySet(
     use_case=UC, policy=OptimiserPolicy(automatic=["roll_back"]), operator="mira", reason="at night"
 )
