@@ -44,7 +44,7 @@ LINE_TOKENS = 60
 TOKEN_LETTERS = 6
 """A token of the small models is a word with its space, or half of a long one."""
 MASK = "—"
-HOSTILE = ("*a", "*+", "|$@", "@!$+|", "!", "+", "1 ", "1.", "1 2 3 4 ", "a.", "how to ")
+HOSTILE = ("*a", "*+", "|$@", "@!$+|", "!", "|", "+", "1", "$", "1 ", "1.", "1 2 3 4 ", "a.", "how to ")
 """The costliest shapes that a search among some hundred found, said again and again."""
 
 

@@ -14,8 +14,10 @@ LETTERS_APART = re.compile(r"(?<!\S)(?:\S {1,2}){3,}\S(?!\S)")
 
 LETTERS_DOTTED = re.compile(r"(?<![^\W\d_])(?:[^\W\d_][.\-_*])+[^\W\d_](?![^\W\d_])")
 REPEATED = re.compile(r"([a-z])\1{2,}")
-TOKEN = re.compile(r"[a-z0-9@$!|]*[a-z0-9@$]")
-MIXED = re.compile(r"(?=[a-z0-9@$]*[a-z])(?=[a-z@$]*[0-9])[a-z0-9@$]{3,}")
+TOKEN = re.compile(r"[a-z0-9@$!|]+")
+"""Signs at its end are no letters; a pattern without them would look at a run of them again and again."""
+
+RUN = re.compile(r"[a-z0-9@$]{3,}")
 COUNTED = re.compile(r"[0-9]+[a-z]{1,2}|[a-z]{1,2}[0-9]+|[0-9@$!|]+")
 """Numbers with a unit or an ending, "12th", "9pm", "b12": no words."""
 
@@ -43,9 +45,15 @@ def readable(text: str, words: Mapping[str, int]) -> str:
     plain = "".join(part for char in text for part in bare(char))
     plain = LETTERS_APART.sub(lambda found: _together(found[0], words), plain)
     plain = LETTERS_DOTTED.sub(lambda found: re.sub(r"[.\-_*]", "", found[0]), plain)
-    digits = sum(not COUNTED.fullmatch(token) for token in MIXED.findall(plain)) >= LEET_MIN
+    digits = sum(map(_mixed, RUN.findall(plain))) >= LEET_MIN
     plain = TOKEN.sub(lambda found: _read(found[0], words, digits=digits), plain)
     return _joined(plain, words)
+
+
+def _mixed(token: str) -> bool:
+    """Say whether a token is a word with digits in it."""
+    letters, digits = any(map(str.isalpha, token)), any(map(str.isdigit, token))
+    return letters and digits and not COUNTED.fullmatch(token)
 
 
 def _together(run: str, words: Mapping[str, int]) -> str:
@@ -55,19 +63,29 @@ def _together(run: str, words: Mapping[str, int]) -> str:
 
 def _cut(letters: str, words: Mapping[str, int]) -> list[str]:
     """Return letters cut into as few known words as they can be; whole if they cannot."""
-    best: list[list[str] | None] = [[]]
+    best: list[tuple[int, int] | None] = [(0, 0)]  # up to here: how many words, and where the last one begins
     for end in range(1, len(letters) + 1):
         ways = [
-            [*before, letters[start:end]]
+            (before[0] + 1, start)
             for start in range(max(0, end - WORD_MAX), end)
             if (before := best[start]) is not None and letters[start:end] in words
         ]
-        best.append(min(ways, key=len, default=None))
-    return best[-1] or [letters]
+        best.append(min(ways, default=None))
+    cut: list[str] = []
+    end = len(letters)
+    while (way := best[end]) is not None and end:
+        cut.append(letters[way[1] : end])
+        end = way[1]
+    return cut[::-1] or [letters]
 
 
-def _read(token: str, words: Mapping[str, int], *, digits: bool) -> str:
+def _read(run: str, words: Mapping[str, int], *, digits: bool) -> str:
     """Return a token with digits, signs and drawn-out letters read as the word that they stand for."""
+    token = run.rstrip("!|")
+    return _meant(token, words, digits=digits) + run[len(token) :] if token else run
+
+
+def _meant(token: str, words: Mapping[str, int], *, digits: bool) -> str:
     if token.isalpha():
         readings = [token]
     elif COUNTED.fullmatch(token):

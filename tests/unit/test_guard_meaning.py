@@ -3,6 +3,7 @@
 import asyncio
 import math
 import os
+import time
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from aicore.training.guard_head import TEXTS, fitted, read_samples
 from benchmarks.guardrail_cases import SPELLINGS, load_cases
 from domain.guardrails.meaning import PIECE_MAX, SAFE, Head, windows
 from domain.guardrails.spelling import readable
+from domain.inference.facts import PROMPT_CHARACTERS_MAX
 from handlers import sentence_encoder
 from handlers.guard_classifier import CATEGORIES, TierClassifier
 from handlers.guard_embedded import EmbeddedClassifier
@@ -72,6 +74,17 @@ def test_what_is_no_strange_spelling_stays_as_it_is() -> None:
 
 def test_letters_apart_without_any_word_between_are_cut_by_known_words() -> None:
     assert readable("i n t h e r o o m", WORDS) == "in the room"
+
+
+@pytest.mark.parametrize("shape", ["!", "|", "1", "$", "x", "*a", "1 ", "a "])
+def test_the_longest_text_of_one_shape_is_read_in_no_time(shape: str) -> None:
+    """Patterns that look at a run from each of its signs took two seconds, and no thread could go on."""
+    text = (shape * PROMPT_CHARACTERS_MAX)[:PROMPT_CHARACTERS_MAX]
+    began = time.process_time()
+
+    readable(text, WORDS)
+
+    assert time.process_time() - began < 0.15
 
 
 @given(st.text(max_size=80))
