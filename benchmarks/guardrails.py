@@ -31,6 +31,7 @@ from domain.guardrails.check import check
 from domain.guardrails.compiled import Compiled, compile_policy
 from domain.guardrails.stream import StreamGuard
 from domain.inference.facts import PROMPT_CHARACTERS_MAX
+from handlers.guard_classifier import TEXT_MAX
 from handlers.guard_embedded import EmbeddedClassifier
 from handlers.sentence_encoder import PACKAGE, VERSION, package_files
 
@@ -46,6 +47,8 @@ TOKEN_LETTERS = 6
 MASK = "—"
 HOSTILE = ("*a", "*+", "|$@", "@!$+|", "!", "|", "+", "1", "$", "1 ", "1.", "1 2 3 4 ", "a.", "how to ")
 """The costliest shapes that a search among some hundred found, said again and again."""
+TOKENS = "船港海山川風雪月火水"
+"""Signs that are a token each to the embedded model."""
 
 
 async def run(quick: bool, progress: Progress) -> Report:
@@ -159,6 +162,19 @@ def _second_opinion(report: Report, cases: Sequence[Case], compiled: Compiled, l
     blocked = sum(classifier.category(line, "output") is not None for line in corpus)
     report.add("classified_false_blocks_corpus", blocked / lines, "share")
     _time_sentences(report, classifier, corpus)
+    # Windows that are alike are read once, so the costliest question is one of drawn signs, a token each.
+    draws = random.Random(SEED)
+    shapes = [*HOSTILE, "".join(draws.choice(TOKENS) for _ in range(TEXT_MAX))]
+    slowest = max(_time_classified(classifier, shape) for shape in shapes)
+    report.add("classified_hostile_question", slowest, "ms")
+
+
+def _time_classified(classifier: EmbeddedClassifier, shape: str) -> float:
+    """Return how long the longest question of a shape that may be asked takes the classifier, ms."""
+    text = (shape * TEXT_MAX)[:TEXT_MAX]
+    began = time.perf_counter_ns()
+    classifier.category(text, "output")
+    return (time.perf_counter_ns() - began) / 1e6
 
 
 def _time_sentences(report: Report, classifier: EmbeddedClassifier, lines: Iterable[str]) -> None:

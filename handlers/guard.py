@@ -16,6 +16,7 @@ import structlog
 
 from bus.codec import UnknownEvent
 from bus.ports import EventLog, RecordedEvent, Where
+from domain.decider import Rejected
 from domain.event import Event
 from domain.guardrails.check import Verdict, check, outermost
 from domain.guardrails.compiled import Compiled, compile_policy
@@ -35,7 +36,7 @@ from domain.guardrails.stream import StreamGuard, cuts_of, shown
 from domain.guardrails.violations import VIOLATION, Violation, stream_of, violation_id_of
 from domain.inference.messages import Generate, InferenceRequested
 from handlers.commands import Binding
-from handlers.guard_classifier import Classifier, sentence_end
+from handlers.guard_classifier import TEXT_MAX, Classifier, sentence_end
 from protocol.messages import CommandMessage, Reply
 
 logger = structlog.get_logger(__name__)
@@ -144,6 +145,20 @@ class Guardrails:
     told: Callable[[ViolationDetected, CommandMessage], None]
     lore: Lore | None = None
     classifier: Classifier | None = None
+
+    def limited(self, prompt: str) -> None:
+        """See that a question can be judged whole.
+
+        Raises:
+            Rejected: ``question_too_long``: it costs a classifier too much.
+        """
+        if self.classifier and len(prompt) > TEXT_MAX:
+            raise Rejected(
+                "question_too_long",
+                f"the question has {len(prompt)} characters; with a classifier the limit is {TEXT_MAX}",
+                field="prompt",
+                remedy="shorten the prompt",
+            )
 
     async def judged(self, prompt: str) -> Sequence[Finding]:
         """Return what a model finds in a question; nothing without a classifier."""
@@ -273,15 +288,18 @@ class Guarded:
             return text
         self._waiting += text
         cut = len(self._waiting) if end else sentence_end(self._waiting)
-        ready, rest = self._waiting[:cut], self._waiting[cut:]
-        if not ready.strip() or self.blocked:
+        if not self._waiting[:cut].strip() or self.blocked:
             return ""
-        self._unsafe = await self.classifier.judge(self._judged + ready, "output", known=len(self._judged))
-        if self._unsafe is not None:
-            return ""
-        self._waiting = rest
-        self._judged += ready
-        return ready
+        before = len(self._judged)
+        for at in range(0, cut, TEXT_MAX):  # an engine may give a long answer in one piece
+            ready = self._waiting[at : min(at + TEXT_MAX, cut)]
+            known = len(self._judged)
+            self._unsafe = await self.classifier.judge(self._judged + ready, "output", known=known)
+            if self._unsafe is not None:
+                break
+            self._judged += ready
+        self._waiting = self._waiting[cut:]
+        return self._judged[before:]
 
     @property
     def blocked(self) -> bool:

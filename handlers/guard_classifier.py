@@ -25,6 +25,9 @@ PROVIDER = "guard"
 
 LIMIT_S = 2.0
 TEXT_MAX = 4_000
+"""Characters that are judged at a time. A longer question is refused: where only a part of it were read, or
+all of it more coarsely, harmless words could hide the others."""
+
 TOKENS_MAX = 24
 SENTENCE_ENDS = ".!?\n…"
 SENTENCE_MAX = 240
@@ -62,7 +65,7 @@ class Classifier(Protocol):
         Args:
             text: the whole text, as far as it is there.
             side: whether a player wrote it or a model.
-            known: characters at its beginning that were judged before.
+            known: characters at its beginning that were judged before; up to `TEXT_MAX` come after them.
         """
         ...
 

@@ -170,8 +170,9 @@ class InferenceService:
 
         Raises:
             Rejected: ``invalid_field``, ``no_current_model``, ``no_engine``, ``template_not_found``,
-                ``unknown_context``, ``prompt_too_long``, ``overloaded``, ``over_allowance`` (recorded as
-                refused), or ``inference_failed`` (recorded: a retry gives the same).
+                ``unknown_context``, ``prompt_too_long``, ``question_too_long``, ``overloaded``,
+                ``over_allowance`` (recorded as refused), or ``inference_failed`` (recorded: a retry gives the
+                same).
             IdConflict: the id asked for something else before.
             LogUnavailable: the model was never seen, and the log cannot be asked.
         """
@@ -183,6 +184,8 @@ class InferenceService:
                 if known.request and not _same(command, known.request, redacted=bool(findings)):
                     raise IdConflict(message.id, "asked for something else before")
                 if known.outcome is None and known.request is None:
+                    if self._guard and not stops(findings):
+                        self._guard.limited(command.prompt)
                     known = await self._begin(command, message)
             except Rejected as refusal:
                 self._refused(message, refusal)

@@ -3,9 +3,11 @@
 import asyncio
 import math
 import os
+import threading
 import time
 import tomllib
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +26,10 @@ from domain.guardrails.spelling import readable
 from domain.inference.facts import PROMPT_CHARACTERS_MAX
 from handlers import sentence_encoder
 from handlers.guard_classifier import CATEGORIES, TierClassifier
-from handlers.guard_embedded import EmbeddedClassifier
+from handlers.guard_embedded import BATCH_CHARACTERS, EmbeddedClassifier
 from handlers.routing import Router
 from handlers.sentence_encoder import CONVERTED, WIDTH, EncoderError, open_encoder, package_files
+from tests.unit.kit import until
 
 HEAD = Head((SAFE, "real_threats", "real_hate"), ((0.0, 0.0, 0.0), (4.0, 0.0, -1.0), (0.0, 4.0, -1.0)), 0.6)
 WORDS = dict.fromkeys(
@@ -158,6 +161,89 @@ async def test_a_model_that_fails_lets_nothing_through() -> None:
 
     assert found is not None
     assert (found.rule, found.action, found.start, found.end) == ("unreachable", "block", 0, 13)
+
+
+@dataclass
+class Watched:
+    """An encoder that notes what it reads and in which thread, and waits at some words until it may go on."""
+
+    waits_at: str = ""
+    go_on: threading.Event = field(default_factory=threading.Event)
+    read: list[list[str]] = field(default_factory=list)
+    threads: set[threading.Thread] = field(default_factory=set)
+
+    def vectors(self, texts: Sequence[str]) -> Any:
+        self.read.append(list(texts))
+        self.threads.add(threading.current_thread())
+        if self.waits_at and any(self.waits_at in text for text in texts):
+            self.go_on.wait(5)
+        return np.zeros((len(texts), 2))
+
+    def classifier(self) -> EmbeddedClassifier:
+        return EmbeddedClassifier(self, {"input": HEAD, "output": HEAD}, {})  # type: ignore[arg-type]
+
+
+def boats(of: str) -> str:
+    return " ".join(f"The {of} boat number {n} is at the quay." for n in range(60))
+
+
+async def test_a_text_is_judged_beside_the_loop() -> None:
+    encoder = Watched()
+
+    assert await encoder.classifier().judge("Good evening.", "output") is None
+    assert await encoder.classifier().judge(boats("red"), "input") is None
+
+    assert threading.current_thread() not in encoder.threads
+    assert len(encoder.threads) == 2
+
+
+async def test_a_sentence_is_read_with_what_was_judged_before_it() -> None:
+    encoder, said = Watched(), "You could go to the bridge. "
+
+    await encoder.classifier().judge(f"{said}Nobody would come to look for you.", "output", known=len(said))
+
+    assert encoder.read == [
+        [
+            "nobody would come to look for you.",
+            "you could go to the bridge. nobody would come to look for you.",
+        ]
+    ]
+
+
+async def test_a_model_that_hangs_lets_nothing_through_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.guard_embedded.LIMIT_S", 0.05)
+    encoder = Watched(waits_at="evening")
+
+    async with asyncio.timeout(2):
+        found = await encoder.classifier().judge("Good evening.", "output")
+    encoder.go_on.set()
+
+    assert found is not None
+    assert found.rule == "unreachable"
+
+
+async def test_long_texts_take_turns_and_nobodys_sentence_waits_for_them() -> None:
+    encoder = Watched(waits_at="boat")
+    classifier = encoder.classifier()
+    async with asyncio.TaskGroup() as group, asyncio.timeout(4):
+        for of in ("red", "green"):
+            group.create_task(classifier.judge(boats(of), "input"))
+        await until(lambda: bool(encoder.read))
+        assert await classifier.judge("Good evening.", "input") is None
+        assert not encoder.go_on.is_set()
+        encoder.go_on.set()
+
+    whose = ["red" if "red" in batch[0] else "green" for batch in encoder.read if "boat" in batch[0]]
+    assert whose[:4] == ["red", "green"] * 2
+    assert all(sum(map(len, batch)) <= BATCH_CHARACTERS for batch in encoder.read)
+
+
+async def test_what_is_said_again_and_again_is_read_once() -> None:
+    encoder = Watched()
+
+    await encoder.classifier().judge(f"{MURMUR} " * 60, "input")
+
+    assert encoder.read == [[MURMUR.lower(), f"{MURMUR} {MURMUR}".lower()]]
 
 
 async def test_the_setting_chooses_who_is_asked(tmp_path: Path) -> None:
