@@ -4,6 +4,8 @@ Secrets are never shown: `masked` hides the password of a connection string, and
 that may hold one.
 """
 
+import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -15,6 +17,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PREFIX = "AICORE_"
 SECRET = frozenset({"postgres_dsn", "nats_url", "http_key"})
 MASK = "***"
+
+RETIRED = {"AICORE_GUARD_TIER": "use AICORE_GUARD_CLASSIFIER=tier:gold for the tier gold, and unset this"}
+"""Settings of earlier versions, and what took their place."""
 
 Component = Literal["commands", "queries", "inference", "relay", "projections"]
 
@@ -147,12 +152,28 @@ def load_settings() -> Settings:
     """Return the settings from the environment.
 
     Raises:
-        SettingsError: naming every variable at fault.
+        SettingsError: naming every variable at fault, those with our prefix that are no settings among them.
     """
+    faults = _unknown()
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
-        raise SettingsError("\n".join(_explained(fault) for fault in error.errors())) from None
+        faults += [_explained(fault) for fault in error.errors()]
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return settings
+
+
+def _unknown() -> list[str]:
+    """Return a sentence about each variable that is no setting: a guard asked for so would be missing."""
+    known = [f"{PREFIX}{field.upper()}" for field in Settings.model_fields]
+    faults: list[str] = []
+    for name in sorted(map(str.upper, os.environ)):
+        if name.startswith(PREFIX) and name not in known:
+            near = get_close_matches(name, known, n=1)
+            mend = RETIRED.get(name) or (f"did you mean {near[0]}?" if near else "unset it")
+            faults.append(f"{name}: there is no such setting; {mend}")
+    return faults
 
 
 def masked(url: str) -> str:

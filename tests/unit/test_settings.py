@@ -31,6 +31,32 @@ def test_an_error_names_variable_value_and_what_it_takes(monkeypatch: pytest.Mon
     assert "65535" in port
 
 
+@pytest.mark.parametrize(
+    ("name", "mend"),
+    [
+        ("AICORE_GUARD_TIER", "use AICORE_GUARD_CLASSIFIER=tier:gold"),
+        ("AICORE_GUARD_CLASIFIER", "did you mean AICORE_GUARD_CLASSIFIER?"),
+        ("aicore_relm", "did you mean AICORE_REALM?"),
+        ("AICORE_XYZZY", "unset it"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_refused_beside_the_others(
+    monkeypatch: pytest.MonkeyPatch, name: str, mend: str
+) -> None:
+    """One that was renamed was ignored, and nobody judged any more."""
+    monkeypatch.setenv(name, "hunter2")
+    monkeypatch.setenv("AICORE_NATS_PORT", "70000")
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    unknown, port = str(caught.value).splitlines()
+    assert unknown.startswith(f"{name.upper()}: there is no such setting")
+    assert mend in unknown
+    assert "hunter2" not in unknown
+    assert "AICORE_NATS_PORT" in port
+
+
 @pytest.mark.parametrize("variable", ["AICORE_POSTGRES_DSN", "AICORE_NATS_URL"])
 def test_an_error_never_repeats_what_may_hold_a_secret(
     monkeypatch: pytest.MonkeyPatch, variable: str
