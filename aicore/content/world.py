@@ -1,18 +1,26 @@
 """Loads a content pack, the sample world or one of your own, and checks that what it refers to exists."""
 
 import tomllib
+from collections import Counter
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from aicore.settings import SettingsError
+from domain.vocabulary import Text
 
 VOICES = ("exact", "blunt", "wry", "nervous", "courtly", "whisper", "hungry", "riddling")
 Voice = Literal["exact", "blunt", "wry", "nervous", "courtly", "whisper", "hungry", "riddling"]
 Archetype = Literal["trader", "enforcer", "clerk", "healer", "watch", "scavenger", "noble", "guide", "spirit"]
+
+# The limits are those of `domain.evaluation.suite.Lexicon`, which is made of these names: what the command
+# `content list` takes, the services must start with.
+NAMES_MAX = 1_000
+Name = Annotated[Text, Field(min_length=1, max_length=128)]
+Clause = Annotated[Text, Field(min_length=1, max_length=2_000)]
 
 
 class _Data(BaseModel):
@@ -22,8 +30,8 @@ class _Data(BaseModel):
 class District(_Data):
     """A part of the city; its dark twin has the same map and another owner."""
 
-    id: str
-    name: str
+    id: Name
+    name: Name
     word: str = ""
     """What one sees there."""
     way: str = ""
@@ -35,17 +43,17 @@ class District(_Data):
 class Faction(_Data):
     """Who holds together."""
 
-    id: str
-    name: str
+    id: Name
+    name: Name
     world: Literal["light", "dark"]
 
 
 class Npc(_Data):
     """Somebody who speaks."""
 
-    id: str
-    name: str
-    role: str
+    id: Name
+    name: Name
+    role: Name
     faction: str = ""
     """Empty: none."""
     home: str
@@ -56,7 +64,7 @@ class Npc(_Data):
 class Quest(_Data):
     """A situation that a line can be about."""
 
-    id: str
+    id: Name
     aim: str
     word: str
 
@@ -64,8 +72,8 @@ class Quest(_Data):
 class Lore(_Data):
     """A fact of this world."""
 
-    about: str
-    text: str
+    about: Name
+    text: Clause
     """A clause without a full stop."""
 
 
@@ -75,16 +83,17 @@ class Words(_Data):
     mood: tuple[str, ...] = ()
     weather: tuple[str, ...] = ()
     time: tuple[str, ...] = ()
-    good: tuple[str, ...] = ()
-    draught: tuple[str, ...] = ()
+    good: Annotated[tuple[Name, ...], Field(max_length=NAMES_MAX // 2)] = ()
+    draught: Annotated[tuple[Name, ...], Field(max_length=NAMES_MAX // 2)] = ()
+    """Goods and draughts are things, of which there may be `NAMES_MAX`."""
 
 
 class World(_Data):
     """Everything of `cindermouth.toml`. What has a default is for training; serving can do without it."""
 
-    district: tuple[District, ...]
-    faction: tuple[Faction, ...] = ()
-    npc: tuple[Npc, ...]
+    district: Annotated[tuple[District, ...], Field(max_length=NAMES_MAX)]
+    faction: Annotated[tuple[Faction, ...], Field(max_length=NAMES_MAX)] = ()
+    npc: Annotated[tuple[Npc, ...], Field(max_length=NAMES_MAX)]
     quest: tuple[Quest, ...] = ()
     lore: tuple[Lore, ...] = ()
     words: Words = Words()
@@ -92,9 +101,10 @@ class World(_Data):
     @model_validator(mode="after")
     def _refers_to_what_exists(self) -> "World":
         districts, factions = {d.id for d in self.district}, {f.id for f in self.faction}
-        ids = [npc.id for npc in self.npc]
-        if twice := sorted({id_ for id_ in ids if ids.count(id_) > 1}):
-            raise ValueError(f"npc {twice[0]}: the id is there twice; give every character their own")
+        for kind in ("district", "faction", "npc", "quest"):
+            met = Counter(entry.id for entry in getattr(self, kind))
+            if twice := sorted(id_ for id_, times in met.items() if times > 1):
+                raise ValueError(f"{kind} {twice[0]}: the id is there twice; give every {kind} its own")
         for npc in self.npc:
             if npc.home not in districts:
                 raise ValueError(

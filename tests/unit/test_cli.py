@@ -21,7 +21,7 @@ from aicore.cli.wire import COMMANDS, advice, find_one, tell
 from aicore.content.scenes import known_scene
 from aicore.content.speech import load_speech
 from aicore.content.suites import contradictions
-from aicore.content.world import load_world
+from aicore.content.world import World, load_world
 from aicore.queries import QUERIES
 from bus.catalogue import domain_catalogue
 from protocol.messages import ErrorReply, EventRef, Reply
@@ -176,6 +176,32 @@ voice = "blunt"
 about = "the salt lamp"
 text = "the salt lamp burns only at low tide"
 """
+NPC = """
+[[npc]]
+id = "n{}"
+name = "{}"
+role = "r"
+home = "quay"
+archetype = "guide"
+voice = "wry"
+"""
+DISTRICT_TWICE = '[[district]]\nid = "quay"\nname = "the Lamp Quay"\n[[npc]]'
+MANY_PEOPLE = "".join(NPC.format(n, "x") for n in range(1_000)) + "[[lore]]"
+
+
+def test_the_services_can_start_with_the_longest_content_that_the_command_takes() -> None:
+    long = "q" * 128
+    npc = {"name": long, "role": "r", "home": "quay", "archetype": "guide", "voice": "wry"}
+    fields = {
+        "district": [{"id": "quay", "name": long}],
+        "npc": [{"id": f"n{n}", **npc} for n in range(1_000)],
+        "lore": [{"about": long, "text": "t" * 2_000}],
+        "words": {"good": [long] * 500, "draught": [long] * 500},
+    }
+
+    found_in = contradictions(World.model_validate(fields), load_speech())
+
+    assert found_in("A line.", "Hello.") is None
 
 
 def test_the_content_is_that_of_the_file_that_the_settings_name(
@@ -206,6 +232,11 @@ def test_the_content_is_that_of_the_file_that_the_settings_name(
         (('home = "quay"', 'home = "sea"'), "npc wen: home 'sea' is no district"),
         (('role = "diver"', ""), "npc.0.role: Field required"),
         (("[[npc]]", "[[npc"), "is no TOML"),
+        (('name = "the Glass Quay"', 'name = ""'), "district.0.name: Value should have at least 1"),
+        (("the Glass Quay", "q" * 129), "district.0.name: Value should have at most 128"),
+        (("[[npc]]", DISTRICT_TWICE), "district quay: the id is there twice"),
+        (('about = "the salt lamp"', 'about = ""'), "lore.0.about: Value should have at least 1"),
+        (("[[lore]]", MANY_PEOPLE), "npc: Tuple should have at most 1000 items"),
     ],
 )
 def test_a_content_file_that_is_wrong_is_refused_by_file_and_field(
