@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aicore.content.guard_head import load_heads
 from aicore.settings import SettingsError
-from handlers.guard_classifier import Classifier, TierClassifier
+from handlers.guard_classifier import PROVIDER, Classifier, TierClassifier
 from handlers.guard_embedded import EmbeddedClassifier
 from handlers.routing import Router
 from handlers.sentence_encoder import EncoderError, open_encoder
@@ -24,10 +24,18 @@ async def classifier_of(choice: str, router: Router, cache: Path) -> Classifier 
         cache: folder of the embedded model; it is made there if it is not there yet.
 
     Raises:
-        SettingsError: the embedded model cannot be used here; says what to do.
+        SettingsError: the embedded model cannot be used here, or the tier has nobody to ask; says what to do.
     """
     if choice.startswith(TIER):
-        return TierClassifier(router, choice.removeprefix(TIER), time.perf_counter)
+        tier = choice.removeprefix(TIER)
+        if not router.serves(tier, PROVIDER):
+            there = sorted(name for name in router.tiers if router.serves(name, PROVIDER))
+            raise SettingsError(
+                f"AICORE_GUARD_CLASSIFIER: {choice!r}: the tier {tier!r} has no engine of the provider"
+                f" {PROVIDER!r}; tiers with one: {', '.join(there) or 'none'}."
+                " Give it one in the file of AICORE_ENGINES_FILE, or use embedded"
+            )
+        return TierClassifier(router, tier, time.perf_counter)
     if choice != EMBEDDED:
         return None
     try:

@@ -81,11 +81,11 @@ class Router:
         able = [engine for engine in engines if model in engine.models] if exact else fitting(engines, model)
         return next(iter(able), None)
 
-    def serves(self, tier: str, provider: str, model: str) -> bool:
-        """Say whether a tier, or one below it, has an engine for a model."""
+    def serves(self, tier: str, provider: str, model: str = "") -> bool:
+        """Say whether a tier, or one below it, has an engine of a provider for a model, or any if ""."""
         while tier in self._tiers:
             engines = [engine for engine in self._tiers[tier].engines if engine.provider == provider]
-            if fitting(engines, model):
+            if fitting(engines, model) if model else engines:
                 return True
             tier = self._tiers[tier].below
         return False

@@ -29,7 +29,8 @@ from handlers.guard_classifier import CATEGORIES, TierClassifier
 from handlers.guard_embedded import BATCH_CHARACTERS, EmbeddedClassifier
 from handlers.routing import Router
 from handlers.sentence_encoder import CONVERTED, WIDTH, EncoderError, open_encoder, package_files
-from tests.unit.kit import until
+from handlers.turns import Tier
+from tests.unit.kit import EchoEngine, until
 
 HEAD = Head((SAFE, "real_threats", "real_hate"), ((0.0, 0.0, 0.0), (4.0, 0.0, -1.0), (0.0, 4.0, -1.0)), 0.6)
 WORDS = dict.fromkeys(
@@ -247,13 +248,34 @@ async def test_what_is_said_again_and_again_is_read_once() -> None:
 
 
 async def test_the_setting_chooses_who_is_asked(tmp_path: Path) -> None:
-    router = Router({}, clock=asyncio.get_running_loop().time, draw=lambda: 0.0)
+    tiers = {"gold": Tier(engines=[EchoEngine()]), "silver": Tier(engines=[Guard()])}
+    router = Router(tiers, clock=asyncio.get_running_loop().time, draw=lambda: 0.0)
 
     tier = await classifier_of("tier:silver", router, tmp_path)
 
     assert isinstance(tier, TierClassifier)
     assert tier.tier == "silver"
     assert await classifier_of("", router, tmp_path) is None
+    for nobody in ("nope", "gold"):
+        with pytest.raises(
+            SettingsError, match=f"'{nobody}' has no engine .*'guard'; tiers with one: silver"
+        ):
+            await classifier_of(f"tier:{nobody}", router, tmp_path)
+
+
+class Guard(EchoEngine):
+    provider = "guard"
+    models = frozenset({"a-guard@1"})
+
+
+async def test_a_tier_that_fails_as_nobody_expected_lets_nothing_through() -> None:
+    clock = asyncio.get_running_loop().time
+    router = Router({}, clock=clock, draw=lambda: 0.0)
+
+    found = await TierClassifier(router, "nope", clock).judge("Good evening.", "output")
+
+    assert found is not None
+    assert (found.rule, found.action, found.start, found.end) == ("unreachable", "block", 0, 13)
 
 
 @pytest.mark.parametrize("value", ["embeded", "tier:", "silver", "tier: silver"])
