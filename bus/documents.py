@@ -113,6 +113,8 @@ def asyncapi_of(catalogue: Catalogue, *, version: str, queries: Iterable[type[Qu
         _add_query(channels, operations, messages, query)
     for live in LIVE:
         _add_live(channels, operations, messages, live)
+    schemas: dict[str, Any] = {}
+    messages = {key: _hoisted(message, schemas) for key, message in messages.items()}
     return {
         "asyncapi": ASYNCAPI_VERSION,
         "info": {
@@ -125,7 +127,7 @@ def asyncapi_of(catalogue: Catalogue, *, version: str, queries: Iterable[type[Qu
         "servers": {"nats": {"host": "127.0.0.1:4222", "protocol": "nats"}},
         "channels": channels,
         "operations": operations,
-        "components": {"messages": messages},
+        "components": {"messages": messages, "schemas": schemas},
     }
 
 
@@ -207,6 +209,26 @@ def _message(kind: Declared, more: dict[str, Any]) -> dict[str, Any]:
     if example:
         message["examples"] = [{"name": "example", "payload": example}]
     return message
+
+
+def _hoisted(part: Any, schemas: dict[str, Any]) -> Any:
+    """Return a part of the document with its ``$defs`` moved to ``schemas``, which all messages share.
+
+    A reference counts from the root of the document that it stands in, which has no ``$defs``.
+    """
+    match part:
+        case list():
+            return [_hoisted(item, schemas) for item in part]
+        case {"$ref": str(reference), **more} if reference.startswith("#/$defs/"):
+            name = reference.removeprefix("#/$defs/")
+            return {"$ref": f"#/components/schemas/{name}", **more}
+        case dict():
+            for name, schema in part.get("$defs", {}).items():
+                moved = _hoisted(schema, schemas)
+                assert schemas.setdefault(name, moved) == moved, f"two schemas are called {name}"
+            return {key: _hoisted(value, schemas) for key, value in part.items() if key != "$defs"}
+        case _:
+            return part
 
 
 def _reply_message() -> dict[str, Any]:
