@@ -332,7 +332,8 @@ class InferenceService:
     ) -> RecordCompletion | None:
         """Share the answer to another turn; None if that came to nothing: the rest is this turn's own to get.
 
-        So it is if this turn's time is over; then the router says what it comes to.
+        If this turn's time is over, the router says what it comes to. That it was the other's answer that
+        came too late is kept: no engine was asked, so it is no evidence of its own.
         """
         began, first = self._router.now(), None
         left = None if turn.deadline is None else turn.deadline - began
@@ -345,7 +346,11 @@ class InferenceService:
                     await running.take(text)
         except TimeoutError:
             running.shared = None
-            return None
+            late = await self._stream(turn, request, running, Sharing(request.inference_id))
+            now = self._router.now()
+            times = {"ttft_ms": ((first or now) - began) * 1e3, "latency_ms": (now - began) * 1e3}
+            whose = None if late.attempts else sharing.inference_id
+            return late.model_copy(update={**times, "source_inference_id": whose})
         ended = self._router.now()
         if sharing.completion is None or not (
             lasting(sharing.completion) or sharing.completion.finish_reason == BLOCKED

@@ -113,7 +113,9 @@ class InferenceCompleted(Served, Event, name="inference.completed", version=1):
     latency_ms: Milliseconds = Field(description="Time to the last token, measured at the engine's door.")
     cost_micro: MicroDollars = Field(description="Cost of all tokens, rounded up.")
     source_inference_id: InferenceId | None = Field(
-        None, description="The inference whose answer was given again; null: a model was asked for this one."
+        None,
+        description="The inference whose answer was given again, or waited for in vain; null: a model was "
+        "asked for this one.",
     )
 
     example: ClassVar = {
@@ -373,7 +375,7 @@ class RecordCompletion(Served, Command, name="inference.record_completion"):
     ttft_ms: Milliseconds = Field(description="Time to the first token.")
     latency_ms: Milliseconds = Field(description="Time to the last token.")
     source_inference_id: InferenceId | None = Field(
-        None, description="The inference whose answer was given again."
+        None, description="The inference whose answer was given again, or waited for in vain."
     )
 
     example: ClassVar = {

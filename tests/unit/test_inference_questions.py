@@ -1,6 +1,7 @@
 """What a model is asked: templates, the split of the traffic, answers given again, refusals, ratings."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from domain.inference.messages import (
     InferenceRated,
     InferenceRequested,
 )
+from handlers.engines.port import End, EngineAsk, Piece
 from handlers.inference import InferenceService
 from handlers.routing import Router
 from handlers.turns import Tier
 from tests.unit.inference_kit import Stage, ask, stage
 from tests.unit.kit import (
+    EchoEngine,
     message,
     records_on,
     until,
@@ -197,6 +200,38 @@ async def test_who_shares_and_is_late_says_the_authored_line(stage: Stage) -> No
         stage.engine.go.set()
     assert (late.result["text"], late.result["finish_reason"]) == ("Not now.", "authored")
     assert first.result().result["finish_reason"] == "stop"
+
+
+async def test_who_shares_and_is_late_is_recorded_with_their_own_times_and_whose_answer_it_was(
+    stage: Stage,
+) -> None:
+    """No engine was asked for them, so the gate must not count it as one's fault."""
+    await stage.register()
+    stage.engine = Halting()
+    stage.engine.go.clear()
+    service = stage.service()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(service(ask(temperature=0, name="q")))
+        await until(lambda: stage.engine.prompts)
+        late = await service(ask(temperature=0, deadline_ms=20))
+        stage.engine.go.set()
+
+    assert (late.result["text"], late.result["finish_reason"]) == ("WHO", "cut")
+    assert late.result["served"]["repeats"] == message("", {}, name="q").id.hex
+    assert late.result["served"]["attempts"] == 0
+    assert late.result["latency_ms"] >= 19
+    assert 0 <= late.result["ttft_ms"] < late.result["latency_ms"]
+
+
+class Halting(EchoEngine):
+    """Says one word, and the rest once it is told to go on."""
+
+    async def stream(self, ask: EngineAsk) -> AsyncGenerator[Piece | End, None]:
+        self.prompts.append(ask.prompt)
+        yield Piece("WHO")
+        await self.go.wait()
+        yield Piece(" GOES")
+        yield End("stop", 2, 2)
 
 
 async def test_an_authored_line_is_never_given_to_somebody_else(stage: Stage) -> None:
