@@ -146,6 +146,10 @@ class LogUnavailable(LogError, ConnectionError):
     retriable = True
 
 
+class LogUnread(LogUnavailable):
+    """The log cannot be read, or did not answer in time: nothing was written by that."""
+
+
 class Fenced(LogError):
     """This writer was overtaken while it held the log; nothing of the refused commit was recorded."""
 

@@ -7,7 +7,7 @@ log. If the log cannot be read in time, the turn goes on as if the id were new, 
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -34,13 +34,11 @@ from domain.routing.allowance import Bucket, Rate
 from domain.routing.messages import EngineStateChanged
 from domain.routing.messages import stream_of as engine_stream
 from handlers.commands import Binding, CommandRunner, caused_by
+from handlers.look_up import LookUp
 from protocol.messages import CommandMessage
 
 REMEMBERED_MAX = 20_000
 """Answers in memory, for retries; about a kilobyte each."""
-
-LOOK_UP_S = 1.0
-"""Longest wait for the log before an id counts as new: a player must not wait for it."""
 
 DURABLE_S = 1.0
 """Longest wait for the disk before a reply says that its record is not safe yet."""
@@ -55,7 +53,7 @@ USE_CASE_FORM = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 UUID_7 = 7
 
-Recall = Callable[[str], Awaitable[Inference]]
+Recall = Callable[[str], Coroutine[Any, Any, Inference]]
 """Reads an inference by its stream from the log. Raises `LogUnavailable`."""
 
 logger = structlog.get_logger(__name__)
@@ -85,7 +83,7 @@ class InferenceRecords:
         self._started_ms = started_us // 1_000
         self._remembered: OrderedDict[UUID, Inference] = OrderedDict()
         self._pending: dict[UUID, tuple[CommandMessage, Sequence[InferenceEvent]]] = {}
-        self._looking: set[asyncio.Future[Inference]] = set()
+        self._look_up = LookUp()
         self.unrecorded = 0
         """Records that the outbox did not take."""
 
@@ -96,23 +94,11 @@ class InferenceRecords:
             return known
         if self._is_new(id_):
             return INFERENCE.initial
-        # Not cancelled when it is late: a session whose server stands still takes long to let go of.
-        task = asyncio.ensure_future(self._recall(stream_of(id_.hex)))
-        self._looking.add(task)
-        task.add_done_callback(self._looked)
-        done, _ = await asyncio.wait({task}, timeout=LOOK_UP_S)
         try:
-            if done:
-                return task.result()
-            logger.warning("inference_not_looked_up", id=str(id_), error=f"no answer in {LOOK_UP_S:g} s")
+            return await self._look_up(self._recall(stream_of(id_.hex)))
         except LogUnavailable as error:
             logger.warning("inference_not_looked_up", id=str(id_), error=str(error))
         return INFERENCE.initial
-
-    def _looked(self, task: asyncio.Future[Inference]) -> None:
-        self._looking.discard(task)
-        if not task.cancelled():
-            task.exception()  # seen, or asyncio would report it as lost
 
     def request(self, command: RecordRequest, message: CommandMessage) -> Inference:
         """Record that a model is about to be asked; the disk is not waited for.

@@ -18,6 +18,7 @@ from domain.prompts.template import stream_of as template_stream
 from domain.registry.state import Model, UseCaseModels
 from domain.registry.use_case import USE_CASE, stream_of
 from domain.vocabulary import UseCase
+from handlers.look_up import LookUp
 from handlers.use_cases import USE_CASE_TYPES, UseCases
 
 logger = structlog.get_logger(__name__)
@@ -57,6 +58,7 @@ class RegistryView:
     def __init__(self, log: EventLog, *, decode: Callable[[RecordedEvent], Event]) -> None:
         self._log = log
         self._decode = decode
+        self._look_up = LookUp()
         self._use_cases = UseCases()
         self._current: dict[str, Model] = {}
         self._templates: dict[str, TemplateRegistered] = {}
@@ -140,9 +142,7 @@ class RegistryView:
         """Return a template by ``name@version``, asking the log if memory does not know it."""
         if known := self._templates.get(wanted):
             return known
-        stream = await self._log.read_stream(
-            template_stream(wanted.partition("@")[0]), limit=STREAM_EVENTS_MAX
-        )
+        stream = await self._read(template_stream(wanted.partition("@")[0]))
         found = [event for event in map(self._decode, stream) if isinstance(event, TemplateRegistered)]
         self._templates |= {label(event): event for event in TEMPLATE.fold(found).versions.values()}
         return self._templates.get(wanted)
@@ -150,11 +150,14 @@ class RegistryView:
     async def _models(self, use_case: str) -> UseCaseModels:
         if use_case in self._current:
             return self._use_cases[use_case]
-        stream = await self._log.read_stream(stream_of(use_case), limit=STREAM_EVENTS_MAX)
+        stream = await self._read(stream_of(use_case))
         found = UseCases()
         for event in map(self._decode, stream):
             found.take(event)
         return found.get(use_case, USE_CASE.initial)
+
+    async def _read(self, stream: str) -> list[RecordedEvent]:
+        return await self._look_up(self._log.read_stream(stream, limit=STREAM_EVENTS_MAX))
 
     async def reached(self, position: int) -> None:
         """Return once every registry event up to ``position`` is known. The caller sets the deadline."""

@@ -2,7 +2,7 @@
 
 from pydantic import ValidationError
 
-from bus.ports import Fenced, IdConflict, InvalidAppend, LogUnavailable, VersionConflict
+from bus.ports import Fenced, IdConflict, InvalidAppend, LogUnavailable, LogUnread, VersionConflict
 from domain.decider import Rejected
 from protocol.errors import WireError
 from protocol.messages import ErrorReply
@@ -32,6 +32,14 @@ def problem_of(error: Exception) -> ErrorReply | None:
         case InvalidAppend():
             return ErrorReply(
                 "invalid_field", str(error), "payload", "keep to the limits of protocol/SPEC.md"
+            )
+        case LogUnread():
+            return ErrorReply(
+                "unavailable",
+                "the log cannot be read at the moment",
+                remedy="send it again with the same id",
+                retry="later",
+                retry_after_ms=UNAVAILABLE_RETRY_MS,
             )
         case LogUnavailable() | Fenced():
             return ErrorReply(

@@ -13,7 +13,16 @@ from typing import Any
 import asyncpg
 import structlog
 
-from bus.ports import AppendResult, Head, InvalidAppend, LogUnavailable, RecordedEvent, StreamWrite, Where
+from bus.ports import (
+    AppendResult,
+    Head,
+    InvalidAppend,
+    LogUnavailable,
+    LogUnread,
+    RecordedEvent,
+    StreamWrite,
+    Where,
+)
 from bus.postgres.connect import AWAY, connect, connect_pool
 from bus.postgres.writer import GroupWriter
 from protocol.chain import genesis
@@ -139,7 +148,7 @@ class PostgresLog:
                     raise
         except AWAY as error:
             self.reachable = False
-            raise LogUnavailable(f"the log cannot be read ({type(error).__name__}); try again") from error
+            raise LogUnread(f"the log cannot be read ({type(error).__name__}); try again") from error
         self.reachable = True
         return rows
 

@@ -6,12 +6,16 @@ import pytest
 
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
+from bus.memory import MemoryLog
+from bus.nats.problems import problem_of
+from bus.ports import LogUnavailable, LogUnread, RecordedEvent
 from domain.batch.messages import OpenBatch
 from domain.decider import Rejected
+from handlers import look_up
 from handlers.known_use_cases import KnownUseCase
 from handlers.registry_view import RegistryView
 from protocol.messages import CommandMessage, Reply
-from tests.unit.kit import memory_log, message, model, runner_on, until
+from tests.unit.kit import START_US, memory_log, message, model, runner_on, until
 
 
 async def test_a_use_case_without_a_model_is_refused_and_the_known_ones_named() -> None:
@@ -42,3 +46,34 @@ async def test_a_use_case_without_a_model_is_refused_and_the_known_ones_named() 
     assert "'npc_dialogu'; there are npc_dialogue" in refused.value.message
     assert refused.value.remedy == "did you mean npc_dialogue?"
     assert len(taken) == 2
+
+
+class StandsStill(MemoryLog):
+    """A log whose server was stopped: its reads take until asyncpg gives up, and so does cancelling them."""
+
+    async def read_stream(self, stream: str, *, after: int = 0, limit: int = 1_000) -> list[RecordedEvent]:
+        await asyncio.shield(asyncio.Event().wait())
+        return []
+
+
+async def test_a_log_that_stands_still_is_not_waited_for_and_the_caller_is_told_that_it_was_a_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(look_up, "LOOK_UP_S", 0.02)
+    registry = RegistryView(
+        StandsStill("test", lambda: START_US), decode=EventCodec(domain_catalogue()).decode
+    )
+    checked = KnownUseCase(runner_on(memory_log(), EventCodec(domain_catalogue())), registry)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(LogUnread) as unread:
+            await checked(message("batch.open", dict(OpenBatch.example)))
+        with pytest.raises(LogUnread):
+            await registry.template("harbour@1")
+
+    told, unwritten = problem_of(unread.value), problem_of(LogUnavailable("away"))
+    assert told is not None
+    assert unwritten is not None
+    assert told.code == unwritten.code == "unavailable"
+    assert told.message == "the log cannot be read at the moment"
+    assert "whether this took effect is unknown" in unwritten.message
