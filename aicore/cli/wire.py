@@ -41,6 +41,12 @@ COMMANDS = {
 }
 """The command of ours behind a message that a remedy of the services may name."""
 
+AWAY = frozenset({"unavailable", "deadline_exceeded"})
+"""Codes of who could not be asked, or did not answer in time."""
+
+NOT_THERE = frozenset({"unknown_use_case", "no_current_model", "suite_not_registered", "unknown_context"})
+"""Codes that say, beside those that end in ``_not_found``, that the command names what is not there."""
+
 _MESSAGE = re.compile(r"(?<!events show )(?:the query )?\b([a-z]+\.[a-z_]+)\b")
 
 
@@ -59,7 +65,15 @@ def over_wire(work: Callable[[Client], Awaitable[T]]) -> T:
     try:
         return run_async(connected())
     except Refused as refused:
-        raise Failure(str(refused), remedy=advice(refused.error), code=Exit.REFUSED) from None
+        told = refused.error
+        raise Failure(str(refused), remedy=advice(told), code=exit_of(told.code)) from None
+
+
+def exit_of(code: str) -> Exit:
+    """Return the exit code for a refusal's code: the same mistake ends alike, wherever it is found."""
+    if code in AWAY:
+        return Exit.UNREACHABLE
+    return Exit.USAGE if code in NOT_THERE or code.endswith("_not_found") else Exit.REFUSED
 
 
 def find_one(rows: Iterable[Row], start: str, *, what: str, see: str) -> Row:

@@ -106,7 +106,7 @@ def test_a_batch_survives_its_queue_a_poison_item_and_can_be_cancelled(tmp_path:
         assert all(row["text"] for row in rows if not row["code"])
         assert set(answers(up, batch_id).values()) == {0, 1}, "only the poison has no answer"
         assert f"1 of {ITEMS} have no answer" in up.run("batch", "status", batch_id, "--wait", code=1)
-        said = up.run("batch", "submit", file_of(tmp_path), "--use-case", "npc_dialogu", *WHO, code=4)
+        said = up.run("batch", "submit", file_of(tmp_path), "--use-case", "npc_dialogu", *WHO, code=2)
         assert "did you mean npc_dialogue?" in said
         assert len(up.json("batch", "list")) == 1, "what cannot be answered is not opened"
 

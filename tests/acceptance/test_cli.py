@@ -168,7 +168,7 @@ def test_models_are_listed_shown_promoted_and_retired(up: Up, tmp_path: Path) ->
         assert "did you mean npc_dialogue?" in up.run(group, "list", "--use-case", "npc_dialogu", code=2)
     policy = tmp_path / "policy.json"
     policy.write_text("{}")
-    said = up.run("proposals", "policy", "npc_dialogu", str(policy), *why, code=4)
+    said = up.run("proposals", "policy", "npc_dialogu", str(policy), *why, code=2)
     assert "did you mean npc_dialogue?" in said
     refused = up.run("models", "retire", first["model_id"], *why, code=4)
     assert "model_is_current" in refused
@@ -208,7 +208,7 @@ def test_ask_prints_a_line_and_where_it_is_recorded(up: Up) -> None:
     while answer["event_id"] not in (texts := _texts_by_id(up)):
         assert time.monotonic() < deadline, "the record did not reach the log"
     assert texts[answer["event_id"]] == answer["text"]
-    assert "no_current_model" in up.run("ask", "hello", "--use-case", "nobody", code=4)
+    assert "no_current_model" in up.run("ask", "hello", "--use-case", "nobody", code=2)
 
 
 def _texts_by_id(up: Up) -> dict[str, str]:

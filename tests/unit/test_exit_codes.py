@@ -3,11 +3,13 @@
 import sys
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from aicore.cli.events import event_types
 from aicore.cli.main import _explained, main
 from aicore.cli.terminal import Exit, Failure
+from aicore.cli.wire import exit_of
 from aicore.running import AlreadyRunning
 
 
@@ -30,6 +32,30 @@ def test_a_second_up_is_refused() -> None:
 
     assert told is not None
     assert told.code == Exit.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("code", "ends"),
+    [
+        ("unavailable", Exit.UNREACHABLE),
+        ("deadline_exceeded", Exit.UNREACHABLE),
+        ("unknown_use_case", Exit.USAGE),
+        ("no_current_model", Exit.USAGE),
+        ("policy_not_found", Exit.USAGE),
+        ("rolled_back", Exit.REFUSED),
+        ("invalid_field", Exit.REFUSED),
+    ],
+)
+def test_a_refusal_ends_as_the_same_mistake_does_elsewhere(code: str, ends: Exit) -> None:
+    assert exit_of(code) == ends
+
+
+def test_a_postgres_that_is_away_or_refuses_is_not_reached() -> None:
+    for error in (asyncpg.InvalidPasswordError("who?"), asyncpg.InterfaceError("connection is closed")):
+        told = _explained(error)
+        assert told is not None
+        assert told.code == Exit.UNREACHABLE
+        assert str(told).startswith("Postgres: ")
 
 
 def test_an_unknown_event_type_is_a_mistake_of_the_command_line() -> None:
