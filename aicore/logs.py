@@ -5,6 +5,7 @@ import sys
 from typing import Literal, TextIO
 
 import structlog
+from structlog.dev import plain_traceback
 
 
 def set_up(level: str, form: Literal["console", "json"], file: TextIO | None = None) -> None:
@@ -14,7 +15,8 @@ def set_up(level: str, form: Literal["console", "json"], file: TextIO | None = N
     renderers: list[structlog.types.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if form == "json"
-        else [structlog.dev.ConsoleRenderer(colors=target.isatty())]
+        # Not rich's, which shows local variables: among them are players' words.
+        else [structlog.dev.ConsoleRenderer(colors=target.isatty(), exception_formatter=plain_traceback)]
     )
     structlog.configure(
         processors=[
