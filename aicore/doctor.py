@@ -102,7 +102,8 @@ async def _postgres(system: System, found: list[Check]) -> AsyncIterator[asyncpg
         return
     try:
         version = connection.get_server_version()
-        fact = f"PostgreSQL {version.major}.{version.minor} at {where}"
+        # asyncpg counts as before version 10: the second part of 18.4 is its `micro`.
+        fact = f"PostgreSQL {version.major}.{version.micro} at {where}"
         if version.major < POSTGRES_MIN:
             found.append(Check("postgres", "fault", fact, f"upgrade the server to {POSTGRES_MIN} or newer"))
         else:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -127,6 +127,11 @@ class Settings(BaseSettings):
         le=3_600_000,
         description="`aicore doctor` warns if our clock and Postgres's differ by more, in milliseconds.",
     )
+
+    @field_validator("state_dir", "model_dir", "engines_file", "content_file", mode="before")
+    @classmethod
+    def _empty_is_the_default(cls, value: object, info: ValidationInfo) -> object:
+        return cls.model_fields[str(info.field_name)].default if value == "" else value
 
     @field_validator("postgres_dsn")
     @classmethod

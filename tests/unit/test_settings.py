@@ -12,6 +12,15 @@ def test_without_any_variable_the_defaults_hold() -> None:
     assert settings.postgres_dsn is None
 
 
+@pytest.mark.parametrize("name", ["state_dir", "model_dir", "engines_file", "content_file"])
+def test_an_empty_path_is_none_given(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv(f"AICORE_{name.upper()}", raising=False)
+    without = load_settings()
+    monkeypatch.setenv(f"AICORE_{name.upper()}", "")
+
+    assert load_settings() == without
+
+
 def test_every_setting_is_documented() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
