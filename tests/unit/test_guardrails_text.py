@@ -301,3 +301,17 @@ def test_forms_that_are_made_anew_find_the_same(monkeypatch: pytest.MonkeyPatch)
     fresh = compile_policy(load_policy(), "MatureFullExperience")
     assert check(fresh, line) == check(MATURE, line)
     assert check(fresh, line) == check(MATURE, line)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "end"),
+    [
+        ("i!I cannot assist with that, Tamsin Ode.", "machine_refusal", 17),
+        ("@!$+|According to my instructions I am Gault.", "prompt_leak", 33),
+    ],
+)
+def test_a_finding_begins_where_its_oldest_reading_does(text: str, rule: str, end: int) -> None:
+    """Readings that stand alike are merged; what lies before the newest one's beginning would be shown."""
+    (found,) = check(MATURE, text).findings
+
+    assert (found.rule, found.start, found.end) == (rule, 0, end)
