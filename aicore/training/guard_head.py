@@ -4,8 +4,9 @@ It needs the package of the weights (`handlers.sentence_encoder.INSTALL`). Same 
 last digit of another machine's floating point. The texts are in `guard_texts.toml`; lines of our own corpus
 are added as what may pass.
 
-The threshold is where `HARD_FALSE` of the hard texts that may pass, each judged by heads that never saw it
-(cross-validation), are stopped. What was chosen how is told in `aicore/content/guard_head.md`.
+The threshold is where `HARD_FALSE` of the hard texts that may pass, each judged by heads that were not taught
+it (cross-validation), are stopped; they may have met it beside another text, as its neighbour (`Company`).
+What was chosen how is told in `aicore/content/guard_head.md`.
 """
 
 import argparse
@@ -176,7 +177,10 @@ def probabilities(rows: Matrix, weights: Matrix) -> Matrix:
 
 
 def unseen(rows: Rows, count: int) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Return how unsafe each sample's worst window is to heads that were fitted without the sample."""
+    """Return how unsafe each sample's worst window is to heads that were fitted without the sample's rows.
+
+    A safe sample may be the neighbour in another one's row, and that row may be among those fitted to.
+    """
     owners = np.unique(rows.samples)
     fold_of = dict(zip(owners, np.random.default_rng(SEED).permutation(len(owners)) % FOLDS, strict=True))
     folds = np.array([fold_of[owner] for owner in rows.samples])
