@@ -205,7 +205,7 @@ class Optimiser:
     def _used(self, use_case: str, now_us: int, model: str | None = None) -> tuple[Usage, Cost]:
         """Return what a use case, or one model of it, used in the policy's window, and its cost."""
         policy = self._policy(use_case).policy
-        begin = max(now_us - policy.window_s * 1e6, self._known_since_us)
+        begin = max(now_us - policy.window_s * 1e6, min(self._known_since_us, now_us))
         used = {key: tally.usage(begin, now_us + 1) for key, tally in self._tallies.items()}
         mine = [each for key, each in used.items() if key[0] == use_case and model in (None, key[1])]
         usage = together(mine, list(used.values()), engines=self._own_engines)
