@@ -29,11 +29,12 @@ UP = "Ctrl-C stops everything in order."
 class Up:
     """`aicore up --demo` on a state directory. Leave it stopped: `stop` or `kill`."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
         self.folder = folder
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("AICORE_")},
             "AICORE_STATE_DIR": str(folder),
+            **{f"AICORE_{name.upper()}": value for name, value in settings.items()},
         }
         self._lines: list[str] = []
         self._moved = threading.Condition()

@@ -1,7 +1,9 @@
 """One command starts, serves and stops everything, and goes on from its state."""
 
+import json
 import re
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,11 @@ pytestmark = [
 ]
 
 TOLD = re.compile(r"^  python -m aicore ((?:models|events|log verify|doctor)\S*(?: list)?)", re.MULTILINE)
+
+PACK = """
+district = [{id = "quay", name = "the Glass Quay"}]
+npc = [{id = "wen", name = "Wen", role = "diver", home = "quay", archetype = "guide", voice = "blunt"}]
+"""
 
 
 def test_the_demo_shows_the_real_flow_and_a_second_start_goes_on(tmp_path: Path) -> None:
@@ -45,8 +52,11 @@ def test_the_demo_shows_the_real_flow_and_a_second_start_goes_on(tmp_path: Path)
     assert first.process.returncode == 0
     assert took < STOP_TIMEOUT_S
 
-    second = Up(tmp_path).wait_up()
+    pack = tmp_path / "pack.toml"
+    pack.write_text(PACK)
+    second = Up(tmp_path, content_file=str(pack)).wait_up()
     try:
+        asked = second.json("ask", "Who are you?", "--npc", "wen")["inference_id"]
         assert "was registered before" in second.output
         assert f"event {head + 1} " in second.output
         assert second.json("log", "verify")["ok"]
@@ -55,8 +65,20 @@ def test_the_demo_shows_the_real_flow_and_a_second_start_goes_on(tmp_path: Path)
         assert len(told) >= 3
         for command in told:
             second.run(*command.split())
+        assert "the Glass Quay" in prompt_of(second, asked), "what is known is the content file's"
     finally:
         assert second.stop(signal.SIGINT) < STOP_TIMEOUT_S
+
+
+def prompt_of(up: Up, inference_id: str) -> str:
+    """Return the prompt of an inference once its record has reached the log."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        tail = up.run("log", "tail", "--no-follow", "--after", "0", "--type", "inference.requested", "--json")
+        for event in map(json.loads, tail.splitlines()):
+            if event["payload"]["inference_id"] == inference_id:
+                return str(event["payload"]["rendered_prompt"])
+    raise AssertionError("the record did not reach the log")
 
 
 def test_two_systems_run_side_by_side(tmp_path: Path) -> None:

@@ -68,6 +68,10 @@ async def test_a_healthy_system_has_no_fault(case: Case) -> None:
     checks = await case.examine()
 
     assert [check for check in checks if check.verdict != "ok"] == []
+    version = (await case.admin.fetchval("SHOW server_version")).split()[0]
+    assert next(check.fact for check in checks if check.name == "postgres").startswith(
+        f"PostgreSQL {version} "
+    )
     assert {check.name for check in checks} == {
         "postgres",
         "nats",
