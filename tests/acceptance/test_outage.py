@@ -18,7 +18,7 @@ pytestmark = [
 
 LOG_BACK_S = 60
 ANSWERED_S = 10
-"""For three turns; the log's own time-out is 30 s, and no turn may wait for it."""
+"""For three turns and a refused batch; the log's own time-out is 30 s, and no turn may wait for it."""
 
 
 def test_routing_goes_on_from_the_last_known_state_while_postgres_stands_still(tmp_path: Path) -> None:
@@ -31,12 +31,17 @@ def test_routing_goes_on_from_the_last_known_state_while_postgres_stands_still(t
         try:
             began = time.monotonic()
             asked = [up.json("ask", f"Is it {n} o'clock?", "--npc", "bram_sallow") for n in range(3)]
+            batch = tmp_path / "batch.jsonl"
+            batch.write_text('{"id": "a", "prompt": "Hello."}')
+            who = ("--use-case", "nope", "--operator", "test")
+            unread = up.run("batch", "submit", str(batch), *who, code=3)
             took = time.monotonic() - began
         finally:
             for pid in stopped:
                 os.kill(pid, signal.SIGCONT)
         assert all(reply["text"] for reply in asked)
         assert all(reply["recorded"] for reply in asked), "safe on this machine's disk"
+        assert "the log cannot be read" in unread
         assert took < ANSWERED_S
 
         wanted = {reply["inference_id"] for reply in asked}
