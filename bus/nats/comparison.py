@@ -9,7 +9,7 @@ Messages that are no events of the realm witness nothing.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -28,6 +28,9 @@ REQUESTS_AT_ONCE = 64
 PLACES = 8
 """Messages compared: the first, the last, and others evenly between."""
 
+FOREIGN_MAX = 4_096
+"""So many messages that are no events are looked under for the newest event."""
+
 # Purpose: the log's end. Index: primary key, backwards. Lock: none.
 HEAD = "SELECT coalesce(max(position), 0) FROM event"
 
@@ -45,6 +48,9 @@ class Finding:
     Verdicts: *equal*; *behind*: the log has more; *missing*: no stream; *different*: the stream holds what is
     no event of this log, or has holes; *ahead*: it holds events beyond the log's end; *forked*: at a position
     where the log has another event. With the last two, ``lost`` is the newest such event.
+
+    ``agrees`` is the highest compared place below which no other differs, ``differs`` the lowest that does
+    (`last_common` searches between); both in a stream that is not usable.
     """
 
     verdict: Literal["equal", "behind", "missing", "different", "ahead", "forked"]
@@ -52,6 +58,8 @@ class Finding:
     head: int
     reason: str = ""
     lost: Head | None = None
+    agrees: int = 0
+    differs: int = 1
 
     @property
     def usable(self) -> bool:
@@ -70,16 +78,15 @@ async def compare(
     try:
         state = await describe(nc, events_stream(realm))
     except Missing:
-        return Finding("missing", 0, await connection.fetchval(HEAD), "there is no stream")
+        end = await connection.fetchval(HEAD)
+        return Finding("missing", 0, end, "there is no stream", agrees=end, differs=end + 1)
     head: int = await connection.fetchval(HEAD)  # after the stream's end, so that it cannot seem behind it
     if state.messages == 0:
         return _of_empty(state.last, head)
-    places = _places(state, head, doubtful)
+    top = await _newest_event(nc, realm, state)
+    places = places_of(state, head, [*doubtful, top])
     rows = {row["position"]: (row["id"], row["hash"]) for row in await connection.fetch(ROWS, places)}
-    messages: dict[int, bytes | None] = {}
-    for some in batched(places):
-        found = await asyncio.gather(*(_message(nc, realm, place) for place in some))
-        messages |= zip(some, found, strict=True)
+    messages = await _messages(nc, realm, places)
     if messages[state.first] is None:
         del messages[state.first]  # it aged out between the two requests
     holes = state.messages != state.last - state.first + 1
@@ -105,20 +112,26 @@ def judge(
     """
     last, head = end
     fault, lost = "messages are missing inside the stream" if holes else "", None
+    agrees, differs = 0, max(messages, default=0) + 1
     for place in sorted(messages):
         event = _event(realm, place, messages[place])
+        if event and (event.id, event.hash) == rows.get(place):
+            agrees = place if place < differs else agrees
+            continue
+        differs = min(differs, place)
         if event is None:
             fault = fault or f"message {place} cannot be read, or is no event of the realm"
-        elif (event.id, event.hash) != rows.get(place):
+        else:
             lost = Head(place, event.hash)
     if lost and lost.position > head:
         reason = f"the stream holds an event at {lost.position}, the log ends at {head}"
-        return Finding("ahead", last, head, reason, lost)
+        return Finding("ahead", last, head, reason, lost, agrees, differs)
     if lost:
         reason = f"at {lost.position} the stream holds another event than the log"
-        return Finding("forked", last, head, reason, lost)
+        return Finding("forked", last, head, reason, lost, agrees, differs)
     if fault or last > head:
-        return Finding("different", last, head, fault or f"the stream ends at {last}, the log at {head}")
+        reason = fault or f"the stream ends at {last}, the log at {head}"
+        return Finding("different", last, head, reason, None, agrees, differs)
     return Finding("equal" if last == head else "behind", last, head)
 
 
@@ -129,11 +142,44 @@ def _of_empty(last: int, head: int) -> Finding:
     return Finding("ahead", last, head, reason, Head(last, NO_LONGER_KEPT))
 
 
-def _places(state: StreamState, head: int, doubtful: range) -> list[int]:
-    """Return what to compare; the first event beyond the log among it, whatever was put on top of it."""
+def places_of(state: StreamState, head: int, doubtful: Iterable[int]) -> list[int]:
+    """Return what to compare; the first event beyond the log among it, however much was put on top of it."""
     span = state.last - state.first
     places = {state.first + span * i // (PLACES - 1) for i in range(PLACES)}
     return sorted(places | {place for place in (head + 1, *doubtful) if state.first <= place <= state.last})
+
+
+async def last_common(nc: Client, connection: asyncpg.Connection, realm: str, finding: Finding) -> int:
+    """Return the last position before a stream that is not usable and the log part; 0 if none is known.
+
+    Two logs agree up to where they part, so the place is found by halving.
+
+    Raises:
+        JetStreamUnavailable: no answer. asyncpg's errors: the log cannot be read.
+    """
+    agrees, differs = finding.agrees, finding.differs
+    while agrees + 1 < differs:
+        place = (agrees + differs) // 2
+        event = _event(realm, place, await _message(nc, realm, place))
+        row = await connection.fetchrow(ROWS, [place])
+        if event and row and (event.id, event.hash) == (row["id"], row["hash"]):
+            agrees = place
+        else:
+            differs = place
+    return agrees
+
+
+async def _newest_event(nc: Client, realm: str, state: StreamState) -> int:
+    """Return the place of the newest event of the realm, under whatever was put on top of it; 0: none found.
+
+    It must not depend on the log's end: an operator's word about this event moves that end.
+    """
+    low = max(state.first, state.last - FOREIGN_MAX)
+    for places in ([state.last], *batched(list(range(state.last - 1, low - 1, -1)))):
+        for place, data in (await _messages(nc, realm, places)).items():
+            if _event(realm, place, data):
+                return place
+    return 0
 
 
 def _event(realm: str, place: int, data: bytes | None) -> Envelope | None:
@@ -154,8 +200,16 @@ async def newest(nc: Client, realm: str) -> Head | None:
         state = await describe(nc, events_stream(realm))
     except Missing:
         return None
-    event = _event(realm, state.last, await _message(nc, realm, state.last)) if state.messages else None
-    return Head(state.last, event.hash) if event else None
+    place = await _newest_event(nc, realm, state) if state.messages else 0
+    event = _event(realm, place, await _message(nc, realm, place)) if place else None
+    return Head(place, event.hash) if event else None
+
+
+async def _messages(nc: Client, realm: str, places: list[int]) -> dict[int, bytes | None]:
+    found: dict[int, bytes | None] = {}
+    for some in batched(places):
+        found |= zip(some, await asyncio.gather(*(_message(nc, realm, place) for place in some)), strict=True)
+    return found
 
 
 async def _message(nc: Client, realm: str, place: int) -> bytes | None:

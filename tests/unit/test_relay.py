@@ -4,7 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from bus.nats.comparison import Finding, judge
+from bus.nats.comparison import Finding, judge, places_of
+from bus.nats.topology import StreamState
 from bus.ports import Head
 from domain.relay.confirmation import CONFIRMATION, covers
 from domain.relay.messages import ConfirmLog, LogConfirmed, Lost
@@ -52,6 +53,21 @@ def test_events_beyond_the_logs_end_are_a_witness_whatever_was_put_on_top() -> N
     covered = judged({1: event(1), 4: event(4), 5: b"foreign"}, 3, holes=True)
     assert (covered.verdict, covered.lost) == ("ahead", Head(4, bytes([4]) * 32))
     assert not covered.usable
+
+
+def test_the_first_event_beyond_the_log_is_compared_however_much_lies_on_top() -> None:
+    places = places_of(StreamState(first=1, last=40_000, messages=40_000, deleted=0), 16, [])
+
+    assert 17 in places
+    assert (places[0], places[-1], len(places)) == (1, 40_000, 9)
+
+
+def test_the_search_for_where_they_part_is_given_its_ends() -> None:
+    forked = judged({1: event(1), 4: event(4), 6: event(6, 78), 9: event(9, 79)}, 9)
+    intruded = judged({1: event(1), 4: b"foreign", 6: event(6)}, 9)
+
+    assert (forked.agrees, forked.differs) == (4, 6)
+    assert (intruded.agrees, intruded.differs) == (1, 4)
 
 
 def test_another_event_at_the_same_position_is_a_witness_though_the_log_went_on() -> None:
