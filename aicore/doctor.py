@@ -227,13 +227,20 @@ async def _stream(patient: Patient) -> Sequence[Check]:
         )
     start = "" if leads else "start a relay (`aicore up` or `aicore run relay`): "
     if finding.lost:
-        lost = f"{finding.lost.position}:{finding.lost.hash.hex()}"
         fact = f"{finding.reason}: the log has lost events; nothing is published"
+        confirm = "`aicore relay confirm-log --operator … --reason …`"
+        head = f" --head {finding.lost.position}:{finding.lost.hash.hex()}"
         mend = (
             "keep JetStream's files, they are the witness. Was the log changed? Restore a backup of it that "
-            f"passes `aicore log verify --head {lost}`. Is it right, restored from a backup on purpose? "
-            "`aicore relay confirm-log --operator … --reason …`, which gives those events up"
+            f"passes `aicore log verify{head}`. Is it right, restored from a backup on purpose? {confirm}, "
+            "which gives those events up"
         )
+        if finding.of_empty:
+            mend = (
+                "JetStream no longer shows what was lost. Restore a backup of the log that reaches to "
+                f"{finding.lost.position} and passes `aicore log verify`, if there is one; then, or if the "
+                f"log is right as it is: {confirm}"
+            )
         return [Check("stream", "fault", fact, mend)]
     if not finding.usable:
         fact = f"JetStream is {finding.verdict}: {finding.reason}"

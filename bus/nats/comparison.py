@@ -37,6 +37,9 @@ HEAD = "SELECT coalesce(max(position), 0) FROM event"
 NO_LONGER_KEPT = bytes(32)
 """Stands for the hash of a message that the stream counted and does not hold any more."""
 
+# Purpose: the log's end when an empty stream was first found beyond it. Lock: the table's only row.
+LOST_AFTER = "SELECT lost_after FROM relay_state"
+
 # Purpose: what the log says at some positions. Index: primary key. Lock: none.
 ROWS = "SELECT position, id, hash FROM event WHERE position = ANY($1::bigint[])"
 
@@ -62,6 +65,11 @@ class Finding:
     differs: int = 1
 
     @property
+    def of_empty(self) -> bool:
+        """Whether a stream that keeps nothing counted further than the log; ``agrees``: where that ended."""
+        return self.lost is not None and self.lost.hash == NO_LONGER_KEPT
+
+    @property
     def usable(self) -> bool:
         """Whether publishing may simply go on after ``last``."""
         return self.verdict in ("equal", "behind")
@@ -82,7 +90,7 @@ async def compare(
         return Finding("missing", 0, end, "there is no stream", agrees=end, differs=end + 1)
     head: int = await connection.fetchval(HEAD)  # after the stream's end, so that it cannot seem behind it
     if state.messages == 0:
-        return _of_empty(state.last, head)
+        return of_empty(state.last, head, await connection.fetchval(LOST_AFTER))
     top = await _newest_event(nc, realm, state)
     places = places_of(state, head, [*doubtful, top])
     rows = {row["position"]: (row["id"], row["hash"]) for row in await connection.fetch(ROWS, places)}
@@ -135,11 +143,17 @@ def judge(
     return Finding("equal" if last == head else "behind", last, head)
 
 
-def _of_empty(last: int, head: int) -> Finding:
-    if last <= head:
+def of_empty(last: int, head: int, lost_after: int | None) -> Finding:
+    """Return the finding about a stream that counted to ``last`` and keeps none of it.
+
+    ``lost_after``: the log's end when a relay first found it before ``last``; that the log grew since then
+    says nothing of what is missing.
+    """
+    if last <= head and lost_after is None:
         return Finding("equal" if last == head else "behind", last, head)
-    reason = f"the stream counted to {last} and keeps none of it, the log ends at {head}"
-    return Finding("ahead", last, head, reason, Head(last, NO_LONGER_KEPT))
+    end = head if lost_after is None else lost_after
+    reason = f"the stream counted to {last} and keeps none of it, the log ended at {end}"
+    return Finding("ahead", last, head, reason, Head(last, NO_LONGER_KEPT), agrees=end, differs=end + 1)
 
 
 def places_of(state: StreamState, head: int, doubtful: Iterable[int]) -> list[int]:

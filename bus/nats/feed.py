@@ -112,6 +112,7 @@ class Feed:
         self._first_floor = first_floor
         self._held: dict[int, Item] = {}
         self._seen: int | None = None
+        self._made = ""
         self._asked = 0
         self._wake = asyncio.Event()
         self._lost = ""
@@ -149,7 +150,8 @@ class Feed:
 
     async def done(self, item: Item) -> None:
         """Acknowledge a finished item and free its place. A lost acknowledgement is made up for later."""
-        self._held.pop(item.sequence, None)
+        if self._held.get(item.sequence) is item:
+            del self._held[item.sequence]
         if item.reply and not self._config.ephemeral:
             try:
                 await self._nc.publish(item.reply)
@@ -219,7 +221,17 @@ class Feed:
         if self._config.restarts and self._seen > state.last:
             self._held.clear()
             self._seen = 0
+        if self._made not in ("", state.made) and state.agreed is not None and self._seen > state.agreed:
+            self._go_back(state.agreed)
+        self._made = state.made
         return min(self._held) - 1 if self._held else self._seen
+
+    def _go_back(self, agreed: int) -> None:
+        """Forget what came after ``agreed``: another stream now has other events at those places."""
+        self._log.warning("consumer_goes_back", floor=self._seen, agreed=agreed)
+        self._seen = agreed
+        for place in [place for place in self._held if place > agreed]:
+            self._held.pop(place).reply = ""  # it must not acknowledge what comes at its place
 
     async def _refill(self, after: int, upto: int) -> int:
         """Deliver the events (``after``, ``upto``] from the log, within our bound; return how far that went.

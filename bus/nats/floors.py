@@ -28,6 +28,9 @@ ON CONFLICT (name) DO UPDATE SET settings = excluded.settings
 WHERE relay_consumer.settings <> excluded.settings
 """
 
+# Purpose: bring back whoever went beyond a position. Reads a tiny table. Lock: its rows.
+TAKE_BACK = "UPDATE consumer_floor SET position = $1, updated_us = $2 WHERE position > $1"
+
 # Purpose: consumers to make again after a rebuild. Reads two tiny tables.
 READ = "SELECT f.name, f.position, r.settings FROM consumer_floor f LEFT JOIN relay_consumer r USING (name)"
 
@@ -77,6 +80,11 @@ async def record(connection: asyncpg.Connection, floors: list[Floor], *, now_us:
     await connection.execute(RECORD, names, [f.position for f in floors], [now_us] * len(floors))
     settings = [orjson.dumps(dict(f.settings or {}), option=orjson.OPT_SORT_KEYS).decode() for f in floors]
     await connection.execute(RECORD_SETTINGS, names, settings)
+
+
+async def take_back(connection: asyncpg.Connection, position: int, *, now_us: int) -> None:
+    """Let nobody stand after ``position``: what was delivered there were not the log's events."""
+    await connection.execute(TAKE_BACK, position, now_us)
 
 
 async def recorded(connection: asyncpg.Connection) -> list[Floor]:

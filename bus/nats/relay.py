@@ -21,8 +21,8 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from bus.nats.api import JetStreamError
-from bus.nats.comparison import HEAD, Finding, compare
-from bus.nats.floors import Floor, durable_consumers, record, recorded, recreate
+from bus.nats.comparison import HEAD, Finding, compare, last_common
+from bus.nats.floors import Floor, durable_consumers, record, recorded, recreate, take_back
 from bus.nats.leadership import lead, listen
 from bus.nats.publishing import Publisher, Resync
 from bus.nats.topology import CacheLimits, create_events_stream, delete_stream, events_stream
@@ -70,10 +70,11 @@ CONFIRMED = "SELECT schema_version, payload FROM event WHERE stream = $1 ORDER B
 # Purpose: show the leader's state. Lock: the table's only row.
 WRITE_STATE = """
 INSERT INTO relay_state
-    (leader, leads_since_us, acknowledged, verified_us, verdict, reason, rebuilds, updated_us)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    (leader, leads_since_us, acknowledged, verified_us, verdict, reason, rebuilds, updated_us, lost_after)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (only_row) DO UPDATE SET leader = $1, leads_since_us = $2, acknowledged = $3, verified_us = $4,
-    verdict = $5, reason = $6, rebuilds = relay_state.rebuilds + $7, updated_us = $8
+    verdict = $5, reason = $6, rebuilds = relay_state.rebuilds + $7, updated_us = $8,
+    lost_after = $9
 """
 
 logger = structlog.get_logger(__name__)
@@ -158,6 +159,7 @@ class Relay:
         """Publish the log's tail until `Resync`."""
         floors_at = self._clock() + self._options.floors_every_s
         verify_at = self._clock() + self._options.verify_every_s
+        caught_up = self._finding.verdict == "equal"
         while True:
             self._wake.clear()
             rows = await self._news(connection, publisher.sent)
@@ -171,7 +173,8 @@ class Relay:
             if now >= floors_at:
                 await self._record(connection)
                 floors_at = now + self._options.floors_every_s
-            if now >= verify_at:
+            if now >= verify_at or not (rows or caught_up):  # the first arrival at the head is worth a look
+                caught_up = True
                 await publisher.drain()
                 await self._verify(connection, publisher.acked)
                 verify_at = self._clock() + self._options.verify_every_s
@@ -238,11 +241,7 @@ class Relay:
         finding = await self._compare(connection, doubtful)
         if finding.lost:
             finding = await self._hold(connection, finding, doubtful)
-        if finding.usable:
-            last = finding.last
-        else:
-            last = await self._rebuild(connection, finding)
-            await self._compare(connection)  # so that the state tells of the new stream, not of the lost one
+        last = finding.last if finding.usable else await self._rebuild(connection, finding)
         self._sent = None
         self.acknowledged = last
         await self._write_state(connection)
@@ -274,30 +273,33 @@ class Relay:
     async def _rebuild(self, connection: asyncpg.Connection, finding: Finding) -> int:
         """Make the stream anew and return the position after which publishing begins."""
         head: int = await connection.fetchval(HEAD)
-        live = [  # on a stream that was ahead they may stand beyond the log
-            Floor(floor.name, min(floor.position, head), floor.settings)
-            for floor in await durable_consumers(self._nc, self._realm)
-        ]
-        await record(connection, live, now_us=self._options.now_us())
-        self._waiting = [
-            Floor(floor.name, min(floor.position, head), floor.settings)
-            for floor in await recorded(connection)
-            if floor.settings is not None
-        ]
+        agreed = await last_common(self._nc, connection, self._realm, finding)
+        now_us = self._options.now_us()
+        await record(connection, await durable_consumers(self._nc, self._realm), now_us=now_us)
+        await take_back(connection, agreed, now_us=now_us)
+        self._waiting = [floor for floor in await recorded(connection) if floor.settings is not None]
         slowest = min((floor.position for floor in self._waiting), default=head)
         first = 1 + max(0, min(head - self._options.rebuild_events, slowest))
         self._log.warning(
-            "stream_rebuild", verdict=finding.verdict, reason=finding.reason, first=first, head=head
+            "stream_rebuild",
+            verdict=finding.verdict,
+            reason=finding.reason,
+            agreed=agreed,
+            first=first,
+            head=head,
         )
         await delete_stream(self._nc, events_stream(self._realm))
-        await create_events_stream(self._nc, self._realm, self._options.limits, first_seq=first)
         self._rebuilds_unwritten += 1
+        self._finding = Finding("behind", first - 1, head)
+        await self._write_state(connection)  # or a leader that ends here leaves word of what is settled
+        limits = self._options.limits
+        await create_events_stream(self._nc, self._realm, limits, first_seq=first, agreed=agreed)
         return first - 1
 
     async def _write_state(self, connection: asyncpg.Connection) -> None:
         options, finding = self._options, self._finding
-        values = (options.name, self._leads_since_us, self.acknowledged, self._verified_us)
-        await connection.execute(
-            WRITE_STATE, *values, finding.verdict, finding.reason, self._rebuilds_unwritten, options.now_us()
-        )
+        leads = (options.name, self._leads_since_us, self.acknowledged, self._verified_us)
+        found = (finding.verdict, finding.reason, self._rebuilds_unwritten, options.now_us())
+        lost_after = finding.agrees if finding.of_empty else None
+        await connection.execute(WRITE_STATE, *leads, *found, lost_after)
         self._rebuilds_unwritten = 0

@@ -17,6 +17,9 @@ DAY_S = 86_400
 DEDUPLICATION_S = 120
 """How long JetStream remembers message ids; a second line behind the expected sequence."""
 
+AGREED = "aicore_agreed"
+"""Key of a stream's metadata, see `StreamState.agreed`."""
+
 
 @dataclass(frozen=True, slots=True)
 class CacheLimits:
@@ -40,6 +43,10 @@ class StreamState:
     messages: int
     deleted: int
     """Holes between first and last: always 0 in a healthy `EVT_` stream."""
+    made: str = ""
+    """When the stream was made, as the server writes it: tells it from its successor of the same name."""
+    agreed: int | None = None
+    """Up to here its predecessor held the log's events; whoever went further on it must come back."""
 
 
 def events_stream(realm: str) -> str:
@@ -52,9 +59,12 @@ def dead_letters_stream(realm: str) -> str:
     return f"DLQ_{realm}"
 
 
-def events_config(realm: str, limits: CacheLimits, *, first_seq: int) -> dict[str, Any]:
+def events_config(
+    realm: str, limits: CacheLimits, *, first_seq: int, agreed: int | None = None
+) -> dict[str, Any]:
     """Return the configuration of the event stream whose next sequence is ``first_seq``."""
     return {
+        **({"metadata": {AGREED: str(agreed)}} if agreed is not None else {}),
         "name": events_stream(realm),
         "description": f"cache of the log of realm {realm}; sequence = position; rebuilt by the relay",
         "subjects": [f"{realm}.evt.>"],
@@ -72,13 +82,15 @@ def events_config(realm: str, limits: CacheLimits, *, first_seq: int) -> dict[st
     }
 
 
-async def create_events_stream(nc: Client, realm: str, limits: CacheLimits, *, first_seq: int = 1) -> None:
-    """Create the event stream; the next event takes sequence ``first_seq``.
+async def create_events_stream(
+    nc: Client, realm: str, limits: CacheLimits, *, first_seq: int = 1, agreed: int | None = None
+) -> None:
+    """Create the event stream; the next event takes sequence ``first_seq``; ``agreed``: see `StreamState`.
 
     Raises:
         JetStreamError: it exists with another configuration, or the server refuses.
     """
-    config = events_config(realm, limits, first_seq=first_seq)
+    config = events_config(realm, limits, first_seq=first_seq, agreed=agreed)
     await js_request(nc, f"STREAM.CREATE.{config['name']}", config)
 
 
@@ -97,12 +109,15 @@ async def describe(nc: Client, name: str) -> StreamState:
         Missing: there is no such stream.
         JetStreamUnavailable: no answer.
     """
-    state = (await js_request(nc, f"STREAM.INFO.{name}"))["state"]
+    info = await js_request(nc, f"STREAM.INFO.{name}")
+    state, agreed = info["state"], (info["config"].get("metadata") or {}).get(AGREED)
     return StreamState(
         first=int(state["first_seq"]),
         last=int(state["last_seq"]),
         messages=int(state["messages"]),
         deleted=int(state.get("num_deleted", 0)),
+        made=info["created"],
+        agreed=int(agreed) if agreed is not None else None,
     )
 
 

@@ -14,12 +14,12 @@ from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.nats import leadership
 from bus.nats.api import js_publish, js_request
-from bus.nats.comparison import compare, newest
+from bus.nats.comparison import NO_LONGER_KEPT, compare, newest
 from bus.nats.leadership import lead
 from bus.nats.relay import ROLE
 from bus.nats.relay_status import relay_status
 from bus.nats.topology import create_events_stream, delete_stream, events_stream
-from bus.ports import StreamWrite
+from bus.ports import Head, StreamWrite
 from domain.relay.confirmation import STREAM
 from domain.relay.messages import LogConfirmed
 from tests.harness.folders import open_folder
@@ -224,14 +224,63 @@ async def test_events_that_only_the_stream_has_are_kept_until_the_log_is_confirm
     assert await newest(bus.nc, bus.realm) == witness
     assert witness is not None
 
-    words = {"operator": "mira", "reason": "a restore"}
     for position in (19, 20):  # the first is for something else
-        confirmed = LogConfirmed(lost_position=position, lost_hash=witness.hash.hex(), **words)
-        codec = EventCodec(domain_catalogue())
-        await bus.log.append(StreamWrite(STREAM, [codec.encode(confirmed, uuid4())]))
+        await _confirm(bus, Head(position, witness.hash))
     await bus.relayed(19)
     await bus.stop(*bus.tasks)
     await assert_equation(bus)
+
+
+@pytest.mark.parametrize("purged", [False, True], ids=["kept", "purged"])
+async def test_after_a_restore_consumers_go_on_where_log_and_stream_part(bus: Bus, *, purged: bool) -> None:
+    """The log goes on over the lost places: what is there now was never delivered."""
+    seen, stream = Seen(), events_stream(bus.realm)
+    bus.relay()
+    bus.consume("own", seen)
+    await bus.relayed(await bus.append(20))
+    await seen.reach(20)
+    config = {"durable_name": "foreign", "ack_policy": "explicit", "opt_start_seq": 21}
+    config |= {"deliver_policy": "by_start_sequence"}
+    body = {"stream_name": stream, "config": config}
+    await js_request(bus.nc, f"CONSUMER.DURABLE.CREATE.{stream}.foreign", body)
+    witness = await newest(bus.nc, bus.realm)
+    assert witness is not None
+    await bus.stop(bus.tasks.pop(0))
+    if purged:
+        await js_request(bus.nc, f"STREAM.PURGE.{stream}")
+        witness = Head(20, NO_LONGER_KEPT)
+    async with superuser(bus.dsn, bus.realm) as session:
+        await session.execute("DELETE FROM event WHERE position > 15")
+    bus.relay(name="second")
+    await until(lambda: _verdict(bus, "ahead"), "the loss found")
+    await bus.append(10)
+    await bus.stop(bus.tasks.pop())  # a new leader knows it, too
+    bus.relay(name="third", verify_every_s=3_600.0)
+
+    async def held() -> bool:
+        status = await relay_status(bus.dsn, bus.nc, bus.realm, now_us=NOW_US)
+        return (status.leader, status.verdict) == ("third", "ahead" if purged else "forked")
+
+    await until(held, "the loss still known")
+    await _confirm(bus, witness)
+    await bus.relayed(26)
+    await seen.reach(31)
+    assert seen.positions == [*range(1, 21), *range(16, 27)]
+
+    async def back() -> bool:
+        names = (await js_request(bus.nc, f"CONSUMER.NAMES.{stream}")).get("consumers") or []
+        return "foreign" in names and await _verdict(bus, "equal")
+
+    await until(back, "the consumer made again, and the comparison at the head")
+    info = await js_request(bus.nc, f"CONSUMER.INFO.{stream}.foreign")
+    assert (info["config"]["opt_start_seq"], await floor_of(bus, "foreign")) == (16, 15)
+
+
+async def _confirm(bus: Bus, lost: Head) -> None:
+    words = {"operator": "mira", "reason": "a restore"}
+    confirmed = LogConfirmed(lost_position=lost.position, lost_hash=lost.hash.hex(), **words)
+    codec = EventCodec(domain_catalogue())
+    await bus.log.append(StreamWrite(STREAM, [codec.encode(confirmed, uuid4())]))
 
 
 async def test_a_changed_end_of_the_log_is_found_before_more_is_published(bus: Bus) -> None:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from bus.nats.comparison import Finding, judge, places_of
+from bus.nats.comparison import NO_LONGER_KEPT, Finding, judge, of_empty, places_of
 from bus.nats.topology import StreamState
 from bus.ports import Head
 from domain.relay.confirmation import CONFIRMATION, covers
@@ -68,6 +68,15 @@ def test_the_search_for_where_they_part_is_given_its_ends() -> None:
 
     assert (forked.agrees, forked.differs) == (4, 6)
     assert (intruded.agrees, intruded.differs) == (1, 4)
+
+
+def test_a_log_that_grew_over_the_count_of_an_empty_stream_has_not_what_was_lost() -> None:
+    assert of_empty(20, 20, None).verdict == "equal"
+    assert of_empty(20, 25, None).verdict == "behind"
+    found, later = of_empty(20, 15, None), of_empty(20, 25, 15)
+
+    assert (found.verdict, found.lost, found.agrees) == ("ahead", Head(20, NO_LONGER_KEPT), 15)
+    assert (later.verdict, later.lost, later.agrees) == ("ahead", Head(20, NO_LONGER_KEPT), 15)
 
 
 def test_another_event_at_the_same_position_is_a_witness_though_the_log_went_on() -> None:
