@@ -76,7 +76,8 @@ async def verify(
         progress: called after each page.
 
     Raises:
-        Unverifiable: there is no event at ``after``, or an expected one is before it.
+        Unverifiable: there is no event at ``after`` and none is expected there or later, or an expected one
+            is before it.
         One of `bus.postgres.connect.AWAY`: the server is away.
     """
     session = await connect(dsn, realm, role="aicore_reader", jit="off")
@@ -122,10 +123,16 @@ async def _start(session: asyncpg.Connection, realm: str, after: int, expected: 
             chain.fail(lowest, "a position below 1 was inserted")
         return chain
     digest = await session.fetchval("SELECT hash FROM event WHERE position = $1", after)
-    if digest is None:
-        last = await session.fetchval("SELECT coalesce(max(position), 0) FROM event")
-        raise Unverifiable(f"there is no event {after} to begin after; the log ends at {last}")
-    return _Chain(Head(after, digest), expected)
+    if digest is not None:
+        return _Chain(Head(after, digest), expected)
+    end = await session.fetchrow("SELECT position, hash FROM event ORDER BY position DESC LIMIT 1")
+    head = Head(end["position"], end["hash"]) if end else Head(0, genesis(realm))
+    known = max((known.position for known in expected), default=0)
+    if known <= head.position:
+        raise Unverifiable(f"there is no event {after} to begin after; the log ends at {head.position}")
+    chain = _Chain(head, ())  # cut off before the beginning: known from elsewhere, whatever is asked for
+    chain.fail(head.position + 1, f"the log ends before it; an event was known at {known}")
+    return chain
 
 
 class _Chain:

@@ -104,6 +104,9 @@ async def test_a_removed_tail_is_found_against_a_known_head(postgres: EmbeddedPo
     verdict = await verify(postgres.dsn, realm, expected=[head])
     assert (verdict.ok, verdict.first_bad) == (False, 7)
     assert (await verify(postgres.dsn, realm, expected=[Head(3, bytes(32))])).first_bad == 3
+    later = await verify(postgres.dsn, realm, after=8, expected=[head])
+    assert (later.ok, later.events, later.head.position, later.first_bad) == (False, 0, 6, 7)
+    assert "known at 9" in later.reason
 
 
 async def test_a_verification_of_the_rest_trusts_the_event_that_it_begins_after(
