@@ -37,6 +37,7 @@ SHOWN_CHARACTERS_MAX = 160
 NATS_TIMEOUT_S = 3.0
 HASH = re.compile(r"[0-9a-f]{64}")
 HEAD_FORM = "POSITION:HASH with 64 hexadecimal digits"
+RESTORED = " (was it one older than JetStream, on purpose: `aicore relay confirm-log`)"
 LESS_TELLING = ("_id", "_hash", "_digest")
 """Ends of keys that one line leaves out; `show` has everything."""
 
@@ -185,15 +186,18 @@ def verify(
         def moved(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        async def work() -> tuple[Head | None, Verdict]:
-            copied = await _copied(system)  # before the log is read, which therefore must contain it
+        async def work() -> tuple[bool, Head | None, Verdict]:
+            answered, copied = await _copied(
+                system
+            )  # before the log is read, which therefore must contain it
             copied = copied if copied and copied.position >= after else None
             expected = [each for each in (known, copied) if each]
             dsn, realm = system.postgres_dsn, system.realm
-            return copied, await verify_chain(dsn, realm, after=after, expected=expected, progress=moved)
+            verdict = await verify_chain(dsn, realm, after=after, expected=expected, progress=moved)
+            return answered, copied, verdict
 
         try:
-            copied, verdict = run_async(work())
+            answered, copied, verdict = run_async(work())
         except Unverifiable as error:
             raise Failure(str(error), code=Exit.USAGE) from None
     compared = {name: _shown(each) for name, each in (("JetStream", copied), ("--head", known)) if each}
@@ -205,21 +209,23 @@ def verify(
                 "events": verdict.events,
                 "head": _shown(verdict.head),
                 "compared_with": compared,
+                "jetstream_answered": answered,
                 "first_bad": verdict.first_bad,
                 "reason": verdict.reason,
                 "events_per_s": round(verdict.events_per_s),
             }
         )
     elif verdict.ok:
-        _tell_intact(verdict, after, compared)
+        _tell_intact(verdict, after, compared, answered=answered)
     if not verdict.ok:
         raise Failure(
             f"the log is not as it was recorded: first bad position {verdict.first_bad}: {verdict.reason}",
-            remedy="restore it from a backup that verifies; docs/operations.md, section The log itself",
+            remedy=f"restore it from a backup that verifies{RESTORED if copied else ''}; docs/operations.md, "
+            "section The log itself",
         )
 
 
-def _tell_intact(verdict: Verdict, after: int, compared: Mapping[str, str]) -> None:
+def _tell_intact(verdict: Verdict, after: int, compared: Mapping[str, str], *, answered: bool) -> None:
     start = f"position {after + 1} (event {after} is trusted)" if after else "genesis"
     speed = f"{verdict.events_per_s:,.0f} events/s"
     out.print(
@@ -228,22 +234,21 @@ def _tell_intact(verdict: Verdict, after: int, compared: Mapping[str, str]) -> N
     )
     for name, shown in compared.items():
         out.print(f"contains  {shown}, known from {name}", soft_wrap=True)
-    if not compared:
-        out.print(
-            "[yellow]compared with nothing[/yellow]: JetStream shows no event from here on; whether events "
-            "were cut off at the end is known only with --head",
-            soft_wrap=True,
-        )
+    if "JetStream" not in compared:
+        why = "shows no event from here on" if answered else "does not answer"
+        what = "compared with --head alone" if compared else "compared with nothing"
+        end = "" if compared else "; whether events were cut off at the end is known only with --head"
+        out.print(f"[yellow]{what}[/yellow]: JetStream {why}{end}", soft_wrap=True)
     out.print(f"head      {_shown(verdict.head)}", soft_wrap=True)
 
 
-async def _copied(system: System) -> Head | None:
-    """Return JetStream's last event, if NATS answers and there is one."""
+async def _copied(system: System) -> tuple[bool, Head | None]:
+    """Return whether JetStream answers, and its last event if there is one."""
     try:
         async with nats_connect(system.nats_url, name="aicore cli", timeout_s=NATS_TIMEOUT_S) as nc:
-            return await newest(nc, system.realm)
+            return True, await newest(nc, system.realm)
     except (OSError, NatsError, JetStreamError):
-        return None
+        return False, None
 
 
 def _head_of(text: str) -> Head:

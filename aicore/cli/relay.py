@@ -7,12 +7,27 @@ import typer
 from aicore.cli.terminal import Failure, Json, out, print_json, run_async, running
 from aicore.cli.wire import Operator, Reason, over_wire
 from aicore.clock import now_us
+from aicore.running import System
 from bus.nats.comparison import Finding, compare
 from bus.nats.connection import connect
 from bus.nats.relay_status import RelayStatus, relay_status
 from bus.postgres.connect import connect as connect_postgres
 
 app = typer.Typer(no_args_is_help=True, help="The relay: from the log into JetStream.")
+
+
+async def compared(system: System) -> Finding:
+    """Return how JetStream stands to the log now.
+
+    Raises:
+        One of `AWAY`, or of NATS's errors: a server does not answer.
+    """
+    reader = await connect_postgres(system.postgres_dsn, system.realm, role="aicore_reader")
+    try:
+        async with connect(system.nats_url, name="aicore cli") as nc:
+            return await compare(nc, reader, system.realm)
+    finally:
+        await reader.close()
 
 
 @app.command()
@@ -31,10 +46,13 @@ def status(*, json: Json = False) -> None:
     out.print(f"leader         {found.leader or '[red]nobody[/red]: start one with `aicore run relay`'}")
     out.print(f"log            ends at {found.log_head:,}")
     out.print(f"JetStream      {found.stream_first:,} to {found.stream_last:,}")
-    out.print(f"lag            {found.lag_events:,} events, {found.lag_s:.1f} s")
+    if found.held:
+        out.print("lag            unknown while held: JetStream's events are not the log's")
+    else:
+        out.print(f"lag            {found.lag_events:,} events, {found.lag_s:.1f} s")
     out.print(f"last compared  {found.verdict or 'never'} {found.reason}".rstrip())
     out.print(f"rebuilt        {found.rebuilds:,} times")
-    if found.verdict in ("ahead", "forked"):
+    if found.held:
         out.print("[red]held[/red]           nothing is published; `aicore doctor` says how to settle it")
 
 
@@ -46,16 +64,7 @@ def confirm_log(operator: Operator, reason: Reason, *, json: Json = False) -> No
     anew. Copies of the events that are given up are gone after that: look at them first.
     """
     _, system = running()
-
-    async def work() -> Finding:
-        reader = await connect_postgres(system.postgres_dsn, system.realm, role="aicore_reader")
-        try:
-            async with connect(system.nats_url, name="aicore cli") as nc:
-                return await compare(nc, reader, system.realm)
-        finally:
-            await reader.close()
-
-    found = run_async(work())
+    found = run_async(compared(system))
     if found.lost is None:
         said = found.reason or f"JetStream ends at {found.last}, the log at {found.head}"
         raise Failure(f"JetStream holds nothing that the log lacks ({said}): there is nothing to confirm")

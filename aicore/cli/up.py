@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from aicore.app import ORDER, run
+from aicore.cli.relay import compared
 from aicore.cli.terminal import Exit, Failure, err, loop_factory, out
 from aicore.collector import relax_collector
 from aicore.embedded.process import dying_with_parent
@@ -21,6 +22,8 @@ from aicore.logs import set_up
 from aicore.running import System, find, serving
 from aicore.settings import Settings, load_settings, masked
 from aicore.tiers import SHIPPED, shipped_model
+from bus.nats.relay import FAILURES as RELAY_FAILURES
+from bus.nats.relay import HELD_MEND
 
 LOG_FILE = "aicore.log"
 DEMO_STOP_TIMEOUT_S = 2.0
@@ -147,6 +150,7 @@ async def _up(
         if not await _first(group, ready, stop):
             return
         _tell(system)
+        await tell_held(system)
         if demo:
             await _play(group, settings, system, stop)
         if not stop.is_set():
@@ -206,6 +210,20 @@ def _tell(system: System) -> None:
     if system.http_port:
         out.print(f"  OpenAI API (HTTP) http://127.0.0.1:{system.http_port}/v1", soft_wrap=True)
     out.print(f"  state and logs    {system.state_dir}", soft_wrap=True)
+
+
+async def tell_held(system: System) -> None:
+    """Say so if the relay waits for an operator; nothing else stops when that cannot be found out."""
+    try:
+        found = await compared(system)
+    except RELAY_FAILURES as error:
+        err.print(
+            f"[yellow]JetStream was not compared with the log[/yellow]: {type(error).__name__}: {error}"
+        )
+        return
+    if found.lost:
+        told = f"{found.reason}; nothing is published: {HELD_MEND}"
+        out.print(f"  [red]the relay is held[/red] {told}", soft_wrap=True)
 
 
 def _tell_next() -> None:

@@ -36,6 +36,8 @@ class RelayStatus:
     stream_first: int
     stream_last: int
     """0 when there is no stream, -1 when NATS does not answer."""
+    held: bool
+    """The stream holds events that the log lost: nothing is published, and the lag says nothing."""
     lag_events: int
     lag_s: float
     """Age of the oldest event that the stream lacks; 0 when it lacks none."""
@@ -71,6 +73,7 @@ async def relay_status(dsn: str, nc: Client, realm: str, *, now_us: int) -> Rela
         log_head=log["head"],
         stream_first=stream.first,
         stream_last=stream.last,
+        held=bool(state) and state["verdict"] in ("ahead", "forked"),
         lag_events=max(0, log["head"] - max(0, stream.last)),
         lag_s=max(0.0, (now_us - oldest_us) / 1e6) if oldest_us is not None else 0.0,
         verified_us=state["verified_us"] if state else 0,

@@ -259,7 +259,11 @@ async def test_after_a_restore_consumers_go_on_where_log_and_stream_part(bus: Bu
 
     async def held() -> bool:
         status = await relay_status(bus.dsn, bus.nc, bus.realm, now_us=NOW_US)
-        return (status.leader, status.verdict) == ("third", "ahead" if purged else "forked")
+        return (status.leader, status.held, status.verdict) == (
+            "third",
+            True,
+            "ahead" if purged else "forked",
+        )
 
     await until(held, "the loss still known")
     await _confirm(bus, witness)
