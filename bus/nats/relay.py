@@ -292,8 +292,8 @@ class Relay:
         self._rebuilds_unwritten += 1
         self._finding = Finding("behind", first - 1, head)
         await self._write_state(connection)  # or a leader that ends here leaves word of what is settled
-        limits = self._options.limits
-        await create_events_stream(self._nc, self._realm, limits, first_seq=first, agreed=agreed)
+        limits, back = self._options.limits, agreed if agreed < finding.last else None
+        await create_events_stream(self._nc, self._realm, limits, first_seq=first, agreed=back)
         return first - 1
 
     async def _write_state(self, connection: asyncpg.Connection) -> None:

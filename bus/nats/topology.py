@@ -46,7 +46,9 @@ class StreamState:
     made: str = ""
     """When the stream was made, as the server writes it: tells it from its successor of the same name."""
     agreed: int | None = None
-    """Up to here its predecessor held the log's events; whoever went further on it must come back."""
+    """Up to here its predecessor held the log's events; whoever went further on it must come back. None:
+    there was no predecessor, or it held nothing else.
+    """
 
 
 def events_stream(realm: str) -> str:

@@ -15,6 +15,7 @@ from bus.codec import EventCodec
 from bus.nats import leadership
 from bus.nats.api import js_publish, js_request
 from bus.nats.comparison import NO_LONGER_KEPT, compare, newest
+from bus.nats.dead_letters import list_letters
 from bus.nats.leadership import lead
 from bus.nats.relay import ROLE
 from bus.nats.relay_status import relay_status
@@ -308,9 +309,12 @@ async def _verdict(bus: Bus, verdict: str) -> bool:
 
 
 async def test_a_foreign_message_on_top_is_found_while_running(bus: Bus) -> None:
+    seen = Seen()
     bus.relay()
+    bus.consume("own", seen)
     await bus.relayed(await bus.append(10))
     await js_publish(bus.nc, f"{bus.realm}.evt.test.happened.0", b"intruder", {})
+    await until(lambda: _buried(bus), "the intruder taken for an event")
     await bus.append(100)  # 11 is refused; those sent behind it are not, they fit the intruder
 
     async def anew() -> bool:
@@ -318,8 +322,17 @@ async def test_a_foreign_message_on_top_is_found_while_running(bus: Bus) -> None
         return status.rebuilds == 2 and status.stream_last == 110
 
     await until(anew, "the rebuild")
+
+    async def all_seen() -> bool:
+        return set(seen.positions) == set(range(1, 111))
+
+    await until(all_seen, "the event in whose place the intruder was")
     await bus.stop(*bus.tasks)
     await assert_equation(bus)
+
+
+async def _buried(bus: Bus) -> bool:
+    return len(await list_letters(bus.nc, bus.realm)) == 1
 
 
 async def test_rebuild_of_a_part_begins_where_the_cache_begins(bus: Bus) -> None:
