@@ -120,17 +120,19 @@ def judge(
     """
     last, head = end
     fault, lost = "messages are missing inside the stream" if holes else "", None
-    agrees, differs = 0, max(messages, default=0) + 1
+    agrees, differs, beyond = 0, 0, max(messages, default=0) + 1
     for place in sorted(messages):
         event = _event(realm, place, messages[place])
         if event and (event.id, event.hash) == rows.get(place):
-            agrees = place if place < differs else agrees
+            agrees = agrees if differs else place
             continue
-        differs = min(differs, place)
+        if messages[place] is not None:  # one that is not there was delivered to nobody
+            differs = differs or place
         if event is None:
             fault = fault or f"message {place} cannot be read, or is no event of the realm"
         else:
             lost = Head(place, event.hash)
+    agrees, differs = (agrees, differs) if differs else (min(beyond - 1, head), min(beyond, head + 1))
     if lost and lost.position > head:
         reason = f"the stream holds an event at {lost.position}, the log ends at {head}"
         return Finding("ahead", last, head, reason, lost, agrees, differs)

@@ -68,6 +68,8 @@ def test_the_search_for_where_they_part_is_given_its_ends() -> None:
 
     assert (forked.agrees, forked.differs) == (4, 6)
     assert (intruded.agrees, intruded.differs) == (1, 4)
+    gone = judged({1: event(1), 4: None, 6: None}, 9)  # the server was exchanged between two requests
+    assert (gone.agrees, gone.differs) == (6, 7)
 
 
 def test_a_log_that_grew_over_the_count_of_an_empty_stream_has_not_what_was_lost() -> None:
