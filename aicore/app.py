@@ -268,6 +268,7 @@ async def _serve_inference(
     if parts.settings.bronze_concurrent:
         recorder = CommandRunner(parts.log, parts.codec, [BATCH_RECORDS])
         queue = NatsWorkQueue(parts.nc, parts.system.realm)
+        stack.push_async_callback(queue.close)
         workers = parts.settings.bronze_concurrent
         shop = Workshop(batches, queue, recorder, service, router, new_id, workers)
         await stack.enter_async_context(_running(Bronze(shop).run()))

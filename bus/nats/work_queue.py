@@ -4,6 +4,7 @@ Every message waits for its own acknowledgement; one that nothing is heard of fo
 again. How often, whoever works decides by `WorkItem.attempt`.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from nats.aio.client import Client
@@ -69,6 +70,7 @@ class NatsWorkQueue:
                     max_deliver=-1,
                     max_ack_pending=1_024,
                 )
+                await self.close()
                 self._subscription = await context.pull_subscribe(
                     job_subject(self._realm, ">"), durable=CONSUMER, stream=self._stream, config=options
                 )
@@ -117,6 +119,13 @@ class NatsWorkQueue:
         except AWAY as error:
             raise QueueUnavailable(f"the work queue: {error!r}") from error
         return _Taken(message)
+
+    async def close(self) -> None:
+        """Take nothing more. nats-py does not count all that it took here, so a drain would wait in vain."""
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            with suppress(*AWAY):
+                await subscription.unsubscribe()
 
     async def depth(self) -> int:
         """Return how much is in the queue; see the port."""
