@@ -14,6 +14,7 @@ from nats.errors import NoRespondersError
 
 from aicore.clock import new_id
 from aicore.settings import masked
+from bus.nats.api import request as nats_request
 from protocol.envelope import Envelope, decode_envelope
 from protocol.errors import WireError
 from protocol.messages import (
@@ -151,7 +152,7 @@ class Client:
     async def request(self, subject: str, data: bytes) -> Reply | ErrorReply | Answer:
         """Send any bytes to any subject and return the decoded reply."""
         try:
-            message = await self._nc.request(subject, data, timeout=REQUEST_TIMEOUT_S)
+            message = await nats_request(self._nc, subject, data, timeout_s=REQUEST_TIMEOUT_S)
         except NoRespondersError:
             raise Unanswered(f"no service answers on {subject}; is its component running?") from None
         except (TimeoutError, NatsError) as error:

@@ -7,6 +7,7 @@ from nats.aio.client import Client
 from nats.errors import MaxPayloadError, NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
+from bus.nats.api import request
 from protocol.messages import (
     Answer,
     CommandMessage,
@@ -50,7 +51,7 @@ async def query(
 
 async def _request(nc: Client, subject: str, body: bytes, timeout_s: float) -> Reply | Answer | ErrorReply:
     try:
-        message = await nc.request(subject, body, timeout=timeout_s)
+        message = await request(nc, subject, body, timeout_s=timeout_s)
     except NoRespondersError:
         remedy = "start it: `aicore up`, or `aicore run commands`"
         return ErrorReply("unavailable", f"nobody serves {subject}", remedy=remedy, retry="later")

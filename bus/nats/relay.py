@@ -176,7 +176,8 @@ class Relay:
             if now >= verify_at or not (rows or caught_up):  # the first arrival at the head is worth a look
                 caught_up = True
                 await publisher.drain()
-                await self._verify(connection, publisher.acked)
+                self.acknowledged = publisher.acked  # known now, however long the comparison takes
+                await self._verify(connection, self.acknowledged)
                 verify_at = self._clock() + self._options.verify_every_s
             if not rows:
                 await self._idle(publisher)

@@ -8,10 +8,12 @@ from uuid import UUID
 import orjson
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from structlog.testing import capture_logs
 
 from aicore.app import ask_tiers
 from aicore.embedded import EmbeddedNats
+from bus.nats.api import request
 from bus.nats.client import query, send_command
 from bus.nats.connection import BrokerUnreachable, connect, without_secrets
 from bus.nats.service import REQUEST_BYTES_MAX, ServiceOptions, serve
@@ -79,6 +81,21 @@ async def test_the_optimiser_asks_another_process_what_its_tiers_serve(nc: Clien
         shown = await ask_tiers(nc, realm)
     assert tiers_serving(shown, "echo", "lamplight@2") == {"gold"}
     assert tiers_serving(shown, "echo", "ember@1") == frozenset()
+
+
+async def test_a_cancellation_that_comes_with_the_answer_is_not_lost(nc: Client, realm: str) -> None:
+    async def answer(message: Msg) -> None:
+        await message.respond(b"")
+
+    await nc.subscribe(f"{realm}.ask", cb=answer)
+    async with asyncio.TaskGroup() as group:
+        asking = group.create_task(request(nc, f"{realm}.ask", b"", timeout_s=5))
+        while not nc._resp_map:  # noqa: ASYNC110 - nats-py tells nobody
+            await asyncio.sleep(0)
+        (waiting,) = nc._resp_map.values()
+        waiting.add_done_callback(lambda _: asking.cancel())
+
+    assert asking.cancelled()
 
 
 async def test_command_and_query_are_answered(nc: Client, realm_served: str) -> None:
