@@ -59,6 +59,16 @@ def test_the_worse_model_fails_its_evaluation_with_a_report(up: Up, tmp_path: Pa
     assert model(up, name="ember-gold-early")["evaluation"] == "failed"
 
 
+def test_pairs_by_which_nothing_can_pass_are_told_of(up: Up) -> None:
+    early = model(up, name="ember-gold-early")["model_id"]
+
+    few = up.run("evaluate", early, *WHO, "--pairs", "8", code=1)
+
+    # On stderr before anything is asked, and again as the report's first reason.
+    assert " ".join(few.split()).count("to pass takes 30 of each") == 2
+    assert "takes 30 of each" not in up.run("evaluate", early, *WHO, code=1)
+
+
 def test_the_worse_model_is_taken_back_by_evidence(up: Up, tmp_path: Path) -> None:
     before = model(up, status="current")
     row = json.loads(up.run("demo", "rollback", "--json"))

@@ -1,6 +1,5 @@
 """What the command line refuses before anything runs, in one sentence with the way out."""
 
-import asyncio
 import json
 import sys
 from collections.abc import Iterator
@@ -8,7 +7,6 @@ from contextlib import redirect_stderr, redirect_stdout
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -130,27 +128,6 @@ def test_a_suite_and_recorded_turns_exclude_each_other(cli: Cli, tmp_path: Path)
     said = cli("evaluate", "4b89", *WHO, "--reason", "a try", *chosen, code=2)
 
     assert "--recorded 5 exclude each other" in said
-
-
-def test_a_suite_by_which_nothing_can_pass_is_told_before_anything_is_asked(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module = "aicore.cli.evaluate"
-
-    async def row(*_: object) -> dict[str, str]:
-        return {"use_case": "npc_dialogue"}
-
-    async def asked(*_: object) -> None:
-        raise Failure("the first pair is asked")
-
-    monkeypatch.setattr(f"{module}.running", lambda: (None, SimpleNamespace(state_dir=None)))
-    monkeypatch.setattr(f"{module}.over_wire", lambda work: asyncio.run(work(None)))
-    for name, fake in (("find_model", row), ("_current", row), ("run_evaluation", asked)):
-        monkeypatch.setattr(f"{module}.{name}", fake)
-    given = ("evaluate", "4b89", *WHO, "--reason", "a try")
-
-    assert "to pass takes 30 of each" in " ".join(cli(*given, "--pairs", "8", code=1).split())
-    assert "to pass" not in cli(*given, code=1)
 
 
 def test_a_character_that_the_content_does_not_know_is_told(cli: Cli) -> None:
