@@ -20,7 +20,7 @@ from aicore.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 UP_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 30.0
 COMMAND_TIMEOUT_S = 30.0
 POLL_S = 0.05
 UP = "Ctrl-C stops everything in order."
@@ -93,7 +93,7 @@ class Up:
         pids = self.pids()
         started = time.monotonic()
         self.process.send_signal(sign)
-        self.process.wait(2 * STOP_TIMEOUT_S)
+        self.process.wait(STOP_TIMEOUT_S)
         took = time.monotonic() - started
         self._reader.join()
         assert self.process.stdout is not None

@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 LOG_BACK_S = 60
-ANSWERED_S = 10
+ANSWERED_S = 25
 """For three turns and a refused batch; the log's own time-out is 30 s, and no turn may wait for it."""
 
 

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -137,11 +136,11 @@ def test_nats_takes_another_port_if_its_own_is_taken(tmp_path: Path) -> None:
     assert second.port != first.port
 
 
-def test_both_servers_stop_within_a_second_when_idle(folder: Path) -> None:
+def test_both_servers_stop_in_order_and_are_not_killed(folder: Path) -> None:
     with serving(Settings(state_dir=folder)) as system:
         pids = list(system.server_pids.values())
-        started = time.monotonic()
 
-    assert time.monotonic() - started < 3
+    assert "database system is shut down" in place_for(folder).log.read_text()
+    assert "Server Exiting" in EmbeddedNats(folder).log.read_text()
     wait_gone(pids)
     assert not (folder / "run.json").exists()

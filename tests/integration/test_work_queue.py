@@ -8,12 +8,12 @@ import pytest
 from nats.aio.client import Client
 
 from aicore.embedded import EmbeddedNats
-from bus.nats.connection import connect
+from bus.nats.connection import DRAIN_TIMEOUT_S, connect
 from bus.nats.work_queue import NatsWorkQueue
 
 pytestmark = pytest.mark.integration
 
-DRAINED_S = 1.0
+DRAINED_S = DRAIN_TIMEOUT_S - 1
 """Less than a connection waits for a subscription that never drains."""
 
 
