@@ -17,7 +17,7 @@ import structlog
 from domain.routing.choice import Choice, Turn, choose, fits
 from domain.routing.health import EngineView
 from domain.routing.messages import EngineStateChanged
-from handlers.engines.port import End, Engine, EngineError, EngineFault, Piece
+from handlers.engines.port import End, Engine, EngineError, EngineFault, Health, Piece
 from handlers.runs import SERVING, UNHEALTHY, Desk, Progress, Run, race
 from handlers.turns import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Tier
 
@@ -361,7 +361,10 @@ class Router:
         return replace(routed, text=state.turn.authored, engine="", finish_reason="authored")
 
     async def _probe(self, desk: Desk) -> None:
-        health = await desk.engine.health()
+        try:
+            health = await desk.engine.health()
+        except Exception as error:  # what a server says of itself must not end who asks the others
+            health = Health(False, f"{type(error).__name__}: {error}")
         if health.ok and not desk.ok:  # an engine that is well and fails all the same stays left alone
             desk.breaker = desk.breaker.probed(self._clock() * 1e3)
         desk.ok, desk.reason = health.ok, health.reason

@@ -6,15 +6,22 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import structlog
+
 from domain.routing.choice import Choice
 from domain.routing.health import CLOSED, Breaker, EngineView, Load, Pace
 from handlers.engines.port import End, Engine, EngineAsk, EngineError, Piece
 from handlers.turns import Attempt, DeadlineExceeded, RoutedTurn, Tier
 
+logger = structlog.get_logger(__name__)
+
 SERVING, UNHEALTHY = "serving", "unhealthy"
 
 MEASURED_TOKENS = 8
 """Tokens of a turn over which its pace is measured; single ones jitter, and come in bursts."""
+
+ANSWER_CHARACTERS_MAX = 60_000
+"""Below what a record takes, so that a closing line has room; four times the longest answer of any tier."""
 
 RECENT_MAX = 1_024
 """Latencies kept per engine, for the percentiles that people look at."""
@@ -139,8 +146,14 @@ class Run:
         """Yield the pieces and note the end in ``state``; raises `EngineError` as the engine does."""
         item = self._first
         last = since = self._router.now()
+        length = len(state.rest().sent)
         measured, turns = state.tokens + (item.tokens if isinstance(item, Piece) else 0), self.desk.active
         while isinstance(item, Piece):
+            if state.tokens >= state.turn.ask.max_tokens:  # it goes on and on: nobody asked for that
+                item = End("length", 0, state.tokens)
+                break
+            length += len(item.text)
+            self._see_that_it_fits(length)
             state.first = last if state.first is None else state.first
             state.texts.append(item.text)
             state.tokens += item.tokens
@@ -168,6 +181,16 @@ class Run:
         self._router.note(self.desk, "it answered to the end")
         self._note("")
 
+    def _see_that_it_fits(self, length: int) -> None:
+        """Raise `EngineError` for an answer that would not fit into its record."""
+        if length > ANSWER_CHARACTERS_MAX:
+            error = EngineError(
+                f"{self.desk.engine.name}: an answer of more than {ANSWER_CHARACTERS_MAX} characters",
+                "engine_nonsense",
+            )
+            self._failed(error)
+            raise error
+
     def _measure(self, tokens: int, took_s: float, turns: int) -> None:
         """Note how long some tokens took; ``turns`` were on the engine when they began."""
         self.desk.load = self.desk.load.after((turns + self.desk.active) / 2, took_s * 1e3 / tokens)
@@ -194,6 +217,11 @@ class Run:
             ) from None
         except StopAsyncIteration:
             raise EngineError(f"{self.desk.engine.name} broke off without an end") from None
+        except EngineError:
+            raise
+        except Exception as error:  # whatever an engine makes of its answer, the turn goes on elsewhere
+            logger.exception("engine_fault_unforeseen", engine=self.desk.engine.name)
+            raise EngineError(f"{self.desk.engine.name}: {type(error).__name__}: {error}") from error
 
     def _failed(self, error: EngineError) -> None:
         self._state.excluded.add(self.desk.engine.name)

@@ -7,6 +7,7 @@ Closing the connection is how a request is cancelled; vLLM then aborts it at its
 import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -25,6 +26,10 @@ LINE_BYTES_MAX = 1024 * 1024
 BYTES_PER_TOKEN = 3
 """Below what usual tokenizers reach in any language, so that a count is rather too high."""
 
+USAGE_WAIT_S = 0.5
+"""Longest wait for the token counts that follow an answer."""
+
+COUNT_MAX = 2**32
 SHOWN_CHARACTERS = 300
 BUSY = (429, 503)
 FINISHED: Mapping[str, FinishReason] = {"stop": "stop", "length": "length", "abort": "length"}
@@ -133,27 +138,30 @@ class OpenAICompatibleEngine:
             return
         body = self._body(ask, rest)
         reason: FinishReason | None = None
-        usage: Mapping[str, Any] = {}
+        usage: object = None
         tokens, held = 0, 0
         first = not ask.sent and ask.pattern is None
         try:
             async with self._session.post(self._completions, data=orjson.dumps(body)) as answer:
                 await self._check(answer, ask)
-                async for event in _events(answer.content, self.name):
+                events = _events(answer.content, self.name)
+                while reason is None and (event := await anext(events, None)) is not None:
                     usage = event.get("usage") or usage
-                    text, ended = self._choice(event)
-                    reason = ended or reason
+                    text, reason = self._choice(event)
                     if first:  # the space after the prompt's last tag is not the answer's
                         text = text.lstrip()
-                    held += 1
+                    held += bool(text or not self._is_head(event))
                     if text:
                         yield Piece(text, held)
                         tokens, held, first = tokens + held, 0, False
+                if reason is not None:
+                    usage = await _usage(events) or usage
         except (aiohttp.ClientError, OSError) as error:
-            raise _broken(self.name, error) from error
+            if reason is None:
+                raise _broken(self.name, error) from error
         if reason is None:
             raise EngineError(f"{self.name} broke off without an end")
-        yield End(reason, int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", tokens)))
+        yield End(reason, _count(usage, "prompt_tokens", 0), _count(usage, "completion_tokens", tokens))
 
     async def likelihood(self, prompt: str, text: str) -> float:
         """Return how likely a text is; only vLLM tells. See `handlers.engines.port.Scoring`."""
@@ -216,6 +224,11 @@ class OpenAICompatibleEngine:
             code = "prompt_too_long" if "context length" in said or "too long" in said else "invalid_request"
         raise EngineError(shown, code)
 
+    def _is_head(self, event: Mapping[str, Any]) -> bool:
+        """Say whether an event comes before the first token, as chats have one that names the role."""
+        choices = event["choices"]
+        return not choices or (self._chat and "role" in choices[0]["delta"])
+
     def _choice(self, event: Mapping[str, Any]) -> tuple[str, FinishReason | None]:
         """Return an event's text and, at the end, why it ended."""
         if "error" in event:
@@ -253,6 +266,25 @@ async def _events(content: aiohttp.StreamReader, name: str) -> AsyncIterator[Map
             yield event
     except ValueError as error:  # no JSON, or a line beyond every measure
         raise EngineError(f"{name} sent something that is no JSON ({error})", "engine_nonsense") from error
+
+
+async def _usage(events: AsyncIterator[Mapping[str, Any]]) -> object:
+    """Return what is told of the tokens after the end of an answer, None if that does not come at once.
+
+    The answer is whole by then: what breaks, or is said, after it changes nothing.
+    """
+    found = None
+    with suppress(aiohttp.ClientError, OSError, EngineError):  # TimeoutError is an OSError
+        async with asyncio.timeout(USAGE_WAIT_S):
+            async for event in events:
+                found = event.get("usage") or found
+    return found
+
+
+def _count(usage: object, key: str, otherwise: int) -> int:
+    """Return a number of tokens that a server told, if it is one."""
+    found = usage.get(key) if isinstance(usage, dict) else None
+    return found if isinstance(found, int) and 0 <= found <= COUNT_MAX else otherwise
 
 
 def _broken(name: str, error: Exception) -> EngineError:

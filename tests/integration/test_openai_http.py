@@ -221,6 +221,70 @@ async def test_a_server_that_talks_nonsense_is_a_typed_fault(status: int, body: 
     assert fault.value.code == code
 
 
+STOP = b'data: {"choices": [{"text": "Aye.", "finish_reason": "stop"}]}\n\n'
+
+
+@asynccontextmanager
+async def server_of(*parts: bytes, how: str = "ends") -> AsyncIterator[str]:
+    """Serve completions that are always these parts; then the server ends, breaks off or stands still."""
+    over = asyncio.Event()
+
+    async def answer(request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
+        response = aiohttp.web.StreamResponse()
+        await response.prepare(request)
+        for part in parts:
+            await response.write(part)
+        if how == "breaks off" and request.transport:
+            request.transport.abort()
+        if how == "stands still":
+            await over.wait()
+        return response
+
+    app = aiohttp.web.Application()
+    app.router.add_post("/v1/{kind:.*}", answer)
+    port = _free_port("127.0.0.1")
+    async with serving_http(app, "127.0.0.1", port):
+        yield f"http://127.0.0.1:{port}"
+        over.set()
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        '"x"',
+        "[1]",
+        '{"prompt_tokens": null, "completion_tokens": "many"}',
+        '{"prompt_tokens": -5, "completion_tokens": -1}',
+        '{"prompt_tokens": 1000000000000000, "completion_tokens": 1e99}',
+    ],
+)
+async def test_counts_that_are_none_are_made_up_for(usage: str) -> None:
+    told = f'data: {{"choices": [{{"text": "Aye.", "finish_reason": "stop"}}], "usage": {usage}}}\n\n'
+    async with server_of(told.encode()) as url, engine_on(url) as far:
+        items = [item async for item in far.stream(EngineAsk(prompt="x", max_tokens=4))]
+    assert items == [Piece("Aye."), End("stop", 0, 1)]
+
+
+@pytest.mark.parametrize("how", ["ends", "breaks off", "stands still"])
+async def test_after_its_end_an_answer_is_whole_whatever_the_server_does(how: str) -> None:
+    more = b'data: {"choices": [{"text": " And more."}], "usage": {"prompt_tokens": 7}}\n\n'
+    async with server_of(STOP, more, how=how) as url, engine_on(url) as far:
+        *pieces, end = [item async for item in far.stream(EngineAsk(prompt="x", max_tokens=4))]
+    assert pieces == [Piece("Aye.")]
+    assert isinstance(end, End)
+    assert (end.finish_reason, end.completion_tokens) == ("stop", 1)
+
+
+async def test_what_comes_before_the_first_token_of_a_chat_is_none() -> None:
+    head = (
+        b'data: {"choices": []}\n\ndata: {"choices": [{"delta": {"role": "assistant", "content": ""}}]}\n\n'
+    )
+    end = b'data: {"choices": [{"delta": {"content": "Aye."}, "finish_reason": "stop"}]}\n\n'
+    async with server_of(head, end) as url, engine_on(url, chat=True) as far:
+        items = [item async for item in far.stream(EngineAsk(prompt="x", max_tokens=4))]
+    assert items == [Piece("Aye."), End("stop", 0, 1)]
+
+
 async def test_nobody_there_is_told_at_once() -> None:
     async with engine_on(f"http://127.0.0.1:{_free_port('127.0.0.1')}") as far:
         assert not (await far.health()).ok

@@ -12,6 +12,7 @@ from domain.routing.health import FAILURES_MAX, OPEN_MS_FIRST
 from domain.routing.messages import EngineStateChanged
 from handlers.engines.port import End, EngineAsk, EngineError, Health, Piece
 from handlers.routing import Router
+from handlers.runs import ANSWER_CHARACTERS_MAX
 from handlers.turns import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Tier
 
 WORDS = ["the", "ferry", "leaves", "at", "dusk", "and", "not", "before"]
@@ -321,3 +322,52 @@ async def test_an_engine_that_fails_after_the_last_token_has_given_all_of_it() -
     asked = turn(ask=EngineAsk(prompt="when?", max_tokens=2))
     text, routed = await served(router(Late("a"), Scripted("b")), asked)
     assert (text, routed.finish_reason, routed.completion_tokens) == ("the ferry", "length", 2)
+
+
+class Says(Scripted):
+    """Says what it is told to, whatever it was asked for; then raises, if it has something to raise."""
+
+    pieces: Sequence[Piece] = ()
+    error: Exception | None = None
+
+    async def stream(self, ask: EngineAsk) -> AsyncGenerator[Piece | End, None]:
+        for piece in self.pieces:
+            yield piece
+        if self.error:
+            raise self.error
+        yield End("stop", 3, 0)
+
+
+async def test_an_engine_that_does_not_stop_is_stopped_at_the_last_token_asked_for() -> None:
+    endless = Says("a")
+    endless.pieces = [Piece("on ")] * 50
+    asked = turn(ask=EngineAsk(prompt="when?", max_tokens=4))
+    text, routed = await served(router(endless), asked)
+    assert (text, routed.finish_reason, routed.completion_tokens) == ("on " * 4, "length", 4)
+
+
+async def test_more_text_than_a_record_takes_is_nonsense_and_another_engine_answers() -> None:
+    babbler = Says("a")
+    babbler.pieces = [Piece("x" * (ANSWER_CHARACTERS_MAX + 1))]
+    text, routed = await served(router(babbler, Scripted("b")), turn())
+    assert text == " ".join(WORDS)
+    assert [attempt.fault for attempt in routed.attempts] == ["engine_nonsense", ""]
+
+
+async def test_a_fault_that_an_engine_did_not_foresee_is_one_of_the_engine() -> None:
+    broken = Says("a")
+    broken.error = AttributeError("'str' object has no attribute 'get'")
+    text, routed = await served(router(broken, Scripted("b")), turn())
+    assert text == " ".join(WORDS)
+    assert [attempt.fault for attempt in routed.attempts] == ["engine_failed", ""]
+
+
+async def test_a_probe_that_breaks_ends_no_router() -> None:
+    class Unwell(Scripted):
+        async def health(self) -> Health:
+            raise OverflowError("cannot convert float infinity to integer")
+
+    routing = router(Unwell("a"), Scripted("b"))
+    await routing._probe(routing._desks["a"])
+    assert "OverflowError" in routing.views()["a"].reason
+    assert not routing.views()["a"].ok
