@@ -301,6 +301,15 @@ class InferenceService:
                 latency_ms=round((self._router.now() - began) * 1e3, 3),
                 attempts=attempts_of(turn.attempts),
             )
+        except Exception as error:  # a bug of ours: all the same, no question stays without an outcome
+            logger.exception("inference_broke", stream=stream_of(request.inference_id))
+            return RecordFailure(
+                inference_id=request.inference_id,
+                code="internal",
+                message=f"an error of ours ({type(error).__name__}); the service's log has more",
+                latency_ms=round((self._router.now() - began) * 1e3, 3),
+                attempts=attempts_of(turn.attempts),
+            )
         finally:
             self._violated(asking.message, known, running.found())
             del self._running[request.inference_id]

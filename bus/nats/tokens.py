@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 
 from protocol.errors import WireError
 from protocol.messages import Reply, encode_reply
@@ -18,10 +19,17 @@ logger = structlog.get_logger(__name__)
 
 
 def token_giver(nc: Client) -> Callable[[str, str, int, str], Awaitable[None]]:
-    """Return a function that sends one piece: subject, inference id (hex), its number from 0, its text."""
+    """Return a function that sends one piece: subject, inference id (hex), its number from 0, its text.
+
+    It raises `ConnectionResetError` where nothing can be sent, nor kept until it can.
+    """
 
     async def give(subject: str, inference_id: str, number: int, text: str) -> None:
-        await nc.publish(subject, encode_tokens(TokenMessage(bytes.fromhex(inference_id), number, text)))
+        piece = encode_tokens(TokenMessage(bytes.fromhex(inference_id), number, text))
+        try:
+            await nc.publish(subject, piece)
+        except NatsError as error:
+            raise ConnectionResetError(f"a piece cannot be sent: {error!r}") from error
 
     return give
 

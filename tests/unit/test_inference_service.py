@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nats.errors import OutboundBufferLimitError
 
 from bus.memory import MemoryLog
+from bus.nats.tokens import token_giver
 from bus.ports import AppendResult, IdConflict, LogUnavailable, RecordedEvent, StreamWrite
 from bus.spool.spool import open_spool
 from domain.decider import Rejected
@@ -305,6 +307,31 @@ async def test_cancelling_ends_the_answer_and_is_recorded(stage: Stage) -> None:
     assert isinstance((await stage.events())[-1], InferenceCancelled)
     assert not service.cancel(asked.id.hex)
     assert (await service(asked)).duplicate
+
+
+async def test_a_broker_that_takes_no_more_pieces_ends_the_turn_as_cancelled(stage: Stage) -> None:
+    class Full:
+        async def publish(self, _subject: str, _body: bytes) -> None:
+            raise OutboundBufferLimitError
+
+    await stage.register()
+    give = token_giver(Full())  # type: ignore[arg-type]  # of a connection, what it uses
+    reply = await stage.service(give=give)(ask(stream_to="_INBOX.a"))
+    assert reply.result["finish_reason"] == "cancelled"
+    assert isinstance((await stage.events())[-1], InferenceCancelled)
+
+
+async def test_a_bug_of_ours_leaves_no_question_without_an_outcome(stage: Stage) -> None:
+    async def give(*_: object) -> None:
+        raise AssertionError("a bug")
+
+    await stage.register()
+    with pytest.raises(Rejected) as told:
+        await stage.service(give=give)(ask(stream_to="_INBOX.a"))
+    assert told.value.code == "inference_failed"
+    [_, failed] = await stage.events()
+    assert isinstance(failed, InferenceFailed)
+    assert failed.code == "internal"
 
 
 async def test_the_authored_line_is_said_when_no_engine_can(stage: Stage) -> None:
