@@ -17,7 +17,7 @@ from uuid import UUID
 import structlog
 
 from bus.ids import derived_id
-from bus.ports import LogUnavailable, QueueUnavailable, WorkItem, WorkQueue
+from bus.ports import IdConflict, LogUnavailable, QueueUnavailable, WorkItem, WorkQueue
 from domain.batch.batch import Batch
 from domain.batch.messages import ITEMS_PER_CHUNK_MAX, Finished, Item, RecordItems
 from domain.decider import Rejected
@@ -189,7 +189,9 @@ class Bronze:
         while True:
             await self._room()
             try:
-                await self._shop.infer(message)
+                reply = await self._shop.infer(message)
+            except IdConflict as conflict:  # another program made this item's request otherwise
+                return Finished(**finished, code="id_conflict", message=str(conflict)[:500])
             except Rejected as refused:
                 if refused.retry_after_ms is None:
                     return Finished(**finished, code=refused.code, message=refused.message[:500])
@@ -197,10 +199,15 @@ class Bronze:
             except LogUnavailable:
                 await asyncio.sleep(PAUSE_S)
             else:
+                if reply.result["finish_reason"] == "cancelled":
+                    why = "somebody cancelled its inference"
+                    return Finished(**finished, code="cancelled", message=why)
                 return Finished(**finished)
 
     async def _room(self) -> None:
-        while not self._shop.router.has_room(TIER):  # noqa: ASYNC110 - nobody tells when an engine has room
+        # Without the tier it is refused, which is told; nobody would hear of a wait for ever.
+        router = self._shop.router
+        while TIER in router.tiers and not router.has_room(TIER):  # noqa: ASYNC110 - nobody tells when an engine has room
             await asyncio.sleep(GATHER_S)
 
     # --- the record -------------------------------------------------------------------------------------
