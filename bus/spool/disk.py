@@ -73,6 +73,10 @@ class Directory:
                 found.append(Segment(path, int(first), int(salt, 16), path.stat().st_size))
         return sorted(found, key=lambda segment: (segment.first, segment.path.name))
 
+    def is_left_to_do(self) -> bool:
+        """Say whether something lies here to be shipped; where a process is at work it may."""
+        return any(self.path.glob(f"*{SUFFIX}")) or _count(self.redrive_path) > 0
+
     def examine(self) -> Recovery:
         """Return what the files come to; nothing is changed."""
         recovery = Recovery(self.settled())

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -43,6 +43,9 @@ CHECKPOINT_S = 0.5
 
 TICK_S = 1.0
 """Longest time between two looks at redriven letters and alerts."""
+
+TAKE_OVER_S = 5.0
+"""Time between two looks for spools of processes that are gone."""
 
 logger = structlog.get_logger(__name__)
 
@@ -347,7 +350,8 @@ async def open_spool(directory: Path, log: Appends, options: SpoolOptions) -> As
 async def open_free_spool(root: Path, log: Appends, options: SpoolOptions) -> AsyncIterator[Spool]:
     """Open the first spool below ``root`` (``0``, ``1``, …) that no other process has; else as `open_spool`.
 
-    So processes beside each other each have one, and one that starts again takes over what a killed one left.
+    So processes beside each other each have one. What lies in one that nobody has, because its process was
+    killed or could not ship all of it, is shipped beside our own.
 
     Raises:
         SpoolInUse: all `SPOOLS_MAX` are in use.
@@ -361,7 +365,34 @@ async def open_free_spool(root: Path, log: Appends, options: SpoolOptions) -> As
             break
         else:
             raise SpoolInUse(f"all {SPOOLS_MAX} spools below {root} are in use")
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        heir = group.create_task(_take_over(root, log, replace(options, drain_s=0.0)))
         yield spool
+        heir.cancel()
+
+
+async def _take_over(root: Path, log: Appends, options: SpoolOptions) -> None:
+    """Ship what processes left that are gone; for ever, as the next one may go at any time."""
+    while True:
+        for path in await asyncio.to_thread(_folders, root):
+            folder = Directory(path)
+            try:
+                if await asyncio.to_thread(folder.is_left_to_do):
+                    async with open_spool(path, log, options) as spool:
+                        logger.info("spool_taken_over", directory=str(path))
+                        given_back = True
+                        while given_back or spool.figures().backlog_records:
+                            await asyncio.sleep(TICK_S / 2)
+                            given_back = bool(await asyncio.to_thread(folder.redriven))
+            except SpoolInUse:
+                continue
+            except OSError as error:
+                logger.warning("spool_not_taken_over", directory=str(path), error=str(error))
+        await asyncio.sleep(TAKE_OVER_S)
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(path for path in root.iterdir() if path.is_dir())
 
 
 def _recovered(folder: Directory) -> Recovery:

@@ -9,7 +9,14 @@ import pytest
 
 from bus.ports import IdConflict
 from domain.batch.batch import BATCH
-from domain.batch.messages import BatchItemsAdded, BatchOpened, BatchSubmitted, Finished, Item
+from domain.batch.messages import (
+    BatchEvent,
+    BatchItemsAdded,
+    BatchOpened,
+    BatchSubmitted,
+    Finished,
+    Item,
+)
 from handlers.bronze import Bronze, Workshop
 from protocol.messages import CommandMessage, Reply
 from tests.unit.inference_kit import routes
@@ -22,7 +29,7 @@ ID = "0" * 32
 async def ended(infer: Callable[[CommandMessage], Awaitable[Reply]], *, tier: str = "bronze") -> Finished:
     """Return what came of an item, on a router that serves one tier."""
     facts = {"batch_id": ID, "name": "n", "use_case": "npc_bark", "operator": "mira"}
-    events = [
+    events: list[BatchEvent] = [
         BatchOpened.model_validate(facts),
         BatchItemsAdded(batch_id=ID, items=[ITEM]),
         BatchSubmitted(batch_id=ID, items=1),

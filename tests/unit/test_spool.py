@@ -29,7 +29,7 @@ from bus.ports import (
     SpoolFull,
     StreamWrite,
 )
-from bus.spool.disk import SUFFIX, NoSuchLetter, SpoolInUse
+from bus.spool.disk import SUFFIX, Directory, NoSuchLetter, SpoolInUse
 from bus.spool.spool import Spool, SpoolOptions, open_free_spool, open_spool
 
 WAIT_S = 10.0
@@ -161,7 +161,7 @@ async def test_a_second_process_is_told_who_has_the_directory(tmp_path: Path, ga
                 pass
 
 
-async def test_each_process_has_a_spool_and_the_next_one_takes_over_what_was_left(
+async def test_each_process_has_a_spool_and_the_next_one_takes_over_all_that_was_left(
     tmp_path: Path, log: MemoryLog, gate: Gate
 ) -> None:
     gate.open = False
@@ -173,8 +173,36 @@ async def test_each_process_has_a_spool_and_the_next_one_takes_over_what_was_lef
     gate.open = True
     async with open_free_spool(tmp_path, gate, options()) as spool:
         await spool.drained()
-    assert await numbers(log) == [1]
+        await until(lambda: not segments(tmp_path / "1"))
+    assert sorted(await numbers(log)) == [1, 2], "one process goes on where two were"
     assert sorted(os.listdir(tmp_path)) == ["0", "1"]
+
+
+async def test_a_letter_given_back_to_a_process_that_is_gone_is_taken_by_another(
+    tmp_path: Path, log: MemoryLog, gate: Gate
+) -> None:
+    async with open_spool(tmp_path / "1", gate, options()) as spool:
+        await log.append(write(1))
+        spool.put(write(2, expected=0))
+        await spool.drained()
+        [letter] = await spool.letters()
+    Directory(tmp_path / "1").redrive(letter.name, anyhow=True)
+    async with open_free_spool(tmp_path, gate, options()) as spool:
+        await until(lambda: not Directory(tmp_path / "1").is_left_to_do())
+    assert await numbers(log) == [1, 2]
+
+
+async def test_what_a_neighbour_leaves_behind_at_a_later_time_is_taken_over_too(
+    tmp_path: Path, log: MemoryLog, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bus.spool.spool.TAKE_OVER_S", 0.01)
+    async with open_free_spool(tmp_path, gate, options()):
+        gate.open = False
+        async with open_free_spool(tmp_path, gate, options(drain_s=0.0)) as neighbour:
+            await neighbour.put(write(1))
+        gate.open = True
+        await until(lambda: not segments(tmp_path / "1"))
+    assert await numbers(log) == [1]
 
 
 async def test_a_disk_that_refuses_for_long_makes_a_spool_full(
