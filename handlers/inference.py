@@ -114,6 +114,8 @@ class _Asking:
 
     message: CommandMessage
     give: GiveHere | None
+    arrived: float
+    """When it came, on the router's clock, s: its time runs from then."""
     stopped: bool
     """Nobody may be asked this: it ends with the character's own line."""
 
@@ -176,6 +178,7 @@ class InferenceService:
             IdConflict: the id asked for something else before.
             LogUnavailable: the model was never seen, and the log cannot be asked.
         """
+        arrived = self._router.now()
         async with self._turns.setdefault(message.id.hex, asyncio.Lock()):
             try:
                 asked = parse(Generate, message.payload)
@@ -186,7 +189,7 @@ class InferenceService:
                 if known.outcome is None and known.request is None:
                     if self._guard and not stops(findings):
                         self._guard.limited(command.prompt)
-                    known = await self._begin(command, message)
+                    known = await self._begin(command, message, arrived)
             except Rejected as refusal:
                 self._refused(message, refusal)
                 raise
@@ -198,7 +201,7 @@ class InferenceService:
                 inputs += found_in(command, findings)
             self._violated(message, known, inputs)
             give = self._taker(command, message, give)
-            asking = _Asking(message, give, stopped=stops(findings))
+            asking = _Asking(message, give, arrived, stopped=stops(findings))
             outcome = await self._ask(command, known, asking)
             state, recorded = await self._records.outcome(outcome, message, known)
             return reply_of(state, message, recorded=recorded)
@@ -219,10 +222,10 @@ class InferenceService:
             return give
         return partial(send, command.stream_to, message.id.hex)
 
-    async def _begin(self, command: Generate, message: CommandMessage) -> Inference:
+    async def _begin(self, command: Generate, message: CommandMessage, arrived: float) -> Inference:
         """Make the question, see that it may be asked, and record it."""
         record = await self._questions.question(command, message)
-        if refusal := self._router.refusal(self._turn(record)):
+        if refusal := self._router.refusal(self._turn(record, arrived)):
             self.refused += 1
             raise Overloaded(refusal)
         if self._allowances:
@@ -231,8 +234,8 @@ class InferenceService:
             )
         return self._records.request(record, message)
 
-    def _turn(self, request: RecordRequest | InferenceRequested) -> RoutedTurn:
-        """Return the turn for the router."""
+    def _turn(self, request: RecordRequest | InferenceRequested, arrived: float) -> RoutedTurn:
+        """Return the turn for the router; its time runs from its arrival."""
         wanted_s = self._timeout_s if request.deadline_ms is None else request.deadline_ms / 1e3
         return RoutedTurn(
             tier=request.tier,
@@ -248,7 +251,7 @@ class InferenceService:
                 pattern=request.pattern,
                 priority=request.priority,
             ),
-            deadline=self._router.now() + wanted_s,
+            deadline=arrived + wanted_s,
             prefix=request.npc or "",
             authored=request.authored_line or "",
         )
@@ -268,7 +271,7 @@ class InferenceService:
         label = f"{request.model_name}@{request.model_version}"
         self._questions.check_served(request.tier, request.provider, label)
         # A retry has its own deadline.
-        turn = self._turn(request.model_copy(update={"deadline_ms": command.deadline_ms}))
+        turn = self._turn(request.model_copy(update={"deadline_ms": command.deadline_ms}), asking.arrived)
         running = self._running[request.inference_id] = _Running(task, asking.give)
         began = self._router.now()
         try:

@@ -91,10 +91,16 @@ class Router:
         return False
 
     def refusal(self, turn: RoutedTurn) -> NoEngine | None:
-        """Return why nobody could take a turn now; None if somebody could, or a line is there for that."""
+        """Return why nobody could take a turn now; None if somebody could, or a line is there for that.
+
+        A turn whose time is over is not refused: to come again would not help it.
+        """
         tier, state = turn.tier, Progress(turn, self._clock())
         while tier:
-            if turn.authored or self._choose(tier, state):
+            try:
+                if turn.authored or self._choose(tier, state):
+                    return None
+            except DeadlineExceeded:
                 return None
             tier = self._tiers[tier].below
         last = state.choices[-1]

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from nats.errors import OutboundBufferLimitError
@@ -13,6 +14,7 @@ from bus.nats.tokens import token_giver
 from bus.ports import AppendResult, IdConflict, LogUnavailable, RecordedEvent, StreamWrite
 from bus.spool.spool import open_spool
 from domain.decider import Rejected
+from domain.inference.inference import Inference
 from domain.inference.messages import (
     InferenceCancelled,
     InferenceCompleted,
@@ -223,6 +225,30 @@ async def test_a_deadline_ends_the_answer_and_is_recorded(stage: Stage) -> None:
         await stage.service()(ask(deadline_ms=20))
 
     assert (await stage.events())[-1].code == "deadline_exceeded"
+
+
+@pytest.mark.parametrize("line", [None, "Not now."])
+async def test_a_deadline_counts_from_the_arrival(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, line: str | None
+) -> None:
+    """What is done before an engine is asked, such as a look into the log, is the player's time, too."""
+    await stage.register()
+    service = stage.service()
+    find = service._records.find
+
+    async def slow(id_: UUID) -> Inference:
+        await asyncio.sleep(0.05)
+        return await find(id_)
+
+    monkeypatch.setattr(service._records, "find", slow)
+    asking = service(ask(deadline_ms=20, authored_line=line))
+    if line:
+        assert (await asking).result["finish_reason"] == "authored"
+    else:
+        with pytest.raises(Rejected, match="deadline_exceeded"):
+            await asking
+    assert stage.engine.prompts == []
+    assert [event.event_name for event in await stage.events()][0] == "inference.requested"
 
 
 async def test_full_engines_refuse_and_say_when_to_come_again(stage: Stage) -> None:
