@@ -48,6 +48,8 @@ class Sharing:
     done: bool = False
     completion: RecordCompletion | None = None
     """None while it is under way, and if it came to nothing."""
+    left: bool = False
+    """Whoever began it wanted no more of it; of those who listened and heard nothing yet one begins anew."""
     found: Callable[[], list[Found]] = list
     """Returns what broke the policy in it so far: whoever listens nearly saw it, too."""
     _moved: asyncio.Event = field(default_factory=asyncio.Event)

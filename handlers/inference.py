@@ -327,14 +327,19 @@ class InferenceService:
             await running.take(kept.text)
             why = f"the answer of {kept.inference_id}, no older than {request.max_age_s} s"
             return repeated(request, kept, why=why, ttft_ms=0.0, latency_ms=0.0)
-        if sharing := self.answers.running(request):
+        while sharing := self.answers.running(request):
             shared = await self._listen(turn, request, running, sharing)
             if shared is not None:
                 return shared
+            if running.given or not sharing.left:
+                break
         sharing = self.answers.begin(request, alone=bool(running.given))
         completion = None
         try:
             completion = await self._stream(turn, request, running, sharing)
+        except (asyncio.CancelledError, CallerGone):
+            sharing.left = True
+            raise
         finally:
             self.answers.end(request, sharing, completion)
         return completion

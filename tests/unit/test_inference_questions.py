@@ -189,6 +189,24 @@ async def test_who_shares_goes_on_alone_when_the_first_is_cancelled(stage: Stage
     assert other.result().result["text"] == "WHO GOES THERE"
 
 
+async def test_when_the_first_leaves_only_one_of_those_who_listen_asks_anew(stage: Stage) -> None:
+    await stage.register()
+    stage.engine.go.clear()
+    service = stage.service()
+    first = ask(temperature=0)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(service(first))
+        await until(lambda: len(stage.engine.prompts) == 1)
+        others = [group.create_task(service(ask(temperature=0))) for _ in range(5)]
+        await until(lambda: service.answers.joined == 5)
+        service.cancel(first.id.hex)
+        await until(lambda: service.answers.joined == 9)
+        stage.engine.go.set()
+
+    assert {other.result().result["text"] for other in others} == {"WHO GOES THERE"}
+    assert len(stage.engine.prompts) == 2
+
+
 async def test_who_shares_and_is_late_says_the_authored_line(stage: Stage) -> None:
     await stage.register()
     stage.engine.go.clear()
