@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from bus.nats.problems import problem_of
 from handlers.inference import InferenceService
 from handlers.registry_view import RegistryView
+from protocol.errors import WireError
 from protocol.messages import CommandMessage, ErrorReply, Reply
 from protocol.meta import Meta
 
@@ -159,10 +160,15 @@ class OpenAIDoor:
             return _refused(401, "invalid_api_key", "the key is missing or wrong")
         try:
             return await handler(request)
+        except web.HTTPRequestEntityTooLarge as error:
+            return self._unreadable("too_large", "", error.reason, status=error.status)
         except web.HTTPException as error:
             return _refused(error.status, "invalid_request", error.reason)
-        except (ValidationError, orjson.JSONDecodeError) as error:
-            return _refused(400, "invalid_request", _first_fault(error))
+        except orjson.JSONDecodeError:
+            return self._unreadable("malformed_message", "", "the body is no JSON")
+        except ValidationError as error:
+            fault = error.errors(include_input=False, include_url=False)[0]
+            return self._unreadable("invalid_field", ".".join(map(str, fault["loc"])), fault["msg"])
         except Exception as error:  # the edge: every failure becomes a typed answer
             problem = problem_of(error)
             if problem is None:
@@ -170,6 +176,12 @@ class OpenAIDoor:
                 logger.exception("http_request_failed", error_id=str(error_id), path=request.path)
                 return _refused(500, "internal", f"an error of ours; report the id {error_id}")
             return _of(problem)
+
+    def _unreadable(self, code: str, field: str, fault: str, *, status: int = 400) -> web.Response:
+        """Refuse a request that cannot be read, which is recorded as on NATS."""
+        error = WireError(code, field, fault)
+        self._service.malformed(error)
+        return _refused(status, "invalid_request", str(error))
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.Response()
@@ -184,7 +196,7 @@ class OpenAIDoor:
     async def _completions(self, request: web.Request) -> web.StreamResponse:
         asked = _Completion.model_validate(orjson.loads(await request.read()))
         if not asked.text():
-            return _refused(400, "invalid_request", "prompt: must be one text of at least one character")
+            return self._unreadable("invalid_field", "prompt", "must be one text of at least one character")
         return await self._answer(request, asked, asked.text(), _Shape("text_completion", "cmpl-", "text"))
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
@@ -331,10 +343,3 @@ def _refused(status: int, code: str, message: str, field: str = "") -> web.Respo
     error = {"message": message, "type": code, "param": field or None, "code": code}
     body = orjson.dumps({"error": error})
     return web.Response(status=status, body=body, content_type="application/json")
-
-
-def _first_fault(error: ValidationError | orjson.JSONDecodeError) -> str:
-    if isinstance(error, ValidationError):
-        fault = error.errors(include_input=False, include_url=False)[0]
-        return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-    return "the body is no JSON"

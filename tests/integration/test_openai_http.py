@@ -147,6 +147,7 @@ async def test_bad_requests_get_errors_in_openais_form(body: bytes, status: int,
         session.post(f"{url}/v1/completions", data=body) as answer,
     ):
         found: dict[str, Any] = json.loads(await answer.read())
+        await until(lambda: logs[-1]._events[-1].type in {"inference.refused", "inference.failed"})
     assert (answer.status, told in found["error"]["message"]) == (status, True), found
 
 
