@@ -40,6 +40,21 @@ PRIVATE_FIELDS = (
 )
 """Fields of inference.generate that OpenAI's API does not know; they may stand beside its own."""
 
+NOT_DONE: Mapping[str, tuple[object, ...]] = {
+    "stop": (None, "", []),
+    "suffix": (None, ""),
+    "echo": (None, False),
+    "best_of": (None, 1),
+    "logprobs": (None, False),
+    "top_logprobs": (None, 0),
+    "logit_bias": (None, {}),
+    "tools": (None, []),
+    "functions": (None, []),
+    "response_format": (None, {"type": "text"}),
+    "structured_outputs": (None,),
+}
+"""Fields that would give another answer than ours, and the values with which they ask for nothing."""
+
 STATUS = {
     "overloaded": 429,
     "over_allowance": 429,
@@ -76,7 +91,7 @@ class _Message(BaseModel):
 
 
 class _Asked(BaseModel):
-    """What both kinds of request have in common; fields that we do not know are left alone."""
+    """What both kinds of request have in common; fields that only hint, such as top_p, are left alone."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -89,6 +104,11 @@ class _Asked(BaseModel):
     stream_options: Mapping[str, Any] | None = None
     n: Literal[1] = 1
     user: str | None = None
+
+    def not_done(self) -> str | None:
+        """Return a field that asks for what is not done here: a client must not take it for done."""
+        given = self.model_extra or {}
+        return next((name for name, plain in NOT_DONE.items() if given.get(name) not in plain), None)
 
     def payload(self, prompt: str) -> dict[str, Any]:
         """Return the payload of inference.generate."""
@@ -208,6 +228,8 @@ class OpenAIDoor:
     async def _answer(
         self, request: web.Request, asked: _Asked, prompt: str, shape: "_Shape"
     ) -> web.StreamResponse:
+        if field := asked.not_done():
+            return self._unreadable("invalid_field", field, "is not done here; for a form there is pattern")
         actor = f"http:{asked.user}"[:128] if asked.user and asked.user.isascii() else "http:anonymous"
         command = CommandMessage(
             self._new_id(), "inference.generate", asked.payload(prompt), "any", Meta(actor=actor)

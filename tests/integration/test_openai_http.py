@@ -87,6 +87,18 @@ async def test_the_openai_client_works_unchanged() -> None:
         assert chat.choices[0].message.content == whole.choices[0].text
 
 
+async def test_what_asks_for_nothing_special_is_left_alone() -> None:
+    async with door() as (url, _), client(url) as ai:
+        plain: dict[str, Any] = {"stop": None, "echo": False, "logprobs": None, "best_of": 1, "top_p": 0.9}
+        said = await ai.completions.create(model=USE_CASE, prompt=SAID, max_tokens=8, extra_body=plain)
+        form: Any = {"type": "text"}
+        told = await ai.chat.completions.create(
+            model=USE_CASE, messages=[{"role": "user", "content": SAID}], max_tokens=8, response_format=form
+        )
+    assert said.choices[0].text
+    assert told.choices[0].message.content
+
+
 async def test_streams_give_the_same_text_in_pieces_and_the_usage() -> None:
     async with door() as (url, _), client(url) as ai:
         whole = await ai.completions.create(model=USE_CASE, prompt=SAID, max_tokens=32, seed=3)
@@ -133,6 +145,13 @@ async def test_the_record_of_a_caller_that_went_away_comes_to_its_end() -> None:
         (b'{"model": "npc_dialogue", "prompt": ""}', 400, "at least one character"),
         (b'{"model": "npc_dialogue", "prompt": "x", "max_tokens": -1}', 400, "greater than or equal to 1"),
         (b'{"model": "npc_dialogue", "prompt": "x", "n": 2}', 400, "n: Input should be 1"),
+        (b'{"model": "npc_dialogue", "prompt": "x", "stop": ["\\n"]}', 400, "stop: is not done here"),
+        (b'{"model": "npc_dialogue", "prompt": "x", "echo": true}', 400, "echo: is not done here"),
+        (
+            b'{"model": "npc_dialogue", "prompt": "x", "response_format": {"type": "json_object"}}',
+            400,
+            "pattern",
+        ),
         (b'{"model": "nobody", "prompt": "x"}', 404, "no model serves nobody"),
         (b'{"model": "npc_dialogue@bronze", "prompt": "x"}', 404, "not served here"),
         (b'{"model": "npc_dialogue", "prompt": "' + b"fog " * 400 + b'"}', 502, "prompt_too_long"),
