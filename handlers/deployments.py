@@ -244,7 +244,8 @@ class DeploymentManager:
     def _prepare(self, group: asyncio.TaskGroup) -> None:
         for run in self._runs.values():
             state = self._use_cases[run.started.use_case]
-            if state.deployment and state.deployment.step < 0 and not run.preparing:
+            found = state.deployment
+            if found and found.step < 0 and not found.held and not run.preparing:
                 run.preparing = True
                 group.create_task(self._ready(run))
 

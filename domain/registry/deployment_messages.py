@@ -444,7 +444,10 @@ class RollBack(Command, name="deployment.roll_back"):
 
 
 class ConfirmReady(_OnDeployment, name="deployment.confirm_ready"):
-    """Say what was looked at before the first step; anything that is not well fails the deployment."""
+    """Say what was looked at before the first step; anything that is not well fails the deployment.
+
+    Refused with ``deployment_held``: nobody meets the candidate before it is resumed.
+    """
 
     checks: Checks
 

@@ -279,6 +279,8 @@ def _ready(command: ConfirmReady, found: Deployment) -> Decision:
         return []
     if not command.checks or not all(check.ok for check in command.checks):
         return [DeploymentFailed(**_of(found), checks=command.checks)]
+    if found.held:  # the first step would end the hold, and players would meet the candidate
+        raise _held(found)
     return [DeploymentReady(**_of(found), checks=command.checks), *_step(found, 0)]
 
 
@@ -289,12 +291,7 @@ def _pass(command: PassStep, found: Deployment) -> Decision:
     if command.step != found.step or found.step < 0:
         raise _missing(f"step {command.step} was not started; the deployment is at {found.step}")
     if found.held:
-        raise Rejected(
-            "deployment_held",
-            f"the deployment is held: {found.held}",
-            field="deployment_id",
-            remedy="resume it with deployment.resume",
-        )
+        raise _held(found)
     if evidence.step_turns < gate.turns_min:
         raise _missing(f"{evidence.step_turns} turns in this step, wanted are {gate.turns_min}")
     if evidence.e_value >= evidence.limit:
@@ -466,6 +463,15 @@ def _of(found: Deployment) -> dict[str, str]:
 
 def _refused(code: str, message: str, remedy: str) -> Rejected:
     return Rejected(code, message, field="model_id", remedy=remedy)
+
+
+def _held(found: Deployment) -> Rejected:
+    return Rejected(
+        "deployment_held",
+        f"the deployment is held: {found.held}",
+        field="deployment_id",
+        remedy="resume it with deployment.resume",
+    )
 
 
 def _missing(message: str) -> Rejected:

@@ -388,6 +388,22 @@ async def test_an_operator_holds_and_resumes(tmp_path: Path) -> None:
         assert stage.view.models(UC).current == NEW
 
 
+async def test_a_hold_during_the_preparation_keeps_players_away_until_it_is_resumed(tmp_path: Path) -> None:
+    async with staged(tmp_path, Flaky("2")) as stage:
+        assert stage.manager
+        stage.manager.cancel()
+        id_ = await stage.start()
+        of = {"use_case": UC, "deployment_id": id_, **BY}
+        await stage.runner(message("deployment.hold", of))
+        async with asyncio.TaskGroup() as group:
+            stage.begin_manager(group)
+            await until(lambda: stage.made)  # the keeper's: it is called for all the same
+            assert await stage.events(StepStarted) == []
+            await stage.runner(message("deployment.resume", of))
+            await until(lambda: (d := stage.view.models(UC).deployment) and d.step == 0)
+            stage.manager.cancel()
+
+
 async def test_after_a_rollback_without_anyone_left_the_authored_line_is_said(tmp_path: Path) -> None:
     async with staged(tmp_path, None) as stage:
         reply = await stage.runner(

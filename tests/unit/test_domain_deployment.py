@@ -277,6 +277,18 @@ def test_a_held_deployment_stands_until_it_is_resumed() -> None:
     given(USE_CASE, *AT_5, held, resumed).when(ResumeDeployment(**ON, **BY)).then_nothing()
 
 
+def test_nobody_meets_a_candidate_whose_preparation_is_held() -> None:
+    """The scar: the first step ended the hold."""
+    held, ready = DeploymentHeld(**OF, **BY), ConfirmReady(**ON, checks=WELL)
+    given(USE_CASE, *RUNNING, held).when(ready).then_rejected("deployment_held", field="deployment_id")
+    resumed = DeploymentResumed(**OF, **BY)
+    given(USE_CASE, *RUNNING, held, resumed).when(ready).then(READY, *step(0, 5))
+    failed = [CheckFact(name="engine", ok=False, detail="no files")]
+    given(USE_CASE, *RUNNING, held).when(ConfirmReady(**ON, checks=failed)).then(
+        DeploymentFailed(**OF, checks=failed)
+    )
+
+
 # --- who meets it -------------------------------------------------------------------------------------------
 
 PLAYERS = [f"p{n}" for n in range(400)]
@@ -454,8 +466,11 @@ class AnyHistory(RuleBasedStateMachine):
                 command, PromoteModel | RegisterModel | RollBack
             ):
                 assert isinstance(command, PassStep), "only evidence, an operator or a rollback promotes"
+        held = self.state.deployment and self.state.deployment.held
         self.events += decided
         self.state = USE_CASE.fold(decided, self.state)
+        if held and self.state.deployment and not self.state.deployment.held:
+            assert isinstance(command, ResumeDeployment), "a hold ends by an operator's word"
         assert USE_CASE.decide(command, self.state) == []
         self.said.append(command)
 
