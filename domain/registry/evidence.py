@@ -51,8 +51,13 @@ KEPT = 0.2
 BOUNDS = 0.1
 """Share of the false alarms that the bounds of what is normal may take; the bets have the rest."""
 
-NORMAL_UNKNOWN = 0.1
-"""Rate of a fault that counts as normal where nothing was seen before: `Gate.failures_max`'s default."""
+NORMAL_UNKNOWN: Mapping[Measure, float] = {"failures": 0.1, "violations": 0.1, "lore": 1.0}
+"""Rate of a fault that counts as normal where nothing was seen before: `Gate.failures_max`'s default. How
+many lines leave their lore out is a matter of the world and its models, so without a past it says nothing."""
+
+NORMAL_MAX = 0.5
+"""Rate from which on a fault is so usual that another one says nothing."""
+
 WEALTH_MAX = 1e200
 
 
@@ -240,22 +245,22 @@ class Evidence:
         faults = self.faults[name]
         if turn.share < 1:
             faults.observe(turn)
-        elif turn.candidate and faults.first(turn):
-            faults.against(self._normal(faults), fault=True)
+        elif turn.candidate and faults.first(turn) and (normal := self._normal(name)) < NORMAL_MAX:
+            faults.against(normal, fault=True)
 
     def _alone(self, turn: Turn) -> None:
         """Compare a turn with what was normal before."""
         for name, faults in self.faults.items():
             fault = name in turn.faults and faults.first(turn)
-            normal = self._normal(faults)
-            if normal < 0.5 and (fault or name not in turn.faults):
+            normal = self._normal(name)
+            if normal < NORMAL_MAX and (fault or name not in turn.faults):
                 faults.against(normal, fault=fault)
 
-    def _normal(self, faults: Faults) -> float:
+    def _normal(self, name: Measure) -> float:
         """Return what bounds the usual rate of a fault; without a past it is set."""
         if not self.turns[False]:
-            return NORMAL_UNKNOWN
-        return upper_rate(faults.control, self.turns[False], self._chance)
+            return NORMAL_UNKNOWN[name]
+        return upper_rate(self.faults[name].control, self.turns[False], self._chance)
 
     def wealth(self) -> Mapping[Measure, float]:
         """Return each measure's wealth, from 1."""

@@ -347,6 +347,21 @@ def test_all_at_once_without_a_past_is_judged_by_a_set_rate() -> None:
     assert not fair.accused
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_all_at_once_without_a_past_lore_says_nothing(late: bool) -> None:
+    """The scar: a world whose lines say lore in other words; all that were no worse were taken back."""
+    evidence = Evidence(0.01)
+    for n in range(200):
+        faults = frozenset({FAULTS[2]}) if n % 2 else frozenset()
+        turn = Turn(True, 1.0, f"n{n}", frozenset() if late else faults, 100.0)
+        evidence.observe(turn)
+        if late and faults:
+            evidence.found_late(FAULTS[2], turn)
+    assert evidence.faults["lore"].candidate == 100
+    assert evidence.faults["lore"].wealth == 1.0
+    assert not evidence.accused
+
+
 def test_turns_that_failed_never_pass_a_step() -> None:
     """With both models dead nothing speaks against the candidate, and nothing for it."""
     gate = watch()
