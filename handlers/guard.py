@@ -29,6 +29,7 @@ from domain.guardrails.messages import (
     ReviewViolation,
     ViolationDetected,
 )
+from domain.guardrails.normalise import plain
 from domain.guardrails.policies import POLICIES, STREAM, Policies
 from domain.guardrails.policy import PolicyError
 from domain.guardrails.scan import Finding
@@ -61,8 +62,10 @@ POLICY_EVENTS_MAX = 10_000
 RECORDED_MAX = 16
 """Violations that are recorded of one text on one side."""
 
-PERSONAL_HINT = re.compile(r"@|(?:\d[^A-Za-z0-9]{0,3}){6}|\d+\.\d+\.\d+|\bat\b.{1,60}\bdot\b", re.IGNORECASE)
-"""What any form of personal data has: a cheap look before the thorough one."""
+PERSONAL_HINT = re.compile(
+    r"@|(?:\d[^a-z0-9]{0,3}){6}|\d+\.\d+\.\d+|\bat\b.{1,60}\bdot\b|(?:[0-9a-f]{0,4}:){3}"
+)
+"""What any form of personal data has in the plain folding: a cheap look before the thorough one."""
 
 Lore = Callable[[str, str], tuple[str, str] | None]
 
@@ -368,7 +371,7 @@ def _few(findings: Sequence[Finding]) -> list[Finding]:
 
 def redacted(compiled: Compiled, text: str) -> str:
     """Return a text with its personal data replaced; whatever else it says stays."""
-    if not PERSONAL_HINT.search(text):
+    if not compiled.sides["input"].redacts_more and not PERSONAL_HINT.search(plain(text)):
         return text
     personal = [found for found in check(compiled, text, side="input").findings if found.action == "redact"]
     return shown(text, 0, len(text), cuts_of(personal))

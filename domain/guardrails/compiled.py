@@ -153,6 +153,8 @@ class Machine:
     """Phrases by their first part."""
     excuses: frozenset[int]
     forms: Forms
+    redacts_more: bool
+    """Whether rules redact other things than the built-in forms of personal data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +287,7 @@ class _Builder:
             {first: tuple(phrases) for first, phrases in beginning.items()},
             frozenset(excuses),
             Forms(forms),
+            any(ready.action == "redact" and ready.rule.detector is None for ready in rules),
         )
 
     def _parts(self, rule: Rule, text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:

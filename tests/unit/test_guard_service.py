@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aicore.content.guardrails import load_policy
+from aicore.content.guardrails import DEFAULT_PROFILE, load_policy
 from aicore.content.scenes import SILENCE, closing_line
 from aicore.content.speech import load_speech
 from aicore.content.suites import contradictions
@@ -28,12 +28,13 @@ from domain.decider import Rejected
 from domain.guardrails.check import check
 from domain.guardrails.compiled import Compiled, compile_policy
 from domain.guardrails.messages import ViolationDetected
+from domain.guardrails.policy import policy_from
 from domain.inference.messages import InferenceCompleted, InferenceFellBack, InferenceRequested
 from domain.patterns import matches
 from domain.registry.use_case import model_id_of
 from handlers.commands import CommandRunner
 from handlers.engines.port import End, EngineAsk, EngineError, Piece
-from handlers.guard import POLICY_BINDING, VIOLATION_BINDING, ActivePolicy, Guardrails
+from handlers.guard import MASK, POLICY_BINDING, VIOLATION_BINDING, ActivePolicy, Guardrails, redacted
 from handlers.guard_classifier import TEXT_MAX, TierClassifier
 from handlers.inference import InferenceService
 from handlers.inference_records import InferenceRecords
@@ -485,6 +486,41 @@ async def test_personal_data_in_the_context_are_replaced_as_well(tmp_path: Path)
         assert "jane.roe" not in stage.engine.prompts[1]
         await settled(stage, InferenceCompleted, 2)
         assert all(b"jane.roe" not in each.payload for each in await stage.log.read_all(limit=1_000))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bob@example.com",
+        "bob\uff20example\uff0ecom",
+        "bob\ufe6bexample.com",
+        "bob \u0430t example dot com",
+        "bob [at] example (dot) com",
+        "\u2460\u2461\u2462-\u2463\u2464\u2465-\u2466\u2467\u2468\u24ea",
+        "".join(f"{digit}\u200b\u200c\u200d\u2060" for digit in "4111111111111111"),
+        "fe80::a:b:c",
+        "GB82 WEST 1234 5698 7654 32",
+        "+49 30 1234567",
+        "10.0.0.255",
+    ],
+)
+def test_personal_data_are_seen_at_a_first_look_however_they_are_written(text: str) -> None:
+    """The scar: what the question's check found was left in the context."""
+    assert check(mature(), text, side="input").action == "redact"
+    assert redacted(mature(), f"I am {text}.") == f"I am {MASK}."
+
+
+def test_what_a_rule_of_the_operators_own_redacts_is_redacted_in_the_context_as_well() -> None:
+    rule = {
+        "id": "badge",
+        "category": "personal_data",
+        "severity": "high",
+        "action": "redact",
+        "side": "both",
+    }
+    rules = [*load_policy().model_dump()["rules"], {**rule, "pattern": "badge [0-9]{4}"}]
+    policy = policy_from({**load_policy().model_dump(), "rules": rules})
+    assert redacted(compile_policy(policy, DEFAULT_PROFILE), "I am badge 1234.") == f"I am {MASK}."
 
 
 async def test_a_long_context_is_checked_beside_the_loop(
