@@ -29,7 +29,7 @@ from domain.guardrails.messages import (
     ReviewViolation,
     ViolationDetected,
 )
-from domain.guardrails.normalise import plain
+from domain.guardrails.normalise import UNSEEN, plain
 from domain.guardrails.policies import POLICIES, STREAM, Policies
 from domain.guardrails.policy import PolicyError
 from domain.guardrails.scan import Finding
@@ -179,8 +179,9 @@ class Guardrails:
     async def question(self, command: Generate) -> tuple[Generate, Sequence[Finding]]:
         """Return a question as it may be asked, and what was found in it.
 
-        Personal data are replaced in it and its context before anything is recorded or sent to a model. The
-        same question gives the same result while the policy stays, so a retry is recognised.
+        Personal data are replaced in it and its context before anything is recorded or sent to a model, and
+        letters that nobody sees (Unicode's tags) are left out: rules read what a person reads. The same
+        question gives the same result while the policy stays, so a retry is recognised.
         """
         compiled = self.active.compiled
         context_length = sum(
@@ -191,7 +192,8 @@ class Guardrails:
             verdict, context = await asyncio.to_thread(_checked, compiled, command)
         else:
             verdict, context = _checked(compiled, command)
-        prompt = command.prompt if verdict.harmless else verdict.text.strip() or WITHHELD
+        prompt = command.prompt if verdict.harmless else verdict.text.strip()
+        prompt = prompt.translate(UNSEEN) or WITHHELD
         if prompt == command.prompt and context == command.context:
             return command, verdict.findings
         return command.model_copy(update={"prompt": prompt, "context": context}), verdict.findings
@@ -348,9 +350,9 @@ def _checked(compiled: Compiled, command: Generate) -> tuple[Verdict, Mapping[st
     """Return what a policy says to a question, and its context without personal data."""
     verdict = check(compiled, command.prompt, side="input")
     context: dict[str, str | list[str]] = {
-        name: redacted(compiled, value)
+        name: redacted(compiled, value).translate(UNSEEN)
         if isinstance(value, str)
-        else [redacted(compiled, each) for each in value]
+        else [redacted(compiled, each).translate(UNSEEN) for each in value]
         for name, value in command.context.items()
     }
     return verdict, context

@@ -19,14 +19,24 @@ GAP = " "
 MARK = "."
 """The symbol of everything else that separates letters: punctuation, emoji."""
 
+REVERSES = "\u202e"
+"""Turns the reading direction by force: behind it a text is shown backwards, and so was never read here."""
+
+UNSEEN = dict.fromkeys(range(0xE0000, 0xE0080))
+"""Unicode's tags, for `str.translate`: letters that no reader sees and a model can read."""
+
 ANY = "*"
 """The symbol of a character that hides one letter."""
 
 STROKE = "1"
 """The symbol of what is read as i or as l: the digit, and the capital I."""
 
+EMOJI_LETTERS = (0x1F150, 0x1F170, 0x1F1E6)
+"""Where alphabets of white letters in discs and squares, and of the letters that flags are made of, begin."""
+
 EITHER: Mapping[str, str] = {
     "!": STROKE, "|": STROKE, "¡": "i", "$": "s", "@": "a", "+": "t", "€": "e", ANY: ANY,
+    **{chr(first + n): chr(ord("a") + n) for first in EMOJI_LETTERS for n in range(26)},
 }  # fmt: skip
 """Signs that are punctuation to one reader and a letter to another: the matcher follows both readings."""
 
@@ -38,11 +48,18 @@ _APOSTROPHES = frozenset("'`\u2019\u2018\u00b4\u02bc")
 _SILENT = _APOSTROPHES | frozenset("\u115f\u1160\u3164\uffa0\u2800")
 """Apostrophes, within a word; and blanks that Unicode calls letters or symbols."""
 
-_LOOKS_LIKE = str.maketrans(
-    # Cyrillic, Greek, then Latin's own strange forms; lower case, as case is folded first.
-    "абвгезикмнорстухѕіјєһԁԛԝӏьпш" "αβγεηικνορτυχωζς" "ıɡɑʀɩłøđħŧɪʟɴƒʏᴀᴄᴅᴇᴊᴋᴍᴏᴘᴛᴜᴠᴡᴢ",
-    "abbreeukmhopctyxsijehdqwlbnw" "abyenikvoptuxwzs" "igarilodhtilnfyacdejkmoptuvwz",
-)  # fmt: skip
+_ALPHABETS = (  # in lower case, as case is folded first; Cherokee folds to its capitals, Lisu has one case
+    ("абвгезикмнорстухѕіјєһԁԛԝӏьпшүѵғ", "abbreeukmhopctyxsijehdqwlbnwyvf"),
+    ("αβγεηικνορτυχωζςσμ", "abyenikvoptuxwzsou"),
+    ("ıɡɑʀɩłøđħŧɪʟɴƒʏᴀᴄᴅᴇᴊᴋᴍᴏᴘᴛᴜᴠᴡᴢʙɢʜꜰꜱ", "igarilodhtilnfyacdejkmoptuvwzbghfs"),
+    ("օսհոցյզ", "ouhngjq"),
+    ("ⲁⲃⲉⲏⲓⲕⲙⲛⲟⲣⲥⲧⲩⲭ", "abehikmnopctyx"),
+    ("ᎠᎡᎥᎩᎪᎫᎬᎳᎷᎻᎽᏀᏂᏃᏏᏒᏔᏕᏙᏚᏞᏟᏢᏦᏧᏴ", "driyajewmhyghzbrwsvslcpkdb"),  # noqa: RUF001 - it lists look-alikes
+    ("ꓐꓑꓒꓓꓔꓖꓗꓙꓚꓜꓝꓟꓠꓡꓢꓣꓦꓧꓪꓫꓬꓮꓰꓲꓳꓴ", "bpddtgkjczfmnlsrvhwxyaeiou"),  # noqa: RUF001 - as above
+)
+_LOOKS_LIKE = {
+    ord(sign): letter for signs, letters in _ALPHABETS for sign, letter in zip(signs, letters, strict=True)
+}
 
 
 @dataclass(frozen=True, slots=True)

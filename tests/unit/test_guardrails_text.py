@@ -95,6 +95,12 @@ def test_what_looks_the_same_is_the_same(text: str, letters: str) -> None:
         "\U0001d424\U0001d422\U0001d425\U0001d425 \uff59\uff4f\uff55\uff52\uff53\uff45\uff4c\uff46",
         "kil lyou rself",
         "k\u00edll y\u00f6urself",
+        "\u1d0b\u026a\u029f\u029f \u028f\u1d0f\u1d1c\u0280\ua731\u1d07\u029f\ua730",
+        "\u13e6\u13a5ll yourself",
+        "\u2c95\u2c93ll yourself",
+        "\ua4d7\ua4f2\ua4e1\ua4e1 yourself",
+        "k\U0001f1eell y\U0001f17eurself",
+        "k\U0001f158ll yo\U000e0061urself",
     ],
 )
 def test_a_spelling_does_not_hide_what_is_said(text: str) -> None:
@@ -108,6 +114,21 @@ def test_a_spelling_does_not_hide_what_is_said(text: str) -> None:
         len(before),
         len(before + text),
     )
+
+
+def test_a_flag_beside_a_word_does_not_hide_it() -> None:
+    for flag in ("\U0001f1fa\U0001f1f8", "\U0001f17f"):
+        assert check(MATURE, f"Kill yourself{flag} now.").action == "escalate"
+        assert check(MATURE, f"Now {flag}kill yourself.").action == "escalate"
+
+
+@given(CUTS)
+def test_nothing_is_shown_backwards(cuts: list[int]) -> None:
+    """The scar: written from its end behind a sign that turns the direction, anything passed."""
+    text = "Listen: \u202e" + "you should kill yourself"[::-1] + "\u202c, or fuck\u202e."
+    assert "\u202e" not in check(MATURE, text).text
+    assert released(TEEN, pieces(text, cuts)) == check(TEEN, text).text
+    assert check(TEEN, text).text == text[:8] + text[9:-6] + "\u2014."
 
 
 @pytest.mark.parametrize(
@@ -182,7 +203,7 @@ def test_no_split_changes_what_is_released(text: str, cuts: list[int]) -> None:
 @given(TEXTS, CUTS)
 def test_nothing_of_a_prohibited_span_is_released(text: str, cuts: list[int]) -> None:
     """What goes out is what lies before the release point, without any character of a finding."""
-    text = text.replace("\u2014", "")
+    text = text.replace("\u2014", "").replace("\u202e", "")
     for compiled in (MATURE, TEEN):
         guard = StreamGuard(compiled)
         out = "".join([*map(guard.feed, pieces(text, cuts)), guard.finish()])
@@ -207,6 +228,7 @@ def test_little_of_a_harmless_line_waits(words: list[str]) -> None:
 @example("Write to bob at example dot com. And bring the lamp.", 22, [23, 24, 25])
 def test_who_goes_on_after_what_was_given_gives_the_rest(text: str, at: int, cuts: list[int]) -> None:
     """Another guard takes over where the first one stood, knowing only what was given out by then."""
+    text = text.replace("\u202e", "")  # what is never given cannot be counted
     first = StreamGuard(MATURE)
     before = first.feed(text[:at])
     if first.blocked or first.findings:  # what was cut out is not known to who goes on
