@@ -26,7 +26,7 @@ from bus.codec import EventCodec
 from bus.ports import EventLog, Where
 from domain.evaluation.messages import RegisterSuite
 from domain.evaluation.scorers import scorers_of
-from domain.evaluation.suite import Case, criteria_of, label
+from domain.evaluation.suite import CASES_MAX, Case, criteria_of, label
 from domain.evaluation.suite import digest_of as suite_digest
 from domain.guardrails.check import check
 from domain.guardrails.compiled import compile_policy
@@ -39,6 +39,8 @@ from domain.registry.state import Model
 from handlers.engines.port import Engine, EngineError
 from handlers.evaluation import EngineModel, Evaluator, Finding, Plan, Step
 from handlers.routing import fitting
+from protocol.limits import PAYLOAD_BYTES_MAX
+from protocol.packing import pack
 
 PAGE = 2_000
 TOLD_S, LOOK_S = 10.0, 0.05
@@ -46,6 +48,9 @@ RECORDED = (InferenceRequested, InferenceCompleted, ViolationDetected, Violation
 RECORDED_MEASURES = {"in_character", "repetition", "length", "language", "latency", "rating"}
 LORE_MEASURES = {"lore_stated", "lore_contradicted"}
 """Of recorded turns: in any case, and of those that were given lore. Whose voice it is, is not recorded."""
+FACTS_MAX = 8
+FACT_MAX = 2_000
+"""Facts of a recorded turn that must be said, and their length; a page of lore is no fact."""
 LEVELS = {"medium": 0.5, "high": 1.0, "critical": 4.0}
 """What a finding of the guardrails adds to a line's rating, by severity."""
 
@@ -203,19 +208,19 @@ async def recorded_suite(log: EventLog, codec: EventCodec, use_case: str, cases:
             elif isinstance(event, ViolationReviewed):
                 reviews[event.violation_id] = event.verdict  # the last one counts
         after = page[-1].position
-    chosen = answered[-cases:]
-    if not chosen:
-        raise EngineError(f"no turn of {use_case} is recorded yet; play first, or use the default suite")
     confirmed = [
         _attack(n, asked[broken.inference_id], broken)
         for n, (id_, broken) in enumerate(violations.items())
         if reviews.get(id_) == "confirmed" and broken.inference_id in asked
-    ]
-    turns = [*(_case(n, each) for n, each in enumerate(chosen)), *confirmed[-cases:]]
+    ][-min(cases, CASES_MAX // 2) :]
+    chosen = answered[-min(cases, CASES_MAX - len(confirmed)) :]
+    if not chosen:
+        raise EngineError(f"no turn of {use_case} is recorded yet; play first, or use the default suite")
+    turns = [*(_case(n, each) for n, each in enumerate(chosen)), *confirmed]
     measures = RECORDED_MEASURES | (LORE_MEASURES if any(case.facts for case in turns) else set())
     content = orjson.dumps([case.model_dump(mode="json") for case in turns], option=orjson.OPT_SORT_KEYS)
     plain = default_suite()
-    return RegisterSuite.model_validate(
+    suite = RegisterSuite.model_validate(
         {
             **plain.model_dump(),
             "name": f"recorded-{use_case.replace('_', '-')}"[:63],
@@ -226,17 +231,25 @@ async def recorded_suite(log: EventLog, codec: EventCodec, use_case: str, cases:
             "scorers": [choice.model_dump() for choice in plain.scorers if choice.name in measures],
         }
     )
+    if (size := len(pack(suite.model_dump(mode="json")))) > PAYLOAD_BYTES_MAX:
+        fit = max(1, len(chosen) * (PAYLOAD_BYTES_MAX - size + len(content)) // len(content))
+        raise EngineError(
+            f"a suite of {len(chosen)} recorded turns has {size} bytes, the limit is {PAYLOAD_BYTES_MAX}: "
+            f"ask for fewer, about {fit} (--recorded)"
+        )
+    return suite
 
 
 def _case(number: int, asked: InferenceRequested) -> Case:
     lore = asked.context.get("lore", [])
+    said = [lore] if isinstance(lore, str) else lore
     return Case(
         id=f"turn-{number}",
         kind="replay",
         prompt=asked.prompt,
         npc=asked.npc,
         context=asked.context,
-        facts=[lore] if isinstance(lore, str) else list(lore)[:8],
+        facts=[fact for fact in said if fact.strip() and len(fact) <= FACT_MAX][:FACTS_MAX],
         max_tokens=asked.max_tokens,
         pattern=asked.pattern,
     )

@@ -24,6 +24,7 @@ from bus.codec import EventCodec
 from bus.postgres.log import open_log
 from domain.evaluation.evaluation import too_small
 from domain.evaluation.messages import RegisterSuite
+from domain.evaluation.suite import CASES_MAX
 
 
 def evaluate(  # noqa: PLR0913 - one parameter per option of the command line
@@ -35,7 +36,8 @@ def evaluate(  # noqa: PLR0913 - one parameter per option of the command line
         Path | None, typer.Option(help="JSON file with a suite; without it the sample world's.", exists=True)
     ] = None,
     recorded: Annotated[
-        int, typer.Option(help="Replay so many of the newest recorded turns instead.", min=0)
+        int,
+        typer.Option(help="Replay so many of the newest recorded turns instead.", min=0, max=CASES_MAX),
     ] = 0,
     pairs: Annotated[int | None, typer.Option(help="Most pairs; the suite's own.", min=8)] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as a page there.")] = None,

@@ -1,5 +1,6 @@
 """What an evaluation is made of: scorers of the operator's own, and cases from what was recorded."""
 
+import re
 import sys
 from typing import Any
 
@@ -11,6 +12,7 @@ from aicore.scorers import load_scorers
 from aicore.settings import SettingsError
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
+from bus.memory import MemoryLog
 from bus.ports import StreamWrite
 from domain.decider import Rejected
 from domain.evaluation.evaluation import CASES_MIN
@@ -100,21 +102,46 @@ async def test_who_forges_a_suite_begins_no_evaluation() -> None:
     assert event.margins["lore_stated"] == 0.1
 
 
-async def test_recorded_turns_and_confirmed_violations_become_cases() -> None:
+async def played(turns: int, **asking: Any) -> tuple[MemoryLog, EventCodec]:
+    """Return a log with so many answered turns."""
     log, codec = memory_log(), EventCodec(domain_catalogue())
-
-    async def record(stream: str, *events: Any) -> None:
-        new = [codec.encode(event, ident()) for event in events]
-        await log.append(StreamWrite(stream, new, "any"))
-
-    for n in range(4):
+    for n in range(turns):
         of: dict[str, Any] = {"inference_id": f"{n:032x}", "use_case": UC}
-        asked = {**InferenceRequested.example, **of, "prompt": f"Question {n}?"}
-        await record(
-            stream_of(of["inference_id"]),
-            InferenceRequested.model_validate(asked),
-            InferenceCompleted.model_validate({**InferenceCompleted.example, **of}),
-        )
+        asked = {**InferenceRequested.example, **of, "prompt": f"Question {n}?", **asking}
+        answered = InferenceCompleted.model_validate({**InferenceCompleted.example, **of})
+        events = [InferenceRequested.model_validate(asked), answered]
+        new = [codec.encode(event, ident()) for event in events]
+        await log.append(StreamWrite(stream_of(of["inference_id"]), new, "any"))
+    return log, codec
+
+
+@pytest.mark.parametrize(
+    ("lore", "facts"),
+    [("", []), (["", "the tide keeps its own"], ["the tide keeps its own"]), ("x" * 2_001, []), ([" "], [])],
+)
+async def test_what_is_no_fact_does_not_end_an_evaluation_of_recorded_turns(
+    lore: Any, facts: list[str]
+) -> None:
+    log, codec = await played(1, context={"lore": lore})
+    suite = await recorded_suite(log, codec, UC, 3)
+    assert suite.cases[0].facts == facts
+
+
+async def test_no_more_turns_are_replayed_than_a_suite_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, codec = await played(40, context={"memory": "x" * 2_000})
+    with monkeypatch.context() as few:
+        few.setattr("aicore.evaluate.CASES_MAX", 30)
+        assert len((await recorded_suite(log, codec, UC, 100)).cases) == 30
+    monkeypatch.setattr("aicore.evaluate.PAYLOAD_BYTES_MAX", 60_000)
+    with pytest.raises(EngineError, match=r"has \d+ bytes, the limit is 60000: ask for fewer") as refused:
+        await recorded_suite(log, codec, UC, 40)
+    found = re.search(r"about (\d+) \(--recorded\)", str(refused.value))
+    assert found
+    assert 10 < len((await recorded_suite(log, codec, UC, int(found[1]))).cases) < 40
+
+
+async def test_recorded_turns_and_confirmed_violations_become_cases() -> None:
+    log, codec = await played(4)
     broken = {
         **ViolationDetected.example,
         "inference_id": f"{1:032x}",
@@ -123,7 +150,8 @@ async def test_recorded_turns_and_confirmed_violations_become_cases() -> None:
     }
     violation = ViolationDetected.model_validate(broken)
     review = {**ViolationReviewed.example, "violation_id": violation.violation_id, "verdict": "confirmed"}
-    await record(f"violation-{violation.violation_id}", violation, ViolationReviewed.model_validate(review))
+    new = [codec.encode(event, ident()) for event in (violation, ViolationReviewed.model_validate(review))]
+    await log.append(StreamWrite(f"violation-{violation.violation_id}", new, "any"))
 
     suite = await recorded_suite(log, codec, UC, 3)
     assert [case.prompt for case in suite.cases] == [
