@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any, get_args
 
+from pydantic import Field
+
 from bus.ports import EventLog, RecordedEvent, Where
 from domain.event import Event, Query
 from domain.parse import parse
@@ -20,16 +22,18 @@ PAUSE_S = 0.05
 
 
 class DeploymentsQuery(Query, name="deployment.list"):
-    """Ask for the deployments of one use case, or of all.
+    """Ask for the newest deployments of one use case, or of all.
 
-    The result is a list of maps, the oldest first: the fields of deployment.started, ``state`` (preparing,
-    running, held, completed, aborted, failed or rolled_back), ``share`` (percent), ``step`` (from 0),
-    ``ended_us`` (nil while it runs) and ``story``: what happened, each with ``at_us``, ``position``, ``what``
-    and the fields that tell more. A model taken back when no deployment ran is a row whose
-    ``deployment_id`` and ``strategy`` are nil.
+    The result is a list of maps, the oldest of them first: the fields of deployment.started, ``state``
+    (preparing, running, held, completed, aborted, failed or rolled_back), ``share`` (percent), ``step``
+    (from 0), ``ended_us`` (nil while it runs) and ``story``: what happened, each with ``at_us``,
+    ``position``, ``what`` and the fields that tell more. A model taken back when no deployment ran is a row
+    whose ``deployment_id`` and ``strategy`` are nil.
     """
 
     use_case: UseCase | None = None
+    deployment_id: str = Field("", max_length=128, description="Only those whose id begins so.")
+    limit: int = Field(100, ge=1, le=200, description="At most so many, the newest.")
 
 
 class DeploymentBoard:
@@ -55,9 +59,14 @@ class DeploymentBoard:
 
     async def answer(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``deployment.list``."""
-        wanted = parse(DeploymentsQuery, query).use_case
-        rows = [row for row in self._rows.values() if wanted in (None, row["use_case"])]
-        return rows, self.position
+        asked = parse(DeploymentsQuery, query)
+        rows = [
+            row
+            for row in self._rows.values()
+            if asked.use_case in (None, row["use_case"])
+            and (row["deployment_id"] or "").startswith(asked.deployment_id)
+        ]
+        return rows[-asked.limit :], self.position
 
     def _apply(self, event: Event, recorded: RecordedEvent) -> None:
         state = self._use_cases.take(event)

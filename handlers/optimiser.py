@@ -12,6 +12,7 @@ from typing import Any, get_args
 from uuid import UUID
 
 import structlog
+from pydantic import Field
 
 from bus.ids import derived_id
 from bus.ports import EventLog, IdConflict, LogError, RecordedEvent, Where
@@ -105,7 +106,7 @@ OPTIMISATION_RECORDS: Binding[Any, Any, Proposals] = Binding(
 
 
 class ProposalsQuery(Query, name="optimisation.proposals"):
-    """Ask for what the optimiser proposed, of one use case or of all, and for what turns cost now.
+    """Ask for what the optimiser proposed lately, of one use case or of all, and for what turns cost now.
 
     The result is a map: ``proposals`` (a list, the newest first: the fields of the proposal's event, and
     ``status``) and ``costs`` (by use case: ``seconds`` looked at, ``turns``, ``tokens``, ``players``, and
@@ -113,6 +114,8 @@ class ProposalsQuery(Query, name="optimisation.proposals"):
     """
 
     use_case: UseCase | None = None
+    proposal_id: str = Field("", max_length=128, description="Only those whose id begins so.")
+    limit: int = Field(200, ge=1, le=500, description="At most so many, the newest.")
 
 
 class Optimiser:
@@ -181,12 +184,18 @@ class Optimiser:
 
     async def answer(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``optimisation.proposals``."""
-        wanted = parse(ProposalsQuery, query).use_case
+        asked = parse(ProposalsQuery, query)
+        wanted = asked.use_case
         chosen = {name: state for name, state in self._proposals.items() if wanted in (None, name)}
-        rows = [proposal.shown for state in chosen.values() for proposal in state.known.values()]
+        rows = [
+            proposal.shown
+            for state in chosen.values()
+            for id_, proposal in state.known.items()
+            if id_.startswith(asked.proposal_id)
+        ]
         costs = {name: self._cost(name) for name, _ in self._tallies if wanted in (None, name)}
         ordered = sorted(rows, key=lambda row: row["at_us"], reverse=True)
-        return {"proposals": ordered, "costs": costs}, self.position
+        return {"proposals": ordered[: asked.limit], "costs": costs}, self.position
 
     def _cost(self, use_case: str) -> Mapping[str, Any]:
         usage, cost = self._used(use_case, self._now_us())

@@ -22,22 +22,26 @@ from projections.inference_stats import INFERENCE_STATS
 
 QUERY_TIMEOUT_S = 10.0
 ROWS_MAX = 1_000
-"""Rows of one answer: what fits a NATS message with the longest cards left out."""
+"""Rows of one answer."""
+
+MODELS_MAX = 500
+"""Models of one answer: a message holds as many of some 2,000 bytes, as one with ten files has."""
 
 Answer = tuple[Any, int]
 QueryHandler = Callable[[Mapping[str, Any]], Awaitable[Answer]]
 
 
 class ModelsQuery(Query, name="registry.models"):
-    """Ask for the models of one use case, or of all.
+    """Ask for the newest models of one use case, or of all.
 
-    The result is a list of at most 1,000 maps, the oldest first: the fields of registry.model_registered
-    but ``card``, ``description`` and ``configuration`` as they are now, ``status`` (testing, current,
+    The result is a list of at most 500 maps, the oldest first: the fields of registry.model_registered but
+    ``card``, ``description`` and ``configuration`` as they are now, ``status`` (testing, current,
     candidate, deprecated or retired), ``evaluation`` (the last verdict, or nil), ``barred`` (true: it was
     rolled back and needs a new evaluation), ``registered_us``, ``changed_us`` and ``position``.
     """
 
     use_case: UseCase | None = None
+    model_id: str = Field("", max_length=128, description="Only those whose id begins so.")
 
 
 class StatsQuery(Query, name="inference.stats"):
@@ -73,8 +77,9 @@ class StatusQuery(Query, name="projections.status"):
 _MODELS = """
 SELECT (SELECT position FROM projection_checkpoint WHERE name = $1) AS position,
        (SELECT json_agg(row_to_json(m) ORDER BY m.use_case, m.registered_us, m.model_id)::text FROM
-           (SELECT * FROM current_models WHERE $2::text IS NULL OR use_case = $2
-            ORDER BY use_case, registered_us, model_id LIMIT $3) AS m) AS rows
+           (SELECT * FROM current_models
+            WHERE ($2::text IS NULL OR use_case = $2) AND starts_with(model_id, $4)
+            ORDER BY registered_us DESC, model_id LIMIT $3) AS m) AS rows
 """
 
 _STATS = """
@@ -101,9 +106,11 @@ class Queries:
         return {ModelsQuery: self.models, StatsQuery: self.stats, StatusQuery: self.status}
 
     async def models(self, query: Mapping[str, Any]) -> Answer:
-        """Return the models, oldest first, at most 1,000; without cards, which are long: see the event."""
+        """Return the newest models, oldest first; without cards, which are long: see the event."""
         asked = parse(ModelsQuery, query)
-        rows, position = await self._rows(_MODELS, CURRENT_MODELS.name, asked.use_case, ROWS_MAX)
+        rows, position = await self._rows(
+            _MODELS, CURRENT_MODELS.name, asked.use_case, MODELS_MAX, asked.model_id
+        )
         return [{key: value for key, value in row.items() if key != "card"} for row in rows], position
 
     async def stats(self, query: Mapping[str, Any]) -> Answer:

@@ -97,7 +97,7 @@ def list_deployments(
     *,
     json: Json = False,
 ) -> None:
-    """List deployments, the oldest first, and models that were taken back when none ran."""
+    """List the newest 100 deployments, and models that were taken back when none ran; the oldest first."""
 
     async def work(client: Client) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, str]]:
         await check_use_case(client, use_case)
@@ -225,8 +225,9 @@ def _state(reply: Reply) -> str:
     return "\n".join(lines)
 
 
-async def _rows(client: Client, use_case: str | None = None) -> Sequence[Mapping[str, Any]]:
-    rows: Sequence[Mapping[str, Any]] = (await client.query("deployment.list", {"use_case": use_case})).result
+async def _rows(client: Client, use_case: str | None = None, start: str = "") -> Sequence[Mapping[str, Any]]:
+    asked = {"use_case": use_case, "deployment_id": start}
+    rows: Sequence[Mapping[str, Any]] = (await client.query("deployment.list", asked)).result
     return rows
 
 
@@ -238,7 +239,7 @@ async def _names(client: Client) -> Mapping[str, str]:
 
 async def _find(client: Client, start: str) -> Mapping[str, Any]:
     """Return the one deployment whose id begins so."""
-    rows = [row for row in await _rows(client) if row["deployment_id"]]
+    rows = [row for row in await _rows(client, start=start) if row["deployment_id"]]
     return find_one(rows, start, what="deployment", see="deployments list")
 
 
@@ -258,7 +259,7 @@ async def _watch(client: Client, deployment_id: str, *, json: bool) -> None:
 async def _awaited(client: Client, deployment_id: str) -> Mapping[str, Any]:
     """Return a deployment that was started a moment ago; the board may not have it yet."""
     for _ in range(10):
-        if any(row["deployment_id"] == deployment_id for row in await _rows(client)):
+        if await _rows(client, start=deployment_id):
             break
         await asyncio.sleep(LOOK_S)
     return await _find(client, deployment_id)

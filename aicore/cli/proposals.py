@@ -37,7 +37,7 @@ def list_proposals(
     *,
     json: Json = False,
 ) -> None:
-    """List proposals, the newest first, and what the use cases cost now."""
+    """List the newest 200 proposals, the newest first, and what the use cases cost now."""
 
     async def work(client: Client) -> Any:
         await check_use_case(client, use_case)
@@ -103,7 +103,7 @@ def policy(use_case: UseCase, file: Path, operator: Operator, reason: Reason, *,
 
 async def _decide(client: Client, command: str, start: str, operator: str, reason: str) -> tuple[Reply, Row]:
     """Decide about the proposal whose id begins so; return the reply and the proposal as it was."""
-    rows = (await _found(client, None))["proposals"]
+    rows = (await _found(client, None, start))["proposals"]
     found = find_one(rows, start, what="proposal", see="proposals list")
     payload = {"use_case": found["use_case"], "proposal_id": found["proposal_id"]}
     return await client.command(command, {**payload, "operator": operator, "reason": reason}), found
@@ -111,19 +111,21 @@ async def _decide(client: Client, command: str, start: str, operator: str, reaso
 
 async def outcome_of(client: Client, approved: Row, wait_s: float = WAIT_S) -> Row | None:
     """Return an approved proposal once it was carried out; None if that takes longer than ``wait_s``."""
+    id_ = approved["proposal_id"]
     try:
         async with asyncio.timeout(wait_s):
             while True:
-                for row in (await _found(client, approved["use_case"]))["proposals"]:
-                    if row["proposal_id"] == approved["proposal_id"] and row["outcome"]:
+                for row in (await _found(client, approved["use_case"], id_))["proposals"]:
+                    if row["proposal_id"] == id_ and row["outcome"]:
                         return dict(row)
                 await asyncio.sleep(POLL_S)
     except TimeoutError:
         return None
 
 
-async def _found(client: Client, use_case: str | None) -> Any:
-    return (await client.query("optimisation.proposals", {"use_case": use_case})).result
+async def _found(client: Client, use_case: str | None, start: str = "") -> Any:
+    asked = {"use_case": use_case, "proposal_id": start}
+    return (await client.query("optimisation.proposals", asked)).result
 
 
 def _why(row: Row) -> str:

@@ -95,7 +95,7 @@ async def find_model(client: Client, start: str) -> dict[str, Any]:
     Raises:
         Failure: there is none, or more than one.
     """
-    models: list[dict[str, Any]] = (await client.query("registry.models")).result
+    models: list[dict[str, Any]] = (await client.query("registry.models", {"model_id": start})).result
     return find_one(models, start, what="model", see="models list")
 
 
@@ -121,8 +121,8 @@ async def check_use_case(client: Client, use_case: str | None) -> None:
     """
     if use_case is None:
         return
-    there = sorted({model["use_case"] for model in (await client.query("registry.models")).result})
-    if use_case not in there:
+    if not (await client.query("registry.models", {"use_case": use_case})).result:
+        there = sorted({model["use_case"] for model in (await client.query("registry.models")).result})
         near = difflib.get_close_matches(use_case, there, n=1)
         did_you_mean = f"did you mean {near[0]}? " if near else ""
         raise Failure(

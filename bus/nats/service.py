@@ -22,7 +22,7 @@ from nats.micro.service import EndpointConfig, EndpointStats, Service, ServiceCo
 
 from bus.nats.problems import problem_of
 from protocol.errors import WireError
-from protocol.limits import META_BYTES_MAX, PAYLOAD_BYTES_MAX
+from protocol.limits import MESSAGE_BYTES_MAX, META_BYTES_MAX, PAYLOAD_BYTES_MAX
 from protocol.messages import (
     Answer,
     CommandMessage,
@@ -223,9 +223,19 @@ class _Desk:
                 body = encode_reply(reply)
             except (WireError, TypeError, ValueError, OverflowError) as error:
                 body = encode_reply(self._problem(request, RuntimeError(f"reply cannot be encoded: {error}")))
+            if len(body) > MESSAGE_BYTES_MAX:  # the server would drop it, and the caller would wait in vain
+                body = encode_reply(_too_much(len(body)))
             await request.respond(body)
         except (NatsError, ValueError) as error:  # ValueError: the sender wants no reply
             self._log.info("reply_not_sent", subject=request.subject, error=type(error).__name__)
+
+
+def _too_much(size: int) -> ErrorReply:
+    return ErrorReply(
+        "too_large",
+        f"the answer has {size} bytes, the limit is {MESSAGE_BYTES_MAX}",
+        remedy="ask for less: one use case, one id, or a smaller limit, where the query takes them",
+    )
 
 
 def _unknown(code: str, what: str, name: str, known: Mapping[str, object]) -> ErrorReply:

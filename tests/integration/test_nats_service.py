@@ -22,6 +22,7 @@ from domain.decider import Rejected
 from handlers.routing import Router
 from handlers.tier_board import TierBoard, tiers_serving
 from handlers.turns import Tier
+from protocol.limits import MESSAGE_BYTES_MAX
 from protocol.messages import Answer, CommandMessage, ErrorReply, Reply, decode_reply, encode_command
 from tests.unit.kit import EchoEngine
 
@@ -48,6 +49,8 @@ async def run(message: CommandMessage) -> Reply:
 
 
 async def models(parameters: dict[str, Any]) -> tuple[object, int]:
+    if parameters.get("all"):
+        return "x" * MESSAGE_BYTES_MAX, 42
     return [parameters], 42
 
 
@@ -168,6 +171,16 @@ async def test_oversized_for_the_server_and_no_service_are_errors_too(nc: Client
     assert isinstance(big, ErrorReply)
     assert isinstance(none, ErrorReply)
     assert (big.code, none.code) == ("too_large", "unavailable")
+
+
+async def test_an_answer_that_no_message_can_hold_is_an_error_and_no_silence(
+    nc: Client, realm_served: str
+) -> None:
+    found = await query(nc, realm_served, "current_models", {"all": True})
+    assert isinstance(found, ErrorReply)
+    assert (found.code, found.retry) == ("too_large", "never")
+    assert "the limit is 1048576" in found.message
+    assert found.remedy.startswith("ask for less")
 
 
 async def test_service_discovery_names_commands_and_problems(nc: Client, realm_served: str) -> None:

@@ -355,6 +355,17 @@ class TestQueries:
         assert models[0]["configuration"] == {}
         assert position == 3
         assert (await queries[ModelsQuery]({"use_case": "none"}))[0] == []
+        named, _ = await queries[ModelsQuery]({"model_id": models[1]["model_id"][:9]})
+        assert named == [models[1]]
+
+    async def test_of_many_models_the_newest_are_told(
+        self, place: Realm, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("projections.queries.MODELS_MAX", 2)
+        await place.write_models(4)
+        await catch_up(place, CURRENT_MODELS)
+        models, _ = await Queries(place.pool, place.log).handlers()[ModelsQuery]({})
+        assert [model["version"] for model in models] == ["2", "3"]
 
     async def test_stats_with_percentiles(self, place: Realm) -> None:
         await place.write_outcomes(100)

@@ -17,7 +17,13 @@ from bus.ports import LogUnavailable, StreamWrite
 from domain.batch.messages import BatchOpened
 from domain.decider import Rejected
 from domain.event import Event
-from domain.registry.deployment_messages import DeploymentFailed, DeploymentRolledBack, StepStarted
+from domain.registry.deployment_messages import (
+    DeploymentAborted,
+    DeploymentFailed,
+    DeploymentRolledBack,
+    StepStarted,
+)
+from domain.registry.rollout import deployment_id_of
 from domain.registry.state import Model
 from domain.registry.use_case import model_id_of
 from handlers.commands import CommandRunner
@@ -31,6 +37,7 @@ from handlers.routing import Router
 from handlers.turns import Tier
 from protocol.meta import decode_meta
 from tests.unit.kit import START_US, EchoEngine, ident, memory_log, message, model, runner_on, spooled, until
+from tests.unit.test_domain_deployment import OF, started
 
 UC = "npc_dialogue"
 OLD, NEW = (model_id_of(use_case=UC, name="lamplight", version=version) for version in "12")
@@ -440,6 +447,25 @@ async def test_who_asks_for_an_alias_gets_that_version_whatever_the_traffic(tmp_
             await stage.service(message("inference.generate", {**ask, "alias": "best"}))
         assert refused.value.code == "alias_not_found"
         assert "it has next" in refused.value.message
+
+
+async def test_the_board_tells_of_the_newest_and_of_any_that_is_named() -> None:
+    """The scar: after some 330 deployments no message could hold the answer, and nobody could abort."""
+    log, codec = memory_log(), EventCodec(domain_catalogue())
+    board = DeploymentBoard(log, decode=codec.decode)
+    ids = [deployment_id_of(use_case=UC, number=n) for n in range(150)]
+    for id_ in ids:
+        aborted = DeploymentAborted(**{**OF, "deployment_id": id_}, **BY)
+        new = [codec.encode(event, ident()) for event in (started(deployment_id=id_), aborted)]
+        await log.append(StreamWrite(f"registry-{UC}", new, "any"))
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(board.run())
+        await until(lambda: board.position == 300)
+        task.cancel()
+    rows, _ = await board.answer({})
+    assert [row["deployment_id"] for row in rows] == ids[50:]
+    assert [row["deployment_id"] for row in (await board.answer({"deployment_id": ids[3]}))[0]] == [ids[3]]
+    assert len((await board.answer({"limit": 7}))[0]) == 7
 
 
 async def test_the_board_tells_the_story(tmp_path: Path) -> None:

@@ -435,7 +435,7 @@ async def test_who_approves_is_told_what_came_of_it() -> None:
         looks = 0
 
         async def query(self, view: str, query: dict[str, Any]) -> Answer:
-            assert (view, query) == ("optimisation.proposals", {"use_case": UC})
+            assert (view, query["use_case"]) == ("optimisation.proposals", UC)
             self.looks += 1
             outcome = "refused" if self.looks > 2 else None
             return Answer({"proposals": [{"proposal_id": ID, "outcome": outcome, "detail": "why"}]}, 9)
