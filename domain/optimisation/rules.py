@@ -131,6 +131,7 @@ def _candidate(models: UseCaseModels) -> Iterator[Finding]:
             and ticket is not None
             and ticket.verdict == "passed"
             and ticket.against_model_id == models.current
+            and not model.reconfigured
             and ticket.evaluation_id != model.tried  # aborted or failed with it: a person knows why
         ):
             yield Finding(

@@ -257,7 +257,9 @@ class RegisterModel(ModelFacts, Command, name="registry.register_model"):
 class DescribeModel(Command, name="registry.describe_model"):
     """Change a model's description, or keys of its configuration (one level; null removes a key).
 
-    Refused with ``model_not_found`` or ``configuration_too_large``.
+    A changed configuration needs a new evaluation before a deployment.
+    Refused with ``model_not_found``, ``configuration_too_large``, or for the configuration of a model that is
+    being deployed with ``deployment_running``.
     """
 
     use_case: UseCase

@@ -222,11 +222,16 @@ def _check_evaluated(command: StartDeployment, model: Model, state: UseCaseModel
             f"{model.label} was compared with a model that is not current any more",
             way,
         )
+    if model.reconfigured:
+        raise _refused(
+            "evaluation_outdated", f"the configuration of {model.label} was changed since its evaluation", way
+        )
 
 
 def _started(command: StartDeployment, state: UseCaseModels, model: Model) -> DeploymentStarted:
     number = state.deployments - (state.deployment is not None)
-    passed = model.evaluated if model.evaluated and model.evaluated.verdict == "passed" else None
+    found = model.evaluated
+    passed = found if found and found.verdict == "passed" and not model.reconfigured else None
     return DeploymentStarted(
         deployment_id=deployment_id_of(use_case=command.use_case, number=number),
         use_case=command.use_case,

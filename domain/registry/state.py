@@ -59,6 +59,8 @@ class Model:
     """How often it was taken back."""
     evaluations: frozenset[str] = frozenset()
     """Ids of all its evaluations: an old one, told again, is no new one."""
+    reconfigured: bool = False
+    """Its configuration was changed since its newest evaluation: what was measured is not what serves."""
     tried: str = ""
     """Evaluation with which it was deployed last."""
 
@@ -152,9 +154,7 @@ def evolve(state: UseCaseModels, event: UseCaseEvent) -> UseCaseModels:
             model = Model(event, event.description, event.configuration)
             return replace(state, models={**state.models, event.model_id: model})
         case ModelDescribed():
-            return state.changed(
-                event.model_id, description=event.description, configuration=event.configuration
-            )
+            return _described(state, event)
         case ModelEvaluated():
             return _evaluated(state, event)
         case ModelPromoted():
@@ -173,6 +173,18 @@ def evolve(state: UseCaseModels, event: UseCaseEvent) -> UseCaseModels:
             return _deployed(state, event)
 
 
+def _described(state: UseCaseModels, event: ModelDescribed) -> UseCaseModels:
+    model = state.models.get(event.model_id)
+    if model is None:
+        return state
+    return state.changed(
+        event.model_id,
+        description=event.description,
+        configuration=event.configuration,
+        reconfigured=model.reconfigured or event.configuration != model.configuration,
+    )
+
+
 def _evaluated(state: UseCaseModels, event: ModelEvaluated) -> UseCaseModels:
     model = state.models.get(event.model_id)
     if model is None:
@@ -183,6 +195,7 @@ def _evaluated(state: UseCaseModels, event: ModelEvaluated) -> UseCaseModels:
     return state.changed(
         event.model_id,
         evaluated=event,
+        reconfigured=False,
         barred=model.barred and not lifts,
         evaluations=model.evaluations | {event.evaluation_id},
     )

@@ -59,7 +59,7 @@ def decide(command: RegistryCommand | DeploymentCommand, state: UseCaseModels) -
         case RegisterModel():
             return _register(command, state)
         case DescribeModel():
-            return _describe(command, _find(command, state))
+            return _describe(command, _find(command, state), state)
         case PromoteModel():
             return _promote(command, _find(command, state), state)
         case RetireModel():
@@ -100,7 +100,7 @@ def _register(command: RegisterModel, state: UseCaseModels) -> Sequence[Registry
     return [registered, promoted]
 
 
-def _describe(command: DescribeModel, model: Model) -> Sequence[RegistryEvent]:
+def _describe(command: DescribeModel, model: Model, state: UseCaseModels) -> Sequence[RegistryEvent]:
     description = model.description if command.description is None else command.description
     merged = {**model.configuration, **command.configuration}
     configuration = {key: value for key, value in merged.items() if value is not None}
@@ -111,8 +111,11 @@ def _describe(command: DescribeModel, model: Model) -> Sequence[RegistryEvent]:
             field="configuration",
             remedy="remove keys that are no longer used by setting them to null",
         )
-    if description == model.description and _same(configuration, model.configuration):
+    if not (changes := not _same(configuration, model.configuration)) and description == model.description:
         return []
+    # What the gate measures must be what serves after it.
+    if changes and model.status == "testing" and (refusal := rollout.running(state, command.use_case)):
+        raise refusal
     return [
         ModelDescribed(
             use_case=command.use_case,

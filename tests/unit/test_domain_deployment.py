@@ -33,6 +33,8 @@ from domain.registry.deployment_messages import (
     StepStarted,
 )
 from domain.registry.messages import (
+    DescribeModel,
+    ModelDescribed,
     ModelEvaluated,
     ModelPromoted,
     ModelRetired,
@@ -265,6 +267,33 @@ def test_what_is_over_a_fixed_limit_does_not_pass(figures: dict[str, Any], says:
     well = evidence(e_value=0.0, failures=0.1, latency_ms=5_000.0)
     passed = changed(PASSED, evidence=well)
     given(USE_CASE, *history).when(PassStep(**ON, step=0, evidence=well)).then(passed, *step(1, 25))
+
+
+def described(model: str, **configuration: Any) -> ModelDescribed:
+    return ModelDescribed(use_case=UC, model_id=model, description="", configuration=configuration)
+
+
+def test_what_was_measured_is_what_is_deployed() -> None:
+    """The scar: a candidate that passed with one prompt template was deployed with another."""
+    history = (*BASE, evaluated(), described(NEW, template="line@2"))
+    given(USE_CASE, *history).when(start()).then_rejected(
+        "evaluation_outdated", field="model_id", says="evaluate it"
+    )
+    given(USE_CASE, *history).when(start(override="a typo")).then(
+        started(evaluation_id="", override="a typo")
+    )
+    again = (*history, evaluated(number=1))
+    given(USE_CASE, *again).when(start()).then(started(evaluation_id=f"{1:032x}"))
+    same = changed(described(NEW, **BASE[2].configuration), description="for the harbour")
+    given(USE_CASE, *BASE, evaluated(), same).when(start()).then(started())
+
+
+def test_a_candidate_does_not_change_under_its_gate() -> None:
+    words = DescribeModel(use_case=UC, model_id=NEW, description="for the harbour")
+    other = DescribeModel(use_case=UC, model_id=NEW, configuration={"template": "line@2"})
+    given(USE_CASE, *AT_5).when(other).then_rejected("deployment_running", field="use_case")
+    assert USE_CASE.decide(words, USE_CASE.fold(AT_5))
+    assert USE_CASE.decide(changed(other, model_id=OLD), USE_CASE.fold(AT_5)), "an operator may have to"
 
 
 def test_a_held_deployment_stands_until_it_is_resumed() -> None:
