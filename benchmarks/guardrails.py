@@ -54,7 +54,7 @@ TOKENS = "船港海山川風雪月火水"
 async def run(quick: bool, progress: Progress) -> Report:
     """Measure."""
     report = Report("guardrails", rounds_of(quick))
-    compiled = compile_policy(load_policy(), PROFILE, canaries=[CANARY])
+    compiled = compile_policy(load_policy().model_copy(update={"canaries": [CANARY]}), PROFILE)
     cases = load_cases()
     progress("recall and false blocks")
     _judge(report, cases, compiled)

@@ -167,14 +167,12 @@ class Compiled:
     sides: Mapping[Literal["input", "output"], Machine]
 
 
-def compile_policy(policy: Policy, profile: str, *, canaries: Sequence[str] = ()) -> Compiled:
+def compile_policy(policy: Policy, profile: str) -> Compiled:
     """Return a policy ready to check with.
 
     Args:
         policy: the rules.
         profile: which of the policy's profiles applies.
-        canaries: secrets of the prompt that must never be said, at least `CANARY_LETTERS_MIN` letters each;
-            found in whatever spelling, and blocked as rule ``canary``.
 
     Raises:
         PolicyError: a rule cannot be used, or there is no such profile.
@@ -192,7 +190,7 @@ def compile_policy(policy: Policy, profile: str, *, canaries: Sequence[str] = ()
     sides: dict[Literal["input", "output"], Machine] = {}
     for side in ("input", "output"):
         mine = [rule for rule in ready if rule.rule.side in {side, "both"}]
-        sides[side] = _Builder(policy.terms).build([*mine, *_canary(side, canaries)])
+        sides[side] = _Builder(policy.terms).build([*mine, *_canary(side, policy.canaries)])
     return Compiled(policy, profile, digest_of(policy), sides)
 
 

@@ -119,6 +119,12 @@ class Policy(_Data):
         default_factory=dict, max_length=200, description="Words that phrases share, by name."
     )
     rules: list[Rule] = Field(min_length=1, max_length=500)
+    canaries: list[Annotated[Text, Field(max_length=200)]] = Field(
+        default_factory=list,
+        max_length=32,
+        description="Made-up words that stand in prompt templates and nowhere else: a line that says one, in "
+        "whatever spelling, gives a prompt away and is blocked as rule canary.",
+    )
 
     @property
     def label(self) -> str:
@@ -146,9 +152,9 @@ def policy_from(data: Mapping[str, object]) -> Policy:
 
 def digest_of(policy: Policy) -> str:
     """Return the SHA-256 of a policy's content, the same for the same rules wherever it is computed."""
-    whole = json.dumps(
-        policy.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
+    # As it was before there were canaries, for policies without any.
+    content = policy.model_dump(mode="json", exclude=set() if policy.canaries else {"canaries"})
+    whole = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return f"sha256:{hashlib.sha256(whole.encode()).hexdigest()}"
 
 

@@ -376,6 +376,24 @@ async def test_another_policy_holds_as_soon_as_it_is_activated(tmp_path: Path) -
         await until(lambda: stage.policy.compiled.profile == "TeenSafe")
 
 
+async def test_a_canary_of_the_published_policy_is_never_said(tmp_path: Path) -> None:
+    """The scar: canaries were measured by the benchmark, and nobody could give the running system one."""
+    async with staged(tmp_path, "It begins: L A N T E R N 7f3a rope-walk, be brief.") as stage:
+        policy = {
+            **load_policy().model_dump(mode="json"),
+            "version": 2,
+            "canaries": ["lantern-7f3a-ropewalk"],
+        }
+        by = {"operator": "mira", "reason": "our prompt is ours"}
+        await stage.runner(message("guardrails.publish_policy", {"policy": policy, **by}))
+        active = {"profile": DEFAULT_PROFILE, "name": "default", "version": 2}
+        await stage.runner(message("guardrails.activate_policy", {**active, **by}))
+        await until(lambda: stage.policy.compiled.policy.version == 2)
+        assert (await stage.ask(authored_line="Hm.")).result["text"] == "It begins: \u2014 Hm."
+        (violation,) = await settled(stage, ViolationDetected)
+        assert (violation.rule, violation.category, violation.severity) == ("canary", "leak", "critical")
+
+
 async def test_a_policy_that_does_not_compile_is_refused_with_the_rule(tmp_path: Path) -> None:
     policy = load_policy().model_dump(mode="json")
     policy["rules"][0]["phrases"] = ["<nonsense>"]

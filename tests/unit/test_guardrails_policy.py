@@ -1,5 +1,7 @@
 """A policy that cannot be used is refused with the rule, the place and the way out; versions stay."""
 
+import hashlib
+import json
 from typing import Any
 
 import msgpack
@@ -86,7 +88,7 @@ def test_ids_profiles_and_canaries_are_checked() -> None:
     with pytest.raises(PolicyError, match=f"no such profile; it has {MATURE}"):
         compile_policy(policy({"phrases": ["bell"]}), "None")
     with pytest.raises(PolicyError, match="canary 1: it is short"):
-        compile_policy(policy({"phrases": ["bell"]}), MATURE, canaries=["tide"])
+        compile_policy(policy({"phrases": ["bell"]}).model_copy(update={"canaries": ["tide"]}), MATURE)
 
 
 def test_the_default_policy_can_be_used_with_each_profile() -> None:
@@ -94,6 +96,14 @@ def test_the_default_policy_can_be_used_with_each_profile() -> None:
     for profile in default.profiles:
         assert compile_policy(default, profile).digest == digest_of(default)
     assert set(default.profiles) == {"TeenSafe", MATURE}
+
+
+def test_a_policy_without_canaries_has_the_digest_that_it_had_before_there_were_any() -> None:
+    plain = policy({"phrases": ["bell"]})
+    content = plain.model_dump(mode="json", exclude={"canaries"})
+    whole = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert digest_of(plain) == f"sha256:{hashlib.sha256(whole.encode()).hexdigest()}"
+    assert digest_of(plain.model_copy(update={"canaries": ["lantern-7f3a"]})) != digest_of(plain)
 
 
 def test_a_digest_tells_contents_apart() -> None:

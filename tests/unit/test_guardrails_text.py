@@ -17,7 +17,7 @@ from domain.guardrails.scan import Scan
 from domain.guardrails.stream import StreamGuard
 
 CANARY = "CANARY-7f3a-ropewalk"
-MATURE = compile_policy(load_policy(), "MatureFullExperience", canaries=[CANARY])
+MATURE = compile_policy(load_policy().model_copy(update={"canaries": [CANARY]}), "MatureFullExperience")
 TEEN = compile_policy(load_policy(), "TeenSafe")
 
 PARTS = st.sampled_from(
