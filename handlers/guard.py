@@ -98,6 +98,8 @@ class ActivePolicy:
         self._log = log
         self._decode = decode
         self._state = POLICIES.initial
+        self._position = 0
+        """Up to where the log is known: whoever read it anew would hold to older policies for a moment."""
         self.compiled = default
 
     async def load(self) -> None:
@@ -107,17 +109,19 @@ class ActivePolicy:
             LogUnavailable: see there.
         """
         for recorded in await self._log.read_stream(STREAM, limit=POLICY_EVENTS_MAX):
-            self._apply(self._decode(recorded))
+            await self._take(recorded)
 
     async def run(self) -> None:
-        """Follow the log for ever, from its beginning."""
+        """Follow the log for ever, from where it is known."""
         where = Where(types=(PolicyPublished.event_name, PolicyActivated.event_name))
-        async with aclosing(self._log.subscribe(where=where, pause_s=PAUSE_S)) as batches:
+        followed = self._log.subscribe(after=self._position, where=where, pause_s=PAUSE_S)
+        async with aclosing(followed) as batches:
             async for batch in batches:
                 for recorded in batch:
-                    self._apply(self._decode(recorded))
+                    await self._take(recorded)
 
-    def _apply(self, event: Event) -> None:
+    async def _take(self, recorded: RecordedEvent) -> None:
+        event, self._position = self._decode(recorded), recorded.position
         if isinstance(event, UnknownEvent):
             logger.warning("policy_event_unknown", type=event.type, version=event.schema_version)
         if not isinstance(event, (PolicyPublished, PolicyActivated)):
@@ -126,7 +130,8 @@ class ActivePolicy:
         if isinstance(event, PolicyActivated) and self._state.active:
             label, profile = self._state.active
             try:
-                self.compiled = compile_policy(self._state.published[label], profile)
+                # A tenth of a second and more: on the loop every line under way would stand still.
+                self.compiled = await asyncio.to_thread(compile_policy, self._state.published[label], profile)
             except (PolicyError, KeyError):  # by a newer program; what held goes on holding
                 logger.exception("policy_not_active", policy=label, profile=profile)
 

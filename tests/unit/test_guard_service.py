@@ -28,7 +28,7 @@ from domain.decider import Rejected
 from domain.guardrails.check import check
 from domain.guardrails.compiled import Compiled, compile_policy
 from domain.guardrails.messages import ViolationDetected
-from domain.guardrails.policy import policy_from
+from domain.guardrails.policy import Policy, policy_from
 from domain.inference.messages import InferenceCompleted, InferenceFellBack, InferenceRequested
 from domain.patterns import matches
 from domain.registry.use_case import model_id_of
@@ -374,6 +374,38 @@ async def test_another_policy_holds_as_soon_as_it_is_activated(tmp_path: Path) -
         active = {"profile": "TeenSafe", "name": "default", "version": 1}
         await stage.runner(message("guardrails.activate_policy", {**active, **by}))
         await until(lambda: stage.policy.compiled.profile == "TeenSafe")
+
+
+async def test_who_knows_the_policy_never_goes_back_to_an_older_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is made beside the loop, where it holds up no line; meanwhile players are served."""
+    made: list[tuple[str, bool]] = []
+
+    def making(policy: Policy, profile: str) -> Compiled:
+        made.append((profile, threading.current_thread() is threading.main_thread()))
+        return compile_policy(policy, profile)
+
+    async with staged(tmp_path, "The tide.") as stage:
+        by = {"operator": "mira", "reason": "x"}
+        policy = load_policy().model_dump(mode="json")
+        await stage.runner(message("guardrails.publish_policy", {"policy": policy, **by}))
+        for profile in (DEFAULT_PROFILE, "TeenSafe"):
+            active = {"profile": profile, "name": "default", "version": 1, **by}
+            await stage.runner(message("guardrails.activate_policy", active))
+        await until(lambda: stage.policy.compiled.profile == "TeenSafe")
+        monkeypatch.setattr("handlers.guard.compile_policy", making)
+        known = ActivePolicy(stage.log, mature(), decode=stage.codec.decode)
+        await known.load()
+        assert made[-1] == ("TeenSafe", False)
+        loaded = len(made)
+        async with asyncio.TaskGroup() as group:
+            following = group.create_task(known.run())
+            active = {"profile": DEFAULT_PROFILE, "name": "default", "version": 1, **by}
+            await stage.runner(message("guardrails.activate_policy", active, name="back"))
+            await until(lambda: known.compiled.profile == DEFAULT_PROFILE)
+            following.cancel()
+        assert set(made[loaded:]) == {(DEFAULT_PROFILE, False)}
 
 
 async def test_a_canary_of_the_published_policy_is_never_said(tmp_path: Path) -> None:
