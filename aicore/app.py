@@ -46,6 +46,8 @@ from bus.spool.spool import SpoolOptions, open_free_spool
 from domain.evaluation.messages import StartEvaluation
 from domain.event import Query
 from domain.guardrails.compiled import compile_policy
+from domain.inference.facts import DEADLINE_MS_MAX
+from domain.inference.messages import Generate
 from domain.optimisation.proposals import OPTIMISER
 from handlers.allowances import AllowanceLimits, Allowances
 from handlers.batches import BATCH_RECORDS, BATCHES, BatchesQuery, BatchView, ResultsQuery
@@ -82,7 +84,8 @@ PLAYERS_WORDS = ("batch.add_items",)
 """Commands whose payload holds what players wrote; those of inference.generate its service checks."""
 
 DEADLINE_BEYOND_INFERENCE_S = 5.0
-"""A service's deadline is so much later than inference's own, so that the more precise answer comes first."""
+"""A service's deadline is so much later than the longest that a question may set itself: inference keeps
+those, and who were cancelled from without would leave a question without an outcome."""
 
 TIERS_ASKED_S = 2.0
 """Longest wait for what the tiers serve; the optimiser asks again at its next look."""
@@ -199,7 +202,7 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
         options = ServiceOptions(
             new_id=new_id,
             malformed=served.malformed,
-            deadline_s=parts.settings.inference_timeout_s + DEADLINE_BEYOND_INFERENCE_S,
+            deadlines_s={Generate.command_name: DEADLINE_MS_MAX / 1e3 + DEADLINE_BEYOND_INFERENCE_S},
             # Only who has everything may say that a name is unknown.
             catch_all=parts.components >= SERVICES,
         )

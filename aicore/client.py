@@ -38,6 +38,7 @@ CHECK_S = 1.0
 REQUEST_TIMEOUT_S = 40.0
 """Above the longest time that inference may take by default."""
 
+BEYOND_DEADLINE_S = 10.0
 EVENTS_PENDING_MAX = 65_536
 NO_RESPONDERS = "503"
 """What NATS itself answers where nobody listens."""
@@ -75,7 +76,8 @@ class Client:
             Unanswered: nobody serves that command now.
         """
         message = CommandMessage(id or new_id(), name, payload, expected, self._meta)
-        answer = await self.request(command_subject(self.realm, name), encode_command(message))
+        subject = command_subject(self.realm, name)
+        answer = await self.request(subject, encode_command(message), timeout_s=_patience_s(payload))
         if isinstance(answer, ErrorReply):
             raise Refused(answer)
         if not isinstance(answer, Reply):
@@ -100,7 +102,7 @@ class Client:
         try:
             await self._nc.publish(command_subject(self.realm, name), encode_command(message), reply=inbox)
             while not complete:
-                found = await self._next(answers, name)
+                found = await self._next(answers, name, _patience_s(payload))
                 complete = not isinstance(found, TokenMessage)
                 if isinstance(found, ErrorReply):
                     raise Refused(found)
@@ -114,10 +116,10 @@ class Client:
                 await subscription.unsubscribe()
 
     async def _next(
-        self, answers: asyncio.Queue[Msg], name: str
+        self, answers: asyncio.Queue[Msg], name: str, timeout_s: float
     ) -> TokenMessage | Reply | ErrorReply | Answer:
         clock = asyncio.get_running_loop().time
-        until = clock() + REQUEST_TIMEOUT_S
+        until = clock() + timeout_s
         message: Msg | None = None
         while message is None:
             try:
@@ -127,7 +129,7 @@ class Client:
                 if self._nc.is_closed:
                     raise Unanswered(f"the connection was lost during {name}") from None
                 if clock() > until:
-                    raise Unanswered(f"no answer to {name} within {REQUEST_TIMEOUT_S:g} s") from None
+                    raise Unanswered(f"no answer to {name} within {timeout_s:g} s") from None
         if not message.data and (message.headers or {}).get("Status") == NO_RESPONDERS:
             raise Unanswered(f"no service answers {name}; is its component running?")
         try:
@@ -149,14 +151,16 @@ class Client:
             raise Unanswered(f"{view} was answered by something that is no query service")
         return answer
 
-    async def request(self, subject: str, data: bytes) -> Reply | ErrorReply | Answer:
+    async def request(
+        self, subject: str, data: bytes, *, timeout_s: float = REQUEST_TIMEOUT_S
+    ) -> Reply | ErrorReply | Answer:
         """Send any bytes to any subject and return the decoded reply."""
         try:
-            message = await nats_request(self._nc, subject, data, timeout_s=REQUEST_TIMEOUT_S)
+            message = await nats_request(self._nc, subject, data, timeout_s=timeout_s)
         except NoRespondersError:
             raise Unanswered(f"no service answers on {subject}; is its component running?") from None
         except (TimeoutError, NatsError) as error:
-            raise Unanswered(f"no answer on {subject} within {REQUEST_TIMEOUT_S:g} s: {error}") from error
+            raise Unanswered(f"no answer on {subject} within {timeout_s:g} s: {error}") from error
         return decode_reply(message.data)
 
     async def events(self) -> AsyncGenerator[Envelope, None]:
@@ -168,6 +172,13 @@ class Client:
                 yield decode_envelope(message.data)
         finally:
             await subscription.unsubscribe()
+
+
+def _patience_s(payload: Mapping[str, Any]) -> float:
+    """Return how long to wait for a command's reply: beyond the deadline that it sets itself, if it does."""
+    deadline_ms = payload.get("deadline_ms")
+    own_s = deadline_ms / 1e3 + BEYOND_DEADLINE_S if isinstance(deadline_ms, int) else 0.0
+    return max(REQUEST_TIMEOUT_S, own_s)
 
 
 @asynccontextmanager

@@ -55,6 +55,7 @@ class ServiceOptions:
         new_id: fresh ids, to find an internal error's log entry by.
         name, version: as in NATS's service discovery; version is semantic.
         deadline_s: time for one request; after it the caller is told so and the handler is cancelled.
+        deadlines_s: by command, another time, for one that keeps deadlines of its own.
         in_flight_max: requests at once.
         malformed: by command, who hears of messages that cannot be read, before those are answered.
         catch_all: answer unknown names too; switch off where several services share a realm's names.
@@ -64,6 +65,7 @@ class ServiceOptions:
     name: str = "aicore"
     version: str = "0.1.0"
     deadline_s: float = DEADLINE_S
+    deadlines_s: Mapping[str, float] = field(default_factory=dict)
     in_flight_max: int = IN_FLIGHT_MAX
     catch_all: bool = True
     malformed: Mapping[str, Callable[[WireError], None]] = field(default_factory=dict)
@@ -152,11 +154,13 @@ class _Desk:
 
     async def _answer(self, request: Request) -> None:
         reply: Reply | Answer | ErrorReply
+        command = request.subject.partition(".cmd.")[2]
+        limit_s = self._options.deadlines_s.get(command, self._options.deadline_s)
         try:
-            async with asyncio.timeout(self._options.deadline_s) as deadline:
+            async with asyncio.timeout(limit_s) as deadline:
                 reply = await self._run(request)
         except TimeoutError as error:
-            reply = self._late() if deadline.expired() else self._problem(request, error)
+            reply = self._late(limit_s) if deadline.expired() else self._problem(request, error)
         except Exception as error:  # the edge: every failure becomes a typed reply
             reply = self._problem(request, error)
         finally:
@@ -190,10 +194,10 @@ class _Desk:
             raise
         return await handler(message)
 
-    def _late(self) -> ErrorReply:
+    def _late(self, limit_s: float) -> ErrorReply:
         return ErrorReply(
             "deadline_exceeded",
-            f"not done within {self._options.deadline_s:g} s; whether it took effect is unknown",
+            f"not done within {limit_s:g} s; whether it took effect is unknown",
             remedy="send it again with the same id: it takes effect once",
             retry="later",
             retry_after_ms=BUSY_RETRY_MS,

@@ -16,6 +16,7 @@ CONTEXT_CHARACTERS_MAX = 65_536
 TOKENS_MAX = 4_096
 """Tokens of one answer: twice the longest answer that any tier is asked for."""
 
+DEADLINE_MS_MAX = 600_000
 SEED_MAX = 2**32 - 1
 
 MILLISECONDS_MAX = 1e9
@@ -169,7 +170,7 @@ class Terms(BaseModel):
     deadline_ms: int | None = Field(
         None,
         ge=1,
-        le=600_000,
+        le=DEADLINE_MS_MAX,
         description="Time for the whole answer; after it the engine is told to stop. Null: the "
         "service's own.",
         json_schema_extra={"unit": "ms"},

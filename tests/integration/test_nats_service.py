@@ -72,6 +72,26 @@ def command(name: str, **payload: object) -> CommandMessage:
     return CommandMessage(id=ID, command=name, payload=payload)
 
 
+async def test_a_command_that_keeps_deadlines_of_its_own_is_given_their_time(nc: Client, realm: str) -> None:
+    late = asyncio.Event()
+
+    async def slowly(_: CommandMessage) -> Reply:
+        await late.wait()
+        return Reply(result={"done": True})
+
+    options = ServiceOptions(new_id=lambda: ID, deadline_s=0.05, deadlines_s={"test.slowly": 60.0})
+    commands = {"test.slowly": slowly, "test.slow": run}
+    async with serve(nc, realm, commands, {}, options), asyncio.TaskGroup() as group:
+        reply = group.create_task(send_command(nc, realm, command("test.slowly")))
+        other = await send_command(nc, realm, command("test.slow"))
+        late.set()
+    assert isinstance(other, ErrorReply)
+    assert other.code == "deadline_exceeded"
+    answer = reply.result()
+    assert isinstance(answer, Reply)
+    assert answer.result == {"done": True}
+
+
 async def test_the_optimiser_asks_another_process_what_its_tiers_serve(nc: Client, realm: str) -> None:
     with pytest.raises(ConnectionError):
         await ask_tiers(nc, realm)
