@@ -113,10 +113,11 @@ class InferenceRecords:
         return state
 
     def _flush(self, id_: UUID) -> None:
-        """Put the record of a request into the outbox, unless that is done."""
-        if (pending := self._pending.pop(id_, None)) is not None:
+        """Put the record of a request into the outbox, unless that is done; one that it refuses stays."""
+        if (pending := self._pending.get(id_)) is not None:
             message, events = pending
-            self._add(message, events, derived_id(id_, 0), version=0)
+            if self._add(message, events, derived_id(id_, 0), version=0) is not None:
+                del self._pending[id_]
 
     async def outcome(
         self,
@@ -129,6 +130,9 @@ class InferenceRecords:
         events = INFERENCE.decide(command, state)
         state = INFERENCE.fold(events, state)
         self._remember(message.id, state)
+        if self._pending.pop(message.id, None):  # behind no question it would only be a dead letter
+            self.unrecorded += 1
+            return state, False
         durable = self._add(message, events, outcome_id(message.id), version=1)
         if durable is None:
             return state, False
