@@ -4,8 +4,8 @@ The rules, all of which must hold:
 
 - Same model (id and digest of its files), adapter, rendered prompt, longest answer, temperature and pattern.
 - Same seed, if the temperature is above 0 and the caller's ``max_age_s`` is 0; who sets that takes any seed.
-- For a finished answer: no older than ``max_age_s``, and ended by itself (stop or length), so neither an
-  authored line nor one that was cut is ever repeated.
+- For a finished answer: no older than ``max_age_s``, and ended by itself (stop or length) on its own tier. So
+  neither an authored line nor one that was cut is ever repeated, nor another tier's, maybe another model's.
 
 A new model or template makes another key, so nothing has to be invalidated. In memory, per process.
 """
@@ -119,7 +119,7 @@ class Answers:
         key = key_of(request)
         if self._running.get(key) is sharing:
             del self._running[key]
-        if completion is None or not lasting(completion):
+        if completion is None or not lasting(completion) or completion.served_tier != request.tier:
             return
         # Kept whether or not this caller would take an old one: the next may.
         self._kept[key_of(request.model_copy(update={"max_age_s": 1}))] = (self._clock(), completion)

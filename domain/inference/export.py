@@ -149,6 +149,9 @@ def row_of(
         "model_name": request.model_name,
         "model_version": request.model_version,
         "model_id": request.model_id,
+        "engine": answer.engine,
+        "served_tier": answer.served_tier or request.tier,
+        "source_inference_id": answer.source_inference_id,
         "rating": rating,
         "consent": request.consent,
         "request_position": asked.position,
@@ -175,10 +178,17 @@ COLUMNS: Mapping[str, type] = {
     "model_name": str,
     "model_version": str,
     "model_id": str,
+    "engine": str,
+    "served_tier": str,
+    "source_inference_id": str,
     "rating": float,
     "consent": bool,
     "request_position": int,
     "answer_position": int,
     "requested_us": int,
 }
-"""The columns of a row and their types, in order; npc and rating may be null."""
+"""The columns of a row and their types, in order; npc, source_inference_id and rating may be null.
+
+The model is the one that the player met; where another tier served, or no engine (an authored line), the
+words are not its own, and an answer with a source is that one's once more.
+"""

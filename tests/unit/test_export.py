@@ -92,6 +92,20 @@ def test_a_player_is_in_no_row() -> None:
     assert list(rows[0]) == list(COLUMNS)
 
 
+def test_a_row_says_whose_words_they_are() -> None:
+    first = of(1, COMPLETED, engine="embedded-silver", served_tier="silver")
+    again = of(2, COMPLETED, engine="embedded-silver", served_tier="silver", source_inference_id=f"{1:032x}")
+    own_line = of(3, COMPLETED, engine="", served_tier=None, finish_reason="authored")
+    asked = [of(number, REQUESTED, tier="gold") for number in (1, 2, 3)]
+    rows, _ = when(given(*asked, first, again, own_line))
+
+    assert [(row["engine"], row["served_tier"], row["source_inference_id"]) for row in rows] == [
+        ("embedded-silver", "silver", None),
+        ("embedded-silver", "silver", f"{1:032x}"),
+        ("", "gold", None),
+    ]
+
+
 def test_failures_and_missing_answers_are_counted_and_left_out() -> None:
     rows, making = when(given(of(1, REQUESTED), of(1, FAILED), of(2, REQUESTED), of(3, COMPLETED)))
 

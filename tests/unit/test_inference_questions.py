@@ -285,6 +285,21 @@ async def test_an_answer_is_given_again_only_to_who_agrees_and_while_it_is_young
     assert len(stage.engine.prompts) == 4
 
 
+async def test_what_another_tier_said_in_an_emergency_is_not_said_again(stage: Stage) -> None:
+    await stage.register()
+    below = EchoEngine()
+    below.name = "below"
+    tiers = {"gold": Tier(engines=(stage.engine,), below="silver"), "silver": Tier(engines=(below,))}
+    router = Router(tiers, clock=asyncio.get_running_loop().time, draw=lambda: 0.0)
+    service = InferenceService(records_on(stage.spool, stage.log, stage.codec), stage.view, router)
+
+    stage.engine.failure = "down"
+    assert (await service(ask(max_age_s=60))).result["served"]["tier"] == "silver"
+    stage.engine.failure = ""
+    served = (await service(ask(max_age_s=60))).result["served"]
+    assert (served["tier"], served["repeats"]) == ("gold", None)
+
+
 async def test_a_new_model_never_gives_the_old_ones_answer(stage: Stage) -> None:
     await stage.register()
     service = stage.service()
