@@ -83,6 +83,8 @@ class Bronze:
         self._results: defaultdict[str, list[_Result]] = defaultdict(list)
         self._news = asyncio.Event()
         self._unrecorded = asyncio.Semaphore(UNRECORDED_MAX)
+        self._held: dict[int, WorkItem] = {}
+        """What was taken and is neither recorded nor given back; the queue is told that we have it."""
 
     async def run(self) -> None:
         """Work until cancelled; survives losing the queue and the log."""
@@ -90,6 +92,7 @@ class Bronze:
             group.create_task(self._see_the_end())
             group.create_task(self._fill())
             group.create_task(self._record())
+            group.create_task(self._beat())
             for _ in range(self._shop.concurrent):
                 group.create_task(self._work())
 
@@ -142,33 +145,33 @@ class Bronze:
             if taken is None:
                 continue
             self._active += 1
+            self._held[id(taken)] = taken
             try:
-                await self._see_to(taken)
+                if not await self._see_to(taken):
+                    del self._held[id(taken)]
+                    await taken.done()
             except QueueUnavailable as error:
                 logger.info("work_queue_away", error=str(error))  # it will be handed out again
             finally:
                 self._active -= 1
 
-    async def _see_to(self, taken: WorkItem) -> None:
+    async def _see_to(self, taken: WorkItem) -> bool:
+        """Have an item answered; say whether there is a result to record."""
         try:
             job = unpack(taken.data, "job")
             batch_id, item_id = str(job["batch"]), str(job["item"])
         except (WireError, KeyError):
             logger.error("work_not_readable", bytes=len(taken.data))  # noqa: TRY400 - nothing of ours: no trace
-            await taken.done()
-            return
+            return False
         batch = await self._known(batch_id)
         item = batch.items.get(item_id)
-        if batch.status == "submitted" and item is not None and item_id not in batch.finished:
-            async with asyncio.TaskGroup() as group:
-                beat = group.create_task(_beat(taken))
-                result = _Result(await self._answered(batch_id, batch, item, taken.attempt), taken)
-                await self._unrecorded.acquire()
-                beat.cancel()
-            self._results[batch_id].append(result)
-            self._news.set()
-        else:
-            await taken.done()
+        if batch.status != "submitted" or item is None or item_id in batch.finished:
+            return False
+        result = _Result(await self._answered(batch_id, batch, item, taken.attempt), taken)
+        await self._unrecorded.acquire()
+        self._results[batch_id].append(result)
+        self._news.set()
+        return True
 
     async def _known(self, batch_id: str) -> Batch:
         """Return a batch once this process has heard of it: another one may have put its items."""
@@ -210,6 +213,16 @@ class Bronze:
         while TIER in router.tiers and not router.has_room(TIER):  # noqa: ASYNC110 - nobody tells when an engine has room
             await asyncio.sleep(GATHER_S)
 
+    async def _beat(self) -> None:
+        """Tell the queue what we have, until the log has it: handed out again it would count as given up."""
+        while not self._over:
+            await asyncio.sleep(BEAT_S)
+            for taken in list(self._held.values()):
+                try:
+                    await taken.working()
+                except QueueUnavailable:
+                    break
+
     # --- the record -------------------------------------------------------------------------------------
 
     async def _record(self) -> None:
@@ -235,19 +248,11 @@ class Bronze:
                 await asyncio.sleep(PAUSE_S)
         for result in results:
             self._unrecorded.release()
+            del self._held[id(result.taken)]
             try:
                 await result.taken.done()
             except QueueUnavailable as error:
                 logger.info("work_queue_away", error=str(error))  # it comes again, and is found to be done
-
-
-async def _beat(taken: WorkItem) -> None:
-    while True:
-        await asyncio.sleep(BEAT_S)
-        try:
-            await taken.working()
-        except QueueUnavailable:
-            return
 
 
 def _message(batch_id: str, batch: Batch, item: Item) -> CommandMessage:

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from bus.ports import IdConflict
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
+from bus.ports import IdConflict, LogUnavailable, WorkItem
 from domain.batch.batch import BATCH
 from domain.batch.messages import (
     BatchEvent,
@@ -16,30 +19,36 @@ from domain.batch.messages import (
     BatchSubmitted,
     Finished,
     Item,
+    RecordItems,
 )
+from handlers.batches import BatchView
 from handlers.bronze import Bronze, Workshop
 from protocol.messages import CommandMessage, Reply
+from protocol.packing import pack
 from tests.unit.inference_kit import routes
-from tests.unit.kit import WAIT_S, EchoEngine, ident
+from tests.unit.kit import WAIT_S, EchoEngine, ident, memory_log, until
 
 ITEM = Item(id="a", prompt="Who are you?")
 ID = "0" * 32
 
 
-async def ended(infer: Callable[[CommandMessage], Awaitable[Reply]], *, tier: str = "bronze") -> Finished:
-    """Return what came of an item, on a router that serves one tier."""
+def events() -> list[BatchEvent]:
     facts = {"batch_id": ID, "name": "n", "use_case": "npc_bark", "operator": "mira"}
-    events: list[BatchEvent] = [
+    return [
         BatchOpened.model_validate(facts),
         BatchItemsAdded(batch_id=ID, items=[ITEM]),
         BatchSubmitted(batch_id=ID, items=1),
     ]
+
+
+async def ended(infer: Callable[[CommandMessage], Awaitable[Reply]], *, tier: str = "bronze") -> Finished:
+    """Return what came of an item, on a router that serves one tier."""
     routing = routes(EchoEngine())
     routing._tiers = {tier: routing.tiers["gold"]}
     unused: Any = None
     shop = Workshop(unused, unused, unused, infer, routing, ident)
     async with asyncio.timeout(WAIT_S):
-        return await Bronze(shop)._answered(ID, BATCH.fold(events), ITEM, 1)
+        return await Bronze(shop)._answered(ID, BATCH.fold(events()), ITEM, 1)
 
 
 def replying(finish_reason: str) -> Callable[[CommandMessage], Awaitable[Reply]]:
@@ -78,3 +87,80 @@ async def test_without_a_bronze_tier_nobody_waits_for_its_engines() -> None:
 @pytest.mark.parametrize("reason", ["authored", "blocked", "cut", "length"])
 async def test_what_else_ends_an_answer_is_one(reason: str) -> None:
     assert (await ended(replying(reason))).code == ""
+
+
+@dataclass
+class Job:
+    """Work of a queue that notes what it hears of it."""
+
+    data: bytes = pack({"batch": ID, "item": ITEM.id})
+    attempt: int = 1
+    heard: int = 0
+    ends: int = 0
+
+    async def done(self) -> None:
+        self.ends += 1
+
+    async def later(self, delay_s: float) -> None:
+        pass
+
+    async def working(self) -> None:
+        self.heard += 1
+
+
+class OneJob:
+    """A queue with one piece of work."""
+
+    def __init__(self, job: Job) -> None:
+        self.left: list[WorkItem] = [job]
+
+    async def ensure(self) -> bool:
+        return False
+
+    async def put(self, key: str, data: bytes) -> None:
+        pass
+
+    async def take(self, wait_s: float) -> WorkItem | None:
+        if not self.left:
+            await asyncio.sleep(wait_s)
+        return self.left.pop() if self.left else None
+
+    async def depth(self) -> int:
+        return 1
+
+
+class AwayRunner:
+    """Records nothing until the log is back."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+        self.back = False
+
+    async def execute(self, command: RecordItems, id_: UUID, **_: object) -> None:
+        self.tries += 1
+        if not self.back:
+            raise LogUnavailable("away")
+
+
+async def test_an_answer_that_the_log_has_not_taken_yet_is_nobody_elses_to_give(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Handed out again and again meanwhile, the item would be given up as one that ends its workers."""
+    monkeypatch.setattr("handlers.bronze.BEAT_S", 0.01)
+    monkeypatch.setattr("handlers.bronze.PAUSE_S", 0.01)
+    view = BatchView(memory_log(), decode=EventCodec(domain_catalogue()).decode)
+    for event in events():
+        view.apply(event)
+    routing, job, runner = routes(EchoEngine()), Job(), AwayRunner()
+    routing._tiers = {"bronze": routing.tiers["gold"]}
+    recorder: Any = runner
+    shop = Workshop(view, OneJob(job), recorder, replying("stop"), routing, ident)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(Bronze(shop).run())
+        await until(lambda: runner.tries > 1)  # it was answered by now
+        heard = job.heard
+        await until(lambda: job.heard > heard + 2)
+        assert job.ends == 0
+        runner.back = True
+        await until(lambda: job.ends == 1)
+        task.cancel()
