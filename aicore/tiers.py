@@ -80,6 +80,7 @@ class TierConfig(_Strict):
     below: Literal["", "gold", "silver", "bronze"] = ""
     first_token_s: float = Field(10.0, gt=0)
     between_tokens_s: float = Field(5.0, gt=0)
+    patience_s: float = Field(3.0, ge=0)
     hedge_after_ms: float | None = Field(None, gt=0)
 
 
@@ -243,6 +244,7 @@ def build(file: EnginesFile) -> tuple[Mapping[str, Tier], list[Engine]]:
             below=config.below,
             first_token_s=config.first_token_s,
             between_tokens_s=config.between_tokens_s,
+            patience_s=config.patience_s,
             hedge_after_ms=config.hedge_after_ms,
         )
         for name, config in file.tiers.items()

@@ -388,7 +388,9 @@ class Router:
         if self._told:
             tiers = [tier for tier, found in self._tiers.items() if desk.engine in found.engines]
             changed = {"engine": name, "tiers": tiers, "before": before, "after": state}
-            self._told(EngineStateChanged(**changed, reason=reason[:2_000]))
+            # A server's own words: what the log cannot hold must not end the turn that heard them.
+            shown = reason.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+            self._told(EngineStateChanged(**changed, reason=shown[:2_000]))
 
     def now(self) -> float:
         """Return the router's clock, s."""

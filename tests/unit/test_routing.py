@@ -324,6 +324,16 @@ async def test_an_engine_that_fails_after_the_last_token_has_given_all_of_it() -
     assert (text, routed.finish_reason, routed.completion_tokens) == ("the ferry", "length", 2)
 
 
+async def test_what_an_engine_says_of_its_fault_ends_nothing_else() -> None:
+    told: list[EngineStateChanged] = []
+    broken = Scripted("a", fails_at=0, fault=EngineError("boom \x00 \ud800"))
+    tiers = {"gold": Tier(engines=[broken], below="silver"), "silver": Tier(engines=[Scripted("b")])}
+    routing = Router(tiers, clock=asyncio.get_running_loop().time, draw=lambda: 0.0, told=told.append)
+    for _ in range(FAILURES_MAX):
+        assert (await served(routing, turn()))[0] == " ".join(WORDS)
+    assert [each.reason for each in told] == ["engine_failed: boom \ufffd ?"]
+
+
 class Says(Scripted):
     """Says what it is told to, whatever it was asked for; then raises, if it has something to raise."""
 
