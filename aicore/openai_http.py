@@ -166,6 +166,7 @@ class OpenAIDoor:
         app.router.add_post("/v1/completions", self._completions)
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_get("/v1/models", self._models)
+        app.router.add_get("/v1/models/{model}", self._one_model)
         app.router.add_get("/health", self._health)
         return app
 
@@ -207,11 +208,15 @@ class OpenAIDoor:
         return web.Response()
 
     async def _models(self, _: web.Request) -> web.Response:
-        models = [
-            {"id": use_case, "object": "model", "created": 0, "owned_by": "aicore"}
-            for use_case in self._registry.use_cases()
-        ]
-        return _json({"object": "list", "data": models})
+        return _json(
+            {"object": "list", "data": [_model(use_case) for use_case in self._registry.use_cases()]}
+        )
+
+    async def _one_model(self, request: web.Request) -> web.Response:
+        model = request.match_info["model"]
+        if model.partition("@")[0] not in self._registry.use_cases():
+            return _refused(404, "no_current_model", f"no model serves {model}", "model")
+        return _json(_model(model))
 
     async def _completions(self, request: web.Request) -> web.StreamResponse:
         asked = _Completion.model_validate(orjson.loads(await request.read()))
@@ -341,6 +346,10 @@ def _usage(reply: Reply) -> dict[str, int]:
     usage = reply.result.get("usage", {})
     asked, answered = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
     return {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
+
+
+def _model(name: str) -> Mapping[str, object]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "aicore"}
 
 
 def _json(value: object) -> web.Response:

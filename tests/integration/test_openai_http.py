@@ -77,6 +77,9 @@ async def client(url: str, key: str = "none") -> AsyncIterator[openai.AsyncOpenA
 async def test_the_openai_client_works_unchanged() -> None:
     async with door() as (url, _), client(url) as ai:
         assert [m.id for m in (await ai.models.list()).data] == [USE_CASE]
+        assert (await ai.models.retrieve(f"{USE_CASE}@gold")).id == f"{USE_CASE}@gold"
+        with pytest.raises(openai.NotFoundError, match="no model serves nobody"):
+            await ai.models.retrieve("nobody")
         whole = await ai.completions.create(model=USE_CASE, prompt=SAID, max_tokens=32, seed=3)
         assert whole.choices[0].text
         assert whole.usage
