@@ -116,7 +116,11 @@ def _items(value: Value, reserved: Sequence[str]) -> list[str]:
 
 
 def _clean(text: str, reserved: Sequence[str]) -> str:
-    """Take reserved words out until none is left: what remains may form a new one."""
+    """Take reserved words out until none is left: what remains may form a new one.
+
+    A word takes its place in text for a blank, so one of blanks alone would never be gone.
+    """
+    reserved = [word for word in reserved if word.strip()]
     while any(word in text for word in reserved):
         for word in reserved:
             text = text.replace(word, " ")

@@ -64,7 +64,7 @@ class TemplateFacts(BaseModel):
         "engine keeps the beginning of a prompt that it has seen.",
     )
     separator: str = Field(" ", max_length=8, description="What stands between the parts.")
-    reserved: list[Annotated[Text, Field(min_length=1, max_length=64)]] = Field(
+    reserved: list[Annotated[Text, Field(min_length=1, max_length=64, pattern=r"\S")]] = Field(
         default_factory=list,
         max_length=64,
         description="Words that mean something to the model: they are taken out of every value, so that "

@@ -43,6 +43,14 @@ def test_two_sections_of_one_name_are_refused() -> None:
         changed(COMMAND, sections=[COMMAND.sections[0], COMMAND.sections[0]])
 
 
+def test_a_reserved_word_of_blanks_is_refused_and_of_an_old_template_left_alone() -> None:
+    with pytest.raises(ValueError, match="reserved"):
+        changed(COMMAND, reserved=["<|im_start|>", " "])
+    old = template().model_copy(update={"reserved": [" ", "\t", "<said>"]})
+    done = assemble(old, {"who": "a <said> b"}, room=99, count=words)
+    assert done.text.startswith("a b")
+
+
 def template(**changes: Any) -> RegisterTemplate:
     sections = [
         {"name": "who", "text": "{value}"},
