@@ -37,7 +37,7 @@ from domain.registry.facts import artefacts_digest
 from domain.registry.messages import ModelRegistered
 from domain.registry.state import Model
 from handlers.engines.port import Engine, EngineError
-from handlers.evaluation import EngineModel, Evaluator, Finding, Plan, Step
+from handlers.evaluation import EngineModel, Evaluator, Finding, Plan, ScorerFailed, Step
 from handlers.routing import fitting
 from protocol.limits import PAYLOAD_BYTES_MAX
 from protocol.packing import pack
@@ -53,6 +53,14 @@ FACT_MAX = 2_000
 """Facts of a recorded turn that must be said, and their length; a page of lore is no fact."""
 LEVELS = {"medium": 0.5, "high": 1.0, "critical": 4.0}
 """What a finding of the guardrails adds to a line's rating, by severity."""
+
+
+class CannotEvaluate(EngineError):
+    """An evaluation that cannot be made as it was asked for, and the way out."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,13 +110,14 @@ async def evaluate(
     Raises:
         Refused: the system refuses it (an unknown scorer, a suite of this version with other content, …).
         EngineError: a model cannot be run here.
+        CannotEvaluate: the suite is another use case's, or a scorer failed.
     """
     suite, id_ = comparison.suite, comparison.evaluation_id.hex
     candidate, current = comparison.candidate, comparison.current
     if suite.use_case != candidate["use_case"]:
-        raise EngineError(
-            f"{label(suite)} is a suite of {suite.use_case}, the candidate serves {candidate['use_case']}: "
-            "give one of its own (--suite), or --recorded with what its players asked"
+        raise CannotEvaluate(
+            f"{label(suite)} is a suite of {suite.use_case}, the candidate serves {candidate['use_case']}",
+            "give one of its own (--suite), or --recorded with what its players asked",
         )
     plan = Plan(suite=suite, scorers={**scorers_of(suite, rating()), **load_scorers(place.settings.scorers)})
     templates = (await client.query("prompts.templates")).result
@@ -143,14 +152,19 @@ async def evaluate(
             why = f"{type(error).__name__}: {error}"[:2_000]
             await client.command("evaluation.abort", {"evaluation_id": id_, "why": why})
             if isinstance(error, ExceptionGroup):  # pairs run side by side: a scorer failed on several
-                first = error.exceptions[0]
-                raise EngineError(f"a scorer or an engine failed: {type(first).__name__}: {first}") from error
+                raise _told_of(error.exceptions[0]) from error
             raise
     report = as_json(finding, about)
     finish = finding.command(id_, digest_of(report)).model_dump(mode="json")
     reply = await client.command("evaluation.finish", finish)
     await _told(client, candidate, reply.events[-1].position)
     return Outcome(finding, about, report, as_html(finding, about))
+
+
+def _told_of(error: Exception) -> EngineError:
+    if isinstance(error, ScorerFailed):
+        return CannotEvaluate(str(error), "correct the scorer, or leave it out of the suite")
+    return EngineError(f"an engine failed: {type(error).__name__}: {error}")
 
 
 async def _told(client: Client, candidate: Mapping[str, Any], position: int) -> None:
@@ -187,7 +201,7 @@ async def recorded_suite(log: EventLog, codec: EventCodec, use_case: str, cases:
     What led to a line that a person confirmed to break the policy comes back as an attack.
 
     Raises:
-        EngineError: there are none.
+        CannotEvaluate: there are none, or too many for a suite.
     """
     kinds = tuple(kind.event_name for kind in RECORDED)
     asked: dict[str, InferenceRequested] = {}
@@ -215,7 +229,9 @@ async def recorded_suite(log: EventLog, codec: EventCodec, use_case: str, cases:
     ][-min(cases, CASES_MAX // 2) :]
     chosen = answered[-min(cases, CASES_MAX - len(confirmed)) :]
     if not chosen:
-        raise EngineError(f"no turn of {use_case} is recorded yet; play first, or use the default suite")
+        raise CannotEvaluate(
+            f"no turn of {use_case} is recorded yet", "play first, or use another suite than --recorded"
+        )
     turns = [*(_case(n, each) for n, each in enumerate(chosen)), *confirmed]
     measures = RECORDED_MEASURES | (LORE_MEASURES if any(case.facts for case in turns) else set())
     content = orjson.dumps([case.model_dump(mode="json") for case in turns], option=orjson.OPT_SORT_KEYS)
@@ -233,9 +249,9 @@ async def recorded_suite(log: EventLog, codec: EventCodec, use_case: str, cases:
     )
     if (size := len(pack(suite.model_dump(mode="json")))) > PAYLOAD_BYTES_MAX:
         fit = max(1, len(chosen) * (PAYLOAD_BYTES_MAX - size + len(content)) // len(content))
-        raise EngineError(
-            f"a suite of {len(chosen)} recorded turns has {size} bytes, the limit is {PAYLOAD_BYTES_MAX}: "
-            f"ask for fewer, about {fit} (--recorded)"
+        raise CannotEvaluate(
+            f"a suite of {len(chosen)} recorded turns has {size} bytes, the limit is {PAYLOAD_BYTES_MAX}",
+            f"ask for fewer, about {fit} (--recorded)",
         )
     return suite
 

@@ -10,16 +10,19 @@ there is nothing to compare: such a pair moves no evidence, so two dead engines 
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count, islice
+from typing import Any, SupportsFloat, TypeVar
 
 from domain.decider import Rejected
 from domain.evaluation.evaluation import CASES_MIN, too_small, verdict_of
 from domain.evaluation.messages import FinishEvaluation, ScorerResult
 from domain.evaluation.paired import Comparison, Criterion, Errors, Evidence, Overall
-from domain.evaluation.scorers import Answer, Scorer
+from domain.evaluation.scorers import KNOWN_SCORERS, Answer, Scorer
 from domain.evaluation.suite import Case, SuiteFacts, Turn, check_scorers, content_of, criteria_of, distinct
 from domain.prompts.assembly import assemble, room_for
 from domain.prompts.messages import TemplateFacts
@@ -31,6 +34,11 @@ ANSWER_S_MAX = 60.0
 CONCURRENT = 4
 HISTORY = "history"
 """The template's section that earlier turns go into, where it has one."""
+
+SCORE_S_MAX = 10.0
+"""A scorer of the user's own that takes longer for a case has failed."""
+
+T = TypeVar("T")
 
 Model = Callable[[Case, int], Awaitable[Answer]]
 """Answers a case with a seed; a failure is an answer with a fault, never an exception."""
@@ -107,6 +115,10 @@ class EngineModel:
 def _told(turn: Turn, said: str) -> str:
     """Return a turn as history tells it."""
     return f'"{turn.prompt}" {said}'
+
+
+class ScorerFailed(Exception):
+    """A scorer cannot score a case; the message names both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,11 +203,16 @@ class Evaluator:
         self._scorers = {c.name: plan.scorers[c.name] for c in criteria}
         self._comparison = Comparison(criteria, plan.errors)
         self._steps: list[Step] = []
+        self._scoring = asyncio.Lock()
+        """The user's own scorers run one at a time: they need not be safe for threads."""
 
     async def steps(self) -> AsyncGenerator[Step, None]:
         """Yield after every pair until it is decided, or the suite's cap of pairs is reached.
 
         What passed early is asked on until there are pairs enough to pass.
+
+        Raises:
+            ExceptionGroup: of `ScorerFailed`.
         """
         asked = islice(asks(self._plan.suite), self._plan.suite.pairs_max)
         numbered = enumerate(asked, 1)
@@ -241,11 +258,16 @@ class Evaluator:
         else:
             current = await self._current(case, seed)
             candidate = await self._candidate(case, seed)
-        scores = {
-            name: both
-            for name, scorer in self._scorers.items()
-            if (both := _scores(name, scorer, case, candidate, current)) is not None
-        }
+        scores: dict[str, tuple[float, float]] = {}
+        for name, scorer in self._scorers.items():
+            score = partial(_scores, name, scorer, case, candidate, current)
+            if name in KNOWN_SCORERS:
+                both = score()
+            else:
+                async with self._scoring:
+                    both = await _in_time(f"the scorer {name} on the case {case.id}", score)
+            if both is not None:
+                scores[name] = both
         return Pair(number=number, case=case, seed=seed, candidate=candidate, current=current, scores=scores)
 
     def _seen(self, pair: Pair) -> Step:
@@ -291,13 +313,48 @@ def _drawn(seed: int, turn: int, case: Case) -> int:
 def _scores(
     name: str, scorer: Scorer, case: Case, candidate: Answer, current: Answer
 ) -> tuple[float, float] | None:
-    ours, theirs = scorer(case, candidate), scorer(case, current)
+    try:
+        ours, theirs = scorer(case, candidate), scorer(case, current)
+    except Exception as error:  # whatever a user's function does, it is told as that
+        told = f"the scorer {name} failed on the case {case.id}: {type(error).__name__}: {error}"
+        raise ScorerFailed(told) from error
     if ours is None or theirs is None:
         return None
     for score in (ours, theirs):
-        if not 0.0 <= score <= 1.0:
-            raise ValueError(f"the scorer {name} gave {score} to case {case.id}; it must give 0 to 1")
-    return ours * candidate.answered, theirs * current.answered
+        if not isinstance(score, SupportsFloat) or not 0.0 <= float(score) <= 1.0:
+            raise ScorerFailed(
+                f"the scorer {name} gave {score!r} to the case {case.id}; it must give 0 to 1, or None"
+            )
+    return float(ours) * candidate.answered, float(theirs) * current.answered
+
+
+async def _in_time(what: str, work: Callable[[], T]) -> T:
+    """Return what ``work`` returns, within `SCORE_S_MAX`, from a thread that nobody waits for at the end.
+
+    Raises:
+        ScorerFailed: it took longer; and whatever ``work`` raises.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def tell(take: Callable[[Any], None], found: object) -> None:
+        if not done.done():
+            take(found)
+
+    def run() -> None:
+        try:
+            ended: tuple[Callable[[Any], None], object] = (done.set_result, work())
+        except Exception as error:
+            ended = (done.set_exception, error)
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, *ended)
+
+    threading.Thread(target=run, name=what, daemon=True).start()
+    try:
+        async with asyncio.timeout(SCORE_S_MAX):
+            return await done
+    except TimeoutError:
+        raise ScorerFailed(f"{what} took longer than {SCORE_S_MAX:g} s") from None
 
 
 def _reasons(results: Sequence[ScorerResult], pairs: Sequence[Pair]) -> list[str]:

@@ -1,7 +1,7 @@
 """`aicore evaluate`: is a candidate as good as the current model? Answers with bounds for its errors."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ from aicore.cli.wire import ModelId, Operator, Reason, find_model, over_wire
 from aicore.client import Client
 from aicore.clock import new_id, now_us
 from aicore.content.suites import default_suite
-from aicore.evaluate import Comparison, Outcome, Place, recorded_suite, with_pairs
+from aicore.evaluate import CannotEvaluate, Comparison, Outcome, Place, recorded_suite, with_pairs
 from aicore.evaluate import evaluate as run_evaluation
 from aicore.evaluation_report import as_tables
 from bus.catalogue import domain_catalogue
@@ -84,7 +84,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option of the command line
                 return await recorded_suite(log, EventCodec(domain_catalogue()), use_case, turns)
         return _read(file) if file else default_suite()
 
-    outcome = over_wire(work)
+    outcome = over_wire(lambda client: _explained(work(client)))
     for path, content in ((html, outcome.page.encode()), (report, outcome.report)):
         if path is not None:
             path.write_bytes(content)
@@ -95,6 +95,13 @@ def evaluate(  # noqa: PLR0913 - one parameter per option of the command line
         out.print(as_tables(outcome.finding, outcome.about))
     if outcome.finding.verdict != "passed":
         raise typer.Exit(1)
+
+
+async def _explained(work: Awaitable[Outcome]) -> Outcome:
+    try:
+        return await work
+    except CannotEvaluate as error:
+        raise Failure(str(error), remedy=error.remedy) from error
 
 
 def _check(suite: Path | None, recorded: int, reports: Sequence[Path | None]) -> None:

@@ -45,7 +45,8 @@ class UnknownScorer(Rejected):
             "unknown_scorer",
             f"there is no scorer {name!r}",
             field="scorers",
-            remedy=f"use one of {', '.join(sorted(known))}, or give the evaluator a scorer of this name",
+            remedy=f"use one of {', '.join(sorted(known))}; or name your own in AICORE_SCORERS, for the "
+            "services and for aicore evaluate",
         )
         self.name = name
         self.known = frozenset(known)

@@ -161,7 +161,9 @@ def _retire(command: RetireModel, model: Model, state: UseCaseModels) -> Sequenc
     if model.status == "retired":
         return []
     if model.status == "current":
-        others = [m.label for m in state.models.values() if m.status in {"candidate", "deprecated"}]
+        others = [
+            m.label for m in state.models.values() if m.status in {"candidate", "deprecated"} and not m.barred
+        ]
         first = f"promote {' or '.join(others[:5])}" if others else "register and promote another model"
         raise Rejected(
             "model_is_current",

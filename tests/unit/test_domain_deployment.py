@@ -269,6 +269,13 @@ def test_what_is_over_a_fixed_limit_does_not_pass(figures: dict[str, Any], says:
     given(USE_CASE, *history).when(PassStep(**ON, step=0, evidence=well)).then(passed, *step(1, 25))
 
 
+def test_nobody_is_told_to_promote_what_was_rolled_back() -> None:
+    retire = RetireModel(use_case=UC, model_id=OLD, **BY)
+    given(USE_CASE, *AT_5, ROLLED).when(retire).then_rejected(
+        "model_is_current", field="model_id", says="register and promote another model"
+    )
+
+
 def described(model: str, **configuration: Any) -> ModelDescribed:
     return ModelDescribed(use_case=UC, model_id=model, description="", configuration=configuration)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aicore.content.suites import default_suite
-from aicore.evaluate import rating, recorded_suite, with_pairs
+from aicore.evaluate import CannotEvaluate, rating, recorded_suite, with_pairs
 from aicore.scorers import load_scorers
 from aicore.settings import SettingsError
 from bus.catalogue import domain_catalogue
@@ -133,9 +133,9 @@ async def test_no_more_turns_are_replayed_than_a_suite_takes(monkeypatch: pytest
         few.setattr("aicore.evaluate.CASES_MAX", 30)
         assert len((await recorded_suite(log, codec, UC, 100)).cases) == 30
     monkeypatch.setattr("aicore.evaluate.PAYLOAD_BYTES_MAX", 60_000)
-    with pytest.raises(EngineError, match=r"has \d+ bytes, the limit is 60000: ask for fewer") as refused:
+    with pytest.raises(CannotEvaluate, match=r"has \d+ bytes, the limit is 60000") as refused:
         await recorded_suite(log, codec, UC, 40)
-    found = re.search(r"about (\d+) \(--recorded\)", str(refused.value))
+    found = re.search(r"about (\d+) \(--recorded\)", refused.value.remedy)
     assert found
     assert 10 < len((await recorded_suite(log, codec, UC, int(found[1]))).cases) < 40
 

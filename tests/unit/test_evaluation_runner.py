@@ -1,10 +1,14 @@
 """Running an evaluation: paired, reproducible, stopped when decided, and never fooled by silence."""
 
 import asyncio
+import math
+import re
+import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import islice
+from typing import Any
 
 import pytest
 
@@ -17,7 +21,7 @@ from domain.evaluation.suite import Case, SuiteFacts, UnknownScorer
 from domain.prompts.messages import RegisterTemplate
 from handlers.engines.embedded import EmbeddedEngine
 from handlers.engines.port import End, EngineAsk, EngineError, Piece
-from handlers.evaluation import EngineModel, Evaluator, Finding, Model, Plan, Step, asks
+from handlers.evaluation import EngineModel, Evaluator, Finding, Model, Plan, ScorerFailed, Step, asks
 from tests.unit.evaluation_kit import FACT, case, model, suite, told
 
 TEMPLATE = RegisterTemplate.model_validate(LINE)
@@ -158,12 +162,59 @@ def test_an_unknown_scorer_is_refused_before_anything_runs() -> None:
         Evaluator(plan(suite(scorers=[{"name": "sparkle"}])), candidate=GOOD, current=GOOD)
 
 
-async def test_a_score_out_of_range_is_the_scorers_bug() -> None:
+def raising(_case: Case, _answer: Answer) -> float:
+    raise KeyError("tone")
+
+
+@pytest.mark.parametrize(
+    ("scorer", "says"),
+    [
+        (lambda _case, _answer: 2.0, r"scorer mine gave 2\.0 to the case"),
+        (lambda _case, _answer: math.nan, "scorer mine gave nan to the case"),
+        (lambda _case, _answer: "good", "scorer mine gave 'good' to the case"),
+        (raising, "scorer mine failed on the case .*: KeyError: 'tone'"),
+    ],
+)
+async def test_a_scorer_that_cannot_score_is_named_with_the_case(scorer: Any, says: str) -> None:
     asked = suite(scorers=[{"name": "mine"}])
-    broken = Plan(suite=asked, scorers={**scorers_of(asked), "mine": lambda _case, _answer: 2.0})
+    broken = Plan(suite=asked, scorers={**scorers_of(asked), "mine": scorer})
     with pytest.raises(ExceptionGroup) as fault:
         await Evaluator(broken, candidate=GOOD, current=GOOD).run()
-    assert "scorer mine gave 2.0" in str(fault.value.exceptions[0])
+    assert isinstance(fault.value.exceptions[0], ScorerFailed)
+    assert re.search(says, str(fault.value.exceptions[0]))
+
+
+async def test_a_scorer_that_hangs_ends_the_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scar: it held the loop, and not even Ctrl-C ended the command."""
+    monkeypatch.setattr("handlers.evaluation.SCORE_S_MAX", 0.05)
+    asked, hanging = suite(scorers=[{"name": "mine"}]), threading.Event()
+    broken = Plan(suite=asked, scorers={**scorers_of(asked), "mine": lambda _c, _a: hanging.wait() and 1.0})
+    try:
+        with pytest.raises(ExceptionGroup) as fault:
+            await Evaluator(broken, candidate=GOOD, current=GOOD).run()
+    finally:
+        hanging.set()
+    assert "the scorer mine on the case" in str(fault.value.exceptions[0])
+    assert "took longer than 0.05 s" in str(fault.value.exceptions[0])
+
+
+async def test_a_scorer_of_the_users_own_need_not_be_safe_for_threads() -> None:
+    inside = most = 0
+
+    def counting(_case: Case, _answer: Answer) -> float:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.001)  # lets another thread in, if there is one
+        inside -= 1
+        return 0.5
+
+    asked = suite(scorers=[{"name": "mine"}])
+    finding = await Evaluator(
+        Plan(suite=asked, scorers={**scorers_of(asked), "mine": counting}), candidate=GOOD, current=GOOD
+    ).run()
+    assert next(r for r in finding.scorers if r.name == "mine").candidate_mean == 0.5
+    assert most == 1
 
 
 # --- engines ------------------------------------------------------------------------------------------------
