@@ -318,10 +318,11 @@ class Guarded:
 
     def found(self) -> list[Found]:
         """Return what was found, each with its words."""
-        findings = _few([*outermost(self.guard.findings), *([self._unsafe] if self._unsafe else [])])
+        findings = [*outermost(self.guard.findings), *([self._unsafe] if self._unsafe else [])]
         words = _without_personal("".join(self._raw), findings)
         return [
-            Found(finding, "output", words[finding.start : finding.end], self.policy) for finding in findings
+            Found(finding, "output", words[finding.start : finding.end], self.policy)
+            for finding in _few(findings)
         ]
 
 

@@ -527,6 +527,16 @@ async def test_what_lies_across_personal_data_is_recorded_without_them(tmp_path:
         assert any("senator" in each.excerpt for each in violations)
 
 
+async def test_of_many_personal_data_in_a_line_none_is_recorded(tmp_path: Path) -> None:
+    """The scar: sixteen findings are recorded, and only their words were left out of the others'."""
+    words = "a@b.de " * 20 + "and so on, says the tide, " * 4
+    async with staged(tmp_path, f"{words} senator.", judge=Judge()) as stage:
+        await stage.ask(authored_line="Hm.")
+        violations = await settled(stage, ViolationDetected, 16)
+        assert {each.rule for each in violations} == {"email", "classifier"}
+        assert not any("a@b.de" in each.excerpt for each in violations)
+
+
 async def test_personal_data_in_the_context_are_replaced_as_well(tmp_path: Path) -> None:
     async with staged(tmp_path, "No.") as stage:
         template = {
