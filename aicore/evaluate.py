@@ -120,9 +120,10 @@ async def evaluate(
             "give one of its own (--suite), or --recorded with what its players asked",
         )
     plan = Plan(suite=suite, scorers={**scorers_of(suite, rating()), **load_scorers(place.settings.scorers)})
-    templates = (await client.query("prompts.templates")).result
+    rows = (candidate, current)
+    templates = [await _template(client, row) for row in rows]
     about = _about(comparison)
-    async with _served(place, [candidate, current]) as engines:
+    async with _served(place, rows) as engines:
         await client.command("evaluation.register_suite", suite.model_dump(mode="json"))
         started = {
             "evaluation_id": id_,
@@ -138,13 +139,8 @@ async def evaluate(
         }
         await client.command("evaluation.start", started)
         sides = [
-            EngineModel(
-                engine=engine,
-                template=_template(templates, row),
-                temperature=suite.temperature,
-                clock=place.clock,
-            )
-            for engine, row in zip(engines, (candidate, current), strict=True)
+            EngineModel(engine=engine, template=template, temperature=suite.temperature, clock=place.clock)
+            for engine, template in zip(engines, templates, strict=True)
         ]
         try:
             finding = await Evaluator(plan, candidate=sides[0], current=sides[1]).run(progress)
@@ -300,9 +296,9 @@ def _facts(row: Mapping[str, Any]) -> Mapping[str, str]:
     }
 
 
-def _template(templates: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> TemplateFacts:
-    wanted = row["configuration"].get("template", "")
-    for each in templates:
+async def _template(client: Client, row: Mapping[str, Any]) -> TemplateFacts:
+    wanted = str(row["configuration"].get("template", ""))
+    for each in (await client.query("prompts.templates", {"template": wanted})).result:
         if f"{each['name']}@{each['version']}" == wanted:
             return TemplateFacts.model_validate(
                 {key: value for key, value in each.items() if key in TemplateFacts.model_fields}

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import Any, ClassVar
 
 import structlog
+from pydantic import Field
 
 from bus.codec import UnknownEvent
 from bus.ports import EventLog, RecordedEvent, Where
@@ -46,10 +47,12 @@ class CurrentQuery(Query, name="registry.current"):
 
 
 class TemplatesQuery(Query, name="prompts.templates"):
-    """Ask for every version of every prompt template.
+    """Ask for every version of every prompt template, or for one.
 
     The result is a list of maps with the fields of prompts.template_registered, the newest versions last.
     """
+
+    template: str = Field("", max_length=256, description="Only this one, as name@version.")
 
 
 class RegistryView:
@@ -182,8 +185,9 @@ class RegistryView:
 
     async def answer_templates(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``prompts.templates``: every template, the newest versions last."""
-        parse(TemplatesQuery, query)
-        return [template.model_dump() for template in self._templates.values()], self.position
+        wanted = parse(TemplatesQuery, query).template
+        found = [each for each in self._templates.values() if wanted in ("", label(each))]
+        return [template.model_dump() for template in found], self.position
 
     async def _apply(self, batch: list[RecordedEvent]) -> None:
         events = [self._decode(recorded) for recorded in batch]

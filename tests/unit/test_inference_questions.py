@@ -14,6 +14,7 @@ from domain.inference.messages import (
 )
 from handlers.engines.port import End, EngineAsk, Piece
 from handlers.inference import InferenceService
+from handlers.registry_view import RegistryView
 from handlers.routing import Router
 from handlers.turns import Tier
 from tests.unit.inference_kit import Stage, ask, stage
@@ -60,6 +61,20 @@ async def test_a_template_puts_the_context_together_and_the_record_names_it(stag
     assert (requested.template, requested.cut) == ("harbour@1", [])
     assert requested.template_digest.startswith("sha256:")
     assert requested.context == context
+
+
+async def test_one_template_can_be_asked_for(stage: Stage) -> None:
+    """The scar: an evaluation asked for all versions of all templates, which a long life's fit no message."""
+    for version in "12":
+        await stage.runner(message("prompts.register_template", {**TEMPLATE, "version": version}))
+    view = RegistryView(stage.log, decode=stage.codec.decode)
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(view.run())
+        await until(lambda: view.position == 2)
+        following.cancel()
+    shown, _ = await view.answer_templates({"template": "harbour@2"})
+    assert [each["version"] for each in shown] == ["2"]
+    assert len((await view.answer_templates({}))[0]) == 2
 
 
 async def test_what_does_not_fit_is_cut_oldest_first_and_told(stage: Stage) -> None:
