@@ -5,14 +5,15 @@ Results go to stdout, everything else to stderr, so that ``--json`` can be piped
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from enum import IntEnum
 from typing import Annotated, Any, TypeVar
 
 import orjson
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 
 from aicore.running import System, find
 from aicore.settings import Settings, load_settings
@@ -22,8 +23,22 @@ T = TypeVar("T")
 WIDTH_PIPED = 200
 """Characters per line where the output is no terminal; nobody wants a table cut at 80."""
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_PIPED)
-err = Console(stderr=True, highlight=False)
+CONTROLS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\n"), ord("\t")})
+"""Signs that tell a terminal what to do, for `str.translate`."""
+
+
+class Plain(Console):
+    """A console on which words of players and models are words: what they tell the terminal is left out."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Yield what is to be written; colours and the cursor are told in other ways than in its text."""
+        for segment in super().render(renderable, options):
+            text = segment.text if segment.control else segment.text.translate(CONTROLS)
+            yield Segment(text, segment.style, segment.control)
+
+
+out = Plain(highlight=False, width=None if sys.stdout.isatty() else WIDTH_PIPED)
+err = Plain(stderr=True, highlight=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
 

@@ -1,6 +1,7 @@
 """What the command line refuses before anything runs, in one sentence with the way out."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -11,10 +12,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from rich.table import Table
+from rich.text import Text
 from typer.main import get_command
 
 from aicore.cli.main import app, main
-from aicore.cli.terminal import WIDTH_PIPED, Failure
+from aicore.cli.terminal import WIDTH_PIPED, Failure, Plain
 from aicore.cli.wire import COMMANDS, advice, find_one, tell
 from aicore.content.scenes import known_scene
 from aicore.content.speech import load_speech
@@ -25,6 +28,19 @@ from bus.catalogue import domain_catalogue
 from protocol.messages import ErrorReply, EventRef, Reply
 
 WHO = ("--operator", "test")
+
+
+def test_what_a_player_wrote_tells_the_operators_terminal_nothing() -> None:
+    """The scar: a screen was cleared by the words of a player, in the list of violations."""
+    said, written = "Hello \x1b[2J\x1b]0;mine\x07 there\x9b31m.", StringIO()
+    console = Plain(file=written, force_terminal=True, width=80, color_system="standard")
+    table = Table("text")
+    table.add_row(Text(said, "red"))
+    console.print(table)
+    console.print(said, markup=False, soft_wrap=True)
+    assert "[2J" in written.getvalue()
+    rest = re.sub(r"\x1b\[[0-9;]*m", "", written.getvalue())  # colours are the console's own
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", rest)
 
 
 @pytest.fixture
