@@ -23,13 +23,14 @@ from domain.registry.deployment_messages import (
     DeploymentRolledBack,
     StepStarted,
 )
+from domain.registry.messages import AliasSet, ModelPromoted, ModelRetired
 from domain.registry.rollout import deployment_id_of
 from domain.registry.state import Model
-from domain.registry.use_case import model_id_of
+from domain.registry.use_case import USE_CASE, model_id_of
 from handlers.commands import CommandRunner
 from handlers.deployment_board import DeploymentBoard
 from handlers.deployments import GATES, DeploymentManager
-from handlers.engine_keeper import PROBE, EngineKeeper
+from handlers.engine_keeper import PROBE, EngineKeeper, wanted_of
 from handlers.engines.port import End, EngineAsk, EngineError, Piece
 from handlers.inference import InferenceService
 from handlers.registry_view import RegistryView
@@ -38,6 +39,7 @@ from handlers.turns import Tier
 from protocol.meta import decode_meta
 from tests.unit.kit import START_US, EchoEngine, ident, memory_log, message, model, runner_on, spooled, until
 from tests.unit.test_domain_deployment import OF, started
+from tests.unit.test_domain_registry import first_promoted, registered
 
 UC = "npc_dialogue"
 OLD, NEW = (model_id_of(use_case=UC, name="lamplight", version=version) for version in "12")
@@ -277,15 +279,38 @@ async def test_a_manager_that_dies_at_any_time_goes_on_where_the_log_says(tmp_pa
         assert [event.step for event in await stage.events(StepStarted)] == [0, 1, 2, 3]
 
 
-async def test_other_files_than_registered_never_serve(tmp_path: Path) -> None:
-    wrong = {"model.bin": "sha256:" + "cd" * 32}
-    async with staged(tmp_path, Flaky("2", files=wrong)) as stage:
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"model.bin": "sha256:" + "cd" * 32}, "model.bin is sha256:cdcd"),
+        ({"model.bin": DIGEST, "more.bin": DIGEST}, "more.bin is sha256:abab"),
+        ({"other.bin": DIGEST}, "model.bin is missing"),
+    ],
+)
+async def test_other_files_than_registered_never_serve(
+    files: dict[str, str], says: str, tmp_path: Path
+) -> None:
+    async with staged(tmp_path, Flaky("2", files=files)) as stage:
         await stage.start()
         await until(lambda: stage.view.models(UC).ended == "failed")
         (failed,) = await stage.events(DeploymentFailed)
-        assert "other files than registered: model.bin is sha256:cdcd" in failed.checks[-1].detail
+        assert f"other files than registered: {says}" in failed.checks[-1].detail
         await stage.play(5)
         assert stage.made[0].prompts == []
+
+
+def test_engines_are_called_for_by_whoever_may_have_to_speak_at_once() -> None:
+    """The current version, the one before it, which is gone back to, a candidate, and those with an alias."""
+    third = model_id_of(use_case=UC, name="lamplight", version="3")
+    events: list[Any] = [registered("1"), first_promoted("1"), registered("2"), registered("3")]
+    assert wanted_of(USE_CASE.fold(events)) == {OLD}
+    by = {"use_case": UC, **BY}
+    events.append(ModelPromoted(model_id=NEW, previous_model_id=OLD, **by))
+    assert wanted_of(USE_CASE.fold(events)) == {OLD, NEW}
+    events.append(AliasSet(alias="next", model_id=third, **by))
+    assert wanted_of(USE_CASE.fold(events)) == {OLD, NEW, third}
+    events.append(ModelRetired(model_id=OLD, **by))
+    assert wanted_of(USE_CASE.fold(events)) == {NEW, third}
 
 
 async def test_a_version_without_an_engine_is_not_deployed(tmp_path: Path) -> None:

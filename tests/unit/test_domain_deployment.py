@@ -51,6 +51,8 @@ from domain.registry.rollout import deployment_id_of
 from domain.registry.state import UseCaseModels
 from domain.registry.use_case import USE_CASE
 from domain.routing.split import bucket_of
+from projections.current_models import CURRENT_MODELS
+from projections.view import Fact
 from tests.unit.spec import changed, given
 from tests.unit.test_domain_registry import UC, first_promoted, model_id, promote, register, registered
 
@@ -565,6 +567,12 @@ class AnyHistory(RuleBasedStateMachine):
     def decides(self, version: str, command: Any) -> None:
         self.say(command(use_case=UC, model_id=model_id(version), **BY))
 
+    @rule(first=st.sampled_from("123"), second=st.sampled_from("123"), share=st.integers(1, 99))
+    def splits_by_hand(self, first: str, second: str, share: int) -> None:
+        if first != second:
+            shares = {model_id(first): share, model_id(second): 100 - share}
+            self.say(ShiftTraffic(use_case=UC, shares=shares, **BY))
+
     @rule(data=st.data())
     def comes_again(self, data: Any) -> None:
         """A manager that crashed says what it said before; the log knows."""
@@ -595,6 +603,14 @@ class AnyHistory(RuleBasedStateMachine):
         testing = [id_ for id_, model in self.state.models.items() if model.status == "testing"]
         running = self.state.deployment
         assert testing == ([running.started.model_id] if running else [])
+
+    @invariant()
+    def the_list_of_models_shows_what_is_so(self) -> None:
+        facts = (Fact(event, position, 5) for position, event in enumerate(self.events, 1))
+        rows = {key[1]: row for key, row in CURRENT_MODELS.fold({}, facts).items() if row}
+        shown = {id_: (row["status"], row["barred"]) for id_, row in rows.items()}
+        models = self.state.models
+        assert shown == {id_: (self.state.status_of(id_), model.barred) for id_, model in models.items()}
 
     @invariant()
     def state_is_what_the_events_say(self) -> None:

@@ -140,6 +140,41 @@ async def test_no_more_turns_are_replayed_than_a_suite_takes(monkeypatch: pytest
     assert 10 < len((await recorded_suite(log, codec, UC, int(found[1]))).cases) < 40
 
 
+async def test_only_confirmed_lines_of_models_and_turns_with_an_answer_become_cases() -> None:
+    """The newest review counts; what a player wrote, or nobody answered, is no case."""
+    log, codec = await played(5)
+    id_ = f"{4:032x}"
+    asked = InferenceRequested.model_validate(
+        {**InferenceRequested.example, "inference_id": "e" * 32, "use_case": UC, "prompt": "Blocked?"}
+    )
+    ended = {**InferenceCompleted.example, "inference_id": "e" * 32, "use_case": UC}
+    blocked = InferenceCompleted.model_validate({**ended, "finish_reason": "blocked"})
+    new = [codec.encode(event, ident()) for event in (asked, blocked)]
+    await log.append(StreamWrite(stream_of("e" * 32), new, "any"))
+    for side, *verdicts in (
+        ("input", "confirmed"),
+        ("output", "false_positive"),
+        ("output", "confirmed", "false_positive"),
+        ("output",),
+        ("output", "false_positive", "confirmed"),
+    ):
+        named = {
+            "violation_id": str(ident()),
+            "inference_id": id_,
+            "side": side,
+            "excerpt": " ".join(verdicts),
+        }
+        events: list[Any] = [ViolationDetected.model_validate({**ViolationDetected.example, **named})]
+        for verdict in verdicts:
+            review = {"violation_id": named["violation_id"], "verdict": verdict, "severity": None}
+            events.append(ViolationReviewed.model_validate({**ViolationReviewed.example, **review}))
+        new = [codec.encode(event, ident()) for event in events]
+        await log.append(StreamWrite(f"violation-{named['violation_id']}", new, "any"))
+    suite = await recorded_suite(log, codec, UC, 10)
+    assert [case.prompt for case in suite.cases] == [f"Question {n}?" for n in (0, 1, 2, 3, 4, 4)]
+    assert [case.forbidden for case in suite.cases if case.kind == "attack"] == [["false_positive confirmed"]]
+
+
 async def test_recorded_turns_and_confirmed_violations_become_cases() -> None:
     log, codec = await played(4)
     broken = {
