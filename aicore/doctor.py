@@ -6,18 +6,21 @@ and the others are made all the same.
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import asyncpg
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from aicore.client import Client as WireClient
+from aicore.client import Refused
 from aicore.clock import now_us
 from aicore.embedded.place import abandoned
 from aicore.running import System
 from aicore.settings import Settings, masked
+from aicore.spools import TooBusy, spools_in, state_of
 from bus.nats.api import JetStreamError, js_request
 from bus.nats.comparison import compare
 from bus.nats.connection import BrokerUnreachable, connect
@@ -25,6 +28,8 @@ from bus.nats.dead_letters import list_letters
 from bus.nats.leadership import relay_lock
 from bus.postgres.connect import schema_of
 from bus.postgres.migrate import MigrationError, migration_state
+from handlers.tier_board import TiersQuery, tiers_serving
+from protocol.errors import WireError
 
 CONNECT_TIMEOUT_S = 3.0
 CHECK_TIMEOUT_S = 15.0
@@ -156,6 +161,12 @@ GUARDS = "SELECT tgname::text FROM pg_trigger WHERE tgrelid = $1::regclass AND t
 
 # Purpose: use cases in which no model may speak; few rows, read whole. Lock: none.
 SILENCED = "SELECT use_case, name, version, model_id FROM current_models WHERE status = 'silenced' ORDER BY 1"
+
+
+# Purpose: who is to speak; few rows, read whole. Lock: none.
+SPEAKERS = """
+SELECT use_case, name, version, provider, model_id FROM current_models WHERE status = 'current' ORDER BY 1
+"""
 
 
 async def _roles(patient: Patient) -> Sequence[Check]:
@@ -299,6 +310,75 @@ async def _silence(patient: Patient) -> Sequence[Check]:
     ] or [Check("use cases", "ok", "each has a model that may speak")]
 
 
+async def _engines(patient: Patient) -> Sequence[Check]:
+    """Check that every tier has an engine that can be asked, and every current model one that serves it."""
+    if patient.nats is None:
+        return []
+    client = WireClient(patient.nats, patient.system.realm, "operator:doctor")
+    try:
+        tiers: Sequence[Mapping[str, Any]] = (await client.query(TiersQuery.query_name)).result
+    except (ConnectionError, Refused, WireError) as error:
+        mend = (
+            "start one (`aicore up` or `aicore run inference`); if one runs, its log says what it waits for"
+        )
+        return [Check("engines", "fault", f"no process answers players: {error}", mend)]
+    found = [check for tier in tiers for check in _tier(tier, tiers)]
+    if patient.postgres:
+        async with _in_schema(patient) as connection:
+            speakers = await connection.fetch(SPEAKERS)
+        found += [
+            Check(
+                "engines",
+                "fault",
+                f"{row['use_case']}: no engine serves {row['name']} {row['version']} of provider "
+                f"{row['provider']}",
+                f"name one in the engines' file (AICORE_ENGINES_FILE) and restart; `aicore models show "
+                f"{row['model_id']}` tells the model's files",
+            )
+            for row in speakers
+            if not tiers_serving(tiers, row["provider"], f"{row['name']}@{row['version']}")
+        ]
+    names = {engine["name"] for tier in tiers for engine in tier["engines"]}
+    return found or [Check("engines", "ok", f"{len(names)} serve {', '.join(t['tier'] for t in tiers)}")]
+
+
+def _tier(tier: Mapping[str, Any], tiers: Sequence[Mapping[str, Any]]) -> Sequence[Check]:
+    """Return what is wrong with a tier: some of its engines cannot be asked, or none."""
+    away = [engine for engine in tier["engines"] if not _able(engine)]
+    if tier["engines"] and not away:
+        return []
+    why = "; ".join(f"{each['name']}: {each['reason'] or 'circuit ' + each['circuit']}" for each in away)
+    mend = (
+        "see that the server behind each runs (its url is in AICORE_ENGINES_FILE); it is asked again within "
+        "seconds; `aicore tiers --watch` shows when"
+    )
+    if len(away) < len(tier["engines"]):
+        return [Check("engines", "warning", f"{tier['tier']}: {why}; others serve it", mend)]
+    below = next((each for each in tiers if each["tier"] == tier["below"]), None)
+    fact = f"{tier['tier']}: no engine can be asked: {why or 'it has none'}"
+    if below and any(_able(engine) for engine in below["engines"]):
+        return [Check("engines", "warning", f"{fact}; {below['tier']} takes its turns", mend)]
+    return [Check("engines", "fault", f"{fact}; callers get authored lines or refusals", mend)]
+
+
+def _able(engine: Mapping[str, Any]) -> bool:
+    return bool(engine["ok"]) and engine["circuit"] != "open"
+
+
+async def _spool(patient: Patient) -> Sequence[Check]:
+    """Check what waits on this machine for the log."""
+    found = []
+    for folder in spools_in(patient.system.state_dir):
+        try:
+            state = state_of(folder)
+        except TooBusy:  # it is being shipped: all is well
+            continue
+        for alert in state["alerts"]:
+            fact = f"{alert['code']}: {alert['message']}"
+            found.append(Check("spool", "fault", fact, f"`aicore spool status`; it lies in {folder.path}"))
+    return found or [Check("spool", "ok", "no record waits long for the log, none was refused")]
+
+
 async def _dead_letters(patient: Patient) -> Sequence[Check]:
     if patient.nats is None:
         return []
@@ -374,6 +454,8 @@ _CHECKS: tuple[Callable[[Patient], Awaitable[Sequence[Check]]], ...] = (
     _stream,
     _projections,
     _silence,
+    _engines,
+    _spool,
     _dead_letters,
     _disk,
     _abandoned,

@@ -9,7 +9,7 @@ MARKS = {"ok": "[green]ok[/green]   ", "warning": "[yellow]warn[/yellow] ", "fau
 
 
 def doctor(*, json: Json = False) -> None:
-    """Check servers, roles, migrations, the append-only guard, JetStream, projections, disk and clock.
+    """Check servers, the log's guard, JetStream, projections, engines, spools, disk and clock.
 
     Exit code 1 if something is at fault, 3 if nothing runs; each fault is printed with its mend.
     """

@@ -4,8 +4,6 @@ Reads the files only, so it works whether their process runs or not; a redrive i
 has the spool, or by the next one.
 """
 
-import fcntl
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,19 +11,12 @@ import typer
 from rich.table import Table
 
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json
-from aicore.clock import now_us
 from aicore.settings import load_settings
+from aicore.spools import TooBusy, spools_in, state_of
 from bus.spool.disk import LOCK, Directory, NoSuchLetter
-from bus.spool.figures import AlertLimits, Figures, alerts_of
 from bus.spool.records import Letter
-from bus.spool.recovery import Recovery, count_missing
 
 app = typer.Typer(no_args_is_help=True, help="The spool: records on this disk that wait for the log.")
-
-SPOOLS = "spool"
-"""Folder of the state directory in which each process that spools has its own."""
-
-LOOKS_MAX = 10
 
 Folder = Annotated[
     Path | None, typer.Option("--directory", help="Another spool than those of the state directory.")
@@ -35,7 +26,10 @@ Folder = Annotated[
 @app.command()
 def status(*, directory: Folder = None, json: Json = False) -> None:
     """Show what waits, for how long, and what is set aside."""
-    found = [_state(folder) for folder in _spools(directory)]
+    try:
+        found = [state_of(folder) for folder in _spools(directory)]
+    except TooBusy as error:
+        raise Failure(str(error), remedy="try again") from None
     if json:
         print_json(found)
         return
@@ -93,54 +87,10 @@ def redrive(
 def _spools(directory: Path | None) -> list[Directory]:
     """Return the spools asked for."""
     if directory is None:
-        root = load_settings().state_dir / SPOOLS
-        return [Directory(path.parent) for path in sorted(root.glob(f"*/{LOCK}"))]
+        return spools_in(load_settings().state_dir)
     if not (directory / LOCK).exists():
         raise Failure(f"{directory} is no spool", code=Exit.USAGE)
     return [Directory(directory)]
-
-
-def _state(folder: Directory) -> dict[str, Any]:
-    """Return what the files say; how attempts went only their process knows."""
-    recovery = _examined(folder)
-    oldest_us = recovery.oldest[0][1] if recovery.oldest else None
-    figures = Figures(
-        backlog_records=recovery.records,
-        backlog_bytes=recovery.bytes,
-        oldest_s=0.0 if oldest_us is None else max(0.0, (now_us() - oldest_us) / 1e6),
-        dead_letters=folder.count_letters(),
-        damaged=folder.damaged(),
-        missing=count_missing(recovery.missing),
-    )
-    shown = ("backlog_records", "backlog_bytes", "oldest_s", "dead_letters", "damaged", "missing")
-    return {
-        "directory": str(folder.path),
-        "in_use": _in_use(folder),
-        **{name: getattr(figures, name) for name in shown},
-        "alerts": [asdict(alert) for alert in alerts_of(figures, AlertLimits())],
-    }
-
-
-def _examined(folder: Directory) -> Recovery:
-    """Return what lies there at one instant, although its process may go on meanwhile."""
-    for _ in range(LOOKS_MAX):
-        settled = folder.settled()
-        try:
-            recovery = folder.examine()
-        except FileNotFoundError:
-            continue  # just shipped and deleted
-        if folder.settled() == settled:
-            return recovery
-    raise Failure(f"{folder.path} changes too fast to be read", remedy="try again")
-
-
-def _in_use(folder: Directory) -> bool:
-    with (folder.path / LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def _plain(folder: Directory, letter: Letter) -> dict[str, Any]:

@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 
 from aicore.clock import now_us
 from aicore.doctor import Check, examine
@@ -22,7 +25,10 @@ from bus.nats.leadership import relay_lock
 from bus.nats.topology import CacheLimits, create_events_stream, delete_stream, events_stream
 from bus.postgres.connect import schema_of
 from bus.postgres.migrate import migrate
+from bus.spool.disk import LOCK
 from protocol.envelope import Envelope, encode_envelope
+from protocol.messages import Answer, encode_reply
+from protocol.subjects import query_subject
 
 pytestmark = pytest.mark.integration
 
@@ -35,14 +41,28 @@ class Case:
     system: System
     admin: asyncpg.Connection
     nc: Client
+    tiers: list[dict[str, Any]]
+    tiers_served: Subscription | None = None
     clock: Callable[[], int] = now_us
 
     async def examine(self) -> list[Check]:
         checks = await examine(self.settings, self.system, clock=self.clock)
         return [check for check in checks if check.name != "abandoned data"]  # this machine's, not the case's
 
+    async def answer_tiers(self, asked: Msg) -> None:
+        await asked.respond(encode_reply(Answer(self.tiers, 0)))
+
     async def sql(self, statement: str) -> None:
         await self.admin.execute(statement)
+
+
+def tiers() -> list[dict[str, Any]]:
+    """Return what a process with engines says of its tiers when all is well."""
+    engine = {"provider": "vllm", "models": [], "ok": True, "reason": "", "circuit": "closed"}
+    return [
+        {"tier": "gold", "below": "silver", "engines": [{"name": "a", **engine}, {"name": "b", **engine}]},
+        {"tier": "silver", "below": "", "engines": [{"name": "c", **engine}]},
+    ]
 
 
 @pytest.fixture
@@ -60,7 +80,11 @@ async def case(
             system = System(
                 realm=realm, postgres_dsn=postgres.dsn, nats_url=nats_server.url, state_dir=tmp_path
             )
-            yield Case(Settings(), system, admin, nc)
+            case = Case(Settings(), system, admin, nc, tiers())
+            subject = query_subject(realm, "inference.tiers")
+            case.tiers_served = await nc.subscribe(subject, cb=case.answer_tiers)
+            await nc.flush()
+            yield case
     finally:
         await admin.close()
 
@@ -85,6 +109,8 @@ async def test_a_healthy_system_has_no_fault(case: Case) -> None:
         "disk",
         "clock",
         "use cases",
+        "engines",
+        "spool",
     }
 
 
@@ -164,6 +190,33 @@ async def _silenced(case: Case) -> None:
     )
 
 
+async def _nobody_answers_players(case: Case) -> None:
+    assert case.tiers_served
+    await case.tiers_served.unsubscribe()
+
+
+async def _tier_without_engines(case: Case) -> None:
+    case.tiers[1]["engines"][0] |= {"ok": False, "reason": "ClientConnectorError"}
+
+
+async def _circuit_open(case: Case) -> None:
+    case.tiers[1]["engines"][0]["circuit"] = "open"
+
+
+async def _model_without_engine(case: Case) -> None:
+    await case.sql(
+        "INSERT INTO current_models SELECT 'npc_dialogue', 'an-id', 'lamplight', '1', 'elsewhere', '', '', "
+        "'current', '', '{}', '{}', '', '', '{}', 0, 0, 0"
+    )
+
+
+async def _damaged_spool(case: Case) -> None:
+    folder = case.system.state_dir / "spool" / "0"
+    (folder / "damaged").mkdir(parents=True)
+    (folder / LOCK).touch()
+    (folder / "damaged" / "segment").touch()
+
+
 async def _disk_full(case: Case) -> None:
     case.settings = Settings(disk_free_mb_min=10**9)
 
@@ -189,6 +242,11 @@ BROKEN: list[tuple[Callable[[Case], Awaitable[None]], str, str, str]] = [
     (_projection_ahead, "projections", "4711", "make sure of the log first"),
     (_projection_failed, "projections", "position 1", "mend what the error names"),
     (_silenced, "use cases", "npc_dialogue is SILENT: lamplight 1", "aicore models promote an-id"),
+    (_nobody_answers_players, "engines", "no process answers players", "aicore run inference"),
+    (_tier_without_engines, "engines", "silver: no engine can be asked: c: ClientConn", "aicore tiers"),
+    (_circuit_open, "engines", "silver: no engine can be asked: c: circuit open", "aicore tiers"),
+    (_model_without_engine, "engines", "no engine serves lamplight 1", "AICORE_ENGINES_FILE"),
+    (_damaged_spool, "spool", "1 damaged segments", "aicore spool status"),
     (_disk_full, "disk", "below", "AICORE_DISK_FREE_MB_MIN"),
     (_clock_wrong, "clock", "differ by", "NTP"),
 ]
@@ -209,6 +267,21 @@ async def test_a_fault_is_named_with_its_mend(
     assert fact in found.fact
     assert mend in found.mend
     assert "hunter2" not in str(faults)
+
+
+@pytest.mark.parametrize(
+    ("away", "fact"),
+    [(["b"], "gold: b: silent; others serve it"), (["a", "b"], "silver takes its turns")],
+)
+async def test_engines_that_others_stand_in_for_are_a_warning(case: Case, away: list[str], fact: str) -> None:
+    for engine in case.tiers[0]["engines"]:
+        if engine["name"] in away:
+            engine |= {"ok": False, "reason": "silent"}
+
+    (found,) = [check for check in await case.examine() if check.verdict != "ok"]
+
+    assert (found.name, found.verdict) == ("engines", "warning")
+    assert fact in found.fact
 
 
 async def test_a_missing_role_is_named_with_its_mend(case: Case) -> None:
