@@ -22,6 +22,17 @@ def ask(  # noqa: PLR0913 - one parameter per option of the command line
     *,
     use_case: Annotated[str, typer.Option(help="Whose current model answers.")] = "npc_dialogue",
     npc: Annotated[str | None, typer.Option(help="Id of the character that speaks.")] = None,
+    player: Annotated[str | None, typer.Option(help="Id of the player who is spoken to.")] = None,
+    conversation: Annotated[
+        str | None, typer.Option(help="Id of the conversation, all of which meets one version.")
+    ] = None,
+    alias: Annotated[
+        str | None, typer.Option(help="Another version, by a name of `aicore models alias`.")
+    ] = None,
+    adapter: Annotated[str | None, typer.Option(help="LoRA adapter of the model.")] = None,
+    pattern: Annotated[
+        str | None, typer.Option(help="Regular expression that the whole answer must match.")
+    ] = None,
     max_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 64,
     temperature: Annotated[float, typer.Option(help="0: always the likeliest words; at most 2.")] = 0.7,
     seed: Annotated[int | None, typer.Option(help="Seed of the random draws.")] = None,
@@ -46,7 +57,8 @@ def ask(  # noqa: PLR0913 - one parameter per option of the command line
     words = {
         "npc": npc, "seed": seed, "tier": tier, "authored_line": authored, "deadline_ms": deadline_ms,
         "use_case": use_case, "prompt": prompt, "max_tokens": max_tokens, "temperature": temperature,
-        "consent": consent, "context": given, "max_age_s": max_age_s,
+        "consent": consent, "context": given, "max_age_s": max_age_s, "player": player,
+        "conversation": conversation, "alias": alias, "adapter": adapter, "pattern": pattern,
     }  # fmt: skip
     payload = {name: value for name, value in words.items() if value is not None}
     if npc is not None and "npc" not in given:
@@ -107,7 +119,7 @@ def _warn_of_stranger(npc: str) -> None:
 def rate(  # noqa: PLR0913 - one parameter per option of the command line
     inference_id: Annotated[str, typer.Argument(help="The inference whose answer is rated.")],
     rating: Annotated[float, typer.Argument(help="0: useless, 1: perfect.", min=0, max=1)],
-    by: Annotated[str, typer.Option(help="Who says so.")],
+    by: Annotated[str, typer.Option("--by", "--operator", help="Who says so.")],
     tag: Annotated[list[str] | None, typer.Option(help="What about it, e.g. out_of_character.")] = None,
     comment: Annotated[str, typer.Option(help="Why, for a person.")] = "",
     *,

@@ -1,13 +1,12 @@
 """`aicore export`: recorded inferences as training data, with where they came from."""
 
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from aicore.cli.terminal import Exit, Failure, Json, out, print_json, progress, run_async, running
+from aicore.cli.terminal import Exit, Failure, Json, out, print_json, progress, run_async, running, time_of
 from aicore.clock import now_us
 from aicore.export import MANIFEST_SUFFIX, Plan
 from aicore.export import export as write_export
@@ -56,8 +55,8 @@ def export(  # noqa: PLR0913 - one parameter per option of the command line
         model=model,
         tier=tier,
         npc=npc,
-        since_us=_us(since),
-        until_us=_us(until),
+        since_us=time_of(since),
+        until_us=time_of(until),
         rating_min=rating_min,
         without_consent_reason=reason,
     )
@@ -88,14 +87,3 @@ def export(  # noqa: PLR0913 - one parameter per option of the command line
     )
     out.print(f"{manifest['rows']:,} rows in {file}, {manifest['bytes']:,} bytes; left out: {left or 'none'}")
     out.print(f"[dim]manifest: {file}{MANIFEST_SUFFIX}[/dim]", soft_wrap=True)
-
-
-def _us(text: str) -> int:
-    """Return a time of the command line as µs since 1970; 0 for none."""
-    if not text:
-        return 0
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise Failure(f"{text!r} is no time; write 2026-11-21 or 2026-11-21T18:30", code=Exit.USAGE) from None
-    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1_000_000)

@@ -27,6 +27,7 @@ from aicore.cli import (
     relay,
     spool,
     templates,
+    turns,
     up,
 )
 from aicore.cli.ask import ask, rate
@@ -104,6 +105,7 @@ app.add_typer(deployments.app, name="deployments", rich_help_panel=MODELS)
 app.add_typer(proposals.app, name="proposals", rich_help_panel=MODELS)
 app.add_typer(demo.app, name="demo", rich_help_panel=MODELS)
 app.add_typer(log.app, name="log", rich_help_panel=RECORDS)
+app.add_typer(turns.app, name="turns", rich_help_panel=RECORDS)
 app.command("export", rich_help_panel=RECORDS)(export)
 app.add_typer(
     events_app,

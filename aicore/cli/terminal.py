@@ -6,6 +6,7 @@ Results go to stdout, everything else to stderr, so that ``--json`` can be piped
 import asyncio
 import sys
 from collections.abc import Coroutine, Iterator
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Annotated, Any, TypeVar
 
@@ -95,6 +96,22 @@ def print_json(value: object) -> None:
     """Print one JSON value on one line; bytes as hexadecimal digits."""
     sys.stdout.write(orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode() + "\n")
     sys.stdout.flush()
+
+
+def time_of(text: str) -> int:
+    """Return a time of the command line as µs since 1970; 0 for none."""
+    if not text:
+        return 0
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Failure(f"{text!r} is no time; write 2026-11-21 or 2026-11-21T18:30", code=Exit.USAGE) from None
+    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1_000_000)
+
+
+def clock_of(us: int) -> str:
+    """Return a time of the log in UTC, to the second."""
+    return datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def progress() -> Progress:

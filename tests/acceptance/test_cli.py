@@ -211,6 +211,23 @@ def test_ask_prints_a_line_and_where_it_is_recorded(up: Up) -> None:
     assert "no_current_model" in up.run("ask", "hello", "--use-case", "nobody", code=2)
 
 
+def test_a_players_turn_is_found_and_what_stood_behind_it(up: Up) -> None:
+    up.run("ask", "Who are you?", "--player", "ann", "--pattern", "I am [a-z]{3,9}\\.")
+    deadline = time.monotonic() + COMMAND_TIMEOUT_S
+    while not (found := up.json("turns", "list", "--player", "ann")):
+        assert time.monotonic() < deadline, "the record did not reach the log"
+
+    turn = found[-1]["asked"]["inference_id"]
+    assert turn in up.run("turns", "list", "--player", "ann", "--text", "i am ")
+    facts = {fact["what"]: fact for fact in up.json("turns", "show", turn)}
+    assert all(fact["sound"] for fact in facts.values())
+    assert facts.keys() >= {"asked", "prompt", "answered", "template", "policy", "model", "model_promoted"}
+    assert "made again from the log: the same" in up.run("turns", "show", turn)
+    assert "is no turn" in up.run("turns", "show", "xyz", code=2)
+    assert "has no turn" in up.run("turns", "show", "0" * 32, code=2)
+    assert "alias_not_found" in up.run("ask", "Who are you?", "--alias", "next", code=2)
+
+
 def _texts_by_id(up: Up) -> dict[str, str]:
     tail = up.run("log", "tail", "--no-follow", "--type", "inference.completed", "--json")
     return {event["id"]: event["payload"]["text"] for event in map(json.loads, tail.splitlines())}
