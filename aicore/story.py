@@ -34,6 +34,7 @@ from domain.prompts.template import stream_of as template_stream
 from domain.registry.facts import artefacts_digest
 from domain.registry.messages import ModelEvaluated, ModelRegistered
 from domain.registry.use_case import stream_of as registry_stream
+from protocol.meta import decode_meta
 
 PAGE = 500
 NEAR_US = 60_000_000
@@ -267,7 +268,9 @@ async def _model(
             async for fact in _evaluation(log, codec, event.evaluation_id):
                 yield fact
         else:
-            yield Fact(recorded.type.partition(".")[2], _word(told), recorded)
+            by = "" if told.get("operator") else f"by {decode_meta(recorded.meta).actor}"
+            said = ", ".join(filter(None, [_word(told), by]))
+            yield Fact(recorded.type.partition(".")[2], said, recorded)
 
 
 async def _evaluation(log: EventLog, codec: EventCodec, evaluation_id: str) -> AsyncIterator[Fact]:
@@ -296,6 +299,7 @@ def _word(told: Mapping[str, Any]) -> str:
         word
         for word in (
             told.get("strategy", ""),
+            " ".join(f"{key}={value}" for key, value in told.get("configuration", {}).items()),
             " and ".join(f"{share} % to {model}" for model, share in percent.items()),
             f"passed evaluation {told['evaluation_id']}" if told.get("evaluation_id") else "",
             f"override: {told['override']}" if told.get("override") else "",

@@ -86,6 +86,41 @@ def register(
 
 
 @app.command()
+def describe(
+    model_id: ModelId,
+    *,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE of the configuration, e.g. template=lines@2; repeatable."),
+    ] = None,
+    unset: Annotated[
+        list[str] | None, typer.Option(help="A key of the configuration to take away; repeatable.")
+    ] = None,
+    description: Annotated[str | None, typer.Option(help="What it is good for.")] = None,
+    json: Json = False,
+) -> None:
+    """Change a model's configuration or description; players' next turns go by it, without an evaluation."""
+    configuration = {**_pairs(set_ or []), **dict.fromkeys(unset or [])}
+    if not configuration and description is None:
+        raise Failure(
+            "nothing is to be changed", remedy="give --set, --unset or --description", code=Exit.USAGE
+        )
+
+    async def work(client: Client) -> Reply:
+        model = await find_model(client, model_id)
+        await _check_template(client, configuration.get("template"))
+        payload = {
+            "use_case": model["use_case"],
+            "model_id": model["model_id"],
+            "configuration": configuration,
+        }
+        return await client.command("registry.describe_model", {**payload, "description": description})
+
+    reply = over_wire(work)
+    tell(reply, status_of(reply), json=json)
+
+
+@app.command()
 def promote(
     model_id: ModelId,
     operator: Operator,
@@ -158,6 +193,35 @@ def traffic(
     reply = over_wire(work)
     whole = reply.result["shares"] or {reply.result["current_model_id"]: 100}
     tell(reply, "\n".join(f"{percent:3d} %  {id_}" for id_, percent in whole.items()), json=json)
+
+
+def _pairs(pairs: list[str]) -> dict[str, Any]:
+    """Return KEY=VALUE pairs; a value that is JSON, such as 4 or true, is taken as such."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not key or not equals:
+            raise Failure(f"{pair!r} has no value", remedy="write KEY=VALUE", code=Exit.USAGE)
+        try:
+            found[key] = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            found[key] = text
+    return found
+
+
+async def _check_template(client: Client, wanted: object) -> None:
+    """Refuse a template that is not registered: every turn of the model would be refused.
+
+    Raises:
+        Failure: naming those that there are.
+    """
+    if wanted is None:
+        return
+    templates = (await client.query("prompts.templates")).result
+    there = [f"{template['name']}@{template['version']}" for template in templates]
+    if wanted not in there:
+        said = f"no template {wanted} is registered"
+        raise Failure(said, remedy=f"there are {', '.join(there) or 'none'}", code=Exit.USAGE)
 
 
 async def _models(client: Client, use_case: str | None = None) -> list[dict[str, Any]]:

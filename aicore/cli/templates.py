@@ -10,6 +10,7 @@ from rich.table import Table
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json
 from aicore.cli.wire import over_wire, tell
 from aicore.client import Client
+from domain.prompts.messages import TemplateFacts
 
 app = typer.Typer(no_args_is_help=True, help="Prompt templates: how a context becomes a prompt.")
 
@@ -30,11 +31,30 @@ def list_templates(*, json: Json = False) -> None:
 
 
 @app.command()
+def show(
+    template: Annotated[str, typer.Argument(help="The template, NAME@VERSION.")], *, json: Json = False
+) -> None:
+    """Print a template as `register` takes it: save it, change text and version, register that."""
+    templates = {f"{each['name']}@{each['version']}": each for each in over_wire(_templates)}
+    if template not in templates:
+        there = f"there are {', '.join(templates) or 'none'}"
+        raise Failure(f"no template {template} is registered", remedy=there, code=Exit.USAGE)
+    payload = {key: templates[template][key] for key in TemplateFacts.model_fields}
+    if json:
+        print_json(payload)
+    else:
+        out.print(orjson.dumps(payload, option=orjson.OPT_INDENT_2).decode(), markup=False, soft_wrap=True)
+
+
+@app.command()
 def register(
     file: Annotated[
         Path, typer.Argument(help="JSON file with the payload of prompts.register_template.", exists=True)
     ],
     *,
+    operator: Annotated[
+        str | None, typer.Option(help="Who answers for it, if the file does not say.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make a template known; what has a name and version never changes."""
@@ -42,9 +62,12 @@ def register(
         payload = orjson.loads(file.read_bytes())
     except orjson.JSONDecodeError as error:
         raise Failure(f"{file} is not JSON: {error}", code=Exit.USAGE) from None
+    if not isinstance(payload, dict):
+        raise Failure(f"{file} must hold one JSON object", code=Exit.USAGE)
+    payload |= {"operator": operator} if operator else {}
     reply = over_wire(lambda client: client.command("prompts.register_template", payload))
     label = reply.result["template"]
-    how = f"a model uses it whose configuration says template: {label}"
+    how = f"a model uses it after `aicore models describe MODEL --set template={label}`"
     tell(reply, f"template {label} is registered\n{how}", json=json)
 
 

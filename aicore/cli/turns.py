@@ -67,7 +67,7 @@ def list_turns(  # noqa: PLR0913 - one parameter per option of the command line
     if json:
         print_json([_plain(turn) for turn in found])
         return
-    table = Table("time (UTC)", "player", "npc", "question", "answer", "turn", box=None, pad_edge=False)
+    table = Table("time (UTC)", "player", "npc", "question", "answer", "inference", box=None, pad_edge=False)
     for turn in found:
         words = (turn.asked.player or "", turn.asked.npc or "", _short(turn.asked.prompt), _short(_end(turn)))
         table.add_row(clock_of(turn.recorded_us), *map(Text, words), turn.asked.inference_id)
@@ -76,7 +76,9 @@ def list_turns(  # noqa: PLR0913 - one parameter per option of the command line
 
 @app.command()
 def show(
-    turn: Annotated[str, typer.Argument(help="The turn, as `aicore turns list` or an answer names it.")],
+    inference: Annotated[
+        str, typer.Argument(help="Its id, as `aicore turns list` and `aicore ask` print it.")
+    ],
     *,
     json: Json = False,
 ) -> None:
@@ -84,19 +86,19 @@ def show(
 
     Exit code 1 if a digest, made again from the log, is another one.
     """
-    if not ID.fullmatch(turn):
+    if not ID.fullmatch(inference):
         remedy = "it has 32 hexadecimal digits; `aicore turns list` shows the newest"
-        raise Failure(f"{turn!r} is no turn", remedy=remedy, code=Exit.USAGE)
+        raise Failure(f"{inference!r} is no turn", remedy=remedy, code=Exit.USAGE)
     _, system = running()
 
     async def work() -> Any:
         async with open_log(system.postgres_dsn, system.realm, now_us=now_us, writer=False) as log:
-            return await story(log, EventCodec(domain_catalogue()), turn)
+            return await story(log, EventCodec(domain_catalogue()), inference)
 
     facts = run_async(work())
     if not facts:
         remedy = "`aicore turns list` shows the newest"
-        raise Failure(f"the log has no turn {turn}", remedy=remedy, code=Exit.USAGE)
+        raise Failure(f"the log has no turn {inference}", remedy=remedy, code=Exit.USAGE)
     if json:
         print_json([_told(fact) for fact in facts])
     else:

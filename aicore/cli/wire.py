@@ -21,6 +21,7 @@ Reason = Annotated[str, typer.Option(help="Why, in words for an auditor.")]
 
 COMMANDS = {
     "registry.register_model": "models register",
+    "registry.describe_model": "models describe",
     "registry.promote_model": "models promote",
     "registry.retire_model": "models retire",
     "registry.set_alias": "models alias",

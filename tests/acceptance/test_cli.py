@@ -211,6 +211,26 @@ def test_ask_prints_a_line_and_where_it_is_recorded(up: Up) -> None:
     assert "no_current_model" in up.run("ask", "hello", "--use-case", "nobody", code=2)
 
 
+def test_a_prompt_is_changed_by_a_new_version_of_its_template(up: Up, tmp_path: Path) -> None:
+    file = tmp_path / "template.json"
+    template = up.json("templates", "show", "cindermouth-summary@1")
+    template["sections"][-1]["text"] = "In short: <line>"
+    file.write_text(json.dumps({**template, "version": "2"}))
+    (model,) = up.json("models", "list", "--use-case", "story_summary")
+    change = ("models", "describe", model["model_id"], "--set")
+
+    assert "operator: Field required" in up.run("templates", "register", str(file), code=4)
+    assert "models describe" in up.run("templates", "register", str(file), "--operator", "mira")
+    assert "no template cindermouth-summary@3" in up.run(*change, "template=cindermouth-summary@3", code=2)
+    up.run(*change, "template=cindermouth-summary@2", "--set", "copies=2", "--description", "for tests")
+
+    changed = up.json("models", "show", model["model_id"])
+    assert changed["configuration"] == {"template": "cindermouth-summary@2", "copies": 2}
+    assert changed["description"] == "for tests"
+    up.run(*change, "template=cindermouth-summary@1", "--unset", "copies")
+    assert "nothing is to be changed" in up.run("models", "describe", model["model_id"], code=2)
+
+
 def test_a_players_turn_is_found_and_what_stood_behind_it(up: Up) -> None:
     up.run("ask", "Who are you?", "--player", "ann", "--pattern", "I am [a-z]{3,9}\\.")
     deadline = time.monotonic() + COMMAND_TIMEOUT_S

@@ -254,7 +254,7 @@ def test_a_content_file_that_is_wrong_is_refused_by_file_and_field(
         ("promote a model first (registry.promote_model)", "promote a model first (`aicore models promote`)"),
         ("ask the query registry.models for the ids", "ask `aicore models list` for the ids"),
         ("`aicore events show registry.models` tells", "`aicore events show registry.models` tells"),
-        ("set configuration with registry.describe_model", "set configuration with registry.describe_model"),
+        ("record it with evaluation.finish", "record it with evaluation.finish"),
     ],
 )
 def test_a_remedy_speaks_of_commands_where_there_is_one(remedy: str, told: str) -> None:
