@@ -136,7 +136,8 @@ async def check_use_case(client: Client, use_case: str | None) -> None:
 def advice(error: ErrorReply) -> str:
     """Return what somebody at a terminal can do about a refusal."""
     when = f" after {error.retry_after_ms} ms" if error.retry_after_ms else ""
-    retry = {"later": f"send it again{when}", "reload": "read the state again and decide anew", "never": ""}
+    again = "" if "again" in error.remedy else f"send it again{when}"
+    retry = {"later": again, "reload": "read the state again and decide anew", "never": ""}
     remedy = _MESSAGE.sub(lambda found: _command(found[1]) or found[0], error.remedy)
     return "; ".join(part for part in (remedy, retry[error.retry]) if part)
 

@@ -164,7 +164,7 @@ BatchEvent = (
 
 
 class OpenBatch(BatchFacts, Command, name="batch.open"):
-    """Begin a batch. Refused with ``batch_exists`` if the id has other facts."""
+    """Begin a batch. Refused with ``unknown_use_case``, or ``batch_exists`` if the id has other facts."""
 
     example: ClassVar = dict(EXAMPLE)
 

@@ -229,7 +229,11 @@ class RecordViolation(Command, name="guardrails.record_violation"):
 
 
 class ReviewViolation(Command, name="guardrails.review_violation"):
-    """Judge a violation. Refused with ``violation_not_found``, or ``severity_missing`` for an adjustment."""
+    """Judge a violation.
+
+    Refused with ``violation_not_found``, or with ``severity_missing`` for an adjustment, which needs one, or
+    ``severity_unexpected`` for anything else.
+    """
 
     violation_id: ViolationId
     verdict: ReviewVerdict

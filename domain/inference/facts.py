@@ -134,7 +134,8 @@ class Ask(BaseModel):
     pattern: Pattern = Field(
         None,
         description="Regular expression that the whole answer must match, at most 4,000 characters, without "
-        "backreferences and look-around (protocol/SPEC.md).",
+        "back-references, look-around, boundaries, flags, lazy and possessive repeats; \\d, \\w and \\s are "
+        "ASCII's.",
     )
     authored_line: str | None = Field(
         None,

@@ -307,8 +307,20 @@ InferenceEvent = InferenceRequested | InferenceFellBack | InferenceOutcome | Inf
 class Generate(Ask, Terms, Command, name="inference.generate"):
     """Ask the current model of a use case for text, and record question and answer.
 
-    Refused with ``no_current_model`` if the use case has none, with ``overloaded`` if too many requests wait,
-    and with ``inference_failed`` if the model gave no usable answer.
+    The result: ``text``; ``finish_reason`` (stop, length, cut, authored or blocked, as inference.completed
+    says, or cancelled); ``inference_id``; ``model`` (``id``, ``name``, ``version``); ``tier``; ``usage``
+    (``prompt_tokens``, ``completion_tokens``, ``cost_micro``); ``ttft_ms``; ``latency_ms``; ``served``
+    (``engine``, ``tier``, ``choice``, ``attempts``: how many engines were asked, ``repeats``: the inference
+    whose answer it is, or nil); ``template``; ``cut`` (maps: ``section``, ``items``, ``tokens``);
+    ``event_id`` and ``recorded``. A cancelled one has only text, finish_reason, inference_id, latency_ms,
+    event_id and recorded.
+
+    Refused, until something is changed, with ``no_current_model``, ``use_case_silenced``,
+    ``alias_not_found``, ``template_not_found``, ``no_engine``, ``unknown_context``, ``prompt_too_long`` or
+    ``question_too_long``; for ``retry_after_ms`` with ``overloaded`` (no engine has room) or
+    ``over_allowance`` (of this player or service). ``inference_failed`` is recorded, so it takes a new id: no
+    engine answered, and there was no authored_line. What breaks the guardrails is no refusal: it is answered,
+    with finish_reason blocked.
     """
 
     tier: Tier | None = Field(None, description="Service level wanted; null: the model's own.")

@@ -199,7 +199,7 @@ OptimisationEvent = PolicySet | Proposed | Approved | ProposalRejected | Proposa
 
 
 class SetPolicy(Command, name="optimisation.set_policy"):
-    """Say what the optimiser looks at and may do for a use case."""
+    """Say what the optimiser looks at and may do for a use case. Refused with ``unknown_use_case``."""
 
     use_case: UseCase
     policy: Annotated[OptimiserPolicy, Field(description="All of it; what is left out has its default.")]
@@ -237,7 +237,11 @@ class _OnProposal(Command):
 
 
 class ApproveProposal(_OnProposal, name="optimisation.approve"):
-    """Have it done. Refused with ``proposal_not_found`` or ``proposal_decided``."""
+    """Have it done. Refused with ``proposal_not_found`` or ``proposal_decided``.
+
+    What is then refused is told by optimisation.carried_out: by the registry, or with ``tier_not_served`` or
+    ``no_way_back``.
+    """
 
     example: ClassVar = dict(Approved.example)
 

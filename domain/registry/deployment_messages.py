@@ -392,7 +392,10 @@ class _OnDeployment(Command):
 
 
 class HoldDeployment(_OnDeployment, name="deployment.hold"):
-    """Let the traffic stay as it is; the gate goes on watching."""
+    """Let the traffic stay as it is; the gate goes on watching.
+
+    Refused with ``deployment_not_found`` or ``deployment_ended``.
+    """
 
     operator: Operator
     reason: Reason
@@ -406,7 +409,7 @@ class HoldDeployment(_OnDeployment, name="deployment.hold"):
 
 
 class ResumeDeployment(_OnDeployment, name="deployment.resume"):
-    """Let a held deployment go on."""
+    """Let a held deployment go on. Refused with ``deployment_not_found`` or ``deployment_ended``."""
 
     operator: Operator
     reason: Reason
@@ -415,7 +418,10 @@ class ResumeDeployment(_OnDeployment, name="deployment.resume"):
 
 
 class AbortDeployment(_OnDeployment, name="deployment.abort"):
-    """End a deployment: the current model has everything again. No word against the candidate."""
+    """End a deployment: the current model has everything again. No word against the candidate.
+
+    Refused with ``deployment_not_found`` or ``deployment_ended``.
+    """
 
     operator: Operator
     reason: Reason

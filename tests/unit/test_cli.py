@@ -1,5 +1,6 @@
 """What the command line refuses before anything runs, in one sentence with the way out."""
 
+import dataclasses
 import json
 import re
 import sys
@@ -246,6 +247,12 @@ def test_a_content_file_that_is_wrong_is_refused_by_file_and_field(
 
 
 # --- refusals -----------------------------------------------------------------------------------------------
+
+
+def test_when_to_send_again_is_said_once() -> None:
+    told = ErrorReply("code", "message", remedy="send it in 50 ms again", retry="later", retry_after_ms=50)
+    assert advice(told) == "send it in 50 ms again"
+    assert advice(dataclasses.replace(told, remedy="")) == "send it again after 50 ms"
 
 
 @pytest.mark.parametrize(

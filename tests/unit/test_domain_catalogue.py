@@ -1,17 +1,28 @@
 """What every declaration owes its reader: an example, and a description of each field; and strict parsing."""
 
+import ast
 import math
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+import domain
+import handlers
+from aicore.queries import QUERIES
 from domain.catalogue import COMMANDS, EVENTS, INTERNAL_COMMANDS
 from domain.decider import Rejected
 from domain.event import Command, Event
-from domain.inference.messages import Generate
+from domain.inference.inference import Inference
+from domain.inference.messages import Generate, InferenceCancelled, InferenceCompleted, InferenceRequested
 from domain.parse import parse
 from domain.registry.messages import RegisterModel
+from handlers.replies import reply_of
+from protocol.messages import CommandMessage
+from protocol.meta import Meta
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,63}$")
 ALL: list[Any] = [*EVENTS, *COMMANDS, *INTERNAL_COMMANDS]
@@ -32,6 +43,52 @@ def test_every_example_is_valid(message: type[Event] | type[Command]) -> None:
 def test_every_event_example_is_complete(event: type[Event]) -> None:
     """An example shows every field, so that the golden bytes made from it pin every field."""
     assert set(event.example) == set(event.model_fields)
+
+
+CODE = re.compile(r"[a-z]+(_[a-z]+)+")
+TOLD_TO_OURSELVES = {
+    "cooling_down": "optimisation.propose",
+    "deployment_held": "deployment.pass_step",
+    "evaluated_against_itself": "registry.record_evaluation",
+    "violation_exists": "guardrails.record_violation",
+}
+"""Codes that only our own parts can get, and the command that no message may bring."""
+
+
+def _raised() -> Iterator[tuple[str, Path]]:
+    """Yield every code of a refusal that the rules and handlers name, and where."""
+    for package in (domain, handlers):
+        for file in Path(str(package.__file__)).parent.rglob("*.py"):
+            for call in ast.walk(ast.parse(file.read_text())):
+                if isinstance(call, ast.Call) and call.args:
+                    name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+                    if name in {"Rejected", "_refused", "__init__"}:
+                        for part in ast.walk(call.args[0]):
+                            if isinstance(part, ast.Constant) and CODE.fullmatch(str(part.value)):
+                                yield str(part.value), file
+
+
+def test_every_refusal_is_named_where_a_caller_looks_for_it() -> None:
+    """In the description of a command or query, or among the codes of SPEC.md that any of them may give."""
+    spec = (Path(str(domain.__file__)).parents[1] / "protocol/SPEC.md").read_text()
+    told = spec + "".join(str(message.__doc__) for message in (*COMMANDS, *QUERIES))
+    raised = dict(_raised())
+    assert "over_allowance" in raised, "the search finds what it should"
+
+    assert {code: file for code, file in raised.items() if f"`{code}`" not in told} == {
+        code: raised[code] for code in TOLD_TO_OURSELVES
+    }
+
+
+def test_the_result_of_a_turn_is_described() -> None:
+    request, answer = InferenceRequested.from_example(), InferenceCompleted.from_example()
+    ended = InferenceCancelled.from_example()
+    message = CommandMessage(UUID(int=1), "inference.generate", {}, "any", Meta())
+    for outcome in (answer, ended):
+        result = reply_of(Inference(request, outcome), message, recorded=True).result
+        names = {*result, *result.get("served", ()), *result.get("usage", ()), *result.get("model", ())}
+        missing = {name for name in names if not re.search(rf"\b{name}\b", str(Generate.__doc__))}
+        assert not missing
 
 
 def test_names_are_unique_and_well_formed() -> None:
