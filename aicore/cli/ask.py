@@ -76,11 +76,18 @@ def ask(  # noqa: PLR0913 - one parameter per option of the command line
         out.print(result["text"], style="bold", markup=False, soft_wrap=True)
     elif result["text"]:
         out.print()
+    out.print(f"[dim]{ended(result)} · inference {result['inference_id']}[/dim]")
+
+
+def ended(result: Mapping[str, Any]) -> str:
+    """Return who answered and how quickly; of an answer that somebody cancelled there is only the time."""
+    if result["finish_reason"] == "cancelled":
+        return f"cancelled after {result['latency_ms']:.1f} ms"
     model = result["model"]
-    out.print(
-        f"[dim]{model['name']} {model['version']} · {who_spoke(result)} · "
+    return (
+        f"{model['name']} {model['version']} · {who_spoke(result)} · "
         f"{result['latency_ms']:.1f} ms, first token {result['ttft_ms']:.1f} ms · "
-        f"{result['usage']['completion_tokens']} tokens · inference {result['inference_id']}[/dim]"
+        f"{result['usage']['completion_tokens']} tokens"
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aicore.cli.ask import who_spoke
+from aicore.cli.ask import ended, who_spoke
 from aicore.cli.guardrails import held
 from aicore.content.guardrails import load_policy
 from bus.catalogue import domain_catalogue
@@ -58,3 +58,7 @@ async def test_the_policy_that_holds_can_be_tried_from_elsewhere() -> None:
     assert await held(client) == (policy_from(policy), "MatureFullExperience")
     shown, _ = await board.answer_policy({})
     assert "policy" not in shown
+
+
+def test_an_answer_that_another_one_cancelled_has_no_model_to_tell_of() -> None:
+    assert ended({"finish_reason": "cancelled", "text": "I ", "latency_ms": 7.6}) == "cancelled after 7.6 ms"
