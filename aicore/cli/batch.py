@@ -1,7 +1,7 @@
 """`aicore batch`: many questions that nobody waits for."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,9 +86,28 @@ def status(
 
     async def work(client: Client) -> dict[str, Any]:
         found = await _find(client, batch_id)
+        if found["status"] == "submitted" and (
+            why := standing((await client.query("inference.tiers")).result)
+        ):
+            err.print(f"it stands still: {why}", style="yellow", markup=False, soft_wrap=True)
         return await _watched(client, found["batch_id"]) if wait else found
 
     _end(over_wire(work), waited=wait, json=json)
+
+
+def standing(tiers: Sequence[Mapping[str, Any]]) -> str:
+    """Return why no item of a batch can be begun now, as the tiers stand; "" if one can."""
+    engines = [engine for tier in tiers if tier["tier"] == "bronze" for engine in tier["engines"]]
+    able = [engine for engine in engines if engine["ok"] and engine["circuit"] != "open"]
+    if not engines:
+        return "no engine serves the tier bronze; add one to the engines' file"
+    if not able:
+        away = "; ".join(f"{each['name']}: {each['reason'] or each['circuit']}" for each in engines)
+        return f"no engine of the tier bronze can be asked ({away}); `aicore doctor` says what to do"
+    if all(2 * engine["active"] > engine["capacity"] for engine in able):
+        busy = ", ".join(f"{each['name']} has {each['active']} of {each['capacity']}" for each in able)
+        return f"players come first, and every engine of the tier bronze is more than half busy ({busy})"
+    return ""
 
 
 @app.command()

@@ -47,7 +47,7 @@ def _table(found: list[dict[str, Any]]) -> Table:
     for tier in found:
         promise = tier["promise"]
         for engine in tier["engines"]:
-            state = "[green]ok[/]" if engine["ok"] else f"[red]{engine['reason']}[/]"
+            state = "[green]ok[/]" if engine["ok"] else f"[red]away: {engine['reason']}[/]"
             table.add_row(
                 tier["tier"],
                 engine["name"],

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.main import get_command
 
+from aicore.cli.batch import standing
 from aicore.cli.main import app, main
 from aicore.cli.terminal import WIDTH_PIPED, Failure, Plain
 from aicore.cli.wire import COMMANDS, advice, find_one, tell
@@ -300,3 +301,32 @@ def test_every_command_tells_its_events_as_text_and_as_json(capsys: pytest.Captu
     ]
     tell(Reply({}), json=False)
     assert "it was so already" in capsys.readouterr().out
+
+
+# --- batches ------------------------------------------------------------------------------------------------
+
+
+def _bronze(*engines: dict[str, Any]) -> list[dict[str, Any]]:
+    well = {"ok": True, "reason": "", "circuit": "closed", "active": 0, "capacity": 4}
+    return [{"tier": "bronze", "engines": [{"name": f"e{n}", **well, **e} for n, e in enumerate(engines)]}]
+
+
+@pytest.mark.parametrize(
+    ("tiers", "says"),
+    [
+        (_bronze({}), ""),
+        (_bronze({"active": 4}, {"active": 2}), ""),
+        (_bronze({"active": 4}, {"active": 3}), "players come first"),
+        (
+            _bronze({"ok": False, "reason": "HTTP 503"}),
+            "no engine of the tier bronze can be asked (e0: HTTP 503)",
+        ),
+        (_bronze({"circuit": "open"}), "(e0: open)"),
+        (_bronze({"ok": False}, {"active": 3}), "e1 has 3 of 4"),
+        (_bronze(), "no engine serves the tier bronze"),
+    ],
+)
+def test_a_batch_that_stands_still_says_why(tiers: list[dict[str, Any]], says: str) -> None:
+    told = standing(tiers)
+    assert says in told
+    assert bool(says) == bool(told)
