@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aicore.cli.models import status_of
-from aicore.cli.terminal import Exit, Failure, Json, out, print_json, run_async, running
+from aicore.cli.terminal import Exit, Failure, Json, clock_of, out, print_json, run_async, running
 from aicore.cli.wire import (
     ModelId,
     Operator,
@@ -107,13 +107,16 @@ def list_deployments(
     if json:
         print_json(rows)
         return
-    table = Table("use case", "strategy", "state", "share", "candidate", "id", box=None, pad_edge=False)
+    table = Table(
+        "use case", "strategy", "state", "since (UTC)", "share", "candidate", "id", box=None, pad_edge=False
+    )
     for row in rows:
         state = f"[{STYLES[row['state']]}]{row['state']}[/]"
         table.add_row(
             row["use_case"],
             row["strategy"] or f"by {row['operator']}",
             state,
+            clock_of(row["story"][-1]["at_us"]),
             f"{row['share']} %",
             names.get(row["model_id"], row["model_id"]),
             row["deployment_id"] or "",

@@ -38,6 +38,9 @@ NATS_TIMEOUT_S = 3.0
 HASH = re.compile(r"[0-9a-f]{64}")
 HEAD_FORM = "POSITION:HASH with 64 hexadecimal digits"
 RESTORED = " (was it one older than JetStream, on purpose: `aicore relay confirm-log`)"
+MOST_TELLING = ("prompt", "text", "excerpt", "reason", "message", "code")
+"""Keys that one line begins with: it is cut at its end."""
+
 LESS_TELLING = ("_id", "_hash", "_digest")
 """Ends of keys that one line leaves out; `show` has everything."""
 
@@ -304,8 +307,9 @@ def _print(event: RecordedEvent, *, json: bool) -> None:
     if json:
         print_json(_whole(event))
         return
-    fields = unpack(event.payload, "payload").items()
-    payload = " ".join(f"{key}={value}" for key, value in fields if not key.endswith(LESS_TELLING))
+    fields = unpack(event.payload, "payload")
+    keys = sorted(fields, key=lambda key: key not in MOST_TELLING)
+    payload = " ".join(f"{key}={fields[key]}" for key in keys if not key.endswith(LESS_TELLING))
     line = Text(f"{event.position:>8}  ", style="bold")
     line.append(f"{_time(event.recorded_us)}  ", style="dim")
     line.append(f"{event.type:<26} ", style="cyan")

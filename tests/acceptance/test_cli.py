@@ -53,7 +53,8 @@ def test_the_log_can_be_read_counted_and_verified(up: Up) -> None:
     head = lines[-1]["position"]
     assert [line["position"] for line in lines] == [head - 2, head - 1, head]
     assert up.json("log", "show", str(head)) == lines[-1]
-    assert "inference.completed" in up.run("log", "tail", "--no-follow")
+    tail = up.run("log", "tail", "--no-follow", "--type", "inference.completed")
+    assert all("  text=" in line for line in tail.splitlines()), "what was said comes first"
     assert {row["type"] for row in up.json("log", "stats")["types"]} >= {"registry.model_registered"}
     assert "no event 99999" in up.run("log", "show", "99999", code=2)
     shown = up.run("log", "show", str(head))
