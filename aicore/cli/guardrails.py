@@ -83,7 +83,8 @@ def policy(*, json: Json = False) -> None:
     if json:
         print_json(shown)
         return
-    why = "brought along by the program" if shown["brought_along"] else f"profile {shown['profile']}"
+    came = ", brought along by the program" if shown["brought_along"] else ""
+    why = f"profile {shown['profile'] or DEFAULT_PROFILE}{came}"
     out.print(f"{shown['active']} holds ({why}), {len(shown['rules'])} rules, {shown['digest'][:19]}…")
     out.print(f"published: {', '.join(shown['published']) or 'none'}")
 
@@ -97,9 +98,11 @@ def publish(
     json: Json = False,
 ) -> None:
     """Make a version of a policy available; a rule that cannot be used is named with the way out."""
-    payload = {"policy": _policy(file).model_dump(mode="json"), "operator": operator, "reason": reason}
+    policy = _policy(file)
+    payload = {"policy": policy.model_dump(mode="json"), "operator": operator, "reason": reason}
     reply = over_wire(lambda client: client.command("guardrails.publish_policy", payload))
-    tell(reply, json=json)
+    said = f"{policy.label} is published; it holds after `aicore guardrails activate {policy.label}`"
+    tell(reply, said, json=json)
 
 
 @app.command()
@@ -118,7 +121,7 @@ def activate(
     payload = {"name": name, "version": int(version), "profile": profile}
     by = {"operator": operator, "reason": reason}
     reply = over_wire(lambda client: client.command("guardrails.activate_policy", {**payload, **by}))
-    tell(reply, json=json)
+    tell(reply, f"the realm is held to {label}, profile {profile}", json=json)
 
 
 @app.command()

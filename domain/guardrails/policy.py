@@ -147,7 +147,12 @@ def policy_from(data: Mapping[str, object]) -> Policy:
         rules = data.get("rules")
         at = rules[int(found[1])] if found and isinstance(rules, list | tuple) else None
         rule = str(at.get("id", "")) if isinstance(at, Mapping) else ""
-        raise PolicyError(rule, place, first["msg"], "correct it; Policy tells every field") from error
+        raise PolicyError(
+            rule,
+            place,
+            first["msg"],
+            "correct it; the comments of aicore/content/guardrails.toml tell every field",
+        ) from error
 
 
 def digest_of(policy: Policy) -> str:
