@@ -4,6 +4,8 @@ import typer
 from rich.table import Table
 
 from aicore.cli.terminal import Json, out, print_json
+from aicore.content.scenes import closing_line
+from aicore.content.speech import load_speech
 from aicore.content.world import VOICES, World, load_world
 from aicore.settings import load_settings
 
@@ -39,6 +41,7 @@ def _shown(world: World) -> dict[str, list[dict[str, str]]]:
             {
                 **npc.model_dump(include={"id", "name", "role", "archetype", "voice"}),
                 "home": world.district_name(npc.home),
+                "closed": closing_line(world, load_speech(), npc.id),
             }
             for npc in world.npc
         ],

@@ -32,7 +32,9 @@ def known_scene(world: World, npc_id: str, said: str) -> Mapping[str, str | Sequ
 def closing_line(world: World, speech: Speech, npc_id: str | None) -> str:
     """Return what a character says when a subject is closed; a silence for who the world does not know."""
     npc = next((npc for npc in world.npc if npc.id == npc_id), None)
-    return speech.closed[npc.voice][0] if npc else SILENCE
+    if npc is None:
+        return world.closed or SILENCE
+    return npc.closed or speech.closed[npc.voice][0]
 
 
 def _plain(name: str) -> str:

@@ -23,6 +23,9 @@ Name = Annotated[Text, Field(min_length=1, max_length=128)]
 Clause = Annotated[Text, Field(min_length=1, max_length=2_000)]
 
 
+ClosedLine = Annotated[Text, Field(max_length=2_000)]
+
+
 class _Data(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,6 +62,8 @@ class Npc(_Data):
     home: str
     archetype: Archetype
     voice: Voice
+    closed: ClosedLine = ""
+    """What they say when a subject is closed; empty: what their voice says."""
 
 
 class Quest(_Data):
@@ -97,6 +102,8 @@ class World(_Data):
     quest: tuple[Quest, ...] = ()
     lore: tuple[Lore, ...] = ()
     words: Words = Words()
+    closed: ClosedLine = ""
+    """What who is no character of this file says when a subject is closed; empty: a line of ours."""
 
     @model_validator(mode="after")
     def _refers_to_what_exists(self) -> "World":

@@ -21,7 +21,7 @@ from aicore.cli.batch import standing
 from aicore.cli.main import app, main
 from aicore.cli.terminal import WIDTH_PIPED, Failure, Plain
 from aicore.cli.wire import COMMANDS, advice, find_one, tell
-from aicore.content.scenes import known_scene
+from aicore.content.scenes import closing_line, known_scene
 from aicore.content.speech import load_speech
 from aicore.content.suites import contradictions
 from aicore.content.world import World, load_world
@@ -215,8 +215,25 @@ def test_the_content_is_that_of_the_file_that_the_settings_name(
     assert "no character 'gault'" in cli("ask", "hi", "--npc", "gault", code=3)
     scene = known_scene(load_world(file), "wen", "Who lights the salt lamp?")
     assert scene["lore"] == ["the salt lamp burns only at low tide"]
+    assert closing_line(load_world(file), load_speech(), "wen") == "No. Ask something else."
     found_in = contradictions(load_world(file), load_speech())
     assert found_in("Wen says the salt lamp is mine.", "Hello.") is None
+
+
+def test_a_content_file_has_the_lines_that_are_said_when_a_subject_is_closed(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "pack.toml"
+    file.write_text(
+        'closed = "Niemand spricht."' + PACK.replace("[[lore]]", 'closed = "Nicht das."\n[[lore]]')
+    )
+    monkeypatch.setenv("AICORE_CONTENT_FILE", str(file))
+
+    (wen,) = json.loads(cli("content", "list", "--json", code=0))["characters"]
+
+    assert wen["closed"] == "Nicht das."
+    assert closing_line(load_world(file), load_speech(), "wen") == "Nicht das."
+    assert closing_line(load_world(file), load_speech(), "gault") == "Niemand spricht."
 
 
 @pytest.mark.parametrize(
