@@ -107,16 +107,24 @@ class Settings(BaseSettings):
         2, ge=0, le=1_024, description="Items of batches that are worked on at a time; 0: none here."
     )
     player_requests_per_s: float = Field(
-        10.0, ge=0, le=1e6, description="Inference requests of one player, per second; 0: no limit."
+        10.0,
+        ge=0,
+        le=1e6,
+        description="Inference requests of one player, per second, four times as many at once; 0: no limit.",
     )
     player_tokens_per_s: float = Field(
-        500.0, ge=0, le=1e9, description="Tokens that one player may ask for, per second; 0: no limit."
+        500.0,
+        ge=0,
+        le=1e9,
+        description="Tokens that one player may ask for, per second, four times as many at once; "
+        "0: no limit.",
     )
     service_requests_per_s: float = Field(
         2_000.0,
         ge=0,
         le=1e6,
-        description="Inference requests of one calling service, per second; 0: no limit.",
+        description="Inference requests of one calling service, per second, four times as many at once; "
+        "0: no limit.",
     )
     disk_free_mb_min: int = Field(
         512, ge=0, le=10**9, description="`aicore doctor` warns below this free space for the state, in MB."

@@ -26,11 +26,12 @@ class AllowanceLimits:
 class OverAllowance(Rejected):
     """Too much for now; nothing was recorded, and the same command may come again."""
 
-    def __init__(self, what: str, retry_after_ms: int) -> None:
+    def __init__(self, what: str, rate: Rate, retry_after_ms: int) -> None:
         super().__init__(
             "over_allowance",
-            f"more {what} than allowed",
-            remedy=f"send the same command again in {retry_after_ms} ms, or raise the limit in the settings",
+            f"more {what} than allowed: {rate.per_second:g} a second, {rate.burst:g} at once",
+            remedy=f"send the same command again in {retry_after_ms} ms; the limits are "
+            "AICORE_PLAYER_REQUESTS_PER_S, AICORE_PLAYER_TOKENS_PER_S and AICORE_SERVICE_REQUESTS_PER_S",
         )
         self.retry_after_ms = retry_after_ms
 
@@ -54,7 +55,7 @@ class Allowances:
         buckets = {what: self._bucket(what, rate, now_ms) for what, (rate, _) in wanted.items()}
         for what, (_, amount) in wanted.items():
             if not buckets[what].admits(amount):
-                raise OverAllowance(what, buckets[what].wait_ms(amount))
+                raise OverAllowance(what, buckets[what].rate, buckets[what].wait_ms(amount))
         for what, (_, amount) in wanted.items():
             self._buckets[what] = buckets[what].used(amount)
             self._buckets.move_to_end(what)
