@@ -138,7 +138,9 @@ def violations(
     if json:
         print_json(found)
         return
-    table = Table("time", "severity", "action", "side", "category", "rule", "text", "review", "id", box=None)
+    table = Table(
+        "time (UTC)", "severity", "action", "side", "category", "rule", "text", "review", "id", box=None
+    )
     for row in found["violations"]:
         at = datetime.fromtimestamp(row["at_us"] / 1e6, UTC).strftime("%m-%d %H:%M:%S")
         review = row["review"]["verdict"] if row["review"] else ""

@@ -47,7 +47,9 @@ def list_proposals(
     if json:
         print_json(found)
         return
-    table = Table("time", "use case", "what", "priority", "status", "why", "id", box=None, pad_edge=False)
+    table = Table(
+        "time (UTC)", "use case", "what", "priority", "status", "why", "id", box=None, pad_edge=False
+    )
     for row in found["proposals"]:
         at = datetime.fromtimestamp(row["at_us"] / 1e6, UTC).strftime("%m-%d %H:%M:%S")
         priority = f"[{STYLES[row['priority']]}]{row['priority']}[/]"
