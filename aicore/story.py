@@ -192,11 +192,13 @@ async def _violations(
     """Yield what the guardrails found in the turn."""
     head = (await log.head()).position
     after = await _before(log, first.recorded_us - NEAR_US, head)
-    where = Where(types=(ViolationDetected.event_name,))
-    while page := await log.read_all(after=after, limit=PAGE, where=where):
+    # All types: a search for a rare one would read on to the end of a long log.
+    while page := await log.read_all(after=after, limit=PAGE):
         for recorded in page:
             if recorded.recorded_us > last.recorded_us + NEAR_US:
                 return
+            if recorded.type != ViolationDetected.event_name:
+                continue
             event = codec.decode(recorded)
             if isinstance(event, ViolationDetected) and event.inference_id == inference_id:
                 said = (
