@@ -15,7 +15,7 @@ from bus.catalogue import domain_catalogue
 from bus.documents import Declared, asyncapi_of, example_of, fields_of, page_of, row_of, schema_of
 from bus.live import LIVE
 
-events_app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, help="The catalogue: every event, command, query and live message.")
 
 Name = Annotated[str, typer.Argument(help="Name of a message, e.g. registry.model_registered.")]
 
@@ -29,7 +29,7 @@ GROUPS = {
 """What each kind of message is headed with in the list."""
 
 
-@events_app.command("list")
+@app.command("list")
 def list_all(*, json: Json = False) -> None:
     """List every event, command, query and live message with its subject and meaning."""
     rows = [row_of(kind) for kind in _known().values()]
@@ -45,7 +45,7 @@ def list_all(*, json: Json = False) -> None:
         out.print(table)
 
 
-@events_app.command("show")
+@app.command("show")
 def show(name: Name, *, json: Json = False) -> None:
     """Show one declaration: meaning, subject, fields with units and limits, an example."""
     kind = _find(name)
@@ -55,14 +55,14 @@ def show(name: Name, *, json: Json = False) -> None:
         out.print(Markdown(page_of(kind)))
 
 
-@events_app.command("schema")
+@app.command("schema")
 def schema(name: Name, *, json: Json = False) -> None:
     """Print the JSON Schema of a payload."""
     found = schema_of(_find(name))
     print_json(found) if json else out.print_json(data=found)
 
 
-@events_app.command("asyncapi")
+@app.command("asyncapi")
 def asyncapi(*, json: Json = False) -> None:
     """Print the AsyncAPI 3 document of all messages."""
     document = asyncapi_of(domain_catalogue(), version=version("aicore"), queries=QUERIES)

@@ -5,38 +5,17 @@ Exit codes: 0 done · 1 something is wrong · 2 command line or settings · 3 no
 """
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import asyncpg
 import typer
 from nats.errors import Error as NatsError
 from rich.markup import escape
 
-from aicore.cli import (
-    batch,
-    content,
-    dead_letters,
-    demo,
-    deployments,
-    guardrails,
-    log,
-    models,
-    projections,
-    proposals,
-    relay,
-    spool,
-    templates,
-    turns,
-    up,
-)
-from aicore.cli.ask import ask, rate
-from aicore.cli.doctor import doctor
-from aicore.cli.evaluate import evaluate
-from aicore.cli.events import events_app
-from aicore.cli.export import export
 from aicore.cli.terminal import Exit, Failure, err, out
-from aicore.cli.tiers import tiers
 from aicore.embedded import EmbeddedServerError
 from aicore.export import ExportError
 from aicore.logs import set_up
@@ -56,13 +35,6 @@ HELP = (
     "4 refused by the system."
 )
 
-app = typer.Typer(
-    help=HELP,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -70,7 +42,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def quiet(
     *,
     _version: Annotated[
@@ -85,40 +56,67 @@ def quiet(
 RUNNING, SPEAKING = "The system", "Lines and prompts"
 MODELS, RECORDS = "Models", "What was recorded"
 
-app.command("up", rich_help_panel=RUNNING)(up.up)
-app.command("run", rich_help_panel=RUNNING)(up.run_components)
-app.command("doctor", rich_help_panel=RUNNING)(doctor)
-app.add_typer(relay.app, name="relay", rich_help_panel=RUNNING)
-app.add_typer(projections.app, name="projections", rich_help_panel=RUNNING)
-app.add_typer(spool.app, name="spool", rich_help_panel=RUNNING)
-app.add_typer(dead_letters.app, name="dlq", rich_help_panel=RUNNING)
-app.command("ask", rich_help_panel=SPEAKING)(ask)
-app.command("rate", rich_help_panel=SPEAKING)(rate)
-app.add_typer(batch.app, name="batch", rich_help_panel=SPEAKING)
-app.add_typer(content.app, name="content", rich_help_panel=SPEAKING)
-app.add_typer(templates.app, name="templates", rich_help_panel=SPEAKING)
-app.add_typer(guardrails.app, name="guardrails", rich_help_panel=SPEAKING)
-app.add_typer(models.app, name="models", rich_help_panel=MODELS)
-app.command("tiers", rich_help_panel=MODELS)(tiers)
-app.command("evaluate", rich_help_panel=MODELS)(evaluate)
-app.add_typer(deployments.app, name="deployments", rich_help_panel=MODELS)
-app.add_typer(proposals.app, name="proposals", rich_help_panel=MODELS)
-app.add_typer(demo.app, name="demo", rich_help_panel=MODELS)
-app.add_typer(log.app, name="log", rich_help_panel=RECORDS)
-app.add_typer(turns.app, name="turns", rich_help_panel=RECORDS)
-app.command("export", rich_help_panel=RECORDS)(export)
-app.add_typer(
-    events_app,
-    name="events",
-    rich_help_panel=RECORDS,
-    help="The catalogue: every event, command, query and live message.",
+
+class Part(NamedTuple):
+    """One command, or one group of them, below `aicore`."""
+
+    name: str
+    panel: str
+    module: str
+    """In this package."""
+    attribute: str = "app"
+    """A group's `typer.Typer`, or a command's function."""
+
+
+PARTS = (
+    Part("up", RUNNING, "up", "up"),
+    Part("run", RUNNING, "up", "run_components"),
+    Part("doctor", RUNNING, "doctor", "doctor"),
+    Part("relay", RUNNING, "relay"),
+    Part("projections", RUNNING, "projections"),
+    Part("spool", RUNNING, "spool"),
+    Part("dlq", RUNNING, "dead_letters"),
+    Part("ask", SPEAKING, "ask", "ask"),
+    Part("rate", SPEAKING, "ask", "rate"),
+    Part("batch", SPEAKING, "batch"),
+    Part("content", SPEAKING, "content"),
+    Part("templates", SPEAKING, "templates"),
+    Part("guardrails", SPEAKING, "guardrails"),
+    Part("models", MODELS, "models"),
+    Part("tiers", MODELS, "tiers", "tiers"),
+    Part("evaluate", MODELS, "evaluate", "evaluate"),
+    Part("deployments", MODELS, "deployments"),
+    Part("proposals", MODELS, "proposals"),
+    Part("demo", MODELS, "demo"),
+    Part("log", RECORDS, "log"),
+    Part("turns", RECORDS, "turns"),
+    Part("export", RECORDS, "export", "export"),
+    Part("events", RECORDS, "events"),
 )
+
+
+def app_of(parts: Sequence[Part] = PARTS) -> typer.Typer:
+    """Return the command line with these parts; importing all of them takes a second."""
+    app = typer.Typer(
+        help=HELP,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(quiet)
+    for name, panel, module, attribute in parts:
+        found = getattr(import_module(f"aicore.cli.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name, rich_help_panel=panel)
+        else:
+            app.command(name, rich_help_panel=panel)(found)
+    return app
 
 
 def main() -> None:
     """Run the command line; every expected error is one sentence with its remedy, never a traceback."""
     try:
-        app()
+        app_of([part for part in PARTS if part.name in sys.argv[1:2]] or PARTS)()
     except BaseException as error:
         failure = _explained(error)
         if failure is None:

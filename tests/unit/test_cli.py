@@ -18,7 +18,7 @@ from rich.text import Text
 from typer.main import get_command
 
 from aicore.cli.batch import standing
-from aicore.cli.main import app, main
+from aicore.cli.main import app_of, main
 from aicore.cli.terminal import WIDTH_PIPED, Failure, Plain
 from aicore.cli.wire import COMMANDS, advice, find_one, tell
 from aicore.content.scenes import closing_line, known_scene
@@ -84,7 +84,7 @@ def test_lists_are_plain_and_fit_the_terminal(cli: Cli) -> None:
 def test_every_command_that_ends_takes_json() -> None:
     stays = {"up", "run"}
 
-    assert {name for name, command in commands(get_command(app)) if "--json" not in command} == stays
+    assert {name for name, command in commands(get_command(app_of())) if "--json" not in command} == stays
 
 
 def commands(group: Any, path: str = "") -> Iterator[tuple[str, set[str]]]:
@@ -287,7 +287,7 @@ def test_a_remedy_speaks_of_commands_where_there_is_one(remedy: str, told: str) 
 
 
 def test_every_command_that_a_remedy_may_name_is_there() -> None:
-    there = {name for name, _ in commands(get_command(app))}
+    there = {name for name, _ in commands(get_command(app_of()))}
 
     assert set(COMMANDS.values()) <= there
     queries = {query.query_name for query in QUERIES}
