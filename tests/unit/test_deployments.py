@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from aicore.deployment_replay import Check, Replay
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
@@ -38,7 +39,8 @@ from handlers.routing import Router
 from handlers.turns import Tier
 from protocol.meta import decode_meta
 from tests.unit.kit import START_US, EchoEngine, ident, memory_log, message, model, runner_on, spooled, until
-from tests.unit.test_domain_deployment import OF, started
+from tests.unit.spec import changed
+from tests.unit.test_domain_deployment import OF, evidence, started
 from tests.unit.test_domain_registry import first_promoted, registered
 
 UC = "npc_dialogue"
@@ -260,6 +262,14 @@ async def test_the_log_tells_the_same_verdict_again(tmp_path: Path) -> None:
             stage.manager.cancel()
         (rolled,) = await stage.events(DeploymentRolledBack)
         assert rolled.deployment_id == id_
+
+
+def test_a_verdict_that_comes_out_otherwise_is_told_as_another() -> None:
+    """Only what depends on the moment of the look may differ."""
+    then = evidence()
+    assert Check("step_passed", then, changed(then, failures=0.3, latency_ms=9.0)).same
+    assert not Check("step_passed", then, changed(then, e_value=then.e_value + 0.1)).same
+    assert not Replay("d", checks=[Check("a", then, then), Check("b", then, evidence(turns=11))]).same
 
 
 async def test_a_manager_that_dies_at_any_time_goes_on_where_the_log_says(tmp_path: Path) -> None:

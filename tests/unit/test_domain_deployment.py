@@ -431,6 +431,13 @@ def test_if_the_previous_one_is_gone_the_newest_healthy_one_comes_back() -> None
     assert decided[1].model_id == first.model_id
 
 
+def test_nobody_goes_back_to_what_was_rolled_back_itself() -> None:
+    history: list[Event] = [*DONE]
+    history += USE_CASE.decide(RollBack(use_case=UC, model_id=NEW, **BY), USE_CASE.fold(history))
+    decided = USE_CASE.decide(RollBack(use_case=UC, model_id=OLD, **BY), USE_CASE.fold(history))
+    assert decided[1] == UseCaseSilenced(use_case=UC, **BY)
+
+
 def test_if_none_is_left_the_characters_say_their_authored_lines() -> None:
     command = RollBack(use_case=UC, model_id=OLD, **BY)
     decided = USE_CASE.decide(command, USE_CASE.fold(BASE))
@@ -504,6 +511,8 @@ class AnyHistory(RuleBasedStateMachine):
                 command, PromoteModel | RegisterModel | RollBack
             ):
                 assert isinstance(command, PassStep), "only evidence, an operator or a rollback promotes"
+            if isinstance(event, ModelPromoted) and (known := self.state.models.get(event.model_id)):
+                assert not known.barred or (isinstance(command, PromoteModel) and command.override)
         held = self.state.deployment and self.state.deployment.held
         self.events += decided
         self.state = USE_CASE.fold(decided, self.state)

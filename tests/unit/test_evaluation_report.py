@@ -90,6 +90,17 @@ async def test_the_worst_pairs_come_first_and_are_few() -> None:
     assert ABOUT.changed() == [("name", "now", "<b>new</b>")]
 
 
+async def test_what_decided_comes_before_what_was_only_lost() -> None:
+    """One pair lost by the scorer that decided comes before one that lost more by others."""
+    found = await finding()
+    (first, second), scorers = found.steps[:2], {"a": (0.0, 1.0), "b": (0.0, 1.0)}
+    steps = [
+        replace(first, pair=replace(first.pair, scores=scorers)),
+        replace(second, pair=replace(second.pair, scores={"lore_stated": (0.5, 1.0)})),
+    ]
+    assert [pair.number for pair, _ in worst(replace(found, steps=steps))] == [2, 1]
+
+
 async def test_speed_and_cost_are_told_at_the_load_of_the_evaluation() -> None:
     found = await finding()
     price = {"cost_micro_per_1k_tokens": "200"}
