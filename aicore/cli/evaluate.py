@@ -55,6 +55,11 @@ def evaluate(  # noqa: PLR0913 - one parameter per option of the command line
 
     async def work(client: Client) -> Outcome:
         candidate = await find_model(client, model_id)
+        if candidate["status"] == "retired":
+            raise CannotEvaluate(
+                f"{candidate['name']} {candidate['version']} is retired; nobody will meet it again",
+                "evaluate another model, or register this one under a new version",
+            )
         current = await _current(client, candidate)
         chosen = await _suite(suite, recorded, candidate["use_case"])
         asked = with_pairs(chosen, pairs)
