@@ -470,3 +470,25 @@ def test_a_verdict_can_be_repeated_from_the_same_events() -> None:
 
     assert isinstance(DeploymentStarted.model_validate(started().model_dump()), DeploymentStarted)
     assert judged() == judged()
+
+
+def test_a_turn_of_the_current_model_is_compared_with_once() -> None:
+    """Else one slow or quick turn of it would speak in each comparison."""
+    evidence = Evidence(0.01)
+    evidence.observe(Turn(False, 0.05, "old", frozenset(), 100.0))
+    for n in range(5):
+        evidence.observe(Turn(True, 0.05, f"new{n}", frozenset(), 500.0))
+    assert evidence.latency.pairs == 1
+
+
+def test_a_short_past_says_little_of_what_is_slow() -> None:
+    """At 100 % the band around what was normal is wide until there were many turns."""
+    few, many = Evidence(0.01), Evidence(0.01)
+    for evidence, past in ((few, 16), (many, 400)):
+        for n in range(past):
+            evidence.observe(Turn(False, 0.05, f"old{n}", frozenset(), 100.0 + n))
+        for n in range(60):
+            evidence.observe(Turn(True, 1.0, f"new{n}", frozenset(), 5_000.0))
+    assert few.latency.wealth < 1
+    assert many.accused
+    assert many.worst() == "latency"
