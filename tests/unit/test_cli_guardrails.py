@@ -10,13 +10,14 @@ from aicore.cli.guardrails import held
 from aicore.content.guardrails import load_policy
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
-from domain.guardrails.messages import EXAMPLE_POLICY
+from bus.ports import StreamWrite
+from domain.guardrails.messages import EXAMPLE_POLICY, ViolationDetected, ViolationReviewed
 from domain.guardrails.policy import policy_from
 from handlers.commands import CommandRunner
 from handlers.guard import POLICY_BINDING
 from handlers.guard_board import ViolationBoard
 from protocol.messages import Answer
-from tests.unit.kit import memory_log, message, until
+from tests.unit.kit import ident, memory_log, message, until
 
 
 @pytest.mark.parametrize(
@@ -62,3 +63,31 @@ async def test_the_policy_that_holds_can_be_tried_from_elsewhere() -> None:
 
 def test_an_answer_that_another_one_cancelled_has_no_model_to_tell_of() -> None:
     assert ended({"finish_reason": "cancelled", "text": "I ", "latency_ms": 7.6}) == "cancelled after 7.6 ms"
+
+
+async def test_violations_can_be_asked_for_by_what_is_left_to_review_and_how_grave_it_is() -> None:
+    log, codec = memory_log(), EventCodec(domain_catalogue())
+    board, ids = ViolationBoard(log, load_policy(), decode=codec.decode), []
+    for severity, reviewed in (("low", False), ("critical", True), ("critical", False)):
+        found = {**ViolationDetected.example, "violation_id": str(ident()), "severity": severity}
+        events: list[Any] = [ViolationDetected.model_validate(found)]
+        if reviewed:
+            review = {**ViolationReviewed.example, "violation_id": found["violation_id"]}
+            events.append(ViolationReviewed.model_validate(review))
+        new = [codec.encode(event, ident()) for event in events]
+        await log.append(StreamWrite(f"violation-{found['violation_id']}", new, "any"))
+        ids.append(found["violation_id"])
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(board.run())
+        await until(lambda: board.position == 4)
+        task.cancel()
+
+    async def told(**asked: Any) -> list[str]:
+        shown, _ = await board.answer(asked)
+        return [row["violation_id"] for row in shown["violations"]]
+
+    assert await told() == ids[::-1]
+    assert await told(limit=1) == ids[2:]
+    assert await told(unreviewed=True) == [ids[2], ids[0]]
+    assert await told(severity="critical") == [ids[2], ids[1]]
+    assert await told(severity="critical", unreviewed=True) == ids[2:]

@@ -492,3 +492,41 @@ def test_a_short_past_says_little_of_what_is_slow() -> None:
     assert few.latency.wealth < 1
     assert many.accused
     assert many.worst() == "latency"
+
+
+def test_what_the_current_model_ends_after_it_lost_all_traffic_settles_nothing() -> None:
+    """What is normal was settled before; a turn that was under way is of another time."""
+    evidence = Evidence(0.01)
+    evidence.observe(Turn(False, 0.5, "p0", frozenset(), 100.0))
+    evidence.observe(Turn(False, 1.0, "p1", frozenset({FAULTS[0]}), None))
+    assert evidence.turns[False] == 1
+    assert evidence.faults["failures"].control == 0
+
+
+def test_a_turn_counts_towards_the_step_in_which_it_was_asked() -> None:
+    gate = watch(turns_min=2)
+    for n in range(3):
+        gate.observe(asked(n, NEW), n, SECOND)
+    gate.observe(answered(0, NEW), 3, SECOND)
+    gate.observe(answered(1, NEW), 4, SECOND)
+    assert isinstance(gate.verdict(SECOND), Passed)
+    gate.moved(StepStarted(**OF, step=1, share=25), SECOND)
+    gate.observe(answered(2, NEW), 5, SECOND)
+    assert gate.fact(SECOND).step_turns == 0
+    assert gate.evidence.turns[True] == 3
+
+
+def test_each_later_step_has_a_stake_of_its_own() -> None:
+    """The scar: who was quick at first and ten times slower at 100 % was promoted in 50 of 50 simulations."""
+    plain, stepping = watch(turns_min=10_000), watch(turns_min=10_000)
+    for gate in (plain, stepping):
+        for n in range(120):
+            play(gate, 2 * n, OLD, answered(2 * n, OLD, latency_ms=500))
+            play(gate, 2 * n + 1, NEW, answered(2 * n + 1, NEW, latency_ms=100))
+    stepping.moved(StepStarted(**OF, step=1, share=25), SECOND)
+    for gate in (plain, stepping):
+        for n in range(120, 160):
+            play(gate, 2 * n, OLD, answered(2 * n, OLD, latency_ms=100))
+            play(gate, 2 * n + 1, NEW, answered(2 * n + 1, NEW, latency_ms=5_000))
+    assert plain.verdict(SECOND) is None
+    assert isinstance(stepping.verdict(SECOND), Accused)

@@ -199,6 +199,13 @@ def test_traffic_that_is_split_by_hand_is_not_taken_over() -> None:
     )
 
 
+def test_where_nobody_speaks_there_is_nothing_to_compare_a_candidate_with() -> None:
+    silenced = UseCaseSilenced(use_case=UC, **BY)
+    given(USE_CASE, *BASE, evaluated(), silenced).when(start(override="I know")).then_rejected(
+        "use_case_silenced", field="use_case", says="promote a model first"
+    )
+
+
 @pytest.mark.parametrize("steps", [[5, 5, 100], [50, 25, 100], [5, 50]])
 def test_steps_rise_to_a_hundred(steps: list[int]) -> None:
     with pytest.raises(ValidationError, match="make them rise, with 100 at last"):

@@ -26,8 +26,8 @@ from domain.optimisation.messages import (
 )
 from domain.optimisation.proposals import PROPOSALS, proposal_id_of, weight_of
 from domain.optimisation.rules import Finding, Seen, findings, untrue
-from domain.registry.deployment_messages import DeploymentRolledBack
-from domain.registry.messages import ModelPromoted, UseCaseSilenced
+from domain.registry.deployment_messages import DeploymentAborted, DeploymentRolledBack
+from domain.registry.messages import ModelDescribed, ModelPromoted, UseCaseSilenced
 from domain.registry.state import UseCaseEvent, UseCaseModels
 from domain.registry.use_case import USE_CASE
 from tests.unit.spec import given
@@ -287,6 +287,32 @@ def test_a_candidate_that_passed_is_proposed() -> None:
     assert found is not None
     assert found.action == Action(kind="deploy_candidate", model_id=NEW)
     assert finding(Seen(), Seen(), models(evaluated("failed")), OptimiserPolicy()) is None
+
+
+def test_who_was_tried_with_its_ticket_or_changed_since_is_not_proposed_again() -> None:
+    aborted = DeploymentAborted.model_validate({**DeploymentAborted.example, "use_case": UC, "model_id": NEW})
+    described = ModelDescribed(use_case=UC, model_id=NEW, description="", configuration={"template": "l@2"})
+    histories: list[list[UseCaseEvent]] = [[evaluated(), started(), aborted], [evaluated(), described]]
+    for history in histories:
+        assert finding(Seen(), Seen(), models(*history), OptimiserPolicy()) is None
+        again = models(*history, evaluated(number=1))
+        assert finding(Seen(), Seen(), again, OptimiserPolicy()) is not None
+
+
+@pytest.mark.parametrize(
+    ("now", "usual"),
+    [
+        ({"failed": 8}, {"failed": 1}),  # many times more, and few all the same
+        ({"violations": 30}, {"violations": 25}),  # many, as always
+    ],
+)
+def test_a_multiple_of_little_and_much_that_is_usual_are_no_news(
+    now: dict[str, int], usual: dict[str, int]
+) -> None:
+    policy = OptimiserPolicy(failures_min=0.05, violations_max=0.02)
+    assert finding(Seen(turns=200, **now), Seen(turns=200, **usual), models(PROMOTED), policy) is None
+    double = {name: 4 * count for name, count in now.items()}
+    assert finding(Seen(turns=200, **double), Seen(turns=200, **usual), models(PROMOTED), policy) is not None
 
 
 @pytest.mark.parametrize("now", [WELL, Seen(turns=20, failed=19), Seen()])
