@@ -122,7 +122,11 @@ async def check_use_case(client: Client, use_case: str | None) -> None:
     """
     if use_case is None:
         return
-    if not (await client.query("registry.models", {"use_case": use_case})).result:
+    try:
+        known = (await client.query("registry.models", {"use_case": use_case})).result
+    except Refused:  # it is no name of a use case at all
+        known = []
+    if not known:
         there = sorted({model["use_case"] for model in (await client.query("registry.models")).result})
         near = difflib.get_close_matches(use_case, there, n=1)
         did_you_mean = f"did you mean {near[0]}? " if near else ""

@@ -20,16 +20,31 @@ from typer.main import get_command
 from aicore.cli.batch import standing
 from aicore.cli.main import app_of, main
 from aicore.cli.terminal import WIDTH_PIPED, Failure, Plain
-from aicore.cli.wire import COMMANDS, advice, find_one, tell
+from aicore.cli.wire import COMMANDS, advice, check_use_case, find_one, tell
+from aicore.client import Refused
 from aicore.content.scenes import closing_line, known_scene
 from aicore.content.speech import load_speech
 from aicore.content.suites import contradictions
 from aicore.content.world import World, load_world
 from aicore.queries import QUERIES
 from bus.catalogue import domain_catalogue
-from protocol.messages import ErrorReply, EventRef, Reply
+from protocol.messages import Answer, ErrorReply, EventRef, Reply
 
 WHO = ("--operator", "test")
+
+
+@pytest.mark.parametrize("wanted", ["npc_dialog", "Npc Dialogue"])
+async def test_a_use_case_that_is_not_there_is_told_with_those_that_are(wanted: str) -> None:
+    class Registry:
+        async def query(self, _: str, asked: dict[str, Any] | None = None) -> Answer:
+            if asked and " " in asked["use_case"]:
+                raise Refused(ErrorReply("invalid_field", "it is no name"))
+            return Answer([] if asked else [{"use_case": "npc_dialogue"}], 1)
+
+    client: Any = Registry()
+    with pytest.raises(Failure, match=f"no model is registered for the use case {wanted!r}") as refused:
+        await check_use_case(client, wanted)
+    assert refused.value.remedy == "did you mean npc_dialogue? there are npc_dialogue"
 
 
 def test_what_a_player_wrote_tells_the_operators_terminal_nothing() -> None:
