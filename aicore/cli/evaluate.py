@@ -55,11 +55,6 @@ def evaluate(  # noqa: PLR0913 - one parameter per option of the command line
 
     async def work(client: Client) -> Outcome:
         candidate = await find_model(client, model_id)
-        if candidate["status"] == "retired":
-            raise CannotEvaluate(
-                f"{candidate['name']} {candidate['version']} is retired; nobody will meet it again",
-                "evaluate another model, or register this one under a new version",
-            )
         current = await _current(client, candidate)
         chosen = await _suite(suite, recorded, candidate["use_case"])
         asked = with_pairs(chosen, pairs)
@@ -120,6 +115,12 @@ def _check(suite: Path | None, recorded: int, reports: Sequence[Path | None]) ->
 
 
 async def _current(client: Client, candidate: dict[str, Any]) -> dict[str, Any]:
+    """Return the model that a candidate is compared with."""
+    if candidate["status"] == "retired":
+        raise CannotEvaluate(
+            f"{candidate['name']} {candidate['version']} is retired; nobody will meet it again",
+            "evaluate another model, or register this one under a new version",
+        )
     models: Sequence[dict[str, Any]] = (
         await client.query("registry.models", {"use_case": candidate["use_case"]})
     ).result
