@@ -101,6 +101,8 @@ class ActivePolicy:
         self._position = 0
         """Up to where the log is known: whoever read it anew would hold to older policies for a moment."""
         self.compiled = default
+        self._activated = False
+        """Whether it was activated, and is not the program's own."""
 
     async def load(self) -> None:
         """Learn what is active before the first line is said.
@@ -124,6 +126,8 @@ class ActivePolicy:
         event, self._position = self._decode(recorded), recorded.position
         if isinstance(event, UnknownEvent):
             logger.warning("policy_event_unknown", type=event.type, version=event.schema_version)
+            if event.type == PolicyActivated.event_name:
+                await self._without()
         if not isinstance(event, (PolicyPublished, PolicyActivated)):
             return
         self._state = POLICIES.evolve(self._state, event)
@@ -134,6 +138,17 @@ class ActivePolicy:
                 self.compiled = await asyncio.to_thread(compile_policy, self._state.published[label], profile)
             except (PolicyError, KeyError):  # by a newer program; what held goes on holding
                 logger.exception("policy_not_active", policy=label, profile=profile)
+                await self._without()
+            else:
+                self._activated = True
+
+    async def _without(self) -> None:
+        """Where a policy was activated that is not known here, and none before it: hold to the strictest."""
+        if not self._activated:
+            policy = self.compiled.policy
+            levels = {name: sum(profile.model_dump().values()) for name, profile in policy.profiles.items()}
+            strictest = min(levels, key=lambda name: (levels[name], name))
+            self.compiled = await asyncio.to_thread(compile_policy, policy, strictest)
 
 
 @dataclass(frozen=True, slots=True)

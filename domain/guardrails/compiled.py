@@ -339,7 +339,9 @@ class _Builder:
             return (token,)
         if not token.endswith(">") or not self.terms.get(token[1:-1]):
             known = ", ".join(sorted(self.terms)) or "none"
-            raise PolicyError(rule.id, place, f"{token} is no term", f"use one of {known}")
+            raise PolicyError(
+                rule.id, place, f"{token} is no term", f"add it to the policy's terms; there are {known}"
+            )
         return self.terms[token[1:-1]]
 
     def _named(self, rule: Rule, place: str, name: str, texts: Iterable[str]) -> int:

@@ -28,7 +28,7 @@ from domain.decider import Rejected
 from domain.guardrails.check import check
 from domain.guardrails.compiled import Compiled, compile_policy
 from domain.guardrails.messages import ViolationDetected
-from domain.guardrails.policy import Policy
+from domain.guardrails.policy import Policy, PolicyError
 from domain.inference.messages import InferenceCompleted, InferenceFellBack, InferenceRequested
 from domain.patterns import matches
 from domain.registry.use_case import model_id_of
@@ -379,6 +379,38 @@ async def test_who_knows_the_policy_never_goes_back_to_an_older_one(
             await until(lambda: known.compiled.profile == DEFAULT_PROFILE)
             following.cancel()
         assert set(made[loaded:]) == {(DEFAULT_PROFILE, False)}
+
+
+async def test_who_does_not_know_the_policy_that_was_activated_holds_to_the_strictest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scar: a program that could not use a realm's policy fell back to its own one for adults."""
+
+    def failing(policy: Policy, profile: str) -> Compiled:
+        if policy.name == "harbour":
+            raise PolicyError("", "rules", "of a newer program", "upgrade")
+        return compile_policy(policy, profile)
+
+    async with staged(tmp_path, "The tide.") as stage:
+        by = {"operator": "mira", "reason": "x"}
+        policy = {**load_policy().model_dump(mode="json"), "name": "harbour"}
+        await stage.runner(message("guardrails.publish_policy", {"policy": policy, **by}))
+        active = {"profile": DEFAULT_PROFILE, "name": "harbour", "version": 1, **by}
+        await stage.runner(message("guardrails.activate_policy", active))
+        monkeypatch.setattr("handlers.guard.compile_policy", failing)
+        fresh = ActivePolicy(stage.log, mature(), decode=stage.codec.decode)
+        await fresh.load()
+        assert (fresh.compiled.policy.name, fresh.compiled.profile) == ("default", "TeenSafe")
+        known = ActivePolicy(stage.log, mature(), decode=stage.codec.decode)
+        monkeypatch.setattr("handlers.guard.compile_policy", compile_policy)
+        await known.load()
+        held = known.compiled
+        monkeypatch.setattr("handlers.guard.compile_policy", failing)
+        await stage.runner(
+            message("guardrails.activate_policy", {**active, "profile": "TeenSafe"}, name="no")
+        )
+        await known.load()
+        assert known.compiled is held
 
 
 async def test_a_canary_of_the_published_policy_is_never_said(tmp_path: Path) -> None:

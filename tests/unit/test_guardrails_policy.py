@@ -45,7 +45,7 @@ def policy(*rules: dict[str, Any], **changes: object) -> Policy:
         ({"phrases": ["the bell"], "pattern": "a"}, "2 of them are given; give exactly one"),
         ({"phrases": ["~ bell"]}, "phrase '~ bell': words are missing before a gap"),
         ({"phrases": ["bell ~"]}, "phrase 'bell ~': a gap ends it"),
-        ({"phrases": ["<gods>"]}, "<gods> is no term; use one of machine"),
+        ({"phrases": ["<gods>"]}, "<gods> is no term; add it to the policy's terms; there are machine"),
         ({"phrases": ["..."]}, "it has 0 letters"),
         ({"phrases": ["a$h"]}, "'$' is no letter"),
         ({"phrases": ["x" * 81]}, "it has 81 letters; use 1 to 80"),
