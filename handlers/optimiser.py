@@ -447,8 +447,6 @@ def _command(use_case: str, proposal: Proposal) -> Command | None:
         case "roll_back":
             return RollBack.model_validate(by)
         case "move_tier":
-            return DescribeModel.model_validate(
-                {"use_case": use_case, "model_id": action.model_id, "configuration": {"tier": action.tier}}
-            )
+            return DescribeModel.model_validate({**by, "configuration": {"tier": action.tier}})
         case _:
             return None

@@ -86,8 +86,10 @@ def register(
 
 
 @app.command()
-def describe(
+def describe(  # noqa: PLR0913 - one parameter per option of the command line
     model_id: ModelId,
+    operator: Operator,
+    reason: Reason,
     *,
     set_: Annotated[
         list[str] | None,
@@ -99,7 +101,7 @@ def describe(
     description: Annotated[str | None, typer.Option(help="What it is good for.")] = None,
     json: Json = False,
 ) -> None:
-    """Change a model's configuration or description; players' next turns go by it, without an evaluation."""
+    """Change a model's configuration or description; a current one's next turns go by it, on your word."""
     configuration = {**_pairs(set_ or []), **dict.fromkeys(unset or [])}
     if not configuration and description is None:
         raise Failure(
@@ -113,8 +115,10 @@ def describe(
             "use_case": model["use_case"],
             "model_id": model["model_id"],
             "configuration": configuration,
+            "description": description,
         }
-        return await client.command("registry.describe_model", {**payload, "description": description})
+        by = {"operator": operator, "reason": reason}
+        return await client.command("registry.describe_model", {**payload, **by})
 
     reply = over_wire(work)
     tell(reply, status_of(reply), json=json)

@@ -64,12 +64,20 @@ class ModelDescribed(Event, name="registry.model_described", version=1):
     model_id: ModelId
     description: Description
     configuration: Configuration
+    operator: Text = Field(
+        "", max_length=128, description="Who answers for it; empty in events of before it was asked for."
+    )
+    reason: Text = Field(
+        "", max_length=2_000, description="Why, in words for an auditor; empty as the operator may be."
+    )
 
     example: ClassVar = {
         "use_case": "npc_dialogue",
         "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
         "description": "Short lines for the people of the harbour, at night.",
         "configuration": {"prompt_template": "Night. {prompt}", "quantization": "int8"},
+        "operator": "mira",
+        "reason": "players take the lamp for a lighthouse",
     }
 
 
@@ -257,7 +265,8 @@ class RegisterModel(ModelFacts, Command, name="registry.register_model"):
 class DescribeModel(Command, name="registry.describe_model"):
     """Change a model's description, or keys of its configuration (one level; null removes a key).
 
-    A changed configuration needs a new evaluation before a deployment.
+    What the current model's configuration says holds for players' next turns, on the operator's word; a
+    candidate with a changed one needs a new evaluation before a deployment.
     Refused with ``model_not_found``, ``configuration_too_large``, or for the configuration of a model that is
     being deployed with ``deployment_running``.
     """
@@ -270,12 +279,16 @@ class DescribeModel(Command, name="registry.describe_model"):
         max_length=CONFIGURATION_KEYS_MAX,
         description="Keys to set; null removes a key; keys not named stay as they are.",
     )
+    operator: Operator
+    reason: Reason
 
     example: ClassVar = {
         "use_case": "npc_dialogue",
         "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
         "description": "Short lines for the people of the harbour, at night.",
         "configuration": {"prompt_template": "Night. {prompt}"},
+        "operator": "mira",
+        "reason": "players take the lamp for a lighthouse",
     }
 
 

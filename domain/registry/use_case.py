@@ -122,6 +122,8 @@ def _describe(command: DescribeModel, model: Model, state: UseCaseModels) -> Seq
             model_id=command.model_id,
             description=description,
             configuration=configuration,
+            operator=command.operator,
+            reason=command.reason,
         )
     ]
 

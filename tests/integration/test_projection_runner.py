@@ -298,6 +298,8 @@ async def test_view_may_delete_rows(place: Realm) -> None:
                 "use_case": "npc_dialogue",
                 "model_id": _id_of(await place.rows(CURRENT_MODELS)),
                 "description": "x",
+                "operator": "mira",
+                "reason": "test",
             },
         )
     )

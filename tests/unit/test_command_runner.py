@@ -78,7 +78,12 @@ async def test_retry_gives_the_first_result_even_when_the_state_has_moved_on(
     await runner(register("1"))
     second = await runner(register("2", name="second"))
     await runner(promote(second))
-    await runner(message("registry.describe_model", {**_only_id(second), "description": "new"}))
+    await runner(
+        message(
+            "registry.describe_model",
+            {**_only_id(second), "description": "new", "operator": "mira", "reason": "test"},
+        )
+    )
 
     retry = await (runner if same_process else runner_on(log, codec))(register("2", name="second"))
 

@@ -298,8 +298,8 @@ def test_what_was_measured_is_what_is_deployed() -> None:
 
 
 def test_a_candidate_does_not_change_under_its_gate() -> None:
-    words = DescribeModel(use_case=UC, model_id=NEW, description="for the harbour")
-    other = DescribeModel(use_case=UC, model_id=NEW, configuration={"template": "line@2"})
+    words = DescribeModel(**BY, use_case=UC, model_id=NEW, description="for the harbour")
+    other = DescribeModel(**BY, use_case=UC, model_id=NEW, configuration={"template": "line@2"})
     given(USE_CASE, *AT_5).when(other).then_rejected("deployment_running", field="use_case")
     assert USE_CASE.decide(words, USE_CASE.fold(AT_5))
     assert USE_CASE.decide(changed(other, model_id=OLD), USE_CASE.fold(AT_5)), "an operator may have to"

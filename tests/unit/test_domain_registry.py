@@ -28,6 +28,7 @@ from domain.vocabulary import CONFIGURATION_KEYS_MAX
 from tests.unit.spec import changed, given
 
 UC = "npc_dialogue"
+BY: dict[str, Any] = {"operator": "mira", "reason": "test"}
 
 
 def register(version: str = "1", **changes: object) -> RegisterModel:
@@ -131,17 +132,24 @@ class TestRegister:
 class TestDescribe:
     def test_configuration_merges_one_level_and_null_removes(self) -> None:
         history = registered("1", configuration={"a": 1, "b": {"x": 1}, "c": 3}), first_promoted("1")
-        command = DescribeModel(use_case=UC, model_id=model_id("1"), configuration={"b": {"y": 2}, "c": None})
+        command = DescribeModel(
+            **BY, use_case=UC, model_id=model_id("1"), configuration={"b": {"y": 2}, "c": None}
+        )
         given(USE_CASE, *history).when(command).then(
             ModelDescribed(
-                use_case=UC, model_id=model_id("1"), description="", configuration={"a": 1, "b": {"y": 2}}
+                **BY,
+                use_case=UC,
+                model_id=model_id("1"),
+                description="",
+                configuration={"a": 1, "b": {"y": 2}},
             )
         )
 
     def test_description_alone_leaves_the_configuration(self) -> None:
-        command = DescribeModel(use_case=UC, model_id=model_id("1"), description="warm")
+        command = DescribeModel(**BY, use_case=UC, model_id=model_id("1"), description="warm")
         given(USE_CASE, *ONE).when(command).then(
             ModelDescribed(
+                **BY,
                 use_case=UC,
                 model_id=model_id("1"),
                 description="warm",
@@ -150,17 +158,19 @@ class TestDescribe:
         )
 
     def test_nothing_new_is_already_so(self) -> None:
-        command = DescribeModel(use_case=UC, model_id=model_id("1"), configuration={"quantization": "int8"})
+        command = DescribeModel(
+            **BY, use_case=UC, model_id=model_id("1"), configuration={"quantization": "int8"}
+        )
         given(USE_CASE, *ONE).when(command).then_nothing()
 
     def test_unknown_model_is_refused(self) -> None:
-        command = DescribeModel(use_case=UC, model_id=model_id("9"), description="x")
+        command = DescribeModel(**BY, use_case=UC, model_id=model_id("9"), description="x")
         given(USE_CASE, *ONE).when(command).then_rejected("model_not_found", field="model_id")
 
     def test_merge_beyond_the_key_limit_is_refused(self) -> None:
         full = {f"k{n}": n for n in range(CONFIGURATION_KEYS_MAX)}
         history = registered("1", configuration=full), first_promoted("1")
-        command = DescribeModel(use_case=UC, model_id=model_id("1"), configuration={"one_more": 1})
+        command = DescribeModel(**BY, use_case=UC, model_id=model_id("1"), configuration={"one_more": 1})
         given(USE_CASE, *history).when(command).then_rejected(
             "configuration_too_large", field="configuration", says="null"
         )
@@ -311,7 +321,7 @@ class AnyHistory(RuleBasedStateMachine):
     def describe(self, version: str, text: str, value: Any) -> None:
         self.send(
             DescribeModel(
-                use_case=UC, model_id=model_id(version), description=text, configuration={"k": value}
+                **BY, use_case=UC, model_id=model_id(version), description=text, configuration={"k": value}
             )
         )
 

@@ -239,7 +239,7 @@ async def test_prompts_that_are_cut_lead_to_a_larger_budget_with_the_way() -> No
         policy = {**OptimiserPolicy(turns_min=10).model_dump(), "automatic": ["change_budget"]}
         await stage.say("optimisation.set_policy", use_case=UC, policy=policy, operator="mira", reason="test")
         named = {"use_case": UC, "model_id": NEW, "configuration": {"template": "lamplight-line@1"}}
-        await stage.say("registry.describe_model", **named)
+        await stage.say("registry.describe_model", **named, operator="mira", reason="test")
         for n in range(40):
             lost = [
                 {"section": "history", "items": 1, "tokens": 20},
