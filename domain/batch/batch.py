@@ -1,6 +1,6 @@
 """One batch: opened, filled, submitted, worked on, completed or cancelled. Its stream is ``batch-{id}``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, assert_never
 
@@ -23,6 +23,7 @@ from domain.batch.messages import (
     SubmitBatch,
 )
 from domain.decider import Decider, Rejected
+from domain.growing import Growing
 
 
 def stream_of(batch_id: str) -> str:
@@ -40,8 +41,8 @@ class Batch:
 
     status: Status = "absent"
     opened: BatchOpened | None = None
-    items: Mapping[str, Item] = field(default_factory=dict)
-    finished: Mapping[str, Finished] = field(default_factory=dict)
+    items: Growing[Item] = field(default_factory=Growing)
+    finished: Growing[Finished] = field(default_factory=Growing)
 
     @property
     def failed(self) -> int:
@@ -59,11 +60,11 @@ def evolve(state: Batch, event: BatchEvent) -> Batch:
         case BatchOpened():
             return replace(state, status="open", opened=event)
         case BatchItemsAdded():
-            return replace(state, items={**state.items, **{item.id: item for item in event.items}})
+            return replace(state, items=state.items.with_({item.id: item for item in event.items}))
         case BatchSubmitted():
             return replace(state, status="submitted")
         case BatchProgressed():
-            return replace(state, finished={**state.finished, **{item.id: item for item in event.finished}})
+            return replace(state, finished=state.finished.with_({item.id: item for item in event.finished}))
         case BatchCompleted():
             return replace(state, status="completed")
         case BatchCancelled():
