@@ -11,7 +11,9 @@ from domain.inference.messages import (
     InferenceCompleted,
     InferenceRated,
     InferenceRequested,
+    RecordCompletion,
 )
+from handlers.answers import Answers, key_of
 from handlers.engines.port import End, EngineAsk, Piece
 from handlers.inference import InferenceService
 from handlers.registry_view import RegistryView
@@ -169,7 +171,7 @@ async def test_a_player_meets_one_version_while_the_traffic_is_split(stage: Stag
 
 
 async def test_the_same_question_at_the_same_time_is_asked_once(stage: Stage) -> None:
-    await stage.register()
+    await stage.register(configuration={"cost_micro_per_1k_tokens": 1_000})
     stage.engine.go.clear()
     service = stage.service()
     async with asyncio.TaskGroup() as group:
@@ -183,7 +185,7 @@ async def test_the_same_question_at_the_same_time_is_asked_once(stage: Stage) ->
     assert len(completed) == 6
     sources = {e.source_inference_id for e in completed}
     assert len(sources - {None}) == 1, "four name the one that was asked"
-    assert sum(e.cost_micro for e in completed if e.source_inference_id) == 0
+    assert [e.cost_micro > 0 for e in completed] == [e.source_inference_id is None for e in completed]
 
 
 async def test_who_shares_goes_on_alone_when_the_first_is_cancelled(stage: Stage) -> None:
@@ -298,6 +300,79 @@ async def test_an_answer_is_given_again_only_to_who_agrees_and_while_it_is_young
     now[0] = 60.0
     assert await asked(max_age_s=30) is None, "too old"
     assert len(stage.engine.prompts) == 4
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"model_id": "01906f2e-0d7e-7a53-8f2e-3d8a51c0a0ff"},
+        {"artefacts_digest": "sha256:" + "0" * 64},
+        {"adapter": "tavern"},
+        {"prompt_hash": "sha256:" + "1" * 64},
+        {"tier": "silver"},
+        {"max_tokens": 7},
+        {"temperature": 0.1},
+        {"pattern": "aye|nay"},
+        {"seed": 8},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_whatever_may_change_an_answer_makes_it_another_question(other: dict[str, Any]) -> None:
+    asked = InferenceRequested.from_example().model_copy(update={"temperature": 0.7, "seed": 7})
+    assert key_of(asked.model_copy(update=other)) != key_of(asked)
+
+
+def test_who_takes_an_older_answer_takes_any_seed_and_the_likeliest_words_have_none() -> None:
+    asked = InferenceRequested.from_example().model_copy(update={"temperature": 0.7, "max_age_s": 60})
+    greedy = asked.model_copy(update={"temperature": 0.0, "max_age_s": 0})
+    for one in (asked, greedy):
+        assert key_of(one.model_copy(update={"seed": 8})) == key_of(one.model_copy(update={"seed": 9}))
+
+
+@pytest.mark.parametrize(("reason", "again"), [("stop", True), ("length", True), ("cut", False)])
+def test_only_an_answer_that_ended_by_itself_is_kept(reason: str, again: bool) -> None:
+    asked = InferenceRequested.from_example().model_copy(update={"max_age_s": 60})
+    answers = Answers(lambda: 0.0)
+    said = RecordCompletion.model_validate(RecordCompletion.example).model_copy(
+        update={"finish_reason": reason, "served_tier": asked.tier}
+    )
+    answers.end(asked, answers.begin(asked), said)
+    assert (answers.kept(asked) is not None) == again
+
+
+def test_memory_of_answers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.answers.KEPT_MAX", 2)
+    answers = Answers(lambda: 0.0)
+    asked = [
+        InferenceRequested.from_example().model_copy(update={"max_age_s": 60, "max_tokens": n})
+        for n in (1, 2, 3)
+    ]
+    for each in asked:
+        said = RecordCompletion.model_validate(RecordCompletion.example).model_copy(
+            update={"finish_reason": "stop", "served_tier": each.tier}
+        )
+        answers.end(each, answers.begin(each), said)
+    assert [answers.kept(each) is not None for each in asked] == [False, True, True]
+
+
+async def test_the_rest_of_an_answer_is_shared_with_nobody(stage: Stage) -> None:
+    """Who goes on after the first one's words gives only what follows them."""
+    await stage.register()
+    stage.engine = Halting()
+    stage.engine.go.clear()
+    service = stage.service()
+    first = ask(temperature=0)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(service(first))
+        await until(lambda: len(stage.engine.prompts) == 1)
+        group.create_task(service(ask(temperature=0)))
+        await until(lambda: service.answers.joined == 1)
+        service.cancel(first.id.hex)
+        await until(lambda: len(stage.engine.prompts) == 2)
+        late = group.create_task(service(ask(temperature=0)))
+        await until(lambda: len(stage.engine.prompts) == 3)
+        stage.engine.go.set()
+    assert late.result().result["text"] == "WHO GOES"
 
 
 async def test_what_another_tier_said_in_an_emergency_is_not_said_again(stage: Stage) -> None:

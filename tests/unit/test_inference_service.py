@@ -25,6 +25,7 @@ from domain.inference.messages import (
 )
 from handlers.allowances import AllowanceLimits, Allowances, OverAllowance
 from handlers.inference import InferenceService, Overloaded
+from handlers.inference_records import InferenceRecords
 from handlers.registry_view import RegistryView
 from tests.unit.inference_kit import Stage, ask, routes, stage
 from tests.unit.kit import (
@@ -318,6 +319,41 @@ async def test_a_player_has_an_allowance_of_requests_and_tokens(stage: Stage) ->
     await service(ask(player="ann", max_tokens=400))
     with pytest.raises(OverAllowance, match="tokens of player ann"):
         await service(ask(player="ann", max_tokens=64))
+
+
+def test_who_is_over_one_allowance_uses_up_none() -> None:
+    allowances = Allowances(AllowanceLimits(player_requests=1, player_tokens=10), lambda: 0.0)
+    allowances.take(player="ann", service=None, tokens=40)
+    for _ in range(10):
+        with pytest.raises(OverAllowance, match="tokens of player ann"):
+            allowances.take(player="ann", service=None, tokens=40)
+    allowances.take(player="ann", service=None, tokens=0)
+
+
+def test_the_players_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.allowances.KEYS_MAX", 4)
+    allowances = Allowances(AllowanceLimits(), lambda: 0.0)
+    for number in range(20):
+        allowances.take(player=f"p{number}", service="game:one", tokens=1)
+    assert len(allowances._buckets) == 4
+
+
+@pytest.mark.parametrize(("ahead_ms", "asked"), [(-1_000, 1), (1_000, 1), (60_000, 0)])
+async def test_only_an_id_that_is_surely_younger_than_the_process_is_not_looked_up(
+    stage: Stage, ahead_ms: int, asked: int
+) -> None:
+    looked = list[str]()
+
+    async def recall(stream: str) -> Inference:
+        looked.append(stream)
+        return Inference()
+
+    records = InferenceRecords(
+        stage.spool, stage.codec, recall, now_us=lambda: START_US, new_id=lambda: UUID(int=1)
+    )
+    made_ms = START_US // 1_000 + ahead_ms
+    await records.find(UUID(int=made_ms << 80 | 7 << 76 | 2 << 62))
+    assert len(looked) == asked
 
 
 async def test_a_tier_that_is_not_served_is_a_refusal(stage: Stage) -> None:

@@ -43,6 +43,18 @@ def test_two_sections_of_one_name_are_refused() -> None:
         changed(COMMAND, sections=[COMMAND.sections[0], COMMAND.sections[0]])
 
 
+def test_what_is_left_of_a_value_forms_no_reserved_word_either() -> None:
+    done = assemble(template(reserved=["b a", "x"]), {"who": "so bxa is"}, room=99, count=words)
+    assert done.text.startswith("so is")
+
+
+def test_of_sections_of_one_rank_the_last_is_cut_first() -> None:
+    sections = [{"name": name, "text": "{value}", "cut": 1} for name in ("lore", "past")]
+    two = template().model_copy(update={"sections": changed(template(), sections=sections).sections})
+    done = assemble(two, {"lore": "a b", "past": "c d"}, room=2, count=words)
+    assert (done.text, [cut.section for cut in done.cut]) == ("a b", ["past"])
+
+
 def test_a_reserved_word_of_blanks_is_refused_and_of_an_old_template_left_alone() -> None:
     with pytest.raises(ValueError, match="reserved"):
         changed(COMMAND, reserved=["<|im_start|>", " "])

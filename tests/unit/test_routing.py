@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from domain.routing.choice import Objective
-from domain.routing.health import FAILURES_MAX, OPEN_MS_FIRST
+from domain.routing.health import FAILURES_MAX, OPEN_MS_FIRST, Breaker
 from domain.routing.messages import EngineStateChanged
 from handlers.engines.port import End, EngineAsk, EngineError, Health, Piece
 from handlers.routing import Router
 from handlers.runs import ANSWER_CHARACTERS_MAX
 from handlers.turns import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Tier
+from tests.unit.kit import until
 
 WORDS = ["the", "ferry", "leaves", "at", "dusk", "and", "not", "before"]
 
@@ -219,10 +220,45 @@ async def test_full_engines_refuse_at_once() -> None:
 
 
 async def test_a_prefix_goes_where_it_was() -> None:
-    engines = [Scripted("a"), Scripted("b")]
-    routes = router(*engines)
-    homes = {(await served(routes, turn(prefix="bram")))[1].engine for _ in range(4)}
-    assert len(homes) == 1
+    draws = iter([0.9, 0.0, 0.0, 0.9])
+    tiers = {"gold": Tier(engines=[Scripted("a"), Scripted("b")])}
+    routes = Router(tiers, clock=asyncio.get_running_loop().time, draw=lambda: next(draws))
+    asked = [
+        (await served(routes, turn(prefix=prefix)))[1].engine for prefix in ("bram", "bram", "wen", "wen")
+    ]
+    assert asked == ["b", "b", "a", "a"], "without a memory of it the draw would decide"
+
+
+async def test_a_stalled_engine_is_left_although_the_deadline_is_far() -> None:
+    far = asyncio.get_running_loop().time() + 60
+    routes = router(Scripted("a", stalls_at=2), Scripted("b"), first_token_s=0.02, between_tokens_s=0.02)
+    text, routed = await served(routes, turn(deadline=far))
+    assert text == " ".join(WORDS)
+    assert [attempt.fault for attempt in routed.attempts] == ["engine_timeout", ""]
+
+
+async def test_a_probing_turn_that_is_cancelled_leaves_the_way_to_the_next() -> None:
+    engine = Scripted("a", stalls_at=0)
+    routes = router(engine)
+    desk = routes._desks["a"]
+    desk.breaker = Breaker(FAILURES_MAX, retry_at_ms=0.0, open_ms=OPEN_MS_FIRST)
+    async with asyncio.TaskGroup() as group:
+        probing = group.create_task(served(routes, turn()))
+        await until(lambda: engine.open)
+        assert not desk.breaker.admits(routes.now() * 1e3)
+        probing.cancel()
+    assert desk.breaker.admits(routes.now() * 1e3)
+
+
+async def test_an_engine_that_is_well_and_fails_all_the_same_stays_left_alone() -> None:
+    routes = router(Scripted("a"))
+    desk = routes._desks["a"]
+    desk.breaker = Breaker(FAILURES_MAX, retry_at_ms=routes.now() * 1e3 + 30_000.0, open_ms=30_000.0)
+    await routes._probe(desk)
+    assert not desk.breaker.admits(routes.now() * 1e3)
+    desk.ok = False
+    await routes._probe(desk)
+    assert desk.breaker.admits(routes.now() * 1e3), "it was away and is back"
 
 
 async def test_changes_of_an_engines_state_are_told_once_each() -> None:
