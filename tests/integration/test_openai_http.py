@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -286,6 +287,31 @@ async def test_counts_that_are_none_are_made_up_for(usage: str) -> None:
     async with server_of(told.encode()) as url, engine_on(url) as far:
         items = [item async for item in far.stream(EngineAsk(prompt="x", max_tokens=4))]
     assert items == [Piece("Aye."), End("stop", 0, 1)]
+
+
+async def test_a_vllm_is_told_all_that_was_asked_for_and_another_server_only_what_it_knows() -> None:
+    bodies = list[dict[str, Any]]()
+
+    async def answer(request: aiohttp.web.Request) -> aiohttp.web.Response:
+        bodies.append(json.loads(await request.read()))
+        return aiohttp.web.Response(body=STOP)
+
+    app = aiohttp.web.Application()
+    app.router.add_post("/v1/completions", answer)
+    port = _free_port("127.0.0.1")
+    ask = EngineAsk(prompt="x", max_tokens=4, temperature=0.3, seed=5, priority=9, sent="Aye")
+    async with serving_http(app, "127.0.0.1", port):
+        for vllm in (True, False):
+            far = OpenAICompatibleEngine("far", url=f"http://127.0.0.1:{port}", model="m", vllm=vllm)
+            await far.start()
+            asks = [ask, replace(ask, adapter="tavern", pattern="Aye(, sir)?")] if vllm else [ask]
+            for each in asks:
+                await collect(far, each, asyncio.get_running_loop().time)
+            await far.stop()
+    known = {"model": "m", "prompt": "x Aye", "max_tokens": 4, "temperature": 0.3, "seed": 5}
+    known |= {"stream": True, "stream_options": {"include_usage": True}}
+    form = {"model": "tavern", "priority": 9, "structured_outputs": {"regex": "(, sir)?"}}
+    assert bodies == [{**known, "priority": 9}, {**known, **form}, known]
 
 
 @pytest.mark.parametrize("how", ["ends", "breaks off", "stands still"])

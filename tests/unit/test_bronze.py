@@ -22,7 +22,7 @@ from domain.batch.messages import (
     RecordItems,
 )
 from handlers.batches import BatchView
-from handlers.bronze import Bronze, Workshop
+from handlers.bronze import DELIVERIES_MAX, Bronze, Workshop, _message
 from protocol.messages import CommandMessage, Reply
 from protocol.packing import pack
 from tests.unit.inference_kit import routes
@@ -41,14 +41,16 @@ def events() -> list[BatchEvent]:
     ]
 
 
-async def ended(infer: Callable[[CommandMessage], Awaitable[Reply]], *, tier: str = "bronze") -> Finished:
+async def ended(
+    infer: Callable[[CommandMessage], Awaitable[Reply]], *, tier: str = "bronze", attempt: int = 1
+) -> Finished:
     """Return what came of an item, on a router that serves one tier."""
     routing = routes(EchoEngine())
     routing._tiers = {tier: routing.tiers["gold"]}
     unused: Any = None
     shop = Workshop(unused, unused, unused, infer, routing, ident)
     async with asyncio.timeout(WAIT_S):
-        return await Bronze(shop)._answered(ID, BATCH.fold(events()), ITEM, 1)
+        return await Bronze(shop)._answered(ID, BATCH.fold(events()), ITEM, attempt)
 
 
 def replying(finish_reason: str) -> Callable[[CommandMessage], Awaitable[Reply]]:
@@ -64,6 +66,22 @@ async def test_an_item_that_was_answered_has_no_code() -> None:
 
 async def test_an_item_that_somebody_cancelled_was_not_answered() -> None:
     assert (await ended(replying("cancelled"))).code == "cancelled"
+
+
+async def test_an_item_that_nobody_came_back_from_is_given_up_unasked() -> None:
+    found = await ended(replying("stop"), attempt=DELIVERIES_MAX + 1)
+    assert (found.code, found.message) == ("gave_up", "handed out 5 times, and no worker came back")
+    assert (await ended(replying("stop"), attempt=DELIVERIES_MAX)).code == ""
+
+
+def test_an_item_asks_under_one_id_of_its_own_whoever_works_it_off() -> None:
+    batch = BATCH.fold(events())
+    first, again = (_message(ID, batch, ITEM) for _ in range(2))
+    other = _message(ID, batch, ITEM.model_copy(update={"id": "b"}))
+    elsewhere = _message("1" * 32, batch, ITEM)
+    assert first == again
+    assert len({first.id, other.id, elsewhere.id}) == 3
+    assert (first.payload["tier"], first.payload["priority"]) == ("bronze", 9)
 
 
 async def test_an_item_whose_id_asked_for_something_else_fails_alone() -> None:
