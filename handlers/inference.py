@@ -7,10 +7,12 @@ that is refused before a model was asked may come again; its refusal is recorded
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import inf
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -54,6 +56,10 @@ from protocol.messages import CommandMessage, Reply
 logger = structlog.get_logger(__name__)
 
 TIMEOUT_S = 30.0
+EARLY_S = 2.0
+"""How long a cancellation is kept whose question is not here: it may have been overtaken on the way."""
+
+EARLY_MAX = 1_000
 
 Give = Callable[[str, str, int, str], Awaitable[None]]
 """Sends one piece: subject, inference id, its number from 0, its text."""
@@ -151,6 +157,10 @@ class InferenceService:
         self.refused = 0
         """Requests refused as overloaded since the start."""
         self._running: dict[str, _Running] = {}
+        self._arriving: dict[str, bool] = {}
+        """Questions that came and are not at the engines yet, and whether they are not wanted any more."""
+        self._early: OrderedDict[str, float] = OrderedDict()
+        """Cancellations of what nobody here knows, with their time: their questions may come after them."""
         # A retry that comes while the first try is at the engine waits for its answer.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -161,11 +171,24 @@ class InferenceService:
     def cancel(self, inference_id: str) -> bool:
         """End an answer that is under way here; say whether there was one."""
         running = self._running.get(inference_id)
-        if running is None or running.cancelled:
+        if running is None:
+            return self._cancel_early(inference_id)
+        if running.cancelled:
             return False
         running.cancelled = True
         running.task.cancel()
         return True
+
+    def _cancel_early(self, inference_id: str) -> bool:
+        """See that no engine is asked; say whether the question is here already."""
+        if inference_id in self._arriving:
+            first = not self._arriving[inference_id]
+            self._arriving[inference_id] = True
+            return first
+        self._early[inference_id] = self._router.now()
+        if len(self._early) > EARLY_MAX:
+            self._early.popitem(last=False)
+        return False
 
     async def __call__(self, message: CommandMessage, *, give: GiveHere | None = None) -> Reply:
         """Answer one request. ``give`` takes the pieces instead of the request's ``stream_to``.
@@ -180,31 +203,39 @@ class InferenceService:
         """
         arrived = self._router.now()
         async with self._turns.setdefault(message.id.hex, asyncio.Lock()):
+            self._arriving[message.id.hex] = self._early.pop(message.id.hex, -inf) > arrived - EARLY_S
             try:
-                asked = parse(Generate, message.payload)
-                command, findings = await self._guard.question(asked) if self._guard else (asked, ())
-                known = await self._records.find(message.id)
-                if known.request and not _same(command, known.request, redacted=bool(findings)):
-                    raise IdConflict(message.id, "asked for something else before")
-                if known.outcome is None and known.request is None:
-                    if self._guard and not stops(findings):
-                        self._guard.limited(command.prompt)
-                    known = await self._begin(command, message, arrived)
-            except Rejected as refusal:
-                self._refused(message, refusal)
-                raise
-            if known.outcome is not None:
-                return reply_of(known, message, recorded=True, duplicate=True)
-            inputs = found_in(asked, findings)
-            if self._guard and not stops(findings):
-                findings = await self._guard.judged(command.prompt)
-                inputs += found_in(command, findings)
-            self._violated(message, known, inputs)
-            give = self._taker(command, message, give)
-            asking = _Asking(message, give, arrived, stopped=stops(findings))
-            outcome = await self._ask(command, known, asking)
-            state, recorded = await self._records.outcome(outcome, message, known)
-            return reply_of(state, message, recorded=recorded)
+                return await self._take(message, give, arrived)
+            finally:
+                self._arriving.pop(message.id.hex, None)
+
+    async def _take(self, message: CommandMessage, give: GiveHere | None, arrived: float) -> Reply:
+        """Answer one request; no other with its id is under way here."""
+        try:
+            asked = parse(Generate, message.payload)
+            command, findings = await self._guard.question(asked) if self._guard else (asked, ())
+            known = await self._records.find(message.id)
+            if known.request and not _same(command, known.request, redacted=bool(findings)):
+                raise IdConflict(message.id, "asked for something else before")
+            if known.outcome is None and known.request is None:
+                if self._guard and not stops(findings):
+                    self._guard.limited(command.prompt)
+                known = await self._begin(command, message, arrived)
+        except Rejected as refusal:
+            self._refused(message, refusal)
+            raise
+        if known.outcome is not None:
+            return reply_of(known, message, recorded=True, duplicate=True)
+        inputs = found_in(asked, findings)
+        if self._guard and not stops(findings):
+            findings = await self._guard.judged(command.prompt)
+            inputs += found_in(command, findings)
+        self._violated(message, known, inputs)
+        give = self._taker(command, message, give)
+        asking = _Asking(message, give, arrived, stopped=stops(findings))
+        outcome = await self._ask(command, known, asking)
+        state, recorded = await self._records.outcome(outcome, message, known)
+        return reply_of(state, message, recorded=recorded)
 
     def _refused(self, message: CommandMessage, refusal: Rejected) -> None:
         """Record a refusal, and where a model was at fault, which."""
@@ -270,6 +301,13 @@ class InferenceService:
         assert task is not None
         label = f"{request.model_name}@{request.model_version}"
         self._questions.check_served(request.tier, request.provider, label)
+        if self._arriving.pop(request.inference_id, False):
+            return RecordCancellation(
+                inference_id=request.inference_id,
+                text="",
+                completion_tokens=0,
+                latency_ms=round((self._router.now() - asking.arrived) * 1e3, 3),
+            )
         # A retry has its own deadline.
         turn = self._turn(request.model_copy(update={"deadline_ms": command.deadline_ms}), asking.arrived)
         running = self._running[request.inference_id] = _Running(task, asking.give)

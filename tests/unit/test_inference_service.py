@@ -401,6 +401,57 @@ async def test_cancelling_ends_the_answer_and_is_recorded(stage: Stage) -> None:
     assert (await service(asked)).duplicate
 
 
+async def test_a_cancellation_that_comes_before_an_engine_is_asked_is_not_lost(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.register()
+    service = stage.service()
+    find, looking, go_on = service._records.find, asyncio.Event(), asyncio.Event()
+
+    async def slow(id_: UUID) -> Inference:
+        looking.set()
+        await go_on.wait()
+        return await find(id_)
+
+    monkeypatch.setattr(service._records, "find", slow)
+    question = ask()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(service(question))
+        await looking.wait()
+        assert service.cancel(question.id.hex)
+        assert not service.cancel(question.id.hex), "once"
+        go_on.set()
+    assert task.result().result["finish_reason"] == "cancelled"
+    assert stage.engine.prompts == []
+    assert isinstance((await stage.events())[-1], InferenceCancelled)
+    assert not service.cancel(question.id.hex), "it is over"
+
+
+async def test_a_cancellation_that_overtakes_its_question_is_remembered_for_a_moment(stage: Stage) -> None:
+    await stage.register()
+    service = stage.service()
+    question = ask()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(service(question))  # it has not begun
+        assert not service.cancel(question.id.hex), "nobody can say yet"
+    assert task.result().result["finish_reason"] == "cancelled"
+    assert (await service(ask())).result["finish_reason"] == "stop"
+
+
+async def test_cancellations_of_what_never_comes_are_forgotten(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.inference.EARLY_MAX", 2)
+    await stage.register()
+    service = stage.service()
+    questions = [ask(f"who is {number}") for number in range(3)]
+    for question in questions:
+        service.cancel(question.id.hex)
+    assert (await service(questions[0])).result["finish_reason"] == "stop"
+    monkeypatch.setattr("handlers.inference.EARLY_S", -1.0)
+    assert (await service(questions[1])).result["finish_reason"] == "stop", "long ago"
+
+
 async def test_a_broker_that_takes_no_more_pieces_ends_the_turn_as_cancelled(stage: Stage) -> None:
     class Full:
         async def publish(self, _subject: str, _body: bytes) -> None:
