@@ -152,7 +152,7 @@ async def story(log: EventLog, codec: EventCodec, inference_id: str) -> Sequence
         *(fact for each, event in turn for fact in _of_turn(each, event)),
         *[fact async for fact in _violations(log, codec, inference_id, at, last)],
         *[fact async for fact in _template(log, codec, request, at)],
-        *[fact async for fact in _policy(log, codec, at)],
+        *[fact async for fact in _policy(log, codec, request, at)],
         *[fact async for fact in _model(log, codec, request, at)],
     ]
 
@@ -225,27 +225,32 @@ async def _template(
             )
 
 
-async def _policy(log: EventLog, codec: EventCodec, at: RecordedEvent) -> AsyncIterator[Fact]:
-    """Yield which policy held, and its publication."""
-    published: dict[str, Fact] = {}
-    active: Fact | None = None
-    name = ""
-    async for recorded, event in _until(log, codec, POLICIES, at):
-        if isinstance(event, PolicyPublished):
-            digest = policy_digest(event.policy)
-            same = digest == event.digest
-            said = f"{event.policy.label} by {event.operator}: {event.reason} ({_same(digest, same)})"
-            published[event.policy.label] = Fact("published", said, recorded, same)
-        elif isinstance(event, PolicyActivated):
-            name = f"{event.name}@{event.version}"
-            said = f"{name}, profile {event.profile}, by {event.operator}: {event.reason}"
-            active = Fact("policy", said, recorded)
-    if active is None:
-        yield Fact("policy", "the program's own: none had been activated by then", at)
+async def _policy(
+    log: EventLog, codec: EventCodec, request: InferenceRequested, at: RecordedEvent
+) -> AsyncIterator[Fact]:
+    """Yield the policy that the question was held to, who activated it, and its publication."""
+    held_to = request.policy
+    if not held_to:
+        yield Fact("policy", "the turn's record names none: there was none, or it is from before", at)
         return
-    yield active
-    if name in published:
-        yield published[name]
+    yield Fact("policy", f"{held_to}, profile {request.policy_profile}, {request.policy_digest}", at)
+    published: Fact | None = None
+    activated: Fact | None = None
+    async for recorded, event in _until(log, codec, POLICIES, at):
+        if isinstance(event, PolicyPublished) and event.policy.label == held_to:
+            digest = policy_digest(event.policy)
+            same = digest == event.digest == request.policy_digest
+            said = f"{held_to} by {event.operator}: {event.reason} ({_same(digest, same)})"
+            published = Fact("published", said, recorded, same)
+        elif isinstance(event, PolicyActivated) and f"{event.name}@{event.version}" == held_to:
+            said = f"{held_to}, profile {event.profile}, by {event.operator}: {event.reason}"
+            activated = Fact("activated", said, recorded)
+    if activated is None:
+        yield Fact("activated", "by nobody: the program brought it along", at)
+        return
+    yield activated
+    if published is not None:
+        yield published
 
 
 async def _model(

@@ -183,6 +183,15 @@ class Guardrails:
                 remedy="shorten the prompt",
             )
 
+    def held_to(self) -> Mapping[str, str]:
+        """Return the policy in force as a question's record names it; see `HeldTo`."""
+        compiled = self.active.compiled
+        return {
+            "policy": compiled.policy.label,
+            "policy_profile": compiled.profile,
+            "policy_digest": compiled.digest,
+        }
+
     async def judged(self, prompt: str) -> Sequence[Finding]:
         """Return what a model finds in a question; nothing without a classifier."""
         found = await self.classifier.judge(prompt, "input") if self.classifier else None

@@ -8,7 +8,7 @@ that is refused before a model was asked may come again; its refusal is recorded
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -213,6 +213,7 @@ class InferenceService:
         """Answer one request; no other with its id is under way here."""
         try:
             asked = parse(Generate, message.payload)
+            held_to = self._guard.held_to() if self._guard else {}
             command, findings = await self._guard.question(asked) if self._guard else (asked, ())
             known = await self._records.find(message.id)
             if known.request and not _same(command, known.request, redacted=bool(findings)):
@@ -220,7 +221,7 @@ class InferenceService:
             if known.outcome is None and known.request is None:
                 if self._guard and not stops(findings):
                     self._guard.limited(command.prompt)
-                known = await self._begin(command, message, arrived)
+                known = await self._begin(command, message, arrived, held_to)
         except Rejected as refusal:
             self._refused(message, refusal)
             raise
@@ -253,9 +254,11 @@ class InferenceService:
             return give
         return partial(send, command.stream_to, message.id.hex)
 
-    async def _begin(self, command: Generate, message: CommandMessage, arrived: float) -> Inference:
+    async def _begin(
+        self, command: Generate, message: CommandMessage, arrived: float, held_to: Mapping[str, str]
+    ) -> Inference:
         """Make the question, see that it may be asked, and record it."""
-        record = await self._questions.question(command, message)
+        record = (await self._questions.question(command, message)).model_copy(update=held_to)
         if refusal := self._router.refusal(self._turn(record, arrived)):
             self.refused += 1
             raise Overloaded(refusal)

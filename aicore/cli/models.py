@@ -1,5 +1,6 @@
 """`aicore models`: the registry, over the public wire."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +9,18 @@ import typer
 from rich.table import Table
 
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json
-from aicore.cli.wire import ModelId, Operator, Reason, check_use_case, find_model, over_wire, tell
+from aicore.cli.wire import (
+    LOOK_S,
+    LOOKS,
+    ModelId,
+    Operator,
+    Reason,
+    check_use_case,
+    decided,
+    find_model,
+    over_wire,
+    tell,
+)
 from aicore.client import Client
 from protocol.messages import Reply
 
@@ -118,7 +130,7 @@ def describe(  # noqa: PLR0913 - one parameter per option of the command line
             "description": description,
         }
         by = {"operator": operator, "reason": reason}
-        return await client.command("registry.describe_model", {**payload, **by})
+        return await decided(client, "registry.describe_model", {**payload, **by})
 
     reply = over_wire(work)
     tell(reply, status_of(reply), json=json)
@@ -221,11 +233,14 @@ async def _check_template(client: Client, wanted: object) -> None:
     """
     if wanted is None:
         return
+    for _ in range(LOOKS):
+        if (await client.query("prompts.templates", {"template": wanted})).result:
+            return
+        await asyncio.sleep(LOOK_S)
     templates = (await client.query("prompts.templates")).result
-    there = [f"{template['name']}@{template['version']}" for template in templates]
-    if wanted not in there:
-        said = f"no template {wanted} is registered"
-        raise Failure(said, remedy=f"there are {', '.join(there) or 'none'}", code=Exit.USAGE)
+    there = ", ".join(f"{template['name']}@{template['version']}" for template in templates)
+    said = f"no template {wanted} is registered"
+    raise Failure(said, remedy=f"there are {there or 'none'}", code=Exit.USAGE)
 
 
 async def _models(client: Client, use_case: str | None = None) -> list[dict[str, Any]]:
@@ -238,9 +253,8 @@ def _decide(command: str, model_id: str, operator: str, reason: str, *, json: bo
     async def work(client: Client) -> Reply:
         model = await find_model(client, model_id)
         words = {"operator": operator, "reason": reason, **more}
-        return await client.command(
-            command, {"use_case": model["use_case"], "model_id": model["model_id"], **words}
-        )
+        of = {"use_case": model["use_case"], "model_id": model["model_id"]}
+        return await decided(client, command, {**of, **words})
 
     reply = over_wire(work)
     tell(reply, status_of(reply), json=json)

@@ -1,5 +1,6 @@
 """What the commands that speak over the public wire share."""
 
+import asyncio
 import difflib
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -10,6 +11,9 @@ import typer
 from aicore.cli.terminal import Exit, Failure, out, print_json, run_async, running
 from aicore.client import Client, Refused, connect
 from protocol.messages import ErrorReply, Reply
+
+LOOKS, LOOK_S = 10, 0.1
+"""At what was done a moment ago: the views that tell of it are behind the log."""
 
 T = TypeVar("T")
 Row = TypeVar("Row", bound=Mapping[str, Any])
@@ -88,6 +92,20 @@ def find_one(rows: Iterable[Row], start: str, *, what: str, see: str) -> Row:
         return found[0]
     many = f"{len(found)} {what} ids begin" if found else f"no {what} id begins"
     raise Failure(f"{many} with {start!r}", remedy=f"`aicore {see}` shows the ids", code=Exit.USAGE)
+
+
+async def decided(client: Client, command: str, payload: Mapping[str, Any]) -> Reply:
+    """Send a command of the registry and return its reply once the view of models shows it.
+
+    Whoever looks next sees what was done; a view that stands still is not waited for, for long.
+    """
+    reply = await client.command(command, payload)
+    written = max((event.position for event in reply.events), default=0)
+    for _ in range(LOOKS):
+        if (await client.query("registry.models", {"model_id": payload["model_id"]})).position >= written:
+            break
+        await asyncio.sleep(LOOK_S)
+    return reply
 
 
 async def find_model(client: Client, start: str) -> dict[str, Any]:

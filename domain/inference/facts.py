@@ -242,6 +242,18 @@ class CutFact(BaseModel):
     tokens: TokenCount = Field(0, description="Their tokens.")
 
 
+class HeldTo(BaseModel):
+    """The guardrails that a question was held to; all empty where there are none, or in older events."""
+
+    model_config = ConfigDict(frozen=True)
+
+    policy: str = Field("", max_length=128, description="Policy that was in force, as name@version.")
+    policy_profile: str = Field("", max_length=128, description="Which of its profiles.")
+    policy_digest: str = Field(
+        "", max_length=128, description="SHA-256 of its content (sha256: and 64 hexadecimal digits)."
+    )
+
+
 class Route(BaseModel):
     """Which model answers, on which tier, and why: decided before the model is called."""
 

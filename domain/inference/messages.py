@@ -12,6 +12,7 @@ from domain.inference.facts import (
     TEXT_CHARACTERS_MAX,
     Ask,
     AttemptFact,
+    HeldTo,
     InferenceId,
     MicroDollars,
     Milliseconds,
@@ -40,7 +41,7 @@ Comment = Annotated[Text, Field(max_length=2_000, description="Why, for a person
 # --- what happened ------------------------------------------------------------------------------------------
 
 
-class InferenceRequested(Ask, Terms, Route, Event, name="inference.requested", version=1):
+class InferenceRequested(Ask, Terms, Route, HeldTo, Event, name="inference.requested", version=1):
     """A model was asked; exactly one of completed, failed and cancelled follows on this stream."""
 
     inference_id: InferenceId
@@ -87,6 +88,9 @@ class InferenceRequested(Ask, Terms, Route, Event, name="inference.requested", v
         "template": "lamplight-line@1",
         "template_digest": "sha256:" + "7a" * 32,
         "cut": [{"section": "history", "items": 2, "tokens": 31}],
+        "policy": "default@1",
+        "policy_profile": "MatureFullExperience",
+        "policy_digest": "sha256:" + "9c" * 32,
         "rendered_prompt": "Who keeps the lamp tonight?",
         "prompt_hash": "sha256:e712ac4e5e863d8052001828657cb3d32df7e093e1ce6f48281c47fdff9937b4",
     }
@@ -366,7 +370,7 @@ class RateInference(Command, name="inference.rate"):
 # no decision ever calls one.
 
 
-class RecordRequest(Ask, Terms, Route, Command, name="inference.record_request"):
+class RecordRequest(Ask, Terms, Route, HeldTo, Command, name="inference.record_request"):
     """Record that a model is about to be asked."""
 
     inference_id: InferenceId

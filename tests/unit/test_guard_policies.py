@@ -10,7 +10,8 @@ from aicore.content.guardrails import DEFAULT_PROFILE, load_policy
 from domain.decider import Rejected
 from domain.guardrails.compiled import Compiled, compile_policy
 from domain.guardrails.messages import ViolationDetected
-from domain.guardrails.policy import Policy, PolicyError
+from domain.guardrails.policy import Policy, PolicyError, digest_of
+from domain.inference.messages import InferenceRequested
 from handlers.guard import ActivePolicy
 from tests.unit.kit import message, until
 from tests.unit.test_guard_service import mature, settled, staged
@@ -26,6 +27,12 @@ async def test_another_policy_holds_as_soon_as_it_is_activated(tmp_path: Path) -
         active = {"profile": "TeenSafe", "name": "default", "version": 1}
         await stage.runner(message("guardrails.activate_policy", {**active, **by}))
         await until(lambda: stage.policy.compiled.profile == "TeenSafe")
+        await stage.ask()
+        asked = await settled(stage, InferenceRequested, 2)
+        assert [event.policy_profile for event in asked] == [DEFAULT_PROFILE, "TeenSafe"]
+        assert {(event.policy, event.policy_digest) for event in asked} == {
+            ("default@1", digest_of(load_policy()))
+        }
 
 
 async def test_who_knows_the_policy_never_goes_back_to_an_older_one(

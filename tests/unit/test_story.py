@@ -13,7 +13,8 @@ from bus.memory import MemoryLog
 from bus.ports import NewEvent, StreamWrite
 from domain.evaluation.messages import EvaluationFinished
 from domain.event import Event
-from domain.guardrails.messages import PolicyActivated, ViolationDetected
+from domain.guardrails.messages import PolicyActivated, PolicyPublished, ViolationDetected
+from domain.guardrails.policy import digest_of as policy_digest
 from domain.inference.messages import InferenceCompleted, InferenceFailed, InferenceRequested
 from domain.prompts.messages import TemplateRegistered
 from domain.prompts.template import digest_of
@@ -27,6 +28,9 @@ from tests.vectors_make import SPACE
 CODEC = EventCodec(domain_catalogue())
 TEMPLATE = changed(TemplateRegistered.from_example())
 MODEL = ModelRegistered.from_example()
+PUBLISHED = changed(
+    PolicyPublished.from_example(), digest=policy_digest(PolicyPublished.from_example().policy)
+)
 REQUESTED = changed(
     InferenceRequested.from_example(),
     player="ann",
@@ -34,6 +38,8 @@ REQUESTED = changed(
     template_digest=digest_of(TEMPLATE),
     artefacts_digest=artefacts_digest(MODEL.artefacts),
     model_id=MODEL.model_id,
+    policy=PUBLISHED.policy.label,
+    policy_digest=PUBLISHED.digest,
 )
 TURN = REQUESTED.inference_id
 SECOND_US = 1_000_000
@@ -102,7 +108,8 @@ async def test_a_turn_ends_as_the_log_says_also_beyond_the_time_asked_for() -> N
 async def _told(book: Book) -> None:
     """Write a model's way to its players, and a turn of it."""
     await book.write("template-lamplight-line", changed(TEMPLATE, digest=digest_of(TEMPLATE)))
-    await book.write("guardrails-policies", PolicyActivated.from_example())
+    held = PolicyActivated.from_example()
+    await book.write("guardrails-policies", PUBLISHED, held, changed(held, version=2, operator="another"))
     evaluated = changed(ModelEvaluated.from_example(), model_id=MODEL.model_id)
     await book.write(
         f"evaluation-{evaluated.evaluation_id}",
@@ -130,7 +137,9 @@ async def test_a_story_leads_from_the_line_to_model_evaluation_promotion_policy_
     assert told["answered"].startswith("Old Wen does")
     assert "machine_voice of default@1" in told["violation"]
     assert "made again from the log: the same" in told["template"]
-    assert told["policy"].startswith("default@1, profile MatureFullExperience, by mira")
+    assert told["policy"] == f"default@1, profile MatureFullExperience, {PUBLISHED.digest}"
+    assert told["activated"].startswith("default@1, profile MatureFullExperience, by mira")
+    assert "made again from the log: the same" in told["published"]
     assert told["model"].startswith("lamplight 0.1.0, licence MIT")
     assert told["evaluated"].startswith("passed on")
     assert "lore_stated is worse" in told["report"]
@@ -145,12 +154,24 @@ async def test_a_digest_that_is_not_that_of_what_was_registered_is_told() -> Non
     book = Book()
     await book.write("registry-npc_dialogue", changed(MODEL, artefacts={"model.bin": "sha256:" + "00" * 32}))
     await book.write("template-lamplight-line", changed(TEMPLATE, budget=7))
+    rules = changed(PUBLISHED.policy, description="other rules")
+    await book.write("guardrails-policies", changed(PUBLISHED, policy=rules), PolicyActivated.from_example())
     await book.write(f"inference-{TURN}", changed(REQUESTED, rendered_prompt="something else"))
 
     unsound = {fact.what: fact.said for fact in await book.story() if not fact.sound}
 
-    assert unsound.keys() == {"prompt", "template", "model"}
+    assert unsound.keys() == {"prompt", "template", "model", "published"}
     assert all("ANOTHER ONE" in said for said in unsound.values())
+
+
+async def test_a_policy_that_the_program_brought_along_is_named_by_the_turn_itself() -> None:
+    book = Book()
+    await book.write(f"inference-{TURN}", REQUESTED)
+
+    told = {fact.what: fact.said for fact in await book.story()}
+
+    assert told["policy"].endswith(PUBLISHED.digest)
+    assert told["activated"] == "by nobody: the program brought it along"
 
 
 async def test_a_turn_that_is_not_there_has_no_story() -> None:
