@@ -37,12 +37,16 @@ class NoSuchLetter(LookupError):
 
 @dataclass(slots=True, eq=False)
 class Segment:
-    """One segment file. ``length`` is how much of it is durable; nothing beyond is read."""
+    """One segment file. ``length`` is how much of it is durable; nothing beyond is read.
+
+    ``closed``: nothing is added to it any more.
+    """
 
     path: Path
     first: int
     salt: int
     length: int
+    closed: bool = False
 
     def scan(self, data: bytes, *, start: int = 0, limit: int | None = None, after: int = 0) -> Scan:
         """Return what bytes of this segment hold; see `bus.spool.frames.scan`."""
@@ -70,7 +74,8 @@ class Directory:
         for path in self.path.glob(f"*{SUFFIX}"):
             first, _, salt = path.name.removesuffix(SUFFIX).partition("-")
             with suppress(ValueError):
-                found.append(Segment(path, int(first), int(salt, 16), path.stat().st_size))
+                size = path.stat().st_size
+                found.append(Segment(path, int(first), int(salt, 16), size, closed=True))
         return sorted(found, key=lambda segment: (segment.first, segment.path.name))
 
     def is_left_to_do(self) -> bool:
@@ -127,6 +132,12 @@ class Directory:
     def settle(self, sequence: int) -> None:
         """Record that everything up to a record is settled."""
         write_whole(self.path / CHECKPOINT, encode_frame(sequence, 0, b"", CHECKPOINT_SALT))
+
+    def unsettle(self) -> None:
+        """Forget the checkpoint: segments may then be deleted without one, as `settled` says."""
+        for name in (CHECKPOINT, CHECKPOINT + DRAFT):
+            (self.path / name).unlink(missing_ok=True)
+        sync_folder(self.path)
 
     # --- dead letters ---------------------------------------------------------------------------------------
 
@@ -203,6 +214,8 @@ class SegmentWriter:
         self._salt = salt
         self._bytes_max = segment_bytes_max
         self._file = -1
+        self._void: Path | None = None
+        """A segment that was begun and has nothing durable; the next one has its name."""
         self.segment: Segment | None = None
 
     def begin(self, first: int) -> Segment:
@@ -214,6 +227,8 @@ class SegmentWriter:
         if self.segment is None or self.segment.length >= self._bytes_max:
             self.close()
             path = self._path / f"{first:020d}-{self._salt:08x}{SUFFIX}"
+            if path == self._void:
+                path.unlink(missing_ok=True)
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             self.segment = Segment(path, first, self._salt, 0)
             sync_folder(self._path)
@@ -238,12 +253,16 @@ class SegmentWriter:
         if self.segment is not None:
             with suppress(OSError):
                 os.ftruncate(self._file, self.segment.length)
+            if not self.segment.length:
+                self._void = self.segment.path
         self.close()
 
     def close(self) -> None:
         """Close the open segment."""
         if self._file >= 0:
             os.close(self._file)
+        if self.segment is not None:
+            self.segment.closed = True
         self._file, self.segment = -1, None
 
 

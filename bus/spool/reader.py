@@ -100,7 +100,7 @@ class Reader:
         self._on_missing(lost, size)
 
     def spent(self, settled: int) -> list[Segment]:
-        """Return, and forget, the segments in which everything is settled; the newest is never one."""
+        """Return, and forget, the segments in which everything is settled; never one that is written to."""
         found: list[Segment] = []
         while (
             len(self._kept) > 1
@@ -108,7 +108,19 @@ class Reader:
             and self._kept[0] is not self._unread[0]
         ):
             found.append(self._kept.popleft())
+        if len(self._kept) == 1 and self._kept[0].closed and self._is_read() and self.last <= settled:
+            found.append(self._kept.popleft())
+            self._unread.clear()
+            self._offset = 0
         return found
+
+    def _is_read(self) -> bool:
+        """Say whether all that is durable of the newest segment was read."""
+        return (
+            self._unread[0] is self._kept[-1]
+            and self._offset == self._kept[-1].length
+            and self._at == len(self._data)
+        )
 
     def rest(self) -> list[Segment]:
         """Return every segment that is there."""

@@ -280,10 +280,18 @@ class Spool:
         settled = self._shipper.settled
         if settled == self._checkpointed:
             return
-        await self._run(lambda: self._folder.settle(settled))
-        self._checkpointed = settled
+        failure: OSError | None = None
+        try:
+            await self._run(lambda: self._folder.settle(settled))
+            self._checkpointed = settled
+        except OSError as error:
+            # A full disk has no room for a checkpoint, and room may come from the segments alone.
+            await self._run(self._folder.unsettle)
+            failure = error
         for segment in self._reader.spent(settled):
             await self._run(segment.delete)
+        if failure:
+            raise failure
 
     async def _tick(self) -> None:
         self._letters = await self._run(self._folder.count_letters)

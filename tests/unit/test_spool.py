@@ -5,12 +5,12 @@ import json
 import os
 import resource
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from random import Random
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -393,6 +393,52 @@ async def test_a_disk_that_refuses_confirms_nothing_and_loses_nothing(
         await spool.drained()
         assert spool.alerts() == []
     assert await numbers(log) == [1]
+
+
+@contextmanager
+def full_disk() -> Iterator[Sequence[Mapping[str, Any]]]:
+    """Let no file be written, as a full disk does (they are made and deleted); yield what is logged."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with structlog.testing.capture_logs() as said:  # stderr may be a file, too
+            yield said
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+async def test_a_disk_that_was_full_for_several_tries_is_written_to_again(
+    tmp_path: Path, log: MemoryLog, gate: Gate
+) -> None:
+    async with open_spool(tmp_path, gate, options()) as spool:
+        await spool.put(write(1))
+        with full_disk() as said:
+            done = spool.put(write(2))
+            await until(lambda: sum("bytes" in line for line in said) >= 3)
+        await asyncio.wait_for(done, WAIT_S)
+    assert await numbers(log) == [1, 2]
+
+
+async def test_what_was_shipped_makes_room_on_a_full_disk(
+    tmp_path: Path, log: MemoryLog, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no room for a checkpoint either, and nobody else would ever make any."""
+    monkeypatch.setattr("bus.spool.spool.CHECKPOINT_S", 0.01)
+    gate.open = False
+    async with open_spool(tmp_path / "a", gate, options(segment_bytes_max=300)) as spool:
+        await spool.put(write(1))
+        await spool.put(write(2, size=250))
+        await spool.put(write(3))
+        with full_disk():
+            done = spool.put(write(4))
+            await until(lambda: spool.figures().disk_failing)
+            gate.open = True
+            await until(lambda: not any(path.stat().st_size for path in segments(tmp_path / "a")))
+            assert not (tmp_path / "a" / "checkpoint").exists()
+        await asyncio.wait_for(done, WAIT_S)
+        async with image_of(tmp_path / "a", tmp_path / "b", gate) as other:
+            assert other.figures().missing == 0
+    assert await numbers(log) == [1, 2, 3, 4]
 
 
 async def test_a_write_that_fails_half_way_goes_on_in_another_segment(
