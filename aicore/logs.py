@@ -2,21 +2,41 @@
 
 import logging
 import sys
-from typing import Literal, TextIO
+from contextlib import suppress
+from typing import Literal, TextIO, cast
 
 import structlog
 from structlog.dev import plain_traceback
 
 
+class _Lossy:
+    """A file that takes what can be written: what fails for want of room is no reason to end the program."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        """Write, or do nothing if the disk is full or the terminal is gone."""
+        with suppress(OSError):
+            return self._file.write(text)
+        return 0
+
+    def flush(self) -> None:
+        """Flush, if that can be done."""
+        with suppress(OSError):
+            self._file.flush()
+
+
 def set_up(level: str, form: Literal["console", "json"], file: TextIO | None = None) -> None:
     """Configure structlog and the standard library's logging; may be called again for another file."""
-    target = file or sys.stderr
+    written = file or sys.stderr
+    target = cast("TextIO", _Lossy(written))
     threshold = getattr(logging, level.upper())
     renderers: list[structlog.types.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if form == "json"
         # Not rich's, which shows local variables: among them are players' words.
-        else [structlog.dev.ConsoleRenderer(colors=target.isatty(), exception_formatter=plain_traceback)]
+        else [structlog.dev.ConsoleRenderer(colors=written.isatty(), exception_formatter=plain_traceback)]
     )
     structlog.configure(
         processors=[
