@@ -110,8 +110,7 @@ class ActivePolicy:
         Raises:
             LogUnavailable: see there.
         """
-        for recorded in await self._log.read_stream(STREAM, limit=POLICY_EVENTS_MAX):
-            await self._take(recorded)
+        await self._take(await self._log.read_stream(STREAM, limit=POLICY_EVENTS_MAX))
 
     async def run(self) -> None:
         """Follow the log for ever, from where it is known."""
@@ -119,28 +118,36 @@ class ActivePolicy:
         followed = self._log.subscribe(after=self._position, where=where, pause_s=PAUSE_S)
         async with aclosing(followed) as batches:
             async for batch in batches:
-                for recorded in batch:
-                    await self._take(recorded)
+                await self._take(batch)
 
-    async def _take(self, recorded: RecordedEvent) -> None:
-        event, self._position = self._decode(recorded), recorded.position
-        if isinstance(event, UnknownEvent):
-            logger.warning("policy_event_unknown", type=event.type, version=event.schema_version)
-            if event.type == PolicyActivated.event_name:
-                await self._without()
-        if not isinstance(event, (PolicyPublished, PolicyActivated)):
-            return
-        self._state = POLICIES.evolve(self._state, event)
-        if isinstance(event, PolicyActivated) and self._state.active:
-            label, profile = self._state.active
-            try:
-                # A tenth of a second and more: on the loop every line under way would stand still.
-                self.compiled = await asyncio.to_thread(compile_policy, self._state.published[label], profile)
-            except (PolicyError, KeyError):  # by a newer program; what held goes on holding
-                logger.exception("policy_not_active", policy=label, profile=profile)
-                await self._without()
-            else:
-                self._activated = True
+    async def _take(self, batch: Sequence[RecordedEvent]) -> None:
+        """Learn from events; of the policies that they activate the last usable one is made ready."""
+        activated: list[tuple[str, str] | None] = []
+        for recorded in batch:
+            event, self._position = self._decode(recorded), recorded.position
+            if isinstance(event, UnknownEvent):
+                logger.warning("policy_event_unknown", type=event.type, version=event.schema_version)
+                if event.type == PolicyActivated.event_name:
+                    activated.append(None)
+            if isinstance(event, (PolicyPublished, PolicyActivated)):
+                self._state = POLICIES.evolve(self._state, event)
+            if isinstance(event, PolicyActivated):
+                activated.append(self._state.active)
+        for chosen in reversed(activated):
+            if chosen and await self._made_ready(*chosen):
+                return
+        if activated:
+            await self._without()
+
+    async def _made_ready(self, label: str, profile: str) -> bool:
+        try:
+            # A tenth of a second and more: on the loop every line under way would stand still.
+            self.compiled = await asyncio.to_thread(compile_policy, self._state.published[label], profile)
+        except (PolicyError, KeyError):  # by a newer program; what held goes on holding
+            logger.exception("policy_not_active", policy=label, profile=profile)
+            return False
+        self._activated = True
+        return True
 
     async def _without(self) -> None:
         """Where a policy was activated that is not known here, and none before it: hold to the strictest."""

@@ -56,7 +56,7 @@ async def test_who_knows_the_policy_never_goes_back_to_an_older_one(
         monkeypatch.setattr("handlers.guard.compile_policy", making)
         known = ActivePolicy(stage.log, mature(), decode=stage.codec.decode)
         await known.load()
-        assert made[-1] == ("TeenSafe", False)
+        assert made == [("TeenSafe", False)], "what was active before is of no use to a start"
         loaded = len(made)
         async with asyncio.TaskGroup() as group:
             following = group.create_task(known.run())
