@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from aicore.clock import now_us
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
-from aicore.embedded.vllm import EmbeddedVllm, watching
+from aicore.embedded.process import Watched, watching
+from aicore.embedded.vllm import EmbeddedVllm
 from aicore.settings import Settings
 
 RUN_FILE = "run.json"
@@ -47,6 +48,7 @@ class System(BaseModel):
     http_port: int = 0
     """Of the OpenAI-compatible door; 0: there is none."""
     server_pids: dict[str, int] = {}
+    """Of the servers as they were started first."""
     state_dir: Path = Path(".state")
     started_us: int = 0
 
@@ -58,7 +60,7 @@ NO_VLLM: Mapping[str, EmbeddedVllm] = {}
 def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> Iterator[System]:
     """Hold the state directory, run the embedded servers in it, and yield where everything is.
 
-    ``vllms``: our own vLLM servers by tier, not started; one that ends is started again.
+    ``vllms``: our own vLLM servers by tier, not started. A server of ours that ends is started again.
 
     Enter and leave in the main thread and outside the event loop: the servers are the first to start and
     the last to stop.
@@ -72,25 +74,28 @@ def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> 
     with ExitStack() as stack:
         stack.enter_context(_locked(folder))
         pids: dict[str, int] = {}
+        watched: list[Watched] = [*vllms.values()]
         dsn, nats_url = settings.postgres_dsn, settings.nats_url
         if dsn is None:
             postgres = EmbeddedPostgres(folder)
             stack.callback(postgres.stop)
             postgres.start()
             dsn, pids["postgres"] = postgres.dsn, postgres.pid or 0
+            watched.append(postgres)
         if nats_url is None:
             nats = EmbeddedNats(folder, port=settings.nats_port or None)
             stack.callback(nats.stop)
             nats.start()
             nats_url, pids["nats"] = nats.url, nats.pid or 0
+            watched.append(nats)
         for vllm in vllms.values():
             stack.callback(vllm.stop)
             vllm.launch()
             pids[vllm.name] = vllm.pid or 0
         for vllm in vllms.values():
             vllm.await_answer(_progress)
-        if vllms:
-            stack.enter_context(watching([*vllms.values()]))
+        if watched:
+            stack.enter_context(watching(watched))
         system = System(
             vllm_urls={tier: vllm.url for tier, vllm in vllms.items()},
             realm=settings.realm,

@@ -32,6 +32,8 @@ jetstream {{
 class EmbeddedNats:
     """One nats-server with JetStream in ``root / "nats"``; it keeps its port over restarts."""
 
+    name = "nats"
+
     def __init__(self, root: Path, *, port: int | None = None) -> None:
         """Prepare a server below ``root`` on ``port``, or on the one it had before, or on a free one."""
         self.root = root.resolve() / "nats"
@@ -67,6 +69,17 @@ class EmbeddedNats:
             )
         )
         self._port_file.write_text(f"{self.port}\n")
+        self.launch()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        if not wait_until(self._answers, lambda: self.pid is not None, deadline=deadline):
+            self.kill()
+            raise EmbeddedServerError(
+                f"nats-server did not start on port {self.port}; if another program has that port, set "
+                f"AICORE_NATS_PORT or remove {self._port_file}: {self.log.read_text()[-2000:]}"
+            )
+
+    def launch(self) -> None:
+        """Start the process with the configuration that `start` wrote."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own binary and arguments
                 [_binary(), "-c", str(self._config)],
@@ -75,13 +88,6 @@ class EmbeddedNats:
                 stdin=subprocess.DEVNULL,
                 process_group=0,  # Ctrl-C in a terminal is for us, and we stop the servers last
                 preexec_fn=dying_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one system call
-            )
-        deadline = time.monotonic() + START_TIMEOUT_S
-        if not wait_until(self._answers, lambda: self.pid is not None, deadline=deadline):
-            self.kill()
-            raise EmbeddedServerError(
-                f"nats-server did not start on port {self.port}; if another program has that port, set "
-                f"AICORE_NATS_PORT or remove {self._port_file}: {self.log.read_text()[-2000:]}"
             )
 
     def stop(self) -> None:

@@ -30,6 +30,8 @@ DATABASE_CREATE = (
 class EmbeddedPostgres:
     """One Postgres cluster in ``root / "postgres"``; `start` is idempotent per directory, `stop` waits."""
 
+    name = "postgres"
+
     def __init__(self, root: Path, *, fsync: bool = True, settings: dict[str, str] | None = None) -> None:
         """Prepare a server below ``root``; nothing runs yet. ``fsync=False``: for tests that never crash."""
         self._settings = {
@@ -73,11 +75,26 @@ class EmbeddedPostgres:
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
         end_leftover(self.data / "postmaster.pid", str(self.data), signal.SIGQUIT, timeout_s=STOP_TIMEOUT_S)
+        self._start_process()
+        self._psql("postgres", DATABASE_CREATE)
+
+    def launch(self) -> None:
+        """Start the postmaster of an initialised cluster; it ends while a killed one's backends linger."""
         arguments = [str(self.bin / "postgres"), "-D", str(self.data), "-k", str(self.socket_dir), "-h", ""]
         for key, value in self._settings.items():
             arguments += ["-c", f"{key}={value}"]
-        self._start_process(arguments)
-        self._psql("postgres", DATABASE_CREATE)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own binary and arguments
+                arguments,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                # A group of its own: Ctrl-C in a terminal is for us, and we stop the server last.
+                process_group=0,
+                # Its orderly stop: disconnect clients, checkpoint.
+                preexec_fn=dying_with_parent(signal.SIGINT),  # noqa: PLW1509 - one system call
+                **self._as_user(),
+            )
 
     def stop(self) -> None:
         """Stop in order (SIGINT: disconnect clients, checkpoint); after `STOP_TIMEOUT_S` without checkpoint.
@@ -110,23 +127,12 @@ class EmbeddedPostgres:
         if done.returncode != 0:
             raise EmbeddedServerError(f"initdb failed: {done.stderr.decode()[-2000:]}")
 
-    def _start_process(self, arguments: list[str]) -> None:
+    def _start_process(self) -> None:
         """Start the postmaster and wait for it; try again while a killed predecessor's backends linger."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
-            with self.log.open("ab") as log:
-                said_before = log.tell()
-                self._process = subprocess.Popen(  # noqa: S603 - our own binary and arguments
-                    arguments,
-                    stdout=log,
-                    stderr=log,
-                    stdin=subprocess.DEVNULL,
-                    # A group of its own: Ctrl-C in a terminal is for us, and we stop the server last.
-                    process_group=0,
-                    # Its orderly stop: disconnect clients, checkpoint.
-                    preexec_fn=dying_with_parent(signal.SIGINT),  # noqa: PLW1509 - one system call
-                    **self._as_user(),
-                )
+            said_before = self.log.stat().st_size if self.log.exists() else 0
+            self.launch()
             if wait_until(self._answers, lambda: self.pid is not None, deadline=deadline):
                 return
             said = self.log.read_bytes()[said_before:]

@@ -4,18 +4,26 @@ import contextlib
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import psutil
+import structlog
 
 PR_SET_PDEATHSIG = 1
 """Source: Linux prctl(2)."""
 
 POLL_S = 0.02
+WATCH_EVERY_S = 1.0
+WATCHER = "server-watch"
+"""Name of the thread that starts servers again; it lives as long as they may."""
+
+logger = structlog.get_logger(__name__)
 
 
 class EmbeddedServerError(RuntimeError):
@@ -25,11 +33,13 @@ class EmbeddedServerError(RuntimeError):
 def dying_with_parent(sign: signal.Signals) -> Callable[[], None] | None:
     """Return what a child runs before exec, so that the kernel sends it ``sign`` when we die, however we die.
 
-    None where it cannot be had: not Linux, or not the main thread, because the kernel means the *thread*
-    that made the child, and a worker thread ends long before the program. Then a leftover is ended at the
-    next start.
+    None where it cannot be had: not Linux, or a worker thread, because the kernel means the *thread* that
+    made the child, and a worker thread ends long before the program. Then a leftover is ended at the next
+    start.
     """
-    if not sys.platform.startswith("linux") or threading.current_thread() is not threading.main_thread():
+    thread = threading.current_thread()
+    lasting = thread is threading.main_thread() or thread.name == WATCHER
+    if not sys.platform.startswith("linux") or not lasting:
         return None
     libc = ctypes.CDLL(None, use_errno=True)
     parent = os.getpid()
@@ -75,3 +85,45 @@ def wait_until(ready: Callable[[], bool], alive: Callable[[], bool], *, deadline
             return True
         time.sleep(POLL_S)
     return False
+
+
+class Watched(Protocol):
+    """A server that is started again when it has ended."""
+
+    @property
+    def name(self) -> str:
+        """What the log calls it."""
+        ...
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id, None while it does not run."""
+        ...
+
+    def launch(self) -> None:
+        """Start its process, without waiting until it answers."""
+        ...
+
+
+@contextlib.contextmanager
+def watching(servers: Sequence[Watched]) -> Iterator[None]:
+    """Start a server again that has ended, while the context is open; who needs it sees when it answers."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(WATCH_EVERY_S):
+            for server in servers:
+                if server.pid is None:
+                    logger.warning("server_restarts", server=server.name)
+                    try:
+                        server.launch()
+                    except (OSError, subprocess.SubprocessError) as error:
+                        logger.warning("server_not_restarted", server=server.name, error=repr(error))
+
+    thread = threading.Thread(target=watch, name=WATCHER, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -8,12 +8,11 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -23,7 +22,6 @@ from aicore.embedded.process import EmbeddedServerError, dying_with_parent, end_
 
 logger = structlog.get_logger(__name__)
 
-WATCH_EVERY_S = 1.0
 START_TIMEOUT_S = 240.0
 """On a busy machine; usually 40 s."""
 
@@ -90,7 +88,8 @@ class EmbeddedVllm:
         self.await_answer(waiting)
 
     def launch(self) -> None:
-        """Start the server's process; `await_answer` tells when it serves."""
+        """Start the server's process, after the end of one before; `await_answer` tells when it serves."""
+        self.kill()
         self.root.mkdir(parents=True, exist_ok=True)
         end_leftover(self._pid_file, str(self._model_dir), signal.SIGKILL, timeout_s=STOP_TIMEOUT_S)
         with self.log.open("ab") as log:
@@ -169,25 +168,3 @@ class EmbeddedVllm:
         ):
             return bool(answer.status == 200)
         return False
-
-
-@contextmanager
-def watching(servers: Sequence[EmbeddedVllm]) -> Iterator[None]:
-    """Start a server again that has ended, while the context is open; the router sees when it answers."""
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(WATCH_EVERY_S):
-            for server in servers:
-                if server.pid is None:
-                    logger.warning("vllm_restarts", server=server.name)
-                    server.kill()
-                    server.launch()
-
-    thread = threading.Thread(target=watch, name="vllm-watch", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()

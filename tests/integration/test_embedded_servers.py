@@ -6,13 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from aicore.embedded import EmbeddedNats
+from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from aicore.embedded.place import abandoned, place_for
 from aicore.running import AlreadyRunning, find, serving
 from aicore.settings import Settings
@@ -20,6 +21,8 @@ from aicore.settings import Settings
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("processes")]
 
 GONE_TIMEOUT_S = 15.0
+AGAIN_TIMEOUT_S = 60.0
+POLL_S = 0.05
 
 # Starts both servers, prints their process ids, and waits to be killed.
 PARENT = """
@@ -144,3 +147,18 @@ def test_both_servers_stop_in_order_and_are_not_killed(folder: Path) -> None:
     assert "Server Exiting" in EmbeddedNats(folder).log.read_text()
     wait_gone(pids)
     assert not (folder / "run.json").exists()
+
+
+def test_a_server_that_is_killed_is_started_again_and_still_dies_with_its_parent(folder: Path) -> None:
+    process, pids = parent(folder)
+    postgres, again = EmbeddedPostgres(folder), set[int]()
+    until = time.monotonic() + AGAIN_TIMEOUT_S
+    with process:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        while not (len(again) == len(pids) and postgres._answers()) and time.monotonic() < until:
+            time.sleep(POLL_S)
+            again = {child.pid for child in psutil.Process(process.pid).children()} - set(pids)
+        process.kill()
+    assert len(again) == len(pids), again
+    wait_gone([*pids, *again])
