@@ -45,8 +45,14 @@ class Publisher:
         self._moved = asyncio.Event()
         self._clock = asyncio.get_running_loop().time
         self._moved_at = self._clock()
+        self.after = after
         self.sent = after
         self.acked = after
+
+    @property
+    def stores_nothing(self) -> bool:
+        """Whether the server refused the very first message of this pass."""
+        return bool(self._refused) and self.acked == self.after
 
     async def __aenter__(self) -> Self:
         """Begin to listen for acknowledgements."""

@@ -13,7 +13,7 @@ has confirmed that the log is right without them (`relay.log_confirmed`).
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import asyncpg
 import structlog
@@ -40,6 +40,13 @@ POLL_S = 0.25
 """How often an idle relay looks by itself, should a notification be lost."""
 
 RETRY_S = 0.5
+RENEW_S = 10.0
+"""A stream that equals the log, but has stored nothing for so long, is made anew; each time later."""
+
+RENEW_S_MAX = 300.0
+STUCK_PAUSE_S = 0.25
+"""Pause after a pass in which nothing was stored."""
+
 HELD_S = 0.5
 """How often a relay that is held looks whether the log was restored, or confirmed by an operator."""
 
@@ -99,6 +106,32 @@ class RelayOptions:
     floors_every_s: float = 2.0
 
 
+class _Stuck:
+    """Says when a stream has stored nothing for too long.
+
+    A nats-server whose disk was full refuses every message of a stream for ever, also after there is room
+    again; in a stream made anew it stores.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._since: float | None = None
+        self._patience_s = RENEW_S
+        self._reason = ""
+
+    def refused(self, reason: str) -> None:
+        """Note that nothing was stored, and why."""
+        self._since = self._since or self._clock()
+        self._reason = reason
+
+    def over(self) -> str:
+        """Return why the stream is to be made anew now, or ""; the next time comes later."""
+        if self._since is None or self._clock() - self._since < self._patience_s:
+            return ""
+        self._since, self._patience_s = None, min(RENEW_S_MAX, self._patience_s * 2)
+        return f"it stores nothing: {self._reason}"
+
+
 class Relay:
     """One realm's relay. Run as many as you like; one works, the others stand by."""
 
@@ -115,6 +148,7 @@ class Relay:
         self._log = logger.bind(realm=realm, relay=options.name)
         self._waiting: list[Floor] = []
         self._finding = Finding("equal", 0, 0)
+        self._stuck = _Stuck(self._clock)
         self._sent: Head | None = None
         """The event that the last message sent came from; None: not read since the comparison."""
         self._verified_us = 0
@@ -143,6 +177,7 @@ class Relay:
 
     async def _serve(self, connection: asyncpg.Connection) -> None:
         doubtful = range(0)
+        self._stuck = _Stuck(self._clock)
         while True:
             publisher = Publisher(self._nc, await self._align(connection, doubtful))
             try:
@@ -152,6 +187,11 @@ class Relay:
                 # A refused position does not stop those sent behind it: each of them is looked at.
                 doubtful = range(publisher.acked + 1, publisher.sent + 1)
                 self._log.info("relay_resyncs", reason=str(reason))
+                if not publisher.stores_nothing:
+                    self._stuck = _Stuck(self._clock)
+                else:
+                    self._stuck.refused(str(reason))
+                    await asyncio.sleep(STUCK_PAUSE_S)
 
     # --- publishing -------------------------------------------------------------------------------
 
@@ -242,7 +282,11 @@ class Relay:
         finding = await self._compare(connection, doubtful)
         if finding.lost:
             finding = await self._hold(connection, finding, doubtful)
-        last = finding.last if finding.usable else await self._rebuild(connection, finding)
+        if finding.usable and (reason := self._stuck.over()):
+            finding = replace(finding, reason=reason, agrees=finding.last, differs=finding.last + 1)
+            last = await self._rebuild(connection, finding)
+        else:
+            last = finding.last if finding.usable else await self._rebuild(connection, finding)
         self._sent = None
         self.acknowledged = last
         await self._write_state(connection)

@@ -13,6 +13,7 @@ from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.nats import leadership
+from bus.nats import relay as relay_module
 from bus.nats.api import js_publish, js_request
 from bus.nats.comparison import NO_LONGER_KEPT, compare, newest
 from bus.nats.dead_letters import list_letters
@@ -114,6 +115,20 @@ async def test_two_publishers_racing_store_each_position_once(bus: Bus) -> None:
             b"late",
             {"Nats-Expected-Last-Sequence": str(head - 5)},
         )
+
+
+async def test_a_stream_that_stores_nothing_is_made_anew(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a nats-server's whose disk was full: it refuses for ever, also once there is room again."""
+    monkeypatch.setattr(relay_module, "RENEW_S", 0.5)
+    relay = bus.relay()
+    await bus.relayed(await bus.append(10))
+    name = events_stream(bus.realm)
+    config = (await js_request(bus.nc, f"STREAM.INFO.{name}"))["config"]
+    await js_request(bus.nc, f"STREAM.UPDATE.{name}", {**config, "max_msg_size": 1})
+    await bus.relayed(await bus.append(10))
+    assert relay.leading.is_set()
+    await bus.stop(*bus.tasks)
+    await assert_equation(bus)
 
 
 async def test_status_names_leader_lag_and_rebuilds(bus: Bus) -> None:
