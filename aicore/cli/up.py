@@ -15,7 +15,7 @@ import typer
 from aicore.app import ORDER, run
 from aicore.cli.relay import compared
 from aicore.cli.terminal import Exit, Failure, err, loop_factory, out
-from aicore.collector import relax_collector
+from aicore.collector import relax_collector, spare_the_end
 from aicore.embedded.process import dying_with_parent
 from aicore.embedded.vllm import EmbeddedVllm, vllm_python
 from aicore.logs import set_up
@@ -128,6 +128,7 @@ class Stopper:
         finally:
             self._ending = True
             self._loop = None
+            spare_the_end()
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         if self._ending:
