@@ -4,7 +4,6 @@ For an auditor: nothing but the log is read, and the class that judged then judg
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, get_args
@@ -69,6 +68,7 @@ class Replay:
 
     deployment_id: str
     limit: float = 0.0
+    """The e-value at which the candidate is taken back."""
     points: list[Point] = field(default_factory=list)
     steps: list[tuple[int, int]] = field(default_factory=list)
     """Turns at which a step began, and its share in percent."""
@@ -88,7 +88,8 @@ async def replay(log: EventLog, codec: EventCodec, deployment_id: str) -> Replay
         for recorded in page:
             event = codec.decode(recorded)
             if isinstance(event, DeploymentStarted) and event.deployment_id == deployment_id:
-                watch, found.limit = Watch(event), 1 / event.gate.false_alarms
+                watch = Watch(event)
+                found.limit = watch.evidence.limit
             if watch is None:
                 continue
             if isinstance(event, KINDS):
@@ -117,14 +118,14 @@ def _moved(found: Replay, watch: Watch, event: Event, facts: dict[int, EvidenceF
         found.checks.append(Check(event.event_name, then, now))
 
 
-def sparkline(points: Sequence[Point], width: int = 60) -> str:
-    """Return how all the evidence together moved, a block for each of some turns; the top is the limit."""
-    if not points:
-        return ""
-    chosen = [points[int(n * len(points) / width)] for n in range(min(width, len(points)))]
-    logs = [max(0.0, math.log10(max(point.wealth["together"], 1e-9))) for point in chosen]
-    top = max(2.0, *logs)
-    return "".join(BLOCKS[min(len(BLOCKS) - 1, int(log / top * len(BLOCKS)))] for log in logs)
+def sparkline(found: Replay, width: int = 60) -> str:
+    """Return the most that all the evidence came to in each of some groups of turns; the top is the limit."""
+    most = [math.log10(max(1.0, point.wealth["together"])) for point in found.points]
+    count, top = min(width, len(most)), math.log10(found.limit)
+    groups = [most[n * len(most) // count : (n + 1) * len(most) // count] for n in range(count)]
+    return "".join(
+        BLOCKS[min(len(BLOCKS) - 1, int(max(group) / top * (len(BLOCKS) - 1)))] for group in groups
+    )
 
 
 def as_html(found: Replay) -> str:
@@ -155,7 +156,8 @@ it is taken back. Made again from the log alone.</p>
 def _plot(found: Replay) -> str:
     turns = max((point.turns for point in found.points), default=1)
     logs = [_log(value) for point in found.points for value in point.wealth.values()]
-    top, bottom = max(math.log10(found.limit or 100) + 0.5, *logs, 0.5), min(-0.5, *logs, 0.0)
+    at = math.log10(found.limit or 100)
+    top, bottom = max(at + 0.5, *logs, 0.5), min(-0.5, *logs, 0.0)
 
     def x(turn: int) -> float:
         return LEFT + (WIDTH - LEFT - 20) * turn / turns
@@ -164,7 +166,7 @@ def _plot(found: Replay) -> str:
         return 20 + (HEIGHT - 50) * (top - log) / (top - bottom)
 
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img">']
-    limit = y(math.log10(found.limit or 100))
+    limit = y(at)
     parts.append(
         f'<line x1="{LEFT}" x2="{WIDTH - 20}" y1="{limit:.1f}" y2="{limit:.1f}" stroke="#c21f2f" '
         f'stroke-dasharray="3 3"/><text x="4" y="{limit + 4:.1f}">taken back</text>'

@@ -167,7 +167,7 @@ def replay_command(
     elif not found.checks:
         out.print(f"no verdicts to repeat: no gate has decided on {id_} yet, in {len(found.points)} turns")
     else:
-        out.print(f"evidence over {len(found.points)} turns, the top is the limit: {sparkline(found.points)}")
+        out.print(f"evidence over {len(found.points)} turns, the top is the limit: {sparkline(found)}")
         for check in found.checks:
             verdict = "[green]the same[/]" if check.same else "[bold red]ANOTHER[/]"
             out.print(
