@@ -1,20 +1,36 @@
 """Canaries judged at every turn: false alarms, and turns to catch a regression, of three gates.
 
 The evidence is the class that the deployment's gate folds the log with (`domain.registry.evidence`), fed
-turn by turn. Beside it, on the same traces: a gate of fixed windows as Flagger and Argo Rollouts have it
-(a check per minute, taken back after three failed ones), and a z-test of two shares repeated every 100 turns,
-as people do who look often.
+turn by turn. Some canaries of each kind go the whole way as well, as the deployment manager has it: events of
+the log through the watch, and its verdict through the decider; both must say the same at the same turn.
+Beside it, on the same traces: a gate of fixed windows as Flagger and Argo Rollouts have it (a check per
+minute, taken back after three failed ones), and a z-test of two shares repeated every 100 turns, as people do
+who look often.
 """
 
 import math
 import random
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchmarks.harness import Progress, Report, percentile
+from domain.inference.messages import InferenceCompleted, InferenceFailed, InferenceRequested
+from domain.registry.deployment_messages import (
+    Accuse,
+    CheckFact,
+    ConfirmReady,
+    DeploymentRolledBack,
+    DeploymentStarted,
+    StartDeployment,
+    StepStarted,
+)
 from domain.registry.evidence import Evidence, Turn
+from domain.registry.messages import RegisterModel
+from domain.registry.use_case import USE_CASE, model_id_of
+from domain.registry.watch import Accused, Watch
 
 FALSE_ALARMS = 0.01
 STEPS = 4
@@ -31,6 +47,17 @@ WINDOWS_FAILED = 3
 LOOK_EVERY = 100
 Z_LIMIT = 2.326
 """One-sided, 1 %."""
+
+CANARIES, CANARIES_QUICK = 1_000, 100
+REPEATS, REPEATS_QUICK = 3_000, 50
+"""Canaries of a regression: among 300 the median of the first case was 48 to 58, by which ones they were."""
+REPEATS_PEERS = 300
+"""Of them also before the other two gates, which often look at a whole trace."""
+WHOLE_WAY, WHOLE_WAY_QUICK = 20, 3
+SEED = 10_000
+
+UC = "bench"
+OLD, NEW = (model_id_of(use_case=UC, name="lamplight", version=version) for version in "12")
 
 
 @dataclass(frozen=True)
@@ -117,8 +144,8 @@ class Found:
     repeated: int | None = None
 
 
-def judged(case: Case, seed: int) -> Found:
-    """Run a canary before all three gates, until each has accused it or the turns are over."""
+def judged(case: Case, seed: int, *, peers: bool = True) -> Found:
+    """Run a canary before the gates, until each has accused it or the turns are over."""
     evidence, windows, repeated, found = Evidence(FALSE_ALARMS, STEPS), Windows(), Repeated(), Found()
     asked = 0
     for turn in trace(case, seed):
@@ -127,16 +154,75 @@ def judged(case: Case, seed: int) -> Found:
             evidence.observe(turn)
             if evidence.accused:
                 found.ours = asked, evidence.latency.pairs
-        if found.windows is None and windows.accuses(turn):
+        if peers and found.windows is None and windows.accuses(turn):
             found.windows = asked
-        if found.repeated is None and repeated.accuses(turn):
+        if peers and found.repeated is None and repeated.accuses(turn):
             found.repeated = asked
-        if found.ours and found.windows and found.repeated:
+        if found.ours and (not peers or (found.windows and found.repeated)):
             break
     return found
 
 
-def share(values: list[object]) -> float:
+# --- the whole way ------------------------------------------------------------------------------------------
+
+
+def deployed(share: int) -> tuple[Any, Watch]:
+    """Return the use case's state with a canary at its first step, by the decider alone, and its watch."""
+    state, watch = USE_CASE.initial, None
+    model = {"use_case": UC, "name": "lamplight", "provider": "embedded", "model_type": "self_hosted"}
+    by = {"use_case": UC, "operator": "bench", "reason": "measured", "override": "a simulation"}
+    plan = {"strategy": "canary", "steps": [share, 60, 80, 100], "gate": {"turns_min": TURNS}}
+    commands: list[Any] = [
+        *(RegisterModel(**model, version=version, tier="gold") for version in "12"),
+        StartDeployment.model_validate({**by, **plan, "model_id": NEW}),
+    ]
+    while commands:
+        for event in USE_CASE.decide(commands.pop(0), state):
+            state = USE_CASE.evolve(state, event)
+            if isinstance(event, DeploymentStarted):
+                watch = Watch(event)
+                ready = CheckFact(name="warm_up", ok=True, detail="answered")
+                of = {"use_case": UC, "deployment_id": event.deployment_id}
+                commands.append(ConfirmReady(**of, checks=[ready]))
+            elif watch is not None and isinstance(event, StepStarted):
+                watch.moved(event, 0)
+    assert watch is not None
+    return state, watch
+
+
+def whole_way(case: Case, seed: int) -> int | None:
+    """Return at which turn of the candidate the decider takes it back on the watch's verdict; None: never."""
+    state, watch = deployed(round(case.share * 100))
+    asking = InferenceRequested.from_example().model_copy(
+        update={"use_case": UC, "alias": None, "conversation": None, "context": {}}
+    )
+    answer = InferenceCompleted.from_example().model_copy(
+        update={"use_case": UC, "source_inference_id": None, "finish_reason": "stop"}
+    )
+    failure = InferenceFailed.from_example().model_copy(update={"use_case": UC, "code": "engine_failed"})
+    asked = 0
+    for number, turn in enumerate(trace(case, seed)):
+        asked += turn.candidate
+        of = {"inference_id": turn.key, "model_id": NEW if turn.candidate else OLD}
+        watch.observe(asking.model_copy(update={**of, "player": turn.key}), 2 * number, 0)
+        if turn.faults:
+            watch.observe(failure.model_copy(update=of), 2 * number + 1, 0)
+        else:
+            end = answer.model_copy(update={**of, "latency_ms": turn.latency_ms})
+            watch.observe(end, 2 * number + 1, 0)
+        verdict = watch.verdict(0)
+        if isinstance(verdict, Accused):
+            of = {"use_case": UC, "deployment_id": state.deployment.started.deployment_id}
+            accuse = Accuse(**of, measure=verdict.measure, evidence=verdict.evidence, reason=verdict.reason)
+            rolled = USE_CASE.decide(accuse, state)
+            assert isinstance(rolled[0], DeploymentRolledBack)
+            after = USE_CASE.fold(rolled, state)
+            assert (after.deployment, after.current, after.shares.get(NEW, 0)) == (None, OLD, 0)
+            return asked
+    return None
+
+
+def share(values: Sequence[object]) -> float:
     """Return the share of gates that accused."""
     return sum(value is not None for value in values) / len(values)
 
@@ -154,27 +240,45 @@ def cost_us() -> float:
 async def run(quick: bool, progress: Progress) -> Report:
     """Measure."""
     report = Report("canary", 1)
-    canaries, repeats = (100, 50) if quick else (1_000, 300)
+    canaries, repeats = (CANARIES_QUICK, REPEATS_QUICK) if quick else (CANARIES, REPEATS)
     report.facts |= {"turns per canary": TURNS, "A/A canaries": canaries, "stated": FALSE_ALARMS}
+    report.facts |= {"canaries of a regression": repeats, "of them before the others": REPEATS_PEERS}
     progress(f"{canaries} canaries of a candidate that is no worse")
     found = [judged(AA, seed) for seed in range(canaries)]
     report.add("false_alarms", share([each.ours for each in found]), "share")
     report.add("false_alarms_windows", share([each.windows for each in found]), "share")
     report.add("false_alarms_repeated_z", share([each.repeated for each in found]), "share")
+    whole = WHOLE_WAY_QUICK if quick else WHOLE_WAY
+    otherwise = _otherwise(AA, 0, found[:whole])
     for name, case in REGRESSIONS.items():
         progress(name)
-        found = [judged(case, 10_000 + seed) for seed in range(repeats)]
-        ours = [each.ours for each in found if each.ours]
-        report.add(f"{name}_caught", len(ours) / repeats, "share")
-        what, at = ("pairs", 1) if case.slower else ("turns", 0)
-        values = [float(each[at]) for each in ours]
-        report.add(f"{name}_median", statistics.median(values), f"candidate's {what}")
-        report.add(f"{name}_p90", percentile(values, 0.9), f"candidate's {what}")
-        if not case.slower:
-            for gate in ("windows", "repeated"):
-                others = [float(n) for each in found if (n := getattr(each, gate)) is not None]
-                report.add(f"{name}_caught_{gate}", len(others) / repeats, "share")
-                if others:
-                    report.add(f"{name}_median_{gate}", statistics.median(others), f"candidate's {what}")
+        found = [judged(case, SEED + n, peers=n < REPEATS_PEERS) for n in range(repeats)]
+        _caught(report, name, case, found)
+        otherwise += _otherwise(case, SEED, found[:whole])
+    report.add("whole_way", whole * (1 + len(REGRESSIONS)), "canaries")
+    report.add("whole_way_otherwise", otherwise, "canaries")
     report.add("cost_us", statistics.median(cost_us() for _ in range(5)), "µs per turn")
     return report
+
+
+def _otherwise(case: Case, seed: int, found: list[Found]) -> int:
+    """Return how many canaries end at another turn when they go the whole way."""
+    ours = [each.ours and each.ours[0] for each in found]
+    return sum(whole_way(case, seed + n) != at for n, at in enumerate(ours))
+
+
+def _caught(report: Report, name: str, case: Case, found: list[Found]) -> None:
+    """Report the share that was taken back, and after how many turns; who never was counts as the last."""
+    what, at = ("pairs", 1) if case.slower else ("turns", 0)
+    _median(report, name, "", [each.ours and float(each.ours[at]) for each in found], what)
+    if not case.slower:
+        for gate in ("windows", "repeated"):
+            others = [getattr(each, gate) for each in found[:REPEATS_PEERS]]
+            _median(report, name, f"_{gate}", others, what)
+
+
+def _median(report: Report, name: str, gate: str, values: list[float | None], what: str) -> None:
+    latest = [float(TURNS if value is None else value) for value in values]
+    report.add(f"{name}_caught{gate}", share(values), "share")
+    report.add(f"{name}_median{gate}", statistics.median(latest), f"candidate's {what}")
+    report.add(f"{name}_p90{gate}", percentile(latest, 0.9), f"candidate's {what}")
