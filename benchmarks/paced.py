@@ -8,6 +8,7 @@ there. With ``structured_outputs`` the answer keeps to the pattern.
 
 import argparse
 import asyncio
+import functools
 import hashlib
 import string
 from dataclasses import dataclass, field
@@ -33,15 +34,25 @@ def answer(question: str, tokens: int) -> str:
     return "".join(word(question, number) for number in range(tokens))
 
 
-def characters(pattern: str, question: str) -> list[str]:
-    """Return characters that make a whole match of a pattern, chosen by the question."""
+@functools.cache
+def moves(pattern: str) -> dict[str, str]:
+    """Return what may come next in a pattern, each character with the pattern of the rest."""
+    able = ((char, rest_of(pattern, char)) for char in string.printable[:95])
+    return {char: rest for char, rest in able if rest is not None}
+
+
+def characters(pattern: str, question: str, place: int = 0) -> list[str]:
+    """Return characters that make a whole match, each chosen by the question and its place in the answer.
+
+    Whoever goes on at a ``place`` with the pattern of the rest gives the very same ones.
+    """
     found: list[str] = []
-    rest, seed = pattern, question
-    while rest and not (can_end(rest) and len(found) > 40):
-        able = [char for char in string.printable[:95] if rest_of(rest, char) is not None]
-        digest = hashlib.blake2b(f"{len(found)}:{seed}".encode(), digest_size=4).digest()
-        found.append(able[int.from_bytes(digest, "big") % len(able)])
-        rest = rest_of(rest, found[-1]) or ""
+    rest = pattern
+    while rest and not (can_end(rest) and place > 40):
+        able = moves(rest)
+        digest = hashlib.blake2b(f"{place}:{question}".encode(), digest_size=4).digest()
+        found.append(list(able)[int.from_bytes(digest, "big") % len(able)])
+        rest, place = able[found[-1]], place + 1
     return found
 
 
@@ -91,17 +102,19 @@ class Paced:
         pattern = (body.get("structured_outputs") or {}).get("regex")
         begin = len(sent.split())
         words = (
-            characters(pattern, prompt)
+            characters(pattern, question, len(sent.removeprefix(" ")))  # between the prompt and what was sent
             if pattern is not None
             else [word(question, number) for number in range(begin, begin + limit)]
         )
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
         stream = Stream(words)
-        self._waiting.append(stream)
-        self._work.set()
         try:
+            await response.prepare(request)
+            self._waiting.append(stream)
+            self._work.set()
             await self._send(stream, response, chat="messages" in body, capped=pattern is None)
+        except ConnectionResetError:
+            pass  # whoever asked has gone to another engine
         finally:
             for list_ in (self._active, self._waiting):
                 if stream in list_:

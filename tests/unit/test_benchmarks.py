@@ -2,8 +2,10 @@
 
 import pytest
 
-from benchmarks import canary
+from benchmarks import canary, failover
 from benchmarks.harness import Report
+from benchmarks.paced import answer, characters
+from domain.patterns import rest_of
 
 
 @pytest.mark.parametrize("name", ["failures_1_to_50", "latency_one_sigma"])
@@ -20,3 +22,31 @@ def test_a_regression_that_is_never_caught_is_no_median_of_those_that_were() -> 
     canary._caught(report, "x", canary.Case(failing=0.1), found)
     assert report.figures["x_caught"].median == pytest.approx(1 / 3)
     assert report.figures["x_median"].median == canary.TURNS
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_whatever_an_engine_change_may_do_to_an_answer_is_a_seam(number: int) -> None:
+    question = f"turn {number} "
+    guided = number % failover.GUIDED_EVERY == 0
+    tokens = (
+        characters(failover.PATTERN, question)
+        if guided
+        else answer(question, failover.TOKENS).split(" ")  # each with the space before it, but the first
+    )
+    between = "" if guided else " "
+    assert not failover.seam(number, between.join(tokens))
+    for place in range(len(tokens)):
+        lost = [*tokens[:place], *tokens[place + 1 :]]
+        doubled = [*tokens[: place + 1], *tokens[place:]]
+        assert failover.seam(number, between.join(lost)), place
+        assert failover.seam(number, between.join(doubled)), place
+    assert failover.seam(number, between.join(tokens) + " ")
+    assert failover.seam(number, "")
+
+
+@pytest.mark.parametrize("place", [1, 9, 30, 45])
+def test_an_engine_that_goes_on_with_the_rest_of_a_pattern_gives_the_same_answer(place: int) -> None:
+    whole = "".join(characters(failover.PATTERN, "turn 4 "))
+    rest = rest_of(failover.PATTERN, whole[:place])
+    assert rest
+    assert whole[:place] + "".join(characters(rest, "turn 4 ", place)) == whole
