@@ -1,7 +1,8 @@
 """The spool: a million records, Postgres and NATS each down for 30 s, three SIGKILLs; lost, doubled, cost.
 
 A process puts records at a pace and is killed three times, once while Postgres is down, once while NATS is. A
-relay carries the log on into JetStream. In the end the log's own rows show what is lost, doubled, misplaced.
+relay carries the log on into JetStream. In the end the log's own rows show what is lost, doubled, misplaced
+or not what was put.
 """
 
 import asyncio
@@ -14,13 +15,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
+
 from aicore.clock import now_us
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from aicore.logs import set_up
 from benchmarks import peers
 from benchmarks.harness import Progress, Report, percentile, servers
 from benchmarks.nats_kit import REALM
-from benchmarks.spool_child import CONFIRMED, FILES
+from benchmarks.spool_child import CONFIRMED, FILES, MADE
 from bus.nats.api import js_request
 from bus.nats.connection import connect
 from bus.nats.relay import Relay, RelayOptions
@@ -36,10 +39,12 @@ WAIT_S = 900.0
 
 # Purpose: everything that must hold, from the rows alone. Index: whole table, by design. Lock: none.
 CHECK = """
-SELECT count(*) AS events, count(DISTINCT n) AS distinct_events,
-       count(DISTINCT n) FILTER (WHERE n BETWEEN 1 AND $1) AS wanted,
+SELECT count(*) AS events, count(DISTINCT n) FILTER (WHERE n BETWEEN 1 AND $1) AS wanted,
        count(*) FILTER (WHERE stream <> 'inference-' || lpad(to_hex((n - 1) / 2), 32, '0')
                            OR version <> 1 + (n - 1) % 2) AS misplaced,
+       count(*) FILTER (WHERE type <> ($2::text[])[1 + (n - 1) % 2]
+                           OR payload <> ($3::bytea[])[1 + (n - 1) % 2]
+                           OR meta <> $4) AS damaged,
        max(position) AS head, min(recorded_us) AS first_us, max(recorded_us) AS last_us
 FROM (SELECT *, ('x' || right(replace(id::text, '-', ''), 16))::bit(64)::bigint AS n FROM event) AS numbered
 """
@@ -131,17 +136,26 @@ async def relayed(run: Run) -> AsyncIterator[Callable[[int], Awaitable[int]]]:
             task.cancel()
 
 
+async def checked(session: asyncpg.Connection, total: int) -> asyncpg.Record:
+    """Return what `CHECK` finds of so many records."""
+    types, payloads = [event.type for event in MADE], [event.payload for event in MADE]
+    row = await session.fetchrow(CHECK, total, types, payloads, MADE[0].meta, timeout=WAIT_S)
+    assert row is not None
+    return row
+
+
 async def check(run: Run, report: Report) -> int:
     """Read what the log holds; return its head."""
     session = await peers.bare_session(run.postgres.dsn, REALM)
     try:
-        row = await session.fetchrow(CHECK, run.total, timeout=WAIT_S)
+        row = await checked(session, run.total)
         best = await session.fetchval(BEST_SECOND, timeout=WAIT_S)
     finally:
         await session.close()
     report.add("lost", run.total - row["wanted"], "records")
-    report.add("doubled", row["events"] - row["distinct_events"], "records")
+    report.add("doubled", row["events"] - row["wanted"], "records")
     report.add("misplaced", row["misplaced"], "records")
+    report.add("damaged", row["damaged"], "records")
     report.add("shipped_per_s_best_second", best, "records/s")
     return int(row["head"])
 

@@ -51,6 +51,16 @@ TYPED = (InferenceRequested.from_example(), InferenceCompleted.from_example())
 MADE = tuple(CODEC.encode(event, UUID(int=0), META) for event in TYPED)
 
 
+def write_of(number: int, *, anew: bool = False) -> StreamWrite:
+    """Return record ``number`` as it is put; ``anew``: encoded from its typed event."""
+    index, event_id = (number - 1) % 2, UUID(int=number)
+    stream, made = f"inference-{(number - 1) // 2:032x}", MADE[index]
+    if anew:
+        return StreamWrite(stream, [CODEC.encode(TYPED[index], event_id, META)], index)
+    event = NewEvent(event_id, made.type, made.schema_version, made.payload, made.meta)
+    return StreamWrite(stream, [event], index)
+
+
 class Putter:
     """Puts records and keeps what each cost."""
 
@@ -67,17 +77,13 @@ class Putter:
 
     def put(self, number: int) -> asyncio.Future[None]:
         """Put one record."""
-        index, event_id = (number - 1) % 2, UUID(int=number)
-        stream = f"inference-{(number - 1) // 2:032x}"
         clock = time.perf_counter_ns
         if number % ENCODED_EVERY == 0:
             began = clock()
-            future = self._spool.put(StreamWrite(stream, [CODEC.encode(TYPED[index], event_id, META)], index))
+            future = self._spool.put(write_of(number, anew=True))
             self._costs["encode_put"].append((clock() - began) // 10)
             return future
-        made = MADE[index]
-        event = NewEvent(event_id, made.type, made.schema_version, made.payload, made.meta)
-        write = StreamWrite(stream, [event], index)
+        write = write_of(number)
         began = clock()
         future = self._spool.put(write)
         self._costs["put"].append((clock() - began) // 10)
