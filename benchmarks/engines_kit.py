@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import psutil
 
 READY_S = 30.0
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -37,10 +38,18 @@ async def answering(url: str, path: str = "/v1/models") -> None:
             await asyncio.sleep(0.05)
 
 
-def cpu_s(pid: int) -> float:
-    """Return the CPU time of a process and its ended children, s."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / TICKS
+def cpu_s(*pids: int) -> float:
+    """Return the CPU time of processes and of all that they started, s."""
+    return sum(map(_cpu_s, pids))
+
+
+def _cpu_s(pid: int) -> float:
+    try:
+        children = psutil.Process(pid).children()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (psutil.NoSuchProcess, FileNotFoundError):  # ended just now: its parent has its time
+        return 0.0
+    return sum(map(int, fields[11:15])) / TICKS + cpu_s(*(child.pid for child in children))
 
 
 class PacedProcess:

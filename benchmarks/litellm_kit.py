@@ -39,7 +39,8 @@ async def litellm_proxy(
         environment = {
             **os.environ,
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-            "LITELLM_LOG": "ERROR",
+            "LITELLM_LOG": "ERROR",  # this and the next as its documents recommend for production
+            "LITELLM_MODE": "PRODUCTION",
             "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",  # loopback, no key to check
             "NO_PROXY": "*",
         }

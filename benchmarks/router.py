@@ -2,8 +2,10 @@
 
 The upstream answers at a fixed pace. Upstream, our service and litellm run in processes of their own; the
 caller is the same for all. "bare" is a proxy that does nothing but hand on, in the same stack: the price of
-one more process on the way. CPU is what the serving process used, per request: its inverse is requests per
-second and core. Two cores for everything: at 64 streams all wait for each other, also on the direct way.
+one more process on the way. CPU is what the serving process used, per request, and for ours what Postgres and
+NATS used as well: the inverse is requests per second and core. litellm runs without a database, so it is
+compared with all of ours. Two cores for everything: at 64 streams all wait for each other, also on the direct
+way.
 """
 
 import asyncio
@@ -14,12 +16,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 import orjson
 
 from aicore.client import Client, connect
+from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from benchmarks.engines_kit import answering, cpu_s, free_port, paced_engines
 from benchmarks.harness import Progress, Report, percentile, rounds_of, servers
 from benchmarks.litellm_kit import Proxy, litellm_proxy
@@ -54,21 +56,22 @@ class Ways:
     client: Client
     upstream: str
     door: str
-    pid: int
+    pids: tuple[int, ...]
+    """Our service, and the servers behind it."""
     bare: str
     bare_pid: int
     litellm: Proxy | None
 
-    def calls(self) -> dict[str, tuple[Call, int | None]]:
-        """Return the ways by name, each with the process that serves it."""
-        found: dict[str, tuple[Call, int | None]] = {
-            "direct": (lambda: self._http(self.upstream), None),
-            "bare": (lambda: self._http(self.bare), self.bare_pid),
-            "http": (lambda: self._http(self.door), self.pid),
-            "nats": (self._nats, self.pid),
+    def calls(self) -> dict[str, tuple[Call, tuple[int, ...]]]:
+        """Return the ways by name, each with the processes that serve it."""
+        found: dict[str, tuple[Call, tuple[int, ...]]] = {
+            "direct": (lambda: self._http(self.upstream), ()),
+            "bare": (lambda: self._http(self.bare), (self.bare_pid,)),
+            "http": (lambda: self._http(self.door), self.pids),
+            "nats": (self._nats, self.pids),
         }
         if (proxy := self.litellm) is not None:
-            found["litellm"] = (lambda: self._http(proxy.url), proxy.pid)
+            found["litellm"] = (lambda: self._http(proxy.url), (proxy.pid,))
         return found
 
     async def _nats(self) -> list[float]:
@@ -122,8 +125,11 @@ def decisions(number: int) -> list[float]:
 
 
 @asynccontextmanager
-async def ways(dsn: str, nats_url: str, folder: Path) -> AsyncIterator[Ways]:
+async def ways(postgres: EmbeddedPostgres, broker: EmbeddedNats) -> AsyncIterator[Ways]:
     """Serve everything on real servers and yield the ways to it."""
+    dsn, nats_url, folder = postgres.dsn, broker.url, broker.root / "spool"
+    assert postgres.pid is not None
+    assert broker.pid is not None
     await migrate(dsn, REALM)
     async with AsyncExitStack() as stack:
         [upstream] = await stack.enter_async_context(paced_engines(PACE))
@@ -150,7 +156,8 @@ async def ways(dsn: str, nats_url: str, folder: Path) -> AsyncIterator[Ways]:
         connector = aiohttp.TCPConnector(limit=0)
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         door, beside = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{bare_port}"
-        yield Ways(session, client, upstream.url, door, process.pid, beside, bare.pid, proxy)
+        pids = (process.pid, postgres.pid, broker.pid)
+        yield Ways(session, client, upstream.url, door, pids, beside, bare.pid, proxy)
 
 
 async def run(quick: bool, progress: Progress) -> Report:
@@ -159,40 +166,44 @@ async def run(quick: bool, progress: Progress) -> Report:
     report.facts |= {"tokens": TOKENS, "pace_ms": f"{BASE_MS} + {SLOPE_MS} per stream"}
     turns = 40 if quick else 200
     with servers(nats=True) as (postgres, broker):
-        async with ways(postgres.dsn, broker.url, broker.root / "spool") as found:
+        async with ways(postgres, broker) as found:
             sides = found.calls()
             report.facts["litellm"] = found.litellm.version if found.litellm else "not installed"
             for call, _ in sides.values():
                 await measure(call, 4, 10)
             for n in range(report.rounds):
                 for callers, each in ((1, turns), (64, max(4, turns // 20))):
-                    for name, (call, pid) in sides.items():
+                    for name, (call, pids) in sides.items():
                         progress(f"round {n + 1}: {name}, {callers} streams")
-                        used = cpu_s(pid) if pid else 0.0
+                        used = [cpu_s(pid) for pid in pids]
                         firsts, gaps = await measure(call, callers, each)
-                        if pid:
-                            cpu_ms = (cpu_s(pid) - used) * 1e3 / len(firsts)
-                            report.add(f"cpu_ms_per_request_{name}_{callers}", cpu_ms, "ms")
+                        used = [cpu_s(pid) - before for pid, before in zip(pids, used, strict=True)]
+                        if pids:
+                            own, everything = used[0] * 1e3 / len(firsts), sum(used) * 1e3 / len(firsts)
+                            report.add(f"cpu_ms_per_request_{name}_{callers}", own, "ms")
+                            report.add(f"cpu_ms_with_servers_{name}_{callers}", everything, "ms")
                         report.add(f"ttft_p50_ms_{name}_{callers}", percentile(firsts, 0.5), "ms")
                         report.add(f"ttft_p99_ms_{name}_{callers}", percentile(firsts, 0.99), "ms")
                         report.add(f"gap_p99_ms_{name}_{callers}", percentile(gaps, 0.99), "ms")
                 report.add("decision_p99_us", percentile(decisions(20_000), 0.99), "µs")
-    _compare(report, [name for name in sides if name != "direct"])
+                compare_round(report, [name for name in sides if name != "direct"])
     return report
 
 
-def _compare(report: Report, names: list[str]) -> None:
-    """Add what each way adds to the direct one, and our ratios to litellm."""
+def compare_round(report: Report, names: list[str]) -> None:
+    """Add what each way added to the direct one in the last round, and our ratios to litellm."""
+
+    def last(key: str) -> float:
+        return report.figures[key].values[-1]
+
     for name in names:
         for callers in (1, 64):
             for what in ("ttft_p50", "ttft_p99", "gap_p99"):
-                mine = report.figures[f"{what}_ms_{name}_{callers}"].median
-                added = mine - report.figures[f"{what}_ms_direct_{callers}"].median
+                added = last(f"{what}_ms_{name}_{callers}") - last(f"{what}_ms_direct_{callers}")
                 report.add(f"added_{what}_ms_{name}_{callers}", added, "ms")
     if "litellm" in names:
-        figures = {key: figure.median for key, figure in report.figures.items()}
         for name in ("http", "nats"):
-            theirs, ours = (figures[f"added_ttft_p50_ms_{side}_1"] for side in ("litellm", name))
+            theirs, ours = (last(f"added_ttft_p50_ms_{side}_1") for side in ("litellm", name))
             report.compare(f"added_p50_below_litellm_{name}", theirs, max(ours, 0.01))
-            theirs, ours = (figures[f"cpu_ms_per_request_{side}_64"] for side in ("litellm", name))
+            theirs, ours = (last(f"cpu_ms_with_servers_{side}_64") for side in ("litellm", name))
             report.compare(f"requests_per_core_vs_litellm_{name}", theirs, ours)

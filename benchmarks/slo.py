@@ -231,6 +231,7 @@ async def run(quick: bool, progress: Progress) -> Report:
     duration_s = 6.0 if quick else 15.0
     report.facts |= {"carried turns/s": round(CARRIED, 1), "offered turns/s": round(OVERLOAD * CARRIED, 1)}
     async with paced_engines(*ENGINES) as processes, plays(processes) as policies:
+        report.facts["litellm"] = "beside" if "litellm" in policies else "not installed: make venv-litellm"
         for n in range(report.rounds):
             for name, play in policies.items():
                 progress(f"round {n + 1}: {name}")

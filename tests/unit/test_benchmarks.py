@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import canary, failover
+from benchmarks import canary, failover, router
 from benchmarks.harness import Report
 from benchmarks.paced import answer, characters
 from domain.patterns import rest_of
@@ -50,3 +50,20 @@ def test_an_engine_that_goes_on_with_the_rest_of_a_pattern_gives_the_same_answer
     rest = rest_of(failover.PATTERN, whole[:place])
     assert rest
     assert whole[:place] + "".join(characters(rest, "turn 4 ", place)) == whole
+
+
+def test_the_routers_ratios_are_of_one_round_and_count_the_servers_behind_it() -> None:
+    report = Report("router", 2)
+    for direct, drift in ((5.0, 1.0), (50.0, 10.0)):  # the second round on a machine ten times as slow
+        for name, added in (("direct", 0.0), ("http", 1.0), ("nats", 2.0), ("litellm", 20.0)):
+            for callers in (1, 64):
+                for what in ("ttft_p50", "ttft_p99", "gap_p99"):
+                    report.add(f"{what}_ms_{name}_{callers}", direct + added * drift, "ms")
+                report.add(f"cpu_ms_per_request_{name}_{callers}", added * drift, "ms")
+                servers = 0 if name == "litellm" else 3
+                report.add(f"cpu_ms_with_servers_{name}_{callers}", (added + servers) * drift, "ms")
+        router.compare_round(report, ["http", "nats", "litellm"])
+
+    assert report.ratios["added_p50_below_litellm_http"] == pytest.approx([20, 20])
+    assert report.ratios["requests_per_core_vs_litellm_http"] == pytest.approx([5, 5])
+    assert report.ratios["requests_per_core_vs_litellm_nats"] == pytest.approx([4, 4])
