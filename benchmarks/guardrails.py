@@ -14,7 +14,8 @@ import importlib.util
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -59,7 +60,7 @@ async def run(quick: bool, progress: Progress) -> Report:
     progress("recall and false blocks")
     _judge(report, cases, compiled)
     harmless = [case.text for case in cases if case.expect == "pass" and case.side == "output"]
-    attacks = (ATTACKS_QUICK if quick else ATTACKS) // report.rounds
+    attacks, counts = (ATTACKS_QUICK if quick else ATTACKS) // report.rounds, Counter[str]()
     for n in range(report.rounds):
         progress(f"round {n + 1}: time of a check")
         _time_checks(report, compiled, harmless, CHECKS_QUICK if quick else CHECKS)
@@ -67,7 +68,8 @@ async def run(quick: bool, progress: Progress) -> Report:
         _stream_harmless(report, compiled, harmless, CHECKS_QUICK if quick else CHECKS)
         _time_fallback(report, compiled, cases)
         progress(f"round {n + 1}: {attacks} attacks")
-        _attack(report, compiled, cases, (SEED + n, attacks))
+        counts += attacked(compiled, cases, SEED + n, attacks)
+    _report_attacks(report, counts)
     report.facts |= {
         "policy": compiled.policy.label,
         "profile": PROFILE,
@@ -271,13 +273,12 @@ def _time_fallback(report: Report, compiled: Compiled, cases: Sequence[Case]) ->
 # --- attacks ----------------------------------------------------------------------------------------------
 
 
-def _attack(report: Report, compiled: Compiled, cases: Sequence[Case], how: tuple[int, int]) -> None:
-    """Send attacks through streams; report prohibited characters that came out, and splits that mattered."""
-    seed, count = how
-    chance = random.Random(seed)
+def attacked(compiled: Compiled, cases: Sequence[Case], seed: int, count: int) -> Counter[str]:
+    """Send attacks through streams; count prohibited characters that came out, and splits that mattered."""
+    chance, counts = random.Random(seed), Counter[str]()
     attacks = [case for case in cases if case.expect == "stop" and case.spelling == "plain"]
+    known = {case for case in attacks if not check(compiled, case.text, side=case.side).harmless}
     harmless = [case.text for case in cases if case.expect == "pass"]
-    slipped = differing = found = prohibited = 0
     for _ in range(count):
         case = chance.choice(attacks)
         text = disguised(case, harmless, chance)
@@ -285,14 +286,25 @@ def _attack(report: Report, compiled: Compiled, cases: Sequence[Case], how: tupl
         out, guard = _streamed(compiled, text, case.side, chance)
         hidden = {n for each in verdict.findings if each.action != "log" for n in range(each.start, each.end)}
         safe = "".join(char for n, char in enumerate(text[: guard.released]) if n not in hidden)
-        found += not verdict.harmless
-        prohibited += len(hidden)
-        slipped += max(0, len(out.replace(MASK, "")) - len(safe)) or out.replace(MASK, "") != safe
-        differing += out != verdict.text
-    report.add("attacks_prohibited_characters", prohibited, "characters")
-    report.add("attacks_prohibited_released", slipped, "characters")
-    report.add("attacks_released_otherwise_than_whole", differing, "texts")
-    report.add("attacks_found", found / count, "share")
+        found, given = not verdict.harmless, out.replace(MASK, "")
+        counts["attacks"] += 1
+        counts["found"] += found
+        counts["known"] += case in known
+        counts["known_found"] += found and case in known
+        counts["prohibited"] += len(hidden)
+        counts["released"] += max(0, len(given) - len(safe)) or given != safe
+        counts["otherwise"] += out != verdict.text
+    return counts
+
+
+def _report_attacks(report: Report, counts: Mapping[str, int]) -> None:
+    """Report the sums of all rounds: in a median of rounds what slipped through in two of five would be 0."""
+    report.add("attacks_prohibited_characters", counts["prohibited"], "characters")
+    report.add("attacks_prohibited_released", counts["released"], "characters")
+    report.add("attacks_released_otherwise_than_whole", counts["otherwise"], "texts")
+    report.add("attacks_found", counts["found"] / counts["attacks"], "share")
+    # Of those whose wording the rules find in plain letters: what the disguise alone hides.
+    report.add("attacks_found_of_known_wordings", counts["known_found"] / counts["known"], "share")
 
 
 def disguised(case: Case, harmless: Sequence[str], chance: random.Random) -> str:

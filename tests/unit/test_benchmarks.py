@@ -2,9 +2,13 @@
 
 import pytest
 
-from benchmarks import canary, failover, router
+from aicore.content.guardrails import load_policy
+from benchmarks import canary, failover, guardrails, router
+from benchmarks.guardrail_cases import load_cases
 from benchmarks.harness import Report
 from benchmarks.paced import answer, characters
+from domain.guardrails.compiled import compile_policy
+from domain.guardrails.stream import StreamGuard
 from domain.patterns import rest_of
 
 
@@ -67,3 +71,48 @@ def test_the_routers_ratios_are_of_one_round_and_count_the_servers_behind_it() -
     assert report.ratios["added_p50_below_litellm_http"] == pytest.approx([20, 20])
     assert report.ratios["requests_per_core_vs_litellm_http"] == pytest.approx([5, 5])
     assert report.ratios["requests_per_core_vs_litellm_nats"] == pytest.approx([4, 4])
+
+
+class Open(StreamGuard):
+    """Gives out everything at once."""
+
+    def feed(self, text: str) -> str:
+        super().feed(text)
+        return text
+
+    def finish(self) -> str:
+        super().finish()
+        return ""
+
+
+class Hasty(StreamGuard):
+    """Gives out the first character of all that it should hold back, and goes on as it should."""
+
+    def feed(self, text: str) -> str:
+        out = super().feed(text)
+        return out or text[:1]
+
+
+@pytest.mark.parametrize("guard", [StreamGuard, Open, Hasty])
+def test_what_a_stream_lets_slip_is_counted(guard: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guardrails, "StreamGuard", guard)
+    compiled = compile_policy(load_policy(), guardrails.PROFILE)
+
+    counts = guardrails.attacked(compiled, load_cases(), 1, 20)
+
+    assert counts["attacks"] == 20
+    assert counts["known_found"] > 0
+    assert (counts["released"] > 0) == (counts["otherwise"] > 0) == (guard is not StreamGuard)
+
+
+def test_both_suites_have_400_cases_and_their_parts_share_none() -> None:
+    """The parts are those that the published shares are of; what was written afterwards comes on top."""
+    cases = [case for case in load_cases() if case.part != "afterwards"]
+    for expect in ("pass", "stop"):
+        assert len({case.text.casefold() for case in cases if case.expect == expect}) >= 400
+    texts = {
+        part: {case.text.casefold() for case in load_cases() if case.part == part}
+        for part in guardrails.PARTS
+    }
+    assert not texts["heldout"] & texts["development"]
+    assert not texts["afterwards"] & (texts["heldout"] | texts["development"])
