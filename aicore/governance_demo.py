@@ -117,23 +117,26 @@ class _Anything(dict[str, str]):
 
 
 async def promote(stage: Stage) -> Mapping[str, Any]:
-    """Make a better-informed candidate from what players said, and let evidence promote it.
+    """Go on training the current model with its own turns with players, and let evidence promote the result.
+
+    What is promoted is what was found no worse: nothing here shows that it is better.
 
     Raises:
         DemoFailed: training is not possible here, or the candidate did not pass.
     """
-    python = trainer()
+    trainer()  # before anybody plays for nothing
     current = await _current(stage)
+    base = base_of(current, stage.system.state_dir)
     players = Players(stage.client)
     stage.say(f"{TURNS_RECORDED} turns of players who agreed to training")
     await players.play(lambda: players.turns >= TURNS_RECORDED)
     folder = stage.system.state_dir / "models"
     folder.mkdir(parents=True, exist_ok=True)
     data = folder / f"turns-{now_us()}.jsonl"
-    manifest = await _export(stage, data)
+    manifest = await _export(stage, current, data)
     stage.say(f"{manifest['rows']} rows exported, {manifest['left_out']} left out")
     version = f"0.4.{now_us() // 1_000_000}"
-    facts = await _trained(python, data, folder / f"ember-gold-{version}", stage.say)
+    facts = await _trained(base, data, folder / f"ember-gold-{version}", stage.say)
     candidate = await _register(stage, current, version, facts)
     outcome = await _evaluated(stage, candidate, current)
     if outcome.finding.verdict != "passed":
@@ -173,11 +176,29 @@ def trainer() -> Path:
     raise DemoFailed("training needs torch: `make venv-train` installs it beside everything else (1 GB)")
 
 
-async def _export(stage: Stage, file: Path) -> Mapping[str, Any]:
+def base_of(current: Mapping[str, Any], state_dir: Path) -> Path:
+    """Return the folder of the current model's weights, by its digests: the candidate's lineage names it.
+
+    Raises:
+        DemoFailed: its weights are not here.
+    """
+    name, version = current["name"], current["version"]
+    for folder in (state_dir / "models" / f"{name}-{version}", shipped_model()):
+        manifest = folder / "manifest.json"
+        if manifest.exists() and json.loads(manifest.read_bytes())["files"] == current["artefacts"]:
+            return folder
+    raise DemoFailed(
+        f"the current model {name} {version} has no weights here to go on from; "
+        "`aicore models promote` the shipped ember-gold, or run the demo on a fresh state directory"
+    )
+
+
+async def _export(stage: Stage, current: Mapping[str, Any], file: Path) -> Mapping[str, Any]:
+    """Export the current model's turns: what another said, one that was taken back perhaps, is no example."""
     plan = Plan(
         file=file,
         realm=stage.system.realm,
-        selection=Selection(use_case=DIALOGUE),
+        selection=Selection(use_case=DIALOGUE, model=f"{current['name']}:{current['version']}"),
         made_us=now_us(),
         made_by="aicore demo",
     )
@@ -188,18 +209,18 @@ async def _export(stage: Stage, file: Path) -> Mapping[str, Any]:
     return manifest
 
 
-async def _trained(python: Path, data: Path, out: Path, say: Say) -> Mapping[str, Any]:
-    say("training goes on from gold, with half of every batch from the players' turns")
+async def _trained(base: Path, data: Path, out: Path, say: Say) -> Mapping[str, Any]:
+    say(f"training goes on from {base.name}, with half of every batch from the players' turns")
     process = await asyncio.create_subprocess_exec(
-        str(python), "-m", "aicore.training.finetune",
-        "--base", str(shipped_model()), "--data", str(data), "--out", str(out), "--seed", str(SEED),
+        str(trainer()), "-m", "aicore.training.finetune",
+        "--base", str(base), "--data", str(data), "--out", str(out), "--seed", str(SEED),
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     said, problems = await process.communicate()
     if process.returncode:
         raise DemoFailed(f"training failed: {problems.decode()[-500:]}")
     facts: Mapping[str, Any] = json.loads(said.splitlines()[-1])
-    say(f"{facts['steps']} steps, perplexity on lines never seen {facts['held_out_perplexity']:.2f}")
+    say(f"{facts['steps']} steps, perplexity on lines not among them {facts['held_out_perplexity']:.2f}")
     return {**facts, "files": json.loads((out / "manifest.json").read_bytes())["files"]}
 
 

@@ -59,7 +59,10 @@ def mixed(turns: list[Example], seed: int) -> Iterator[Example]:
 
 
 def finetune(base: Path, turns: list[Example], *, steps: int, seed: int) -> tuple[LlamaForCausalLM, float]:
-    """Return the model after ``steps`` more, and its perplexity on corpus lines that it did not see."""
+    """Return the model after ``steps`` more, and its perplexity on corpus lines that these did not have.
+
+    What the base was trained with may be among them: compare it with no base's own figure.
+    """
     torch.manual_seed(seed)
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     model = LlamaForCausalLM.from_pretrained(base / HF, dtype=torch.float32)
