@@ -56,6 +56,16 @@ class Outcome:
     firsts: list[float] = field(default_factory=list)
     paces: list[float] = field(default_factory=list)
     good: int = 0
+    waited: list[float] = field(default_factory=list)
+    """What a refusal took, ms: who waits for it was not refused early."""
+
+    def turned_away(self, times: Sequence[float]) -> None:
+        """Count a turn that no engine answered, by when it was asked and when tokens came all the same, s."""
+        if len(times) > 1:
+            self.failed += 1
+            return
+        self.refused += 1
+        self.waited.append((time.perf_counter() - times[0]) * 1e3)
 
     def admitted(self, times: Sequence[float]) -> None:
         """Count a turn by when it was asked and when its tokens came, s."""
@@ -83,8 +93,7 @@ async def trace(play: Play, duration_s: float, stalled: PacedProcess) -> Outcome
             async with asyncio.timeout(TURN_S_MAX):
                 times += [time.perf_counter() async for _ in play(f"{number}{MARK}")]
         except NoEngine:
-            outcome.refused += len(times) == 1
-            outcome.failed += len(times) > 1
+            outcome.turned_away(times)
             return
         except (EngineError, DeadlineExceeded, TimeoutError, aiohttp.ClientError):
             outcome.failed += 1
@@ -243,6 +252,7 @@ async def run(quick: bool, progress: Progress) -> Report:
                 report.add(f"failed_{name}", outcome.failed, "turns")
                 report.add(f"token_ms_p95_{name}", percentile(outcome.paces or [0.0], 0.95), "ms")
                 report.add(f"first_ms_p95_{name}", percentile(outcome.firsts or [0.0], 0.95), "ms")
+                report.add(f"refused_after_ms_max_{name}", max(outcome.waited, default=0.0), "ms")
                 await asyncio.sleep(1.0)
             for other in policies.keys() - {"ours"}:
                 goods = [report.figures[f"goodput_{side}"].values[-1] for side in ("ours", other)]
