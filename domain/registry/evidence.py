@@ -20,7 +20,7 @@ together, at every turn, without a planned end. Background: A. Ramdas, P. Grünw
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,18 +34,18 @@ WEIGHTS: Mapping[Measure, float] = {
 }
 """Shares of the stake: what is seen most surely and hurts most gets most. Together 1."""
 
-RISKS = (2.5, 7.0, 12.0, 30.0)
-"""Relative risks that are bet on in equal parts: from doubled to nearly always."""
+RISKS: Mapping[float, float] = {2.5: 0.1, 7.0: 0.33, 12.0: 0.33, 30.0: 0.24}
+"""Relative risks that are bet on, and the part of the stake for each: from doubled to nearly always."""
 
-BETS = (0.1, 0.25, 0.5, 0.75, 0.95)
-"""Shares of the wealth that are staked on a high rank."""
+BETS: Mapping[float, float] = dict.fromkeys((0.1, 0.25, 0.5, 0.75, 0.95), 0.2)
+"""Shares of the wealth that are staked on a high rank, and the part of the stake for each."""
 
 CONTROLS_MAX = 16
 """Newest turns of the current model that one turn of the candidate is compared with."""
 
 BASELINE_LATENCIES = 400
 
-KEPT = 0.2
+KEPT = 0.15
 """Share of the stake that is kept for the later steps, in equal parts."""
 
 BOUNDS = 0.1
@@ -82,16 +82,16 @@ class Stakes:
     the stake is kept for each step. Before its step begins it lies there as it is, so the sum stays fair.
     """
 
-    def __init__(self, kinds: int, steps: int) -> None:
-        """Begin. ``kinds`` of bets are made side by side; later ``steps`` have stakes of their own."""
-        self._kinds = kinds
+    def __init__(self, parts: Collection[float], steps: int) -> None:
+        """Begin. One kind of bet is made with each of the ``parts``; later ``steps`` have stakes too."""
+        self._parts = tuple(parts)
         self._kept = max(0, steps - 1)
-        self._runs = [[1.0] * kinds]
+        self._runs = [list(self._parts)]
 
     def begin(self) -> None:
         """Let the next step's bettor begin."""
         if len(self._runs) <= self._kept:
-            self._runs.append([1.0] * self._kinds)
+            self._runs.append(list(self._parts))
 
     def bet(self, factors: Sequence[float]) -> None:
         """Multiply every stake by what its bet brought."""
@@ -103,7 +103,7 @@ class Stakes:
     @property
     def wealth(self) -> float:
         """What all stakes have become, from 1."""
-        first, *later = [sum(run) / self._kinds for run in self._runs]
+        first, *later = map(sum, self._runs)
         if not self._kept:
             return first
         waiting = self._kept - len(later)
@@ -114,7 +114,7 @@ class Faults:
     """The wealth against "a player's first fault is no likelier to be the candidate's"."""
 
     def __init__(self, steps: int = 1) -> None:
-        self.stakes = Stakes(len(RISKS), steps)
+        self.stakes = Stakes(RISKS.values(), steps)
         self._seen: set[str] = set()
         self.candidate = 0
         self.control = 0
@@ -148,7 +148,7 @@ class Faults:
         """Take a turn into account with nobody to compare with; ``normal`` bounds the usual rate."""
         factors = []
         for risk in RISKS:
-            rate = min(0.9, max(normal * risk, normal + 0.9 * (1 - normal) * risk / RISKS[-1] / 4))
+            rate = min(0.9, max(normal * risk, normal + 0.9 * (1 - normal) * risk / max(RISKS) / 4))
             factors.append(rate / normal if fault else (1 - rate) / (1 - normal))
         self.stakes.bet(factors)
 
@@ -161,7 +161,7 @@ class Latency:
     """
 
     def __init__(self, steps: int = 1) -> None:
-        self.stakes = Stakes(len(BETS), steps)
+        self.stakes = Stakes(BETS.values(), steps)
         self._seen: dict[bool, set[str]] = {True: set(), False: set()}
         self._fresh: deque[float] = deque(maxlen=CONTROLS_MAX)
         self._baseline: deque[float] = deque(maxlen=BASELINE_LATENCIES)

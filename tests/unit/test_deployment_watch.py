@@ -1,7 +1,7 @@
 """The gate: what the log's turns come to as evidence, and the verdicts that follow."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from domain.inference.messages import (
     InferenceRequested,
 )
 from domain.registry.deployment_messages import DeploymentHeld, DeploymentStarted, Gate, StepStarted
-from domain.registry.evidence import FAULTS, Evidence, Turn, upper_rate
+from domain.registry.evidence import BETS, FAULTS, RISKS, WEIGHTS, Evidence, Turn, upper_rate
 from domain.registry.watch import Accused, Passed, Starved, Verdict, Watch
 from tests.unit.test_domain_deployment import NEW, OF, OLD, started
 from tests.unit.test_domain_registry import UC
@@ -29,6 +29,13 @@ def watch(**gate: Any) -> Watch:
     found = Watch(started(gate=Gate(**{"turns_min": 10, **gate}).model_dump()))
     found.moved(StepStarted(**OF, step=0, share=5), 0)
     return found
+
+
+@pytest.mark.parametrize("parts", [RISKS, BETS, WEIGHTS])
+def test_the_parts_of_a_stake_are_one_together(parts: Mapping[object, float]) -> None:
+    """Or the chance of a false alarm would be another one than is stated."""
+    assert sum(parts.values()) == pytest.approx(1)
+    assert Evidence(0.01, 4).e_value == pytest.approx(1)
 
 
 def asked(number: int, model: str, **changes: Any) -> InferenceRequested:
