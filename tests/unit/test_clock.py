@@ -1,0 +1,42 @@
+"""The process's clock goes forward only, whatever is done to the machine's."""
+
+from aicore.clock import ForwardClock, now_us
+
+HOUR_NS = 3_600 * 10**9
+
+
+class Machine:
+    """A machine whose clock can be set."""
+
+    steady = 5 * HOUR_NS
+    wall = 100 * HOUR_NS
+
+    def passes(self, ns: int) -> None:
+        self.steady += ns
+        self.wall += ns
+
+
+def test_a_clock_that_is_set_back_goes_on_at_its_own_pace() -> None:
+    machine = Machine()
+    clock = ForwardClock(lambda: machine.wall, lambda: machine.steady)
+    before = clock()
+
+    machine.wall -= HOUR_NS
+    assert clock() == before
+    machine.passes(2_000)
+    assert clock() == before + 2
+
+
+def test_a_clock_that_is_set_forward_or_slept_is_followed() -> None:
+    machine = Machine()
+    clock = ForwardClock(lambda: machine.wall, lambda: machine.steady)
+
+    machine.wall += 3 * HOUR_NS
+    assert clock() == machine.wall // 1_000
+    machine.wall -= HOUR_NS
+    machine.passes(HOUR_NS + 7_000)
+    assert clock() == machine.wall // 1_000 + HOUR_NS // 1_000
+
+
+def test_the_process_has_one() -> None:
+    assert 0 <= now_us() <= now_us()
