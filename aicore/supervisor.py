@@ -32,6 +32,7 @@ OPERATING_FAILURES = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
 )
 
 logger = structlog.get_logger(__name__)

@@ -17,7 +17,7 @@ from uuid import UUID
 import structlog
 
 from bus.ids import derived_id
-from bus.ports import IdConflict, LogUnavailable, QueueUnavailable, WorkItem, WorkQueue
+from bus.ports import IdConflict, LogError, LogUnavailable, QueueUnavailable, WorkItem, WorkQueue
 from domain.batch.batch import Batch
 from domain.batch.messages import ITEMS_PER_CHUNK_MAX, Finished, Item, RecordItems
 from domain.decider import Rejected
@@ -245,6 +245,9 @@ class Bronze:
                 await self._shop.runner.execute(command, self._shop.new_id(), meta=meta)
                 break
             except LogUnavailable:
+                await asyncio.sleep(PAUSE_S)
+            except LogError as error:  # players' questions must not end because a batch waits for the log
+                logger.warning("batch_not_recorded", batch=batch_id, error=repr(error))
                 await asyncio.sleep(PAUSE_S)
         for result in results:
             self._unrecorded.release()

@@ -42,6 +42,7 @@ OPERATING_FAILURES = (
     asyncpg.OperatorInterventionError,  # the server is shutting down or starting
     asyncpg.TransactionRollbackError,  # deadlock or serialization: the next try may pass
     asyncpg.InsufficientResourcesError,  # disk full, too many connections
+    asyncpg.ReadOnlySQLTransactionError,  # a replica that nobody has promoted yet
 )
 """What is the server's or the network's fault, not the event's."""
 

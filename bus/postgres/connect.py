@@ -16,6 +16,7 @@ AWAY = (
     asyncpg.InternalClientError,  # what asyncpg says of a session that was lost between two operations
     asyncpg.OperatorInterventionError,  # the server starts, stops, or ended our session
     asyncpg.InsufficientResourcesError,  # no connection or no disk left
+    asyncpg.ReadOnlySQLTransactionError,  # a replica that nobody has promoted yet
 )
 """Errors of the server or the way to it: the same call may succeed later."""
 

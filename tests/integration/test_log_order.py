@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -14,7 +15,7 @@ import pytest
 
 from aicore.clock import new_id, now_us
 from aicore.embedded import EmbeddedPostgres
-from bus.ports import NewEvent, StreamWrite
+from bus.ports import LogUnavailable, NewEvent, StreamWrite
 from bus.postgres.connect import connect
 from bus.postgres.log import open_log
 from bus.postgres.planning import Tip, plan_group
@@ -103,6 +104,19 @@ async def test_a_writer_stopped_between_reservation_and_commit_is_overtaken_and_
         assert overtaking.positions == (1,)
         assert (await log.head()).position == 1
     assert (await verify(postgres.dsn, realm)).ok
+
+
+async def test_a_server_that_only_reads_is_away(
+    postgres: EmbeddedPostgres, realm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replica that nobody has promoted yet: who is told that it is away comes again."""
+    read_only = partial(connect, default_transaction_read_only="on")
+    async with fresh_log(postgres.dsn, realm) as log:
+        monkeypatch.setattr("bus.postgres.writer.connect", read_only)
+        with pytest.raises(LogUnavailable):
+            await log.append(StreamWrite("story-a", [event()]))
+        monkeypatch.undo()
+        assert (await log.append(StreamWrite("story-a", [event()]))).positions == (1,)
 
 
 @pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(180)])])

@@ -8,9 +8,11 @@ from typing import Any
 
 import asyncpg
 import pytest
+import structlog
 
 from aicore.embedded import EmbeddedPostgres
 from bus.ports import NewEvent, StreamWrite
+from bus.postgres.connect import connect_pool
 from domain.decider import Rejected
 from projections.current_models import CURRENT_MODELS
 from projections.inference_stats import INFERENCE_STATS
@@ -162,6 +164,19 @@ async def test_connection_killed_in_its_transaction_is_survived(
         running.cancel()
 
     assert (await place.projection(INFERENCE_STATS).verify()).ok
+
+
+async def test_a_server_that_only_reads_is_waited_for(place: Realm) -> None:
+    """The scar: a replica that nobody had promoted yet ended the whole process, players' turns among them."""
+    settings = {"role": "aicore_projector", "default_transaction_read_only": "on"}
+    read_only = await connect_pool(place.dsn, place.name, size_max=1, **settings)
+    runner = replace(place, pool=read_only).projection(INFERENCE_STATS)
+    with structlog.testing.capture_logs() as said:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(runner.run())
+            await until(lambda: any(line["event"] == "projection_interrupted" for line in said))
+            running.cancel()
+    await read_only.close()
 
 
 @asynccontextmanager
