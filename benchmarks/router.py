@@ -28,8 +28,12 @@ from benchmarks.litellm_kit import Proxy, litellm_proxy
 from benchmarks.paced import MARK
 from benchmarks.router_child import REALM, USE_CASE
 from bus.postgres.migrate import migrate
-from domain.routing.choice import Objective, Turn, choose
-from domain.routing.health import EngineView, Load, Pace
+from domain.routing.choice import Objective
+from domain.routing.health import Load, Pace
+from handlers.engines.openai_compatible import OpenAICompatibleEngine
+from handlers.engines.port import EngineAsk
+from handlers.routing import Router
+from handlers.turns import RoutedTurn, Tier
 from protocol.messages import Reply
 
 TOKENS = 8
@@ -110,17 +114,28 @@ async def measure(call: Call, callers: int, turns: int) -> tuple[list[float], li
 
 
 def decisions(number: int) -> list[float]:
-    """Return what single decisions among eight engines take, µs."""
+    """Return what single decisions of a router with eight busy engines take, µs."""
     load = Load()
     for turns in range(20):
         load = load.after(turns % 5 + 1, 5 + turns % 5)
-    pace = Pace(ttft_ms=9, turn_ms=200)
-    engines = [EngineView(name=f"e{n}", capacity=16, active=n, pace=pace, load=load) for n in range(8)]
-    objective, took = Objective(ttft_ms=250, token_ms=16), []
-    for n in range(number):
+    engines = [OpenAICompatibleEngine(f"e{n}", url="", model="m", capacity=16) for n in range(8)]
+    objective, draws = Objective(ttft_ms=250, token_ms=16), itertools.count()
+    router = Router(
+        {"gold": Tier(engines=engines, objective=objective)},
+        clock=time.perf_counter,
+        draw=lambda: next(draws) % 101 / 101,
+    )
+    for n, desk in enumerate(router.desks().values()):
+        desk.active, desk.pace, desk.load = n, Pace(ttft_ms=9, turn_ms=200), load
+    ask, took = EngineAsk(prompt="Who keeps the lamp?", max_tokens=32), []
+    for _ in range(number):
+        turn = RoutedTurn(
+            tier="gold", provider=engines[0].provider, model="m", ask=ask, deadline=router.now() + 0.9
+        )
         began = time.perf_counter()
-        choose(Turn(tokens=32, budget_ms=900, home="e3", draw=n / number), engines, objective, 0.0)
+        refusal = router.refusal(turn)
         took.append((time.perf_counter() - began) * 1e6)
+        assert refusal is None
     return took
 
 
