@@ -127,12 +127,12 @@ def _peers(report: Report, cases: Sequence[Case]) -> None:
         profanity = importlib.import_module("better_profanity").profanity
         _shares(report, "better_profanity", mine, lambda case: bool(profanity.contains_profanity(case.text)))
     else:
-        report.facts["better_profanity"] = "not installed"
+        report.facts["better_profanity"] = "not installed: pip install better-profanity"
     if importlib.util.find_spec("profanity_check"):
         predict = importlib.import_module("profanity_check").predict
         _shares(report, "alt_profanity_check", mine, lambda case: bool(predict([case.text])[0]))
     else:
-        report.facts["alt_profanity_check"] = "not installed"
+        report.facts["alt_profanity_check"] = "not installed: pip install alt-profanity-check"
 
 
 # --- a second opinion -------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from uuid import UUID
 import asyncpg
 
 from aicore.clock import new_id, now_us
+from benchmarks.append import settings_of
 from benchmarks.harness import Progress, Report, percentile, rounds_of, servers, settle
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
@@ -97,6 +98,7 @@ async def theirs(dsn: str, number: int) -> Took:
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     said, _ = await process.communicate()
+    assert process.returncode == 0, f"MLflow ended with {process.returncode}: see what the child itself says"
     found: Took = json.loads(said.splitlines()[-1])
     return found
 
@@ -141,6 +143,7 @@ async def run(quick: bool, progress: Progress) -> Report:
         "mlflow": version or "not installed: make venv-mlflow",
     }
     with servers() as (postgres, _):
+        report.facts |= await settings_of(postgres.dsn)
         await settle(postgres)
         await migrate(postgres.dsn, REALM)
         async with open_log(postgres.dsn, REALM, now_us=now_us) as log:

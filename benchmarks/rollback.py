@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aicore.clock import new_id, now_us
+from benchmarks.append import settings_of
 from benchmarks.harness import Progress, Report, percentile, servers, settle
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
@@ -196,6 +197,7 @@ async def run(quick: bool, progress: Progress) -> Report:
     report.facts |= {"routers": ROUTERS, "share": f"{SHARE} %"}
     everywhere, decided = list[float](), list[float]()
     with servers() as (postgres, _):
+        report.facts |= await settings_of(postgres.dsn)
         await settle(postgres)
         async with staged(postgres.dsn) as (stage, routers):
             for number in range(rounds):

@@ -22,6 +22,7 @@ import orjson
 
 from aicore.client import Client, connect
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
+from benchmarks.append import settings_of
 from benchmarks.engines_kit import answering, cpu_s, free_port, paced_engines
 from benchmarks.harness import Progress, Report, percentile, rounds_of, servers
 from benchmarks.litellm_kit import Proxy, litellm_proxy
@@ -181,6 +182,7 @@ async def run(quick: bool, progress: Progress) -> Report:
     report.facts |= {"tokens": TOKENS, "pace_ms": f"{BASE_MS} + {SLOPE_MS} per stream"}
     turns = 40 if quick else 200
     with servers(nats=True) as (postgres, broker):
+        report.facts |= await settings_of(postgres.dsn)
         async with ways(postgres, broker) as found:
             sides = found.calls()
             report.facts["litellm"] = found.litellm.version if found.litellm else "not installed"

@@ -21,6 +21,7 @@ from aicore.clock import now_us
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from aicore.logs import set_up
 from benchmarks import peers
+from benchmarks.append import settings_of
 from benchmarks.harness import Progress, Report, percentile, servers
 from benchmarks.nats_kit import REALM
 from benchmarks.spool_child import CONFIRMED, FILES, MADE
@@ -177,6 +178,7 @@ async def run(quick: bool, progress: Progress) -> Report:
     report = Report("spool", 1)
     set_up("error", "console")  # that servers come and go is the plan
     with servers(nats=True) as (postgres, nats):
+        report.facts |= await settings_of(postgres.dsn)
         await migrate(postgres.dsn, REALM)
         folder = postgres.data.parent / "spool-bench"
         folder.mkdir(mode=0o700)
