@@ -242,7 +242,10 @@ async def run(quick: bool, progress: Progress) -> Report:
     report = Report("canary", 1)
     canaries, repeats = (CANARIES_QUICK, REPEATS_QUICK) if quick else (CANARIES, REPEATS)
     report.facts |= {"turns per canary": TURNS, "A/A canaries": canaries, "stated": FALSE_ALARMS}
-    report.facts |= {"canaries of a regression": repeats, "of them before the others": REPEATS_PEERS}
+    report.facts |= {
+        "canaries of a regression": repeats,
+        "of them before the others": min(repeats, REPEATS_PEERS),
+    }
     progress(f"{canaries} canaries of a candidate that is no worse")
     found = [judged(AA, seed) for seed in range(canaries)]
     report.add("false_alarms", share([each.ours for each in found]), "share")
