@@ -60,6 +60,7 @@ STATUS = {
     "over_allowance": 429,
     "no_current_model": 404,
     "no_engine": 404,
+    "engines_away": 503,
     "unavailable": 503,
     "inference_failed": 502,
     "internal": 500,

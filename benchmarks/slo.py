@@ -23,7 +23,7 @@ from benchmarks.engines_kit import PacedProcess, paced_engines
 from benchmarks.harness import Progress, Report, percentile, rounds_of
 from benchmarks.litellm_kit import NAME, litellm_proxy
 from benchmarks.paced import MARK
-from domain.routing.choice import Objective
+from domain.routing.choice import Choice, Objective
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
 from handlers.engines.port import EngineAsk, EngineError, Piece
 from handlers.routing import Router
@@ -150,7 +150,7 @@ def chosen(
     async def play(prompt: str) -> AsyncIterator[None]:
         n = choose(active)
         if caps is not UNCAPPED and active[n] >= caps[n]:
-            raise NoEngine("all are at their cap", 1)
+            raise NoEngine([Choice(order=(), reason="all are at their cap", candidates=(), retry_after_ms=1)])
         active[n] += 1
         try:
             async with aclosing(engines[n].stream(EngineAsk(prompt=prompt, max_tokens=TOKENS))) as items:

@@ -69,12 +69,13 @@ GiveHere = Callable[[int, str], Awaitable[None]]
 
 
 class Overloaded(Rejected):
-    """No engine has room; the same command may come again."""
+    """No engine has room, or none is there; the same command may come again."""
 
     def __init__(self, refusal: NoEngine) -> None:
+        why = "no engine can be asked" if refusal.away else "no engine can keep the tier's promise"
         super().__init__(
-            "overloaded",
-            f"no engine can keep the tier's promise now: {refusal}",
+            "engines_away" if refusal.away else "overloaded",
+            f"{why} now: {refusal}",
             remedy=f"send the same command again in {refusal.retry_after_ms} ms",
         )
         self.retry_after_ms = refusal.retry_after_ms
@@ -196,8 +197,8 @@ class InferenceService:
         Raises:
             Rejected: ``invalid_field``, ``no_current_model``, ``no_engine``, ``template_not_found``,
                 ``unknown_context``, ``prompt_too_long``, ``question_too_long``, ``overloaded``,
-                ``over_allowance`` (recorded as refused), or ``inference_failed`` (recorded: a retry gives the
-                same).
+                ``engines_away``, ``over_allowance`` (recorded as refused), or ``inference_failed``
+                (recorded: a retry gives the same).
             IdConflict: the id asked for something else before.
             LogUnavailable: the model was never seen, and the log cannot be asked.
         """

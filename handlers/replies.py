@@ -101,7 +101,7 @@ def code_of(error: EngineError | NoEngine | DeadlineExceeded) -> str:
         case NoEngine(fault=EngineError() as fault):
             return fault.code
         case NoEngine():
-            return "engine_overloaded"
+            return "engine_unreachable" if error.away else "engine_overloaded"
         case _:
             return "deadline_exceeded"
 

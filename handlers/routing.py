@@ -14,7 +14,7 @@ from functools import partial
 
 import structlog
 
-from domain.routing.choice import Choice, Turn, choose, fits
+from domain.routing.choice import AWAY, Choice, Turn, choose, fits
 from domain.routing.health import EngineView
 from domain.routing.messages import EngineStateChanged
 from handlers.engines.port import End, Engine, EngineError, EngineFault, Health, Piece
@@ -103,8 +103,7 @@ class Router:
             except DeadlineExceeded:
                 return None
             tier = self._tiers[tier].below
-        last = state.choices[-1]
-        return NoEngine(last.reason, max(1, last.retry_after_ms))
+        return NoEngine([choice for choice in state.choices if choice.candidates] or state.choices)
 
     def has_room(self, tier: str) -> bool:
         """Say whether an engine of a tier is at most half busy: then work that can wait disturbs nobody."""
@@ -206,7 +205,7 @@ class Router:
         turn, now = state.turn, self._clock()
         last = state.choices[-1]
         faulty = state.fault is not None or any(
-            candidate.ruled_out.startswith(("circuit", "unhealthy")) for candidate in last.candidates
+            candidate.ruled_out.startswith(AWAY) for candidate in last.candidates
         )
         if (turn.authored and not state.texts) or not faulty:
             return False
@@ -354,10 +353,9 @@ class Router:
         if not given and not state.turn.authored:
             if late:
                 raise late
-            last = state.choices[-1]
             if state.fault is not None and state.fault.code in OWN_FAULTS:
                 raise state.fault
-            raise NoEngine(last.reason, max(1, last.retry_after_ms), state.fault)
+            raise NoEngine(state.choices[-1:], state.fault)
         state.end = End("stop", state.prompt_tokens, state.tokens)
         routed = self._routed(state.turn.tier, state)
         if late:
@@ -384,7 +382,8 @@ class Router:
             return
         before, desk.state = desk.state, state
         name = desk.engine.name
-        logger.info("engine_state", engine=name, before=before, after=state, reason=reason)
+        log = logger.info if state == SERVING else logger.warning
+        log("engine_state", engine=name, before=before, after=state, reason=reason)
         if self._told:
             tiers = [tier for tier, found in self._tiers.items() if desk.engine in found.engines]
             changed = {"engine": name, "tiers": tiers, "before": before, "after": state}

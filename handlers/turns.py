@@ -10,9 +10,12 @@ from handlers.engines.port import Engine, EngineAsk, EngineError
 class NoEngine(Exception):
     """No engine of the tier, nor of those below it, can take the turn now."""
 
-    def __init__(self, reason: str, retry_after_ms: int, fault: EngineError | None = None) -> None:
-        super().__init__(reason)
-        self.retry_after_ms = retry_after_ms
+    def __init__(self, choices: Sequence[Choice], fault: EngineError | None = None) -> None:
+        """Tell of the choices that were made in vain, one for each tier, or the last one."""
+        super().__init__("; ".join(dict.fromkeys(choice.reason for choice in choices)))
+        self.retry_after_ms = max(1, min(choice.retry_after_ms for choice in choices))
+        self.away = all(choice.away for choice in choices)
+        """No engine can be asked at all, however little there is to do."""
         self.fault = fault
         """The fault of the last engine that was asked, if one was."""
 

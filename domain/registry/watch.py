@@ -50,7 +50,7 @@ WORDS: Mapping[Measure, str] = {
     "latency": "slow turns",
 }
 
-REFUSALS = frozenset({"no_engine", "overloaded"})
+REFUSALS = frozenset({"no_engine", "overloaded", "engines_away"})
 """Refusals that speak against a model and its engines."""
 
 OPEN_MAX = 20_000

@@ -20,6 +20,13 @@ TURN_MS_UNKNOWN = 100.0
 SPREADS = 1.65
 """Standard deviations kept clear of the promise: 95 of 100 measurements stay below, were they normal."""
 
+AWAY_MS = 1_000.0
+"""When to come again where an engine is away: it is probed several times a second, and nobody knows more."""
+
+RETRY_MS_LEAST = 50.0
+AWAY = ("circuit", "unhealthy", "failed this turn")
+"""How the words begin for an engine that cannot be asked at all, however little there is to do."""
+
 HEADROOM_TIE = 0.05
 """Headrooms that differ by less are equal: the turn's draw decides, so that equals share the load."""
 
@@ -72,6 +79,11 @@ class Choice:
     reason: str
     candidates: tuple[Candidate, ...]
     retry_after_ms: int = 0
+
+    @property
+    def away(self) -> bool:
+        """Whether there are engines, and none can be asked at all: it is not that there is too much to do."""
+        return bool(self.candidates) and all(c.ruled_out.startswith(AWAY) for c in self.candidates)
 
 
 def fits(models: Collection[str], model: str) -> bool:
@@ -163,14 +175,14 @@ def _wait_ms(engine: EngineView) -> float:
 
 
 def _retry_after_ms(engines: Sequence[EngineView], now_ms: float) -> int:
-    """Return when the first engine is expected to take a turn again."""
-    waits = [
-        max(1.0, engine.breaker.retry_at_ms - now_ms)
-        if engine.breaker.open_ms
-        else max(50.0, _wait_ms(engine))
-        for engine in engines
-    ]
-    return round(min(waits, default=1_000.0))
+    """Return when the first engine is expected to take a turn again; one that is away must be probed first."""
+
+    def wait_ms(engine: EngineView) -> float:
+        broken_ms = engine.breaker.retry_at_ms - now_ms if engine.breaker.open_ms else 0.0
+        away_ms = 0.0 if engine.ok else AWAY_MS
+        return max(RETRY_MS_LEAST, _wait_ms(engine), broken_ms, away_ms)
+
+    return round(min(map(wait_ms, engines), default=AWAY_MS))
 
 
 def _step(headroom: float) -> int:

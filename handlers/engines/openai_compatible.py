@@ -72,6 +72,8 @@ class OpenAICompatibleEngine:
         self.own = vllm
         self._url = url.rstrip("/").removesuffix("/v1")
         # Parsed once: a turn's call is on the way of its first token.
+        self._at = str(URL(self._url).origin())
+        """Where it is, without what the address may say of a user."""
         self._completions = URL(f"{self._url}/v1/{'chat/' if chat else ''}completions")
         self._model = model
         self._key = api_key
@@ -117,10 +119,10 @@ class OpenAICompatibleEngine:
                 path = "/health" if self._vllm else "/v1/models"
                 async with self._session.get(self._url + path) as answer:
                     if answer.status != 200:
-                        return Health(False, f"HTTP {answer.status}")
+                        return Health(False, f"{self._at}: HTTP {answer.status}")
                 return await self._queue(self._session) if self._vllm else Health(True)
         except (aiohttp.ClientError, OSError) as error:
-            return Health(False, type(error).__name__)
+            return Health(False, str(_broken(self._at, error)))
 
     async def _queue(self, session: aiohttp.ClientSession) -> Health:
         async with session.get(f"{self._url}/metrics") as answer:
@@ -158,7 +160,7 @@ class OpenAICompatibleEngine:
                     usage = await _usage(events) or usage
         except (aiohttp.ClientError, OSError) as error:
             if reason is None:
-                raise _broken(self.name, error) from error
+                raise _broken(f"{self.name} at {self._at}", error) from error
         if reason is None:
             raise EngineError(f"{self.name} broke off without an end")
         yield End(reason, _count(usage, "prompt_tokens", 0), _count(usage, "completion_tokens", tokens))
@@ -184,7 +186,7 @@ class OpenAICompatibleEngine:
                 told = orjson.loads(await answer.read())["choices"][0]["prompt_logprobs"]
             return [None if each is None else float(next(iter(each.values()))["logprob"]) for each in told]
         except (aiohttp.ClientError, OSError) as error:
-            raise _broken(self.name, error) from error
+            raise _broken(f"{self.name} at {self._at}", error) from error
         except (ValueError, KeyError, TypeError, IndexError, StopIteration, AttributeError) as error:
             raise EngineError(f"{self.name} told no chances ({error!r})", "engine_nonsense") from error
 
@@ -287,13 +289,13 @@ def _count(usage: object, key: str, otherwise: int) -> int:
     return found if isinstance(found, int) and 0 <= found <= COUNT_MAX else otherwise
 
 
-def _broken(name: str, error: Exception) -> EngineError:
+def _broken(who: str, error: Exception) -> EngineError:
     """Return what a failed connection means."""
     if isinstance(error, (aiohttp.ServerTimeoutError, TimeoutError)):
-        return EngineError(f"{name} is silent", "engine_timeout")
+        return EngineError(f"{who} is silent", "engine_timeout")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return EngineError(f"{name}: nobody answers there", "engine_unreachable")
-    return EngineError(f"{name} broke off ({type(error).__name__})")
+        return EngineError(f"{who}: nobody answers there", "engine_unreachable")
+    return EngineError(f"{who} broke off ({type(error).__name__})")
 
 
 def _message(said: str) -> str:

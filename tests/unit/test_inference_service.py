@@ -298,6 +298,20 @@ async def test_full_engines_refuse_and_say_when_to_come_again(stage: Stage) -> N
     assert await stage.codes() == ["overloaded"]
 
 
+async def test_a_question_while_every_engine_is_away_is_told_so(stage: Stage) -> None:
+    """The scar: it was told that the tier is overloaded, and to come again in 50 ms."""
+    await stage.register()
+    service = stage.service()
+    desk = service._router.desks()["echo"]
+    desk.ok, desk.reason = False, "nobody answers there"
+    with pytest.raises(
+        Overloaded, match=r"no engine can be asked now: echo: unhealthy: nobody answers"
+    ) as no:
+        await service(ask("a"))
+    assert (no.value.code, no.value.retry_after_ms) == ("engines_away", 1_000)
+    assert await stage.codes() == ["engines_away"]
+
+
 async def test_a_player_has_an_allowance_of_requests_and_tokens(stage: Stage) -> None:
     """Four seconds' worth at once; what is refused may come again."""
     await stage.register()

@@ -6,9 +6,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from domain.routing.choice import Objective
-from domain.routing.health import FAILURES_MAX, OPEN_MS_FIRST, Breaker
+from domain.routing.health import CLOSED, FAILURES_MAX, OPEN_MS_FIRST, Breaker
 from domain.routing.messages import EngineStateChanged
 from handlers.engines.port import End, EngineAsk, EngineError, Health, Piece
 from handlers.routing import Router
@@ -217,6 +218,54 @@ async def test_full_engines_refuse_at_once() -> None:
         await anext(items)
         with pytest.raises(NoEngine, match="1 turns are there"):
             await served(routes, turn())
+
+
+async def test_who_refuses_because_engines_are_away_says_so_and_when_they_are_probed() -> None:
+    now = [0.0]
+    engine, below = Scripted("a", fails_at=0), Scripted("c")
+    tiers = {"gold": Tier(engines=[engine], below="silver", patience_s=0), "silver": Tier(engines=[below])}
+    routing = Router(tiers, clock=lambda: now[0], draw=lambda: 0.0)
+    assert routing.refusal(turn()) is None
+    for desk in routing.desks().values():
+        desk.ok, desk.reason = False, "nobody answers there"
+    refusal = routing.refusal(turn())
+    assert refusal is not None
+    assert (refusal.away, refusal.retry_after_ms) == (True, 1_000)
+    assert str(refusal) == "a: unhealthy: nobody answers there; c: unhealthy: nobody answers there"
+
+    routing.desks()["c"].breaker = Breaker(9, 7_000.0, 4_000.0)
+    routing.desks()["a"].breaker = Breaker(9, 5_000.0, 4_000.0)
+    assert (refusal := routing.refusal(turn())) is not None
+    assert refusal.retry_after_ms == 5_000, "until then nobody is let through"
+
+    now[0] = 100.0
+    routing.desks()["a"].breaker = Breaker(9, 5_000.0, 4_000.0, probing=True)
+    assert (refusal := routing.refusal(turn())) is not None
+    assert refusal.retry_after_ms == 1_000, "a probe is under way, and it is unhealthy"
+
+    desk = routing.desks()["c"]
+    desk.ok, desk.breaker, desk.active = True, CLOSED, desk.engine.capacity + 64
+    assert (refusal := routing.refusal(turn())) is not None
+    assert not refusal.away, "the tier below is there, and full"
+
+
+async def test_an_engine_that_goes_away_is_a_warning_once_per_change() -> None:
+    engine = Scripted("a")
+    health = [Health(False, "http://vllm:8000: nobody answers there")] * 3 + [Health(True)]
+
+    async def probed() -> Health:
+        return health.pop(0)
+
+    engine.health = probed  # type: ignore[method-assign]  # does as the test says
+    routing = router(engine)
+    with capture_logs() as logs:
+        for _ in range(4):
+            await routing._probe(routing.desks()["a"])
+    told = [(each["log_level"], each["engine"], each["reason"]) for each in logs]
+    assert told == [
+        ("warning", "a", "http://vllm:8000: nobody answers there"),
+        ("info", "a", "its probe says that it is well"),
+    ]
 
 
 async def test_a_prefix_goes_where_it_was() -> None:
