@@ -20,6 +20,7 @@ import structlog
 
 from bus.ports import IdConflict
 from domain.decider import Rejected
+from domain.inference.facts import Terms
 from domain.inference.inference import Inference, same_ask, stream_of
 from domain.inference.messages import (
     Generate,
@@ -60,6 +61,9 @@ EARLY_S = 2.0
 """How long a cancellation is kept whose question is not here: it may have been overtaken on the way."""
 
 EARLY_MAX = 1_000
+
+LOOK_UP_SHARE = 0.5
+"""Of the time that a question has: longer nobody looks whether it was answered before."""
 
 Give = Callable[[str, str, int, str], Awaitable[None]]
 """Sends one piece: subject, inference id, its number from 0, its text."""
@@ -216,7 +220,8 @@ class InferenceService:
             asked = parse(Generate, message.payload)
             held_to = self._guard.held_to() if self._guard else {}
             command, findings = await self._guard.question(asked) if self._guard else (asked, ())
-            known = await self._records.find(message.id)
+            left_s = arrived + self._wanted_s(command) - self._router.now()
+            known = await self._records.find(message.id, left_s * LOOK_UP_SHARE)
             if known.request and not _same(command, known.request, redacted=bool(findings)):
                 raise IdConflict(message.id, "asked for something else before")
             if known.outcome is None and known.request is None:
@@ -269,9 +274,12 @@ class InferenceService:
             )
         return self._records.request(record, message)
 
+    def _wanted_s(self, asked: Terms) -> float:
+        """Return how long an answer may take."""
+        return self._timeout_s if asked.deadline_ms is None else asked.deadline_ms / 1e3
+
     def _turn(self, request: RecordRequest | InferenceRequested, arrived: float) -> RoutedTurn:
         """Return the turn for the router; its time runs from its arrival."""
-        wanted_s = self._timeout_s if request.deadline_ms is None else request.deadline_ms / 1e3
         return RoutedTurn(
             tier=request.tier,
             # Nobody's: then the character's authored line is said.
@@ -286,7 +294,7 @@ class InferenceService:
                 pattern=request.pattern,
                 priority=request.priority,
             ),
-            deadline=arrived + wanted_s,
+            deadline=arrived + self._wanted_s(request),
             prefix=request.npc or "",
             authored=request.authored_line or "",
         )

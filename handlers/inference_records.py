@@ -87,15 +87,18 @@ class InferenceRecords:
         self.unrecorded = 0
         """Records that the outbox did not take."""
 
-    async def find(self, id_: UUID) -> Inference:
-        """Return what is known of the command ``id_``; the initial state if nothing is."""
+    async def find(self, id_: UUID, within_s: float | None = None) -> Inference:
+        """Return what is known of the command ``id_``; the initial state if nothing is.
+
+        The log is not waited for longer than ``within_s``.
+        """
         if known := self._remembered.get(id_):
             self._remembered.move_to_end(id_)
             return known
         if self._is_new(id_):
             return INFERENCE.initial
         try:
-            return await self._look_up(self._recall(stream_of(id_.hex)))
+            return await self._look_up(self._recall(stream_of(id_.hex)), within_s)
         except LogUnavailable as error:
             logger.warning("inference_not_looked_up", id=str(id_), error=str(error))
         return INFERENCE.initial

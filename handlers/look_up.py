@@ -21,18 +21,19 @@ class LookUp:
     def __init__(self) -> None:
         self._reading: set[asyncio.Future[Any]] = set()
 
-    async def __call__(self, read: Coroutine[Any, Any, T]) -> T:
-        """Return what ``read`` returns, if it does so in `LOOK_UP_S`.
+    async def __call__(self, read: Coroutine[Any, Any, T], within_s: float | None = None) -> T:
+        """Return what ``read`` returns, if it does so in `LOOK_UP_S`, or in ``within_s`` if that is shorter.
 
         Raises:
             LogUnread: it took longer. And whatever ``read`` raises.
         """
+        most_s = LOOK_UP_S if within_s is None else min(LOOK_UP_S, max(0.0, within_s))
         task = asyncio.ensure_future(read)
         self._reading.add(task)
         task.add_done_callback(self._done)
-        done, _ = await asyncio.wait({task}, timeout=LOOK_UP_S)
+        done, _ = await asyncio.wait({task}, timeout=most_s)
         if not done:
-            raise LogUnread(f"no answer in {LOOK_UP_S:g} s")
+            raise LogUnread(f"no answer in {most_s:g} s")
         return task.result()
 
     def _done(self, task: asyncio.Future[Any]) -> None:

@@ -322,9 +322,9 @@ class Generate(Ask, Terms, Command, name="inference.generate"):
     Refused, until something is changed, with ``no_current_model``, ``use_case_silenced``,
     ``alias_not_found``, ``template_not_found``, ``no_engine``, ``unknown_context``, ``prompt_too_long`` or
     ``question_too_long``; for ``retry_after_ms`` with ``overloaded`` (no engine has room), ``engines_away``
-    (none can be asked) or ``over_allowance`` (of this player or service). ``inference_failed`` is recorded, so it
-    takes a new id: no engine answered, and there was no authored_line. What breaks the guardrails is no
-    refusal: it is answered, with finish_reason blocked.
+    (none can be asked) or ``over_allowance`` (of this player or service). ``inference_failed`` is recorded,
+    so it takes a new id: no engine answered, and there was no authored_line. What breaks the guardrails is
+    no refusal: it is answered, with finish_reason blocked.
     """
 
     tier: Tier | None = Field(None, description="Service level wanted; null: the model's own.")

@@ -175,7 +175,7 @@ def _wait_ms(engine: EngineView) -> float:
 
 
 def _retry_after_ms(engines: Sequence[EngineView], now_ms: float) -> int:
-    """Return when the first engine is expected to take a turn again; one that is away must be probed first."""
+    """Return when the first engine is expected to take a turn again; one that is away is probed first."""
 
     def wait_ms(engine: EngineView) -> float:
         broken_ms = engine.breaker.retry_at_ms - now_ms if engine.breaker.open_ms else 0.0

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from nats.errors import OutboundBufferLimitError
@@ -23,6 +23,7 @@ from domain.inference.messages import (
     InferenceRefused,
     InferenceRequested,
 )
+from handlers import look_up
 from handlers.allowances import AllowanceLimits, Allowances, OverAllowance
 from handlers.inference import InferenceService, Overloaded
 from handlers.inference_records import InferenceRecords
@@ -30,6 +31,7 @@ from handlers.registry_view import RegistryView
 from tests.unit.inference_kit import Stage, ask, routes, stage
 from tests.unit.kit import (
     START_US,
+    WAIT_S,
     message,
     records_on,
     until,
@@ -265,9 +267,9 @@ async def test_a_deadline_counts_from_the_arrival(
     service = stage.service()
     find = service._records.find
 
-    async def slow(id_: UUID) -> Inference:
+    async def slow(id_: UUID, within_s: float) -> Inference:
         await asyncio.sleep(0.05)
-        return await find(id_)
+        return await find(id_, within_s)
 
     monkeypatch.setattr(service._records, "find", slow)
     asking = service(ask(deadline_ms=20, authored_line=line))
@@ -370,6 +372,24 @@ async def test_only_an_id_that_is_surely_younger_than_the_process_is_not_looked_
     assert len(looked) == asked
 
 
+async def test_a_log_that_is_silent_is_waited_for_only_as_long_as_the_question_has_time(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scar: a question of 300 ms waited a whole second to learn whether it was answered before."""
+    monkeypatch.setattr(look_up, "LOOK_UP_S", 3_600.0)
+
+    async def recall(stream: str) -> Inference:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    await stage.register()
+    records = InferenceRecords(stage.spool, stage.codec, recall, now_us=lambda: START_US, new_id=uuid4)
+    service = InferenceService(records, stage.view, routes(stage.engine))
+    async with asyncio.timeout(WAIT_S):
+        reply = await service(ask("a", deadline_ms=300, authored_line="Hm."))
+    assert reply.result["text"] in ("A", "Hm.")
+
+
 async def test_a_tier_that_is_not_served_is_a_refusal(stage: Stage) -> None:
     await stage.register()
     with pytest.raises(Rejected) as refusal:
@@ -422,10 +442,10 @@ async def test_a_cancellation_that_comes_before_an_engine_is_asked_is_not_lost(
     service = stage.service()
     find, looking, go_on = service._records.find, asyncio.Event(), asyncio.Event()
 
-    async def slow(id_: UUID) -> Inference:
+    async def slow(id_: UUID, within_s: float) -> Inference:
         looking.set()
         await go_on.wait()
-        return await find(id_)
+        return await find(id_, within_s)
 
     monkeypatch.setattr(service._records, "find", slow)
     question = ask()
