@@ -17,6 +17,10 @@ class PatternError(ValueError):
     """Not a pattern of the dialect, or too involved; the message says what is wrong and where."""
 
 
+class TooInvolved(PatternError):
+    """A pattern whose rest takes more effort than is spent on one; another engine may be able to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chars:
     """One character of a set: inclusive ranges of code points, sorted and apart, or all but those."""
@@ -125,7 +129,7 @@ def derived(node: Node, char: str) -> Node:
                     found.append(seq(first, *items[n + 1 :]))
                     places += len(items) - n
                 if places > SIZE_MAX:
-                    raise PatternError(TOO_INVOLVED)
+                    raise TooInvolved(TOO_INVOLVED)
                 if not nullable(item):
                     break
             return alt(found)
@@ -140,11 +144,11 @@ def after(node: Node, char: str) -> Node:
     """Return what may follow a first character, `NOTHING` if it cannot be one.
 
     Raises:
-        PatternError: what follows is larger than `SIZE_MAX`; few patterns that are not made for it grow.
+        TooInvolved: what follows is larger than `SIZE_MAX`; few patterns that are not made for it grow.
     """
     found = derived(node, char)
     if size(found) > SIZE_MAX:
-        raise PatternError(TOO_INVOLVED)
+        raise TooInvolved(TOO_INVOLVED)
     return found
 
 

@@ -22,7 +22,7 @@ import ctranslate2
 import numpy as np
 from tokenizers import Tokenizer
 
-from domain.patterns import rest_of
+from domain.patterns import TooInvolved, rest_of
 from handlers.engines.artefact import TOKENIZER, Artefact, Manifest, read_artefact
 from handlers.engines.guided import Guides
 from handlers.engines.port import End, EngineAsk, EngineError, FinishReason, Health, Piece
@@ -305,7 +305,7 @@ class EmbeddedEngine:
     async def stream(self, ask: EngineAsk) -> AsyncGenerator[Piece | End, None]:
         """Yield the answer as it comes; see the port. It is cut where the context is full."""
         model, running = self._begin(ask)
-        if ask.rest() == "":
+        if await ask.rest_aside() == "":  # what is no pattern is refused here, before a thread is taken
             yield End("stop", 0, 0)
             return
         given, ids, tokens = 0, list[int](), 0
@@ -341,8 +341,6 @@ class EmbeddedEngine:
             raise EngineError(
                 f"{self.name} has no adapters, so none named {ask.adapter!r}", "unknown_adapter"
             )
-        if ask.pattern is not None:
-            ask.rest()  # refused here, before a thread is taken
         loop, tokens = asyncio.get_running_loop(), asyncio.Queue[int | None]()
 
         def emit(token: int) -> None:
@@ -372,7 +370,12 @@ class EmbeddedEngine:
 
 def _led_by_a_space(ask: EngineAsk) -> bool:
     """Say whether a space stands before the answer, as in training, that is not the answer's own."""
-    return not ask.sent and (ask.pattern is None or rest_of(ask.pattern, " ") is None)
+    if ask.sent or ask.pattern is None:
+        return not ask.sent
+    try:
+        return rest_of(ask.pattern, " ") is None
+    except TooInvolved as error:
+        raise EngineError(str(error), "unsupported") from error
 
 
 def _words(text: str, *, first: bool) -> str:

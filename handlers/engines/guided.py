@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from domain.patterns import PatternError, Walk
+from domain.patterns import PatternError, TooInvolved, Walk
 from domain.patterns.walk import State
 from handlers.engines.port import EngineAsk, EngineError
 
@@ -85,6 +85,8 @@ class Guides:
                 if chosen == self._end_id:
                     return
                 state = self._after(state, chosen)
+        except TooInvolved as error:  # another engine may go on, also after some words
+            raise EngineError(str(error), "unsupported") from error
         except PatternError as error:
             raise EngineError(f"the pattern cannot be kept to: {error}", "invalid_request") from error
 

@@ -134,7 +134,7 @@ class OpenAICompatibleEngine:
         """Yield the answer as it comes; see the port."""
         if self._session is None:
             raise EngineError(f"{self.name} is not started", "engine_unreachable")
-        rest = ask.rest()
+        rest = await ask.rest_aside()
         if rest == "":
             yield End("stop", 0, 0)
             return

@@ -1,11 +1,12 @@
 """What the router needs of an inference engine; every engine passes the same tests."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-from domain.patterns import PatternError, rest_of
+from domain.patterns import PatternError, TooInvolved, rest_of
 
 FinishReason = Literal["stop", "length"]
 """The model ended the text, or ``max_tokens`` did."""
@@ -64,18 +65,28 @@ class EngineAsk:
     def rest(self) -> str | None:
         """Return the pattern of what is still to be said; "" if that is nothing, None without a pattern.
 
+        After much was sent it may take a second: see `rest_aside`.
+
         Raises:
-            EngineError: it is no pattern, or what was sent does not begin a match of it.
+            EngineError: it is no pattern, or what was sent does not begin a match of it; ``unsupported`` if
+                finding out takes too much.
         """
         if self.pattern is None:
             return None
         try:
             rest = rest_of(self.pattern, self.sent)
+        except TooInvolved as error:
+            raise EngineError(str(error), "unsupported") from error
         except PatternError as error:
             raise EngineError(f"the pattern is none: {error}", "invalid_request") from error
         if rest is None:
             raise EngineError("what was sent does not begin a match of the pattern", "invalid_request")
         return rest
+
+    async def rest_aside(self) -> str | None:
+        """Return `rest`; where that takes long, the event loop goes on meanwhile."""
+        aside = self.pattern is not None and self.sent
+        return await asyncio.to_thread(self.rest) if aside else self.rest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -350,11 +350,13 @@ async def test_a_hostile_pattern_costs_what_an_answer_visits(pattern: str) -> No
             assert re.fullmatch(pattern, answer.text) or answer.finish_reason == "length"
 
 
-async def test_a_pattern_that_grows_without_end_is_refused() -> None:
+@pytest.mark.parametrize("pattern", ["a?" * 900 + "b", "[a-z ]?" * 300])
+async def test_a_pattern_that_grows_without_end_is_left_to_other_engines(pattern: str) -> None:
+    """The scar: one that begins with a space was an unforeseen fault, so three of them closed the engine."""
     async with running() as engine:
         with pytest.raises(EngineError, match="too involved") as refused:
-            await answer_to(engine, EngineAsk(prompt=PROMPT, max_tokens=9, pattern="a?" * 900 + "b"))
-    assert refused.value.code == "invalid_request"
+            await answer_to(engine, EngineAsk(prompt=PROMPT, max_tokens=9, pattern=pattern))
+    assert refused.value.code == "unsupported"
 
 
 async def test_half_a_character_is_never_given() -> None:

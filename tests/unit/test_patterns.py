@@ -1,14 +1,18 @@
 """A pattern is checked when it comes in, and its rest after any beginning is again a pattern."""
 
 import re
+import threading
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from domain.patterns import PatternError, can_end, check, choice_of, matches, rest_of
+from domain.patterns import PatternError, TooInvolved, can_end, check, choice_of, matches, rest_of
 from domain.patterns.reader import parse
 from domain.patterns.tree import printed
+from handlers.engines import port
+from handlers.engines.port import EngineAsk
 from tests.harness.effort import effort_of
 
 ATOMS = st.sampled_from(
@@ -86,6 +90,27 @@ def test_a_rest_is_found_with_little_effort_and_does_not_grow() -> None:
     rest = rest_of(pattern, sent)
     assert rest is not None
     assert len(rest) < 2 * len(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["(a*b*c*){1000}", "((a?b?c?){100}){20}"])
+def test_the_effort_for_a_rest_is_bounded(pattern: str) -> None:
+    """The scar: it took up to ten seconds, in which nobody got a word."""
+    with pytest.raises(TooInvolved, match="250000 places"):
+        rest_of(pattern, "abc" * 300)
+
+
+async def test_a_long_rest_is_found_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = list[bool]()
+
+    def noting(pattern: str, sent: str) -> str | None:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return rest_of(pattern, sent)
+
+    monkeypatch.setattr(port, "rest_of", noting)
+    ask = EngineAsk(prompt="x", max_tokens=9, pattern="(yes|no)", sent="y")
+    assert await ask.rest_aside() == "es"
+    assert await replace(ask, sent="").rest_aside() == "yes|no"
+    assert threads == [False, True]
 
 
 @pytest.mark.parametrize(
