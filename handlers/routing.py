@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from functools import partial
+from math import inf
 
 import structlog
 
@@ -281,7 +282,7 @@ class Router:
         choice = choose(
             Turn(
                 tokens=turn.ask.max_tokens - state.tokens,
-                budget_ms=left_ms,
+                budget_ms=min(left_ms or inf, tier.first_token_s * 1e3),
                 home=self._homes.get(turn.prefix, "") if turn.prefix else "",
                 draw=self._draw(),
                 excluded=state.excluded,

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Protocol
 
 import structlog
@@ -41,6 +42,10 @@ class Desk:
     ttft_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
     """Of the newest answers; only shown, never decided by."""
     token_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
+    heard: float = -inf
+    """When it gave anybody a token last, on the router's clock, s."""
+    ended: float | None = None
+    """When it ended a turn last, if others waited then for its place."""
     answered: int = 0
     failed: int = 0
     state: str = SERVING
@@ -124,6 +129,9 @@ class Run:
         self.lost = False
         """Another one was quicker."""
         desk.active += 1
+        self._queued = desk.active > desk.engine.capacity
+        self._behind = False
+        """It waited in vain while others were served: no word against the engine."""
         desk.breaker = desk.breaker.began()
 
     async def open(self) -> EngineError | DeadlineExceeded | None:
@@ -135,10 +143,12 @@ class Run:
             return error
         except DeadlineExceeded as late:
             return late
-        waited = (self._router.now() - self._began) * 1e3
+        self.desk.heard = self._router.now()
+        waited = (self.desk.heard - self._began) * 1e3
         self._attempt = replace(self._attempt, ttft_ms=round(waited, 3))
         self.desk.breaker = self.desk.breaker.answering()
-        self.desk.pace = self.desk.pace.after(ttft_ms=waited)
+        if not self._queued:
+            self.desk.pace = self.desk.pace.after(ttft_ms=waited)
         self.desk.ttft_ms.append(waited)
         return None
 
@@ -164,7 +174,7 @@ class Run:
             except EngineError as error:
                 self._failed(error)
                 raise
-            now = self._router.now()
+            now = self.desk.heard = self._router.now()
             if isinstance(item, Piece):
                 token_ms = (now - last) * 1e3 / max(1, item.tokens)
                 self.desk.token_ms.append(token_ms)
@@ -175,7 +185,7 @@ class Run:
         assert isinstance(item, End)
         state.end = item
         state.prompt_tokens = state.prompt_tokens or item.prompt_tokens
-        self.desk.pace = self.desk.pace.after(turn_ms=(last - self._began) * 1e3)
+        self._ended(last)
         self.desk.breaker = self.desk.breaker.succeeded()
         self.desk.answered += 1
         self._router.note(self.desk, "it answered to the end")
@@ -191,6 +201,15 @@ class Run:
             self._failed(error)
             raise error
 
+    def _ended(self, now: float) -> None:
+        """Note how long a turn has its place: while others wait, what the engine gets done tells it best."""
+        desk, crowded = self.desk, self.desk.active > self.desk.engine.capacity
+        if crowded and desk.ended is not None:
+            desk.pace = desk.pace.after(turn_ms=(now - desk.ended) * 1e3 * desk.engine.capacity)
+        elif not self._queued:
+            desk.pace = desk.pace.after(turn_ms=(now - self._began) * 1e3)
+        desk.ended = now if crowded else None
+
     def _measure(self, tokens: int, took_s: float, turns: int) -> None:
         """Note how long some tokens took; ``turns`` were on the engine when they began."""
         self.desk.load = self.desk.load.after((turns + self.desk.active) / 2, took_s * 1e3 / tokens)
@@ -199,6 +218,7 @@ class Run:
         """End the attempt, whatever came of it; the engine is told to stop."""
         self.desk.active -= 1
         if not self._noted:  # cancelled, or another engine was quicker: no word against this one
+            self.desk.ended = None
             self.desk.breaker = self.desk.breaker.abandoned()
             self._note("hedged" if self.lost else "cancelled")
         await self._items.aclose()
@@ -212,6 +232,12 @@ class Run:
         except TimeoutError:
             if left is not None and left <= limit_s:
                 raise DeadlineExceeded("the deadline passed; the engine was told to stop") from None
+            self._behind = self._first is None and self._queued
+            self._behind &= self._router.now() - self.desk.heard < limit_s
+            if self._behind:
+                raise EngineError(
+                    f"{self.desk.engine.name}: others were served for {limit_s:g} s", "engine_overloaded"
+                ) from None
             raise EngineError(
                 f"{self.desk.engine.name}: no token for {limit_s:g} s", "engine_timeout"
             ) from None
@@ -226,7 +252,8 @@ class Run:
     def _failed(self, error: EngineError) -> None:
         self._state.excluded.add(self.desk.engine.name)
         self.desk.failed += 1
-        if error.retriable:
+        self.desk.ended = None
+        if error.retriable and not self._behind:
             now_ms = self._router.now() * 1e3
             self.desk.breaker = self.desk.breaker.failed(now_ms, jitter=self._router.jitter())
             self._router.note(self.desk, f"{error.code}: {error}")

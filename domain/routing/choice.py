@@ -48,7 +48,7 @@ class Turn:
     tokens: int
     """Longest answer."""
     budget_ms: float | None = None
-    """What is left until the caller's deadline."""
+    """Until the first token: what is left until the caller's deadline, or the tier's own limit."""
     home: str = ""
     """Name of the engine that has the turn's prefix cached; "" if none has."""
     draw: float = 0.0
@@ -157,7 +157,7 @@ def _ruled_out(
         if objective.ttft_ms is not None and ttft_ms > objective.ttft_ms:
             return f"first token expected after {ttft_ms:.0f} ms, promised are {objective.ttft_ms:g}"
         if turn.budget_ms is not None and ttft_ms > turn.budget_ms:
-            return f"first token expected after {ttft_ms:.0f} ms, {turn.budget_ms:.0f} are left"
+            return f"first token expected after {ttft_ms:.0f} ms, at most {turn.budget_ms:.0f} may pass"
     elif objective.token_ms is not None and engine.active > 0 and engine.load.weight:
         most_ms = token_ms + SPREADS * engine.load.spread_ms
         if most_ms > objective.token_ms:

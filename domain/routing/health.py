@@ -93,12 +93,16 @@ CLOSED = Breaker()
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Smoothed latencies of an engine's recent answers, in ms; None before the first one."""
+    """Smoothed latencies of an engine's recent answers, in ms, without what waits in front; None before any.
+
+    How long a turn waits is reckoned from the queue (`domain.routing.choice`): counted here as well it would
+    multiply with itself.
+    """
 
     ttft_ms: float | None = None
     """Time to the first token."""
     turn_ms: float | None = None
-    """Time from the request to the last token."""
+    """Time that a turn has its place on the engine."""
 
     def after(self, *, ttft_ms: float | None = None, turn_ms: float | None = None) -> "Pace":
         """Return the pace after one more measurement of what is given."""

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from domain.routing.choice import Objective
-from domain.routing.health import CLOSED, FAILURES_MAX, OPEN_MS_FIRST, Breaker
+from domain.routing.health import CLOSED, FAILURES_MAX, OPEN_MS_FIRST, Breaker, Pace
 from domain.routing.messages import EngineStateChanged
 from handlers.engines.port import End, EngineAsk, EngineError, Health, Piece
 from handlers.routing import Router
@@ -247,6 +247,67 @@ async def test_who_refuses_because_engines_are_away_says_so_and_when_they_are_pr
     desk.ok, desk.breaker, desk.active = True, CLOSED, desk.engine.capacity + 64
     assert (refusal := routing.refusal(turn())) is not None
     assert not refusal.away, "the tier below is there, and full"
+
+
+@dataclass
+class OneByOne(Scripted):
+    """Takes 100 ms of the test's clock for a token, and works on one turn at a time."""
+
+    now: list[float] = field(default_factory=lambda: [0.0])
+    place: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def stream(self, ask: EngineAsk) -> AsyncGenerator[Piece | End, None]:
+        async with self.place, aclosing(super().stream(ask)) as items:
+            async for item in items:
+                self.now[0] += 0.1 if isinstance(item, Piece) else 0.0
+                yield item
+
+
+async def test_how_long_a_turn_waited_does_not_count_as_how_long_it_takes() -> None:
+    """The scar: after 200 questions at once they were told to come again in 10 s, all was done in 0.7."""
+    engine = OneByOne("a", capacity=1)
+    routing = Router({"gold": Tier(engines=[engine])}, clock=lambda: engine.now[0], draw=lambda: 0.0)
+    await served(routing, turn())
+    async with asyncio.TaskGroup() as group:
+        for _ in range(20):
+            group.create_task(served(routing, turn()))
+    pace = routing.views()["a"].pace
+    assert pace.ttft_ms == pytest.approx(100)
+    assert pace.turn_ms == pytest.approx(800)
+
+
+async def test_who_waits_too_long_behind_others_leaves_without_a_word_against_the_engine() -> None:
+    """The scar: under overload the engine's own queue counted as time-outs and opened its circuit."""
+    engine = Scripted("a", capacity=1, stalls_at=1)
+    tier = Tier(engines=[engine], first_token_s=0.02, patience_s=0)
+    routing = Router({"gold": tier}, clock=lambda: 0.0, draw=lambda: 0.0)
+    async with aclosing(routing.stream(turn())) as items:
+        await anext(items)
+        engine.stalls_at, routing.desks()["a"].pace = 0, Pace(ttft_ms=1, turn_ms=1)
+        for _ in range(FAILURES_MAX):
+            with pytest.raises(NoEngine) as refused:
+                await served(routing, turn())
+            assert refused.value.fault is not None
+            assert refused.value.fault.code == "engine_overloaded"
+        assert routing.views()["a"].breaker == CLOSED
+
+        routing.desks()["a"].heard = -1.0
+        with pytest.raises(NoEngine) as refused:
+            await served(routing, turn())
+        assert refused.value.fault is not None
+        assert refused.value.fault.code == "engine_timeout"
+        assert routing.views()["a"].breaker.failures == 1, "it gives nobody anything: it stands still"
+
+
+def test_nobody_is_sent_to_wait_longer_than_a_first_token_may_take() -> None:
+    tier = Tier(engines=[Scripted("a", capacity=1)], first_token_s=2)
+    routing = Router({"gold": tier}, clock=lambda: 0.0, draw=lambda: 0.0)
+    desk = routing.desks()["a"]
+    desk.active, desk.pace = 4, Pace(ttft_ms=10, turn_ms=400)
+    assert routing.refusal(turn()) is None
+    desk.active = 5
+    assert (refusal := routing.refusal(turn())) is not None
+    assert "at most 2000 may pass" in str(refusal)
 
 
 async def test_an_engine_that_goes_away_is_a_warning_once_per_change() -> None:
