@@ -1,10 +1,11 @@
 """The default engine: a small model run by CTranslate2 in this process, on one core per request.
 
 Decoding happens in threads of the engine's own executor, at most ``concurrent_max`` at a time, never on the
-event loop. A request is cancelled between two tokens. The same request gives the same text, whatever else
-runs: CTranslate2 seeds the random source of a generator's thread once, at its first draw, from one number
-for the whole process; so a request that samples gets a generator of its own, and a lock is held from
-setting that number to the first token (measured 2026-11-21: 4 to 6 ms for 1.6 million parameters).
+event loop; who waits comes by priority. A request is cancelled between two tokens. The same request gives the
+same text, whatever else runs: CTranslate2 seeds the random source of a generator's thread once, at its first
+draw, from one number for the whole process; so a request that samples gets a generator of its own, and a lock
+is held from setting that number to the first token (measured 2026-11-21: 4 to 6 ms for 1.6 million
+parameters).
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from tokenizers import Tokenizer
 from domain.patterns import TooInvolved, rest_of
 from handlers.engines.artefact import TOKENIZER, Artefact, Manifest, read_artefact
 from handlers.engines.guided import Guides
+from handlers.engines.places import Places
 from handlers.engines.port import End, EngineAsk, EngineError, FinishReason, Health, Piece
 
 CONCURRENT_MAX = 4
@@ -238,14 +240,15 @@ class EmbeddedEngine:
         self.name = name
         self.provider = provider
         self.capacity = concurrent_max
-        """Requests that decode at a time; more wait for a thread."""
+        """Requests that decode at a time; of those that wait the most urgent one comes next."""
         self._executor: ThreadPoolExecutor | None = None
+        self._places = Places(concurrent_max)
         self._model: _Model | None = None
         self._active: set[_Ask] = set()
 
     @property
     def active(self) -> int:
-        """Requests that decode or wait for a thread."""
+        """Requests that decode or wait."""
         return len(self._active)
 
     @property
@@ -350,22 +353,36 @@ class EmbeddedEngine:
 
     async def _decoded(self, model: _Model, ask: _Ask) -> AsyncGenerator[int | _Done, None]:
         """Yield the answer's token ids, then how it ended; closing the generator cancels."""
-        assert self._executor is not None
-        running = asyncio.get_running_loop().run_in_executor(self._executor, model.run, ask)
-        # Runs after every token that was handed over, as both take the loop's own queue.
-        running.add_done_callback(lambda _: ask.tokens.put_nowait(None))
+        running: asyncio.Future[_Done] | None = None
         self._active.add(ask)
         try:
+            await self._places.take(ask.ask.priority)
+            running = self._run(model, ask)
             while (token := await ask.tokens.get()) is not None:
                 yield token
             if ask.cancelled.is_set() or running.cancelled():
-                raise EngineError("the embedded engine was stopped", "engine_unreachable")
+                raise _stopped()
             yield running.result()
         finally:
             self._active.discard(ask)
             ask.cancelled.set()
-            if not running.cancel() and not running.cancelled():
+            if running and not running.cancel() and not running.cancelled():
                 running.exception()  # seen, or asyncio would report it as lost
+
+    def _run(self, model: _Model, ask: _Ask) -> "asyncio.Future[_Done]":
+        """Begin with a request that has a place, and give the place back when it is done."""
+        if self._executor is None or ask.cancelled.is_set():
+            self._places.give()
+            raise _stopped()
+        running = asyncio.get_running_loop().run_in_executor(self._executor, model.run, ask)
+        # Runs after every token that was handed over, as both take the loop's own queue.
+        running.add_done_callback(lambda _: ask.tokens.put_nowait(None))
+        running.add_done_callback(lambda _: self._places.give())
+        return running
+
+
+def _stopped() -> EngineError:
+    return EngineError("the embedded engine was stopped", "engine_unreachable")
 
 
 def _led_by_a_space(ask: EngineAsk) -> bool:

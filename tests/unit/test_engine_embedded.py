@@ -16,6 +16,7 @@ from aicore.content.prompt import Scene, as_prompt, render
 from aicore.tiers import shipped_model
 from handlers.engines.artefact import MANIFEST, read_artefact
 from handlers.engines.embedded import EmbeddedEngine
+from handlers.engines.places import Places
 from handlers.engines.port import End, Engine, EngineAsk, EngineError, Generation, Piece, collect
 from tests.unit.kit import until
 
@@ -166,6 +167,40 @@ async def test_cancelling_frees_the_thread() -> None:
         assert engine.active == 0
         async with asyncio.timeout(5):
             assert await text(engine, 1)
+
+
+async def test_the_most_urgent_of_those_that_wait_comes_next() -> None:
+    """The scar: priorities were taken and ignored; a player waited behind whatever had come before."""
+    begun = list[int]()
+
+    async def one(engine: EmbeddedEngine, priority: int) -> None:
+        ask = EngineAsk(prompt=PROMPT, max_tokens=4, priority=priority)
+        async with aclosing(engine.stream(ask)) as items:
+            await anext(items)
+            begun.append(priority)
+            async for _ in items:
+                pass
+
+    async with running(concurrent_max=1) as engine, asyncio.TaskGroup() as group:
+        stream = engine.stream(asked())
+        async with aclosing(stream):
+            await anext(stream)
+            waiting = [group.create_task(one(engine, priority)) for priority in (9, 5, 0, 5, 9, 0)]
+            await until(lambda: engine.active == 7)
+            waiting[1].cancel()
+    assert begun == [0, 0, 5, 9, 9]
+
+
+async def test_a_place_that_was_handed_to_somebody_who_left_goes_on() -> None:
+    places = Places(1)
+    await places.take(0)
+    async with asyncio.TaskGroup() as group:
+        first, second = (group.create_task(places.take(0)) for _ in range(2))
+        await asyncio.sleep(0)
+        places.give()
+        first.cancel()
+    assert first.cancelled()
+    assert second.done()
 
 
 async def test_stopping_answers_everyone_who_waits() -> None:
