@@ -1,7 +1,7 @@
 """One engine's part in a turn, and what a router keeps of each engine."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -46,8 +46,9 @@ class Desk:
     """When it gave anybody a token last, on the router's clock, s."""
     ended: float | None = None
     """When it ended a turn last, if others waited then for its place."""
-    answered: int = 0
-    failed: int = 0
+    answered: Counter[str] = field(default_factory=Counter)
+    """Turns by the tier that they were served for; one engine may serve several."""
+    failed: Counter[str] = field(default_factory=Counter)
     state: str = SERVING
     """As last told."""
 
@@ -187,7 +188,7 @@ class Run:
         state.prompt_tokens = state.prompt_tokens or item.prompt_tokens
         self._ended(last)
         self.desk.breaker = self.desk.breaker.succeeded()
-        self.desk.answered += 1
+        self.desk.answered[self._name] += 1
         self._router.note(self.desk, "it answered to the end")
         self._note("")
 
@@ -251,7 +252,7 @@ class Run:
 
     def _failed(self, error: EngineError) -> None:
         self._state.excluded.add(self.desk.engine.name)
-        self.desk.failed += 1
+        self.desk.failed[self._name] += 1
         self.desk.ended = None
         if error.retriable and not self._behind:
             now_ms = self._router.now() * 1e3

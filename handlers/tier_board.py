@@ -15,7 +15,8 @@ class TiersQuery(Query, name="inference.tiers"):
 
     The result is a list of maps: ``tier``, ``promise`` (``ttft_ms``, ``token_ms`` and more), ``below`` (the
     tier that takes over) and ``engines`` (maps with ``name``, ``provider``, ``models``, ``ok``, ``reason``,
-    ``circuit``, counts and measured times in ms). The answer's position is 0, as the log is not asked.
+    ``circuit``, ``answered`` and ``failed`` for this tier; what is on the engine, and its measured times in ms,
+    are of all tiers). The answer's position is 0, as the log is not asked.
     """
 
 
@@ -47,8 +48,8 @@ class TierBoard:
                         "active": view.active,
                         "capacity": view.capacity,
                         "waiting": max(0, view.active - view.capacity),
-                        "answered": desks[engine.name].answered,
-                        "failed": desks[engine.name].failed,
+                        "answered": desks[engine.name].answered[name],
+                        "failed": desks[engine.name].failed[name],
                         "ttft_percentiles_ms": _percentiles(desks[engine.name].ttft_ms),
                         "token_percentiles_ms": _percentiles(desks[engine.name].token_ms),
                         **dataclasses.asdict(view.pace),

@@ -14,6 +14,7 @@ from domain.routing.messages import EngineStateChanged
 from handlers.engines.port import End, EngineAsk, EngineError, Health, Piece
 from handlers.routing import Router
 from handlers.runs import ANSWER_CHARACTERS_MAX
+from handlers.tier_board import TierBoard
 from handlers.turns import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Tier
 from tests.unit.kit import until
 
@@ -209,6 +210,24 @@ async def test_a_broken_engine_is_left_alone_until_its_probe_succeeds() -> None:
         await served(routes, turn())
     assert len(broken.asks) == 3
     assert routes.views()["a"].breaker.open_ms
+
+
+async def test_the_board_counts_what_an_engine_did_for_each_tier() -> None:
+    """The scar: one engine behind two tiers showed gold's answers as bronze's."""
+    engine = Scripted("a")
+    tiers = {"gold": Tier(engines=[engine]), "bronze": Tier(engines=[engine], patience_s=0)}
+    routing = Router(tiers, clock=asyncio.get_running_loop().time, draw=lambda: 0.0)
+    await served(routing, turn())
+    engine.fails_at = 0
+    with pytest.raises(NoEngine):
+        await served(routing, turn(tier="bronze"))
+    shown, _ = await TierBoard(routing).answer({})
+    assert [
+        (tier["tier"], tier["engines"][0]["answered"], tier["engines"][0]["failed"]) for tier in shown
+    ] == [
+        ("gold", 1, 0),
+        ("bronze", 0, 1),
+    ]
 
 
 async def test_full_engines_refuse_at_once() -> None:
