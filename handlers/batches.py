@@ -1,5 +1,6 @@
 """The batches of a realm in memory, kept up to date by the log, and the queries over them."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar
@@ -33,6 +34,10 @@ from handlers.commands import Binding
 KINDS = (BatchOpened, BatchItemsAdded, BatchSubmitted, BatchProgressed, BatchCompleted, BatchCancelled)
 PAGE_MAX = 100
 PAUSE_S = 0.1
+ENDED = frozenset({"completed", "cancelled"})
+READ_MAX = 50
+WHOLE_MAX = 4
+"""Ended batches whose items are kept, up to 100,000 each; of others they are read when they are asked for."""
 
 BATCHES: Binding[Any, Any, Batch] = Binding(
     commands=(OpenBatch, AddItems, SubmitBatch, CancelBatch),
@@ -89,6 +94,11 @@ class BatchView:
         self._log = log
         self._decode = decode
         self._batches: dict[str, Batch] = {}
+        """Of those that have ended without their items."""
+        self._ended: dict[str, Mapping[str, Any]] = {}
+        """How those stand that have ended."""
+        self._whole: OrderedDict[str, Batch] = OrderedDict()
+        """Those that ended or were asked for last, with their items."""
         self.position = 0
 
     async def run(self) -> None:
@@ -104,10 +114,21 @@ class BatchView:
         """Take an event in."""
         if isinstance(event, KINDS):
             known: BatchEvent = event
-            self._batches[known.batch_id] = BATCH.evolve(self.of(known.batch_id), known)
+            batch = BATCH.evolve(self.of(known.batch_id), known)
+            if batch.status in ENDED and known.batch_id not in self._ended:
+                self._ended[known.batch_id] = shown(batch)
+                self._keep(known.batch_id, batch)
+                batch = Batch(batch.status, batch.opened)
+            self._batches[known.batch_id] = batch
+
+    def _keep(self, batch_id: str, batch: Batch) -> None:
+        self._whole[batch_id] = batch
+        self._whole.move_to_end(batch_id)
+        if len(self._whole) > WHOLE_MAX:
+            self._whole.popitem(last=False)
 
     def of(self, batch_id: str) -> Batch:
-        """Return a batch as it is known here."""
+        """Return a batch as it is known here; one that has ended without its items."""
         return self._batches.get(batch_id, BATCH.initial)
 
     def under_way(self) -> Sequence[tuple[str, Batch]]:
@@ -117,7 +138,11 @@ class BatchView:
     async def answer_list(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``batch.list``."""
         parse(BatchesQuery, query)
-        return [{"batch_id": id_, **shown(batch)} for id_, batch in self._batches.items()], self.position
+        rows = [
+            {"batch_id": id_, **(self._ended.get(id_) or shown(batch))}
+            for id_, batch in self._batches.items()
+        ]
+        return rows, self.position
 
     async def answer_results(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``batch.results``; an answer's text is read from the log.
@@ -135,12 +160,26 @@ class BatchView:
                 field="batch_id",
                 remedy="batch.list tells which there are",
             )
+        if asked.batch_id in self._ended:
+            batch = await self._whole_of(asked.batch_id)
         wanted = list(batch.finished.values())[asked.after : asked.after + asked.limit]
         rows = []
         for item in wanted:
             text = await self._text(item.inference_id)
             rows.append({**item.model_dump(), "prompt": batch.items[item.id].prompt, "text": text})
         return rows, self.position
+
+    async def _whole_of(self, batch_id: str) -> Batch:
+        """Return an ended batch with its items."""
+        batch, version = self._whole.get(batch_id, BATCH.initial), 0
+        while batch.status not in ENDED:
+            found = await self._log.read_stream(stream_of(batch_id), after=version, limit=READ_MAX)
+            for recorded in found:
+                event = self._decode(recorded)
+                assert isinstance(event, KINDS)
+                batch, version = BATCH.evolve(batch, event), recorded.version
+        self._keep(batch_id, batch)
+        return batch
 
     async def _text(self, inference_id: str) -> str:
         for recorded in await self._log.read_stream(inference_stream(inference_id)):

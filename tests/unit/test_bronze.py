@@ -13,17 +13,22 @@ from bus.codec import EventCodec
 from bus.ports import IdConflict, LogError, LogUnavailable, WorkItem
 from domain.batch.batch import BATCH
 from domain.batch.messages import (
+    AddItems,
     BatchEvent,
     BatchItemsAdded,
     BatchOpened,
     BatchSubmitted,
     Finished,
     Item,
+    OpenBatch,
     RecordItems,
+    SubmitBatch,
 )
-from handlers.batches import BatchView
+from handlers.batches import BATCH_RECORDS, BATCHES, WHOLE_MAX, BatchView
 from handlers.bronze import DELIVERIES_MAX, Bronze, Workshop, _message
+from handlers.commands import CommandRunner
 from protocol.messages import CommandMessage, Reply
+from protocol.meta import Meta
 from protocol.packing import pack
 from tests.unit.inference_kit import routes
 from tests.unit.kit import WAIT_S, EchoEngine, ident, memory_log, until
@@ -58,6 +63,35 @@ def replying(finish_reason: str) -> Callable[[CommandMessage], Awaitable[Reply]]
         return Reply(result={"finish_reason": finish_reason, "text": "I am"})
 
     return infer
+
+
+async def test_the_items_of_batches_that_ended_are_not_kept_for_ever() -> None:
+    """The scar: every item of every batch since the log's beginning stayed in memory."""
+    log, codec = memory_log(), EventCodec(domain_catalogue())
+    view = BatchView(log, decode=codec.decode)
+    runner = CommandRunner(log, codec, [BATCHES, BATCH_RECORDS])
+    ids = [f"{n:032x}" for n in range(WHOLE_MAX + 2)]
+    for id_ in ids:
+        facts = {"batch_id": id_, "name": "n", "use_case": "npc_bark", "operator": "mira"}
+        await runner.execute(OpenBatch.model_validate(facts), ident(), meta=Meta())
+        await runner.execute(AddItems(batch_id=id_, items=[ITEM]), ident(), meta=Meta())
+        await runner.execute(SubmitBatch(batch_id=id_), ident(), meta=Meta())
+        done = Finished(id="a", inference_id=ident().hex, code="gave_up", message="no")
+        await runner.execute(RecordItems(batch_id=id_, finished=[done]), ident(), meta=Meta())
+    for recorded in await log.read_all():
+        view.apply(codec.decode(recorded))
+
+    assert view.under_way() == []
+    assert [len(view.of(id_).items) for id_ in ids] == [0] * len(ids)
+    assert len(view._whole) == WHOLE_MAX
+    listed, _ = await view.answer_list({})
+    assert [(row["status"], row["items"], row["failed"]) for row in listed] == [("completed", 1, 1)] * len(
+        ids
+    )
+    for id_ in ids:
+        (row,), _ = await view.answer_results({"batch_id": id_})
+        assert (row["id"], row["code"], row["prompt"]) == ("a", "gave_up", ITEM.prompt)
+    assert len(view._whole) == WHOLE_MAX
 
 
 async def test_an_item_that_was_answered_has_no_code() -> None:
