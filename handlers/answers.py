@@ -43,13 +43,15 @@ class Sharing:
     """An answer under way that others may listen to."""
 
     inference_id: str
+    heard: str = ""
+    """What those who share it have heard before it: the rest of an answer that somebody left."""
     pieces: list[tuple[str, int]] = field(default_factory=list)
     """Text and tokens."""
     done: bool = False
     completion: RecordCompletion | None = None
     """None while it is under way, and if it came to nothing."""
     left: bool = False
-    """Whoever began it wanted no more of it; of those who listened and heard nothing yet one begins anew."""
+    """Whoever began it wanted no more of it; of those who listened one goes on for all."""
     found: Callable[[], list[Found]] = list
     """Returns what broke the policy in it so far: whoever listens nearly saw it, too."""
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
@@ -86,7 +88,8 @@ class Answers:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._kept: OrderedDict[Key, tuple[float, RecordCompletion]] = OrderedDict()
-        self._running: dict[Key, Sharing] = {}
+        self._running: dict[tuple[Key, str], Sharing] = {}
+        """By what was asked, and what was heard of the answer before."""
         self.repeated = 0
         """Turns answered from memory since the start."""
         self.joined = 0
@@ -100,23 +103,22 @@ class Answers:
         self.repeated += 1
         return found[1]
 
-    def running(self, request: InferenceRequested) -> Sharing | None:
-        """Return the answer under way to the same question, if there is one."""
-        found = self._running.get(key_of(request))
+    def running(self, request: InferenceRequested, heard: str) -> Sharing | None:
+        """Return (the rest of) the answer under way to the same question, if there is one."""
+        found = self._running.get((key_of(request), heard))
         self.joined += found is not None
         return found
 
-    def begin(self, request: InferenceRequested, *, alone: bool = False) -> Sharing:
-        """Let others share an answer, unless ``alone``; call `end` whatever comes of it."""
-        sharing = Sharing(request.inference_id)
-        if not alone:
-            self._running.setdefault(key_of(request), sharing)
+    def begin(self, request: InferenceRequested, heard: str) -> Sharing:
+        """Let others share (the rest of) an answer; call `end` whatever comes of it."""
+        sharing = Sharing(request.inference_id, heard)
+        self._running.setdefault((key_of(request), heard), sharing)
         return sharing
 
     def end(self, request: InferenceRequested, sharing: Sharing, completion: RecordCompletion | None) -> None:
         """Note what came of an answer that was begun, and keep it if it may be repeated."""
         sharing.ended(completion)
-        key = key_of(request)
+        key = (key_of(request), sharing.heard)
         if self._running.get(key) is sharing:
             del self._running[key]
         if completion is None or not lasting(completion) or completion.served_tier != request.tier:

@@ -377,13 +377,13 @@ class InferenceService:
             await running.take(kept.text)
             why = f"the answer of {kept.inference_id}, no older than {request.max_age_s} s"
             return repeated(request, kept, why=why, ttft_ms=0.0, latency_ms=0.0)
-        while sharing := self.answers.running(request):
+        while sharing := self.answers.running(request, "".join(running.given)):
             shared = await self._listen(turn, request, running, sharing)
             if shared is not None:
                 return shared
-            if running.given or not sharing.left:
+            if not sharing.left:
                 break
-        sharing = self.answers.begin(request, alone=bool(running.given))
+        sharing = self.answers.begin(request, "".join(running.given))
         completion = None
         try:
             completion = await self._stream(turn, request, running, sharing)

@@ -224,6 +224,30 @@ async def test_when_the_first_leaves_only_one_of_those_who_listen_asks_anew(stag
     assert len(stage.engine.prompts) == 2
 
 
+async def test_when_the_first_leaves_in_the_middle_one_goes_on_for_all_who_heard_as_much(
+    stage: Stage,
+) -> None:
+    """The scar: each of them went on alone: one cancellation made as many requests as there were players."""
+    await stage.register()
+    stage.engine = Halting()
+    stage.engine.go.clear()
+    service = stage.service()
+    first = ask(temperature=0)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(service(first))
+        await until(lambda: stage.engine.prompts)
+        others = [group.create_task(service(ask(temperature=0))) for _ in range(5)]
+        await until(lambda: service.answers.joined == 5)
+        service.cancel(first.id.hex)
+        await until(lambda: service.answers.joined == 9)
+        stage.engine.go.set()
+
+    assert len(stage.engine.prompts) == 2
+    assert {other.result().result["text"] for other in others} == {"WHO GOES"}
+    completed = [event for event in await stage.events() if isinstance(event, InferenceCompleted)]
+    assert sum(event.source_inference_id is None for event in completed) == 1
+
+
 async def test_who_shares_and_is_late_says_the_authored_line(stage: Stage) -> None:
     await stage.register()
     stage.engine.go.clear()
@@ -248,7 +272,7 @@ async def test_who_shares_and_is_late_is_recorded_with_their_own_times_and_whose
     async with asyncio.TaskGroup() as group:
         group.create_task(service(ask(temperature=0, name="q")))
         await until(lambda: stage.engine.prompts)
-        late = await service(ask(temperature=0, deadline_ms=20))
+        late = await service(ask(temperature=0, deadline_ms=500))
         stage.engine.go.set()
 
     assert (late.result["text"], late.result["finish_reason"]) == ("WHO", "cut")
@@ -263,7 +287,8 @@ class Halting(EchoEngine):
 
     async def stream(self, ask: EngineAsk) -> AsyncGenerator[Piece | End, None]:
         self.prompts.append(ask.prompt)
-        yield Piece("WHO")
+        if not ask.sent:
+            yield Piece("WHO")
         await self.go.wait()
         yield Piece(" GOES")
         yield End("stop", 2, 2)
@@ -336,7 +361,7 @@ def test_only_an_answer_that_ended_by_itself_is_kept(reason: str, again: bool) -
     said = RecordCompletion.model_validate(RecordCompletion.example).model_copy(
         update={"finish_reason": reason, "served_tier": asked.tier}
     )
-    answers.end(asked, answers.begin(asked), said)
+    answers.end(asked, answers.begin(asked, ""), said)
     assert (answers.kept(asked) is not None) == again
 
 
@@ -351,7 +376,7 @@ def test_memory_of_answers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         said = RecordCompletion.model_validate(RecordCompletion.example).model_copy(
             update={"finish_reason": "stop", "served_tier": each.tier}
         )
-        answers.end(each, answers.begin(each), said)
+        answers.end(each, answers.begin(each, ""), said)
     assert [answers.kept(each) is not None for each in asked] == [False, True, True]
 
 
