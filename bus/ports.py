@@ -300,8 +300,11 @@ class WorkQueue(Protocol):
         """Return some work, or None if there is none for so long."""
         ...
 
-    async def depth(self) -> int:
-        """Return how much is in the queue, what is worked on included."""
+    async def emptied_after(self) -> int | None:
+        """Return how much was ever put into the queue if nothing is left of it, None while something is.
+
+        What is worked on is left.
+        """
         ...
 
 

@@ -78,6 +78,9 @@ class Bronze:
     def __init__(self, workshop: Workshop) -> None:
         self._shop = workshop
         self._filled: set[str] = set()
+        self._refills: dict[str, int] = {}
+        """What the queue had had when a batch was put into it again: its key is another one then, lest the
+        queue takes the items for those that it had, and the same one in every process."""
         self._active = 0
         self._over = False
         self._results: defaultdict[str, list[_Result]] = defaultdict(list)
@@ -120,18 +123,22 @@ class Bronze:
                     if batch_id not in self._filled:
                         await self._put(batch_id, batch)
                         self._filled.add(batch_id)
-                lost = not self._active and self._shop.view.under_way() and not await self._shop.queue.depth()
-                empty = empty + 1 if lost else 0
-                if empty >= EMPTY_ROUNDS:
-                    logger.warning("work_queue_refilled", batches=len(self._shop.view.under_way()))
+                under_way, number = self._shop.view.under_way(), None
+                if under_way and not self._active:
+                    number = await self._shop.queue.emptied_after()
+                empty = empty + 1 if number is not None else 0
+                if number is not None and empty >= EMPTY_ROUNDS:
+                    logger.warning("work_queue_refilled", batches=len(under_way))
                     self._filled.clear()
+                    self._refills = {batch_id: number for batch_id, _ in under_way}
             except QueueUnavailable as error:
                 logger.info("work_queue_away", error=str(error))
             await asyncio.sleep(RECONCILE_S)
 
     async def _put(self, batch_id: str, batch: Batch) -> None:
         for item in batch.unfinished():
-            await self._shop.queue.put(f"{batch_id}:{item.id}", pack({"batch": batch_id, "item": item.id}))
+            key = f"{batch_id}:{self._refills.get(batch_id, 0)}:{item.id}"
+            await self._shop.queue.put(key, pack({"batch": batch_id, "item": item.id}))
 
     # --- the work ---------------------------------------------------------------------------------------
 

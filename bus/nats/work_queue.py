@@ -127,13 +127,13 @@ class NatsWorkQueue:
             with suppress(*AWAY):
                 await subscription.unsubscribe()
 
-    async def depth(self) -> int:
-        """Return how much is in the queue; see the port."""
+    async def emptied_after(self) -> int | None:
+        """Return how much was put into an empty queue; see the port."""
         try:
             info = await js_request(self._nc, f"STREAM.INFO.{self._stream}")
         except AWAY as error:
             raise QueueUnavailable(f"the work queue: {error!r}") from error
-        return int(info["state"]["messages"])
+        return None if info["state"]["messages"] else int(info["state"]["last_seq"])
 
 
 async def _calling(call: object) -> None:

@@ -55,7 +55,7 @@ async def test_work_that_is_done_is_gone_and_the_same_key_counts_once(
         item = await queue.take(1)
 
         assert item is not None
-        assert (item.data, item.attempt, await queue.depth()) == (b"first", 1, 1)
+        assert (item.data, item.attempt, await queue.emptied_after()) == (b"first", 1, None)
         await item.done()
-        assert await queue.depth() == 0
+        assert await queue.emptied_after() == 1
         await queue.close()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -177,8 +177,24 @@ class OneJob:
             await asyncio.sleep(wait_s)
         return self.left.pop() if self.left else None
 
-    async def depth(self) -> int:
-        return 1
+    async def emptied_after(self) -> int | None:
+        return None
+
+
+class LosingQueue(OneJob):
+    """Counts a key once, as JetStream does for two minutes, and loses what it is given first."""
+
+    def __init__(self) -> None:
+        self.left = []
+        self.keys: list[str] = []
+
+    async def put(self, key: str, data: bytes) -> None:
+        if key not in self.keys:
+            self.keys.append(key)
+            self.left += [Job(data)] if len(self.keys) > 1 else []
+
+    async def emptied_after(self) -> int | None:
+        return None if self.left else len(self.keys)
 
 
 class AwayRunner:
@@ -193,6 +209,25 @@ class AwayRunner:
         self.tries += 1
         if not self.back:
             raise self.error
+
+
+async def test_what_the_queue_lost_is_put_into_it_again_under_another_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The scar: JetStream took the items for those that it had had, and the batch stood for two minutes."""
+    monkeypatch.setattr("handlers.bronze.RECONCILE_S", 0.001)
+    view = BatchView(memory_log(), decode=EventCodec(domain_catalogue()).decode)
+    for event in events():
+        view.apply(event)
+    routing, queue, recorder = routes(EchoEngine()), LosingQueue(), AwayRunner()
+    routing._tiers = {"bronze": routing.tiers["gold"]}
+    recorder.back, unused = True, cast(Any, recorder)
+    shop = Workshop(view, queue, unused, replying("stop"), routing, ident)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(Bronze(shop).run())
+        await until(lambda: recorder.tries > 0)
+        task.cancel()
+    assert queue.keys[:2] == [f"{ID}:0:a", f"{ID}:1:a"]
 
 
 @pytest.mark.parametrize(
