@@ -47,11 +47,12 @@ from domain.optimisation.proposals import (
     Proposals,
     stream_of,
 )
-from domain.optimisation.rules import Finding, Seen, figures_of, findings, untrue
+from domain.optimisation.rules import Finding, Seen, figures_of, findings, judged_by_a_gate, untrue
 from domain.optimisation.tally import USUAL_S, Tally, seen
 from domain.parse import parse
 from domain.registry.deployment_messages import RollBack, StartDeployment
 from domain.registry.messages import DescribeModel
+from domain.registry.rollout import no_way_back
 from domain.registry.state import Model, UseCaseEvent, UseCaseModels
 from domain.registry.use_case import USE_CASE
 from domain.vocabulary import UseCase
@@ -291,7 +292,7 @@ class Optimiser:
         usual = self._usual(proposed.use_case, proposed.at_us - policy.window_s * 1e6)
         enough = min(now.turns, usual.turns) >= policy.turns_min
         newer = self._now_us() - proposed.at_us >= policy.window_s * 1e6
-        if not (enough and newer) or served is None or models.deployment is not None:
+        if not (enough and newer) or served is None or judged_by_a_gate(models):
             return untrue(proposed.action, models, None)
         found = findings(now, usual, models, policy, served=served)
         return untrue(proposed.action, models, found)
@@ -392,12 +393,7 @@ class Optimiser:
         """
         models = self._use_cases.get(use_case, USE_CASE.initial)
         if action.kind == "roll_back" and action.model_id == models.current and not models.previous():
-            raise Rejected(
-                "no_way_back",
-                f"{use_case} has no model to go back to: nobody could speak any more",
-                field="model_id",
-                remedy="promote another model, or silence the use case with aicore deployments roll-back",
-            )
+            raise no_way_back(use_case)
         model = models.models.get(action.model_id or "")
         if action.kind != "move_tier" or model is None:  # of a model that is not there the registry tells
             return

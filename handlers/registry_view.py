@@ -115,13 +115,13 @@ class RegistryView:
     ) -> tuple[Model, str] | None:
         """Return the model that ``key`` meets by the split of the traffic, and why; None without any model.
 
-        With an ``alias`` it is the version that the alias points to.
+        With an ``alias`` it is the version that the alias points to, unless that was rolled back.
 
         Raises:
             Rejected: ``alias_not_found``.
             LogUnavailable: memory knows none, and the log cannot be asked.
         """
-        models = await self._models(use_case)
+        models, prefix = await self._models(use_case), ""
         if alias is not None:
             if alias not in models.aliases:
                 known = ", ".join(sorted(models.aliases)) or "none"
@@ -131,15 +131,22 @@ class RegistryView:
                     field="alias",
                     remedy="set it with registry.set_alias, or leave it out",
                 )
-            return models.models[models.aliases[alias]], f"alias {alias} of {use_case}"
+            named, why = models.models[models.aliases[alias]], f"alias {alias} of {use_case}"
+            # What was taken back speaks to nobody; who asked for it hears what all the others hear.
+            if not named.barred:
+                return named, why
+            prefix = f"{why}, which was rolled back; "
         current = models.models.get(models.current or "")
         if current is None:
             return None
         if not models.shares:
-            return current, f"current model of {use_case}"
+            return current, f"{prefix}current model of {use_case}"
         met = models.models[models.met(use_case, key)]
         facts = met.registered
-        return met, f"{facts.name} {facts.version} has {models.shares[facts.model_id]} % of {use_case}"
+        return (
+            met,
+            f"{prefix}{facts.name} {facts.version} has {models.shares[facts.model_id]} % of {use_case}",
+        )
 
     async def template(self, wanted: str) -> TemplateRegistered | None:
         """Return a template by ``name@version``, asking the log if memory does not know it."""

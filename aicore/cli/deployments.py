@@ -196,15 +196,24 @@ def abort(deployment_id: DeploymentId, operator: Operator, reason: Reason, *, js
 
 
 @app.command("roll-back")
-def roll_back(model_id: ModelId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
+def roll_back(
+    model_id: ModelId,
+    operator: Operator,
+    reason: Reason,
+    *,
+    silence: Annotated[
+        bool,
+        typer.Option("--silence", help="Let the use case fall silent if no model is left to go back to."),
+    ] = False,
+    json: Json = False,
+) -> None:
     """Take a model back: a candidate out of its deployment, or the current model for the one before it."""
 
     async def work(client: Client) -> Reply:
         model = await find_model(client, model_id)
         payload = {"use_case": model["use_case"], "model_id": model["model_id"]}
-        return await client.command(
-            "deployment.roll_back", {**payload, "operator": operator, "reason": reason}
-        )
+        said = {"operator": operator, "reason": reason, "silence": silence}
+        return await client.command("deployment.roll_back", {**payload, **said})
 
     reply = over_wire(work)
     tell(reply, _state(reply), json=json)

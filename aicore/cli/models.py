@@ -143,11 +143,15 @@ def promote(
     reason: Reason,
     *,
     override: Annotated[
-        str, typer.Option(help="Why one that was rolled back may speak again, where no model speaks.")
+        str,
+        typer.Option(
+            help="Why one that never served may do without a passed evaluation; or, where no model speaks, "
+            "one that was rolled back."
+        ),
     ] = "",
     json: Json = False,
 ) -> None:
-    """Make a model the current one of its use case."""
+    """Make a model the current one of its use case: one that served before, or passed its evaluation."""
     _decide("registry.promote_model", model_id, operator, reason, json=json, override=override)
 
 
@@ -184,6 +188,9 @@ def traffic(
     operator: Operator,
     reason: Reason,
     *,
+    override: Annotated[
+        str, typer.Option(help="Why players may meet one that never served and passed no evaluation.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Split a use case's traffic; a player goes on meeting the same version."""
@@ -203,6 +210,7 @@ def traffic(
             "shares": {models[start]["model_id"]: percent for start, percent in wanted.items()},
             "operator": operator,
             "reason": reason,
+            "override": override,
         }
         return await client.command("registry.shift_traffic", payload)
 

@@ -68,8 +68,10 @@ def findings(
 ) -> Sequence[Finding]:
     """Return all that should be done for a use case, the most urgent first; nothing if too little was seen.
 
-    Nothing is proposed while a deployment runs: its gate is the judge then. Nor while the use case is
-    silenced: only a person can promote a model, and until then there are no turns to judge.
+    Nothing is proposed while a deployment runs: its gate is the judge then. One that is held may stand for
+    days, so what speaks against the current model is told, but nothing that would change what the candidate
+    is compared with. Nor is anything proposed while the use case is silenced: only a person can promote a
+    model, and until then there are no turns to judge.
 
     Args:
         now: the current model in the policy's window.
@@ -78,9 +80,10 @@ def findings(
         policy: what is looked at.
         served: tiers that have an engine for the current model; it is moved to no other.
     """
-    if models.deployment is not None or models.current is None or models.silenced:
+    if judged_by_a_gate(models) or models.current is None or models.silenced:
         return []
-    found = [*_candidate(models)]
+    free = models.deployment is None
+    found = [*_candidate(models)] if free else []
     if now.turns + now.refused >= policy.turns_min:
         found += [*_critical(now, models, policy), *_refused(now, models, policy)]
         if usual.turns >= policy.turns_min:  # a short past is none: what is usual would look like news
@@ -88,9 +91,14 @@ def findings(
             found += _violations(now, usual, models, policy)
             found += _latency(now, usual, models, policy)
             found += _quality(now, usual, models, policy)
-        found += _costs(now, models, policy, served)
-        found += _budget(now, models, policy)
+        if free:
+            found += [*_costs(now, models, policy, served), *_budget(now, models, policy)]
     return sorted(found, key=lambda each: PRIORITIES.index(each.priority), reverse=True)
+
+
+def judged_by_a_gate(models: UseCaseModels) -> bool:
+    """Say whether a deployment moves the traffic now."""
+    return models.deployment is not None and not models.deployment.held
 
 
 def untrue(action: Action, models: UseCaseModels, found: Sequence[Finding] | None) -> str:

@@ -432,20 +432,28 @@ class AbortDeployment(_OnDeployment, name="deployment.abort"):
 class RollBack(Command, name="deployment.roll_back"):
     """Take a model back: a candidate out of its deployment, or the current model for the one before it.
 
-    It cannot be promoted again before a new evaluation.
-    Refused with ``model_not_found``, or ``model_has_no_traffic`` if nobody meets it.
+    It cannot be promoted again before a new evaluation. If the current model is taken back, a deployment
+    under way is aborted: there is nothing left to compare its candidate with.
+    Refused with ``model_not_found``, ``model_has_no_traffic`` if nobody meets it, or ``no_way_back`` if no
+    healthy model served before it, unless ``silence`` says that nobody is to speak.
     """
 
     use_case: UseCase
     model_id: ModelId
     operator: Operator
     reason: Reason
+    silence: bool = Field(
+        False,
+        description="Whether the use case may fall silent if there is no model to go back to: characters say "
+        "their authored lines until one is promoted.",
+    )
 
     example: ClassVar = {
         "use_case": "npc_dialogue",
         "model_id": _OF["model_id"],
         "operator": "mira",
         "reason": "players report that it knows their names",
+        "silence": False,
     }
 
 

@@ -26,8 +26,8 @@ Override = Annotated[
     Text,
     Field(
         max_length=2_000,
-        description="Why a model that was rolled back may speak again without a new evaluation, which counts "
-        "only while the use case is silent; empty: it may not.",
+        description="Why players may meet a model that never served them without a passed evaluation, or, "
+        "while the use case is silent, one that was rolled back; empty: they may not, or it was not needed.",
     ),
 ]
 
@@ -141,6 +141,7 @@ class TrafficShifted(Event, name="registry.traffic_shifted", version=1):
     )
     operator: Operator
     reason: Reason
+    override: Override = ""
 
     example: ClassVar = {
         "use_case": "npc_dialogue",
@@ -151,6 +152,7 @@ class TrafficShifted(Event, name="registry.traffic_shifted", version=1):
         "deployment_id": None,
         "operator": "mira",
         "reason": "a first look at 0.2.0",
+        "override": "",
     }
 
 
@@ -256,7 +258,8 @@ RegistryEvent = (
 class RegisterModel(ModelFacts, Command, name="registry.register_model"):
     """Make a model known. The first of a use case becomes current at once.
 
-    Refused with ``model_exists`` if this name and version is registered with other facts.
+    Refused with ``model_exists`` if this name and version is registered with other facts, or with
+    ``base_retired`` for an adapter whose base model, of the same use case, is retired.
     """
 
     example: ClassVar = {key: value for key, value in ModelRegistered.example.items() if key != "model_id"}
@@ -295,8 +298,11 @@ class DescribeModel(Command, name="registry.describe_model"):
 class PromoteModel(Command, name="registry.promote_model"):
     """Make a model the current one of its use case, on an operator's word.
 
-    One that was rolled back comes again only where no model speaks, with an ``override``.
-    Refused with ``model_not_found``, ``model_retired``, ``rolled_back`` or ``deployment_running``.
+    One that was current before may come back. Any other has passed an evaluation against the current model,
+    as it is configured now, or an ``override`` says why it may do without. One that was rolled back comes
+    again only where no model speaks, with an ``override``.
+    Refused with ``model_not_found``, ``model_retired``, ``rolled_back`` or ``deployment_running``, or
+    without an ``override`` with ``not_evaluated``, ``evaluation_not_passed`` or ``evaluation_outdated``.
     """
 
     use_case: UseCase
@@ -318,7 +324,8 @@ class RetireModel(Command, name="registry.retire_model"):
     """Take a model out for good.
 
     Refused with ``model_not_found``, or while it serves: with ``model_is_current``, ``model_has_traffic``,
-    ``model_has_alias`` or ``deployment_running``.
+    ``model_has_alias`` or ``deployment_running``; or with ``model_has_adapters`` while an adapter of it, of
+    the same use case, is not retired.
     """
 
     use_case: UseCase
@@ -332,8 +339,10 @@ class RetireModel(Command, name="registry.retire_model"):
 class ShiftTraffic(Command, name="registry.shift_traffic"):
     """Split a use case's traffic between models, on an operator's word.
 
-    Whoever meets a candidate goes on meeting it while its share grows.
-    Refused with ``model_not_found``, ``model_retired``, ``rolled_back`` or ``deployment_running``, or if the
+    Whoever meets a candidate goes on meeting it while its share grows. A share that begins or grows wants the
+    evidence that a promotion wants (see registry.promote_model), or an ``override``.
+    Refused with ``model_not_found``, ``model_retired``, ``rolled_back`` or ``deployment_running``, without
+    an ``override`` with ``not_evaluated``, ``evaluation_not_passed`` or ``evaluation_outdated``, or if the
     shares are not 100 together.
     """
 
@@ -341,6 +350,7 @@ class ShiftTraffic(Command, name="registry.shift_traffic"):
     shares: Shares
     operator: Operator
     reason: Reason
+    override: Override = ""
 
     example: ClassVar = {k: v for k, v in TrafficShifted.example.items() if k != "deployment_id"}
 
@@ -354,7 +364,9 @@ class ShiftTraffic(Command, name="registry.shift_traffic"):
 class SetAlias(Command, name="registry.set_alias"):
     """Let an alias point to a version; who asks for the alias gets that version, whatever the traffic.
 
-    Refused with ``model_not_found`` or ``model_retired``.
+    It needs no evaluation, as nobody meets it who did not ask for it. While it is rolled back, who asks gets
+    what everybody else gets.
+    Refused with ``model_not_found``, ``model_retired`` or ``rolled_back``.
     """
 
     use_case: UseCase

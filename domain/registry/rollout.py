@@ -167,6 +167,25 @@ def barred(model: Model, *, field: str, silenced: bool = False) -> Rejected:
     )
 
 
+def unproven(model: Model, state: UseCaseModels, *, field: str = "model_id") -> Rejected | None:
+    """Return the refusal of a model without a passed evaluation of what it is now; None if it has one."""
+    found = model.evaluated
+    if found is None:
+        code, message = "not_evaluated", f"{model.label} was never evaluated"
+    elif found.verdict != "passed":
+        code, message = "evaluation_not_passed", f"the evaluation {found.evaluation_id} ended {found.verdict}"
+    elif found.against_model_id != state.current:
+        code = "evaluation_outdated"
+        message = f"{model.label} was compared with a model that is not current any more"
+    elif model.reconfigured:
+        code = "evaluation_outdated"
+        message = f"the configuration of {model.label} was changed since its evaluation"
+    else:
+        return None
+    way = "evaluate it (aicore evaluate), or give an override with its reason"
+    return Rejected(code, message, field=field, remedy=way)
+
+
 # --- the beginning ------------------------------------------------------------------------------------------
 
 
@@ -204,28 +223,10 @@ def _start(command: StartDeployment, state: UseCaseModels) -> Decision:
 
 
 def _check_evaluated(command: StartDeployment, model: Model, state: UseCaseModels) -> None:
-    found = model.evaluated
     if model.barred:
         raise barred(model, field="model_id")
-    if command.override.strip():
-        return
-    way = "evaluate it (aicore evaluate), or give an override with its reason"
-    if found is None:
-        raise _refused("not_evaluated", f"{model.label} was never evaluated", way)
-    if found.verdict != "passed":
-        raise _refused(
-            "evaluation_not_passed", f"the evaluation {found.evaluation_id} ended {found.verdict}", way
-        )
-    if found.against_model_id != state.current:
-        raise _refused(
-            "evaluation_outdated",
-            f"{model.label} was compared with a model that is not current any more",
-            way,
-        )
-    if model.reconfigured:
-        raise _refused(
-            "evaluation_outdated", f"the configuration of {model.label} was changed since its evaluation", way
-        )
+    if not command.override.strip() and (refusal := unproven(model, state)):
+        raise refusal
 
 
 def _started(command: StartDeployment, state: UseCaseModels, model: Model) -> DeploymentStarted:
@@ -400,9 +401,24 @@ def _roll_back(command: RollBack, state: UseCaseModels) -> Decision:
             f"nobody meets {model.label}",
             "name the current model, or the candidate of the deployment under way",
         )
-    if refusal := running(state, command.use_case):
-        raise refusal
-    return [] if state.silenced else _to_previous(command, state)
+    if state.silenced:
+        return []
+    back = _to_previous(command, state)
+    if found is None:
+        return back
+    why = f"the current model was rolled back: {command.reason}"[:2_000]
+    return [DeploymentAborted(**_of(found), operator=command.operator, reason=why), *back]
+
+
+def no_way_back(use_case: str) -> Rejected:
+    """Return the refusal of a rollback after which nobody could speak."""
+    return Rejected(
+        "no_way_back",
+        f"{use_case} has no healthy model to go back to: nobody could speak any more",
+        field="model_id",
+        remedy="promote another model (registry.promote_model), or say silence (deployment.roll_back): "
+        "characters then say their authored lines",
+    )
 
 
 def _out_of_split(command: RollBack, state: UseCaseModels) -> Decision:
@@ -422,6 +438,8 @@ def _out_of_split(command: RollBack, state: UseCaseModels) -> Decision:
 
 def _to_previous(command: RollBack, state: UseCaseModels) -> Decision:
     previous = state.previous()
+    if previous is None and not command.silence:
+        raise no_way_back(command.use_case)
     by = {"use_case": command.use_case, "operator": command.operator, "reason": command.reason}
     rolled = DeploymentRolledBack(
         deployment_id=None,

@@ -12,6 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 from domain.decider import Decider, Rejected
 from domain.registry import rollout
 from domain.registry.deployment_messages import DeploymentCommand
+from domain.registry.facts import ModelFacts
 from domain.registry.messages import (
     AliasSet,
     DescribeModel,
@@ -87,6 +88,14 @@ def _register(command: RegisterModel, state: UseCaseModels) -> Sequence[Registry
             remedy="register it under a new version; registry.describe_model changes description and "
             "configuration of the registered one",
         )
+    base = state.models.get(command.lineage.get("base_model", ""))
+    if base and base.status == "retired" and _is_of(command, base):
+        raise Rejected(
+            "base_retired",
+            f"{base.label}, the base of this adapter, is retired; nothing serves it",
+            field="lineage.base_model",
+            remedy="make the adapter for a base that is not retired",
+        )
     registered = ModelRegistered.model_validate({**facts, "model_id": model_id})
     if state.current is not None:
         return [registered]
@@ -147,6 +156,9 @@ def _promote(command: PromoteModel, model: Model, state: UseCaseModels) -> Seque
     override = command.override.strip()
     if model.barred and not (state.silenced and override):
         raise rollout.barred(model, field="model_id", silenced=state.silenced)
+    refusal = _unproven(model, state, field="model_id")
+    if refusal and not override:
+        raise refusal
     return [
         ModelPromoted(
             use_case=command.use_case,
@@ -154,7 +166,7 @@ def _promote(command: PromoteModel, model: Model, state: UseCaseModels) -> Seque
             previous_model_id=state.current,
             operator=command.operator,
             reason=command.reason,
-            override=override if model.barred else "",
+            override=override if model.barred or refusal else "",
         )
     ]
 
@@ -164,9 +176,11 @@ def _retire(command: RetireModel, model: Model, state: UseCaseModels) -> Sequenc
         return []
     if model.status == "current":
         others = [
-            m.label for m in state.models.values() if m.status in {"candidate", "deprecated"} and not m.barred
+            m for m in state.models.values() if m.status in {"candidate", "deprecated"} and not m.barred
         ]
-        first = f"promote {' or '.join(others[:5])}" if others else "register and promote another model"
+        ready = [m for m in others if not _unproven(m, state, field="model_id")]
+        labels = " or ".join(m.label for m in (ready or others)[:5])
+        first = f"promote {labels}" if ready else f"evaluate and promote {labels or 'another model'}"
         raise Rejected(
             "model_is_current",
             f"{model.label} serves {command.use_case}, which would be left without a model",
@@ -190,7 +204,21 @@ def _retire(command: RetireModel, model: Model, state: UseCaseModels) -> Sequenc
             field="model_id",
             remedy="move the alias first (registry.set_alias)",
         )
+    adapters = (m for m in state.models.values() if m.status != "retired" and _is_of(m.registered, model))
+    if adapter := next(adapters, None):
+        raise Rejected(
+            "model_has_adapters",
+            f"{adapter.label} is an adapter of {model.label} and cannot be served without it",
+            field="model_id",
+            remedy=f"retire {adapter.label} first (registry.retire_model)",
+        )
     return [ModelRetired(**command.model_dump())]
+
+
+def _is_of(adapter: ModelFacts, base: Model) -> bool:
+    """Say whether a model is an adapter of another one."""
+    wanted = adapter.lineage.get("base_model")
+    return adapter.model_type == "adapter" and wanted == base.registered.model_id
 
 
 def _alias(command: SetAlias, state: UseCaseModels) -> Sequence[RegistryEvent]:
@@ -205,6 +233,8 @@ def _alias(command: SetAlias, state: UseCaseModels) -> Sequence[RegistryEvent]:
             )
     if state.aliases.get(command.alias) == command.model_id:
         return []
+    if command.model_id is not None and state.models[command.model_id].barred:
+        raise rollout.barred(state.models[command.model_id], field="model_id")
     return [AliasSet(**command.model_dump())]
 
 
@@ -247,9 +277,21 @@ def _shift(command: ShiftTraffic, state: UseCaseModels) -> Sequence[RegistryEven
             raise rollout.barred(model, field="shares")
     if refusal := rollout.running(state, command.use_case):
         raise refusal
-    if command.shares == (state.shares or {state.current or "": 100}):
+    now = state.shares or {state.current or "": 100}
+    if command.shares == now:
         return []
-    return [TrafficShifted(**command.model_dump())]
+    grown = (state.models[id_] for id_, share in command.shares.items() if share > now.get(id_, 0))
+    refusal = next(filter(None, (_unproven(model, state, field="shares") for model in grown)), None)
+    override = command.override.strip()
+    if refusal and not override:
+        raise refusal
+    return [TrafficShifted(**{**command.model_dump(), "override": override if refusal else ""})]
+
+
+def _unproven(model: Model, state: UseCaseModels, *, field: str) -> Rejected | None:
+    """Return why players may not meet a model on an operator's word alone; None for one that served them."""
+    served = model.registered.model_id in state.served
+    return None if served else rollout.unproven(model, state, field=field)
 
 
 def _find(

@@ -161,8 +161,11 @@ def test_models_are_listed_shown_promoted_and_retired(up: Up, tmp_path: Path) ->
     assert up.json("models", "show", second["model_id"][:8])["name"] == second["name"]
     why = ("--operator", "test", "--reason", "to see it")
 
-    for model in (second, first):  # there and back
-        assert "is current" in up.run("models", "promote", model["model_id"], *why)
+    refused = up.run("models", "promote", second["model_id"], *why, code=4)
+    assert "not_evaluated" in refused
+    with_override = ("--override", "to see it")
+    assert "is current" in up.run("models", "promote", second["model_id"], *why, *with_override)
+    assert "is current" in up.run("models", "promote", first["model_id"], *why), "it served before"
 
     assert "nothing was recorded" in up.run("models", "promote", first["model_id"], *why)
     for group in ("models", "deployments", "proposals"):

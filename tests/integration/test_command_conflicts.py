@@ -78,6 +78,7 @@ async def _promote(runner: CommandRunner, registered: Reply, *, name: str) -> Re
         "model_id": registered.result["model_id"],
         "operator": "mira",
         "reason": "in turn",
+        "override": "a test",
     }
     # Pairs of tasks carry the same id on different writers: only where model and id agree is it a retry.
     return await runner(message("registry.promote_model", payload, name=f"{name} {payload['model_id']}"))

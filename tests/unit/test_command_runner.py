@@ -44,6 +44,7 @@ def promote(reply: Reply, *, name: object = None) -> CommandMessage:
         "model_id": reply.result["model_id"],
         "operator": "o",
         "reason": "r",
+        "override": "a test",
     }
     return message("registry.promote_model", payload, name=name)
 

@@ -449,7 +449,9 @@ async def test_a_hold_during_the_preparation_keeps_players_away_until_it_is_resu
 async def test_after_a_rollback_without_anyone_left_the_authored_line_is_said(tmp_path: Path) -> None:
     async with staged(tmp_path, None) as stage:
         reply = await stage.runner(
-            message("deployment.roll_back", {"use_case": UC, "model_id": OLD, **BY}, name="back")
+            message(
+                "deployment.roll_back", {"use_case": UC, "model_id": OLD, "silence": True, **BY}, name="back"
+            )
         )
         assert reply.result == {
             "use_case": UC, "model_id": OLD, "status": "silenced", "current_model_id": OLD,
@@ -482,6 +484,23 @@ async def test_who_asks_for_an_alias_gets_that_version_whatever_the_traffic(tmp_
             await stage.service(message("inference.generate", {**ask, "alias": "best"}))
         assert refused.value.code == "alias_not_found"
         assert "it has next" in refused.value.message
+
+
+async def test_who_asks_for_an_alias_of_what_was_rolled_back_gets_what_all_get(tmp_path: Path) -> None:
+    """The scar: with no share of the traffic it went on answering whoever asked for the alias."""
+    async with staged(tmp_path, None) as stage:
+        await stage.runner(
+            message("registry.set_alias", {"use_case": UC, "alias": "next", "model_id": NEW, **BY})
+        )
+        back = DeploymentRolledBack(
+            deployment_id=None, use_case=UC, model_id=NEW, to_model_id=OLD, share=5, trigger="operator", **BY
+        )
+        await stage.log.append(StreamWrite(f"registry-{UC}", [stage.codec.encode(back, ident())], "any"))
+        await until(lambda: stage.view.models(UC).models[NEW].barred)
+        found = await stage.view.version_for(UC, "p1", "next")
+        assert found is not None
+        assert found[0].registered.model_id == OLD
+        assert found[1] == f"alias next of {UC}, which was rolled back; current model of {UC}"
 
 
 async def test_the_board_tells_of_the_newest_and_of_any_that_is_named() -> None:

@@ -31,6 +31,7 @@ from domain.registry.deployment_messages import (
     StepStarted,
 )
 from domain.registry.messages import (
+    AliasSet,
     DescribeModel,
     ModelDescribed,
     ModelEvaluated,
@@ -39,6 +40,7 @@ from domain.registry.messages import (
     RecordEvaluation,
     RegistryEvent,
     RetireModel,
+    SetAlias,
     ShiftTraffic,
     TrafficShifted,
     UseCaseSilenced,
@@ -274,7 +276,7 @@ def test_what_is_over_a_fixed_limit_does_not_pass(figures: dict[str, Any], says:
 def test_nobody_is_told_to_promote_what_was_rolled_back() -> None:
     retire = RetireModel(use_case=UC, model_id=OLD, **BY)
     given(USE_CASE, *AT_5, ROLLED).when(retire).then_rejected(
-        "model_is_current", field="model_id", says="register and promote another model"
+        "model_is_current", field="model_id", says="evaluate and promote another model"
     )
 
 
@@ -434,18 +436,81 @@ def test_if_the_previous_one_is_gone_the_newest_healthy_one_comes_back() -> None
 def test_nobody_goes_back_to_what_was_rolled_back_itself() -> None:
     history: list[Event] = [*DONE]
     history += USE_CASE.decide(RollBack(use_case=UC, model_id=NEW, **BY), USE_CASE.fold(history))
-    decided = USE_CASE.decide(RollBack(use_case=UC, model_id=OLD, **BY), USE_CASE.fold(history))
-    assert decided[1] == UseCaseSilenced(use_case=UC, **BY)
+    given(USE_CASE, *history).when(RollBack(use_case=UC, model_id=OLD, **BY)).then_rejected(
+        "no_way_back", field="model_id", says="silence"
+    )
 
 
 def test_if_none_is_left_the_characters_say_their_authored_lines() -> None:
-    command = RollBack(use_case=UC, model_id=OLD, **BY)
+    command = RollBack(use_case=UC, model_id=OLD, silence=True, **BY)
     decided = USE_CASE.decide(command, USE_CASE.fold(BASE))
     assert decided[1] == UseCaseSilenced(use_case=UC, **BY)
     state = USE_CASE.fold([*BASE, *decided])
     assert state.silenced
     assert USE_CASE.decide(command, state) == []
-    assert not USE_CASE.fold([*BASE, *decided, *USE_CASE.decide(promote("2"), state)]).silenced
+    assert not USE_CASE.fold([*BASE, *decided, *USE_CASE.decide(promote("2", "x"), state)]).silenced
+
+
+def test_nobody_falls_silent_by_a_word_that_does_not_say_so() -> None:
+    """The scar: the rollback of the only model silenced its use case at once, for all players."""
+    command = RollBack(use_case=UC, model_id=OLD, **BY)
+    given(USE_CASE, *BASE).when(command).then_rejected(
+        "no_way_back", field="model_id", says="promote another model"
+    )
+    given(USE_CASE, *AT_5).when(command).then_rejected("no_way_back", field="model_id", says="silence")
+
+
+def test_a_current_model_is_taken_back_at_once_although_a_deployment_runs() -> None:
+    third = model_id("3")
+    history = (
+        registered("3"),
+        ModelPromoted(use_case=UC, model_id=third, previous_model_id=None, **BY),
+        registered("1"),
+        changed(ModelPromoted(use_case=UC, model_id=OLD, previous_model_id=third, **BY)),
+        registered("2"),
+        *AT_5[3:],
+        DeploymentHeld(**OF, **BY),
+    )
+    why = f"the current model was rolled back: {BY['reason']}"
+    given(USE_CASE, *history).when(RollBack(use_case=UC, model_id=OLD, **BY)).then(
+        DeploymentAborted(**OF, operator="mira", reason=why),
+        DeploymentRolledBack(
+            deployment_id=None,
+            use_case=UC,
+            model_id=OLD,
+            to_model_id=third,
+            share=100,
+            trigger="operator",
+            **BY,
+        ),
+        ModelPromoted(use_case=UC, model_id=third, previous_model_id=OLD, **BY),
+    )
+
+
+def test_players_do_not_meet_on_an_operators_word_what_was_not_measured() -> None:
+    """The scar: a model that nobody had evaluated was promoted by anybody's word, without a trace."""
+    failed, other = evaluated("failed"), evaluated(against=model_id("7"))
+    changed_since = described(NEW, template="line@2")
+    split = ShiftTraffic(use_case=UC, shares={OLD: 50, NEW: 50}, **BY)
+    for history, code in (
+        ((), "not_evaluated"),
+        ((failed,), "evaluation_not_passed"),
+        ((other,), "evaluation_outdated"),
+        ((evaluated(), changed_since), "evaluation_outdated"),
+    ):
+        for command, field in ((promote("2"), "model_id"), (split, "shares")):
+            given(USE_CASE, *BASE, *history).when(command).then_rejected(code, field=field, says="override")
+    given(USE_CASE, *BASE, evaluated()).when(promote("2", "not needed")).then(
+        ModelPromoted(
+            use_case=UC, model_id=NEW, previous_model_id=OLD, operator="mira", reason="better lines"
+        )
+    )
+
+
+def test_no_alias_points_to_what_was_rolled_back() -> None:
+    alias = SetAlias(use_case=UC, alias="next", model_id=NEW, **BY)
+    given(USE_CASE, *AT_5, ROLLED).when(alias).then_rejected("rolled_back", field="model_id")
+    given(USE_CASE, *BASE).when(alias).then(AliasSet(**alias.model_dump()))
 
 
 def test_what_was_rolled_back_needs_a_new_evaluation() -> None:

@@ -16,7 +16,14 @@ from domain.registry.deployment_messages import (
     ResumeDeployment,
     RollBack,
 )
-from domain.registry.messages import ModelPromoted, PromoteModel, RegisterModel, RetireModel, ShiftTraffic
+from domain.registry.messages import (
+    ModelPromoted,
+    PromoteModel,
+    RegisterModel,
+    RetireModel,
+    ShiftTraffic,
+    TrafficShifted,
+)
 from domain.registry.state import UseCaseModels
 from domain.registry.use_case import USE_CASE
 from projections.current_models import CURRENT_MODELS
@@ -48,6 +55,12 @@ class AnyHistory(RuleBasedStateMachine):
                 assert isinstance(command, PassStep), "only evidence, an operator or a rollback promotes"
             if isinstance(event, ModelPromoted) and (known := self.state.models.get(event.model_id)):
                 assert not known.barred or (isinstance(command, PromoteModel) and command.override)
+                if isinstance(command, PromoteModel):
+                    self.may_be_met(event.model_id, event.override)
+            if isinstance(event, TrafficShifted) and isinstance(command, ShiftTraffic):
+                for id_, share in event.shares.items():
+                    if share > self.state.shares.get(id_, 0):
+                        self.may_be_met(id_, event.override)
         held = self.state.deployment and self.state.deployment.held
         self.events += decided
         self.state = USE_CASE.fold(decided, self.state)
@@ -55,6 +68,12 @@ class AnyHistory(RuleBasedStateMachine):
             assert isinstance(command, ResumeDeployment), "a hold ends by an operator's word"
         assert USE_CASE.decide(command, self.state) == []
         self.said.append(command)
+
+    def may_be_met(self, model_id: str, override: str) -> None:
+        """No promotion without evidence or override; who served before may come back."""
+        ticket, served = self.state.models[model_id].evaluated, model_id in self.state.served
+        passed = ticket and ticket.verdict == "passed" and ticket.against_model_id == self.state.current
+        assert served or passed or override
 
     @initialize()
     def first(self) -> None:
@@ -107,15 +126,24 @@ class AnyHistory(RuleBasedStateMachine):
     def promotes_all_the_same(self, version: str) -> None:
         self.say(PromoteModel(use_case=UC, model_id=model_id(version), override="I know", **BY))
 
+    @rule(version=st.sampled_from("123"))
+    def takes_back_at_any_price(self, version: str) -> None:
+        self.say(RollBack(use_case=UC, model_id=model_id(version), silence=True, **BY))
+
     @rule(version=st.sampled_from("123"), command=st.sampled_from([PromoteModel, RetireModel, RollBack]))
     def decides(self, version: str, command: Any) -> None:
         self.say(command(use_case=UC, model_id=model_id(version), **BY))
 
-    @rule(first=st.sampled_from("123"), second=st.sampled_from("123"), share=st.integers(1, 99))
-    def splits_by_hand(self, first: str, second: str, share: int) -> None:
+    @rule(
+        first=st.sampled_from("123"),
+        second=st.sampled_from("123"),
+        share=st.integers(1, 99),
+        override=st.sampled_from(["", "I know"]),
+    )
+    def splits_by_hand(self, first: str, second: str, share: int, override: str) -> None:
         if first != second:
             shares = {model_id(first): share, model_id(second): 100 - share}
-            self.say(ShiftTraffic(use_case=UC, shares=shares, **BY))
+            self.say(ShiftTraffic(use_case=UC, shares=shares, override=override, **BY))
 
     @rule(data=st.data())
     def comes_again(self, data: Any) -> None:

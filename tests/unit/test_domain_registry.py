@@ -64,25 +64,27 @@ def first_promoted(version: str = "1") -> ModelPromoted:
     )
 
 
-def promote(version: str) -> PromoteModel:
-    return PromoteModel(use_case=UC, model_id=model_id(version), operator="mira", reason="better lines")
+def promote(version: str, override: str = "") -> PromoteModel:
+    by = {"operator": "mira", "reason": "better lines", "override": override}
+    return PromoteModel.model_validate({"use_case": UC, "model_id": model_id(version), **by})
 
 
-def shift(shares: dict[str, int]) -> ShiftTraffic:
-    return ShiftTraffic(use_case=UC, shares=shares, operator="mira", reason="a look")
+def shift(shares: dict[str, int], override: str = "") -> ShiftTraffic:
+    return ShiftTraffic(use_case=UC, shares=shares, operator="mira", reason="a look", override=override)
 
 
-def shifted(shares: dict[str, int]) -> TrafficShifted:
-    return TrafficShifted(use_case=UC, shares=shares, operator="mira", reason="a look")
+def shifted(shares: dict[str, int], override: str = "") -> TrafficShifted:
+    return TrafficShifted(use_case=UC, shares=shares, operator="mira", reason="a look", override=override)
 
 
-def promoted(version: str, previous: str) -> ModelPromoted:
+def promoted(version: str, previous: str, override: str = "") -> ModelPromoted:
     return ModelPromoted(
         use_case=UC,
         model_id=model_id(version),
         previous_model_id=model_id(previous),
         operator="mira",
         reason="better lines",
+        override=override,
     )
 
 
@@ -177,13 +179,15 @@ class TestDescribe:
 
 
 class TestPromote:
-    def test_candidate_becomes_current_and_names_the_one_before(self) -> None:
-        given(USE_CASE, *TWO).when(promote("2")).then(promoted("2", previous="1"))
+    def test_candidate_becomes_current_with_an_override_and_names_the_one_before(self) -> None:
+        given(USE_CASE, *TWO).when(promote("2", "I read 50")).then(
+            promoted("2", previous="1", override="I read 50")
+        )
 
     def test_the_one_before_is_deprecated_and_can_come_back(self) -> None:
         history = (*TWO, promoted("2", previous="1"))
         assert USE_CASE.fold(history).models[model_id("1")].status == "deprecated"
-        given(USE_CASE, *history).when(promote("1")).then(promoted("1", previous="2"))
+        given(USE_CASE, *history).when(promote("1", "not needed")).then(promoted("1", previous="2"))
 
     def test_current_model_is_already_so(self) -> None:
         given(USE_CASE, *ONE).when(promote("1")).then_nothing()
@@ -203,12 +207,16 @@ class TestRetire:
 
     def test_current_model_cannot_and_is_told_who_could_take_over(self) -> None:
         given(USE_CASE, *TWO).when(retire("1")).then_rejected(
-            "model_is_current", field="model_id", says="promote lamplight 2 first"
+            "model_is_current", field="model_id", says="evaluate and promote lamplight 2 first"
+        )
+        history = (*TWO, promoted("2", previous="1"), promoted("1", previous="2"))
+        given(USE_CASE, *history).when(retire("1")).then_rejected(
+            "model_is_current", field="model_id", says="| promote lamplight 2 first"
         )
 
     def test_only_model_cannot_and_is_told_to_register_another(self) -> None:
         given(USE_CASE, *ONE).when(retire("1")).then_rejected(
-            "model_is_current", field="model_id", says="register and promote another model first"
+            "model_is_current", field="model_id", says="evaluate and promote another model first"
         )
 
     def test_retired_model_is_already_so(self) -> None:
@@ -239,9 +247,50 @@ def test_model_id_is_what_anyone_can_derive() -> None:
 
 def test_traffic_is_split_and_a_promotion_gives_all_of_it_to_the_promoted() -> None:
     shares = {model_id("2"): 5, model_id("1"): 95}
-    given(USE_CASE, *TWO).when(shift(shares)).then(shifted(shares))
+    given(USE_CASE, *TWO).when(shift(shares, "a look")).then(shifted(shares, "a look"))
     state = USE_CASE.fold([*TWO, shifted(shares), promoted("2", previous="1")])
     assert state.shares == {}
+
+
+def test_a_share_that_grows_wants_evidence_or_an_override() -> None:
+    few, more = ({model_id("2"): n, model_id("1"): 100 - n} for n in (5, 6))
+    given(USE_CASE, *TWO).when(shift(few, " ")).then_rejected(
+        "not_evaluated", field="shares", says="give an override"
+    )
+    history = (*TWO, shifted(few, "a look"))
+    given(USE_CASE, *history).when(shift(more)).then_rejected(
+        "not_evaluated", field="shares", says="override"
+    )
+    less = {model_id("2"): 4, model_id("1"): 96}
+    given(USE_CASE, *history).when(shift(less, "not needed")).then(shifted(less))
+    back = (*TWO, promoted("2", previous="1"))
+    given(USE_CASE, *back).when(shift(few)).then(shifted(few))
+
+
+# --- adapters -----------------------------------------------------------------------------------------------
+
+LORA: dict[str, Any] = {"model_type": "adapter", "lineage": {"base_model": model_id("1")}}
+OF_ONE = (*ONE, registered("2", **LORA), promoted("2", previous="1"))
+
+
+def test_a_base_is_not_retired_while_an_adapter_needs_it() -> None:
+    given(USE_CASE, *OF_ONE).when(retire("1")).then_rejected(
+        "model_has_adapters", field="model_id", says="retire lamplight 2 first"
+    )
+    gone = (*OF_ONE, registered("3"), promoted("3", previous="2"), retired("2"))
+    given(USE_CASE, *gone).when(retire("1")).then(retired("1"))
+    grown = (*ONE, registered("2", lineage=LORA["lineage"]), promoted("2", previous="1"))
+    given(USE_CASE, *grown).when(retire("1")).then(retired("1"))  # weights of its own
+
+
+def test_an_adapter_of_a_retired_base_is_refused() -> None:
+    history = (*TWO, promoted("2", previous="1"), retired("1"))
+    given(USE_CASE, *history).when(register("3", **LORA)).then_rejected(
+        "base_retired", field="lineage.base_model", says="not retired"
+    )
+    given(USE_CASE, *history).when(register("3", lineage=LORA["lineage"])).then(
+        registered("3", lineage=LORA["lineage"])
+    )
 
 
 def test_a_split_that_is_so_already_changes_nothing() -> None:
@@ -306,7 +355,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(version=models)
     def promote(self, version: str) -> None:
-        self.send(promote(version))
+        self.send(promote(version, "a test"))
 
     @rule(version=models)
     def retire(self, version: str) -> None:
@@ -315,7 +364,7 @@ class AnyHistory(RuleBasedStateMachine):
     @rule(first=models, second=models, percent=st.integers(1, 99))
     def shift(self, first: str, second: str, percent: int) -> None:
         shares = {model_id(first): percent, model_id(second): 100 - percent}
-        self.send(shift(dict.fromkeys(shares, 100) if first == second else shares))
+        self.send(shift(dict.fromkeys(shares, 100) if first == second else shares, "a test"))
 
     @rule(version=models, text=st.sampled_from(["", "a", "b"]), value=st.sampled_from([None, 1, True, "x"]))
     def describe(self, version: str, text: str, value: Any) -> None:

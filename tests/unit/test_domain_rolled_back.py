@@ -108,7 +108,7 @@ def test_a_pass_in_an_older_log_lifts_a_bar_as_it_did() -> None:
 
 def test_an_operator_lets_a_silenced_model_speak_again_with_an_override() -> None:
     """The scar: one finding silenced a use case, and nothing could end it: no evaluation of itself passes."""
-    rolled = USE_CASE.decide(RollBack(use_case=UC, model_id=OLD, **BY), USE_CASE.fold(BASE))
+    rolled = USE_CASE.decide(RollBack(use_case=UC, model_id=OLD, silence=True, **BY), USE_CASE.fold(BASE))
     state = USE_CASE.fold([*BASE, *rolled])
     assert (state.status_of(OLD), state.models[OLD].status) == ("silenced", "current")
     given(USE_CASE, *BASE, *rolled).when(promote("1")).then_rejected(
@@ -136,11 +136,12 @@ def test_while_a_model_speaks_no_override_brings_back_what_was_rolled_back() -> 
 
 @pytest.mark.parametrize("override", ["   ", "\t\n"])
 def test_a_blank_override_is_none(override: str) -> None:
-    rolled = USE_CASE.decide(RollBack(use_case=UC, model_id=OLD, **BY), USE_CASE.fold(BASE))
+    rolled = USE_CASE.decide(RollBack(use_case=UC, model_id=OLD, silence=True, **BY), USE_CASE.fold(BASE))
     given(USE_CASE, *BASE, *rolled).when(changed(promote("1"), override=override)).then_rejected(
         "rolled_back", field="model_id", says="with an override that says why"
     )
     given(USE_CASE, *BASE).when(start(override=override)).then_rejected("not_evaluated", field="model_id")
+    given(USE_CASE, *BASE).when(promote("2", override)).then_rejected("not_evaluated", field="model_id")
 
 
 def test_the_reply_to_a_rollback_names_only_the_deployment_that_it_ended() -> None:

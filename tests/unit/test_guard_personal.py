@@ -73,7 +73,7 @@ async def test_personal_data_in_the_context_are_replaced_as_well(tmp_path: Path)
         run = runner_on(stage.log, stage.codec)
         await run(message("prompts.register_template", template))
         await run(message("registry.register_model", {**model("2"), "configuration": {"template": "line@1"}}))
-        promotion = {"use_case": UC, "model_id": NEW, "operator": "mira", "reason": "x"}
+        promotion = {"use_case": UC, "model_id": NEW, "operator": "mira", "reason": "x", "override": "x"}
         await run(message("registry.promote_model", promotion))
         history = ["I am jane.roe@example.com, card 4111 1111 1111 1111.", "Hello."]
         await stage.ask("And?", context={"history": history})

@@ -150,6 +150,7 @@ async def test_a_player_meets_one_version_while_the_traffic_is_split(stage: Stag
     async def met(percent: int) -> dict[str, str]:
         shares = {first: 100 - percent, second: percent}
         shift = {"use_case": "npc_dialogue", "shares": shares, "operator": "mira", "reason": "a look"}
+        shift["override"] = "a test"
         reply = await stage.runner(message("registry.shift_traffic", shift))
         await stage.view.reached(max((event.position for event in reply.events), default=0))
         players = [f"p{n}" for n in range(60)]
@@ -420,7 +421,13 @@ async def test_a_new_model_never_gives_the_old_ones_answer(stage: Stage) -> None
     service = stage.service()
     await service(ask(max_age_s=60))
     second = (await stage.register(version="2")).result["model_id"]
-    words = {"use_case": "npc_dialogue", "model_id": second, "operator": "mira", "reason": "better"}
+    words = {
+        "use_case": "npc_dialogue",
+        "model_id": second,
+        "operator": "mira",
+        "reason": "better",
+        "override": "x",
+    }
     reply = await stage.runner(message("registry.promote_model", words))
     await stage.view.reached(reply.events[-1].position)
     assert (await service(ask(max_age_s=60))).result["served"]["repeats"] is None

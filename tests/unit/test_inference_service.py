@@ -219,6 +219,7 @@ async def test_request_interrupted_at_the_engine_goes_on_with_its_recorded_model
         "model_id": second.result["model_id"],
         "operator": "o",
         "reason": "r",
+        "override": "a test",
     }
     promoted = await stage.runner(message("registry.promote_model", payload))
     await stage.view.reached(promoted.events[-1].position)

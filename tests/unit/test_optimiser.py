@@ -127,7 +127,7 @@ async def staged() -> AsyncIterator[Stage]:
     for version in "12":
         await stage.say("registry.register_model", **model(version))
     ids = [event["model_id"] for event in [e.model_dump() for e in await stage.events(*[type(PROMOTED)])]]
-    second = {"use_case": UC, "model_id": NEW, "operator": "mira", "reason": "better"}
+    second = {"use_case": UC, "model_id": NEW, "operator": "mira", "reason": "better", "override": "x"}
     await stage.say("registry.promote_model", **second)
     assert ids == [OLD]
     yield stage

@@ -8,7 +8,7 @@ import pytest
 from bus.ports import StreamWrite
 from domain.event import Event
 from domain.optimisation.messages import OptimiserPolicy, ProposalWithdrawn, Proposed
-from domain.registry.deployment_messages import DeploymentStarted
+from domain.registry.deployment_messages import DeploymentHeld, DeploymentStarted
 from tests.unit.kit import EchoEngine, ident, until
 from tests.unit.test_domain_deployment import NEW, OLD, started
 from tests.unit.test_domain_registry import UC
@@ -86,6 +86,18 @@ async def test_while_a_deployment_runs_figures_withdraw_nothing() -> None:
         await stage.log.append(StreamWrite(f"registry-{UC}", [stage.codec.encode(event, ident())], "any"))
         await turns(stage, 60)
         assert await withdrawn(stage) == []
+
+
+async def test_while_a_deployment_is_held_what_speaks_against_the_current_model_is_told() -> None:
+    """The scar: a deployment that was held for the night blinded the optimiser to the current model."""
+    async with staged() as stage:
+        of = {"model_id": OLD, "previous_model_id": NEW}
+        begun = DeploymentStarted.model_validate({**started().model_dump(), **of})
+        on = {"deployment_id": begun.deployment_id, "use_case": UC, "model_id": OLD}
+        held: Event = DeploymentHeld(**on, operator="mira", reason="until tomorrow")
+        events = [stage.codec.encode(event, ident()) for event in (begun, held)]
+        await stage.log.append(StreamWrite(f"registry-{UC}", events, "any"))
+        await incident(stage)
 
 
 async def costly(stage: Stage) -> None:
