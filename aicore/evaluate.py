@@ -33,7 +33,7 @@ from domain.guardrails.compiled import compile_policy
 from domain.guardrails.messages import ViolationDetected, ViolationReviewed
 from domain.inference.messages import InferenceCompleted, InferenceRequested
 from domain.prompts.messages import TemplateFacts
-from domain.registry.facts import artefacts_digest
+from domain.registry.facts import artefacts_digest, configuration_digest
 from domain.registry.messages import ModelRegistered
 from domain.registry.state import Model
 from handlers.engines.port import Engine, EngineError
@@ -134,6 +134,7 @@ async def evaluate(
             "current": current["model_id"],
             "scorers": sorted(choice.name for choice in criteria_of(suite)),
             "seed": suite.seed,
+            "candidate_configuration": configuration_digest(candidate["configuration"]),
             "operator": comparison.operator,
             "reason": comparison.reason,
         }

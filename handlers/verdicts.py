@@ -55,7 +55,7 @@ class VerdictTeller:
     async def _run(self) -> None:
         untold: dict[str, tuple[EvaluationFinished, RecordedEvent]] = {}
         rollbacks = Counter[str]()
-        begun: dict[str, int] = {}  # rollbacks of the candidate when its evaluation was started
+        begun: dict[str, tuple[int, str | None]] = {}  # how the candidate was when its evaluation was started
         where = Where(types=tuple(kind.event_name for kind in KINDS))
         async with aclosing(self._log.subscribe(where=where)) as batches:
             async for batch in batches:
@@ -64,7 +64,8 @@ class VerdictTeller:
                         case DeploymentRolledBack() as rolled:
                             rollbacks[rolled.model_id] += 1
                         case EvaluationStarted() as started:
-                            begun[started.evaluation_id] = rollbacks[started.candidate]
+                            was = rollbacks[started.candidate], started.candidate_configuration
+                            begun[started.evaluation_id] = was
                         case EvaluationFinished() as finished:
                             untold[finished.evaluation_id] = (finished, recorded)
                         case ModelEvaluated() as evaluated:
@@ -72,11 +73,15 @@ class VerdictTeller:
                         case _:
                             pass
                 for finished, recorded in untold.values():
-                    await self._tell(finished, recorded, begun.get(finished.evaluation_id))
+                    await self._tell(finished, recorded, *begun.get(finished.evaluation_id, (None, None)))
                 untold.clear()
 
     async def _tell(
-        self, finished: EvaluationFinished, recorded: RecordedEvent, rollbacks: int | None
+        self,
+        finished: EvaluationFinished,
+        recorded: RecordedEvent,
+        rollbacks: int | None,
+        configuration: str | None,
     ) -> None:
         record = RecordEvaluation(
             use_case=finished.use_case,
@@ -88,6 +93,7 @@ class VerdictTeller:
             verdict=finished.verdict,
             report_digest=finished.report_digest,
             rollbacks=rollbacks,
+            configuration_digest=configuration,
         )
         id_ = derived_id(UUID(finished.evaluation_id), 0, "registry.verdict")
         try:

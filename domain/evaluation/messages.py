@@ -149,6 +149,11 @@ class EvaluationStarted(Event, name="evaluation.started", version=1):
     margins: Margins = Field(default_factory=dict)
     cases: Cases = 0
     seed: Seed
+    candidate_configuration: Digest | None = Field(
+        None,
+        description="Digest of the candidate's configuration as it is measured: the verdict is of no other "
+        "one; null in events of before it was told.",
+    )
     operator: Operator
     reason: Reason
 
@@ -163,6 +168,7 @@ class EvaluationStarted(Event, name="evaluation.started", version=1):
         "margins": {"answered": 0.05, "lore_stated": 0.1},
         "cases": 56,
         "seed": 7,
+        "candidate_configuration": "sha256:" + "9b" * 32,
         "operator": "mira",
         "reason": "0.2.0 before it gets traffic",
     }
@@ -264,6 +270,10 @@ class StartEvaluation(Command, name="evaluation.start"):
     current: Current
     scorers: Scorers
     seed: Seed
+    candidate_configuration: Digest = Field(
+        description="Digest of the candidate's configuration as it is measured: SHA-256 of its JSON with "
+        "sorted keys, no blanks, and whole numbers in digits."
+    )
     operator: Operator
     reason: Reason
 

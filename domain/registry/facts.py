@@ -1,10 +1,11 @@
 """What is known of a model when it is registered: the fields that command and event share."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from domain.vocabulary import (
     CONFIGURATION_KEYS_MAX,
@@ -94,6 +95,27 @@ class ModelFacts(BaseModel):
     ] = ""
     needs: Needs = Field(default_factory=dict)
     lineage: Lineage = Field(default_factory=dict)
+
+
+def configuration_digest(configuration: Mapping[str, JsonValue]) -> str:
+    """Return the SHA-256 of a configuration, the same wherever it was read.
+
+    A whole number is the same however it is written: a database that keeps JSON gives 1e22 back in digits.
+    """
+    whole = json.dumps(_whole(configuration), sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(whole.encode()).hexdigest()}"
+
+
+def _whole(value: JsonValue | Mapping[str, JsonValue]) -> object:
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case Mapping():
+            return {key: _whole(each) for key, each in value.items()}
+        case list():
+            return [_whole(each) for each in value]
+        case _:
+            return value
 
 
 def artefacts_digest(artefacts: Mapping[str, str]) -> str:

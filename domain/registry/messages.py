@@ -15,6 +15,7 @@ from domain.vocabulary import (
     CONFIGURATION_KEYS_MAX,
     Alias,
     ConfigurationValue,
+    Digest,
     ModelId,
     Operator,
     Reason,
@@ -182,6 +183,11 @@ class Evaluated(BaseModel):
         description="How often the candidate had been rolled back when the evaluation was started; null in "
         "events of before it was told.",
     )
+    configuration_digest: Digest | None = Field(
+        None,
+        description="Digest of the candidate's configuration that was measured; null: as it was when the "
+        "verdict came, in events of before it was told.",
+    )
 
 
 _EVALUATED: dict[str, object] = {
@@ -194,6 +200,7 @@ _EVALUATED: dict[str, object] = {
     "verdict": "passed",
     "report_digest": "sha256:" + "3c" * 32,
     "rollbacks": 0,
+    "configuration_digest": "sha256:" + "9b" * 32,
 }
 
 

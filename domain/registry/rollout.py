@@ -155,6 +155,8 @@ def barred(model: Model, *, field: str, silenced: bool = False) -> Rejected:
     elif not measures(found.scorers, measure):
         wanted = " or ".join(sorted(MEASURED_BY[measure]))
         since = f"its evaluation since then ({found.suite}) has no scorer {wanted} to measure {measure}"
+    elif model.reconfigured:
+        since = "its configuration is not the one that its evaluation since then measured"
     else:
         since = "its evaluation since then was not against the current model"
     return Rejected(
@@ -179,7 +181,7 @@ def unproven(model: Model, state: UseCaseModels, *, field: str = "model_id") -> 
         message = f"{model.label} was compared with a model that is not current any more"
     elif model.reconfigured:
         code = "evaluation_outdated"
-        message = f"the configuration of {model.label} was changed since its evaluation"
+        message = f"the configuration of {model.label} is not the one that its evaluation measured"
     else:
         return None
     way = "evaluate it (aicore evaluate), or give an override with its reason"

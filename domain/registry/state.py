@@ -19,6 +19,7 @@ from domain.registry.deployment_messages import (
     StepPassed,
     StepStarted,
 )
+from domain.registry.facts import configuration_digest
 from domain.registry.messages import (
     AliasSet,
     ModelDescribed,
@@ -59,8 +60,8 @@ class Model:
     """How often it was taken back."""
     evaluations: frozenset[str] = frozenset()
     """Ids of all its evaluations: an old one, told again, is no new one."""
-    reconfigured: bool = False
-    """Its configuration was changed since its newest evaluation: what was measured is not what serves."""
+    measured: str = ""
+    """Digest of the configuration that its newest evaluation measured."""
     tried: str = ""
     """Evaluation with which it was deployed last."""
 
@@ -68,6 +69,11 @@ class Model:
     def label(self) -> str:
         """Name and version."""
         return f"{self.registered.name} {self.registered.version}"
+
+    @property
+    def reconfigured(self) -> bool:
+        """Whether its configuration is not the one that its newest evaluation measured."""
+        return bool(self.measured) and self.measured != configuration_digest(self.configuration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,15 +180,7 @@ def evolve(state: UseCaseModels, event: UseCaseEvent) -> UseCaseModels:
 
 
 def _described(state: UseCaseModels, event: ModelDescribed) -> UseCaseModels:
-    model = state.models.get(event.model_id)
-    if model is None:
-        return state
-    return state.changed(
-        event.model_id,
-        description=event.description,
-        configuration=event.configuration,
-        reconfigured=model.reconfigured or event.configuration != model.configuration,
-    )
+    return state.changed(event.model_id, description=event.description, configuration=event.configuration)
 
 
 def _evaluated(state: UseCaseModels, event: ModelEvaluated) -> UseCaseModels:
@@ -195,7 +193,7 @@ def _evaluated(state: UseCaseModels, event: ModelEvaluated) -> UseCaseModels:
     return state.changed(
         event.model_id,
         evaluated=event,
-        reconfigured=False,
+        measured=event.configuration_digest or configuration_digest(model.configuration),
         barred=model.barred and not lifts,
         evaluations=model.evaluations | {event.evaluation_id},
     )

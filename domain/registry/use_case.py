@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 from domain.decider import Decider, Rejected
 from domain.registry import rollout
 from domain.registry.deployment_messages import DeploymentCommand
-from domain.registry.facts import ModelFacts
+from domain.registry.facts import ModelFacts, configuration_digest
 from domain.registry.messages import (
     AliasSet,
     DescribeModel,
@@ -259,6 +259,7 @@ def _evaluated(command: RecordEvaluation, model: Model, state: UseCaseModels) ->
         rollout.measures(command.scorers, model.taken_back_by)
         and command.against_model_id == state.current
         and command.rollbacks == model.rollbacks  # else its pairs may be of before the last one
+        and command.configuration_digest in (None, configuration_digest(model.configuration))
     )
     return [ModelEvaluated(**command.model_dump(), lifts_bar=lifts)]
 

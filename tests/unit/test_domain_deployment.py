@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from domain.decider import Rejected
 from domain.registry.deployment_messages import (
@@ -30,6 +30,7 @@ from domain.registry.deployment_messages import (
     StepPassed,
     StepStarted,
 )
+from domain.registry.facts import configuration_digest
 from domain.registry.messages import (
     AliasSet,
     DescribeModel,
@@ -297,6 +298,33 @@ def test_what_was_measured_is_what_is_deployed() -> None:
     given(USE_CASE, *again).when(start()).then(started(evaluation_id=f"{1:032x}"))
     same = changed(described(NEW, **BASE[2].configuration), description="for the harbour")
     given(USE_CASE, *BASE, evaluated(), same).when(start()).then(started())
+    undone = (*history, described(NEW, **BASE[2].configuration))
+    given(USE_CASE, *undone).when(start()).then(started())
+
+
+def test_what_changed_while_it_was_measured_has_no_ticket() -> None:
+    """The scar: a template that was given in mid-evaluation was deployed on the other one's verdict."""
+    measured = changed(evaluated(), configuration_digest=configuration_digest({"template": "line@1"}))
+    given(USE_CASE, *BASE, measured).when(start()).then_rejected(
+        "evaluation_outdated", field="model_id", says="not the one that its evaluation measured"
+    )
+    given(USE_CASE, *BASE, measured, described(NEW, template="line@1")).when(start()).then(started())
+    history = (*AT_5, ROLLED, back("gate", "6 failures"))
+    again = changed(measured, evaluation_id=f"{1:032x}")
+    told = changed(record(again), rollbacks=1, scorers=["answered"])
+    (event,) = USE_CASE.decide(told, USE_CASE.fold(history))
+    assert isinstance(event, ModelEvaluated)
+    assert not event.lifts_bar
+    given(USE_CASE, *history, event).when(start()).then_rejected(
+        "rolled_back", field="model_id", says="its configuration is not the one"
+    )
+
+
+def test_a_configuration_has_one_digest_however_its_numbers_are_written() -> None:
+    assert configuration_digest({"a": [1e22, {"b": 2.0}]}) == configuration_digest({"a": [10**22, {"b": 2}]})
+    values: list[JsonValue] = [1, True, "1", 1.5, None, [1]]
+    ours = [configuration_digest({"a": value}) for value in values]
+    assert len(set(ours)) == len(ours)
 
 
 def test_a_candidate_does_not_change_under_its_gate() -> None:

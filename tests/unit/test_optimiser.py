@@ -391,7 +391,7 @@ async def passed(stage: Stage, version: str, evaluation_id: str) -> str:
     of = {"evaluation_id": evaluation_id}
     finished = EvaluationFinished.model_validate({**EvaluationFinished.example, **facts, **of})
     verdict = {"use_case": UC, "model_id": id_, "against_model_id": NEW, "verdict": "passed", **of}
-    told = ModelEvaluated.model_validate({**ModelEvaluated.example, **verdict})
+    told = ModelEvaluated.model_validate({**ModelEvaluated.example, "configuration_digest": None, **verdict})
     for stream, event in ((f"evaluation-{evaluation_id}", finished), (f"registry-{UC}", told)):
         await stage.log.append(StreamWrite(stream, [stage.codec.encode(event, ident())], "any"))
     return id_
