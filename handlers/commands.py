@@ -45,6 +45,7 @@ class Binding(Generic[C, E, S]):
     Without an ``answer`` the commands are internal: `CommandRunner.execute` runs them, no message does.
     ``knows_repeats`` says that the decider itself recognises a repeated command, so that two tries may carry
     different circumstances (another route, say); a repetition's outcome then lists all events of the stream.
+    ``beside`` says that a decision takes long: it is made in a thread, or all who wait would wait for it.
     """
 
     commands: Sequence[type[C]]
@@ -52,6 +53,13 @@ class Binding(Generic[C, E, S]):
     decider: Decider[C, E, S]
     answer: Callable[[C, S], Mapping[str, Any]] | None = None
     knows_repeats: bool = False
+    beside: bool = False
+
+    async def decide(self, command: C, state: S) -> list[E]:
+        """Return what the decider says; raises as it does."""
+        if self.beside:
+            return list(await asyncio.to_thread(self.decider.decide, command, state))
+        return list(self.decider.decide(command, state))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +147,7 @@ class CommandRunner:
             return await self._first_result(stream.name, binding, this, first.version)
         if not stream.meets(this.expected):
             raise VersionConflict(stream.name, this.expected, stream.version)
-        decided = binding.decider.decide(this.command, stream.state)
+        decided = await binding.decide(this.command, stream.state)
         if not decided and derived_id(this.id, 0) in stream.events:
             return Outcome(stream.state, [*stream.events.values()], duplicate=True)
         if not decided:
@@ -177,7 +185,7 @@ class CommandRunner:
         decider = binding.decider
         before = decider.fold(self._decoded(history[: version - 1]))
         try:
-            decided = list(decider.decide(this.command, before))
+            decided = await binding.decide(this.command, before)
         except Rejected:
             decided = []
         found = history[version - 1 : version - 1 + len(decided)]

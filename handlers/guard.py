@@ -77,6 +77,7 @@ POLICY_BINDING: Binding[Any, Any, Policies] = Binding(
         "published": sorted(state.published),
         "active": list(state.active) if state.active else None,
     },
+    beside=True,
 )
 
 VIOLATION_BINDING: Binding[Any, Any, Violation] = Binding(

@@ -6,8 +6,9 @@ published, and said with the rule, the place and the way out.
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from domain.guardrails.normalise import ANY, EITHER, GAP, MARK, STROKE, folded
@@ -47,6 +48,9 @@ COMBINED_MAX = 400
 ELEMENTS_MAX = 8
 LITERAL_MAX = 80
 """Letters of one part of a phrase; what could still become it is held back from a stream."""
+
+LETTERS_MAX = 250_000
+"""Letters of all words and combinations of a policy: about a second, and some 100 MB, for each profile."""
 
 FORM_MAX = 400
 """Characters that one form may match."""
@@ -186,11 +190,12 @@ def compile_policy(policy: Policy, profile: str) -> Compiled:
         if rule.id in seen:
             raise PolicyError(rule.id, "id", "another rule has this id", "give each rule its own")
         seen.add(rule.id)
-    ready = [found for rule in policy.rules if (found := _ready(rule, policy, profile))]
+    builder = partial(_Builder, policy.terms, letters=itertools.count(1))
+    ready = [found for rule in policy.rules if (found := _ready(rule, policy, profile, builder))]
     sides: dict[Literal["input", "output"], Machine] = {}
     for side in ("input", "output"):
         mine = [rule for rule in ready if rule.rule.side in {side, "both"}]
-        sides[side] = _Builder(policy.terms).build([*mine, *_canary(side, policy.canaries)])
+        sides[side] = builder().build([*mine, *_canary(side, policy.canaries)])
     return Compiled(policy, profile, digest_of(policy), sides)
 
 
@@ -209,7 +214,7 @@ def _check(rule: Rule) -> None:
         )
 
 
-def _ready(rule: Rule, policy: Policy, profile: str) -> Ready | None:
+def _ready(rule: Rule, policy: Policy, profile: str, builder: "Callable[[], _Builder]") -> Ready | None:
     """Return a rule with its severity; None if the profile allows what it finds."""
     severity: Severity | None = rule.severity
     action = rule.action
@@ -219,7 +224,7 @@ def _ready(rule: Rule, policy: Policy, profile: str) -> Ready | None:
             action = "replace"
     if severity is None:
         # Still built once, so that a fault in it does not wait for a stricter profile.
-        _Builder(policy.terms).build([Ready(rule, "low", action, stops=False)])
+        builder().build([Ready(rule, "low", action, stops=False)])
         return None
     return Ready(rule, severity, action, ACTIONS.index(action) >= STOPS_FROM)
 
@@ -259,6 +264,8 @@ class _Builder:
     """Builds one side's machine."""
 
     terms: Mapping[str, Sequence[str]]
+    letters: "itertools.count[int]"
+    """Counts those of the whole policy."""
     root: Branch = field(default_factory=Branch)
     ids: dict[str, int] = field(default_factory=dict)
     counter: "itertools.count[int]" = field(default_factory=itertools.count)
@@ -375,6 +382,14 @@ class _Builder:
         spaces: set[int] = set()
         for word in words:
             for letter in word:
+                if next(self.letters) > LETTERS_MAX:
+                    raise PolicyError(
+                        rule.id,
+                        place,
+                        f"with it the policy has more than {LETTERS_MAX:,} letters, its terms' combinations "
+                        "among them",
+                        "use fewer phrases, shorter terms, or a gap (~) between two terms",
+                    )
                 branch = branch.children.setdefault(letter, Branch(letter, branch.depth + 1))
             spaces.add(branch.depth)
         ends = [branch]

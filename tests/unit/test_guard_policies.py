@@ -117,6 +117,25 @@ async def test_a_canary_of_the_published_policy_is_never_said(tmp_path: Path) ->
         assert (violation.rule, violation.category, violation.severity) == ("canary", "leak", "critical")
 
 
+async def test_a_policy_is_tried_beside_the_loop_before_it_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scar: every line under way stood still while somebody published a policy."""
+    on_the_loop: list[bool] = []
+
+    def trying(policy: Policy, profile: str) -> Compiled:
+        on_the_loop.append(threading.current_thread() is threading.main_thread())
+        return compile_policy(policy, profile)
+
+    monkeypatch.setattr("domain.guardrails.policies.compile_policy", trying)
+    async with staged(tmp_path) as stage:
+        payload = {"policy": load_policy().model_dump(mode="json"), "operator": "mira", "reason": "x"}
+        first = await stage.runner(message("guardrails.publish_policy", payload, name="p"))
+        again = await stage.runner(message("guardrails.publish_policy", payload, name="p"))
+        assert (again.duplicate, again.events) == (True, first.events)
+    assert set(on_the_loop) == {False}
+
+
 async def test_a_policy_that_does_not_compile_is_refused_with_the_rule(tmp_path: Path) -> None:
     policy = load_policy().model_dump(mode="json")
     policy["rules"][0]["phrases"] = ["<nonsense>"]

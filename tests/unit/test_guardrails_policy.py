@@ -145,6 +145,21 @@ def test_a_policy_that_cannot_be_used_is_not_published() -> None:
     given(POLICIES).when(broken).then_rejected("policy_unusable", field="policy.rules", says="rule a_rule")
 
 
+def test_a_policy_that_would_take_minutes_is_refused_with_the_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scar: 200 phrases of two terms of 20 words each took 16 s of everybody's time, and had no limit."""
+    monkeypatch.setattr("domain.guardrails.compiled.LETTERS_MAX", 1_000)
+    words = [f"{a}{b}bells" for a in "abcdefghijklmnopqrst" for b in "aeiou"]
+    rules = {"phrases": [f"<a> <b> {word}" for word in words]}
+    huge = policy(rules, terms={"a": words[:20], "b": words[20:40]})
+    given(POLICIES).when(changed(PUBLISH, policy=huge)).then_rejected(
+        "policy_unusable", field="policy.rules", says="more than 1,000 letters"
+    )
+    one = policy({"phrases": ["a" * 20]}, *({"id": f"r{n}", "phrases": [w * 2]} for n, w in enumerate(words)))
+    given(POLICIES).when(changed(PUBLISH, policy=one)).then_rejected(
+        "policy_unusable", field="policy.rules", says="use fewer phrases"
+    )
+
+
 def test_a_published_policy_is_activated_once() -> None:
     given(POLICIES, PUBLISHED).when(ACTIVATE).then(ACTIVATED)
     given(POLICIES, PUBLISHED, ACTIVATED).when(ACTIVATE).then_nothing()
