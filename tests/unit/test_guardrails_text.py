@@ -12,7 +12,7 @@ from aicore.content.guardrails import load_policy
 from domain.guardrails.check import check
 from domain.guardrails.compiled import Compiled, compile_policy
 from domain.guardrails.normalise import MARK, folded, letters_of, plain
-from domain.guardrails.personal import address, iban, luhn
+from domain.guardrails.personal import CHECKS, address, iban, luhn
 from domain.guardrails.scan import Scan
 from domain.guardrails.stream import StreamGuard
 
@@ -290,6 +290,24 @@ def test_what_follows_a_flood_is_found(shape: str, monkeypatch: pytest.MonkeyPat
     for said in ("kill yourself", "k i l l yours3lf", "old.wen@example.com", "4111 1111 1111 1111"):
         found = check(MATURE, f"{flood}now {said} now").findings
         assert any(each.end > len(flood) + 4 for each in found), said
+
+
+def test_after_a_flood_two_forms_are_checked_at_each_character(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two, so that a card number is found behind a digit that is none of it; no more, as each takes its time."""
+    checked: list[str] = []
+
+    def card(text: str) -> bool:
+        checked.append(text)
+        return CHECKS["card"](text)
+
+    monkeypatch.setattr(scan_module, "LOOKED_AT_MAX", 100)
+    monkeypatch.setattr(scan_module, "CHECKS", {**CHECKS, "card": card})
+    flood, digits = "*a" * 60, " ".join("73" * 200)
+    (found,) = check(MATURE, f"{flood} 7 4111 1111 1111 1111").findings
+    assert (found.rule, found.end - found.start) == ("card", 19)
+    checked.clear()
+    check(MATURE, f"{flood} {digits}")
+    assert 300 < len(checked) <= 2 * 400
 
 
 def test_signs_that_are_many_things_push_nothing_out() -> None:
