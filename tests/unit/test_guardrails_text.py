@@ -293,7 +293,7 @@ def test_what_follows_a_flood_is_found(shape: str, monkeypatch: pytest.MonkeyPat
 
 
 def test_after_a_flood_two_forms_are_checked_at_each_character(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two, so that a card number is found behind a digit that is none of it; no more, as each takes its time."""
+    """Two: a card number is found behind a digit that is none of it. No more, as each takes its time."""
     checked: list[str] = []
 
     def card(text: str) -> bool:
