@@ -59,17 +59,22 @@ class About:
 def worst(finding: Finding, limit: int = WORST_MAX) -> list[tuple[Pair, list[str]]]:
     """Return the pairs in which the candidate lost most, and the scorers that say so, the worst first.
 
-    Scorers that decided against it count first, then by how much was lost.
+    First counts what was lost by scorers that decided against it, then what was lost in all. A case that was
+    asked again and again is shown once, where it lost most.
     """
     decided = {result.name for result in finding.scorers if result.verdict == "worse"}
     ranked = []
     for step in finding.steps:
         lost = {name: theirs - ours for name, (ours, theirs) in step.pair.scores.items() if ours < theirs}
         if lost:
-            rank = (max(name in decided for name in lost), sum(lost.values()), -step.pair.number)
-            ranked.append((rank, step.pair, sorted(lost, key=lambda name: (-lost[name], name))))
-    ranked.sort(key=lambda found: found[0], reverse=True)
-    return [(pair, names) for _, pair, names in ranked[:limit]]
+            by_decided = sum(share for name, share in lost.items() if name in decided)
+            names = sorted(lost, key=lambda name: (name not in decided, -lost[name], name))
+            ranked.append(((by_decided, sum(lost.values()), -step.pair.number), step.pair, names))
+    ranked.sort(key=lambda found: found[0])
+    first = {pair.case.id: (rank, pair, names) for rank, pair, names in ranked}  # the worst one stays
+    return [(pair, names) for _, pair, names in sorted(first.values(), reverse=True, key=lambda f: f[0])][
+        :limit
+    ]
 
 
 # --- the record ---------------------------------------------------------------------------------------------

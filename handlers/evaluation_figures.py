@@ -1,5 +1,6 @@
 """How quick and how dear two models were in an evaluation, at the load at which it ran. Pure."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -46,10 +47,19 @@ def _of(answers: Sequence[Answer], facts: Mapping[str, str]) -> Mapping[str, flo
         "tokens of an answer": round(tokens, 1),
         "failed or empty": float(len(answers) - len(answered)),
     }
-    if price := float(facts.get(PRICE, 0) or 0):
+    if price := _price(facts.get(PRICE, "")):
         used = sum(answer.prompt_tokens + answer.completion_tokens for answer in answered)
         found["1,000 answers, micro-dollars"] = round(used / len(answered) * price, 1)
     return found
+
+
+def _price(told: str) -> float:
+    """Return a price; 0 for what is none."""
+    try:
+        price = float(told)
+    except ValueError:
+        return 0.0
+    return price if math.isfinite(price) and price > 0 else 0.0
 
 
 def _rank(values: Sequence[float], share: float) -> float:

@@ -101,6 +101,36 @@ async def test_what_decided_comes_before_what_was_only_lost() -> None:
     assert [pair.number for pair, _ in worst(replace(found, steps=steps))] == [2, 1]
 
 
+async def test_what_was_lost_by_the_scorer_that_decided_is_told_by_how_much() -> None:
+    """The scar: a little of what decided, and much of what did not, came before a line that was all wrong."""
+    found = await finding()
+    (first, second), both = found.steps[:2], {"lore_stated": (0.9, 1.0), "a": (0.0, 1.0)}
+    steps = [
+        replace(first, pair=replace(first.pair, scores=both)),
+        replace(second, pair=replace(second.pair, scores={"lore_stated": (0.2, 1.0)})),
+    ]
+    ranked = worst(replace(found, steps=steps))
+    assert [(pair.number, names) for pair, names in ranked] == [
+        (2, ["lore_stated"]),
+        (1, ["lore_stated", "a"]),
+    ]
+
+
+async def test_a_case_that_was_asked_often_is_shown_once() -> None:
+    """The scar: cases come again with other seeds, so one bad case filled the whole table."""
+    found = await finding()
+    assert len(found.steps) > 5
+    assert sorted(pair.case.id for pair, _ in worst(found)) == [f"c{n}" for n in range(5)]
+
+
+async def test_a_price_that_is_none_ends_no_evaluation() -> None:
+    """The scar: after minutes of pairs the report could not be made, and nothing was recorded."""
+    found = await finding()
+    for price in ("dear", "True", "nan", "inf", "-3"):
+        told = replace(ABOUT, candidate={**ABOUT.candidate, "cost_micro_per_1k_tokens": price})
+        assert "1,000 answers" not in as_html(found, told)
+
+
 async def test_speed_and_cost_are_told_at_the_load_of_the_evaluation() -> None:
     found = await finding()
     price = {"cost_micro_per_1k_tokens": "200"}
