@@ -218,7 +218,11 @@ class Optimiser:
         begin = max(now_us - policy.window_s * 1e6, min(self._known_since_us, now_us))
         used = {key: tally.usage(begin, now_us + 1) for key, tally in self._tallies.items()}
         mine = [each for key, each in used.items() if key[0] == use_case and model in (None, key[1])]
-        usage = together(mine, list(used.values()), engines=self._own_engines)
+        who = set[str]()  # whoever met two models is one player
+        for key, tally in self._tallies.items():
+            if key[0] == use_case and model in (None, key[1]):
+                who |= tally.players(begin, now_us + 1)
+        usage = together(mine, list(used.values()), engines=self._own_engines, players=len(who))
         return usage, cost_of(usage, engine_hour_micro=policy.engine_hour_micro)
 
     # --- what was ---------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ class Cost:
     """0 without players."""
 
 
-def together(parts: Sequence[Usage], everybody: Sequence[Usage], *, engines: int) -> Usage:
+def together(parts: Sequence[Usage], everybody: Sequence[Usage], *, engines: int, players: int) -> Usage:
     """Return what was used in all of ``parts``, with their part of the own engines.
 
     Engines are shared by what they read and wrote: who uses none of them pays for none, and what all pay is
@@ -49,6 +49,7 @@ def together(parts: Sequence[Usage], everybody: Sequence[Usage], *, engines: int
         parts: of the same span; at least one.
         everybody: all who used the engines in that span, ``parts`` among them.
         engines: own engines that ran.
+        players: who were served in any of ``parts``, each counted once.
     """
     own, all_own = (sum(each.own_tokens for each in group) for group in (parts, everybody))
     return Usage(
@@ -58,7 +59,7 @@ def together(parts: Sequence[Usage], everybody: Sequence[Usage], *, engines: int
         token_cost_micro=sum(part.token_cost_micro for part in parts),
         own_tokens=own,
         engines=engines * own / all_own if all_own else 0.0,
-        players=sum(part.players for part in parts),
+        players=players,
     )
 
 

@@ -12,6 +12,9 @@ from domain.vocabulary import ModelId, Operator, Reason, Text, Tier, UseCase
 
 INPUTS_MAX = 32
 
+WINDOW_S_MIN, WINDOW_S_MAX = 20.0, 43_200.0
+"""Turns are summed up by ten seconds, and remembered for a day, of which half is the past to compare with."""
+
 Kind = Literal["deploy_candidate", "roll_back", "move_tier", "scale_engine", "change_budget", "retrain"]
 
 Priority = Annotated[Literal["low", "medium", "high", "critical"], Field(description="How soon it matters.")]
@@ -54,7 +57,9 @@ class OptimiserPolicy(BaseModel):
     automatic: list[Kind] = Field(
         default_factory=list, max_length=6, description="What it does without asking; the rest waits."
     )
-    window_s: Seconds = Field(300.0, description="What counts as now.")
+    window_s: Seconds = Field(
+        300.0, description="What counts as now: 20 to 43,200; another one of before 2026-11-21 is cut to it."
+    )
     cooldown_s: Seconds = Field(600.0, description="Between two actions for a use case.")
     turns_min: int = Field(
         50,
@@ -199,7 +204,10 @@ OptimisationEvent = PolicySet | Proposed | Approved | ProposalRejected | Proposa
 
 
 class SetPolicy(Command, name="optimisation.set_policy"):
-    """Say what the optimiser looks at and may do for a use case. Refused with ``unknown_use_case``."""
+    """Say what the optimiser looks at and may do for a use case.
+
+    Refused with ``unknown_use_case``, or with ``window_unusable`` for a window that cannot be looked at.
+    """
 
     use_case: UseCase
     policy: Annotated[OptimiserPolicy, Field(description="All of it; what is left out has its default.")]

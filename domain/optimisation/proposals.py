@@ -12,6 +12,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 from domain.decider import Decider, Rejected
 from domain.optimisation.messages import (
+    WINDOW_S_MAX,
+    WINDOW_S_MIN,
     Approved,
     ApproveProposal,
     CarriedOut,
@@ -106,7 +108,8 @@ def evolve(state: Proposals, event: OptimisationEvent) -> Proposals:
     """Return the state after ``event``."""
     match event:
         case PolicySet():
-            return replace(state, policy=event.policy)
+            window_s = min(max(event.policy.window_s, WINDOW_S_MIN), WINDOW_S_MAX)
+            return replace(state, policy=event.policy.model_copy(update={"window_s": window_s}))
         case Proposed():
             return replace(state, known={**state.known, event.proposal_id: Proposal(event)})
         case Approved() | ProposalRejected() | ProposalWithdrawn():
@@ -132,7 +135,7 @@ def decide(command: OptimisationCommand, state: Proposals) -> Sequence[Optimisat
     """
     match command:
         case SetPolicy():
-            return [] if command.policy == state.policy else [PolicySet(**command.model_dump())]
+            return _set_policy(command, state)
         case Propose():
             return _propose(command, state)
         case ApproveProposal():
@@ -149,6 +152,18 @@ def decide(command: OptimisationCommand, state: Proposals) -> Sequence[Optimisat
             return [CarriedOut(**command.model_dump())] if found.status == "approved" else []
         case _:
             assert_never(command)
+
+
+def _set_policy(command: SetPolicy, state: Proposals) -> Sequence[OptimisationEvent]:
+    if not WINDOW_S_MIN <= command.policy.window_s <= WINDOW_S_MAX:
+        raise Rejected(
+            "window_unusable",
+            f"the window is {command.policy.window_s:g} s; turns are summed up by ten seconds and remembered "
+            "for a day, of which half must be left to compare with",
+            field="policy.window_s",
+            remedy=f"give {WINDOW_S_MIN:g} to {WINDOW_S_MAX:g} s",
+        )
+    return [] if command.policy == state.policy else [PolicySet(**command.model_dump())]
 
 
 def _propose(command: Propose, state: Proposals) -> Sequence[OptimisationEvent]:

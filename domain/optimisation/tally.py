@@ -113,8 +113,12 @@ class Tally:
             tokens=sum(b.tokens for b in mine),
             own_tokens=sum(b.own_tokens for b in mine),
             token_cost_micro=sum(b.cost_micro for b in mine),
-            players=len(set().union(*(b.players for b in mine))) if mine else 0,
+            players=len(self.players(since_us, until_us)),
         )
+
+    def players(self, since_us: float, until_us: float) -> set[str]:
+        """Return who asked from one time to another."""
+        return set().union(*(b.players for b in self.between(since_us, until_us)))
 
     def between(self, since_us: float, until_us: float) -> list[Bucket]:
         """Return the sums of a span of time."""

@@ -398,6 +398,17 @@ def test_money_is_told_in_dollars(micro: float, words: str) -> None:
     assert dollars(micro) == words
 
 
+@pytest.mark.parametrize("window_s", [19.0, 43_201.0])
+def test_a_window_that_cannot_be_looked_at_is_refused(window_s: float) -> None:
+    """The scar: with 30 days an engine's month was paid by a day's turns; with 9 s there was never a turn."""
+    policy, by = OptimiserPolicy(window_s=window_s), {"use_case": UC, "operator": "mira", "reason": "x"}
+    given(PROPOSALS).when(SetPolicy(policy=policy, **by)).then_rejected(
+        "window_unusable", field="policy.window_s", says="20 to 43200 s"
+    )
+    known = PROPOSALS.fold([PolicySet(policy=policy, **by)])  # by an older program
+    assert known.policy.window_s == (20.0 if window_s < 20 else 43_200.0)
+
+
 def test_the_cost_of_a_player_hour_is_what_the_design_reckons() -> None:
     """design.md's example: eleven engines at 0.75 dollars an hour serve 10,000 players."""
     usage = Usage(

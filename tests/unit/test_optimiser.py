@@ -192,6 +192,21 @@ async def test_costs_are_of_the_time_whose_turns_are_known(monkeypatch: pytest.M
         assert shown["seconds"] == pytest.approx(10)
 
 
+async def test_who_met_two_models_is_one_player() -> None:
+    """The scar: after each promotion a player's hour cost half, as everybody was counted for both models."""
+    async with staged() as stage:
+        for id_ in (OLD, NEW):
+            for n in range(10):
+                await stage.turn(id_, failed=False, player=f"p{n}", cost_micro=9)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(stage.optimiser.run())
+            await until(lambda: stage.optimiser.position)
+            shown = (await stage.optimiser.answer({}))[0]["costs"][UC]
+            task.cancel()
+        assert (shown["players"], shown["turns"]) == (10, 20)
+        assert shown["per_player_hour_micro"] == pytest.approx(20 * 9 / 10 * 3_600 / 300)
+
+
 async def test_what_a_candidate_did_is_not_the_current_models_fault() -> None:
     async with staged() as stage:
         await stage.past()
