@@ -6,9 +6,9 @@ a report can be held against what was decided on.
 """
 
 import hashlib
+import html
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 
 import orjson
 from rich.console import Group, RenderableType
@@ -28,6 +28,10 @@ STYLES = {
     "worse": "red", "not_worse": "green",
 }  # fmt: skip
 WORDS = {"not_worse": "not worse"}
+STEERING = {*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)} - {9, 10}
+HIDDEN = dict.fromkeys(STEERING, "\ufffd")
+"""Signs that steer, or turn the reading direction by force: they are shown as signs, and do nothing."""
+
 MEANING = {
     "passed": "no scorer found it worse by its margin",
     "failed": "at least one scorer found it worse",
@@ -54,6 +58,11 @@ class About:
         keys = dict.fromkeys([*self.current, *self.candidate])
         both = [(key, self.current.get(key, ""), self.candidate.get(key, "")) for key in keys]
         return [(key, before, now) for key, before, now in both if before != now]
+
+
+def escape(text: str) -> str:
+    """Return a text as HTML shows it, letter by letter in the order in which it stands."""
+    return html.escape(text.translate(HIDDEN))
 
 
 def worst(finding: Finding, limit: int = WORST_MAX) -> list[tuple[Pair, list[str]]]:

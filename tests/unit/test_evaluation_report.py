@@ -21,7 +21,7 @@ ABOUT = About(
     candidate={"name": "<b>new</b>", "temperature": "0.7"},
     current={"name": "now", "temperature": "0.7"},
 )
-EVIL = '<script>alert("x")</script> [red]no[/red] & more'
+EVIL = '<script>alert("x")</script> [red]no[/red] & more \u202edoog\u202c \x1b[2J'
 
 
 async def finding() -> Finding:
@@ -38,6 +38,8 @@ async def test_the_page_escapes_everything_and_loads_nothing() -> None:
     assert "<b>new" not in page
     assert "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;" in page
     assert not re.search(r"""(?:src|href)=|url\(|@import""", page)
+    assert not set(page) & set("\u202e\u202c\x1b")  # nothing is shown backwards
+    assert "\ufffddoog\ufffd" in page
     assert "default-src &#x27;none&#x27;" in page
 
 
