@@ -47,7 +47,7 @@ from domain.optimisation.proposals import (
     Proposals,
     stream_of,
 )
-from domain.optimisation.rules import Finding, Seen, figures_of, findings, judged_by_a_gate, untrue
+from domain.optimisation.rules import Finding, Seen, figures_of, findings, untrue
 from domain.optimisation.tally import USUAL_S, Tally, seen
 from domain.parse import parse
 from domain.registry.deployment_messages import RollBack, StartDeployment
@@ -296,7 +296,7 @@ class Optimiser:
         usual = self._usual(proposed.use_case, proposed.at_us - policy.window_s * 1e6)
         enough = min(now.turns, usual.turns) >= policy.turns_min
         newer = self._now_us() - proposed.at_us >= policy.window_s * 1e6
-        if not (enough and newer) or served is None or judged_by_a_gate(models):
+        if not (enough and newer) or served is None or models.deployment is not None:
             return untrue(proposed.action, models, None)
         found = findings(now, usual, models, policy, served=served)
         return untrue(proposed.action, models, found)

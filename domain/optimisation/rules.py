@@ -80,9 +80,9 @@ def findings(
         policy: what is looked at.
         served: tiers that have an engine for the current model; it is moved to no other.
     """
-    if judged_by_a_gate(models) or models.current is None or models.silenced:
+    running, free = models.deployment, models.deployment is None
+    if (running and not running.held) or models.current is None or models.silenced:
         return []
-    free = models.deployment is None
     found = [*_candidate(models)] if free else []
     if now.turns + now.refused >= policy.turns_min:
         found += [*_critical(now, models, policy), *_refused(now, models, policy)]
@@ -94,11 +94,6 @@ def findings(
         if free:
             found += [*_costs(now, models, policy, served), *_budget(now, models, policy)]
     return sorted(found, key=lambda each: PRIORITIES.index(each.priority), reverse=True)
-
-
-def judged_by_a_gate(models: UseCaseModels) -> bool:
-    """Say whether a deployment moves the traffic now."""
-    return models.deployment is not None and not models.deployment.held
 
 
 def untrue(action: Action, models: UseCaseModels, found: Sequence[Finding] | None) -> str:

@@ -88,15 +88,20 @@ async def test_while_a_deployment_runs_figures_withdraw_nothing() -> None:
         assert await withdrawn(stage) == []
 
 
+async def held(stage: Stage) -> None:
+    """A deployment of the model before is held."""
+    of = {"model_id": OLD, "previous_model_id": NEW}
+    begun = DeploymentStarted.model_validate({**started().model_dump(), **of})
+    on = {"deployment_id": begun.deployment_id, "use_case": UC, "model_id": OLD}
+    held: Event = DeploymentHeld(**on, operator="mira", reason="until tomorrow")
+    events = [stage.codec.encode(event, ident()) for event in (begun, held)]
+    await stage.log.append(StreamWrite(f"registry-{UC}", events, "any"))
+
+
 async def test_while_a_deployment_is_held_what_speaks_against_the_current_model_is_told() -> None:
     """The scar: a deployment that was held for the night blinded the optimiser to the current model."""
     async with staged() as stage:
-        of = {"model_id": OLD, "previous_model_id": NEW}
-        begun = DeploymentStarted.model_validate({**started().model_dump(), **of})
-        on = {"deployment_id": begun.deployment_id, "use_case": UC, "model_id": OLD}
-        held: Event = DeploymentHeld(**on, operator="mira", reason="until tomorrow")
-        events = [stage.codec.encode(event, ident()) for event in (begun, held)]
-        await stage.log.append(StreamWrite(f"registry-{UC}", events, "any"))
+        await held(stage)
         await incident(stage)
 
 
@@ -106,6 +111,19 @@ async def costly(stage: Stage) -> None:
     await stage.say("optimisation.set_policy", use_case=UC, policy=policy, operator="mira", reason="test")
     stage.engines["silver"].append(EchoEngine())
     await stage.past()
+
+
+async def test_while_a_deployment_is_held_no_move_is_withdrawn_or_proposed() -> None:
+    async with staged() as stage:
+        await costly(stage)
+        await turns(stage, 60, cost_micro=900)
+        await look(stage)
+        assert [found.action.kind for found in await stage.events(Proposed)] == ["move_tier"]
+        await held(stage)
+        stage.now_us += HOUR_US
+        await turns(stage, 60, cost_micro=900)
+        assert await withdrawn(stage) == []
+        assert len(await stage.events(Proposed)) == 1
 
 
 async def test_while_nobody_can_be_asked_for_tiers_no_move_is_withdrawn() -> None:
