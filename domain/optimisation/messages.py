@@ -60,7 +60,10 @@ class OptimiserPolicy(BaseModel):
     window_s: Seconds = Field(
         300.0, description="What counts as now: 20 to 43,200; another one of before 2026-11-21 is cut to it."
     )
-    cooldown_s: Seconds = Field(600.0, description="Between two actions for a use case.")
+    cooldown_s: Seconds = Field(
+        600.0,
+        description="Between two actions for a use case; never less than the window, which saw the first.",
+    )
     turns_min: int = Field(
         50,
         ge=1,

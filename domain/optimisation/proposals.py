@@ -206,7 +206,8 @@ def _check_cool(command: Propose, state: Proposals, weight: tuple[int, bool]) ->
     """Refuse what comes too soon after a proposal of the same weight or more."""
     for found in state.known.values():
         age_s = (command.at_us - found.proposed.at_us) / 1e6
-        wait_s = state.policy.cooldown_s - age_s
+        # Figures of before an action say nothing of its effect.
+        wait_s = max(state.policy.cooldown_s, state.policy.window_s) - age_s
         if found.weight >= weight and wait_s > 0:
             raise Rejected(
                 "cooling_down",
