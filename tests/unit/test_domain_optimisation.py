@@ -168,7 +168,7 @@ def test_between_two_proposals_there_is_a_cool_down() -> None:
 
 
 def test_the_effect_of_an_action_is_seen_before_the_next() -> None:
-    """The scar: with a window of an hour and a cool-down of a minute the same incident led to sixty actions."""
+    """The scar: with a window of an hour and a cool-down of a minute one incident led to sixty actions."""
     policy = OptimiserPolicy(window_s=3_600, cooldown_s=60)
     said = PolicySet(policy=policy, use_case=UC, operator="mira", reason="x")
     given(PROPOSALS, said, proposed(), ProposalRejected(**BY)).when(
