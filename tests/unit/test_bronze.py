@@ -219,7 +219,7 @@ async def test_what_the_queue_lost_is_put_into_it_again_under_another_key(
     view = BatchView(memory_log(), decode=EventCodec(domain_catalogue()).decode)
     for event in events():
         view.apply(event)
-    routing, queue, recorder = routes(EchoEngine()), LosingQueue(), AwayRunner()
+    routing, queue, recorder = routes(EchoEngine()), LosingQueue(), AwayRunner(LogUnavailable("away"))
     routing._tiers = {"bronze": routing.tiers["gold"]}
     recorder.back, unused = True, cast(Any, recorder)
     shop = Workshop(view, queue, unused, replying("stop"), routing, ident)
