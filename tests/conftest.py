@@ -5,6 +5,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
@@ -19,6 +20,12 @@ settings.register_profile(
 settings.load_profile("dev")
 
 _realms = count(1)
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> None:
+    """Log as if no test had been before: a command of the CLI sets the log of its process up."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture

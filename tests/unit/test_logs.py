@@ -1,7 +1,6 @@
 """What the program's log shows of an error: where it happened, and nothing that a player wrote."""
 
 import logging
-from collections.abc import Iterator
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
@@ -11,12 +10,6 @@ import pytest
 import structlog
 
 from aicore.logs import set_up
-
-
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.mark.parametrize("form", ["console", "json"])
