@@ -4,6 +4,7 @@ Reads the files only, so it works whether their process runs or not; a redrive i
 has the spool, or by the next one.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,13 +12,15 @@ import typer
 from rich.table import Table
 
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json
+from aicore.cli.wire import Operator, Reason
 from aicore.settings import load_settings
 from aicore.spools import TooBusy, spools_in, state_of
-from bus.spool.disk import LOCK, Directory, NoSuchLetter
+from bus.spool.disk import DISMISSED, LOCK, Directory, NoSuchLetter
 from bus.spool.records import Letter
 
 app = typer.Typer(no_args_is_help=True, help="The spool: records on this disk that wait for the log.")
 
+Name = Annotated[str, typer.Argument(help="The letter, as `aicore spool letters` shows it.")]
 Folder = Annotated[
     Path | None, typer.Option("--directory", help="Another spool than those of the state directory.")
 ]
@@ -61,7 +64,7 @@ def letters(*, directory: Folder = None, json: Json = False) -> None:
 
 @app.command()
 def redrive(
-    name: Annotated[str, typer.Argument(help="The letter, as `aicore spool letters` shows it.")],
+    name: Name,
     *,
     anyhow: Annotated[
         bool, typer.Option("--anyhow", help="Append whatever the stream's version is by now.")
@@ -70,16 +73,33 @@ def redrive(
     json: Json = False,
 ) -> None:
     """Put a letter's append again; mend the cause first."""
+    path = _where(directory, name, lambda folder: folder.redrive(name, anyhow=anyhow))
+    if json:
+        print_json({"name": name, "directory": str(path), "anyhow": anyhow})
+    else:
+        out.print(f"{name} is given back; the process that has {path} appends it, or the next one")
+
+
+@app.command()
+def dismiss(
+    name: Name, operator: Operator, reason: Reason, *, directory: Folder = None, json: Json = False
+) -> None:
+    """Set a letter aside that needs nothing, such as a second record of the same turn; the file is kept."""
+    path = _where(directory, name, lambda folder: folder.dismiss(name, f"{operator}: {reason}\n"))
+    if json:
+        print_json({"name": name, "directory": str(path)})
+    else:
+        out.print(f"{name} is dismissed; it is kept in {path / DISMISSED}")
+
+
+def _where(directory: Path | None, name: str, do: Callable[[Directory], None]) -> Path:
+    """Do something to a letter in whichever spool has it, and return that spool's folder."""
     for folder in _spools(directory):
         try:
-            folder.redrive(name, anyhow=anyhow)
+            do(folder)
         except NoSuchLetter:
             continue
-        if json:
-            print_json({"name": name, "directory": str(folder.path), "anyhow": anyhow})
-        else:
-            out.print(f"{name} is given back; the process that has {folder.path} appends it, or the next one")
-        return
+        return folder.path
     shown = "`aicore spool letters` shows those there are"
     raise Failure(f"there is no dead letter {name!r}", remedy=shown, code=Exit.USAGE)
 

@@ -23,6 +23,7 @@ from bus.spool.recovery import Recovery
 
 SUFFIX = ".segment"
 LOCK, CHECKPOINT, LETTERS, REDRIVE, DAMAGED = "lock", "checkpoint", "letters", "redrive", "damaged"
+DISMISSED = "dismissed"
 CHECKPOINT_SALT = 0
 DRAFT = ".draft"
 
@@ -64,6 +65,7 @@ class Directory:
         self.path = path
         self.letters_path = path / LETTERS
         self.redrive_path = path / REDRIVE
+        self.dismissed_path = path / DISMISSED
         self.damaged_path = path / DAMAGED
 
     # --- opening --------------------------------------------------------------------------------------------
@@ -164,14 +166,30 @@ class Directory:
         Raises:
             NoSuchLetter: there is none of that name.
         """
-        letter = next((letter for letter in self.letters() if letter.name == name), None)
-        if letter is None:
-            raise NoSuchLetter(f"there is no dead letter {name!r}")
+        letter = self._letter(name)
         self.redrive_path.mkdir(exist_ok=True)
         if anyhow:
             letter = replace(letter, write=replace(letter.write, expected="any"))
         write_whole(self.redrive_path / name, encode_letter(letter))
         (self.letters_path / name).unlink(missing_ok=True)
+
+    def dismiss(self, name: str, why: str) -> None:
+        """Set a letter aside that needs nothing: it is kept, with the reason beside it, and alarms nobody.
+
+        Raises:
+            NoSuchLetter: there is none of that name.
+        """
+        self._letter(name)
+        self.dismissed_path.mkdir(exist_ok=True)
+        write_whole(self.dismissed_path / f"{name}.why", why.encode())
+        (self.letters_path / name).replace(self.dismissed_path / name)
+        sync_folder(self.dismissed_path)
+
+    def _letter(self, name: str) -> Letter:
+        letter = next((letter for letter in self.letters() if letter.name == name), None)
+        if letter is None:
+            raise NoSuchLetter(f"there is no dead letter {name!r}")
+        return letter
 
     def redriven(self) -> list[Letter]:
         """Return the letters that were given back and not taken yet."""

@@ -499,17 +499,22 @@ async def test_the_command_line_sees_what_waits_and_gives_letters_back(
     await gate.log.append(write(1_000))
     async with open_spool(tmp_path / "spool" / "one", gate, options(drain_s=0.0)) as spool:
         await spool.put(write(1, expected=0))
+        await spool.put(write(3, expected=0))
         await spool.drained()
         gate.open = False
         await spool.put(write(2))
         await until(lambda: state()["backlog_records"] == 1)  # from the next checkpoint on
-        assert (state()["in_use"], state()["dead_letters"]) == (True, 1)
+        assert (state()["in_use"], state()["dead_letters"]) == (True, 2)
         assert [alert["code"] for alert in cast(list[dict[str, object]], state()["alerts"])][
             -1
         ] == "dead_letters"
-    (letter,) = cast(list[dict[str, object]], said("letters"))
+    letter, other = cast(list[dict[str, object]], said("letters"))
     assert (letter["error"], letter["types"]) == ("VersionConflict", ["story.told"])
     said("redrive", str(letter["name"]), "--anyhow")
+    said("dismiss", str(other["name"]), "--operator", "mira", "--reason", "told twice")
+    kept = tmp_path / "spool" / "one" / "dismissed"
+    assert sorted(file.name for file in kept.iterdir()) == [other["name"], f"{other['name']}.why"]
+    assert (kept / f"{other['name']}.why").read_text() == "mira: told twice\n"
 
     gate.open = True
     async with open_spool(tmp_path / "spool" / "one", gate, options()) as spool:
