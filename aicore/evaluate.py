@@ -145,17 +145,17 @@ async def evaluate(
         ]
         try:
             finding = await Evaluator(plan, candidate=sides[0], current=sides[1]).run(progress)
+            report, page = as_json(finding, about), as_html(finding, about)
         except BaseException as error:
             why = f"{type(error).__name__}: {error}"[:2_000]
             await client.command("evaluation.abort", {"evaluation_id": id_, "why": why})
             if isinstance(error, ExceptionGroup):  # pairs run side by side: a scorer failed on several
                 raise _told_of(error.exceptions[0]) from error
             raise
-    report = as_json(finding, about)
     finish = finding.command(id_, digest_of(report)).model_dump(mode="json")
     reply = await client.command("evaluation.finish", finish)
     await _told(client, candidate, reply.events[-1].position)
-    return Outcome(finding, about, report, as_html(finding, about))
+    return Outcome(finding, about, report, page)
 
 
 def _told_of(error: Exception) -> EngineError:

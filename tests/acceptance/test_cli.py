@@ -177,6 +177,9 @@ def test_models_are_listed_shown_promoted_and_retired(up: Up, tmp_path: Path) ->
     refused = up.run("models", "retire", first["model_id"], *why, code=4)
     assert "model_is_current" in refused
     assert "(`aicore models promote`)" in refused, "the remedy is a command, not a message"
+    (only,) = up.json("models", "list", "--use-case", "place_description")
+    refused = up.run("deployments", "roll-back", only["model_id"], *why, code=4)
+    assert "no_way_back" in refused
     shared = up.run("models", "traffic", f"{first['model_id']}=100", *why)
     assert shared.split()[:3] == ["100", "%", first["model_id"]]
     refused = up.run("models", "traffic", f"{first['model_id']}=60", *why, code=4)
@@ -228,9 +231,10 @@ def test_a_prompt_is_changed_by_a_new_version_of_its_template(up: Up, tmp_path: 
     assert "no template cindermouth-summary@3" in up.run(*change, "template=cindermouth-summary@3", code=2)
     up.run(*change, "template=cindermouth-summary@2", "--set", "copies=2", "--description", "for tests")
 
-    changed = up.json("models", "show", model["model_id"])
+    deadline = time.monotonic() + COMMAND_TIMEOUT_S
+    while (changed := up.json("models", "show", model["model_id"]))["description"] != "for tests":
+        assert time.monotonic() < deadline, "a view is a moment behind, not for ever"
     assert changed["configuration"] == {"template": "cindermouth-summary@2", "copies": 2}
-    assert changed["description"] == "for tests"
     up.run(*change, "template=cindermouth-summary@1", "--unset", "copies")
     assert "nothing is to be changed" in up.run(*change[:-1], code=2)
 
