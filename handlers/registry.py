@@ -5,6 +5,7 @@ from typing import Any
 
 from bus.codec import EventCodec
 from bus.ports import EventLog
+from domain.decider import Rejected
 from domain.evaluation.evaluation import EVALUATION, Evaluation, of_suite
 from domain.evaluation.evaluation import stream_of as evaluation_stream
 from domain.evaluation.messages import (
@@ -36,6 +37,7 @@ from domain.registry.deployment_messages import (
     RollBack,
     StartDeployment,
 )
+from domain.registry.facts import configuration_digest
 from domain.registry.messages import (
     DescribeModel,
     PromoteModel,
@@ -171,8 +173,24 @@ class EvaluationStart:
         command = parse(StartEvaluation, message.payload)
         known = await self._runner.recall(suites(), suite_stream(command.suite.partition("@")[0]))
         begin = of_suite(command, known.state)
+        await self._check_candidate(command)
         outcome = await self._runner.execute(
             begin, message.id, meta=caused_by(message), expected=message.expected
         )
         result = _evaluation(begin, outcome.state)
         return Reply(result=result, events=[*outcome.events], duplicate=outcome.duplicate)
+
+    async def _check_candidate(self, command: StartEvaluation) -> None:
+        """Refuse to measure for minutes what is no ticket, as whoever read a view may be a moment behind."""
+        begun = await self._runner.recall(_BEGINNINGS, evaluation_stream(command.evaluation_id))
+        known = await self._runner.recall(REGISTRY, stream_of(command.use_case))
+        model = known.state.models.get(command.candidate)
+        if begun.events or model is None:
+            return
+        if configuration_digest(model.configuration) != command.candidate_configuration:
+            raise Rejected(
+                "configuration_differs",
+                f"{model.label} has another configuration by now than the one that was to be measured",
+                field="candidate_configuration",
+                remedy="begin the evaluation anew",
+            )

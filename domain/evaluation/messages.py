@@ -259,7 +259,8 @@ class StartEvaluation(Command, name="evaluation.start"):
     """Begin to compare a candidate with the current model.
 
     Refused with ``suite_not_registered``, ``suite_differs`` (digest or use case), ``scorers_differ`` from the
-    suite's, or with ``evaluation_exists`` if this id was begun with other facts.
+    suite's, ``configuration_differs`` if the candidate has another one by now, or with ``evaluation_exists``
+    if this id was begun with other facts.
     """
 
     evaluation_id: EvaluationId

@@ -22,10 +22,11 @@ from domain.evaluation.suite import Case, digest_of, distinct, label
 from domain.guardrails.messages import ViolationDetected, ViolationReviewed
 from domain.inference.inference import stream_of
 from domain.inference.messages import InferenceCompleted, InferenceRequested
+from domain.registry.facts import configuration_digest
 from handlers.commands import CommandRunner
 from handlers.engines.port import EngineError
-from handlers.registry import EvaluationStart, suites
-from tests.unit.kit import ident, memory_log, message
+from handlers.registry import REGISTRY, EvaluationStart, suites
+from tests.unit.kit import ident, memory_log, message, model
 
 UC = "npc_dialogue"
 
@@ -100,6 +101,31 @@ async def test_who_forges_a_suite_begins_no_evaluation() -> None:
     assert isinstance(event, EvaluationStarted)
     assert event.cases == len(suite.cases) >= CASES_MIN
     assert event.margins["lore_stated"] == 0.1
+
+
+async def test_what_has_another_configuration_by_now_is_not_measured_for_minutes() -> None:
+    log, codec = memory_log(), EventCodec(domain_catalogue())
+    start, suite = EvaluationStart(log, codec), default_suite()
+    runner = CommandRunner(log, codec, [suites(), REGISTRY])
+    await runner(message("evaluation.register_suite", suite.model_dump(mode="json")))
+    registered = await runner(message("registry.register_model", {**model("1"), "configuration": {"a": 1}}))
+    id_, told = registered.result["model_id"], {"operator": "mira", "reason": "x"}
+    facts = {
+        **StartEvaluation.example,
+        "suite": label(suite),
+        "suite_digest": digest_of(suite),
+        "scorers": [choice.name for choice in suite.scorers],
+        "candidate": id_,
+        "candidate_configuration": configuration_digest({"a": 1}),
+    }
+    sent = message("evaluation.start", facts)
+    assert (await start(sent)).events
+    change = {"use_case": suite.use_case, "model_id": id_, "configuration": {"a": 2}, **told}
+    await runner(message("registry.describe_model", change))
+    assert (await start(sent)).duplicate, "what was begun was begun"
+    with pytest.raises(Rejected) as refused:
+        await start(message("evaluation.start", {**facts, "evaluation_id": "e" * 32}))
+    assert refused.value.code == "configuration_differs"
 
 
 async def played(turns: int, **asking: Any) -> tuple[MemoryLog, EventCodec]:
