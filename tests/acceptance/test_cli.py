@@ -69,7 +69,9 @@ def test_the_log_is_verified_against_jetstream_and_a_head_kept_elsewhere(up: Up)
     assert f"{kept}, known from --head" in up.run("log", "verify", "--head", kept)
     position, _, digest = kept.partition(":")
     cut = up.run("log", "verify", "--head", f"9{position}:{digest}", code=1)
-    assert f"first bad position {int(position) + 1}" in cut
+    bad = re.search(r"first bad position (\d+)", cut)
+    assert bad, "what another test asked may be recorded meanwhile"
+    assert int(bad[1]) > int(position)
     assert "is no end of a log" in up.run("log", "verify", "--head", "7", code=2)
     assert "from position 5 (event 4 is trusted)" in up.run("log", "verify", "--after", "4")
     assert "no event 999999" in up.run("log", "verify", "--after", "999999", code=2)
