@@ -135,6 +135,7 @@ async def evaluate(
             "scorers": sorted(choice.name for choice in criteria_of(suite)),
             "seed": suite.seed,
             "candidate_configuration": configuration_digest(candidate["configuration"]),
+            "current_configuration": configuration_digest(current["configuration"]),
             "operator": comparison.operator,
             "reason": comparison.reason,
         }

@@ -173,24 +173,27 @@ class EvaluationStart:
         command = parse(StartEvaluation, message.payload)
         known = await self._runner.recall(suites(), suite_stream(command.suite.partition("@")[0]))
         begin = of_suite(command, known.state)
-        await self._check_candidate(command)
+        await self._check_measured(command)
         outcome = await self._runner.execute(
             begin, message.id, meta=caused_by(message), expected=message.expected
         )
         result = _evaluation(begin, outcome.state)
         return Reply(result=result, events=[*outcome.events], duplicate=outcome.duplicate)
 
-    async def _check_candidate(self, command: StartEvaluation) -> None:
+    async def _check_measured(self, command: StartEvaluation) -> None:
         """Refuse to measure for minutes what is no ticket, as whoever read a view may be a moment behind."""
         begun = await self._runner.recall(_BEGINNINGS, evaluation_stream(command.evaluation_id))
         known = await self._runner.recall(REGISTRY, stream_of(command.use_case))
-        model = known.state.models.get(command.candidate)
-        if begun.events or model is None:
-            return
-        if configuration_digest(model.configuration) != command.candidate_configuration:
-            raise Rejected(
-                "configuration_differs",
-                f"{model.label} has another configuration by now than the one that was to be measured",
-                field="candidate_configuration",
-                remedy="begin the evaluation anew",
-            )
+        measured = {
+            command.candidate: ("candidate_configuration", command.candidate_configuration),
+            command.current: ("current_configuration", command.current_configuration),
+        }
+        for id_, (field, digest) in measured.items():
+            model = known.state.models.get(id_)
+            if not begun.events and model and configuration_digest(model.configuration) != digest:
+                raise Rejected(
+                    "configuration_differs",
+                    f"{model.label} has another configuration by now than the one that was to be measured",
+                    field=field,
+                    remedy="begin the evaluation anew",
+                )

@@ -55,7 +55,7 @@ class VerdictTeller:
     async def _run(self) -> None:
         untold: dict[str, tuple[EvaluationFinished, RecordedEvent]] = {}
         rollbacks = Counter[str]()
-        begun: dict[str, tuple[int, str | None]] = {}  # how the candidate was when its evaluation was started
+        begun: dict[str, tuple[int, EvaluationStarted]] = {}  # rollbacks of the candidate until then
         where = Where(types=tuple(kind.event_name for kind in KINDS))
         async with aclosing(self._log.subscribe(where=where)) as batches:
             async for batch in batches:
@@ -64,8 +64,7 @@ class VerdictTeller:
                         case DeploymentRolledBack() as rolled:
                             rollbacks[rolled.model_id] += 1
                         case EvaluationStarted() as started:
-                            was = rollbacks[started.candidate], started.candidate_configuration
-                            begun[started.evaluation_id] = was
+                            begun[started.evaluation_id] = rollbacks[started.candidate], started
                         case EvaluationFinished() as finished:
                             untold[finished.evaluation_id] = (finished, recorded)
                         case ModelEvaluated() as evaluated:
@@ -73,16 +72,16 @@ class VerdictTeller:
                         case _:
                             pass
                 for finished, recorded in untold.values():
-                    await self._tell(finished, recorded, *begun.get(finished.evaluation_id, (None, None)))
+                    await self._tell(finished, recorded, begun.get(finished.evaluation_id))
                 untold.clear()
 
     async def _tell(
         self,
         finished: EvaluationFinished,
         recorded: RecordedEvent,
-        rollbacks: int | None,
-        configuration: str | None,
+        begun: tuple[int, EvaluationStarted] | None,
     ) -> None:
+        rollbacks, started = begun or (None, None)
         record = RecordEvaluation(
             use_case=finished.use_case,
             model_id=finished.candidate,
@@ -93,7 +92,8 @@ class VerdictTeller:
             verdict=finished.verdict,
             report_digest=finished.report_digest,
             rollbacks=rollbacks,
-            configuration_digest=configuration,
+            configuration_digest=started and started.candidate_configuration,
+            against_configuration=started and started.current_configuration,
         )
         id_ = derived_id(UUID(finished.evaluation_id), 0, "registry.verdict")
         try:

@@ -154,6 +154,9 @@ class EvaluationStarted(Event, name="evaluation.started", version=1):
         description="Digest of the candidate's configuration as it is measured: the verdict is of no other "
         "one; null in events of before it was told.",
     )
+    current_configuration: Digest | None = Field(
+        None, description="The same of the current model, which it is compared with."
+    )
     operator: Operator
     reason: Reason
 
@@ -169,6 +172,7 @@ class EvaluationStarted(Event, name="evaluation.started", version=1):
         "cases": 56,
         "seed": 7,
         "candidate_configuration": "sha256:" + "9b" * 32,
+        "current_configuration": "sha256:" + "4e" * 32,
         "operator": "mira",
         "reason": "0.2.0 before it gets traffic",
     }
@@ -259,7 +263,7 @@ class StartEvaluation(Command, name="evaluation.start"):
     """Begin to compare a candidate with the current model.
 
     Refused with ``suite_not_registered``, ``suite_differs`` (digest or use case), ``scorers_differ`` from the
-    suite's, ``configuration_differs`` if the candidate has another one by now, or with ``evaluation_exists``
+    suite's, ``configuration_differs`` if one of the two has another one by now, or with ``evaluation_exists``
     if this id was begun with other facts.
     """
 
@@ -275,6 +279,7 @@ class StartEvaluation(Command, name="evaluation.start"):
         description="Digest of the candidate's configuration as it is measured: SHA-256 of its JSON with "
         "sorted keys, no blanks, and whole numbers in digits."
     )
+    current_configuration: Digest = Field(description="The same of the current model.")
     operator: Operator
     reason: Reason
 

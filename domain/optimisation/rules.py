@@ -9,6 +9,7 @@ from domain.evaluation.messages import EvaluationFinished
 from domain.optimisation.cost import dollars
 from domain.optimisation.messages import INPUTS_MAX, Action, OptimiserPolicy, Priority
 from domain.optimisation.proposals import PRIORITIES
+from domain.registry.rollout import unproven
 from domain.registry.state import UseCaseModels
 
 BELOW: Mapping[str, Literal["gold", "silver", "bronze"]] = {"gold": "silver", "silver": "bronze"}
@@ -132,9 +133,7 @@ def _candidate(models: UseCaseModels) -> Iterator[Finding]:
             model.status == "candidate"
             and not model.barred
             and ticket is not None
-            and ticket.verdict == "passed"
-            and ticket.against_model_id == models.current
-            and not model.reconfigured
+            and unproven(model, models) is None
             and ticket.evaluation_id != model.tried  # aborted or failed with it: a person knows why
         ):
             yield Finding(

@@ -188,6 +188,9 @@ class Evaluated(BaseModel):
         description="Digest of the candidate's configuration that was measured; null: as it was when the "
         "verdict came, in events of before it was told.",
     )
+    against_configuration: Digest | None = Field(
+        None, description="The same of the model that it was compared with; null: any."
+    )
 
 
 _EVALUATED: dict[str, object] = {
@@ -201,6 +204,7 @@ _EVALUATED: dict[str, object] = {
     "report_digest": "sha256:" + "3c" * 32,
     "rollbacks": 0,
     "configuration_digest": "sha256:" + "9b" * 32,
+    "against_configuration": "sha256:" + "4e" * 32,
 }
 
 

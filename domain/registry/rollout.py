@@ -30,6 +30,7 @@ from domain.registry.deployment_messages import (
     StepPassed,
     StepStarted,
 )
+from domain.registry.facts import configuration_digest
 from domain.registry.messages import ModelPromoted, RegistryEvent, TrafficShifted, UseCaseSilenced
 from domain.registry.state import Deployment, Model, UseCaseModels
 
@@ -158,7 +159,7 @@ def barred(model: Model, *, field: str, silenced: bool = False) -> Rejected:
     elif model.reconfigured:
         since = "its configuration is not the one that its evaluation since then measured"
     else:
-        since = "its evaluation since then was not against the current model"
+        since = "its evaluation since then was not against the current model as it is now"
     return Rejected(
         "rolled_back",
         f"{model.label} was rolled back; {since}",
@@ -179,6 +180,9 @@ def unproven(model: Model, state: UseCaseModels, *, field: str = "model_id") -> 
     elif found.against_model_id != state.current:
         code = "evaluation_outdated"
         message = f"{model.label} was compared with a model that is not current any more"
+    elif found.against_configuration not in (None, configuration_digest(_current(state).configuration)):
+        code = "evaluation_outdated"
+        message = f"{model.label} was compared with {_current(state).label} in another configuration"
     elif model.reconfigured:
         code = "evaluation_outdated"
         message = f"the configuration of {model.label} is not the one that its evaluation measured"
@@ -186,6 +190,10 @@ def unproven(model: Model, state: UseCaseModels, *, field: str = "model_id") -> 
         return None
     way = "evaluate it (aicore evaluate), or give an override with its reason"
     return Rejected(code, message, field=field, remedy=way)
+
+
+def _current(state: UseCaseModels) -> Model:
+    return state.models[state.current or ""]
 
 
 # --- the beginning ------------------------------------------------------------------------------------------
@@ -234,7 +242,7 @@ def _check_evaluated(command: StartDeployment, model: Model, state: UseCaseModel
 def _started(command: StartDeployment, state: UseCaseModels, model: Model) -> DeploymentStarted:
     number = state.deployments - (state.deployment is not None)
     found = model.evaluated
-    passed = found if found and found.verdict == "passed" and not model.reconfigured else None
+    passed = found if unproven(model, state) is None else None
     return DeploymentStarted(
         deployment_id=deployment_id_of(use_case=command.use_case, number=number),
         use_case=command.use_case,

@@ -260,6 +260,8 @@ def _evaluated(command: RecordEvaluation, model: Model, state: UseCaseModels) ->
         and command.against_model_id == state.current
         and command.rollbacks == model.rollbacks  # else its pairs may be of before the last one
         and command.configuration_digest in (None, configuration_digest(model.configuration))
+        and command.against_configuration
+        in (None, configuration_digest(state.models[command.against_model_id].configuration))
     )
     return [ModelEvaluated(**command.model_dump(), lifts_bar=lifts)]
 

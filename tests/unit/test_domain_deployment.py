@@ -320,6 +320,18 @@ def test_what_changed_while_it_was_measured_has_no_ticket() -> None:
     )
 
 
+def test_a_ticket_is_against_what_serves_now() -> None:
+    """The scar: what it was compared with was given another template, and the ticket held."""
+    before = configuration_digest(BASE[0].configuration)
+    history = (*BASE, changed(evaluated(), against_configuration=before))
+    given(USE_CASE, *history).when(start()).then(started())
+    other = (*history, described(OLD, template="line@2"))
+    given(USE_CASE, *other).when(start()).then_rejected(
+        "evaluation_outdated", field="model_id", says="compared with lamplight 1 in another configuration"
+    )
+    given(USE_CASE, *other).when(start(override="a typo")).then(started(evaluation_id="", override="a typo"))
+
+
 def test_a_configuration_has_one_digest_however_its_numbers_are_written() -> None:
     assert configuration_digest({"a": [1e22, {"b": 2.0}]}) == configuration_digest({"a": [10**22, {"b": 2}]})
     values: list[JsonValue] = [1, True, "1", 1.5, None, [1]]

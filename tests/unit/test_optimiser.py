@@ -398,6 +398,9 @@ async def test_a_proposal_that_is_no_longer_true_is_withdrawn() -> None:
         assert withdrawn.reason == "the model is no candidate any more that passed against the current one"
 
 
+NO_DIGESTS = {"configuration_digest": None, "against_configuration": None}
+
+
 async def passed(stage: Stage, version: str, evaluation_id: str) -> str:
     """Register a version whose evaluation passed; return its id."""
     id_ = model_id_of(use_case=UC, name="lamplight", version=version)
@@ -406,7 +409,7 @@ async def passed(stage: Stage, version: str, evaluation_id: str) -> str:
     of = {"evaluation_id": evaluation_id}
     finished = EvaluationFinished.model_validate({**EvaluationFinished.example, **facts, **of})
     verdict = {"use_case": UC, "model_id": id_, "against_model_id": NEW, "verdict": "passed", **of}
-    told = ModelEvaluated.model_validate({**ModelEvaluated.example, "configuration_digest": None, **verdict})
+    told = ModelEvaluated.model_validate({**ModelEvaluated.example, **NO_DIGESTS, **verdict})
     for stream, event in ((f"evaluation-{evaluation_id}", finished), (f"registry-{UC}", told)):
         await stage.log.append(StreamWrite(stream, [stage.codec.encode(event, ident())], "any"))
     return id_

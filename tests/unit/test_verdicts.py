@@ -80,6 +80,7 @@ async def test_a_verdict_is_told_with_its_cause_and_who_had_it_made() -> None:
     assert (event.model_id, event.evaluation_id, event.verdict) == (NEW, f"{2:032x}", "failed")
     assert event.rollbacks == 1  # of two: the second one came while it was under way
     assert event.configuration_digest == started.candidate_configuration
+    assert event.against_configuration == started.current_configuration
     expected = Meta(actor="cli:mira", correlation=ident("c"), causation=ident("finished-2"))
     assert replace(decode_meta(recorded.meta), extra={}) == expected
 
