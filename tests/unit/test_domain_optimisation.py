@@ -26,13 +26,13 @@ from domain.optimisation.messages import (
 )
 from domain.optimisation.proposals import PROPOSALS, proposal_id_of, weight_of
 from domain.optimisation.rules import Finding, Seen, findings, untrue
-from domain.registry.deployment_messages import DeploymentAborted, DeploymentRolledBack
+from domain.registry.deployment_messages import DeploymentAborted, DeploymentHeld, DeploymentRolledBack
 from domain.registry.messages import ModelDescribed, ModelPromoted, UseCaseSilenced
 from domain.registry.state import UseCaseEvent, UseCaseModels
 from domain.registry.use_case import USE_CASE
-from tests.unit.spec import given
-from tests.unit.test_domain_deployment import BASE, NEW, OLD, evaluated, started
-from tests.unit.test_domain_registry import UC
+from tests.unit.spec import changed, given
+from tests.unit.test_domain_deployment import BASE, NEW, OF, OLD, evaluated, started
+from tests.unit.test_domain_registry import UC, model_id, registered
 
 ID = proposal_id_of(use_case=UC, number=0)
 BY = {"use_case": UC, "proposal_id": ID, "operator": "mira", "reason": "I saw it, too"}
@@ -332,6 +332,14 @@ def test_where_all_is_well_or_little_was_seen_nothing_is_said(now: Seen) -> None
 def test_while_a_deployment_runs_its_gate_is_the_judge() -> None:
     bad = Seen(turns=200, failed=100)
     assert finding(bad, WELL, models(evaluated(), started()), OptimiserPolicy()) is None
+
+
+def test_beside_a_deployment_that_is_held_no_other_candidate_is_proposed() -> None:
+    third = changed(registered("3"), model_id=model_id("3"))
+    held = DeploymentHeld(**{k: getattr(started(), k) for k in OF}, operator="mira", reason="until tomorrow")
+    history = [third, evaluated(of=model_id("3"), number=1), evaluated(), started(), held]
+    found = findings(Seen(turns=200, failed=100), WELL, models(*history), OptimiserPolicy())
+    assert [each.action.kind for each in found] == ["scale_engine"]
 
 
 SILENCED = UseCaseSilenced(use_case=UC, operator="mira", reason="it frightens children")

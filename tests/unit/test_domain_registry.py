@@ -263,6 +263,10 @@ def test_a_share_that_grows_wants_evidence_or_an_override() -> None:
     )
     less = {model_id("2"): 4, model_id("1"): 96}
     given(USE_CASE, *history).when(shift(less, "not needed")).then(shifted(less))
+    three = {model_id("1"): 90, model_id("2"): 5, model_id("3"): 5}
+    given(USE_CASE, *TWO, registered("3"), shifted(three, "a look")).when(
+        shift({**three, model_id("1"): 92, model_id("3"): 3})
+    ).then(shifted({**three, model_id("1"): 92, model_id("3"): 3}))
     back = (*TWO, promoted("2", previous="1"))
     given(USE_CASE, *back).when(shift(few)).then(shifted(few))
 
@@ -288,6 +292,7 @@ def test_an_adapter_of_a_retired_base_is_refused() -> None:
     given(USE_CASE, *history).when(register("3", **LORA)).then_rejected(
         "base_retired", field="lineage.base_model", says="not retired"
     )
+    given(USE_CASE, *ONE).when(register("2", **LORA)).then(registered("2", **LORA))
     given(USE_CASE, *history).when(register("3", lineage=LORA["lineage"])).then(
         registered("3", lineage=LORA["lineage"])
     )

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from domain.registry.deployment_messages import RollBack
+from domain.registry.facts import configuration_digest
 from domain.registry.messages import ModelEvaluated, ModelPromoted, ShiftTraffic
 from domain.registry.use_case import USE_CASE
 from handlers.registry import REGISTRY
@@ -58,6 +59,8 @@ def test_a_bar_is_lifted_only_by_what_measures_what_took_the_model_back(
         ({"rollbacks": 0}, False),
         ({"rollbacks": None}, False),
         ({"against_model_id": model_id("3")}, False),
+        ({"against_configuration": configuration_digest(BASE[0].configuration)}, True),
+        ({"against_configuration": configuration_digest({"template": "line@2"})}, False),
     ],
 )
 def test_a_bar_is_lifted_only_by_an_evaluation_begun_since_then_against_the_current_model(
