@@ -44,7 +44,7 @@ from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from bus.spool.spool import SpoolOptions, open_free_spool
 from domain.evaluation.messages import StartEvaluation
-from domain.event import Query
+from domain.event import Event, Query
 from domain.guardrails.compiled import compile_policy
 from domain.inference.facts import DEADLINE_MS_MAX
 from domain.inference.messages import Generate
@@ -330,7 +330,13 @@ async def _inference(
     spool = await stack.enter_async_context(
         open_free_spool(parts.system.state_dir / "spool", parts.log, options)
     )
-    records = InferenceRecords(spool, parts.codec, recall_with(runner), now_us=now_us, new_id=new_id)
+
+    def left(stream: str) -> list[Event]:
+        decode = parts.codec.decode_payload
+        return [decode(event.type, event.schema_version, event.payload) for event in spool.left(stream)]
+
+    recall = recall_with(runner, left)
+    records = InferenceRecords(spool, parts.codec, recall, now_us=now_us, new_id=new_id)
     router = Router(
         tiers,
         clock=time.perf_counter,  # uvloop's own counts whole milliseconds

@@ -24,6 +24,7 @@ from domain.inference.messages import (
     Generate,
     InferenceEvent,
     InferenceRefused,
+    InferenceRequested,
     RateInference,
     RecordCancellation,
     RecordCompletion,
@@ -247,11 +248,18 @@ RATINGS: Binding[Any, Any, Inference] = Binding(
 """Ratings come over the wire and go to the log at once: nobody waits in a dialogue for them."""
 
 
-def recall_with(runner: CommandRunner) -> Recall:
-    """Return a function that reads an inference from the log."""
+def recall_with(runner: CommandRunner, left: Callable[[str], Sequence[Any]] = lambda _: ()) -> Recall:
+    """Return a function that reads an inference from what was ``left`` in the outbox, and from the log.
+
+    ``left`` returns the events of a stream that an earlier process put there and the log has not yet.
+    """
 
     async def recall(stream: str) -> Inference:
-        return (await runner.recall(INFERENCES, stream)).state
+        events = left(stream)
+        if events and isinstance(events[0], InferenceRequested):  # from its beginning: the log has nothing
+            return INFERENCE.fold(events)
+        state = (await runner.recall(INFERENCES, stream)).state
+        return INFERENCE.fold(events, state) if state.request and not state.outcome else state
 
     return recall
 

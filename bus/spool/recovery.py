@@ -1,8 +1,14 @@
 """What a spool's files come to when it is opened: what is to ship, to cut, set aside, missing. Pure."""
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from bus.spool.frames import Scan
+
+Body = bytes
+
+NEWEST_BYTES_MAX = 16 * 1024 * 1024
+"""Some 5,000 turns: who was waiting for an answer when the process died asks again within minutes."""
 
 
 @dataclass(slots=True)
@@ -27,8 +33,11 @@ class Recovery:
     """Segments with bytes that changed, of which a copy is kept for an operator."""
     missing: list[tuple[int, int]] = field(default_factory=list)
     """First and last sequence of records that were there and cannot be read."""
+    newest: deque[Body] = field(default_factory=deque)
+    """Bodies of the last records that are left to ship, up to `NEWEST_BYTES_MAX`."""
     spent: list[str] = field(default_factory=list)
     """Segments without anything left to ship."""
+    _kept_bytes: int = 0
 
     def add(self, name: str, first: int, scan: Scan) -> None:
         """Take in the segment that by its name begins with the record ``first``."""
@@ -44,6 +53,7 @@ class Recovery:
             self.seen = frame.sequence
             self.records += 1
             self.bytes += frame.size
+            self._keep(frame.body)
         if scan.torn:
             self.cut.append((name, scan.end))
         if scan.gaps:
@@ -52,6 +62,12 @@ class Recovery:
             self.spent.append(name)
         else:
             self.bytes += sum(gap.end - gap.start for gap in scan.gaps)
+
+    def _keep(self, body: Body) -> None:
+        self.newest.append(body)
+        self._kept_bytes += len(body)
+        while self._kept_bytes > NEWEST_BYTES_MAX:
+            self._kept_bytes -= len(self.newest.popleft())
 
     def _expect(self, sequence: int) -> None:
         """Note what is missing before the record ``sequence``."""

@@ -6,7 +6,7 @@ One process has a directory at a time, and one event loop a spool.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -17,14 +17,14 @@ from typing import TypeVar
 import structlog
 
 from bus.checks import check_writes
-from bus.ports import InvalidAppend, OutboxError, SpoolClosed, SpoolFull, StreamWrite
+from bus.ports import InvalidAppend, NewEvent, OutboxError, SpoolClosed, SpoolFull, StreamWrite
 from bus.spool.batches import BATCH_EVENTS_MAX, Backoff, BatchSize
 from bus.spool.disk import Directory, Segment, SegmentWriter, SpoolInUse, held
 from bus.spool.figures import Ages, Alert, AlertLimits, Figures, alerts_of
 from bus.spool.frames import BODY_BYTES_MAX, HEADER_BYTES, encode_frame
 from bus.spool.intake import Intake
 from bus.spool.reader import Reader
-from bus.spool.records import Letter, Record, encode_write
+from bus.spool.records import Letter, Record, Undecodable, decode_write, encode_write
 from bus.spool.recovery import Recovery, count_missing
 from bus.spool.shipper import Appends, Shipper
 
@@ -95,6 +95,7 @@ class Spool:
             backoff=Backoff(options.draw),
             size=BatchSize(most=options.batch_events_max),
         )
+        self._left, self._left_until = _by_stream(recovery.newest), recovery.seen
         self._ages = Ages(recovery.oldest)
         self._last = recovery.seen
         self._records = recovery.seen - settled
@@ -144,6 +145,10 @@ class Spool:
                 f"{self._intake.bytes} bytes wait for the disk, the limit is {BUFFER_BYTES_MAX}; "
                 "nothing was taken"
             )
+
+    def left(self, stream: str) -> Sequence[NewEvent]:
+        """Return what an earlier process left of a stream, of the last that it left, until all is shipped."""
+        return self._left.get(stream, ())
 
     # --- what it says -----------------------------------------------------------------------------------
 
@@ -262,6 +267,8 @@ class Spool:
         self._records -= len(settled)
         self._bytes -= sum(record.size for record in settled)
         self._ages.settle(self._shipper.settled, last=self._last)
+        if self._left and self._shipper.settled >= self._left_until:
+            self._left = {}
         if not self._records:
             self._empty.set()
 
@@ -401,6 +408,15 @@ async def _take_over(root: Path, log: Appends, options: SpoolOptions) -> None:
 
 def _folders(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if path.is_dir())
+
+
+def _by_stream(bodies: Iterable[bytes]) -> dict[str, list[NewEvent]]:
+    found: dict[str, list[NewEvent]] = {}
+    for body in bodies:
+        with suppress(Undecodable):  # the reader tells of it
+            write = decode_write(body)
+            found.setdefault(write.stream, []).extend(write.events)
+    return found
 
 
 def _recovered(folder: Directory) -> Recovery:

@@ -26,14 +26,16 @@ from domain.inference.messages import (
 from handlers import look_up
 from handlers.allowances import AllowanceLimits, Allowances, OverAllowance
 from handlers.inference import InferenceService, Overloaded
-from handlers.inference_records import InferenceRecords
+from handlers.inference_records import InferenceRecords, recall_with
 from handlers.registry_view import RegistryView
+from protocol.messages import Reply
 from tests.unit.inference_kit import Stage, ask, routes, stage
 from tests.unit.kit import (
     START_US,
     WAIT_S,
     message,
     records_on,
+    runner_on,
     until,
 )
 
@@ -201,6 +203,37 @@ class Away(MemoryLog):
 
     async def read_stream(self, stream: str, *, after: int = 0, limit: int = 1_000) -> list[RecordedEvent]:
         raise LogUnavailable("away")
+
+
+async def test_a_retry_after_a_restart_while_the_log_is_away_gets_the_first_answer(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """The scar: it was asked again, and the second answer's record became a dead letter."""
+
+    async def process(log: MemoryLog, *, shipped: bool = False) -> Reply:
+        async with open_spool(tmp_path / "own", log, stage.spool_options()) as spool:
+
+            def left(stream: str) -> list[Any]:
+                decode = stage.codec.decode_payload
+                return [decode(each.type, each.schema_version, each.payload) for each in spool.left(stream)]
+
+            recall = recall_with(runner_on(log, stage.codec), left)
+            records = InferenceRecords(
+                spool, stage.codec, recall, now_us=lambda: START_US, new_id=lambda: UUID(int=1)
+            )
+            if shipped:
+                await until(lambda: not spool.figures().backlog_records)
+                assert not spool.left(f"inference-{question.id.hex}")
+            return await InferenceService(records, stage.view, routes(stage.engine))(question)
+
+    await stage.register()
+    question = ask(name="q")
+    first = await process(Away())
+    for reply in (await process(Away()), await process(stage.log, shipped=True)):
+        assert reply.duplicate
+        assert reply.result == first.result
+    assert len(stage.engine.prompts) == 1
+    assert len(await stage.events()) == 2
 
 
 async def test_request_interrupted_at_the_engine_goes_on_with_its_recorded_model(stage: Stage) -> None:
