@@ -32,6 +32,11 @@ HOMES_MAX = 10_000
 OWN_FAULTS: frozenset[EngineFault] = frozenset({"unsupported", "unknown_adapter"})
 """Say nothing against the engine's health; another one may be able to."""
 
+HEDGE_SHARE = 0.1
+"""Turns of a tier for which a second engine may be asked: when all are slow, asking twice makes it worse."""
+
+HEDGES_AT_ONCE = 10.0
+
 LAST_RESORT_S = 0.25
 """How long a turn waits for an engine before one is asked whose circuit is still open."""
 
@@ -69,6 +74,8 @@ class Router:
         engines = {engine.name: engine for tier in tiers.values() for engine in tier.engines}
         self._desks = {name: Desk(engine) for name, engine in engines.items()}
         self._homes: OrderedDict[str, str] = OrderedDict()
+        self._hedges: dict[str, float] = {}
+        """How many turns of a tier may ask a second engine now."""
 
     def counter(self, tier: str, provider: str, model: str) -> Callable[[str], int]:
         """Return what counts the tokens of a text as the engines of a model do; see `Engine.count_tokens`."""
@@ -306,10 +313,19 @@ class Router:
         begin = partial(self._begin, tier, name, state, stack)
         run = begin(desks[0])
         if tier.hedge_after_ms is not None and len(desks) > 1:
-            return await race(run, partial(begin, desks[1]), tier.hedge_after_ms / 1e3)
+            hedges = self._hedges.get(name, HEDGES_AT_ONCE)
+            self._hedges[name] = min(HEDGES_AT_ONCE, hedges + HEDGE_SHARE)
+            return await race(run, partial(self._hedge, name, desks[1], begin), tier.hedge_after_ms / 1e3)
         if fault := await run.open():
             raise fault
         return run
+
+    def _hedge(self, name: str, desk: Desk, begin: Callable[[Desk], Run]) -> Run | None:
+        """Begin with a second engine, if it has room and not too many turns had one."""
+        if self._hedges[name] < 1 or desk.active >= desk.engine.capacity:
+            return None
+        self._hedges[name] -= 1
+        return begin(desk)
 
     def _begin(self, tier: Tier, name: str, state: Progress, stack: AsyncExitStack, desk: Desk) -> Run:
         run = Run(self, desk, tier, name, state)

@@ -268,8 +268,8 @@ class Run:
         self._state.attempts.append(replace(self._attempt, fault=fault, ms=took))
 
 
-async def race(first: Run, begin: Callable[[], Run], pause_s: float) -> Run:
-    """Begin a second run if the first gives nothing for ``pause_s``; return the one that is quicker.
+async def race(first: Run, begin: Callable[[], Run | None], pause_s: float) -> Run:
+    """Begin a second run, if ``begin`` will, once the first gave nothing for ``pause_s``; return the quicker.
 
     Raises:
         EngineError, DeadlineExceeded: all failed; the newest fault.
@@ -278,9 +278,9 @@ async def race(first: Run, begin: Callable[[], Run], pause_s: float) -> Run:
     async with asyncio.TaskGroup() as group:
         racing = {group.create_task(first.open()): first}
         done, _ = await asyncio.wait(racing, timeout=pause_s)
-        if not done:
-            runs.append(begin())
-            racing[group.create_task(runs[1].open())] = runs[1]
+        if not done and (second := begin()):
+            runs.append(second)
+            racing[group.create_task(second.open())] = second
         fault: EngineError | DeadlineExceeded | None = None
         while racing:
             done, _ = await asyncio.wait(racing, return_when=asyncio.FIRST_COMPLETED)

@@ -12,7 +12,7 @@ from domain.routing.choice import Objective
 from domain.routing.health import CLOSED, FAILURES_MAX, OPEN_MS_FIRST, Breaker, Pace
 from domain.routing.messages import EngineStateChanged
 from handlers.engines.port import End, EngineAsk, EngineError, Health, Piece
-from handlers.routing import Router
+from handlers.routing import HEDGE_SHARE, HEDGES_AT_ONCE, Router
 from handlers.runs import ANSWER_CHARACTERS_MAX
 from handlers.tier_board import TierBoard
 from handlers.turns import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Tier
@@ -163,6 +163,28 @@ async def test_a_second_engine_is_asked_when_the_first_is_slow() -> None:
     assert (text, routed.engine) == (" ".join(WORDS), "b")
     assert {(a.engine, a.fault) for a in routed.attempts} == {("b", ""), ("a", "hedged")}
     assert slow.open == 0
+
+
+async def test_when_all_engines_are_slow_few_turns_ask_two() -> None:
+    """The scar: each did, so whatever made them slow had twice the work."""
+
+    class Slow(Scripted):
+        async def stream(self, ask: EngineAsk) -> AsyncGenerator[Piece | End, None]:
+            await asyncio.sleep(0.005)
+            async with aclosing(super().stream(ask)) as items:
+                async for item in items:
+                    yield item
+
+    slow = [Slow("a", capacity=99), Slow("b", capacity=99)]
+    routing = router(*slow, hedge_after_ms=0.01)
+    turns = 60
+    found = [(await served(routing, turn()))[1] for _ in range(turns)]
+    asked = sum(len(each.attempts) for each in found)
+    assert turns < asked <= turns + HEDGES_AT_ONCE + turns * HEDGE_SHARE
+
+    routing.desks()["b"].active = routing.desks()["a"].active = 99
+    routing._hedges["gold"] = HEDGES_AT_ONCE
+    assert routing._hedge("gold", routing.desks()["b"], lambda _: pytest.fail("it has no room")) is None
 
 
 async def test_the_deadline_ends_the_turn_in_the_engine() -> None:
