@@ -73,7 +73,8 @@ class Router:
         self._draw = draw
         engines = {engine.name: engine for tier in tiers.values() for engine in tier.engines}
         self._desks = {name: Desk(engine) for name, engine in engines.items()}
-        self._homes: OrderedDict[str, str] = OrderedDict()
+        self._homes: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+        """Who has a prefix, by tier, model and prefix: those of another tier or model are other engines."""
         self._hedges: dict[str, float] = {}
         """How many turns of a tier may ask a second engine now."""
 
@@ -261,7 +262,7 @@ class Router:
                     async with aclosing(run.pieces(state)) as pieces:
                         async for piece in pieces:
                             yield piece
-                    self._home(state.turn.prefix, run.desk)
+                    self._home(name, state.turn, run.desk)
                     state.waiting_since = None
                     return
                 except EngineError as error:
@@ -275,14 +276,14 @@ class Router:
 
     def _choose(self, name: str, state: Progress) -> Choice | None:
         """Choose among the engines that serve the turn's model; a tier below may serve another one."""
-        tier, turn = self._tiers[name], state.turn
-        engines = [engine for engine in tier.engines if engine.provider == turn.provider]
+        turn = state.turn
+        engines = [engine for engine in self._tiers[name].engines if engine.provider == turn.provider]
         able = fitting(engines, turn.model) if turn.model else engines
         others = [engine for engine in engines if engine not in able] if name != turn.tier else []
-        return self._choose_of(able, tier, state) or (others and self._choose_of(others, tier, state)) or None
+        return self._choose_of(able, name, state) or (others and self._choose_of(others, name, state)) or None
 
-    def _choose_of(self, engines: Sequence[Engine], tier: Tier, state: Progress) -> Choice | None:
-        turn, now = state.turn, self._clock()
+    def _choose_of(self, engines: Sequence[Engine], name: str, state: Progress) -> Choice | None:
+        tier, turn, now = self._tiers[name], state.turn, self._clock()
         left_ms = None if turn.deadline is None else (turn.deadline - now) * 1e3
         if left_ms is not None and left_ms <= 0:
             raise DeadlineExceeded("the deadline passed before an engine could answer")
@@ -290,7 +291,7 @@ class Router:
             Turn(
                 tokens=turn.ask.max_tokens - state.tokens,
                 budget_ms=min(left_ms or inf, tier.first_token_s * 1e3),
-                home=self._homes.get(turn.prefix, "") if turn.prefix else "",
+                home=self._homes.get((name, turn.model, turn.prefix), "") if turn.prefix else "",
                 draw=self._draw(),
                 excluded=state.excluded,
             ),
@@ -332,10 +333,11 @@ class Router:
         stack.push_async_callback(run.close)
         return run
 
-    def _home(self, prefix: str, desk: Desk) -> None:
-        if prefix:
-            self._homes[prefix] = desk.engine.name
-            self._homes.move_to_end(prefix)
+    def _home(self, tier: str, turn: RoutedTurn, desk: Desk) -> None:
+        if turn.prefix:
+            place = (tier, turn.model, turn.prefix)
+            self._homes[place] = desk.engine.name
+            self._homes.move_to_end(place)
             if len(self._homes) > HOMES_MAX:
                 self._homes.popitem(last=False)
 

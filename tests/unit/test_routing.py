@@ -1,6 +1,7 @@
 """The router with engines that do as they are told: a turn is served whatever they do."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -378,6 +379,23 @@ async def test_a_prefix_goes_where_it_was() -> None:
         (await served(routes, turn(prefix=prefix)))[1].engine for prefix in ("bram", "bram", "wen", "wen")
     ]
     assert asked == ["b", "b", "a", "a"], "without a memory of it the draw would decide"
+
+
+async def test_each_tier_and_model_keeps_the_prefix_where_it_has_it() -> None:
+    """The scar: one character on two tiers, or with a candidate, lost its engine with every turn."""
+    draws = itertools.cycle([0.0, 0.6, 0.6, 0.0, 0.6])
+    engines = {name: Scripted(name) for name in "abcd"}
+    tiers = {
+        "gold": Tier(engines=[engines["a"], engines["b"]]),
+        "silver": Tier(engines=[engines["c"], engines["d"]]),
+    }
+    routing = Router(tiers, clock=asyncio.get_running_loop().time, draw=lambda: next(draws))
+    homes: dict[tuple[str, str], set[str]] = {}
+    for _ in range(3):
+        for tier, model in itertools.product(tiers, ("m@1", "m@2", "")):
+            _, routed = await served(routing, turn(tier=tier, model=model, prefix="wen"))
+            homes.setdefault((tier, model), set()).add(routed.engine)
+    assert [len(engines) for engines in homes.values()] == [1] * 6
 
 
 async def test_a_stalled_engine_is_left_although_the_deadline_is_far() -> None:
