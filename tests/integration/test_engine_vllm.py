@@ -49,6 +49,24 @@ async def engine(vllm: EmbeddedVllm) -> AsyncIterator[OpenAICompatibleEngine]:
     await engine.stop()
 
 
+async def test_a_prompt_that_begins_as_another_one_is_found_in_the_prefix_cache(
+    engine: OpenAICompatibleEngine, vllm: EmbeddedVllm
+) -> None:
+    """The scar: its blocks were as long as half of the context, so no character's prompt was ever found."""
+
+    async def hits() -> float:
+        async with aiohttp.ClientSession() as http, http.get(f"{vllm.url}/metrics") as told:
+            lines = (await told.text()).splitlines()
+        found = [line for line in lines if line.startswith("vllm:prefix_cache_hits_total{")]
+        return sum(float(line.rpartition(" ")[2]) for line in found)
+
+    persona = "<npc> Old Wen keeps the ferry at the grey quay and counts every coin twice. " * 2
+    before = await hits()
+    for said in ("Who goes there?", "What does it cost?"):
+        await answer(engine, prompt=f"{persona}<said> {said} <line>", max_tokens=4)
+    assert await hits() > before
+
+
 async def test_an_adapter_is_loaded_and_used(
     engine: OpenAICompatibleEngine, vllm: EmbeddedVllm, tmp_path: Path
 ) -> None:
