@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from domain.decider import Rejected
-from domain.inference.facts import PROMPT_CHARACTERS_MAX, SEED_MAX, Ask, Terms
+from domain.inference.facts import MICRO_DOLLARS_MAX, PROMPT_CHARACTERS_MAX, SEED_MAX, Ask, Terms
 from domain.inference.messages import Generate, RecordRequest
 from domain.prompts.assembly import Assembled, assemble, room_for
 from domain.registry.facts import artefacts_digest
@@ -171,7 +171,9 @@ def _route(model: Model, command: Generate, why: str) -> dict[str, Any]:
         "model_version": facts.version,
         "provider": facts.provider,
         "artefacts_digest": artefacts_digest(facts.artefacts),
-        "cost_micro_per_1k_tokens": price if isinstance(price, int) and price >= 0 else 0,
+        "cost_micro_per_1k_tokens": round(price)
+        if isinstance(price, int | float) and 0 <= price <= MICRO_DOLLARS_MAX
+        else 0,
     }
 
 

@@ -24,8 +24,9 @@ T = TypeVar("T")
 WIDTH_PIPED = 200
 """Characters per line where the output is no terminal; nobody wants a table cut at 80."""
 
-CONTROLS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\n"), ord("\t")})
-"""Signs that tell a terminal what to do, for `str.translate`."""
+BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+CONTROLS = dict.fromkeys({*range(32), *range(127, 160), *BIDI} - {ord("\n"), ord("\t")})
+"""Signs that tell a terminal what to do, such as to show a line backwards, for `str.translate`."""
 
 
 class Plain(Console):

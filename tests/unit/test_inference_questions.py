@@ -172,7 +172,7 @@ async def test_a_player_meets_one_version_while_the_traffic_is_split(stage: Stag
 
 
 async def test_the_same_question_at_the_same_time_is_asked_once(stage: Stage) -> None:
-    await stage.register(configuration={"cost_micro_per_1k_tokens": 1_000})
+    await stage.register(configuration={"cost_micro_per_1k_tokens": 1_000.0})
     stage.engine.go.clear()
     service = stage.service()
     async with asyncio.TaskGroup() as group:
