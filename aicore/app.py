@@ -28,6 +28,7 @@ from aicore.guard import classifier_of
 from aicore.openai_http import OpenAIDoor, serving_http
 from aicore.running import System
 from aicore.scorers import load_scorers
+from aicore.sealing import seal_of
 from aicore.settings import Settings
 from aicore.supervisor import Component, run_components
 from aicore.tiers import MODELS, build, default_file, own_engine, read_file, vllm_file
@@ -372,6 +373,7 @@ async def _inference(
             records.violation,
             contradictions(world, speech),
             await classifier_of(settings.guard_classifier, router, parts.system.state_dir / "models"),
+            seal.close if (seal := seal_of(settings)) else None,
         ),
     )
     await stack.enter_async_context(cancellable(parts.nc, parts.system.realm, service.cancel))

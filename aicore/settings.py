@@ -5,6 +5,7 @@ that may hold one.
 """
 
 import os
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,8 +16,11 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "AICORE_"
-SECRET = frozenset({"postgres_dsn", "nats_url", "http_key"})
+SECRET = frozenset({"postgres_dsn", "nats_url", "http_key", "personal_key"})
 MASK = "***"
+
+PERSONAL_KEY_DIGITS = 128
+"""Hexadecimal digits of the key of personal data: 64 bytes, the longest key that AES-SIV takes."""
 
 RETIRED = {"AICORE_GUARD_TIER": "use AICORE_GUARD_CLASSIFIER=tier:gold for the tier gold, and unset this"}
 """Settings of earlier versions, and what took their place."""
@@ -91,6 +95,11 @@ class Settings(BaseSettings):
         description="Who judges questions and sentences behind the rules: embedded (a small model in this "
         "process), tier:NAME (that tier's engines of the provider guard), or empty: nobody.",
     )
+    personal_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key of 128 hexadecimal digits (`openssl rand -hex 64`) under which the words of "
+        "personal data in violations are kept, for `aicore guardrails reveal`; empty: they are not kept.",
+    )
     scorers: str = Field(
         "", description="Scorers of your own for evaluations: module:function, separated by commas."
     )
@@ -155,9 +164,16 @@ class Settings(BaseSettings):
             raise ValueError("must begin with nats:// or tls://")
         return value
 
+    @field_validator("personal_key")
+    @classmethod
+    def _personal(cls, value: SecretStr) -> SecretStr:
+        if not re.fullmatch(rf"([0-9a-fA-F]{{{PERSONAL_KEY_DIGITS}}})?", value.get_secret_value()):
+            raise ValueError(f"must be {PERSONAL_KEY_DIGITS} hexadecimal digits, or empty")
+        return value
+
     def environment(self) -> dict[str, str]:
         """Return the settings as environment variables for a child process."""
-        values = self.model_dump(mode="json", exclude_none=True, exclude={"http_key"})
+        values = self.model_dump(mode="json", exclude_none=True, exclude={"http_key", "personal_key"})
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
 
 

@@ -204,9 +204,9 @@ async def _violations(
                 said = (
                     f"{event.severity} {event.category} ({event.rule} of {event.policy}) in the {event.side}"
                 )
-                yield Fact(
-                    "violation", f"{said}: {event.action}; {event.excerpt or 'no excerpt is kept'}", recorded
-                )
+                sealed = f"sealed: `aicore guardrails reveal {event.violation_id}`" if event.sealed else ""
+                words = event.excerpt or sealed or "no excerpt is kept"
+                yield Fact("violation", f"{said}: {event.action}; {words}", recorded)
         after = page[-1].position
 
 

@@ -37,8 +37,10 @@ from domain.guardrails.messages import (
     PolicyActivated,
     PolicyPublished,
     PublishPolicy,
+    RevealViolation,
     ReviewViolation,
     ViolationDetected,
+    ViolationRevealed,
     ViolationReviewed,
 )
 from domain.inference.messages import (
@@ -138,6 +140,7 @@ EVENTS: tuple[type[Event], ...] = (
     PolicyActivated,
     ViolationDetected,
     ViolationReviewed,
+    ViolationRevealed,
     PolicySet,
     Proposed,
     Approved,
@@ -181,6 +184,7 @@ COMMANDS: tuple[type[Command], ...] = (
     PublishPolicy,
     ActivatePolicy,
     ReviewViolation,
+    RevealViolation,
     SetPolicy,
     ApproveProposal,
     RejectProposal,

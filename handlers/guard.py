@@ -26,6 +26,7 @@ from domain.guardrails.messages import (
     PolicyActivated,
     PolicyPublished,
     PublishPolicy,
+    RevealViolation,
     ReviewViolation,
     ViolationDetected,
 )
@@ -34,7 +35,7 @@ from domain.guardrails.policies import POLICIES, STREAM, Policies
 from domain.guardrails.policy import PolicyError
 from domain.guardrails.scan import Finding
 from domain.guardrails.stream import StreamGuard, cuts_of, shown
-from domain.guardrails.violations import VIOLATION, Violation, stream_of, violation_id_of
+from domain.guardrails.violations import VIOLATION, Violation, place_of, stream_of, violation_id_of
 from domain.inference.messages import Generate, InferenceRequested
 from handlers.commands import Binding
 from handlers.guard_classifier import TEXT_MAX, Classifier, sentence_end
@@ -68,6 +69,10 @@ PERSONAL_HINT = re.compile(
 """What any form of personal data has in the plain folding: a cheap look before the thorough one."""
 
 Lore = Callable[[str, str], tuple[str, str] | None]
+SealWords = Callable[[str, str, str], str]
+"""Encrypts words, given the inference's id and the place: the same ones give the same text each time."""
+
+REVEALED = frozenset({"violation_id", "inference_id", "side", "start", "end", "sealed"})
 
 POLICY_BINDING: Binding[Any, Any, Policies] = Binding(
     commands=(PublishPolicy, ActivatePolicy),
@@ -81,13 +86,17 @@ POLICY_BINDING: Binding[Any, Any, Policies] = Binding(
 )
 
 VIOLATION_BINDING: Binding[Any, Any, Violation] = Binding(
-    commands=(ReviewViolation,),
+    commands=(ReviewViolation, RevealViolation),
     stream_of=lambda command: stream_of(command.violation_id),
     decider=VIOLATION,
-    answer=lambda command, state: {
-        "violation_id": command.violation_id,
-        "verdict": state.reviewed.verdict if state.reviewed else None,
-    },
+    answer=lambda command, state: (
+        state.detected.model_dump(include=set(REVEALED))
+        if isinstance(command, RevealViolation) and state.detected
+        else {
+            "violation_id": command.violation_id,
+            "verdict": state.reviewed.verdict if state.reviewed else None,
+        }
+    ),
 )
 
 
@@ -169,6 +178,7 @@ class Guardrails:
         told: takes each violation and the message whose turn it was found in, to be recorded.
         lore: says what a text contradicts, given its prompt: the truth and what it says instead.
         classifier: a model's second opinion, if there is one.
+        seal: encrypts the words of personal data; without it they are not kept.
     """
 
     active: ActivePolicy
@@ -176,6 +186,7 @@ class Guardrails:
     told: Callable[[ViolationDetected, CommandMessage], None]
     lore: Lore | None = None
     classifier: Classifier | None = None
+    seal: SealWords | None = None
 
     def limited(self, prompt: str) -> None:
         """See that a question can be judged whole.
@@ -258,7 +269,8 @@ class Guardrails:
         """Record a violation; a critical one is told to the operators at once."""
         finding = found.finding
         personal = finding.category == "personal_data"
-        facts = {
+        words = _printable(found.text)[:EXCERPT_MAX]
+        facts: dict[str, str | int] = {
             "inference_id": request.inference_id,
             "use_case": request.use_case,
             "model_id": request.model_id,
@@ -270,8 +282,11 @@ class Guardrails:
             "side": found.side,
             "start": finding.start,
             "end": finding.end,
-            "excerpt": "" if personal else _printable(found.text)[:EXCERPT_MAX],
+            "excerpt": "" if personal else words,
         }
+        if personal and self.seal:
+            place = place_of(side=found.side, start=finding.start, end=finding.end)
+            facts["sealed"] = self.seal(words, request.inference_id, place)
         id_ = violation_id_of(command_id=message.id, facts=facts)
         self.told(ViolationDetected.model_validate({"violation_id": id_, **facts}), message)
         if finding.severity == "critical":
@@ -288,6 +303,7 @@ class Found:
     side: Any
     """input or output."""
     text: str = ""
+    """Its words, personal data in the clear: they are recorded sealed or not at all."""
     policy: str = ""
     """Label of the policy that it broke; empty: the one in force."""
 
@@ -351,11 +367,8 @@ class Guarded:
     def found(self) -> list[Found]:
         """Return what was found, each with its words."""
         findings = [*outermost(self.guard.findings), *([self._unsafe] if self._unsafe else [])]
-        words = _without_personal("".join(self._raw), findings)
-        return [
-            Found(finding, "output", words[finding.start : finding.end], self.policy)
-            for finding in _few(findings)
-        ]
+        words = _words_of("".join(self._raw), findings)
+        return [Found(finding, "output", words(finding), self.policy) for finding in _few(findings)]
 
 
 class Redacting:
@@ -397,9 +410,9 @@ def _checked(compiled: Compiled, command: Generate) -> tuple[Verdict, Mapping[st
 
 
 def found_in(command: Generate, findings: Sequence[Finding]) -> list[Found]:
-    """Return what was found in a question, with the words as the player wrote them, personal data aside."""
-    words = _without_personal(command.prompt, findings)
-    return [Found(finding, "input", words[finding.start : finding.end]) for finding in _few(findings)]
+    """Return what was found in a question, with the words as the player wrote them."""
+    words = _words_of(command.prompt, findings)
+    return [Found(finding, "input", words(finding)) for finding in _few(findings)]
 
 
 def _few(findings: Sequence[Finding]) -> list[Finding]:
@@ -417,13 +430,18 @@ def redacted(compiled: Compiled, text: str) -> str:
     return shown(text, 0, len(text), cuts_of(personal))
 
 
-def _without_personal(text: str, findings: Sequence[Finding]) -> str:
-    """Return a text of the same length with dots for personal data: other findings may lie across them."""
+def _words_of(text: str, findings: Sequence[Finding]) -> Callable[[Finding], str]:
+    """Return what says a finding's words; of personal data, which others may lie across, only their own."""
     letters = list(text)
     for finding in findings:
         if finding.category == "personal_data":
             letters[finding.start : finding.end] = "•" * (finding.end - finding.start)
-    return "".join(letters)
+    public = "".join(letters)
+
+    def words(finding: Finding) -> str:
+        return (text if finding.category == "personal_data" else public)[finding.start : finding.end]
+
+    return words
 
 
 def stops(findings: Sequence[Finding]) -> bool:

@@ -1,6 +1,8 @@
 """`aicore guardrails`: what may be said, what was found, and what people make of it."""
 
 import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,9 +15,12 @@ from aicore.cli.terminal import Exit, Failure, Json, out, print_json
 from aicore.cli.wire import Operator, Reason, find_one, over_wire, tell
 from aicore.client import Client
 from aicore.content.guardrails import DEFAULT_PROFILE, load_policy
+from aicore.sealing import Seal, SealError, seal_of
+from aicore.settings import load_settings
 from domain.guardrails.check import check as check_text
 from domain.guardrails.compiled import compile_policy
 from domain.guardrails.policy import Policy, PolicyError, policy_from
+from domain.guardrails.violations import place_of
 from protocol.messages import Reply
 
 app = typer.Typer(no_args_is_help=True, help="Guardrails: what may be said, and what was found.")
@@ -144,9 +149,10 @@ def violations(
     for row in found["violations"]:
         at = datetime.fromtimestamp(row["at_us"] / 1e6, UTC).strftime("%m-%d %H:%M:%S")
         review = row["review"]["verdict"] if row["review"] else ""
-        words = (row["action"], row["side"], row["category"], row["rule"], Text(row["excerpt"][:48]))
+        words = row["excerpt"][:48] or ("(sealed)" if row["sealed"] else "")
+        columns = (row["action"], row["side"], row["category"], row["rule"], Text(words))
         table.add_row(
-            at, Text(row["severity"], STYLES[row["severity"]]), *words, review, row["violation_id"][:13]
+            at, Text(row["severity"], STYLES[row["severity"]]), *columns, review, row["violation_id"][:13]
         )
     out.print(table if found["violations"] else "nothing was found")
 
@@ -164,17 +170,62 @@ def review(  # noqa: PLR0913 - the options of one command
     """Say whether a finding was right."""
 
     async def work(client: Client) -> Reply:
-        found = violation_id  # whole ids need no list: the log knows older ones, too
-        if len(violation_id) < ID_CHARACTERS:
-            known = (await _query(client, "guardrails.violations", {"limit": 500}))["violations"]
-            row = find_one(known, violation_id, what="violation", see="guardrails violations")
-            found = row["violation_id"]
+        found = await _whole_id(client, violation_id)
         payload = {"violation_id": found, "verdict": verdict, "severity": severity}
         return await client.command(
             "guardrails.review_violation", {**payload, "operator": operator, "reason": reason}
         )
 
     tell(over_wire(work), json=json)
+
+
+@app.command()
+def reveal(
+    violation_id: Annotated[str, typer.Argument(help="The violation's id, or its beginning.")],
+    operator: Operator,
+    reason: Reason,
+    *,
+    json: Json = False,
+) -> None:
+    """Show the words of personal data, with the key of AICORE_PERSONAL_KEY; the look is recorded first."""
+    seal = seal_of(load_settings())
+    if seal is None:
+        raise Failure(
+            "AICORE_PERSONAL_KEY is not set",
+            remedy="set the key that the services had when the words were found",
+            code=Exit.USAGE,
+        )
+
+    async def work(client: Client) -> Reply:
+        payload = {"violation_id": await _whole_id(client, violation_id)}
+        return await client.command(
+            "guardrails.reveal_violation", {**payload, "operator": operator, "reason": reason}
+        )
+
+    reply = over_wire(work)
+    words = revealed(seal, reply.result)
+    tell(replace(reply, result={**reply.result, "text": words}), repr(words), json=json)
+
+
+def revealed(seal: Seal, found: Mapping[str, Any]) -> str:
+    """Return the words of a violation of which inference, place and sealed words are known.
+
+    Raises:
+        Failure: another key sealed them.
+    """
+    place = place_of(side=found["side"], start=found["start"], end=found["end"])
+    try:
+        return seal.open(found["sealed"], found["inference_id"], place)
+    except SealError as error:
+        raise Failure(str(error), code=Exit.REFUSED) from None
+
+
+async def _whole_id(client: Client, start: str) -> str:
+    """Return a violation's id from its beginning; whole ids need no list: the log knows older ones, too."""
+    if len(start) >= ID_CHARACTERS:
+        return start
+    known = (await _query(client, "guardrails.violations", {"limit": 500}))["violations"]
+    return str(find_one(known, start, what="violation", see="guardrails violations")["violation_id"])
 
 
 async def held(client: Client) -> tuple[Policy, str | None]:

@@ -177,7 +177,8 @@ async def _play(group: asyncio.TaskGroup, settings: Settings, system: System, st
         "AICORE_REALM": system.realm,
         "AICORE_NATS_URL": system.nats_url,
     }
-    environment.pop("AICORE_POSTGRES_DSN", None)
+    for secret in ("AICORE_POSTGRES_DSN", "AICORE_PERSONAL_KEY"):
+        environment.pop(secret, None)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

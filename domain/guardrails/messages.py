@@ -13,6 +13,9 @@ from domain.vocabulary import Digest, ModelId, Operator, Reason, Text, UseCase
 
 EXCERPT_MAX = 200
 
+SEALED_MAX = 1_100
+"""Characters of base64: `EXCERPT_MAX` characters of up to four bytes, and 16 bytes of AES-SIV."""
+
 Whole = Annotated[Policy, Field(description="The policy, whole.")]
 PolicyName = Annotated[
     str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Name of the policy, e.g. default.")
@@ -142,6 +145,13 @@ class ViolationFacts(Event):
         max_length=EXCERPT_MAX,
         description="What was found, at most 200 characters; empty where it is personal data.",
     )
+    sealed: str = Field(
+        "",
+        max_length=SEALED_MAX,
+        pattern=r"^[A-Za-z0-9+/]*={0,2}$",
+        description="What was found where it is personal data, at most 200 characters, encrypted with the "
+        "services' AICORE_PERSONAL_KEY (AES-SIV, in base64); empty: it is none, or there was no key.",
+    )
 
 
 class ViolationDetected(ViolationFacts, name="guardrails.violation_detected", version=2):
@@ -164,6 +174,7 @@ class ViolationDetected(ViolationFacts, name="guardrails.violation_detected", ve
         "start": 0,
         "end": 8,
         "excerpt": "As an AI",
+        "sealed": "",
     }
 
 
@@ -185,8 +196,18 @@ class ViolationReviewed(Event, name="guardrails.violation_reviewed", version=1):
     }
 
 
+class ViolationRevealed(Event, name="guardrails.violation_revealed", version=1):
+    """An operator took the sealed words of a violation, to open them with the key."""
+
+    violation_id: ViolationId
+    operator: Operator
+    reason: Reason
+
+    example: ClassVar = {"violation_id": VIOLATION, "operator": "mira", "reason": "a player's complaint"}
+
+
 PolicyEvent = PolicyPublished | PolicyActivated
-ViolationEvent = ViolationDetected | ViolationReviewed
+ViolationEvent = ViolationDetected | ViolationReviewed | ViolationRevealed
 
 # --- what may be asked --------------------------------------------------------------------------------------
 
@@ -244,5 +265,19 @@ class ReviewViolation(Command, name="guardrails.review_violation"):
     example: ClassVar = dict(ViolationReviewed.example)
 
 
+class RevealViolation(Command, name="guardrails.reveal_violation"):
+    """Take the sealed words of a violation, to open them with the key; each time is recorded.
+
+    The result: ``violation_id``, ``inference_id``, ``side``, ``start``, ``end`` and ``sealed``. Refused with
+    ``violation_not_found``, or ``nothing_sealed`` if it is not about personal data or there was no key.
+    """
+
+    violation_id: ViolationId
+    operator: Operator
+    reason: Reason
+
+    example: ClassVar = dict(ViolationRevealed.example)
+
+
 PolicyCommand = PublishPolicy | ActivatePolicy
-ViolationCommand = RecordViolation | ReviewViolation
+ViolationCommand = RecordViolation | ReviewViolation | RevealViolation

@@ -9,10 +9,12 @@ from uuid import UUID, uuid5
 from domain.decider import Decider, Rejected
 from domain.guardrails.messages import (
     RecordViolation,
+    RevealViolation,
     ReviewViolation,
     ViolationCommand,
     ViolationDetected,
     ViolationEvent,
+    ViolationRevealed,
     ViolationReviewed,
 )
 
@@ -31,6 +33,11 @@ def violation_id_of(*, command_id: UUID, facts: Mapping[str, str | int]) -> str:
     return str(uuid5(command_id, f"violation {json.dumps(facts, sort_keys=True)}"))
 
 
+def place_of(*, side: str, start: int, end: int) -> str:
+    """Return where in a turn something was found, as it is sealed along with the words."""
+    return f"{side}:{start}-{end}"
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """A violation as it is known now."""
@@ -47,6 +54,8 @@ def evolve(state: Violation, event: ViolationEvent) -> Violation:
             return replace(state, detected=event)
         case ViolationReviewed():
             return replace(state, reviewed=event)
+        case ViolationRevealed():
+            return state
         case _:
             assert_never(event)
 
@@ -62,6 +71,8 @@ def decide(command: ViolationCommand, state: Violation) -> Sequence[ViolationEve
             return _record(command, state)
         case ReviewViolation():
             return _review(command, state)
+        case RevealViolation():
+            return _reveal(command, state)
         case _:
             assert_never(command)
 
@@ -79,14 +90,31 @@ def _record(command: RecordViolation, state: Violation) -> Sequence[ViolationEve
     )
 
 
-def _review(command: ReviewViolation, state: Violation) -> Sequence[ViolationEvent]:
+def _found(violation_id: str, state: Violation) -> ViolationDetected:
     if state.detected is None:
         raise Rejected(
             "violation_not_found",
-            f"there is no violation {command.violation_id}",
+            f"there is no violation {violation_id}",
             field="violation_id",
             remedy="ask the query guardrails.violations for the ids",
         )
+    return state.detected
+
+
+def _reveal(command: RevealViolation, state: Violation) -> Sequence[ViolationEvent]:
+    if not _found(command.violation_id, state).sealed:
+        raise Rejected(
+            "nothing_sealed",
+            f"violation {command.violation_id} holds no sealed words",
+            field="violation_id",
+            remedy="only personal data are sealed, and only while the services have an AICORE_PERSONAL_KEY",
+        )
+    # Never "already so": each look counts. A retry, which has the same command id, is not decided again.
+    return [ViolationRevealed(**command.model_dump())]
+
+
+def _review(command: ReviewViolation, state: Violation) -> Sequence[ViolationEvent]:
+    _found(command.violation_id, state)
     if (command.verdict == "adjusted") != (command.severity is not None):
         raise Rejected(
             "severity_missing" if command.severity is None else "severity_unexpected",

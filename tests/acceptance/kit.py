@@ -61,8 +61,10 @@ class Up:
         assert UP in self.output, self.output
         return self
 
-    def run(self, *arguments: str, code: int = 0) -> str:
+    def run(self, *arguments: str, code: int = 0, **settings: str) -> str:
         """Run a command of the CLI beside it, in this process, and return its stdout.
+
+        Of the system's settings it has the state directory only, and those that are given.
 
         A process of its own for each of some fifty commands would cost a minute; `test_errors_…` starts real
         ones.
@@ -73,6 +75,8 @@ class Up:
             for name in Settings.model_fields:
                 patch.delenv(f"AICORE_{name.upper()}", raising=False)
             patch.setenv("AICORE_STATE_DIR", str(self.folder))
+            for name, value in settings.items():
+                patch.setenv(f"AICORE_{name.upper()}", value)
             with pytest.raises(SystemExit) as ended:
                 main()
         said = out.getvalue() if code == 0 else out.getvalue() + err.getvalue()
@@ -84,9 +88,9 @@ class Up:
         )
         return said
 
-    def json(self, *arguments: str) -> Any:
+    def json(self, *arguments: str, **settings: str) -> Any:
         """Run a command with ``--json`` and return its value."""
-        return json.loads(self.run(*arguments, "--json"))
+        return json.loads(self.run(*arguments, "--json", code=0, **settings))
 
     def stop(self, sign: signal.Signals = signal.SIGTERM) -> float:
         """Stop it in order and return how long that took, in seconds."""

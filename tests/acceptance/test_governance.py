@@ -19,6 +19,7 @@ pytestmark = [
 ]
 
 SHOWN_S = 5.0
+KEY = "5e" * 64
 WHO = ("--operator", "mira", "--reason", "a test")
 
 
@@ -26,7 +27,7 @@ WHO = ("--operator", "mira", "--reason", "a test")
 def up() -> Iterator[Up]:
     """A system with the demo's models, for the whole file: each test leaves gold as the current model."""
     with open_folder() as folder:
-        found = Up(folder).wait_up()
+        found = Up(folder, personal_key=KEY).wait_up()
         try:
             yield found
         finally:
@@ -99,16 +100,37 @@ def test_guardrails_end_a_turn_and_tell_of_it(up: Up) -> None:
     said = up.json("ask", order, "--npc", "gault")
     assert said["finish_reason"] == "blocked"
     assert "prompt" not in said["text"]
-    deadline, injections = time.monotonic() + SHOWN_S, list[dict[str, Any]]()
-    while not injections and time.monotonic() < deadline:  # a view is a moment behind
-        time.sleep(0.05)
-        found = up.json("guardrails", "violations")["violations"]
-        injections = [each for each in found if each["category"] == "injection"]
-    id_ = injections[0]["violation_id"]
+    id_ = violation(up, "injection")["violation_id"]
     up.run("guardrails", "review", id_, "confirmed", *WHO)
     assert "default@1 holds" in up.run("guardrails", "policy")
     up.run("guardrails", "check", "Blood on the altar.", code=0)
     assert "ignore" in up.run("guardrails", "check", order, "--side", "input", code=1).lower()
+
+
+def test_personal_data_in_a_violation_are_read_with_the_key_only(up: Up) -> None:
+    up.json("ask", "I am jane.roe@example.com, who are you?", "--npc", "gault")
+    found = violation(up, "personal_data")
+    assert "jane.roe" not in str(found)
+    assert "(sealed)" in up.run("guardrails", "violations")
+    reveal = ("guardrails", "reveal", found["violation_id"][:13], *WHO)
+    assert up.json(*reveal, personal_key=KEY)["text"] == "jane.roe@example.com"
+    for key, said, code in (("", "is not set", 2), ("00" * 64, "sealed with another key", 4)):
+        refused = up.run(*reveal, code=code, personal_key=key)
+        assert said in refused
+        assert "jane.roe" not in refused
+    looks = up.run("log", "tail", "--no-follow", "--after", "0", "--type", "guardrails.violation_revealed")
+    assert looks.count("violation_revealed") == 2
+    assert KEY not in up.run("doctor") + up.output
+
+
+def violation(up: Up, category: str) -> dict[str, Any]:
+    """Return the newest violation of a category, once it is shown."""
+    deadline, found = time.monotonic() + SHOWN_S, list[dict[str, Any]]()
+    while not found and time.monotonic() < deadline:  # a view is a moment behind
+        time.sleep(0.05)
+        shown = up.json("guardrails", "violations")["violations"]
+        found = [each for each in shown if each["category"] == category]
+    return found[0]
 
 
 @pytest.mark.vllm  # needs torch, which vLLM's environment has

@@ -4,15 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from aicore.cli.guardrails import revealed
 from aicore.content.guardrails import DEFAULT_PROFILE, load_policy
+from aicore.sealing import Seal
 from domain.guardrails.check import check
 from domain.guardrails.compiled import compile_policy
-from domain.guardrails.messages import ViolationDetected
+from domain.guardrails.messages import ViolationDetected, ViolationRevealed
 from domain.guardrails.policy import policy_from
 from domain.inference.messages import InferenceCompleted, InferenceRequested
 from handlers.guard import MASK, redacted
-from tests.unit.kit import message, model, runner_on
-from tests.unit.test_guard_service import MAIL, NEW, UC, Judge, mature, settled, staged
+from tests.unit.kit import message, model, runner_on, until
+from tests.unit.test_guard_service import MAIL, NEW, UC, Judge, cut_off, mature, settled, staged
+
+SEAL = Seal(bytes(range(64)))
 
 
 async def test_personal_data_is_replaced_and_not_recorded(tmp_path: Path) -> None:
@@ -26,6 +30,55 @@ async def test_personal_data_is_replaced_and_not_recorded(tmp_path: Path) -> Non
         violations = await settled(stage, ViolationDetected, 2)
         assert {violation.excerpt for violation in violations} == {""}
         assert all(b"4111 1111" not in each.payload for each in await stage.log.read_all(limit=1_000))
+
+
+async def test_with_a_key_personal_data_are_recorded_under_it(tmp_path: Path) -> None:
+    async with staged(tmp_path, *(f"{word} " for word in MAIL.split(" ")), seal=SEAL.close) as stage:
+        await stage.ask("I am jane.roe@example.com, who are you?", name="a")
+        await stage.ask("I am jane.roe@example.com, who are you?", name="b")
+        violations = await settled(stage, ViolationDetected, 4)
+        assert {violation.excerpt for violation in violations} == {""}
+        assert len({violation.sealed for violation in violations}) == 4
+        told = sorted(revealed(SEAL, violation.model_dump()) for violation in violations)
+        assert told == ["jane.roe@example.com"] * 2 + ["old.wen@lamplight.example"] * 2
+        recorded = b"".join(each.payload for each in await stage.log.read_all(limit=1_000))
+        assert b"jane.roe" not in recorded
+        assert b"old.wen" not in recorded
+
+
+async def test_a_sealed_violation_that_is_said_again_after_a_crash_is_the_same(tmp_path: Path) -> None:
+    async with staged(tmp_path, *(f"{word} " for word in MAIL.split(" ")), seal=SEAL.close) as stage:
+        mail = "Mail me at jane.roe@example.com, please."
+        await cut_off(stage, mail)
+        said = await settled(stage, ViolationDetected, 2)
+        await stage.another().ask(mail, name="r")
+        await settled(stage, InferenceCompleted)
+        await until(lambda: not stage.spool.figures().backlog_records)
+        assert await stage.spool.letters() == []
+        assert await stage.events(ViolationDetected) == said
+
+
+async def test_what_is_no_personal_data_is_recorded_in_the_clear_with_a_key_as_well(tmp_path: Path) -> None:
+    async with staged(tmp_path, "As an AI language model I am sorry.", seal=SEAL.close) as stage:
+        await stage.ask()
+        (violation,) = await settled(stage, ViolationDetected)
+        assert violation.excerpt.lower().startswith("as an ai")
+        assert violation.sealed == ""
+
+
+async def test_every_look_at_sealed_words_is_recorded_and_gives_them_sealed(tmp_path: Path) -> None:
+    async with staged(tmp_path, "No.", seal=SEAL.close) as stage:
+        await stage.ask("I am jane.roe@example.com.")
+        (violation,) = await settled(stage, ViolationDetected)
+        asked = {"violation_id": violation.violation_id, "operator": "mira", "reason": "a complaint"}
+        for name in ("first", "second", "second"):
+            reply = await stage.runner(message("guardrails.reveal_violation", asked, name=name))
+            assert revealed(SEAL, reply.result) == "jane.roe@example.com"
+            assert "jane" not in str(reply)
+        looks = await stage.events(ViolationRevealed)
+        assert [(each.violation_id, each.operator) for each in looks] == [
+            (violation.violation_id, "mira")
+        ] * 2
 
 
 async def test_letters_that_nobody_sees_never_reach_a_model(tmp_path: Path) -> None:

@@ -117,7 +117,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(folder: Path, *pieces: str, judge: Judge | None = None) -> AsyncIterator[Stage]:
+async def staged(
+    folder: Path, *pieces: str, judge: Judge | None = None, seal: Callable[[str, str, str], str] | None = None
+) -> AsyncIterator[Stage]:
     log, codec = memory_log(), EventCodec(domain_catalogue())
     runner, view = runner_on(log, codec), RegistryView(log, decode=codec.decode)
     await runner(message("registry.register_model", model()))
@@ -135,7 +137,7 @@ async def staged(folder: Path, *pieces: str, judge: Judge | None = None) -> Asyn
 
         def service(records: InferenceRecords = records) -> InferenceService:
             lore = contradictions(load_world(), load_speech())
-            guard = Guardrails(policy, line, records.violation, lore)
+            guard = Guardrails(policy, line, records.violation, lore, seal=seal)
             if judge:
                 guard = replace(guard, classifier=TierClassifier(router, "gold", clock))
             return InferenceService(records, view, router, guard=guard)

@@ -20,8 +20,10 @@ from domain.guardrails.messages import (
     PolicyPublished,
     PublishPolicy,
     RecordViolation,
+    RevealViolation,
     ReviewViolation,
     ViolationDetected,
+    ViolationRevealed,
     ViolationReviewed,
 )
 from domain.guardrails.policies import POLICIES
@@ -175,6 +177,8 @@ DETECTED = ViolationDetected.from_example()
 RECORD = RecordViolation(detected=DETECTED)
 REVIEW = ReviewViolation.model_validate(ReviewViolation.example)
 REVIEWED = ViolationReviewed.from_example()
+REVEAL = RevealViolation.model_validate(RevealViolation.example)
+REVEALED = ViolationRevealed.from_example()
 
 
 def test_a_violation_is_recorded_once() -> None:
@@ -187,6 +191,12 @@ def test_a_violation_is_recorded_once() -> None:
 def test_a_violation_that_says_how_long_its_check_took_is_read() -> None:
     payload = msgpack.packb({**ViolationDetected.example, "took_us": 240})
     stored = RecordedEvent(1, "violation-x", 1, ident(), DETECTED.event_name, 1, 1, b"", payload, bytes(32))
+    assert EventCodec(domain_catalogue()).decode(stored) == DETECTED
+
+
+def test_a_violation_from_before_words_were_sealed_is_read() -> None:
+    payload = msgpack.packb({key: value for key, value in DETECTED.model_dump().items() if key != "sealed"})
+    stored = RecordedEvent(1, "violation-x", 1, ident(), DETECTED.event_name, 2, 1, b"", payload, bytes(32))
     assert EventCodec(domain_catalogue()).decode(stored) == DETECTED
 
 
@@ -217,6 +227,19 @@ def test_a_review_needs_a_violation_and_a_severity_only_for_an_adjustment() -> N
         ({"severity": "low"}, "severity_unexpected"),
     ):
         given(VIOLATION, DETECTED).when(changed(REVIEW, **changes)).then_rejected(code, field="severity")
+
+
+def test_sealed_words_are_looked_at_as_often_as_one_likes_and_each_look_is_told() -> None:
+    sealed = changed(DETECTED, category="personal_data", excerpt="", sealed="c2VhbGVk")
+    assert VIOLATION.decide(REVEAL, VIOLATION.fold([sealed])) == [REVEALED]
+    assert VIOLATION.decide(REVEAL, VIOLATION.fold([sealed, REVEALED])) == [REVEALED], "another look"
+
+
+def test_only_what_is_sealed_is_revealed() -> None:
+    given(VIOLATION).when(REVEAL).then_rejected("violation_not_found", field="violation_id")
+    given(VIOLATION, DETECTED).when(REVEAL).then_rejected(
+        "nothing_sealed", field="violation_id", says="AICORE_PERSONAL_KEY"
+    )
 
 
 def test_history_is_never_refused() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aicore.settings import Settings, SettingsError, load_settings, masked
+from aicore.settings import PERSONAL_KEY_DIGITS, Settings, SettingsError, load_settings, masked
 
 
 def test_without_any_variable_the_defaults_hold() -> None:
@@ -77,6 +77,27 @@ def test_an_error_never_repeats_what_may_hold_a_secret(
 
     assert variable in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["hunter2", "ab" * 32, "xy" * 64, "ab" * 64 + "\n"])
+def test_a_key_of_another_form_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("AICORE_PERSONAL_KEY", key)
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert f"AICORE_PERSONAL_KEY: must be {PERSONAL_KEY_DIGITS} hexadecimal digits" in str(caught.value)
+    assert key not in str(caught.value)
+
+
+def test_the_key_of_personal_data_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "5e" * 64
+    monkeypatch.setenv("AICORE_PERSONAL_KEY", key)
+    settings = load_settings()
+
+    assert settings.personal_key.get_secret_value() == key
+    assert key not in f"{settings!r} {settings} {settings.model_dump_json()} {settings.environment()}"
+    assert "AICORE_PERSONAL_KEY" not in settings.environment(), "a child's own would be replaced by stars"
 
 
 @pytest.mark.parametrize(
