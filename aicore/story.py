@@ -184,6 +184,8 @@ def _of_turn(at: RecordedEvent, event: Event) -> Iterator[Fact]:
             yield Fact("rated", f"{event.rating:g} by {event.by} {event.comment}".rstrip(), at)
         case _:
             yield Fact(at.type, "an event that this program does not know", at)
+    if isinstance(event, InferenceCompleted | InferenceFailed | InferenceCancelled) and event.guard_us:
+        yield Fact("guarded", f"{event.guard_us / 1e3:g} ms, question and answer together", at)
 
 
 async def _violations(

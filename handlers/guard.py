@@ -309,6 +309,26 @@ class Found:
 
 
 @dataclass(slots=True)
+class CheckTime:
+    """How long the checks of one turn take; ``with`` it around each. ``clock`` counts seconds."""
+
+    clock: Callable[[], float]
+    _took_s: float = 0.0
+    _since: float = 0.0
+
+    def __enter__(self) -> None:
+        self._since = self.clock()
+
+    def __exit__(self, *_: object) -> None:
+        self._took_s += self.clock() - self._since
+
+    @property
+    def us(self) -> int:
+        """Return what all of them took by now, µs."""
+        return round(self._took_s * 1e6)
+
+
+@dataclass(slots=True)
 class Guarded:
     """One answer on its way out."""
 

@@ -35,7 +35,7 @@ from domain.registry.watch import REFUSALS
 from handlers.allowances import Allowances
 from handlers.answers import Answers, Sharing, lasting
 from handlers.engines.port import EngineAsk, EngineError
-from handlers.guard import MASK, WITHHELD, Found, Guarded, Guardrails, found_in, stops
+from handlers.guard import MASK, WITHHELD, CheckTime, Found, Guarded, Guardrails, found_in, stops
 from handlers.inference_records import InferenceRecords
 from handlers.questions import Questions, Scenes
 from handlers.registry_view import RegistryView
@@ -95,6 +95,7 @@ class _Running:
 
     task: asyncio.Task[Any]
     give: GiveHere | None
+    checks: CheckTime
     cancelled: bool = False
     given: list[str] = field(default_factory=list)
     tokens: int = 0
@@ -129,6 +130,7 @@ class _Asking:
     """When it came, on the router's clock, s: its time runs from then."""
     stopped: bool
     """Nobody may be asked this: it ends with the character's own line."""
+    checks: CheckTime
 
 
 class InferenceService:
@@ -216,10 +218,12 @@ class InferenceService:
 
     async def _take(self, message: CommandMessage, give: GiveHere | None, arrived: float) -> Reply:
         """Answer one request; no other with its id is under way here."""
+        checks = CheckTime(self._router.now)
         try:
             asked = parse(Generate, message.payload)
             held_to = self._guard.held_to() if self._guard else {}
-            command, findings = await self._guard.question(asked) if self._guard else (asked, ())
+            with checks:
+                command, findings = await self._guard.question(asked) if self._guard else (asked, ())
             left_s = arrived + self._wanted_s(command) - self._router.now()
             known = await self._records.find(message.id, left_s * LOOK_UP_SHARE)
             if known.request and not _same(command, known.request, redacted=bool(findings)):
@@ -235,12 +239,15 @@ class InferenceService:
             return reply_of(known, message, recorded=True, duplicate=True)
         inputs = found_in(asked, findings)
         if self._guard and not stops(findings):
-            findings = await self._guard.judged(command.prompt)
+            with checks:
+                findings = await self._guard.judged(command.prompt)
             inputs += found_in(command, findings)
         self._violated(message, known, inputs)
         give = self._taker(command, message, give)
-        asking = _Asking(message, give, arrived, stopped=stops(findings))
+        asking = _Asking(message, give, arrived, stopped=stops(findings), checks=checks)
         outcome = await self._ask(command, known, asking)
+        if self._guard:
+            outcome = outcome.model_copy(update={"guard_us": checks.us})
         state, recorded = await self._records.outcome(outcome, message, known)
         return reply_of(state, message, recorded=recorded)
 
@@ -322,14 +329,15 @@ class InferenceService:
             )
         # A retry has its own deadline.
         turn = self._turn(request.model_copy(update={"deadline_ms": command.deadline_ms}), asking.arrived)
-        running = self._running[request.inference_id] = _Running(task, asking.give)
+        running = self._running[request.inference_id] = _Running(task, asking.give, asking.checks)
         began = self._router.now()
         try:
             if asking.stopped:
                 return await self._closed(request, running, began)
             completion = await self._answer(turn, request, running)
             if self._guard and lasting(completion) and completion.source_inference_id is None:
-                running.more = self._guard.contradiction(request, completion.text)
+                with running.checks:
+                    running.more = self._guard.contradiction(request, completion.text)
             return completion
         except (asyncio.CancelledError, CallerGone) as end:
             if isinstance(end, asyncio.CancelledError):
@@ -372,7 +380,9 @@ class InferenceService:
     ) -> RecordCompletion:
         """Give an answer again if the rules allow it (`handlers.answers`), else ask the engines."""
         kept = self.answers.kept(request)
-        if kept and (self._guard is None or self._guard.fits(kept.text)):
+        with running.checks:
+            fits = kept is not None and (self._guard is None or self._guard.fits(kept.text))
+        if kept and fits:
             running.tokens += kept.completion_tokens
             await running.take(kept.text)
             why = f"the answer of {kept.inference_id}, no older than {request.max_age_s} s"
@@ -451,7 +461,8 @@ class InferenceService:
                 if isinstance(item, Routed):
                     end = item
                     if guarded and item.finish_reason != "authored":
-                        rest = await guarded.judged(guarded.finish(), end=True)
+                        with running.checks:
+                            rest = await guarded.judged(guarded.finish(), end=True)
                         if rest:
                             sharing.gave(rest, untold)
                             await running.take(rest)
@@ -460,7 +471,8 @@ class InferenceService:
                         return completion_of(request, end, before=before, tokens=tokens)
                     break
                 first = self._router.now() if first is None else first
-                text = await guarded.judged(guarded.feed(item.text)) if guarded else item.text
+                with running.checks:
+                    text = await guarded.judged(guarded.feed(item.text)) if guarded else item.text
                 running.tokens, untold = running.tokens + item.tokens, untold + item.tokens
                 if text:
                     sharing.gave(text, untold)

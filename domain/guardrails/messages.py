@@ -157,7 +157,8 @@ class ViolationFacts(Event):
 class ViolationDetected(ViolationFacts, name="guardrails.violation_detected", version=2):
     """A text broke a rule, and this was done about it.
 
-    Version 1 also said how long the check took, which made the same violation another one each time.
+    Version 1 also said how long the check took, which made the same violation another one each time. The time
+    is in the turn's outcome (``guard_us``), which is recorded once.
     """
 
     example: ClassVar = {

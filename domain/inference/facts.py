@@ -22,6 +22,9 @@ SEED_MAX = 2**32 - 1
 MILLISECONDS_MAX = 1e9
 """Eleven days; it keeps an hour's sums within 64 bits."""
 
+MICROSECONDS_MAX = 10**12
+"""As many as `MILLISECONDS_MAX`."""
+
 MICRO_DOLLARS_MAX = 10**12
 """A million dollars; it keeps an hour's sums within 64 bits."""
 
@@ -67,6 +70,16 @@ Player = Annotated[
 TokenCount = Annotated[int, Field(ge=0, le=2**32, json_schema_extra={"unit": "tokens"})]
 Milliseconds = Annotated[
     float, Field(ge=0, le=MILLISECONDS_MAX, allow_inf_nan=False, json_schema_extra={"unit": "ms"})
+]
+GuardTime = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=MICROSECONDS_MAX,
+        description="Time that the guardrails' checks took of this turn, of question and answer together, a "
+        "classifier's included; 0: none, or recorded before it was measured.",
+        json_schema_extra={"unit": "µs"},
+    ),
 ]
 MicroDollars = Annotated[
     int, Field(ge=0, le=MICRO_DOLLARS_MAX, json_schema_extra={"unit": "millionths of a US dollar"})

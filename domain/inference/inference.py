@@ -183,6 +183,7 @@ def _end(
                     "message": f"{request.model_name} {request.model_version} answered without a word",
                     "latency_ms": command.latency_ms,
                     "attempts": command.attempts,
+                    "guard_us": command.guard_us,
                     **subject,
                 }
             )

@@ -12,6 +12,7 @@ from domain.inference.facts import (
     TEXT_CHARACTERS_MAX,
     Ask,
     AttemptFact,
+    GuardTime,
     HeldTo,
     InferenceId,
     MicroDollars,
@@ -121,6 +122,7 @@ class InferenceCompleted(Served, Event, name="inference.completed", version=1):
         description="The inference whose answer was given again, or waited for in vain; null: a model was "
         "asked for this one.",
     )
+    guard_us: GuardTime = 0
 
     example: ClassVar = {
         "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
@@ -141,6 +143,7 @@ class InferenceCompleted(Served, Event, name="inference.completed", version=1):
             {"name": "embedded", "ttft_ms": 2.4, "token_ms": 0.8, "headroom": 0.94, "ruled_out": ""}
         ],
         "source_inference_id": None,
+        "guard_us": 640,
         "attempts": [
             {"engine": "embedded", "tier": "gold", "fault": "", "tokens": 11, "ttft_ms": 2.1, "ms": 9.5}
         ],
@@ -193,6 +196,7 @@ class InferenceFailed(Event, name="inference.failed", version=1):
     message: str = Field(max_length=2_000, description="What happened, for an operator.")
     latency_ms: Milliseconds = Field(description="Time until the failure was known.")
     attempts: Attempts = Field(default_factory=list)
+    guard_us: GuardTime = 0
 
     example: ClassVar = {
         "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
@@ -202,6 +206,7 @@ class InferenceFailed(Event, name="inference.failed", version=1):
         "code": "engine_timeout",
         "message": "no answer from the embedded engine within 30 s",
         "latency_ms": 30_000.0,
+        "guard_us": 120,
         "attempts": [
             {
                 "engine": "embedded",
@@ -226,6 +231,7 @@ class InferenceCancelled(Event, name="inference.cancelled", version=1):
     completion_tokens: TokenCount = Field(description="Tokens of it.")
     latency_ms: Milliseconds = Field(description="Time until the cancellation.")
     attempts: Attempts = Field(default_factory=list)
+    guard_us: GuardTime = 0
 
     example: ClassVar = {
         "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
@@ -235,6 +241,7 @@ class InferenceCancelled(Event, name="inference.cancelled", version=1):
         "text": "Old Wen does,",
         "completion_tokens": 4,
         "latency_ms": 6.2,
+        "guard_us": 120,
         "attempts": [
             {
                 "engine": "embedded",
@@ -393,6 +400,7 @@ class RecordCompletion(Served, Command, name="inference.record_completion"):
     source_inference_id: InferenceId | None = Field(
         None, description="The inference whose answer was given again, or waited for in vain."
     )
+    guard_us: GuardTime = 0
 
     example: ClassVar = {
         k: InferenceCompleted.example[k]
@@ -409,6 +417,7 @@ class RecordCompletion(Served, Command, name="inference.record_completion"):
             "choice",
             "candidates",
             "attempts",
+            "guard_us",
         )
     }
 
@@ -421,10 +430,11 @@ class RecordCancellation(Command, name="inference.record_cancellation"):
     completion_tokens: TokenCount = Field(description="Tokens of it.")
     latency_ms: Milliseconds = Field(description="Time until the cancellation.")
     attempts: Attempts = Field(default_factory=list)
+    guard_us: GuardTime = 0
 
     example: ClassVar = {
         k: InferenceCancelled.example[k]
-        for k in ("inference_id", "text", "completion_tokens", "latency_ms", "attempts")
+        for k in ("inference_id", "text", "completion_tokens", "latency_ms", "attempts", "guard_us")
     }
 
 
@@ -436,9 +446,11 @@ class RecordFailure(Command, name="inference.record_failure"):
     message: str = Field(max_length=2_000, description="What happened, for an operator.")
     latency_ms: Milliseconds = Field(description="Time until the failure was known.")
     attempts: Attempts = Field(default_factory=list)
+    guard_us: GuardTime = 0
 
     example: ClassVar = {
-        k: InferenceFailed.example[k] for k in ("inference_id", "code", "message", "latency_ms", "attempts")
+        k: InferenceFailed.example[k]
+        for k in ("inference_id", "code", "message", "latency_ms", "attempts", "guard_us")
     }
 
 

@@ -56,7 +56,9 @@ def test_failure_is_an_outcome() -> None:
 def test_empty_answer_is_a_failure() -> None:
     message = "lamplight 0.1.0 answered without a word"
     attempts = COMPLETION.attempts
-    failed = changed(FAILED, code="empty_output", message=message, latency_ms=9.6, attempts=attempts)
+    failed = changed(
+        FAILED, code="empty_output", message=message, latency_ms=9.6, attempts=attempts, guard_us=640
+    )
     given(INFERENCE, REQUESTED).when(changed(COMPLETION, text=" \n")).then(failed)
 
 

@@ -28,7 +28,14 @@ from domain.decider import Rejected
 from domain.guardrails.check import check
 from domain.guardrails.compiled import Compiled, compile_policy
 from domain.guardrails.messages import ViolationDetected
-from domain.inference.messages import InferenceCompleted, InferenceFellBack, InferenceRequested
+from domain.guardrails.scan import Finding
+from domain.inference.messages import (
+    InferenceCancelled,
+    InferenceCompleted,
+    InferenceFailed,
+    InferenceFellBack,
+    InferenceRequested,
+)
 from domain.patterns import matches
 from domain.registry.use_case import model_id_of
 from handlers.commands import CommandRunner
@@ -88,6 +95,22 @@ class Judge(EchoEngine):
         yield End("stop", 9, 2)
 
 
+class Slow:
+    """A classifier that takes 20 ms of a clock for each look."""
+
+    def __init__(self) -> None:
+        self.s = 0.0
+        self.looks = 0
+
+    def __call__(self) -> float:
+        return self.s
+
+    async def judge(self, text: str, side: object, *, known: int = 0) -> Finding | None:
+        self.s += 0.02
+        self.looks += 1
+        return None
+
+
 @dataclass
 class Stage:
     log: MemoryLog
@@ -118,7 +141,11 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    folder: Path, *pieces: str, judge: Judge | None = None, seal: Callable[[str, str, str], str] | None = None
+    folder: Path,
+    *pieces: str,
+    judge: Judge | None = None,
+    seal: Callable[[str, str, str], str] | None = None,
+    slow: Slow | None = None,
 ) -> AsyncIterator[Stage]:
     log, codec = memory_log(), EventCodec(domain_catalogue())
     runner, view = runner_on(log, codec), RegistryView(log, decode=codec.decode)
@@ -126,7 +153,7 @@ async def staged(
     policies = CommandRunner(log, codec, [POLICY_BINDING, VIOLATION_BINDING])
     async with spooled(log, codec, folder) as (spool, records), asyncio.TaskGroup() as group:
         engine = Scripted(*pieces)
-        clock = asyncio.get_running_loop().time
+        clock = slow or asyncio.get_running_loop().time
         engines = [engine, *([judge] if judge else [])]
         router = Router({"gold": Tier(engines=engines, patience_s=0.0)}, clock=clock, draw=lambda: 0.0)
         policy = ActivePolicy(log, mature(), decode=codec.decode)
@@ -140,6 +167,8 @@ async def staged(
             guard = Guardrails(policy, line, records.violation, lore, seal=seal)
             if judge:
                 guard = replace(guard, classifier=TierClassifier(router, "gold", clock))
+            if slow:
+                guard = replace(guard, classifier=slow)
             return InferenceService(records, view, router, guard=guard)
 
         def another() -> InferenceService:
@@ -194,6 +223,44 @@ async def test_without_an_authored_line_the_world_knows_one(tmp_path: Path) -> N
     async with staged(tmp_path, OUT_OF_CHARACTER) as stage:
         assert load_speech().closed[npc.voice][0] in (await stage.ask(npc=npc.id)).result["text"]
         assert (await stage.ask(npc="nobody")).result["text"].endswith(SILENCE)
+
+
+async def test_an_outcome_says_how_long_the_checks_of_its_question_and_its_answer_took(
+    tmp_path: Path,
+) -> None:
+    slow = Slow()
+    async with staged(tmp_path, "The tide. ", "The lamp. ", "And I.", slow=slow) as stage:
+        reply = await stage.ask()
+        assert reply.result["text"] == "The tide. The lamp. And I."
+        assert slow.looks == 4, "at the question, and at each sentence"
+        (completed,) = await settled(stage, InferenceCompleted)
+        assert completed.guard_us == 80_000
+
+
+async def test_a_turn_that_fails_or_is_cancelled_says_how_long_its_checks_took(tmp_path: Path) -> None:
+    async with staged(tmp_path, slow=Slow()) as stage:
+        with pytest.raises(Rejected, match="empty_output"):
+            await stage.ask()
+        (failed,) = await settled(stage, InferenceFailed)
+        assert failed.guard_us == 20_000
+        stage.engine.pieces = ("The tide. ", "The lamp. ", "And ", "I.")
+        gone = message("inference.generate", {"use_case": UC, "prompt": "Whom?"})
+
+        async def leave(*_: object) -> None:
+            stage.service.cancel(gone.id.hex)
+
+        await stage.service(gone, give=leave)
+        (cancelled,) = await settled(stage, InferenceCancelled)
+        assert cancelled.guard_us == 40_000
+
+
+async def test_who_shares_an_answer_says_what_his_own_checks_took(tmp_path: Path) -> None:
+    async with staged(tmp_path, "The tide. ", "The lamp.", slow=Slow()) as stage:
+        await asyncio.gather(*(stage.ask(temperature=0.0) for _ in range(2)))
+        completed = await settled(stage, InferenceCompleted, 2)
+        assert len(stage.engine.prompts) == 1
+        shared = {each.source_inference_id is not None: each.guard_us for each in completed}
+        assert shared == {False: 60_000, True: 20_000}
 
 
 async def test_orders_to_the_model_are_never_asked(tmp_path: Path) -> None:

@@ -119,7 +119,8 @@ async def _told(book: Book) -> None:
     promoted = changed(ModelPromoted.from_example(), model_id=MODEL.model_id, operator="mira")
     other = changed(MODEL, model_id="0a3ad1c5-5b0b-5c84-9d0f-55c2fd6cd4f2", name="another")
     await book.write("registry-npc_dialogue", MODEL, other, evaluated, step, promoted)
-    await book.write(f"inference-{TURN}", REQUESTED, InferenceCompleted.from_example())
+    answered = changed(InferenceCompleted.from_example(), guard_us=1_234)
+    await book.write(f"inference-{TURN}", REQUESTED, answered)
     await book.write("violation-1", changed(ViolationDetected.from_example(), inference_id=TURN))
     await book.write("violation-2", changed(ViolationDetected.from_example(), inference_id="f" * 32))
     later = changed(promoted, operator="somebody", reason="afterwards")
@@ -135,6 +136,7 @@ async def test_a_story_leads_from_the_line_to_model_evaluation_promotion_policy_
     told = {fact.what.strip(): fact.said for fact in facts}
     assert told["asked"] == "ann to lamp-keeper: Who keeps the lamp tonight?"
     assert told["answered"].startswith("Old Wen does")
+    assert told["guarded"] == "1.234 ms, question and answer together"
     assert "machine_voice of default@1" in told["violation"]
     assert "made again from the log: the same" in told["template"]
     assert told["policy"] == f"default@1, profile MatureFullExperience, {PUBLISHED.digest}"
