@@ -61,7 +61,7 @@ class OpenAIConfig(_Strict):
     """A server that speaks the OpenAI API: vLLM, or anything like it."""
 
     kind: Literal["vllm", "openai"]
-    url: str = Field(pattern=r"^https?://")
+    url: str = Field(pattern=r"^https?://[^/\s]")
     model: str = Field(min_length=1)
     capacity: int = Field(16, ge=1, le=100_000)
     provider: str = "vllm"

@@ -119,7 +119,9 @@ def decisions(number: int) -> list[float]:
     load = Load()
     for turns in range(20):
         load = load.after(turns % 5 + 1, 5 + turns % 5)
-    engines = [OpenAICompatibleEngine(f"e{n}", url="", model="m", capacity=16) for n in range(8)]
+    engines = [
+        OpenAICompatibleEngine(f"e{n}", url="http://127.0.0.1:9", model="m", capacity=16) for n in range(8)
+    ]
     objective, draws = Objective(ttft_ms=250, token_ms=16), itertools.count()
     router = Router(
         {"gold": Tier(engines=engines, objective=objective)},

@@ -41,7 +41,7 @@ class Objective:
     """Turns beyond an engine's capacity that may wait for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: as `EngineView`
 class Turn:
     """What the choice depends on besides the engines."""
 
@@ -57,7 +57,7 @@ class Turn:
     """Engines that failed this turn already."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: as `EngineView`
 class Candidate:
     """An engine as the choice saw it; part of the record of the decision."""
 

@@ -166,9 +166,13 @@ def _smoothed(known: float | None, new: float | None) -> float | None:
     return known + SMOOTHING * (new - known)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class EngineView:
-    """What the router knows of one engine at one instant."""
+    """What the router knows of one engine at one instant.
+
+    Nobody changes one; it is not frozen because each decision makes one for every engine, and a frozen one
+    takes twice as long to make.
+    """
 
     name: str
     capacity: int
