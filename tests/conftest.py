@@ -15,7 +15,7 @@ from tests.conformance.engine_kit import PYTHON
 from tests.harness.folders import open_folder
 
 settings.register_profile(
-    "dev", max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "dev", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("dev")
 

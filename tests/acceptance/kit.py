@@ -20,7 +20,7 @@ from aicore.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 UP_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 30.0
 POLL_S = 0.05
 UP = "Ctrl-C stops everything in order."
