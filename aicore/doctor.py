@@ -22,13 +22,13 @@ from aicore.running import System
 from aicore.settings import Settings, masked
 from aicore.spools import TooBusy, spools_in, state_of
 from bus.nats.api import JetStreamError, js_request
-from bus.nats.comparison import compare
 from bus.nats.connection import BrokerUnreachable, connect
 from bus.nats.dead_letters import list_letters
-from bus.nats.leadership import relay_lock
 from bus.postgres.connect import schema_of
 from bus.postgres.migrate import MigrationError, migration_state
-from handlers.tier_board import TiersQuery, tiers_serving
+from bus.relay.comparison import compare
+from bus.relay.leadership import relay_lock
+from handlers.routing.tier_board import TiersQuery, tiers_serving
 from protocol.errors import WireError
 
 CONNECT_TIMEOUT_S = 3.0

@@ -19,8 +19,8 @@ from benchmarks.nats_kit import REALM, Bench, bench, until
 from bus.nats.api import js_request
 from bus.nats.connection import connect
 from bus.nats.consumer import ConsumeOptions, Consumer, Delivery
-from bus.nats.relay import Relay, RelayOptions
 from bus.nats.topology import events_stream
+from bus.relay.relay import Relay, RelayOptions
 from protocol.envelope import Envelope, decode_envelope
 
 IN_FLIGHT_MAX = 500

@@ -20,8 +20,8 @@ from benchmarks.harness import Progress, Report, percentile
 from benchmarks.paced import MARK, answer, characters
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
 from handlers.engines.port import EngineAsk, EngineError, Piece
-from handlers.routing import Router
-from handlers.turns import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Tier
+from handlers.routing.router import Router
+from handlers.routing.turns import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Tier
 
 TURNS, TURNS_QUICK = 2_000, 300
 CALLERS = 16

@@ -24,17 +24,17 @@ from aicore.content.guardrails import load_policy
 from aicore.content.scenes import closing_line
 from aicore.content.speech import load_speech
 from aicore.content.world import load_world
-from aicore.guard import open_classifier
 from aicore.training.corpus import Source
+from aicore.wiring.classifier import open_classifier
 from benchmarks.guardrail_cases import CANARY, SPELLINGS, Case, load_cases
 from benchmarks.harness import Progress, Report, percentile, rounds_of
 from domain.guardrails.check import check
 from domain.guardrails.compiled import Compiled, compile_policy
 from domain.guardrails.stream import StreamGuard
 from domain.inference.facts import PROMPT_CHARACTERS_MAX
-from handlers.guard_classifier import TEXT_MAX
-from handlers.guard_embedded import EmbeddedClassifier
-from handlers.sentence_encoder import PACKAGE, VERSION, package_files
+from handlers.guardrails.classifier import TEXT_MAX
+from handlers.guardrails.embedded import EmbeddedClassifier
+from handlers.guardrails.sentence_encoder import PACKAGE, VERSION, package_files
 
 SEED = 20_261_121
 ATTACKS, ATTACKS_QUICK = 100_000, 2_000

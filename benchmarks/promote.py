@@ -20,13 +20,13 @@ from itertools import chain, zip_longest
 from aicore.content.suites import default_suite
 from aicore.content.templates import LINE
 from aicore.content.world import VOICES
-from aicore.tiers import GOLD_TOKEN_MS, shipped_model
+from aicore.wiring.tiers import GOLD_TOKEN_MS, shipped_model
 from benchmarks.harness import Progress, Report, percentile
 from domain.evaluation.scorers import Answer, scorers_of
 from domain.evaluation.suite import Case, Lexicon
 from domain.prompts.messages import RegisterTemplate
 from handlers.engines.embedded import EmbeddedEngine
-from handlers.evaluation import CONCURRENT, EngineModel, Evaluator, Finding, Model, Plan
+from handlers.evaluation.runner import CONCURRENT, EngineModel, Evaluator, Finding, Model, Plan
 
 TEMPERATURE = 0.7
 SUITE_SEEDS = 20

@@ -16,8 +16,8 @@ from bus.nats.topology import events_stream
 from bus.ports import StreamWrite
 from bus.postgres.connect import connect_pool
 from domain.inference.messages import InferenceCompleted
-from projections.inference_stats import INFERENCE_STATS
-from projections.runner import ProjectionRunner
+from projections.inference.stats import INFERENCE_STATS
+from projections.kernel.runner import ProjectionRunner
 from protocol.meta import Meta
 
 EVENTS = 200_000

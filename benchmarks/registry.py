@@ -25,14 +25,14 @@ from bus.ports import EventLog, StreamWrite
 from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
-from domain.event import Event
+from domain.kernel.event import Event
 from domain.registry.messages import ModelDescribed, ModelRegistered
 from domain.registry.use_case import model_id_of, stream_of
-from handlers.commands import CommandRunner
-from handlers.registry import REGISTRY
-from handlers.registry_view import RegistryView
-from projections.current_models import CURRENT_MODELS
-from projections.runner import ProjectionRunner
+from handlers.kernel.commands import CommandRunner
+from handlers.registry.commands import REGISTRY
+from handlers.registry.models import RegistryView
+from projections.kernel.runner import ProjectionRunner
+from projections.registry.current_models import CURRENT_MODELS
 from protocol.messages import CommandMessage, Reply
 from protocol.meta import Meta
 

@@ -15,10 +15,10 @@ from benchmarks.nats_kit import REALM, Bench, bench, new_event, until
 from bus.nats.api import js_request
 from bus.nats.connection import connect
 from bus.nats.follow import follow
-from bus.nats.relay import Relay, RelayOptions
 from bus.nats.topology import CacheLimits, create_events_stream, delete_stream, events_stream
 from bus.nats.wire import encode
 from bus.ports import StreamWrite
+from bus.relay.relay import Relay, RelayOptions
 
 BARE = "bare"
 """A realm name for the other side's stream."""

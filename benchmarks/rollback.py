@@ -23,21 +23,21 @@ from bus.ids import derived_id
 from bus.ports import EventLog, NewEvent, StreamWrite
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
-from domain.event import Event
 from domain.inference.inference import stream_of
 from domain.inference.messages import InferenceCompleted, InferenceFailed, InferenceRequested
+from domain.kernel.event import Event
 from domain.registry.deployment_messages import DeploymentRolledBack
 from domain.registry.messages import RecordEvaluation
 from domain.registry.rollout import deployment_id_of
 from domain.registry.use_case import model_id_of
 from domain.routing.split import bucket_of
-from handlers.commands import CommandRunner
-from handlers.deployments import GATES, DeploymentManager
-from handlers.engine_keeper import EngineKeeper
-from handlers.registry import REGISTRY, VERDICTS
-from handlers.registry_view import RegistryView
-from handlers.routing import Router
-from handlers.turns import Tier
+from handlers.kernel.commands import CommandRunner
+from handlers.registry.commands import REGISTRY, VERDICTS
+from handlers.registry.deployments import GATES, DeploymentManager
+from handlers.registry.engine_keeper import EngineKeeper
+from handlers.registry.models import RegistryView
+from handlers.routing.router import Router
+from handlers.routing.turns import Tier
 from protocol.messages import CommandMessage
 from protocol.meta import Meta
 from tests.unit.kit import EchoEngine, until

@@ -15,7 +15,7 @@ from aicore.clock import now_us
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.postgres.log import open_log
-from handlers.registry_view import RegistryView
+from handlers.registry.models import RegistryView
 
 LOOK_S = 0.001
 

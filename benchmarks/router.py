@@ -33,8 +33,8 @@ from domain.routing.choice import Objective
 from domain.routing.health import Load, Pace
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
 from handlers.engines.port import EngineAsk
-from handlers.routing import Router
-from handlers.turns import RoutedTurn, Tier
+from handlers.routing.router import Router
+from handlers.routing.turns import RoutedTurn, Tier
 from protocol.messages import Reply
 
 TOKENS = 8

@@ -16,21 +16,21 @@ from pydantic import SecretStr
 
 from aicore.clock import new_id, now_us
 from aicore.collector import relax_collector
-from aicore.openai_http import OpenAIDoor, serving_http
+from aicore.http.openai import OpenAIDoor, serving_http
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.nats.service import ServiceOptions, serve
 from bus.nats.tokens import cancellable, token_giver
 from bus.postgres.log import open_log
 from bus.spool.spool import SpoolOptions, open_spool
-from handlers.commands import CommandRunner
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
-from handlers.inference import InferenceService
-from handlers.inference_records import INFERENCES, InferenceRecords, recall_with
-from handlers.registry import REGISTRY
-from handlers.registry_view import RegistryView
-from handlers.routing import Router
-from handlers.turns import Tier
+from handlers.inference.records import INFERENCES, InferenceRecords, recall_with
+from handlers.inference.service import InferenceService
+from handlers.kernel.commands import CommandRunner
+from handlers.registry.commands import REGISTRY
+from handlers.registry.models import RegistryView
+from handlers.routing.router import Router
+from handlers.routing.turns import Tier
 from protocol.messages import CommandMessage
 from protocol.meta import Meta
 

@@ -26,8 +26,8 @@ from benchmarks.paced import MARK
 from domain.routing.choice import Choice, Objective
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
 from handlers.engines.port import EngineAsk, EngineError, Piece
-from handlers.routing import Router
-from handlers.turns import DeadlineExceeded, NoEngine, RoutedTurn, Tier
+from handlers.routing.router import Router
+from handlers.routing.turns import DeadlineExceeded, NoEngine, RoutedTurn, Tier
 
 TOKENS = 32
 TOKEN_MS, FIRST_MS = 16.0, 150.0

@@ -27,9 +27,9 @@ from benchmarks.nats_kit import REALM
 from benchmarks.spool_child import CONFIRMED, FILES, MADE
 from bus.nats.api import js_request
 from bus.nats.connection import connect
-from bus.nats.relay import Relay, RelayOptions
 from bus.nats.topology import events_stream
 from bus.postgres.migrate import migrate
+from bus.relay.relay import Relay, RelayOptions
 from bus.spool.disk import Directory
 
 PUT_US_MAX = 50

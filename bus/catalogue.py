@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.catalogue import COMMANDS, EVENTS, UPCASTERS
-from domain.event import Command, Event
+from domain.kernel.event import Command, Event
 from protocol.subjects import check_name
 from protocol.upcasters import Upcasters
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from bus.catalogue import Catalogue
 from bus.ports import PAYLOAD_BYTES_MAX, InvalidAppend, NewEvent, RecordedEvent
 from bus.reading import reading_validator
-from domain.event import Event
+from domain.kernel.event import Event
 from protocol.errors import WireError
 from protocol.meta import Meta, encode_meta
 from protocol.packing import pack, unpack

@@ -7,7 +7,7 @@ from typing import Any
 
 from bus.catalogue import Catalogue
 from bus.live import LIVE, LiveMessage, Piece
-from domain.event import Command, Event, Query
+from domain.kernel.event import Command, Event, Query
 from protocol.packing import pack
 
 ASYNCAPI_VERSION = "3.0.0"

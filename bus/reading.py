@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import SchemaValidator
 
-from domain.event import Event
+from domain.kernel.event import Event
 
 LIMITS = ("pattern", "min_length", "max_length", "gt", "ge", "lt", "le", "multiple_of", "strict")
 CHECKS = ("function-after", "function-before", "function-wrap")

@@ -31,7 +31,6 @@ from domain.evaluation.messages import (
     StartEvaluation,
     SuiteRegistered,
 )
-from domain.event import Command, Event
 from domain.guardrails.messages import (
     ActivatePolicy,
     PolicyActivated,
@@ -58,6 +57,7 @@ from domain.inference.messages import (
     RecordFailure,
     RecordRequest,
 )
+from domain.kernel.event import Command, Event
 from domain.optimisation.messages import (
     Approved,
     ApproveProposal,

@@ -45,7 +45,7 @@ CREATE TABLE inference_stats (
     cost_micro bigint NOT NULL,
     latency_sum_us bigint NOT NULL,         -- of completed ones
     latency_max_us bigint NOT NULL,
-    latency_histogram json NOT NULL,        -- {bucket: count}, see projections/histogram.py
+    latency_histogram json NOT NULL,        -- {bucket: count}, see projections/inference/histogram.py
     ttft_histogram json NOT NULL,
     position bigint NOT NULL,
     PRIMARY KEY (model_id, tier, hour_us)

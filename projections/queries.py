@@ -13,12 +13,12 @@ import orjson
 from pydantic import Field
 
 from bus.ports import EventLog
-from domain.event import Query
-from domain.parse import parse
-from domain.vocabulary import ModelId, Tier, UseCase
-from projections.current_models import CURRENT_MODELS
-from projections.histogram import added, percentile_ms
-from projections.inference_stats import INFERENCE_STATS
+from domain.kernel.event import Query
+from domain.kernel.parse import parse
+from domain.kernel.vocabulary import ModelId, Tier, UseCase
+from projections.inference.histogram import added, percentile_ms
+from projections.inference.stats import INFERENCE_STATS
+from projections.registry.current_models import CURRENT_MODELS
 
 QUERY_TIMEOUT_S = 10.0
 ROWS_MAX = 1_000

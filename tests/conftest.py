@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from aicore.embedded.vllm import EmbeddedVllm
-from aicore.tiers import shipped_model
+from aicore.wiring.tiers import shipped_model
 from tests.conformance.engine_kit import PYTHON
 from tests.harness.folders import open_folder
 

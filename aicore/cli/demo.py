@@ -8,7 +8,7 @@ import typer
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json, running
 from aicore.cli.wire import over_wire
 from aicore.client import Client
-from aicore.governance_demo import DemoFailed, Stage, promote, rollback
+from aicore.demos.governance import DemoFailed, Stage, promote, rollback
 
 app = typer.Typer(no_args_is_help=True, help="Demos of governance, on the system that runs.")
 

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from aicore.audit.deployment_replay import Replay, as_html, as_row, replay, sparkline
 from aicore.cli.models import status_of
 from aicore.cli.terminal import Exit, Failure, Json, clock_of, out, print_json, run_async, running
 from aicore.cli.wire import (
@@ -27,7 +28,6 @@ from aicore.cli.wire import (
 )
 from aicore.client import Client
 from aicore.clock import now_us
-from aicore.deployment_replay import Replay, as_html, as_row, replay, sparkline
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.postgres.log import open_log

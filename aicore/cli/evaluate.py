@@ -11,14 +11,14 @@ import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
+from aicore.audit.evaluation_report import as_tables
 from aicore.cli.terminal import Exit, Failure, Json, err, out, print_json, progress, running
 from aicore.cli.wire import ModelId, Operator, Reason, find_model, over_wire
 from aicore.client import Client
 from aicore.clock import new_id, now_us
 from aicore.content.suites import default_suite
-from aicore.evaluate import CannotEvaluate, Comparison, Outcome, Place, recorded_suite, with_pairs
-from aicore.evaluate import evaluate as run_evaluation
-from aicore.evaluation_report import as_tables
+from aicore.wiring.evaluate import CannotEvaluate, Comparison, Outcome, Place, recorded_suite, with_pairs
+from aicore.wiring.evaluate import evaluate as run_evaluation
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.postgres.log import open_log

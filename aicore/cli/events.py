@@ -10,7 +10,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json
-from aicore.queries import QUERIES
+from aicore.wiring.queries import QUERIES
 from bus.catalogue import domain_catalogue
 from bus.documents import Declared, asyncapi_of, example_of, fields_of, page_of, row_of, schema_of
 from bus.live import LIVE

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from aicore.audit.export import MANIFEST_SUFFIX, Plan
+from aicore.audit.export import export as write_export
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json, progress, run_async, running, time_of
 from aicore.clock import now_us
-from aicore.export import MANIFEST_SUFFIX, Plan
-from aicore.export import export as write_export
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.postgres.log import open_log

@@ -15,8 +15,8 @@ from aicore.cli.terminal import Exit, Failure, Json, out, print_json
 from aicore.cli.wire import Operator, Reason, find_one, over_wire, tell
 from aicore.client import Client
 from aicore.content.guardrails import DEFAULT_PROFILE, load_policy
-from aicore.sealing import Seal, SealError, seal_of
 from aicore.settings import load_settings
+from aicore.wiring.sealing import Seal, SealError, seal_of
 from domain.guardrails.check import check as check_text
 from domain.guardrails.compiled import compile_policy
 from domain.guardrails.policy import Policy, PolicyError, policy_from

@@ -18,7 +18,6 @@ from aicore.cli.terminal import Exit, Failure, Json, out, print_json, progress, 
 from aicore.clock import now_us
 from aicore.running import System
 from bus.nats.api import JetStreamError
-from bus.nats.comparison import newest
 from bus.nats.connection import connect as nats_connect
 from bus.nats.wire import envelope_of
 from bus.ports import EventLog, Head, RecordedEvent, Where
@@ -26,6 +25,7 @@ from bus.postgres.connect import connect
 from bus.postgres.log import open_log
 from bus.postgres.verify import Unverifiable, Verdict
 from bus.postgres.verify import verify as verify_chain
+from bus.relay.comparison import newest
 from protocol.cloudevents import to_cloudevent
 from protocol.meta import decode_meta
 from protocol.packing import unpack

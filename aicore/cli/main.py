@@ -15,9 +15,9 @@ import typer
 from nats.errors import Error as NatsError
 from rich.markup import escape
 
+from aicore.audit.export import ExportError
 from aicore.cli.terminal import Exit, Failure, err, out
 from aicore.embedded import EmbeddedServerError
-from aicore.export import ExportError
 from aicore.logs import set_up
 from aicore.running import AlreadyRunning, NotRunning
 from aicore.settings import SettingsError

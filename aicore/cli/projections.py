@@ -7,15 +7,15 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from aicore.app import projection_runners
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json, progress, run_async, running
 from aicore.clock import now_us
+from aicore.wiring.app import projection_runners
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
+from projections.kernel.runner import Comparison, ProjectionRunner
 from projections.queries import Queries
-from projections.runner import Comparison, ProjectionRunner
 
 app = typer.Typer(no_args_is_help=True, help="Projections: read models made from the log.")
 

@@ -8,10 +8,10 @@ from aicore.cli.terminal import Failure, Json, out, print_json, run_async, runni
 from aicore.cli.wire import Operator, Reason, over_wire
 from aicore.clock import now_us
 from aicore.running import System
-from bus.nats.comparison import Finding, compare
 from bus.nats.connection import connect
-from bus.nats.relay_status import RelayStatus, relay_status
 from bus.postgres.connect import connect as connect_postgres
+from bus.relay.comparison import Finding, compare
+from bus.relay.status import RelayStatus, relay_status
 
 app = typer.Typer(no_args_is_help=True, help="The relay: from the log into JetStream.")
 

@@ -7,6 +7,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from aicore.audit.story import Fact, Turn, Wanted, story
+from aicore.audit.story import turns as find_turns
 from aicore.cli.terminal import (
     Exit,
     Failure,
@@ -20,8 +22,6 @@ from aicore.cli.terminal import (
     time_of,
 )
 from aicore.clock import now_us
-from aicore.story import Fact, Turn, Wanted, story
-from aicore.story import turns as find_turns
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.postgres.log import open_log

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import typer
 
-from aicore.app import ORDER, run
 from aicore.cli.relay import compared
 from aicore.cli.terminal import Exit, Failure, err, loop_factory, out
 from aicore.collector import relax_collector, spare_the_end
@@ -21,9 +20,10 @@ from aicore.embedded.vllm import EmbeddedVllm, vllm_python
 from aicore.logs import set_up
 from aicore.running import System, find, serving
 from aicore.settings import Settings, load_settings, masked
-from aicore.tiers import SHIPPED, shipped_model
-from bus.nats.relay import FAILURES as RELAY_FAILURES
-from bus.nats.relay import HELD_MEND
+from aicore.wiring.app import ORDER, run
+from aicore.wiring.tiers import SHIPPED, shipped_model
+from bus.relay.relay import FAILURES as RELAY_FAILURES
+from bus.relay.relay import HELD_MEND
 
 LOG_FILE = "aicore.log"
 DEMO_STOP_TIMEOUT_S = 2.0
@@ -182,7 +182,7 @@ async def _play(group: asyncio.TaskGroup, settings: Settings, system: System, st
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "aicore.demo",
+        "aicore.demos.tour",
         env=environment,
         preexec_fn=dying_with_parent(signal.SIGTERM),  # one system call
         start_new_session=True,  # Ctrl-C is for us; we pass it on

@@ -17,8 +17,8 @@ from aicore.content.prompt import npc_text
 from aicore.content.speech import Speech, load_speech
 from aicore.content.templates import LINE
 from aicore.content.world import Npc, World, load_world
-from aicore.tiers import GOLD_TOKEN_MS
 from aicore.training.corpus import SPOKEN, Source
+from aicore.wiring.tiers import GOLD_TOKEN_MS
 from domain.evaluation.messages import RegisterSuite
 from domain.evaluation.scorers import LoreContradicted
 from domain.evaluation.suite import Lexicon

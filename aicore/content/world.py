@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from aicore.settings import SettingsError
-from domain.vocabulary import Text
+from domain.kernel.vocabulary import Text
 
 VOICES = ("exact", "blunt", "wry", "nervous", "courtly", "whisper", "hungry", "riddling")
 Voice = Literal["exact", "blunt", "wry", "nervous", "courtly", "whisper", "hungry", "riddling"]

@@ -1,8 +1,8 @@
 """Trains the heads of the embedded guard: `python -m aicore.training.guard_head`, about a minute.
 
-It needs the package of the weights (`handlers.sentence_encoder.INSTALL`). Same texts, same heads, up to the
-last digit of another machine's floating point. The texts are in `guard_texts.toml`; lines of our own corpus
-are added as what may pass.
+It needs the package of the weights (`handlers.guardrails.sentence_encoder.INSTALL`). Same texts, same heads,
+up to the last digit of another machine's floating point. The texts are in `guard_texts.toml`; lines of our
+own corpus are added as what may pass.
 
 The threshold is where `HARD_FALSE` of the hard texts that may pass, each judged by heads that were not taught
 it (cross-validation), are stopped; they may have met it beside another text, as its neighbour (`Company`).
@@ -27,7 +27,7 @@ from aicore.content.world import load_world
 from aicore.training.corpus import Source
 from domain.guardrails.meaning import SAFE, Side, windows
 from domain.guardrails.spelling import readable
-from handlers.sentence_encoder import SentenceEncoder, open_encoder
+from handlers.guardrails.sentence_encoder import SentenceEncoder, open_encoder
 
 TEXTS = Path(__file__).with_name("guard_texts.toml")
 OUT = Path(__file__).parents[1] / "content" / "guard_head.json"

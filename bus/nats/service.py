@@ -20,7 +20,7 @@ from nats.errors import Error as NatsError
 from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, EndpointStats, Service, ServiceConfig
 
-from bus.nats.problems import problem_of
+from bus.problems import problem_of
 from protocol.errors import WireError
 from protocol.limits import MESSAGE_BYTES_MAX, META_BYTES_MAX, PAYLOAD_BYTES_MAX
 from protocol.messages import (

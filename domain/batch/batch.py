@@ -22,8 +22,8 @@ from domain.batch.messages import (
     RecordItems,
     SubmitBatch,
 )
-from domain.decider import Decider, Rejected
-from domain.growing import Growing
+from domain.kernel.decider import Decider, Rejected
+from domain.kernel.growing import Growing
 
 
 def stream_of(batch_id: str) -> str:

@@ -7,7 +7,6 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.event import Command, Event
 from domain.inference.facts import (
     Character,
     Context,
@@ -17,7 +16,8 @@ from domain.inference.facts import (
     Prompt,
     Temperature,
 )
-from domain.vocabulary import Operator, Reason, Text, UseCase
+from domain.kernel.event import Command, Event
+from domain.kernel.vocabulary import Operator, Reason, Text, UseCase
 
 ITEMS_PER_CHUNK_MAX = 500
 ITEMS_MAX = 100_000

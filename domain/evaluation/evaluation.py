@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from domain.decider import Decider, Rejected
 from domain.evaluation.messages import (
     AbortEvaluation,
     BeginEvaluation,
@@ -20,6 +19,7 @@ from domain.evaluation.messages import (
 from domain.evaluation.paired import Overall, judged, overall
 from domain.evaluation.suite import SuiteFacts, criteria_of, distinct
 from domain.evaluation.suites import SuiteVersions
+from domain.kernel.decider import Decider, Rejected
 
 CASES_MIN = 30
 """Cases that differ, and pairs, without which nothing passes: few cases, asked again and again with other

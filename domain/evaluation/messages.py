@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.evaluation.suite import ScorerName, SuiteFacts
-from domain.event import Command, Event
 from domain.inference.facts import Seed
-from domain.vocabulary import Digest, ModelId, Operator, Reason, Text, UseCase
+from domain.kernel.event import Command, Event
+from domain.kernel.vocabulary import Digest, ModelId, Operator, Reason, Text, UseCase
 
 EvaluationId = Annotated[
     str, Field(pattern=r"^[0-9a-f]{32}$", description="The evaluation's id, 32 hexadecimal digits.")

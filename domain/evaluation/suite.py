@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from domain.decider import Rejected
 from domain.inference.facts import Character, Context, MaxTokens, Pattern, Prompt, Seed, Temperature
-from domain.vocabulary import Text, UseCase
+from domain.kernel.decider import Rejected
+from domain.kernel.vocabulary import Text, UseCase
 
 CASES_MAX = 1_000
 TURNS_MAX = 16

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from domain.decider import Decider, Rejected
 from domain.evaluation.messages import RegisterSuite, SuiteRegistered
 from domain.evaluation.suite import check_scorers, digest_of, label
+from domain.kernel.decider import Decider, Rejected
 
 
 def stream_of(name: str) -> str:

@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from domain.event import Command, Event
 from domain.guardrails.policy import Action, Category, Policy, Severity
-from domain.vocabulary import Digest, ModelId, Operator, Reason, Text, UseCase
+from domain.kernel.event import Command, Event
+from domain.kernel.vocabulary import Digest, ModelId, Operator, Reason, Text, UseCase
 
 EXCERPT_MAX = 200
 

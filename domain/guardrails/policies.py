@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from domain.decider import Decider, Rejected
 from domain.guardrails.compiled import compile_policy
 from domain.guardrails.messages import (
     ActivatePolicy,
@@ -19,6 +18,7 @@ from domain.guardrails.messages import (
     PublishPolicy,
 )
 from domain.guardrails.policy import Policy, PolicyError, digest_of
+from domain.kernel.decider import Decider, Rejected
 
 STREAM = "guardrails-policies"
 

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from domain.vocabulary import Text
+from domain.kernel.vocabulary import Text
 
 Level = Annotated[int, Field(ge=0, le=4, description="0 none, 1 mild, 2 moderate, 3 strong, 4 extreme.")]
 Severity = Literal["low", "medium", "high", "critical"]

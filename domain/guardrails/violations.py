@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 from uuid import UUID, uuid5
 
-from domain.decider import Decider, Rejected
 from domain.guardrails.messages import (
     RecordViolation,
     RevealViolation,
@@ -17,6 +16,7 @@ from domain.guardrails.messages import (
     ViolationRevealed,
     ViolationReviewed,
 )
+from domain.kernel.decider import Decider, Rejected
 
 
 def stream_of(violation_id: str) -> str:

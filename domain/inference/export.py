@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from domain.event import Event
 from domain.inference.messages import InferenceCompleted, InferenceFailed, InferenceRequested
+from domain.kernel.event import Event
 
 FORMAT_VERSION = 1
 """Of rows and manifest; a change of meaning is a new one."""

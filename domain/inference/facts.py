@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from domain.kernel.vocabulary import Alias, ModelId, ModelName, ModelVersion, Provider, Tier, UseCase
 from domain.patterns import check
 from domain.patterns.reader import LENGTH_MAX
-from domain.vocabulary import Alias, ModelId, ModelName, ModelVersion, Provider, Tier, UseCase
 
 PROMPT_CHARACTERS_MAX = 16_384
 TEXT_CHARACTERS_MAX = 65_536

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
-from domain.decider import Decider, Rejected
 from domain.inference.facts import Ask
 from domain.inference.messages import (
     InferenceCancelled,
@@ -29,6 +28,7 @@ from domain.inference.messages import (
     RecordFailure,
     RecordRequest,
 )
+from domain.kernel.decider import Decider, Rejected
 
 
 def stream_of(inference_id: str) -> str:

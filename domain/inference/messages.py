@@ -7,7 +7,6 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from domain.event import Command, Event
 from domain.inference.facts import (
     TEXT_CHARACTERS_MAX,
     Ask,
@@ -24,7 +23,8 @@ from domain.inference.facts import (
     Terms,
     TokenCount,
 )
-from domain.vocabulary import ModelId, Operator, Text, Tier, UseCase
+from domain.kernel.event import Command, Event
+from domain.kernel.vocabulary import ModelId, Operator, Text, Tier, UseCase
 
 Attempts = Annotated[
     list[AttemptFact],

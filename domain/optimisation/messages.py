@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.event import Command, Event
-from domain.vocabulary import ModelId, Operator, Reason, Text, Tier, UseCase
+from domain.kernel.event import Command, Event
+from domain.kernel.vocabulary import ModelId, Operator, Reason, Text, Tier, UseCase
 
 INPUTS_MAX = 32
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, assert_never
 from uuid import NAMESPACE_URL, uuid5
 
-from domain.decider import Decider, Rejected
+from domain.kernel.decider import Decider, Rejected
 from domain.optimisation.messages import (
     WINDOW_S_MAX,
     WINDOW_S_MIN,

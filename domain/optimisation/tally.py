@@ -4,7 +4,6 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from domain.event import Event
 from domain.guardrails.messages import ViolationDetected
 from domain.inference.messages import (
     InferenceCompleted,
@@ -13,6 +12,7 @@ from domain.inference.messages import (
     InferenceRefused,
     InferenceRequested,
 )
+from domain.kernel.event import Event
 from domain.optimisation.cost import Usage
 from domain.optimisation.rules import Seen
 from domain.registry.watch import ENDED_MAX, judged

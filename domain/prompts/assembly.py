@@ -8,7 +8,7 @@ see.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from domain.decider import Rejected
+from domain.kernel.decider import Rejected
 from domain.prompts.messages import SLOT, TemplateFacts
 
 Value = str | Sequence[str]

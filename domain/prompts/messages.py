@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from domain.event import Command, Event
-from domain.vocabulary import Digest, Operator, Text
+from domain.kernel.event import Command, Event
+from domain.kernel.vocabulary import Digest, Operator, Text
 
 SECTIONS_MAX = 32
 SECTION_CHARACTERS_MAX = 4_000

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from domain.decider import Decider, Rejected
+from domain.kernel.decider import Decider, Rejected
 from domain.prompts.messages import RegisterTemplate, TemplateFacts, TemplateRegistered
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from domain.event import Command, Event
-from domain.vocabulary import ModelId, Operator, Reason, Text, UseCase
+from domain.kernel.event import Command, Event
+from domain.kernel.vocabulary import ModelId, Operator, Reason, Text, UseCase
 
 Strategy = Annotated[
     Literal["blue_green", "canary", "all_at_once"],

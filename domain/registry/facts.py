@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from domain.vocabulary import (
+from domain.kernel.vocabulary import (
     CONFIGURATION_KEYS_MAX,
     INT64_MAX,
     ConfigurationValue,

@@ -8,10 +8,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from domain.evaluation.suite import ScorerName
-from domain.event import Command, Event
-from domain.registry.deployment_messages import DeploymentId
-from domain.registry.facts import Configuration, ConfigurationKey, Description, ModelFacts
-from domain.vocabulary import (
+from domain.kernel.event import Command, Event
+from domain.kernel.vocabulary import (
     CONFIGURATION_KEYS_MAX,
     Alias,
     ConfigurationValue,
@@ -22,6 +20,8 @@ from domain.vocabulary import (
     Text,
     UseCase,
 )
+from domain.registry.deployment_messages import DeploymentId
+from domain.registry.facts import Configuration, ConfigurationKey, Description, ModelFacts
 
 Override = Annotated[
     Text,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import assert_never
 from uuid import NAMESPACE_URL, uuid5
 
-from domain.decider import Rejected
+from domain.kernel.decider import Rejected
 from domain.registry.deployment_messages import (
     AbortDeployment,
     Accuse,

@@ -9,7 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from uuid import NAMESPACE_URL, uuid5
 
-from domain.decider import Decider, Rejected
+from domain.kernel.decider import Decider, Rejected
+from domain.kernel.vocabulary import CONFIGURATION_KEYS_MAX
 from domain.registry import rollout
 from domain.registry.deployment_messages import DeploymentCommand
 from domain.registry.facts import ModelFacts, configuration_digest
@@ -32,7 +33,6 @@ from domain.registry.messages import (
     TrafficShifted,
 )
 from domain.registry.state import Model, UseCaseEvent, UseCaseModels, evolve
-from domain.vocabulary import CONFIGURATION_KEYS_MAX
 
 MODEL_NAMESPACE = uuid5(NAMESPACE_URL, "urn:aicore:model")
 

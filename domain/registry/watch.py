@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
 from domain.evaluation.scorers import states
-from domain.event import Event
 from domain.guardrails.messages import ViolationDetected
 from domain.inference.messages import (
     InferenceCancelled,
@@ -19,6 +18,7 @@ from domain.inference.messages import (
     InferenceRefused,
     InferenceRequested,
 )
+from domain.kernel.event import Event
 from domain.registry.deployment_messages import (
     DeploymentEvent,
     DeploymentHeld,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from domain.decider import Decider
+from domain.kernel.decider import Decider
 from domain.relay.messages import ConfirmLog, LogConfirmed, Lost
 
 STREAM = "relay-log"

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, Field
 
-from domain.event import Command, Event
-from domain.vocabulary import Operator, Reason
+from domain.kernel.event import Command, Event
+from domain.kernel.vocabulary import Operator, Reason
 
 
 class Lost(BaseModel):

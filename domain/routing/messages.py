@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from domain.event import Event
-from domain.vocabulary import Text
+from domain.kernel.event import Event
+from domain.kernel.vocabulary import Text
 
 EngineState = Annotated[
     str,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aicore.governance_demo import DemoFailed, trainer
+from aicore.demos.governance import DemoFailed, trainer
 from tests.acceptance.kit import Up
 from tests.harness.folders import open_folder
 

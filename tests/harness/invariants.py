@@ -18,7 +18,7 @@ from bus.codec import EventCodec
 from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 from bus.postgres.verify import verify
-from projections.runner import ProjectionRunner
+from projections.kernel.runner import ProjectionRunner
 from protocol.envelope import decode_envelope
 from tests.harness.load import Task
 from tests.harness.roles import VIEWS

@@ -10,8 +10,8 @@ from uuid import UUID, uuid5
 
 from bus.codec import EventCodec
 from bus.ports import ExpectedVersion, StreamWrite
-from domain.event import Event
 from domain.inference.messages import InferenceCompleted, InferenceFailed
+from domain.kernel.event import Event
 from domain.registry.messages import ModelDescribed, ModelRegistered
 from protocol.meta import Meta
 

@@ -18,13 +18,13 @@ from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.nats.connection import connect
 from bus.nats.consumer import ConsumeOptions, Delivery, consume
-from bus.nats.relay import Relay, RelayOptions
 from bus.ports import EventLog, LogError
 from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
-from projections.current_models import CURRENT_MODELS
-from projections.inference_stats import INFERENCE_STATS
-from projections.runner import ProjectionRunner
+from bus.relay.relay import Relay, RelayOptions
+from projections.inference.stats import INFERENCE_STATS
+from projections.kernel.runner import ProjectionRunner
+from projections.registry.current_models import CURRENT_MODELS
 from tests.harness.journal import Journal, JournalReader
 from tests.harness.load import Task
 from tests.harness.spooling import spooler

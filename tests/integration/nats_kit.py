@@ -14,11 +14,11 @@ from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from bus.nats.api import JetStreamUnavailable, Missing
 from bus.nats.connection import connect
 from bus.nats.consumer import ConsumeOptions, Delivery, RetryPolicy, consume
-from bus.nats.relay import Relay, RelayOptions
 from bus.nats.topology import CacheLimits, StreamState, describe, events_stream
 from bus.ports import EventLog, NewEvent, StreamWrite
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
+from bus.relay.relay import Relay, RelayOptions
 
 NOW_US = 1_800_000_000_000_000
 WAIT_S = 20.0

@@ -16,9 +16,9 @@ from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from domain.inference.messages import InferenceCompleted, InferenceFailed
-from handlers.commands import CommandRunner
-from projections.runner import ProjectionRunner
-from projections.view import View
+from handlers.kernel.commands import CommandRunner
+from projections.kernel.runner import ProjectionRunner
+from projections.kernel.view import View
 from protocol.meta import Meta
 from tests.unit.kit import ident, message, model, runner_on
 from tests.unit.spec import changed

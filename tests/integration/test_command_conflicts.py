@@ -9,7 +9,7 @@ from aicore.embedded import EmbeddedPostgres
 from bus.ports import VersionConflict
 from bus.postgres.log import open_log
 from domain.registry.use_case import USE_CASE, stream_of
-from handlers.commands import CommandRunner
+from handlers.kernel.commands import CommandRunner
 from protocol.messages import Reply
 from tests.integration.projection_kit import START_US, Realm, open_realm
 from tests.unit.kit import message, model, runner_on

@@ -21,10 +21,10 @@ from aicore.running import System
 from aicore.settings import Settings
 from bus.nats.api import js_request
 from bus.nats.connection import connect
-from bus.nats.leadership import relay_lock
 from bus.nats.topology import CacheLimits, create_events_stream, delete_stream, events_stream
 from bus.postgres.connect import schema_of
 from bus.postgres.migrate import migrate
+from bus.relay.leadership import relay_lock
 from bus.spool.disk import LOCK
 from protocol.envelope import Envelope, encode_envelope
 from protocol.messages import Answer, encode_reply

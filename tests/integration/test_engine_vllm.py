@@ -10,11 +10,11 @@ import aiohttp
 import pytest
 
 from aicore.embedded.vllm import MODEL, EmbeddedVllm
-from aicore.tiers import shipped_model
+from aicore.wiring.tiers import shipped_model
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
 from handlers.engines.port import EngineAsk, EngineError, Piece
-from handlers.routing import Router
-from handlers.turns import Routed, RoutedTurn, Tier
+from handlers.routing.router import Router
+from handlers.routing.turns import Routed, RoutedTurn, Tier
 from tests.conformance.engine_kit import PROMPT, PYTHON, TOKENS, VLLM_MARKS, answer
 from tests.unit.kit import EchoEngine
 

@@ -12,16 +12,16 @@ import pytest
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
-from bus.nats import leadership
-from bus.nats import relay as relay_module
 from bus.nats.api import js_publish, js_request
-from bus.nats.comparison import NO_LONGER_KEPT, compare, newest
 from bus.nats.dead_letters import list_letters
-from bus.nats.leadership import lead
-from bus.nats.relay import ROLE
-from bus.nats.relay_status import relay_status
 from bus.nats.topology import create_events_stream, delete_stream, events_stream
 from bus.ports import Head, StreamWrite
+from bus.relay import leadership
+from bus.relay import relay as relay_module
+from bus.relay.comparison import NO_LONGER_KEPT, compare, newest
+from bus.relay.leadership import lead
+from bus.relay.relay import ROLE
+from bus.relay.status import relay_status
 from domain.relay.confirmation import STREAM
 from domain.relay.messages import LogConfirmed
 from tests.harness.folders import open_folder

@@ -11,17 +11,17 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from structlog.testing import capture_logs
 
-from aicore.app import ask_tiers
 from aicore.embedded import EmbeddedNats
+from aicore.wiring.app import ask_tiers
 from bus.nats.api import request
 from bus.nats.client import query, send_command
 from bus.nats.connection import BrokerUnreachable, connect, without_secrets
 from bus.nats.service import REQUEST_BYTES_MAX, ServiceOptions, serve
 from bus.ports import IdConflict, InvalidAppend, LogUnavailable, VersionConflict
-from domain.decider import Rejected
-from handlers.routing import Router
-from handlers.tier_board import TierBoard, tiers_serving
-from handlers.turns import Tier
+from domain.kernel.decider import Rejected
+from handlers.routing.router import Router
+from handlers.routing.tier_board import TierBoard, tiers_serving
+from handlers.routing.turns import Tier
 from protocol.limits import MESSAGE_BYTES_MAX
 from protocol.messages import Answer, CommandMessage, ErrorReply, Reply, decode_reply, encode_command
 from tests.unit.kit import EchoEngine

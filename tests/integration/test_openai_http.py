@@ -15,19 +15,19 @@ import pytest
 from pydantic import SecretStr
 
 from aicore.clock import new_id
-from aicore.openai_http import OpenAIDoor, serving_http
+from aicore.http.openai import OpenAIDoor, serving_http
 from aicore.running import _free_port
-from aicore.tiers import shipped_model
+from aicore.wiring.tiers import shipped_model
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
 from handlers.engines.embedded import EmbeddedEngine
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
 from handlers.engines.port import End, EngineAsk, EngineError, Piece, collect
-from handlers.inference import InferenceService
-from handlers.registry_view import RegistryView
-from handlers.routing import Router
-from handlers.turns import Tier
+from handlers.inference.service import InferenceService
+from handlers.registry.models import RegistryView
+from handlers.routing.router import Router
+from handlers.routing.turns import Tier
 from tests.unit.kit import memory_log, message, model, runner_on, spooled, until
 
 pytestmark = pytest.mark.integration

@@ -13,13 +13,13 @@ import structlog
 from aicore.embedded import EmbeddedPostgres
 from bus.ports import NewEvent, StreamWrite
 from bus.postgres.connect import connect_pool
-from domain.decider import Rejected
-from projections.current_models import CURRENT_MODELS
-from projections.inference_stats import INFERENCE_STATS
+from domain.kernel.decider import Rejected
+from projections.inference.stats import INFERENCE_STATS
+from projections.kernel.runner import ProjectionFailed, ProjectionRunner
+from projections.kernel.table import Table
+from projections.kernel.view import Fact, Key, Row, View
 from projections.queries import ModelsQuery, Queries, StatsQuery
-from projections.runner import ProjectionFailed, ProjectionRunner
-from projections.table import Table
-from projections.view import Fact, Key, Row, View
+from projections.registry.current_models import CURRENT_MODELS
 from tests.integration.projection_kit import Realm, open_realm
 from tests.unit.kit import WAIT_S, ident, message, until
 

@@ -12,17 +12,17 @@ import pytest
 from aicore.client import Client, Refused, connect
 from aicore.clock import new_id
 from aicore.embedded import EmbeddedNats
-from aicore.tiers import shipped_model
+from aicore.wiring.tiers import shipped_model
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
 from bus.nats.service import ServiceOptions, serve
 from bus.nats.tokens import cancellable, token_giver
 from handlers.engines.embedded import EmbeddedEngine
-from handlers.inference import InferenceService
-from handlers.registry_view import RegistryView
-from handlers.routing import Router
-from handlers.turns import Tier
+from handlers.inference.service import InferenceService
+from handlers.registry.models import RegistryView
+from handlers.routing.router import Router
+from handlers.routing.turns import Tier
 from protocol.messages import CommandMessage, ErrorReply, Reply, encode_command
 from protocol.subjects import command_subject
 from tests.unit.kit import memory_log, message, model, runner_on, spooled, until

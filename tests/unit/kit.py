@@ -13,10 +13,10 @@ from bus.codec import EventCodec
 from bus.memory import MemoryLog
 from bus.ports import Outbox
 from bus.spool.spool import Spool, SpoolOptions, open_spool
-from handlers.commands import CommandRunner
 from handlers.engines.port import End, EngineAsk, EngineError, Health, Piece
-from handlers.inference_records import INFERENCES, RATINGS, InferenceRecords, recall_with
-from handlers.registry import REGISTRY, TEMPLATES
+from handlers.inference.records import INFERENCES, RATINGS, InferenceRecords, recall_with
+from handlers.kernel.commands import CommandRunner
+from handlers.registry.commands import REGISTRY, TEMPLATES
 from protocol.messages import CommandMessage
 from protocol.meta import Meta
 

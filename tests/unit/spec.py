@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import pytest
 
-from domain.decider import Decider, Rejected
+from domain.kernel.decider import Decider, Rejected
 
 C = TypeVar("C")
 E = TypeVar("E")

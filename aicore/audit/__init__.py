@@ -1,0 +1,1 @@
+"""Stories, replays, exports and reports for auditors."""

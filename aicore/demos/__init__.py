@@ -1,0 +1,1 @@
+"""The demos, clients of the public wire."""

@@ -1,0 +1,62 @@
+"""From what our own parts raise to what a caller is told: code, fact, field, remedy and retry advice."""
+
+from pydantic import ValidationError
+
+from bus.ports import Fenced, IdConflict, InvalidAppend, LogUnavailable, LogUnread, VersionConflict
+from domain.kernel.decider import Rejected
+from protocol.errors import WireError
+from protocol.messages import ErrorReply
+
+UNAVAILABLE_RETRY_MS = 500
+FAULTS_SHOWN_MAX = 8
+
+
+def problem_of(error: Exception) -> ErrorReply | None:
+    """Return the reply for an expected error; None for one that only our log may see."""
+    match error:
+        case WireError():
+            return ErrorReply(error.code, error.message, error.field, "see protocol/SPEC.md")
+        case Rejected():
+            # Only a refusal for want of room (`Overloaded`) says when the same command may come again.
+            after_ms: int | None = getattr(error, "retry_after_ms", None)
+            told = (error.code, error.message, error.field, error.remedy)
+            return ErrorReply(*told, retry="later" if after_ms else "never", retry_after_ms=after_ms)
+        case ValidationError():
+            return _invalid(error)
+        case VersionConflict():
+            details = {"stream": error.stream, "expected": error.expected, "actual": error.actual}
+            remedy = "read the state, decide again, send a new command"
+            return ErrorReply("version_conflict", str(error), "expected", remedy, "reload", details=details)
+        case IdConflict():
+            return ErrorReply("id_conflict", str(error), "id", "choose a fresh id for every new command")
+        case InvalidAppend():
+            return ErrorReply(
+                "invalid_field", str(error), "payload", "keep to the limits of protocol/SPEC.md"
+            )
+        case LogUnread():
+            return ErrorReply(
+                "unavailable",
+                "the log cannot be read at the moment",
+                remedy="send it again with the same id",
+                retry="later",
+                retry_after_ms=UNAVAILABLE_RETRY_MS,
+            )
+        case LogUnavailable() | Fenced():
+            return ErrorReply(
+                "unavailable",
+                "the log cannot be written at the moment; whether this took effect is unknown",
+                remedy="send it again with the same id: it takes effect once",
+                retry="later",
+                retry_after_ms=UNAVAILABLE_RETRY_MS,
+            )
+        case _:
+            return None
+
+
+def _invalid(error: ValidationError) -> ErrorReply:
+    """Name every field at fault, with no value in it: values may be private."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)[:FAULTS_SHOWN_MAX]
+    told = [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in faults]
+    message = "; ".join(f"{path}: {text}" if path else text for path, text in told)
+    remedy = "send values of the form that the command's schema gives"
+    return ErrorReply("invalid_field", message, told[0][0], remedy, details={"fields": [p for p, _ in told]})

@@ -1,0 +1,1 @@
+"""The bridge from the log to JetStream; it stands on both banks."""

@@ -1,0 +1,1 @@
+"""What every context stands on: deciders, declarations, parsing, the shared vocabulary."""

@@ -1,0 +1,62 @@
+"""Data from outside into a typed command or query, or a refusal that names the field."""
+
+import re
+from collections.abc import Mapping
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from domain.kernel.decider import Rejected
+from domain.kernel.event import Command, Query
+
+M = TypeVar("M", bound=BaseModel)
+
+_REMEDIES = {
+    "extra_forbidden": "remove the field",
+    "missing": "add the field",
+}
+
+_WORD = re.compile(r"[\w.-]{1,32}")
+"""What is shown of a text, where one of a few words is expected; anything else may be private."""
+
+
+def parse(model: type[M], data: Mapping[str, object]) -> M:
+    """Return ``data`` as a ``model``, strictly: no string is taken for a number, no unknown field is dropped.
+
+    Raises:
+        Rejected: code ``invalid_field``; ``field`` is the dotted path of the first field at fault, the
+            message names every one, and the value where it cannot be private.
+    """
+    try:
+        return model.model_validate(data, strict=True)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False)
+        raise Rejected(
+            "invalid_field",
+            "; ".join(map(_told, faults[:8])),
+            field=_path(faults[0]),
+            remedy=_REMEDIES.get(faults[0]["type"], _form(model)),
+        ) from None
+
+
+def _told(fault: ErrorDetails) -> str:
+    path, message, value = _path(fault), fault["msg"].removeprefix("Value error, "), fault["input"]
+    word = isinstance(value, str) and fault["type"] == "literal_error" and _WORD.fullmatch(value)
+    # A number where a text belongs may be one that somebody typed.
+    number = isinstance(value, bool | int | float) and fault["type"] != "string_type"
+    shown = f"; it is {value!r}" if word or number else ""
+    return f"{path}: {message}{shown}" if path else message
+
+
+def _path(fault: ErrorDetails) -> str:
+    return ".".join(map(str, fault["loc"]))
+
+
+def _form(model: type[BaseModel]) -> str:
+    """Return where the form of a message's fields is told."""
+    if issubclass(model, Command):
+        return f"`aicore events show {model.command_name}` tells what each field takes"
+    if issubclass(model, Query):
+        return f"`aicore events show {model.query_name}` tells what each field takes"
+    return "send a value of the form that the schema gives"

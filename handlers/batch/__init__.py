@@ -1,0 +1,1 @@
+"""Batches for the bronze tier: their commands and the workers."""

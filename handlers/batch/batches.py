@@ -1,0 +1,189 @@
+"""The batches of a realm in memory, kept up to date by the log, and the queries over them."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from bus.ports import EventLog, RecordedEvent, Where
+from domain.batch.batch import BATCH, Batch, stream_of
+from domain.batch.messages import (
+    AddItems,
+    BatchCancelled,
+    BatchCompleted,
+    BatchEvent,
+    BatchId,
+    BatchItemsAdded,
+    BatchOpened,
+    BatchProgressed,
+    BatchSubmitted,
+    CancelBatch,
+    OpenBatch,
+    RecordItems,
+    SubmitBatch,
+)
+from domain.inference.inference import stream_of as inference_stream
+from domain.inference.messages import InferenceCompleted
+from domain.kernel.decider import Rejected
+from domain.kernel.event import Event, Query
+from domain.kernel.parse import parse
+from handlers.kernel.commands import Binding
+
+KINDS = (BatchOpened, BatchItemsAdded, BatchSubmitted, BatchProgressed, BatchCompleted, BatchCancelled)
+PAGE_MAX = 100
+PAUSE_S = 0.1
+ENDED = frozenset({"completed", "cancelled"})
+READ_MAX = 50
+WHOLE_MAX = 4
+"""Ended batches whose items are kept, up to 100,000 each; of others they are read when they are asked for."""
+
+BATCHES: Binding[Any, Any, Batch] = Binding(
+    commands=(OpenBatch, AddItems, SubmitBatch, CancelBatch),
+    stream_of=lambda command: stream_of(command.batch_id),
+    decider=BATCH,
+    answer=lambda command, state: {"batch_id": command.batch_id, **shown(state)},
+)
+BATCH_RECORDS: Binding[Any, Any, Batch] = Binding(
+    commands=(RecordItems,),
+    stream_of=lambda command: stream_of(command.batch_id),
+    decider=BATCH,
+)
+"""What workers say to the decider; no message does."""
+
+
+def shown(batch: Batch) -> Mapping[str, Any]:
+    """Return how a batch stands."""
+    return {
+        "name": batch.opened.name if batch.opened else "",
+        "use_case": batch.opened.use_case if batch.opened else "",
+        "status": batch.status,
+        "items": len(batch.items),
+        "answered": len(batch.finished) - batch.failed,
+        "failed": batch.failed,
+    }
+
+
+class BatchesQuery(Query, name="batch.list"):
+    """Ask for all batches.
+
+    The result is a list of maps, the oldest first: ``batch_id``, ``name``, ``use_case``, ``status`` (open,
+    submitted, completed or cancelled), and the numbers of ``items``, ``answered`` and ``failed``.
+    """
+
+
+class ResultsQuery(Query, name="batch.results"):
+    """Ask for what came of a batch's items so far.
+
+    The result is a list of maps in the order of the items' ends: ``id``, ``inference_id``, ``code`` (why it
+    failed; empty: it was answered), ``message``, ``prompt`` and ``text``.
+    """
+
+    example: ClassVar = {"batch_id": "0" * 32, "after": 100, "limit": 100}
+
+    batch_id: BatchId
+    after: int = Field(0, ge=0, description="How many to leave out: those that were read before.")
+    limit: int = Field(PAGE_MAX, ge=1, le=PAGE_MAX, description="At most so many at a time.")
+
+
+class BatchView:
+    """Run `run` in a task; everything else answers from memory, but for the texts of results."""
+
+    def __init__(self, log: EventLog, *, decode: Callable[[RecordedEvent], Event]) -> None:
+        self._log = log
+        self._decode = decode
+        self._batches: dict[str, Batch] = {}
+        """Of those that have ended without their items."""
+        self._ended: dict[str, Mapping[str, Any]] = {}
+        """How those stand that have ended."""
+        self._whole: OrderedDict[str, Batch] = OrderedDict()
+        """Those that ended or were asked for last, with their items."""
+        self.position = 0
+
+    async def run(self) -> None:
+        """Follow the log for ever, from its beginning."""
+        where = Where(types=tuple(kind.event_name for kind in KINDS))
+        async with aclosing(self._log.subscribe(where=where, pause_s=PAUSE_S)) as batches:
+            async for batch in batches:
+                for recorded in batch:
+                    self.apply(self._decode(recorded))
+                self.position = batch[-1].position
+
+    def apply(self, event: Event) -> None:
+        """Take an event in."""
+        if isinstance(event, KINDS):
+            known: BatchEvent = event
+            batch = BATCH.evolve(self.of(known.batch_id), known)
+            if batch.status in ENDED and known.batch_id not in self._ended:
+                self._ended[known.batch_id] = shown(batch)
+                self._keep(known.batch_id, batch)
+                batch = Batch(batch.status, batch.opened)
+            self._batches[known.batch_id] = batch
+
+    def _keep(self, batch_id: str, batch: Batch) -> None:
+        self._whole[batch_id] = batch
+        self._whole.move_to_end(batch_id)
+        if len(self._whole) > WHOLE_MAX:
+            self._whole.popitem(last=False)
+
+    def of(self, batch_id: str) -> Batch:
+        """Return a batch as it is known here; one that has ended without its items."""
+        return self._batches.get(batch_id, BATCH.initial)
+
+    def under_way(self) -> Sequence[tuple[str, Batch]]:
+        """Return the batches that are worked on, by id."""
+        return [(id_, batch) for id_, batch in self._batches.items() if batch.status == "submitted"]
+
+    async def answer_list(self, query: Mapping[str, Any]) -> tuple[Any, int]:
+        """Answer the query ``batch.list``."""
+        parse(BatchesQuery, query)
+        rows = [
+            {"batch_id": id_, **(self._ended.get(id_) or shown(batch))}
+            for id_, batch in self._batches.items()
+        ]
+        return rows, self.position
+
+    async def answer_results(self, query: Mapping[str, Any]) -> tuple[Any, int]:
+        """Answer the query ``batch.results``; an answer's text is read from the log.
+
+        Raises:
+            Rejected: ``batch_not_found``.
+            LogUnavailable: the log is away.
+        """
+        asked = parse(ResultsQuery, query)
+        batch = self.of(asked.batch_id)
+        if batch.opened is None:
+            raise Rejected(
+                "batch_not_found",
+                f"there is no batch {asked.batch_id}",
+                field="batch_id",
+                remedy="batch.list tells which there are",
+            )
+        if asked.batch_id in self._ended:
+            batch = await self._whole_of(asked.batch_id)
+        wanted = list(batch.finished.values())[asked.after : asked.after + asked.limit]
+        rows = []
+        for item in wanted:
+            text = await self._text(item.inference_id)
+            rows.append({**item.model_dump(), "prompt": batch.items[item.id].prompt, "text": text})
+        return rows, self.position
+
+    async def _whole_of(self, batch_id: str) -> Batch:
+        """Return an ended batch with its items."""
+        batch, version = self._whole.get(batch_id, BATCH.initial), 0
+        while batch.status not in ENDED:
+            found = await self._log.read_stream(stream_of(batch_id), after=version, limit=READ_MAX)
+            for recorded in found:
+                event = self._decode(recorded)
+                assert isinstance(event, KINDS)
+                batch, version = BATCH.evolve(batch, event), recorded.version
+        self._keep(batch_id, batch)
+        return batch
+
+    async def _text(self, inference_id: str) -> str:
+        for recorded in await self._log.read_stream(inference_stream(inference_id)):
+            event = self._decode(recorded)
+            if isinstance(event, InferenceCompleted):
+                return event.text
+        return ""

@@ -1,0 +1,1 @@
+"""Candidates compared with the current model."""

@@ -1,0 +1,1 @@
+"""What may be said, held between the players and the engines."""

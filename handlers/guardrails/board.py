@@ -1,0 +1,116 @@
+"""What the guardrails found lately and which policy holds, in memory, and the queries over both."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from pydantic import Field
+
+from bus.ports import EventLog, RecordedEvent, Where
+from domain.guardrails.messages import (
+    PolicyActivated,
+    PolicyPublished,
+    ViolationDetected,
+    ViolationReviewed,
+)
+from domain.guardrails.policies import POLICIES
+from domain.guardrails.policy import Policy, Severity, digest_of
+from domain.kernel.event import Event, Query
+from domain.kernel.parse import parse
+
+KEPT_MAX = 10_000
+"""Violations in memory; the log has all."""
+PAGE_MAX = 500
+PAUSE_S = 0.05
+KINDS = (PolicyPublished, PolicyActivated, ViolationDetected, ViolationReviewed)
+
+
+class ViolationsQuery(Query, name="guardrails.violations"):
+    """Ask for what broke the policy lately.
+
+    The result is a map: ``violations`` (a list, the newest first: the fields of the violation's event,
+    ``at_us``, ``position``, and ``review``, nil until somebody judged it) and ``by_category`` (how many of
+    each were found since the log began).
+    """
+
+    limit: int = Field(50, ge=1, le=PAGE_MAX, description="At most so many.")
+    unreviewed: bool = Field(False, description="Only those that nobody judged.")
+    severity: Severity | None = Field(None, description="Only those of one severity.")
+
+
+class PolicyQuery(Query, name="guardrails.policy"):
+    """Ask which policy holds, and which were published.
+
+    The result is a map: ``active`` (name@version), ``profile`` and ``digest`` of the policy that holds,
+    ``brought_along`` (true while none was activated), ``published`` (a list of name@version), ``profiles``
+    (by name) and ``rules`` (each with ``id``, ``category``, ``severity`` and ``action``).
+    """
+
+    whole: bool = Field(False, description="Add ``policy``: every word of what holds.")
+
+
+class ViolationBoard:
+    """Run `run` in a task; the answers come from memory."""
+
+    def __init__(self, log: EventLog, default: Policy, *, decode: Callable[[RecordedEvent], Event]) -> None:
+        """Prepare; ``default`` holds while none was activated."""
+        self._log = log
+        self._default = default
+        self._decode = decode
+        self._rows: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._policies = POLICIES.initial
+        self._counts: Counter[str] = Counter()
+        self.position = 0
+
+    async def run(self) -> None:
+        """Follow the log for ever, from its beginning."""
+        where = Where(types=tuple(kind.event_name for kind in KINDS))
+        async with aclosing(self._log.subscribe(where=where, pause_s=PAUSE_S)) as batches:
+            async for batch in batches:
+                for recorded in batch:
+                    self._apply(self._decode(recorded), recorded)
+                self.position = batch[-1].position
+
+    def _apply(self, event: Event, recorded: RecordedEvent) -> None:
+        match event:
+            case PolicyPublished() | PolicyActivated():
+                self._policies = POLICIES.evolve(self._policies, event)
+            case ViolationDetected():
+                self._counts[event.category] += 1
+                seen = {"at_us": recorded.recorded_us, "position": recorded.position, "review": None}
+                self._rows[event.violation_id] = {**event.model_dump(), **seen}
+                while len(self._rows) > KEPT_MAX:
+                    self._rows.popitem(last=False)
+            case ViolationReviewed() if event.violation_id in self._rows:
+                self._rows[event.violation_id]["review"] = event.model_dump(exclude={"violation_id"})
+            case _:
+                pass
+
+    async def answer(self, query: Mapping[str, Any]) -> tuple[Any, int]:
+        """Answer the query ``guardrails.violations``."""
+        asked = parse(ViolationsQuery, query)
+        rows = [
+            row
+            for row in reversed(self._rows.values())
+            if asked.severity in (None, row["severity"]) and not (asked.unreviewed and row["review"])
+        ]
+        return {"violations": rows[: asked.limit], "by_category": dict(self._counts)}, self.position
+
+    async def answer_policy(self, query: Mapping[str, Any]) -> tuple[Any, int]:
+        """Answer the query ``guardrails.policy``."""
+        asked = parse(PolicyQuery, query)
+        active = self._policies.active
+        policy = self._policies.published[active[0]] if active else self._default
+        shown = {
+            "active": policy.label,
+            "profile": active[1] if active else None,
+            "digest": digest_of(policy),
+            "brought_along": active is None,
+            "published": sorted(self._policies.published),
+            "profiles": {name: profile.model_dump() for name, profile in policy.profiles.items()},
+            "rules": [
+                rule.model_dump(include={"id", "category", "severity", "action"}) for rule in policy.rules
+            ],
+        }
+        return {**shown, **({"policy": policy.model_dump(mode="json")} if asked.whole else {})}, self.position

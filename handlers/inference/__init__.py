@@ -1,0 +1,1 @@
+"""One turn of a player: from the question to its record."""

@@ -1,0 +1,1 @@
+"""What every handler stands on: the command loop and the bounded look-up."""

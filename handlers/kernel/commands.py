@@ -1,0 +1,286 @@
+"""The command loop: load, fold, decide, append at the exact version; on conflict load again.
+
+State is cached per stream. A cached state may be behind, which costs nothing: an append checks its version,
+and any other end (a refusal, "already so", a conflict) is decided again on the state loaded anew.
+
+A retry, which is the same command id, gives the first result even when the state has moved on since: event
+ids are derived from the command id, so the stream itself remembers. A command that changed nothing left
+nothing to remember; its retry is decided afresh.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, NamedTuple, TypeVar
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+from bus.codec import EventCodec, UnknownEvent
+from bus.ids import derived_id
+from bus.ports import EventLog, ExpectedVersion, IdConflict, RecordedEvent, StreamWrite, VersionConflict
+from domain.kernel.decider import Decider, Rejected
+from domain.kernel.event import Command, Event
+from domain.kernel.parse import parse
+from protocol.errors import WireError
+from protocol.messages import CommandMessage, EventRef, Reply
+from protocol.meta import Meta, decode_meta
+
+ATTEMPTS_MAX = 64
+"""Loads and appends of one command. At each conflict another process got a command through; one with a queue
+for the stream appends from its cache and wins each time until the queue is empty, so be patient."""
+
+STREAMS_CACHED_MAX = 1_024
+READ_BATCH = 1_000
+
+C = TypeVar("C", bound=Command)
+E = TypeVar("E", bound=Event)
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Binding(Generic[C, E, S]):
+    """Connects an aggregate's decider with its commands, its stream and the answer to a caller.
+
+    Without an ``answer`` the commands are internal: `CommandRunner.execute` runs them, no message does.
+    ``knows_repeats`` says that the decider itself recognises a repeated command, so that two tries may carry
+    different circumstances (another route, say); a repetition's outcome then lists all events of the stream.
+    ``beside`` says that a decision takes long: it is made in a thread, or all who wait would wait for it.
+    """
+
+    commands: Sequence[type[C]]
+    stream_of: Callable[[C], str]
+    decider: Decider[C, E, S]
+    answer: Callable[[C, S], Mapping[str, Any]] | None = None
+    knows_repeats: bool = False
+    beside: bool = False
+
+    async def decide(self, command: C, state: S) -> list[E]:
+        """Return what the decider says; raises as it does."""
+        if self.beside:
+            return list(await asyncio.to_thread(self.decider.decide, command, state))
+        return list(self.decider.decide(command, state))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[S]):
+    """What a command came to: the state right after it, its events (none: already so), if it is a retry."""
+
+    state: S
+    events: Sequence[EventRef] = ()
+    duplicate: bool = False
+
+
+class CommandRunner:
+    """Runs commands against their deciders. Safe for concurrent use; other processes may run the same."""
+
+    def __init__(self, log: EventLog, codec: EventCodec, bindings: Sequence[Binding[Any, Any, Any]]) -> None:
+        self._log = log
+        self._codec = codec
+        self._bound = {kind: binding for binding in bindings for kind in binding.commands}
+        self._kinds = {kind.command_name: kind for kind, binding in self._bound.items() if binding.answer}
+        self._cache: OrderedDict[str, _Stream] = OrderedDict()
+        # Commands on one stream would only conflict with each other: within the process they take turns.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @property
+    def commands(self) -> Sequence[str]:
+        """Names of the commands that messages may carry."""
+        return sorted(self._kinds)
+
+    async def __call__(self, message: CommandMessage) -> Reply:
+        """Run a command from the wire and return the reply to its caller.
+
+        Raises:
+            Rejected: refused by the rules, or ``unknown_command``, or ``invalid_field``.
+            VersionConflict: the stream is not as the caller expected, or changed at every attempt.
+            IdConflict: the command id belongs to another command.
+            LogUnavailable, Fenced: the caller may retry with the same id.
+            WireError: ``unsupported_version``, the stream holds events of a newer program.
+        """
+        kind = self._kinds.get(message.command)
+        answer = self._bound[kind].answer if kind else None
+        if kind is None or answer is None:
+            known = ", ".join(self.commands)
+            raise Rejected("unknown_command", f"no {message.command!r} here", remedy=f"there are {known}")
+        command = parse(kind, message.payload)
+        meta = caused_by(message)
+        outcome = await self.execute(command, message.id, meta=meta, expected=message.expected)
+        result = answer(command, outcome.state)
+        return Reply(result=result, events=[*outcome.events], duplicate=outcome.duplicate)
+
+    async def recall(self, binding: Binding[Any, Any, S], name: str) -> Outcome[S]:
+        """Return a stream's state and events as they are in the log now."""
+        async with self._turns.setdefault(name, asyncio.Lock()):
+            stream = self._cached(name, binding)
+            await self._catch_up(stream, binding)
+            return Outcome(stream.state, [*stream.events.values()], duplicate=stream.version > 0)
+
+    async def execute(
+        self, command: Command, command_id: UUID, *, meta: Meta, expected: ExpectedVersion = "any"
+    ) -> Outcome[Any]:
+        """Run a parsed command; raises as a call does. ``meta`` goes into each event as it is."""
+        binding = self._bound[type(command)]
+        name = binding.stream_of(command)
+        async with self._turns.setdefault(name, asyncio.Lock()):
+            stream = self._cached(name, binding)
+            for attempt in range(ATTEMPTS_MAX):
+                fresh = attempt > 0 or not stream.loaded
+                tried = stream.version
+                if fresh:
+                    await self._catch_up(stream, binding)
+                try:
+                    outcome = await self._attempt(stream, binding, _Try(command, command_id, meta, expected))
+                except (Rejected, VersionConflict, IdConflict):
+                    if fresh:
+                        raise
+                else:
+                    if outcome and (outcome.events or fresh):
+                        return outcome
+            raise VersionConflict(name, tried, stream.version)
+
+    async def _attempt(
+        self, stream: "_Stream", binding: Binding[Any, Any, Any], this: "_Try"
+    ) -> Outcome[Any] | None:
+        """Decide and append once; None if the stream has moved on since it was loaded."""
+        if not binding.knows_repeats and (first := stream.events.get(derived_id(this.id, 0))):
+            return await self._first_result(stream.name, binding, this, first.version)
+        if not stream.meets(this.expected):
+            raise VersionConflict(stream.name, this.expected, stream.version)
+        decided = await binding.decide(this.command, stream.state)
+        if not decided and derived_id(this.id, 0) in stream.events:
+            return Outcome(stream.state, [*stream.events.values()], duplicate=True)
+        if not decided:
+            return Outcome(stream.state)
+        new = [
+            self._codec.encode(event, derived_id(this.id, n), this.meta) for n, event in enumerate(decided)
+        ]
+        try:
+            result = await self._log.append(StreamWrite(stream.name, new, expected=stream.version))
+        except VersionConflict:
+            return None
+        except IdConflict:
+            # Another process may have run the same command meanwhile; then the stream knows its id now.
+            await self._catch_up(stream, binding)
+            if new[0].id in stream.events:
+                return None
+            raise
+        if result.duplicate:
+            return None
+        refs = [
+            EventRef(event.id, event.type, stream.name, version, position)
+            for event, version, position in zip(new, result.versions, result.positions, strict=True)
+        ]
+        stream.advance(binding.decider.fold(decided, stream.state), refs)
+        return Outcome(stream.state, refs)
+
+    async def _first_result(
+        self, name: str, binding: Binding[Any, Any, Any], this: "_Try", version: int
+    ) -> Outcome[Any]:
+        """Return what the command with this id came to when it first ran, at ``version`` of the stream.
+
+        Decided again on the state of then: if that gives other events, the id belongs to another command.
+        """
+        history = await self._read(name, after=0)
+        decider = binding.decider
+        before = decider.fold(self._decoded(history[: version - 1]))
+        try:
+            decided = await binding.decide(this.command, before)
+        except Rejected:
+            decided = []
+        found = history[version - 1 : version - 1 + len(decided)]
+        if not decided or self._decoded(found) != decided:
+            raise IdConflict(derived_id(this.id, 0), f"was caused by another command with the id {this.id}")
+        return Outcome(decider.fold(decided, before), [_ref(recorded) for recorded in found], duplicate=True)
+
+    def _cached(self, name: str, binding: Binding[Any, Any, Any]) -> "_Stream":
+        stream = self._cache.pop(name, None) or _Stream(name, binding.decider.initial)
+        self._cache[name] = stream
+        if len(self._cache) > STREAMS_CACHED_MAX:
+            self._cache.popitem(last=False)
+        return stream
+
+    async def _catch_up(self, stream: "_Stream", binding: Binding[Any, Any, Any]) -> None:
+        news = await self._read(stream.name, after=stream.version)
+        stream.advance(
+            binding.decider.fold(self._decoded(news), stream.state), [_ref(recorded) for recorded in news]
+        )
+        stream.loaded = True
+
+    def _decoded(self, history: Iterable[RecordedEvent]) -> list[Event]:
+        """Return the typed events.
+
+        Raises:
+            WireError: ``unsupported_version``, one was written by a newer program; deciding without it could
+                break a rule that it keeps.
+        """
+        events = [self._codec.decode(recorded) for recorded in history]
+        for event in events:
+            if isinstance(event, UnknownEvent):
+                raise WireError(
+                    "unsupported_version",
+                    "",
+                    f"the stream holds {event.type} version {event.schema_version}, which this program is "
+                    "too old to know; upgrade it, or ask one that is newer",
+                )
+        return events
+
+    async def _read(self, name: str, *, after: int) -> list[RecordedEvent]:
+        events: list[RecordedEvent] = []
+        while True:
+            page = await self._log.read_stream(name, after=after, limit=READ_BATCH)
+            events += page
+            if len(page) < READ_BATCH:
+                return events
+            after = page[-1].version
+
+
+class _Try(NamedTuple):
+    """A command with what came along."""
+
+    command: Command
+    id: UUID
+    meta: Meta
+    expected: ExpectedVersion
+
+
+class _Stream:
+    """A stream's folded state, and where its events are."""
+
+    def __init__(self, name: str, initial: object) -> None:
+        self.name = name
+        self.state: Any = initial
+        self.version = 0
+        self.events: dict[UUID, EventRef] = {}
+        self.loaded = False
+
+    def meets(self, expected: ExpectedVersion) -> bool:
+        match expected:
+            case "any":
+                return True
+            case "none":
+                return self.version == 0
+            case "exists":
+                return self.version > 0
+            case _:
+                return self.version == expected
+
+    def advance(self, state: object, refs: Sequence[EventRef]) -> None:
+        self.state = state
+        self.version += len(refs)
+        self.events.update((ref.id, ref) for ref in refs)
+
+
+def caused_by(message: CommandMessage) -> Meta:
+    """Return the metadata of events that a command causes: its correlation or itself, and itself as cause."""
+    return replace(message.meta, correlation=message.meta.correlation or message.id, causation=message.id)
+
+
+def caused_by_event(recorded: RecordedEvent) -> Meta:
+    """Return the metadata of what an event causes: its correlation or itself, and itself as cause."""
+    meta = decode_meta(recorded.meta)
+    return replace(meta, correlation=meta.correlation or recorded.id, causation=recorded.id)
+
+
+def _ref(recorded: RecordedEvent) -> EventRef:
+    return EventRef(recorded.id, recorded.type, recorded.stream, recorded.version, recorded.position)

@@ -1,0 +1,1 @@
+"""Proposals for how use cases are served."""

@@ -1,0 +1,1 @@
+"""The registry in action: its commands, the models in memory, verdicts and deployments."""

@@ -1,0 +1,108 @@
+"""The deployments of a realm in memory, each with its whole story, and the query over them.
+
+A model that was taken back when no deployment ran is told of, too: as a row without an id and a strategy.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from typing import Any, get_args
+
+from pydantic import Field
+
+from bus.ports import EventLog, RecordedEvent, Where
+from domain.kernel.event import Event, Query
+from domain.kernel.parse import parse
+from domain.kernel.vocabulary import UseCase
+from domain.registry.deployment_messages import DeploymentEvent, DeploymentRolledBack
+from domain.registry.rollout import standing
+from handlers.registry.use_cases import UseCases
+
+KINDS: tuple[type[Event], ...] = get_args(DeploymentEvent)
+PAUSE_S = 0.05
+
+
+class DeploymentsQuery(Query, name="deployment.list"):
+    """Ask for the newest deployments of one use case, or of all.
+
+    The result is a list of maps, the oldest of them first: the fields of deployment.started, ``state``
+    (preparing, running, held, completed, aborted, failed or rolled_back), ``share`` (percent), ``step``
+    (from 0), ``ended_us`` (nil while it runs) and ``story``: what happened, each with ``at_us``,
+    ``position``, ``what`` and the fields that tell more. A model taken back when no deployment ran is a row
+    whose ``deployment_id`` and ``strategy`` are nil.
+    """
+
+    use_case: UseCase | None = None
+    deployment_id: str = Field("", max_length=128, description="Only those whose id begins so.")
+    limit: int = Field(100, ge=1, le=200, description="At most so many, the newest.")
+
+
+class DeploymentBoard:
+    """Run `run` in a task; `answer` answers from memory."""
+
+    def __init__(self, log: EventLog, *, decode: Callable[[RecordedEvent], Event]) -> None:
+        self._log = log
+        self._decode = decode
+        self._rows: dict[str, dict[str, Any]] = {}
+        """By the deployment's id; a rollback outside of one by its position."""
+        self._use_cases = UseCases()
+        """What the deployments' events alone tell of each use case."""
+        self.position = 0
+
+    async def run(self) -> None:
+        """Follow the log for ever, from its beginning."""
+        where = Where(types=tuple(kind.event_name for kind in KINDS))
+        async with aclosing(self._log.subscribe(where=where, pause_s=PAUSE_S)) as batches:
+            async for batch in batches:
+                for recorded in batch:
+                    self._apply(self._decode(recorded), recorded)
+                self.position = batch[-1].position
+
+    async def answer(self, query: Mapping[str, Any]) -> tuple[Any, int]:
+        """Answer the query ``deployment.list``."""
+        asked = parse(DeploymentsQuery, query)
+        rows = [
+            row
+            for row in self._rows.values()
+            if asked.use_case in (None, row["use_case"])
+            and (row["deployment_id"] or "").startswith(asked.deployment_id)
+        ]
+        return rows[-asked.limit :], self.position
+
+    def _apply(self, event: Event, recorded: RecordedEvent) -> None:
+        state = self._use_cases.take(event)
+        if isinstance(event, DeploymentRolledBack) and event.deployment_id is None:
+            self._rows[str(recorded.position)] = row = _alone(event, recorded.recorded_us)
+        elif state and (found := standing(state)):
+            fresh = {**event.model_dump(), "ended_us": None, "story": []}
+            row = self._rows.setdefault(found.deployment_id, fresh)
+            row |= {"state": found.state, "step": found.step, "share": found.share}
+            row["ended_us"] = None if state.deployment else recorded.recorded_us
+        else:
+            return
+        row["story"].append(
+            {
+                "at_us": recorded.recorded_us,
+                "position": recorded.position,
+                "what": event.event_name.partition(".")[2],
+                **event.model_dump(include=_told(event)),
+            }
+        )
+
+
+def _alone(event: DeploymentRolledBack, at_us: int) -> dict[str, Any]:
+    return {
+        **event.model_dump(include={"deployment_id", "use_case", "model_id", "operator", "reason"}),
+        "strategy": None,
+        "state": "rolled_back",
+        "step": -1,
+        "share": 0,
+        "ended_us": at_us,
+        "story": [],
+    }
+
+
+def _told(event: Event) -> set[str]:
+    """Return the fields of an event that its deployment does not tell already."""
+    return set(type(event).model_fields) & {
+        "step", "share", "evidence", "operator", "reason", "checks", "trigger", "measure", "to_model_id",
+    }  # fmt: skip

@@ -1,0 +1,209 @@
+"""Which model serves a use case now, and the prompt templates: in memory, kept up to date by the log."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from typing import Any, ClassVar
+
+import structlog
+from pydantic import Field
+
+from bus.codec import UnknownEvent
+from bus.ports import EventLog, RecordedEvent, Where
+from domain.kernel.decider import Rejected
+from domain.kernel.event import Event, Query
+from domain.kernel.parse import parse
+from domain.kernel.vocabulary import UseCase
+from domain.prompts.messages import TemplateRegistered
+from domain.prompts.template import TEMPLATE, label
+from domain.prompts.template import stream_of as template_stream
+from domain.registry.state import Model, UseCaseModels
+from domain.registry.use_case import USE_CASE, stream_of
+from handlers.kernel.look_up import LookUp
+from handlers.registry.use_cases import USE_CASE_TYPES, UseCases
+
+logger = structlog.get_logger(__name__)
+
+TYPES = (*USE_CASE_TYPES, TemplateRegistered.event_name)
+
+PAUSE_S = 0.02
+"""What the registry says is known here so much later at most; every read is work for each turn's process."""
+
+STREAM_EVENTS_MAX = 10_000
+"""Events of one use case read at a miss; a registry stream has tens."""
+
+
+class CurrentQuery(Query, name="registry.current"):
+    """Ask for the model that serves a use case now.
+
+    The result is nil, or a map: the fields of registry.model_registered but ``card``, with ``description``
+    and ``configuration`` as they are now, ``status``, ``aliases`` (a model's id by alias) and ``shares``
+    (percent of the traffic by model's id).
+    """
+
+    example: ClassVar = {"use_case": "npc_dialogue"}
+
+    use_case: UseCase
+
+
+class TemplatesQuery(Query, name="prompts.templates"):
+    """Ask for every version of every prompt template, or for one.
+
+    The result is a list of maps with the fields of prompts.template_registered, the newest versions last.
+    """
+
+    template: str = Field("", max_length=256, description="Only this one, as name@version.")
+
+
+class RegistryView:
+    """The registry's state in memory. Run `run` in a task; a look-up is one dictionary access."""
+
+    def __init__(self, log: EventLog, *, decode: Callable[[RecordedEvent], Event]) -> None:
+        self._log = log
+        self._decode = decode
+        self._look_up = LookUp()
+        self._use_cases = UseCases()
+        self._current: dict[str, Model] = {}
+        self._templates: dict[str, TemplateRegistered] = {}
+        self._moved = asyncio.Condition()
+        self.position = 0
+        """The last registry event known; 0 before the first."""
+
+    def staleness(self) -> str:
+        """Return a remark for the record when the log is away and memory may be behind; "" when not."""
+        return "" if self._log.reachable else f", as of position {self.position} because the log is away"
+
+    def current(self, use_case: str) -> Model | None:
+        """Return the model that serves ``use_case`` as of `position`, or None if it has none."""
+        return self._current.get(use_case)
+
+    def silenced(self, use_case: str) -> bool:
+        """Say whether no model of a use case may speak; see `UseCaseSilenced`."""
+        known = self._use_cases.get(use_case)
+        return known is not None and known.silenced
+
+    def met(self, use_case: str, key: str) -> str | None:
+        """Return the id of the model that ``key`` meets as far as memory knows; None if it knows none."""
+        models = self._use_cases.get(use_case)
+        return models.met(use_case, key) if models is not None and models.current else None
+
+    def models(self, use_case: str) -> UseCaseModels:
+        """Return all that is known of a use case here."""
+        return self._use_cases.get(use_case, USE_CASE.initial)
+
+    def use_cases(self) -> list[str]:
+        """Return the use cases that have a current model, in alphabetical order."""
+        return sorted(self._current)
+
+    async def knows(self, use_case: str) -> bool:
+        """Say whether a model serves ``use_case``, asking the log if memory knows none.
+
+        Raises:
+            LogUnavailable: memory knows none, and the log cannot be asked.
+        """
+        return (await self._models(use_case)).current is not None
+
+    async def run(self) -> None:
+        """Follow the log for ever, from its beginning."""
+        where = Where(types=TYPES)
+        async with aclosing(self._log.subscribe(where=where, pause_s=PAUSE_S)) as batches:
+            async for batch in batches:
+                await self._apply(batch)
+
+    async def version_for(
+        self, use_case: str, key: str, alias: str | None = None
+    ) -> tuple[Model, str] | None:
+        """Return the model that ``key`` meets by the split of the traffic, and why; None without any model.
+
+        With an ``alias`` it is the version that the alias points to, unless that was rolled back.
+
+        Raises:
+            Rejected: ``alias_not_found``.
+            LogUnavailable: memory knows none, and the log cannot be asked.
+        """
+        models, prefix = await self._models(use_case), ""
+        if alias is not None:
+            if alias not in models.aliases:
+                known = ", ".join(sorted(models.aliases)) or "none"
+                raise Rejected(
+                    "alias_not_found",
+                    f"{use_case} has no alias {alias}; it has {known}",
+                    field="alias",
+                    remedy="set it with registry.set_alias, or leave it out",
+                )
+            named, why = models.models[models.aliases[alias]], f"alias {alias} of {use_case}"
+            # What was taken back speaks to nobody; who asked for it hears what all the others hear.
+            if not named.barred:
+                return named, why
+            prefix = f"{why}, which was rolled back; "
+        current = models.models.get(models.current or "")
+        if current is None:
+            return None
+        if not models.shares:
+            return current, f"{prefix}current model of {use_case}"
+        met = models.models[models.met(use_case, key)]
+        facts = met.registered
+        return (
+            met,
+            f"{prefix}{facts.name} {facts.version} has {models.shares[facts.model_id]} % of {use_case}",
+        )
+
+    async def template(self, wanted: str) -> TemplateRegistered | None:
+        """Return a template by ``name@version``, asking the log if memory does not know it."""
+        if known := self._templates.get(wanted):
+            return known
+        stream = await self._read(template_stream(wanted.partition("@")[0]))
+        found = [event for event in map(self._decode, stream) if isinstance(event, TemplateRegistered)]
+        self._templates |= {label(event): event for event in TEMPLATE.fold(found).versions.values()}
+        return self._templates.get(wanted)
+
+    async def _models(self, use_case: str) -> UseCaseModels:
+        if use_case in self._current:
+            return self._use_cases[use_case]
+        stream = await self._read(stream_of(use_case))
+        found = UseCases()
+        for event in map(self._decode, stream):
+            found.take(event)
+        return found.get(use_case, USE_CASE.initial)
+
+    async def _read(self, stream: str) -> list[RecordedEvent]:
+        return await self._look_up(self._log.read_stream(stream, limit=STREAM_EVENTS_MAX))
+
+    async def reached(self, position: int) -> None:
+        """Return once every registry event up to ``position`` is known. The caller sets the deadline."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: self.position >= position)
+
+    async def answer(self, query: Mapping[str, Any]) -> tuple[Any, int]:
+        """Answer the query ``registry.current``: the model, or null, and the position it is true as of."""
+        use_case = parse(CurrentQuery, query).use_case
+        model = self.current(use_case)
+        if model is None:
+            return None, self.position
+        shown = {
+            **model.registered.model_dump(exclude={"card"}),
+            "description": model.description,
+            "configuration": model.configuration,
+            "status": self._use_cases[use_case].status_of(model.registered.model_id),
+            "aliases": self._use_cases[use_case].aliases,
+            "shares": self._use_cases[use_case].shares or {model.registered.model_id: 100},
+        }
+        return shown, self.position
+
+    async def answer_templates(self, query: Mapping[str, Any]) -> tuple[Any, int]:
+        """Answer the query ``prompts.templates``: every template, the newest versions last."""
+        wanted = parse(TemplatesQuery, query).template
+        found = [each for each in self._templates.values() if wanted in ("", label(each))]
+        return [template.model_dump() for template in found], self.position
+
+    async def _apply(self, batch: list[RecordedEvent]) -> None:
+        events = [self._decode(recorded) for recorded in batch]
+        for unknown in (event for event in events if isinstance(event, UnknownEvent)):
+            logger.warning("registry_event_unknown", type=unknown.type, version=unknown.schema_version)
+        self._templates |= {label(event): event for event in events if isinstance(event, TemplateRegistered)}
+        for models in filter(None, map(self._use_cases.take, events)):
+            if model := models.models.get(models.current or ""):
+                self._current[model.registered.use_case] = model
+        async with self._moved:
+            self.position = batch[-1].position
+            self._moved.notify_all()

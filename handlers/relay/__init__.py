@@ -1,0 +1,1 @@
+"""The operator's word on a stream that holds more than the log."""

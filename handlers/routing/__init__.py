@@ -1,0 +1,1 @@
+"""Which engine answers: tiers, the router, a turn on its way."""

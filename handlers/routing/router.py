@@ -1,0 +1,419 @@
+"""The router: takes a turn to an engine, to another one if that fails, and to a lower tier if all do.
+
+What was given out stays: another engine goes on after the tokens that were sent. Only if no engine can, or
+the turn's deadline has passed, the character's authored line is given; a turn without one fails while nothing
+was sent, and is cut short after.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
+from functools import partial
+from math import inf
+
+import structlog
+
+from domain.routing.choice import AWAY, Choice, Turn, choose, fits
+from domain.routing.health import EngineView
+from domain.routing.messages import EngineStateChanged
+from handlers.engines.port import End, Engine, EngineError, EngineFault, Health, Piece
+from handlers.routing.runs import SERVING, UNHEALTHY, Desk, Progress, Run, race
+from handlers.routing.turns import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Tier
+
+PROBE_EVERY_S = 2.0
+PROBE_AGAIN_S = 0.25
+"""Between two probes of an engine that cannot be asked now."""
+
+HOMES_MAX = 10_000
+"""Prefixes of which is remembered who has them cached."""
+
+OWN_FAULTS: frozenset[EngineFault] = frozenset({"unsupported", "unknown_adapter"})
+"""Say nothing against the engine's health; another one may be able to."""
+
+HEDGE_SHARE = 0.1
+"""Turns of a tier for which a second engine may be asked: when all are slow, asking twice makes it worse."""
+
+HEDGES_AT_ONCE = 10.0
+
+LAST_RESORT_S = 0.25
+"""How long a turn waits for an engine before one is asked whose circuit is still open."""
+
+RECHECK_S = 0.02
+"""Shortest pause before a waiting turn looks again for an engine."""
+
+logger = structlog.get_logger(__name__)
+
+
+def fitting(engines: Sequence[Engine], model: str) -> list[Engine]:
+    """Return the engines that serve a model, given as ``name@version``.
+
+    Where one names the very version, no other is asked; see `domain.routing.choice.fits`.
+    """
+    exact = [engine for engine in engines if model in engine.models]
+    return exact or [engine for engine in engines if fits(engine.models, model)]
+
+
+class Router:
+    """Serves turns from tiers of engines. Used by one event loop; run `run` beside it for the probes."""
+
+    def __init__(
+        self,
+        tiers: Mapping[str, Tier],
+        *,
+        clock: Callable[[], float],
+        draw: Callable[[], float],
+        told: Callable[[EngineStateChanged], None] | None = None,
+    ) -> None:
+        """Prepare. ``clock`` counts seconds; ``draw`` gives [0, 1); ``told`` hears of changes of engines."""
+        self._told = told
+        self._tiers = dict(tiers)
+        self._clock = clock
+        self._draw = draw
+        engines = {engine.name: engine for tier in tiers.values() for engine in tier.engines}
+        self._desks = {name: Desk(engine) for name, engine in engines.items()}
+        self._homes: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+        """Who has a prefix, by tier, model and prefix: those of another tier or model are other engines."""
+        self._hedges: dict[str, float] = {}
+        """How many turns of a tier may ask a second engine now."""
+
+    def counter(self, tier: str, provider: str, model: str) -> Callable[[str], int]:
+        """Return what counts the tokens of a text as the engines of a model do; see `Engine.count_tokens`."""
+        engines = [engine for engine in self._tiers[tier].engines if engine.provider == provider]
+        found = fitting(engines, model)
+        return (found or engines)[0].count_tokens if engines else len
+
+    def engine_of(self, tier: str, provider: str, model: str, *, exact: bool = False) -> Engine | None:
+        """Return an engine of a tier that serves a model, if any; ``exact``: one that names the version."""
+        engines = [engine for engine in self._tiers[tier].engines if engine.provider == provider]
+        able = [engine for engine in engines if model in engine.models] if exact else fitting(engines, model)
+        return next(iter(able), None)
+
+    def serves(self, tier: str, provider: str, model: str = "") -> bool:
+        """Say whether a tier, or one below it, has an engine of a provider for a model, or any if ""."""
+        while tier in self._tiers:
+            engines = [engine for engine in self._tiers[tier].engines if engine.provider == provider]
+            if fitting(engines, model) if model else engines:
+                return True
+            tier = self._tiers[tier].below
+        return False
+
+    def refusal(self, turn: RoutedTurn) -> NoEngine | None:
+        """Return why nobody could take a turn now; None if somebody could, or a line is there for that.
+
+        A turn whose time is over is not refused: to come again would not help it.
+        """
+        tier, state = turn.tier, Progress(turn, self._clock())
+        while tier:
+            try:
+                if turn.authored or self._choose(tier, state):
+                    return None
+            except DeadlineExceeded:
+                return None
+            tier = self._tiers[tier].below
+        return NoEngine([choice for choice in state.choices if choice.candidates] or state.choices)
+
+    def has_room(self, tier: str) -> bool:
+        """Say whether an engine of a tier is at most half busy: then work that can wait disturbs nobody."""
+        desks = (
+            [self._desks[engine.name] for engine in self._tiers[tier].engines] if tier in self._tiers else []
+        )
+        return any(desk.active <= desk.engine.capacity // 2 for desk in desks if desk.ok)
+
+    @property
+    def tiers(self) -> Mapping[str, Tier]:
+        """The tiers by name."""
+        return self._tiers
+
+    def desks(self) -> Mapping[str, Desk]:
+        """Return what is kept of each engine, by name: to be looked at."""
+        return self._desks
+
+    def views(self) -> Mapping[str, EngineView]:
+        """Return what is known of each engine now, by name."""
+        return {name: desk.view() for name, desk in self._desks.items()}
+
+    def add(self, tier: str, engine: Engine) -> None:
+        """Let a started engine serve a tier from now on; one of that name takes the other's place."""
+        known = self._tiers[tier]
+        others = [each for each in known.engines if each.name != engine.name]
+        self._tiers[tier] = replace(known, engines=[*others, engine])
+        self._desks[engine.name] = Desk(engine)
+
+    def remove(self, engine: Engine) -> Desk | None:
+        """Ask an engine no more; return what was kept of it. Turns that it has are not disturbed."""
+        for name, tier in self._tiers.items():
+            left = [each for each in tier.engines if each is not engine]
+            self._tiers[name] = replace(tier, engines=left)
+        if (desk := self._desks.get(engine.name)) and desk.engine is engine:
+            del self._desks[engine.name]
+            return desk
+        return None
+
+    async def run(self) -> None:
+        """Probe the engines for ever, those in trouble more often."""
+
+        async def probing(desk: Desk) -> None:
+            due = self._clock()
+            while self._desks.get(desk.engine.name) is desk:
+                if desk.state != SERVING or self._clock() >= due:
+                    await self._probe(desk)
+                    due = self._clock() + PROBE_EVERY_S
+                await asyncio.sleep(PROBE_AGAIN_S)
+
+        watched = set[Desk]()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                for desk in set(self._desks.values()) - watched:
+                    group.create_task(probing(desk))
+                watched = set(self._desks.values())
+                await asyncio.sleep(PROBE_AGAIN_S)
+
+    async def stream(self, turn: RoutedTurn) -> AsyncGenerator[Piece | Routed, None]:
+        """Yield the answer as it comes, and last how it was served; closing the generator cancels the engine.
+
+        Raises:
+            NoEngine: refused before anything was sent; nobody was asked, or all failed.
+            DeadlineExceeded: nothing was sent, and there is no authored line.
+            EngineError: the request itself is at fault (prompt too long, unknown adapter, …).
+        """
+        state, late = Progress(turn, self._clock()), None
+        try:
+            async with aclosing(self._tried(state)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except DeadlineExceeded as error:
+            late = error
+        if state.end is None:
+            yield self._last_resort(state, late)
+        else:
+            yield self._routed(state.tier, state)
+
+    async def _tried(self, state: Progress) -> AsyncGenerator[Piece, None]:
+        """Try tier after tier until one brings the turn to its end, or waiting for an engine is over."""
+        waiting = True
+        while waiting:
+            tier = state.turn.tier
+            while tier:
+                async with aclosing(self._serve(tier, state)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+                if state.end is not None:
+                    state.tier = tier
+                    return
+                tier = self._tiers[tier].below
+            waiting = await self._engines_back(state)
+
+    async def _engines_back(self, state: Progress) -> bool:
+        """Wait until an engine may be asked again; say whether that is worth while.
+
+        It is for a turn that was taken on: every engine failed at once, or is left alone for a
+        moment. With an authored line nobody waits, unless some of the answer was given already.
+        """
+        turn, now = state.turn, self._clock()
+        last = state.choices[-1]
+        faulty = state.fault is not None or any(
+            candidate.ruled_out.startswith(AWAY) for candidate in last.candidates
+        )
+        if (turn.authored and not state.texts) or not faulty:
+            return False
+        if state.fault is not None and state.fault.code in OWN_FAULTS:
+            return False
+        if state.waiting_since is None:
+            state.waiting_since = now
+        left_s = self._tiers[turn.tier].patience_s - (now - state.waiting_since)
+        if turn.deadline is not None:
+            left_s = min(left_s, turn.deadline - now)
+        if left_s <= 0:
+            return False
+        await asyncio.sleep(min(left_s, RECHECK_S))
+        state.excluded.clear()
+        if now - state.waiting_since > LAST_RESORT_S:
+            self._let_one_through(turn)
+        return True
+
+    def _let_one_through(self, turn: RoutedTurn) -> None:
+        """Open the way to the engine whose circuit would close first: better a doubtful engine than none.
+
+        After Envoy's panic threshold: when all are broken, how they look says little.
+        """
+        tier, desks = turn.tier, list[Desk]()
+        while tier:
+            engines = self._tiers[tier].engines
+            desks += [self._desks[e.name] for e in engines if e.provider == turn.provider]
+            tier = self._tiers[tier].below
+        now_ms = self._clock() * 1e3
+        broken = [desk for desk in desks if desk.ok and desk.breaker.circuit(now_ms) == "open"]
+        if broken:
+            first = min(broken, key=lambda desk: desk.breaker.retry_at_ms)
+            first.breaker = first.breaker.probed(now_ms)
+
+    # --- one tier -----------------------------------------------------------------------------------
+
+    async def _serve(self, name: str, state: Progress) -> AsyncGenerator[Piece, None]:
+        """Try the tier's engines, best first, until one brings the turn to its end or none is left."""
+        tier = self._tiers[name]
+        while choice := self._choose(name, state):
+            desks = [self._desks[engine] for engine in choice.order]
+            async with AsyncExitStack() as stack:
+                try:
+                    run = await self._open(tier, name, desks, state, stack)
+                    async with aclosing(run.pieces(state)) as pieces:
+                        async for piece in pieces:
+                            yield piece
+                    self._home(name, state.turn, run.desk)
+                    state.waiting_since = None
+                    return
+                except EngineError as error:
+                    if state.tokens >= state.turn.ask.max_tokens:  # it gave all of it, and failed to say so
+                        state.end = End("length", state.prompt_tokens, state.tokens)
+                        return
+                    if not error.retriable and error.code not in OWN_FAULTS:
+                        raise
+                    state.fault = error
+                    logger.info("engine_left", tier=name, code=error.code, detail=str(error))
+
+    def _choose(self, name: str, state: Progress) -> Choice | None:
+        """Choose among the engines that serve the turn's model; a tier below may serve another one."""
+        turn = state.turn
+        engines = [engine for engine in self._tiers[name].engines if engine.provider == turn.provider]
+        able = fitting(engines, turn.model) if turn.model else engines
+        others = [engine for engine in engines if engine not in able] if name != turn.tier else []
+        return self._choose_of(able, name, state) or (others and self._choose_of(others, name, state)) or None
+
+    def _choose_of(self, engines: Sequence[Engine], name: str, state: Progress) -> Choice | None:
+        tier, turn, now = self._tiers[name], state.turn, self._clock()
+        left_ms = None if turn.deadline is None else (turn.deadline - now) * 1e3
+        if left_ms is not None and left_ms <= 0:
+            raise DeadlineExceeded("the deadline passed before an engine could answer")
+        choice = choose(
+            Turn(
+                tokens=turn.ask.max_tokens - state.tokens,
+                budget_ms=min(left_ms or inf, tier.first_token_s * 1e3),
+                home=self._homes.get((name, turn.model, turn.prefix), "") if turn.prefix else "",
+                draw=self._draw(),
+                excluded=state.excluded,
+            ),
+            [self._desks[engine.name].view() for engine in engines],
+            tier.objective,
+            now * 1e3,
+        )
+        state.choices.append(choice)
+        return choice if choice.order else None
+
+    async def _open(
+        self, tier: Tier, name: str, desks: Sequence[Desk], state: Progress, stack: AsyncExitStack
+    ) -> Run:
+        """Return the run that gave the first token; ``stack`` closes all that were begun.
+
+        Raises:
+            EngineError: those asked failed; they are excluded from the turn.
+            DeadlineExceeded: see there.
+        """
+        begin = partial(self._begin, tier, name, state, stack)
+        run = begin(desks[0])
+        if tier.hedge_after_ms is not None and len(desks) > 1:
+            hedges = self._hedges.get(name, HEDGES_AT_ONCE)
+            self._hedges[name] = min(HEDGES_AT_ONCE, hedges + HEDGE_SHARE)
+            return await race(run, partial(self._hedge, name, desks[1], begin), tier.hedge_after_ms / 1e3)
+        if fault := await run.open():
+            raise fault
+        return run
+
+    def _hedge(self, name: str, desk: Desk, begin: Callable[[Desk], Run]) -> Run | None:
+        """Begin with a second engine, if it has room and not too many turns had one."""
+        if self._hedges[name] < 1 or desk.active >= desk.engine.capacity:
+            return None
+        self._hedges[name] -= 1
+        return begin(desk)
+
+    def _begin(self, tier: Tier, name: str, state: Progress, stack: AsyncExitStack, desk: Desk) -> Run:
+        run = Run(self, desk, tier, name, state)
+        stack.push_async_callback(run.close)
+        return run
+
+    def _home(self, tier: str, turn: RoutedTurn, desk: Desk) -> None:
+        if turn.prefix:
+            place = (tier, turn.model, turn.prefix)
+            self._homes[place] = desk.engine.name
+            self._homes.move_to_end(place)
+            if len(self._homes) > HOMES_MAX:
+                self._homes.popitem(last=False)
+
+    # --- the end --------------------------------------------------------------------------------------
+
+    def _routed(self, tier: str, state: Progress) -> Routed:
+        now, end = self._clock(), state.end
+        assert end is not None
+        first = now if state.first is None else state.first
+        engine = next((attempt.engine for attempt in state.attempts if not attempt.fault), "")
+        return Routed(
+            text="".join(state.texts),
+            tier=tier,
+            engine=engine,
+            reason=state.choices[-1].reason if state.choices else "",
+            finish_reason=end.finish_reason,
+            prompt_tokens=state.prompt_tokens or end.prompt_tokens,
+            completion_tokens=state.tokens,
+            ttft_ms=(first - state.began) * 1e3,
+            latency_ms=(now - state.began) * 1e3,
+            attempts=tuple(state.attempts),
+            choices=tuple(state.choices),
+        )
+
+    def _last_resort(self, state: Progress, late: DeadlineExceeded | None) -> Routed:
+        """Return what a turn comes to that no engine could serve, or none in time.
+
+        Raises:
+            NoEngine, EngineError, DeadlineExceeded: nothing was sent, and there is no authored line.
+        """
+        given = bool(state.texts or state.turn.ask.sent)
+        if not given and not state.turn.authored:
+            if late:
+                raise late
+            if state.fault is not None and state.fault.code in OWN_FAULTS:
+                raise state.fault
+            raise NoEngine(state.choices[-1:], state.fault)
+        state.end = End("stop", state.prompt_tokens, state.tokens)
+        routed = self._routed(state.turn.tier, state)
+        if late:
+            routed = replace(routed, reason=str(late))
+        if given:
+            return replace(routed, finish_reason="cut")
+        return replace(routed, text=state.turn.authored, engine="", finish_reason="authored")
+
+    async def _probe(self, desk: Desk) -> None:
+        try:
+            health = await desk.engine.health()
+        except Exception as error:  # what a server says of itself must not end who asks the others
+            health = Health(False, f"{type(error).__name__}: {error}")
+        if health.ok and not desk.ok:  # an engine that is well and fails all the same stays left alone
+            desk.breaker = desk.breaker.probed(self._clock() * 1e3)
+        desk.ok, desk.reason = health.ok, health.reason
+        self.note(desk, health.reason or "its probe says that it is well")
+
+    def note(self, desk: Desk, reason: str) -> None:
+        """Tell of an engine whose state is another one now."""
+        circuit = desk.breaker.circuit(self._clock() * 1e3)
+        state = f"circuit_{circuit}" if circuit != "closed" else SERVING if desk.ok else UNHEALTHY
+        if state == desk.state:
+            return
+        before, desk.state = desk.state, state
+        name = desk.engine.name
+        log = logger.info if state == SERVING else logger.warning
+        log("engine_state", engine=name, before=before, after=state, reason=reason)
+        if self._told:
+            tiers = [tier for tier, found in self._tiers.items() if desk.engine in found.engines]
+            changed = {"engine": name, "tiers": tiers, "before": before, "after": state}
+            # A server's own words: what the log cannot hold must not end the turn that heard them.
+            shown = reason.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+            self._told(EngineStateChanged(**changed, reason=shown[:2_000]))
+
+    def now(self) -> float:
+        """Return the router's clock, s."""
+        return self._clock()
+
+    def jitter(self) -> float:
+        """Return a number in [0, 1)."""
+        return self._draw()

@@ -1,0 +1,297 @@
+"""One engine's part in a turn, and what a router keeps of each engine."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Protocol
+
+import structlog
+
+from domain.routing.choice import Choice
+from domain.routing.health import CLOSED, Breaker, EngineView, Load, Pace
+from handlers.engines.port import End, Engine, EngineAsk, EngineError, Piece
+from handlers.routing.turns import Attempt, DeadlineExceeded, RoutedTurn, Tier
+
+logger = structlog.get_logger(__name__)
+
+SERVING, UNHEALTHY = "serving", "unhealthy"
+
+MEASURED_TOKENS = 8
+"""Tokens of a turn over which its pace is measured; single ones jitter, and come in bursts."""
+
+ANSWER_CHARACTERS_MAX = 60_000
+"""Below what a record takes, so that a closing line has room; four times the longest answer of any tier."""
+
+RECENT_MAX = 1_024
+"""Latencies kept per engine, for the percentiles that people look at."""
+
+
+@dataclass(slots=True, eq=False)
+class Desk:
+    """One engine and what this router knows of it."""
+
+    engine: Engine
+    active: int = 0
+    ok: bool = True
+    reason: str = ""
+    breaker: Breaker = CLOSED
+    pace: Pace = field(default_factory=Pace)
+    load: Load = field(default_factory=Load)
+    ttft_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
+    """Of the newest answers; only shown, never decided by."""
+    token_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
+    heard: float = -inf
+    """When it gave anybody a token last, on the router's clock, s."""
+    ended: float | None = None
+    """When it ended a turn last, if others waited then for its place."""
+    answered: Counter[str] = field(default_factory=Counter)
+    """Turns by the tier that they were served for; one engine may serve several."""
+    failed: Counter[str] = field(default_factory=Counter)
+    state: str = SERVING
+    """As last told."""
+
+    def view(self) -> EngineView:
+        """Return what is known of the engine now."""
+        return EngineView(
+            name=self.engine.name,
+            capacity=self.engine.capacity,
+            active=self.active,
+            ok=self.ok,
+            reason=self.reason,
+            breaker=self.breaker,
+            pace=self.pace,
+            load=self.load,
+        )
+
+
+@dataclass(slots=True)
+class Progress:
+    """A turn under way."""
+
+    turn: RoutedTurn
+    began: float
+    texts: list[str] = field(default_factory=list)
+    tokens: int = 0
+    prompt_tokens: int = 0
+    first: float | None = None
+    end: End | None = None
+    tier: str = ""
+    """The tier that brought it to its end."""
+    excluded: set[str] = field(default_factory=set)
+    choices: list[Choice] = field(default_factory=list)
+    fault: EngineError | None = None
+    """The newest one."""
+    waiting_since: float | None = None
+    """When no engine could be asked any more; None while one can."""
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """Those made so far."""
+        return self.turn.attempts
+
+    def rest(self) -> EngineAsk:
+        """Return what is still to be asked."""
+        ask = self.turn.ask
+        return replace(ask, max_tokens=ask.max_tokens - self.tokens, sent=ask.sent + "".join(self.texts))
+
+
+class Host(Protocol):
+    """What a run needs of its router."""
+
+    def now(self) -> float:
+        """Return the router's clock, s."""
+        ...
+
+    def jitter(self) -> float:
+        """Return a number in [0, 1)."""
+        ...
+
+    def note(self, desk: Desk, reason: str) -> None:
+        """Tell of an engine whose state is another one now."""
+        ...
+
+
+class Run:
+    """One engine's attempt at (the rest of) a turn."""
+
+    def __init__(self, router: Host, desk: Desk, tier: Tier, name: str, state: Progress) -> None:
+        self._router = router
+        self.desk = desk
+        self._tier = tier
+        self._name = name
+        self._state = state
+        self._began = router.now()
+        self._items = desk.engine.stream(state.rest())
+        self._first: Piece | End | None = None
+        self._attempt = Attempt(engine=desk.engine.name, tier=name)
+        self._noted = False
+        self.lost = False
+        """Another one was quicker."""
+        desk.active += 1
+        self._queued = desk.active > desk.engine.capacity
+        self._behind = False
+        """It waited in vain while others were served: no word against the engine."""
+        desk.breaker = desk.breaker.began()
+
+    async def open(self) -> EngineError | DeadlineExceeded | None:
+        """Wait for the first item; return the fault if there is none."""
+        try:
+            self._first = await self._next(self._tier.first_token_s)
+        except EngineError as error:
+            self._failed(error)
+            return error
+        except DeadlineExceeded as late:
+            return late
+        self.desk.heard = self._router.now()
+        waited = (self.desk.heard - self._began) * 1e3
+        self._attempt = replace(self._attempt, ttft_ms=round(waited, 3))
+        self.desk.breaker = self.desk.breaker.answering()
+        if not self._queued:
+            self.desk.pace = self.desk.pace.after(ttft_ms=waited)
+        self.desk.ttft_ms.append(waited)
+        return None
+
+    async def pieces(self, state: Progress) -> AsyncGenerator[Piece, None]:
+        """Yield the pieces and note the end in ``state``; raises `EngineError` as the engine does."""
+        item = self._first
+        last = since = self._router.now()
+        length = len(state.rest().sent)
+        measured, turns = state.tokens + (item.tokens if isinstance(item, Piece) else 0), self.desk.active
+        while isinstance(item, Piece):
+            if state.tokens >= state.turn.ask.max_tokens:  # it goes on and on: nobody asked for that
+                item = End("length", 0, state.tokens)
+                break
+            length += len(item.text)
+            self._see_that_it_fits(length)
+            state.first = last if state.first is None else state.first
+            state.texts.append(item.text)
+            state.tokens += item.tokens
+            self._attempt = replace(self._attempt, tokens=self._attempt.tokens + item.tokens)
+            yield item
+            try:
+                item = await self._next(self._tier.between_tokens_s)
+            except EngineError as error:
+                self._failed(error)
+                raise
+            now = self.desk.heard = self._router.now()
+            if isinstance(item, Piece):
+                token_ms = (now - last) * 1e3 / max(1, item.tokens)
+                self.desk.token_ms.append(token_ms)
+                if state.tokens + item.tokens - measured >= MEASURED_TOKENS:
+                    self._measure(state.tokens + item.tokens - measured, now - since, turns)
+                    measured, since, turns = state.tokens + item.tokens, now, self.desk.active
+            last = now
+        assert isinstance(item, End)
+        state.end = item
+        state.prompt_tokens = state.prompt_tokens or item.prompt_tokens
+        self._ended(last)
+        self.desk.breaker = self.desk.breaker.succeeded()
+        self.desk.answered[self._name] += 1
+        self._router.note(self.desk, "it answered to the end")
+        self._note("")
+
+    def _see_that_it_fits(self, length: int) -> None:
+        """Raise `EngineError` for an answer that would not fit into its record."""
+        if length > ANSWER_CHARACTERS_MAX:
+            error = EngineError(
+                f"{self.desk.engine.name}: an answer of more than {ANSWER_CHARACTERS_MAX} characters",
+                "engine_nonsense",
+            )
+            self._failed(error)
+            raise error
+
+    def _ended(self, now: float) -> None:
+        """Note how long a turn has its place: while others wait, what the engine gets done tells it best."""
+        desk, crowded = self.desk, self.desk.active > self.desk.engine.capacity
+        if crowded and desk.ended is not None:
+            desk.pace = desk.pace.after(turn_ms=(now - desk.ended) * 1e3 * desk.engine.capacity)
+        elif not self._queued:
+            desk.pace = desk.pace.after(turn_ms=(now - self._began) * 1e3)
+        desk.ended = now if crowded else None
+
+    def _measure(self, tokens: int, took_s: float, turns: int) -> None:
+        """Note how long some tokens took; ``turns`` were on the engine when they began."""
+        self.desk.load = self.desk.load.after((turns + self.desk.active) / 2, took_s * 1e3 / tokens)
+
+    async def close(self) -> None:
+        """End the attempt, whatever came of it; the engine is told to stop."""
+        self.desk.active -= 1
+        if not self._noted:  # cancelled, or another engine was quicker: no word against this one
+            self.desk.ended = None
+            self.desk.breaker = self.desk.breaker.abandoned()
+            self._note("hedged" if self.lost else "cancelled")
+        await self._items.aclose()
+
+    async def _next(self, limit_s: float) -> Piece | End:
+        deadline = self._state.turn.deadline
+        left = None if deadline is None else deadline - self._router.now()
+        try:
+            async with asyncio.timeout(limit_s if left is None else min(limit_s, left)):
+                return await anext(self._items)
+        except TimeoutError:
+            if left is not None and left <= limit_s:
+                raise DeadlineExceeded("the deadline passed; the engine was told to stop") from None
+            self._behind = self._first is None and self._queued
+            self._behind &= self._router.now() - self.desk.heard < limit_s
+            if self._behind:
+                raise EngineError(
+                    f"{self.desk.engine.name}: others were served for {limit_s:g} s", "engine_overloaded"
+                ) from None
+            raise EngineError(
+                f"{self.desk.engine.name}: no token for {limit_s:g} s", "engine_timeout"
+            ) from None
+        except StopAsyncIteration:
+            raise EngineError(f"{self.desk.engine.name} broke off without an end") from None
+        except EngineError:
+            raise
+        except Exception as error:  # whatever an engine makes of its answer, the turn goes on elsewhere
+            logger.exception("engine_fault_unforeseen", engine=self.desk.engine.name)
+            raise EngineError(f"{self.desk.engine.name}: {type(error).__name__}: {error}") from error
+
+    def _failed(self, error: EngineError) -> None:
+        self._state.excluded.add(self.desk.engine.name)
+        self.desk.failed[self._name] += 1
+        self.desk.ended = None
+        if error.retriable and not self._behind:
+            now_ms = self._router.now() * 1e3
+            self.desk.breaker = self.desk.breaker.failed(now_ms, jitter=self._router.jitter())
+            self._router.note(self.desk, f"{error.code}: {error}")
+        else:
+            self.desk.breaker = self.desk.breaker.abandoned()
+        self._note(error.code)
+
+    def _note(self, fault: str) -> None:
+        self._noted = True
+        took = round((self._router.now() - self._began) * 1e3, 3)
+        self._state.attempts.append(replace(self._attempt, fault=fault, ms=took))
+
+
+async def race(first: Run, begin: Callable[[], Run | None], pause_s: float) -> Run:
+    """Begin a second run, if ``begin`` will, once the first gave nothing for ``pause_s``; return the quicker.
+
+    Raises:
+        EngineError, DeadlineExceeded: all failed; the newest fault.
+    """
+    runs = [first]
+    async with asyncio.TaskGroup() as group:
+        racing = {group.create_task(first.open()): first}
+        done, _ = await asyncio.wait(racing, timeout=pause_s)
+        if not done and (second := begin()):
+            runs.append(second)
+            racing[group.create_task(second.open())] = second
+        fault: EngineError | DeadlineExceeded | None = None
+        while racing:
+            done, _ = await asyncio.wait(racing, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                run = racing.pop(task)
+                fault = task.result() or fault
+                if task.result() is None:
+                    for other in racing:
+                        other.cancel()
+                    for loser in runs:
+                        loser.lost = loser is not run
+                    return run
+    assert fault is not None
+    raise fault

@@ -1,0 +1,95 @@
+"""inference.tiers: what the router of this process knows of its tiers and engines."""
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from domain.kernel.event import Query
+from domain.kernel.parse import parse
+from domain.routing.choice import fits
+from handlers.routing.router import Router
+
+
+class TiersQuery(Query, name="inference.tiers"):
+    """Ask for every tier's promise and engines, as the router of the process that answers knows them.
+
+    The result is a list of maps: ``tier``, ``promise`` (``ttft_ms``, ``token_ms`` and more), ``below`` (the
+    tier that takes over) and ``engines`` (maps with ``name``, ``provider``, ``models``, ``ok``, ``reason``,
+    ``circuit``, ``answered`` and ``failed`` for this tier; what is on the engine, and its measured times in
+    ms, are of all tiers). The answer's position is 0, as the log is not asked.
+    """
+
+
+class TierBoard:
+    """Answers the query from memory."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    async def answer(self, query: Mapping[str, Any]) -> tuple[Any, int]:
+        """Return each tier's promise and its engines' state; the position is 0, as the log is not asked."""
+        parse(TiersQuery, query)
+        views, now_ms = self._router.views(), self._router.now() * 1e3
+        desks = self._router.desks()
+        shown = [
+            {
+                "tier": name,
+                "promise": dataclasses.asdict(tier.objective),
+                "below": tier.below,
+                "engines": [
+                    {
+                        "name": engine.name,
+                        "provider": engine.provider,
+                        "models": sorted(engine.models),
+                        "own": engine.own,
+                        "ok": (view := views[engine.name]).ok,
+                        "reason": view.reason,
+                        "circuit": view.breaker.circuit(now_ms),
+                        "active": view.active,
+                        "capacity": view.capacity,
+                        "waiting": max(0, view.active - view.capacity),
+                        "answered": desks[engine.name].answered[name],
+                        "failed": desks[engine.name].failed[name],
+                        "ttft_percentiles_ms": _percentiles(desks[engine.name].ttft_ms),
+                        "token_percentiles_ms": _percentiles(desks[engine.name].token_ms),
+                        **dataclasses.asdict(view.pace),
+                        "token_ms": view.load.token_ms if view.load.weight else None,
+                    }
+                    for engine in tier.engines
+                ],
+            }
+            for name, tier in self._router.tiers.items()
+        ]
+        return shown, 0
+
+
+def tiers_serving(shown: Sequence[Mapping[str, Any]], provider: str, model: str) -> frozenset[str]:
+    """Return the tiers that have an engine of their own for a model, ``name@version``.
+
+    Args:
+        shown: what `TierBoard.answer` returned, here or in another process.
+        provider: of the model.
+        model: its name and version.
+    """
+    return frozenset(
+        tier["tier"]
+        for tier in shown
+        if any(each["provider"] == provider and fits(each["models"], model) for each in tier["engines"])
+    )
+
+
+def own_engines(shown: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many engines there are whose hours are paid for; one may serve several tiers."""
+    return len({each["name"] for tier in shown for each in tier["engines"] if each.get("own", True)})
+
+
+def _percentiles(values: Collection[float]) -> Mapping[str, float]:
+    """Return p50, p95 and p99 (nearest rank) of the newest values; nothing without any."""
+    ordered = sorted(values)
+    ranks = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+    if not ordered:
+        return {}
+    return {
+        name: round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 3)
+        for name, share in ranks.items()
+    }

@@ -1,0 +1,1 @@
+"""What every read model stands on: the view, its table, the runner."""
