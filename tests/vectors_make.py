@@ -1,11 +1,14 @@
-"""Makes `protocol/vectors/*.json` (`python -m tests.vectors_make`); a test checks that they never change.
+"""Appends to `protocol/vectors/*.json` what they lack (`python -m tests.vectors_make`); released ones stay.
 
 Every case has a name and its bytes in hexadecimal digits, with what a decoder must find or the error it must
-give.
+give. A case is released with the commit that adds it, since somebody may have such bytes in a log. An example
+that changes becomes another form of its (type, version) beside the older ones; a case made by hand gets a new
+name. `released.txt` has a digest of each case, and only grows.
 """
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
@@ -30,6 +33,10 @@ from protocol.meta import Meta, encode_meta
 from protocol.packing import pack
 
 FOLDER = Path(__file__).parents[1] / "protocol" / "vectors"
+MANIFEST = "released.txt"
+FILES = ("events", "messages", "boundary", "evolved", "malformed", "chain")
+BY_DECLARATION = ("events", "messages")
+"""The files whose cases are examples of declarations, which may come in several forms."""
 SPACE = UUID("3b9f5c0e-9d0f-4f39-9f65-7d0c1f6c2a11")
 TIME_US = 1_790_000_000_123_456
 REALM = "demo"
@@ -39,8 +46,12 @@ META = Meta(uuid5(SPACE, "correlation"), uuid5(SPACE, "causation"), "player:ann"
 Case = dict[str, Any]
 
 
+class Rewritten(Exception):
+    """A released case would be changed or removed."""
+
+
 def vectors() -> dict[str, list[Case]]:
-    """Return every file's cases by the file's name."""
+    """Return the cases that today's code makes, by the file's name."""
     return {
         "events": list(_events()),
         "messages": list(_messages()),
@@ -51,7 +62,65 @@ def vectors() -> dict[str, list[Case]]:
     }
 
 
-def render(cases: list[Case]) -> str:
+def released(folder: Path = FOLDER) -> dict[str, list[Case]]:
+    """Return the cases that are in the files, by the file's name."""
+    return {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in FILES}
+
+
+def grown(kept: Mapping[str, Sequence[Case]], made: Mapping[str, Sequence[Case]]) -> dict[str, list[Case]]:
+    """Return ``kept`` with what it lacks of ``made`` at each file's end.
+
+    Raises:
+        Rewritten: a case made by hand has the name of another one.
+    """
+    return {name: [*kept[name], *_lacking(name, kept[name], made[name])] for name in FILES}
+
+
+def _lacking(file: str, kept: Sequence[Case], made: Sequence[Case]) -> Iterable[Case]:
+    known = {found["name"]: found for found in kept}
+    forms = {found["hex"] for found in kept if "hex" in found}
+    for new in made:
+        if new["name"] not in known:
+            yield new
+        elif file in BY_DECLARATION:
+            if new["hex"] not in forms:
+                yield {**new, "name": another_form(new["name"], known)}
+        elif new != known[new["name"]]:
+            raise Rewritten(f"{file}.json: {new['name']!r} is released; give the new case a name of its own")
+
+
+def another_form(name: str, known: Iterable[str]) -> str:
+    """Return the name of the next form of a case; the first one has no number."""
+    return f"{name}, form {2 + sum(found.startswith(f'{name}, form ') for found in known)}"
+
+
+def manifest(files: Mapping[str, Sequence[Case]]) -> list[str]:
+    """Return the line of each case in the manifest: SHA-256 of its JSON, file, name."""
+    return [f"{_digest(found)} {file}: {found['name']}" for file in FILES for found in files[file]]
+
+
+def _digest(found: Case) -> str:
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+
+
+def write(folder: Path = FOLDER) -> None:
+    """Append what the files lack, and its digests to the manifest.
+
+    Raises:
+        Rewritten: a case that the manifest names was changed or removed, or would be.
+    """
+    files = grown(released(folder), vectors())
+    path, lines = folder / MANIFEST, manifest(files)
+    listed = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    if gone := [line for line in listed if line not in lines]:
+        raise Rewritten("changed or removed: " + "; ".join(line.partition(" ")[2] for line in gone))
+    for name, cases in files.items():
+        (folder / f"{name}.json").write_text(render(cases), encoding="utf-8")
+    more = [line for line in lines if line not in listed]
+    path.write_text("\n".join([*listed, *more]) + "\n", encoding="utf-8")
+
+
+def render(cases: Sequence[Case]) -> str:
     """Return a file's text."""
     return json.dumps(cases, indent=1, ensure_ascii=False, sort_keys=False) + "\n"
 
@@ -157,17 +226,8 @@ def _evolved() -> Iterable[Case]:
     yield case(
         "a type that nobody knows yet", plain._replace(type="weather.turned", stream="weather-harbour")
     )
-    yield _before_consent()
     newer = plain._replace(type="registry.model_retired", schema=99, stream="registry-a1")
     yield case("a schema version that nobody knows yet", newer)
-
-
-def _before_consent() -> Case:
-    """An inference.requested as it was first written: without ``consent``, which then means no."""
-    kind = domain_catalogue().events["inference.requested"]
-    payload = {key: value for key, value in example_of(kind).items() if key != "consent"}
-    found = envelope("inference.requested", pack(payload), type="inference.requested", stream="inference-a1")
-    return case("inference.requested version 1 without consent", found, payload=payload)
 
 
 def _malformed() -> Iterable[Case]:
@@ -229,6 +289,4 @@ def _chain() -> Iterable[Case]:
 
 
 if __name__ == "__main__":
-    FOLDER.mkdir(exist_ok=True)
-    for name, cases in vectors().items():
-        (FOLDER / f"{name}.json").write_text(render(cases), encoding="utf-8")
+    write()

