@@ -118,7 +118,7 @@ def decisions(number: int) -> list[float]:
     """Return what single decisions of a router with eight busy engines take, µs."""
     load = Load()
     for turns in range(20):
-        load = load.after(turns % 5 + 1, 5 + turns % 5)
+        load = load.after(turns % 5 + 1, 5 + turns % 5, time.perf_counter() * 1e3)
     engines = [
         OpenAICompatibleEngine(f"e{n}", url="http://127.0.0.1:9", model="m", capacity=16) for n in range(8)
     ]
@@ -128,8 +128,9 @@ def decisions(number: int) -> list[float]:
         clock=time.perf_counter,
         draw=lambda: next(draws) % 101 / 101,
     )
+    pace = Pace().after(time.perf_counter() * 1e3, ttft_ms=9, turn_ms=200)
     for n, desk in enumerate(router.desks().values()):
-        desk.active, desk.pace, desk.load = n, Pace(ttft_ms=9, turn_ms=200), load
+        desk.active, desk.pace, desk.load = n, pace, load
     ask, took = EngineAsk(prompt="Who keeps the lamp?", max_tokens=32), []
     for _ in range(number):
         turn = RoutedTurn(

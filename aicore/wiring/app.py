@@ -342,7 +342,7 @@ async def _inference(
         tiers,
         clock=time.perf_counter,  # uvloop's own counts whole milliseconds
         draw=random.random,
-        told=records.engine_state,
+        on_engine_state=records.engine_state,
     )
     await stack.enter_async_context(_running(router.run()))
     folders = [parts.system.state_dir / "models", MODELS]

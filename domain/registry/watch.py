@@ -30,7 +30,7 @@ from domain.registry.deployment_messages import (
 )
 from domain.registry.evidence import Evidence, Measure, Turn, rounded
 
-OWN_FAULTS = frozenset(
+MODEL_FAULTS = frozenset(
     {
         "engine_failed",
         "engine_unreachable",
@@ -66,7 +66,7 @@ def judged(event: InferenceCompleted | InferenceFailed) -> Literal["answered", "
     ``blocked``: the guardrails ended the model's line, so only its violation tells of it.
     """
     if isinstance(event, InferenceFailed):
-        return "failed" if event.code in OWN_FAULTS else None
+        return "failed" if event.code in MODEL_FAULTS else None
     if event.source_inference_id is not None:  # the answer to another turn, which stands for itself
         return None
     blocked = event.finish_reason == "blocked"

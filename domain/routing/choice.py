@@ -1,10 +1,11 @@
 """The choice of an engine for a turn: who can keep the tier's promise, in which order to try. Pure.
 
 An engine is expected to begin as fast as its last answers did, later by what waits in front, and to go on as
-fast as it was measured to be with so many turns on it, this one among them. A turn goes to
-the engine that has its prefix cached if that one keeps the promise, else to the one with the most room to
-spare (two that are equally loaded share by the turn's own draw). If none keeps it, the turn is refused now,
-with the time after which to come again: a late answer helps nobody and makes the next ones late, too.
+fast as it was measured to be with so many turns on it, this one among them. Measurements fade with time: an
+engine that rested is asked up to its capacity, and measured anew. A turn goes to the engine that has its
+prefix cached if that one keeps the promise, else to the one with the most room to spare (two that are equally
+loaded share by the turn's own draw). If none keeps it, the turn is refused now, with the time after which to
+come again: a late answer helps nobody and makes the next ones late, too.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,7 +16,8 @@ from domain.routing.health import EngineView
 TTFT_MS_UNKNOWN = 20.0
 TOKEN_MS_UNKNOWN = 5.0
 TURN_MS_UNKNOWN = 100.0
-"""What is assumed of an engine before its first answer: a small model on a CPU (docs/benchmarks.md)."""
+"""What is assumed of an engine of which nothing is known, or nothing any more: a small model on a CPU
+(docs/benchmarks.md)."""
 
 SPREADS = 1.65
 """Standard deviations kept clear of the promise: 95 of 100 measurements stay below, were they normal."""
@@ -123,9 +125,9 @@ def choose(turn: Turn, engines: Sequence[EngineView], objective: Objective, now_
 
 
 def _seen(turn: Turn, engine: EngineView, objective: Objective, now_ms: float) -> Candidate:
-    pace = engine.pace
-    token_ms = engine.load.expected_ms(engine.active + 1) if engine.load.weight else TOKEN_MS_UNKNOWN
-    ttft_ms = (TTFT_MS_UNKNOWN if pace.ttft_ms is None else pace.ttft_ms) + _wait_ms(engine)
+    known = engine.load.known(now_ms)
+    token_ms = engine.load.expected_ms(engine.active + 1) if known else TOKEN_MS_UNKNOWN
+    ttft_ms = engine.pace.ttft_known_ms(now_ms, otherwise=TTFT_MS_UNKNOWN) + _wait_ms(engine, now_ms)
     shares = [1 - (engine.active + 1) / (engine.capacity + objective.waiting_max + 1)]
     if objective.ttft_ms is not None:
         shares.append(1 - ttft_ms / objective.ttft_ms)
@@ -158,7 +160,7 @@ def _ruled_out(
             return f"first token expected after {ttft_ms:.0f} ms, promised are {objective.ttft_ms:g}"
         if turn.budget_ms is not None and ttft_ms > turn.budget_ms:
             return f"first token expected after {ttft_ms:.0f} ms, at most {turn.budget_ms:.0f} may pass"
-    elif objective.token_ms is not None and engine.active > 0 and engine.load.weight:
+    elif objective.token_ms is not None and engine.active > 0 and engine.load.known(now_ms):
         most_ms = token_ms + SPREADS * engine.load.spread_ms
         if most_ms > objective.token_ms:
             return (
@@ -168,9 +170,9 @@ def _ruled_out(
     return ""
 
 
-def _wait_ms(engine: EngineView) -> float:
+def _wait_ms(engine: EngineView, now_ms: float) -> float:
     """Return how long a turn waits until the engine begins with it."""
-    turn_ms = TURN_MS_UNKNOWN if engine.pace.turn_ms is None else engine.pace.turn_ms
+    turn_ms = engine.pace.turn_known_ms(now_ms, otherwise=TURN_MS_UNKNOWN)
     return max(0, engine.active + 1 - engine.capacity) * turn_ms / engine.capacity
 
 
@@ -180,7 +182,7 @@ def _retry_after_ms(engines: Sequence[EngineView], now_ms: float) -> int:
     def wait_ms(engine: EngineView) -> float:
         broken_ms = engine.breaker.retry_at_ms - now_ms if engine.breaker.open_ms else 0.0
         away_ms = 0.0 if engine.ok else AWAY_MS
-        return max(RETRY_MS_LEAST, _wait_ms(engine), broken_ms, away_ms)
+        return max(RETRY_MS_LEAST, _wait_ms(engine, now_ms), broken_ms, away_ms)
 
     return round(min(map(wait_ms, engines), default=AWAY_MS))
 

@@ -10,6 +10,12 @@ SMOOTHING = 0.2
 FORGETTING = 0.995
 """Weight that a measurement of the load keeps at each newer one; about the last 200 count."""
 
+HALF_LIFE_MS = 5_000.0
+"""Time in which what was measured loses half of its weight: what made an engine slow may be over."""
+
+FORGOTTEN_MS = 8 * HALF_LIFE_MS
+"""Age at which a latency says nothing any more."""
+
 SLOPE_RIDGE = 0.25
 """Turns squared: below this variance of the load little is believed of its effect."""
 
@@ -96,17 +102,35 @@ class Pace:
     """Smoothed latencies of an engine's recent answers, in ms, without what waits in front; None before any.
 
     How long a turn waits is reckoned from the queue (`domain.routing.choice`): counted here as well it would
-    multiply with itself.
+    multiply with itself. An older latency weighs less against a new one, and is forgotten in the end.
     """
 
     ttft_ms: float | None = None
     """Time to the first token."""
     turn_ms: float | None = None
     """Time that a turn has its place on the engine."""
+    ttft_at_ms: float = 0.0
+    """When it was measured last, on the router's clock; as the next one."""
+    turn_at_ms: float = 0.0
 
-    def after(self, *, ttft_ms: float | None = None, turn_ms: float | None = None) -> "Pace":
+    def after(self, now_ms: float, *, ttft_ms: float | None = None, turn_ms: float | None = None) -> "Pace":
         """Return the pace after one more measurement of what is given."""
-        return Pace(_smoothed(self.ttft_ms, ttft_ms), _smoothed(self.turn_ms, turn_ms))
+        return Pace(
+            _smoothed(self.ttft_ms, ttft_ms, now_ms - self.ttft_at_ms),
+            _smoothed(self.turn_ms, turn_ms, now_ms - self.turn_at_ms),
+            self.ttft_at_ms if ttft_ms is None else now_ms,
+            self.turn_at_ms if turn_ms is None else now_ms,
+        )
+
+    def ttft_known_ms(self, now_ms: float, *, otherwise: float) -> float:
+        """Return the time to the first token, ``otherwise`` if none was measured lately."""
+        known = self.ttft_ms
+        return otherwise if known is None or now_ms - self.ttft_at_ms > FORGOTTEN_MS else known
+
+    def turn_known_ms(self, now_ms: float, *, otherwise: float) -> float:
+        """Return how long a turn has its place, ``otherwise`` if that was not measured lately."""
+        known = self.turn_ms
+        return otherwise if known is None or now_ms - self.turn_at_ms > FORGOTTEN_MS else known
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +140,9 @@ class Load:
     Weighted least squares with exponential forgetting (S. Haykin, "Adaptive Filter Theory", chapter 10),
     kept as moments. A batching engine's step takes a fixed time and a time for each sequence in it, so the
     line is also the physics.
+
+    Measurements are forgotten by newer ones and by time (`HALF_LIFE_MS`). Once all of them together weigh
+    less than one new one, nothing is known: turns that the line refused would never have measured it again.
     """
 
     weight: float = 0.0
@@ -130,12 +157,22 @@ class Load:
     """The time that one more turn adds to each token, ms; not below 0. Kept: decisions ask for it often."""
     spread_ms: float = 0.0
     """Standard deviation of what was measured around the line, ms."""
+    at_ms: float = 0.0
+    """When it was measured last, on the router's clock."""
+    until_ms: float = 0.0
+    """When it is forgotten unless something is measured again."""
 
-    def after(self, turns: float, token_ms: float) -> "Load":
+    def known(self, now_ms: float) -> bool:
+        """Say whether enough was measured lately to be believed."""
+        return self.weight > 0 and now_ms <= self.until_ms
+
+    def after(self, turns: float, token_ms: float, now_ms: float) -> "Load":
         """Return what is known after one more measurement, taken with ``turns`` on the engine."""
-        if self.weight and (expected := self.expected_ms(turns)) > 0:
+        if not self.known(now_ms):
+            return Load(1.0, turns, token_ms, at_ms=now_ms, until_ms=now_ms + HALF_LIFE_MS)
+        if (expected := self.expected_ms(turns)) > 0:
             token_ms = min(token_ms, OUTLIER * expected)
-        weight = self.weight * FORGETTING + 1
+        weight = self.weight * FORGETTING * _faded(now_ms - self.at_ms) + 1
         share = 1 / weight
         by_turns, by_ms = turns - self.turns, token_ms - self.token_ms
         keep = 1 - share
@@ -153,6 +190,8 @@ class Load:
             both_cov,
             slope,
             math.sqrt(left_var),
+            now_ms,
+            now_ms + HALF_LIFE_MS * (1 + math.log2(weight)),
         )
 
     def expected_ms(self, turns: float) -> float:
@@ -160,10 +199,15 @@ class Load:
         return max(0.0, self.token_ms + self.slope_ms * (turns - self.turns))
 
 
-def _smoothed(known: float | None, new: float | None) -> float | None:
+def _smoothed(known: float | None, new: float | None, age_ms: float) -> float | None:
     if new is None or known is None:
         return known if new is None else new
-    return known + SMOOTHING * (new - known)
+    return new + (1 - SMOOTHING) * _faded(age_ms) * (known - new)
+
+
+def _faded(age_ms: float) -> float:
+    """Return the share of its weight that a measurement of this age still has."""
+    return math.pow(0.5, max(0.0, age_ms) / HALF_LIFE_MS)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -29,7 +29,7 @@ PROBE_AGAIN_S = 0.25
 HOMES_MAX = 10_000
 """Prefixes of which is remembered who has them cached."""
 
-OWN_FAULTS: frozenset[EngineFault] = frozenset({"unsupported", "unknown_adapter"})
+REQUEST_FAULTS: frozenset[EngineFault] = frozenset({"unsupported", "unknown_adapter"})
 """Say nothing against the engine's health; another one may be able to."""
 
 HEDGE_SHARE = 0.1
@@ -64,10 +64,10 @@ class Router:
         *,
         clock: Callable[[], float],
         draw: Callable[[], float],
-        told: Callable[[EngineStateChanged], None] | None = None,
+        on_engine_state: Callable[[EngineStateChanged], None] | None = None,
     ) -> None:
-        """Prepare. ``clock`` counts seconds; ``draw`` gives [0, 1); ``told`` hears of changes of engines."""
-        self._told = told
+        """Prepare. ``clock`` counts seconds; ``draw`` gives [0, 1); ``on_engine_state`` hears of changes."""
+        self._on_engine_state = on_engine_state
         self._tiers = dict(tiers)
         self._clock = clock
         self._draw = draw
@@ -218,7 +218,7 @@ class Router:
         )
         if (turn.authored and not state.texts) or not faulty:
             return False
-        if state.fault is not None and state.fault.code in OWN_FAULTS:
+        if state.fault is not None and state.fault.code in REQUEST_FAULTS:
             return False
         if state.waiting_since is None:
             state.waiting_since = now
@@ -269,7 +269,7 @@ class Router:
                     if state.tokens >= state.turn.ask.max_tokens:  # it gave all of it, and failed to say so
                         state.end = End("length", state.prompt_tokens, state.tokens)
                         return
-                    if not error.retriable and error.code not in OWN_FAULTS:
+                    if not error.retriable and error.code not in REQUEST_FAULTS:
                         raise
                     state.fault = error
                     logger.info("engine_left", tier=name, code=error.code, detail=str(error))
@@ -372,7 +372,7 @@ class Router:
         if not given and not state.turn.authored:
             if late:
                 raise late
-            if state.fault is not None and state.fault.code in OWN_FAULTS:
+            if state.fault is not None and state.fault.code in REQUEST_FAULTS:
                 raise state.fault
             raise NoEngine(state.choices[-1:], state.fault)
         state.end = End("stop", state.prompt_tokens, state.tokens)
@@ -403,12 +403,12 @@ class Router:
         name = desk.engine.name
         log = logger.info if state == SERVING else logger.warning
         log("engine_state", engine=name, before=before, after=state, reason=reason)
-        if self._told:
+        if self._on_engine_state:
             tiers = [tier for tier, found in self._tiers.items() if desk.engine in found.engines]
             changed = {"engine": name, "tiers": tiers, "before": before, "after": state}
             # A server's own words: what the log cannot hold must not end the turn that heard them.
             shown = reason.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
-            self._told(EngineStateChanged(**changed, reason=shown[:2_000]))
+            self._on_engine_state(EngineStateChanged(**changed, reason=shown[:2_000]))
 
     def now(self) -> float:
         """Return the router's clock, s."""

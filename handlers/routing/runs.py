@@ -149,7 +149,7 @@ class Run:
         self._attempt = replace(self._attempt, ttft_ms=round(waited, 3))
         self.desk.breaker = self.desk.breaker.answering()
         if not self._queued:
-            self.desk.pace = self.desk.pace.after(ttft_ms=waited)
+            self.desk.pace = self.desk.pace.after(self.desk.heard * 1e3, ttft_ms=waited)
         self.desk.ttft_ms.append(waited)
         return None
 
@@ -180,7 +180,7 @@ class Run:
                 token_ms = (now - last) * 1e3 / max(1, item.tokens)
                 self.desk.token_ms.append(token_ms)
                 if state.tokens + item.tokens - measured >= MEASURED_TOKENS:
-                    self._measure(state.tokens + item.tokens - measured, now - since, turns)
+                    self._measure(state.tokens + item.tokens - measured, now, since, turns)
                     measured, since, turns = state.tokens + item.tokens, now, self.desk.active
             last = now
         assert isinstance(item, End)
@@ -206,14 +206,16 @@ class Run:
         """Note how long a turn has its place: while others wait, what the engine gets done tells it best."""
         desk, crowded = self.desk, self.desk.active > self.desk.engine.capacity
         if crowded and desk.ended is not None:
-            desk.pace = desk.pace.after(turn_ms=(now - desk.ended) * 1e3 * desk.engine.capacity)
+            each_ms = (now - desk.ended) * 1e3 * desk.engine.capacity
+            desk.pace = desk.pace.after(now * 1e3, turn_ms=each_ms)
         elif not self._queued:
-            desk.pace = desk.pace.after(turn_ms=(now - self._began) * 1e3)
+            desk.pace = desk.pace.after(now * 1e3, turn_ms=(now - self._began) * 1e3)
         desk.ended = now if crowded else None
 
-    def _measure(self, tokens: int, took_s: float, turns: int) -> None:
+    def _measure(self, tokens: int, now: float, since: float, turns: int) -> None:
         """Note how long some tokens took; ``turns`` were on the engine when they began."""
-        self.desk.load = self.desk.load.after((turns + self.desk.active) / 2, took_s * 1e3 / tokens)
+        between = (turns + self.desk.active) / 2
+        self.desk.load = self.desk.load.after(between, (now - since) * 1e3 / tokens, now * 1e3)
 
     async def close(self) -> None:
         """End the attempt, whatever came of it; the engine is told to stop."""

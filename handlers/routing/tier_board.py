@@ -52,7 +52,8 @@ class TierBoard:
                         "failed": desks[engine.name].failed[name],
                         "ttft_percentiles_ms": _percentiles(desks[engine.name].ttft_ms),
                         "token_percentiles_ms": _percentiles(desks[engine.name].token_ms),
-                        **dataclasses.asdict(view.pace),
+                        "ttft_ms": view.pace.ttft_ms,
+                        "turn_ms": view.pace.turn_ms,
                         "token_ms": view.load.token_ms if view.load.weight else None,
                     }
                     for engine in tier.engines

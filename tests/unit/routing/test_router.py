@@ -435,7 +435,7 @@ async def test_changes_of_an_engines_state_are_told_once_each() -> None:
     engine, other = Scripted("a", fails_at=0), Scripted("b")
     tiers = {"gold": Tier(engines=[engine, other])}
     now = [0.0]
-    routing = Router(tiers, clock=lambda: now[0], draw=lambda: 0.0, told=told.append)
+    routing = Router(tiers, clock=lambda: now[0], draw=lambda: 0.0, on_engine_state=told.append)
     for _ in range(FAILURES_MAX + 2):
         await served(routing, turn())
     assert [(event.engine, event.before, event.after) for event in told] == [("a", "serving", "circuit_open")]
@@ -533,7 +533,9 @@ async def test_what_an_engine_says_of_its_fault_ends_nothing_else() -> None:
     told: list[EngineStateChanged] = []
     broken = Scripted("a", fails_at=0, fault=EngineError("boom \x00 \ud800"))
     tiers = {"gold": Tier(engines=[broken], below="silver"), "silver": Tier(engines=[Scripted("b")])}
-    routing = Router(tiers, clock=asyncio.get_running_loop().time, draw=lambda: 0.0, told=told.append)
+    routing = Router(
+        tiers, clock=asyncio.get_running_loop().time, draw=lambda: 0.0, on_engine_state=told.append
+    )
     for _ in range(FAILURES_MAX):
         assert (await served(routing, turn()))[0] == " ".join(WORDS)
     assert [each.reason for each in told] == ["engine_failed: boom \ufffd ?"]

@@ -23,11 +23,15 @@ def order(*engines: EngineView, objective: Objective = PLAIN, **turn: object) ->
     return choose(Turn(tokens=16, **turn), engines, objective, NOW).order  # type: ignore[arg-type]  # as above
 
 
+def paced(*, ttft_ms: float, turn_ms: float) -> Pace:
+    return Pace().after(NOW, ttft_ms=ttft_ms, turn_ms=turn_ms)
+
+
 def measured(measurements: Sequence[tuple[float, float]]) -> Load:
     """Return what is known after measurements of (turns, ms per token)."""
     load = Load()
     for turns, token_ms in measurements:
-        load = load.after(turns, token_ms)
+        load = load.after(turns, token_ms, NOW)
     return load
 
 
@@ -62,7 +66,7 @@ def test_what_an_engine_was_is_forgotten() -> None:
 
 def test_a_hiccup_is_no_load() -> None:
     calm = measured([(n % 5 + 1, 6 + n % 5) for n in range(300)])
-    assert calm.after(3, 5_000.0).expected_ms(3) == pytest.approx(calm.expected_ms(3), rel=0.05)
+    assert calm.after(3, 5_000.0, NOW).expected_ms(3) == pytest.approx(calm.expected_ms(3), rel=0.05)
 
 
 def test_the_engine_with_the_most_room_comes_first() -> None:
@@ -76,7 +80,7 @@ def test_the_home_of_the_prefix_comes_first_unless_it_breaks_the_promise() -> No
     assert order(engine("idle"), home, home="home", objective=objective)[0] == "home"
     full = Objective(waiting_max=0)
     assert order(engine("idle"), engine("home", active=3), home="home", objective=full) == ("home", "idle")
-    late = engine("home", active=9, pace=Pace(ttft_ms=10, turn_ms=100))
+    late = engine("home", active=9, pace=paced(ttft_ms=10, turn_ms=100))
     assert order(engine("idle"), late, home="home", objective=objective) == ("idle",)
 
 
@@ -91,7 +95,7 @@ def test_equals_share_by_the_draw() -> None:
         ({"ok": False, "reason": "no answer"}, "unhealthy: no answer"),
         ({"breaker": Breaker(3, NOW + 10, 500.0)}, "circuit open"),
         ({"active": 68}, "68 turns are there"),
-        ({"active": 2, "load": Load().after(3, 20.0)}, "20.0 ms per token expected with 3 turns"),
+        ({"active": 2, "load": Load().after(3, 20.0, NOW)}, "20.0 ms per token expected with 3 turns"),
     ],
 )
 def test_who_cannot_keep_the_promise_is_no_candidate(known: dict[str, object], reason: str) -> None:
@@ -102,11 +106,11 @@ def test_who_cannot_keep_the_promise_is_no_candidate(known: dict[str, object], r
 
 
 def test_an_idle_engine_is_asked_however_slow_it_was() -> None:
-    assert order(engine("a", load=Load().after(3, 90.0)), objective=Objective(token_ms=16)) == ("a",)
+    assert order(engine("a", load=Load().after(3, 90.0, NOW)), objective=Objective(token_ms=16)) == ("a",)
 
 
 def test_a_deadline_that_the_queue_would_miss_is_refused_now() -> None:
-    waiting = engine("a", active=8, pace=Pace(ttft_ms=5, turn_ms=400))
+    waiting = engine("a", active=8, pace=paced(ttft_ms=5, turn_ms=400))
     assert order(waiting, budget_ms=300) == ()
     assert order(waiting, budget_ms=3_000) == ("a",)
 
@@ -119,7 +123,7 @@ def test_a_deadline_that_the_queue_would_miss_is_refused_now() -> None:
             capacity=st.integers(1, 8),
             active=st.integers(0, 100),
             ok=st.booleans(),
-            pace=st.builds(Pace, ttft_ms=st.floats(0, 1e4), turn_ms=st.floats(0, 1e5)),
+            pace=st.builds(paced, ttft_ms=st.floats(0, 1e4), turn_ms=st.floats(0, 1e5)),
             load=st.lists(st.tuples(st.integers(1, 100), st.floats(0, 1e3)), max_size=5).map(measured),
         ),
         max_size=6,
