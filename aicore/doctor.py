@@ -14,6 +14,7 @@ import asyncpg
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from aicore.audit.vouching import Tampered, vouch
 from aicore.client import Client as WireClient
 from aicore.client import Refused
 from aicore.clock import now_us
@@ -37,6 +38,9 @@ POSTGRES_MIN = 16
 """`GRANT … WITH SET` and `pg_has_role(…, 'SET')` came with it."""
 
 NATS_MIN = (2, 12)
+VERIFY_BUDGET_S = 8.0
+"""How long the chain is verified: some millions of events."""
+
 LAG_EVENTS_MAX = 10_000
 """A projection or relay further behind than this deserves a look."""
 
@@ -220,6 +224,25 @@ async def _append_only(patient: Patient) -> Sequence[Check]:
         )
         found.append(Check("append-only", "fault", fact, mend))
     return found or [Check("append-only", "ok", "no role may change the log, both triggers are on")]
+
+
+async def _log(patient: Patient) -> Sequence[Check]:
+    """Check that every event is the one that was recorded; with JetStream the next check compares."""
+    if patient.postgres is None:
+        return []
+    found = await vouch(patient.system, budget_s=VERIFY_BUDGET_S, jetstream=False)
+    verdict = found.verdict
+    try:
+        found.check()
+    except Tampered as error:
+        return [Check("log", "fault", str(error), error.remedy)]
+    if not verdict.whole:
+        fact = f"events 1 to {verdict.head.position} are as they were recorded; no time for those after"
+        return [Check("log", "warning", fact, "`aicore log verify` looks at every event")]
+    known = " and ".join(f"{where} at {at.position}" for where, at in found.known.items())
+    fact = f"all {verdict.events} events are as they were recorded: hashed again now"
+    fact += f", compared with {known}" if known else ""
+    return [Check("log", "ok", fact)]
 
 
 # --- what is derived from the log ---------------------------------------------------------------------------
@@ -451,6 +474,7 @@ _CHECKS: tuple[Callable[[Patient], Awaitable[Sequence[Check]]], ...] = (
     _roles,
     _migrations,
     _append_only,
+    _log,
     _stream,
     _projections,
     _silence,

@@ -12,7 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from aicore.cli.terminal import Exit, Failure, Json, err, out, print_json
-from aicore.cli.wire import find_one, over_wire
+from aicore.cli.wire import find_one, over_wire, vouched_over_wire
 from aicore.client import Client
 from aicore.clock import new_id
 from domain.batch.messages import ITEMS_MAX, ITEMS_PER_CHUNK_MAX, Item
@@ -64,7 +64,7 @@ def submit(  # noqa: PLR0913 - one parameter per option of the command line
 @app.command("list")
 def list_batches(*, json: Json = False) -> None:
     """List the batches, oldest first."""
-    batches = over_wire(_batches)
+    batches = vouched_over_wire(_batches)
     if json:
         print_json(batches)
         return
@@ -92,7 +92,7 @@ def status(
             err.print(f"it stands still: {why}", style="yellow", markup=False, soft_wrap=True)
         return await _watched(client, found["batch_id"]) if wait else found
 
-    _end(over_wire(work), waited=wait, json=json)
+    _end(vouched_over_wire(work), waited=wait, json=json)
 
 
 def standing(tiers: Sequence[Mapping[str, Any]]) -> str:
@@ -148,7 +148,7 @@ def results(
                 return rows
 
     with err.status("reading"):
-        rows = over_wire(work)
+        rows = vouched_over_wire(work)
     lines = b"".join(orjson.dumps(row) + b"\n" for row in rows)
     if to is not None:
         to.write_bytes(lines)

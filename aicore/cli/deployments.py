@@ -25,6 +25,7 @@ from aicore.cli.wire import (
     find_one,
     over_wire,
     tell,
+    vouched_over_wire,
 )
 from aicore.client import Client
 from aicore.clock import now_us
@@ -103,7 +104,7 @@ def list_deployments(
         await check_use_case(client, use_case)
         return await _rows(client, use_case), await _names(client)
 
-    rows, names = over_wire(work)
+    rows, names = vouched_over_wire(work)
     if json:
         print_json(rows)
         return
@@ -131,7 +132,7 @@ def show(deployment_id: DeploymentId, *, json: Json = False) -> None:
     async def work(client: Client) -> tuple[Mapping[str, Any], Mapping[str, str]]:
         return await _find(client, deployment_id), await _names(client)
 
-    row, names = over_wire(work)
+    row, names = vouched_over_wire(work)
     if json:
         print_json(row)
     else:
@@ -141,7 +142,7 @@ def show(deployment_id: DeploymentId, *, json: Json = False) -> None:
 @app.command()
 def watch(deployment_id: DeploymentId, *, json: Json = False) -> None:
     """Show a deployment live until it has ended; with --json print it when it has."""
-    over_wire(lambda client: _watch(client, deployment_id, json=json))
+    vouched_over_wire(lambda client: _watch(client, deployment_id, json=json))
 
 
 @app.command("replay")
@@ -153,7 +154,7 @@ def replay_command(
 ) -> None:
     """Judge a deployment again from the log alone: the same verdicts must come out. Exit code 1 if not."""
     _, system = running()
-    id_ = over_wire(lambda client: _find(client, deployment_id))["deployment_id"]
+    id_ = vouched_over_wire(lambda client: _find(client, deployment_id))["deployment_id"]
 
     async def work() -> Replay:
         async with open_log(system.postgres_dsn, system.realm, now_us=now_us, writer=False) as log:

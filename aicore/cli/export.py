@@ -9,6 +9,7 @@ import typer
 from aicore.audit.export import MANIFEST_SUFFIX, Plan
 from aicore.audit.export import export as write_export
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json, progress, run_async, running, time_of
+from aicore.cli.vouching import vouched
 from aicore.clock import now_us
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
@@ -70,6 +71,7 @@ def export(  # noqa: PLR0913 - one parameter per option of the command line
         made_by=f"aicore {version('aicore')}",
         overwrite=overwrite,
     )
+    vouched(system)
     with progress() as bar:
         task = bar.add_task("exporting", total=None)
 

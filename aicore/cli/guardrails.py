@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json
-from aicore.cli.wire import Operator, Reason, find_one, over_wire, tell
+from aicore.cli.wire import Operator, Reason, find_one, over_wire, tell, vouched_over_wire
 from aicore.client import Client
 from aicore.content.guardrails import DEFAULT_PROFILE, load_policy
 from aicore.settings import load_settings
@@ -84,7 +84,7 @@ def check(  # noqa: PLR0913 - the options of one command
 @app.command()
 def policy(*, json: Json = False) -> None:
     """Show which policy holds, and which were published."""
-    shown = over_wire(lambda client: _query(client, "guardrails.policy", {}))
+    shown = vouched_over_wire(lambda client: _query(client, "guardrails.policy", {}))
     if json:
         print_json(shown)
         return
@@ -139,7 +139,7 @@ def violations(
 ) -> None:
     """Show what was found, the newest first."""
     query = {"limit": limit, "unreviewed": unreviewed, "severity": severity}
-    found = over_wire(lambda client: _query(client, "guardrails.violations", query))
+    found = vouched_over_wire(lambda client: _query(client, "guardrails.violations", query))
     if json:
         print_json(found)
         return
@@ -202,7 +202,7 @@ def reveal(
             "guardrails.reveal_violation", {**payload, "operator": operator, "reason": reason}
         )
 
-    reply = over_wire(work)
+    reply = vouched_over_wire(work)
     words = revealed(seal, reply.result)
     tell(replace(reply, result={**reply.result, "text": words}), repr(words), json=json)
 

@@ -9,23 +9,19 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from nats.errors import Error as NatsError
 from rich.table import Table
 from rich.text import Text
 
+from aicore.audit.vouching import JETSTREAM, WRITTEN_DOWN, Vouched, vouch
 from aicore.cli.events import event_types
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json, progress, run_async, running
+from aicore.cli.vouching import refuse_tampered, vouched
 from aicore.clock import now_us
-from aicore.running import System
-from bus.nats.api import JetStreamError
-from bus.nats.connection import connect as nats_connect
 from bus.nats.wire import envelope_of
 from bus.ports import EventLog, Head, RecordedEvent, Where
 from bus.postgres.connect import connect
 from bus.postgres.log import open_log
-from bus.postgres.verify import Unverifiable, Verdict
-from bus.postgres.verify import verify as verify_chain
-from bus.relay.comparison import newest
+from bus.postgres.verify import Unverifiable
 from protocol.cloudevents import to_cloudevent
 from protocol.meta import decode_meta
 from protocol.packing import unpack
@@ -34,16 +30,17 @@ app = typer.Typer(no_args_is_help=True, help="The log: every event, in order, fo
 
 STATS_TIMEOUT_S = 60.0
 SHOWN_CHARACTERS_MAX = 160
-NATS_TIMEOUT_S = 3.0
 HASH = re.compile(r"[0-9a-f]{64}")
 HEAD_FORM = "POSITION:HASH with 64 hexadecimal digits"
-RESTORED = " (was it one older than JetStream, on purpose: `aicore relay confirm-log`)"
 MOST_TELLING = ("prompt", "text", "excerpt", "reason", "message", "code")
 """Keys that one line begins with: it is cut at its end."""
 
 LESS_TELLING = ("_id", "_hash", "_digest")
 """Ends of keys that one line leaves out; `show` has everything."""
 
+Unverified = Annotated[
+    bool, typer.Option("--unverified", help="As it lies in the table, whether or not it was recorded so.")
+]
 Type = Annotated[list[str] | None, typer.Option("--type", help="Only events of this type; repeatable.")]
 
 # Purpose: how much of what there is. Index: whole table, by design. Lock: none.
@@ -62,7 +59,7 @@ SELECT coalesce(min(position), 1) FROM
 
 
 @app.command()
-def tail(
+def tail(  # noqa: PLR0913 - one parameter per option of the command line
     *,
     last: Annotated[
         int, typer.Option("--last", "-n", help="Begin with so many events before the end.", min=0)
@@ -70,10 +67,13 @@ def tail(
     after: Annotated[int | None, typer.Option(help="Begin after this position instead.", min=0)] = None,
     follow: Annotated[bool, typer.Option(help="Go on with new events until Ctrl-C.")] = True,
     type_: Type = None,
+    unverified: Unverified = False,
     json: Json = False,
 ) -> None:
     """Show the newest events, and new ones as they are recorded."""
     types = event_types(type_ or [])
+    if not unverified:
+        vouched(running()[1])
 
     async def work() -> None:
         async with _log() as log:
@@ -98,9 +98,12 @@ def show(
     cloudevent: Annotated[
         bool, typer.Option("--cloudevent", help="As a CloudEvent in binary mode: NATS headers and body.")
     ] = False,
+    unverified: Unverified = False,
     json: Json = False,
 ) -> None:
     """Show one event with everything it carries."""
+    if not unverified:
+        vouched(running()[1])
 
     async def work() -> RecordedEvent:
         async with _log() as log:
@@ -189,21 +192,11 @@ def verify(
         def moved(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        async def work() -> tuple[bool, Head | None, Verdict]:
-            answered, copied = await _copied(
-                system
-            )  # before the log is read, which therefore must contain it
-            copied = copied if copied and copied.position >= after else None
-            expected = [each for each in (known, copied) if each]
-            dsn, realm = system.postgres_dsn, system.realm
-            verdict = await verify_chain(dsn, realm, after=after, expected=expected, progress=moved)
-            return answered, copied, verdict
-
         try:
-            answered, copied, verdict = run_async(work())
+            found = run_async(vouch(system, after=after, head=known, progress=moved))
         except Unverifiable as error:
             raise Failure(str(error), code=Exit.USAGE) from None
-    compared = {name: _shown(each) for name, each in (("JetStream", copied), ("--head", known)) if each}
+    verdict, compared = found.verdict, {where: _shown(each) for where, each in found.known.items()}
     if json:
         print_json(
             {
@@ -212,23 +205,19 @@ def verify(
                 "events": verdict.events,
                 "head": _shown(verdict.head),
                 "compared_with": compared,
-                "jetstream_answered": answered,
+                "jetstream_answered": found.jetstream_answered,
                 "first_bad": verdict.first_bad,
                 "reason": verdict.reason,
                 "events_per_s": round(verdict.events_per_s),
             }
         )
     elif verdict.ok:
-        _tell_intact(verdict, after, compared, answered=answered)
-    if not verdict.ok:
-        raise Failure(
-            f"the log is not as it was recorded: first bad position {verdict.first_bad}: {verdict.reason}",
-            remedy=f"restore it from a backup that verifies{RESTORED if copied else ''}; docs/operations.md, "
-            "section The log itself",
-        )
+        _tell_intact(found, after, compared)
+    refuse_tampered(found)
 
 
-def _tell_intact(verdict: Verdict, after: int, compared: Mapping[str, str], *, answered: bool) -> None:
+def _tell_intact(found: Vouched, after: int, compared: Mapping[str, str]) -> None:
+    verdict = found.verdict
     start = f"position {after + 1} (event {after} is trusted)" if after else "genesis"
     speed = f"{verdict.events_per_s:,.0f} events/s"
     out.print(
@@ -237,21 +226,12 @@ def _tell_intact(verdict: Verdict, after: int, compared: Mapping[str, str], *, a
     )
     for name, shown in compared.items():
         out.print(f"contains  {shown}, known from {name}", soft_wrap=True)
-    if "JetStream" not in compared:
-        why = "shows no event from here on" if answered else "does not answer"
-        what = "compared with --head alone" if compared else "compared with nothing"
-        end = "" if compared else "; whether events were cut off at the end is known only with --head"
+    if JETSTREAM not in compared:
+        why = "shows no event from here on" if found.jetstream_answered else "does not answer"
+        what = f"compared with {' and '.join(compared) or 'nothing'}{' alone' * bool(compared)}"
+        end = "" if WRITTEN_DOWN in compared else "; what was cut off at the end is known only with --head"
         out.print(f"[yellow]{what}[/yellow]: JetStream {why}{end}", soft_wrap=True)
     out.print(f"head      {_shown(verdict.head)}", soft_wrap=True)
-
-
-async def _copied(system: System) -> tuple[bool, Head | None]:
-    """Return whether JetStream answers, and its last event if there is one."""
-    try:
-        async with nats_connect(system.nats_url, name="aicore cli", timeout_s=NATS_TIMEOUT_S) as nc:
-            return True, await newest(nc, system.realm)
-    except (OSError, NatsError, JetStreamError):
-        return False, None
 
 
 def _head_of(text: str) -> Head:

@@ -20,6 +20,7 @@ from aicore.cli.wire import (
     find_model,
     over_wire,
     tell,
+    vouched_over_wire,
 )
 from aicore.client import Client
 from protocol.messages import Reply
@@ -51,7 +52,7 @@ def list_models(
         await check_use_case(client, use_case)
         return await _models(client, use_case)
 
-    models = over_wire(work)
+    models = vouched_over_wire(work)
     if json:
         print_json(models)
         return
@@ -71,7 +72,7 @@ def list_models(
 @app.command()
 def show(model_id: ModelId, *, json: Json = False) -> None:
     """Show everything that is known of a model."""
-    model = over_wire(lambda client: find_model(client, model_id))
+    model = vouched_over_wire(lambda client: find_model(client, model_id))
     if json:
         print_json(model)
     else:

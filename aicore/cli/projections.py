@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json, progress, run_async, running
+from aicore.cli.vouching import vouched
 from aicore.clock import now_us
 from aicore.wiring.app import projection_runners
 from bus.catalogue import domain_catalogue
@@ -72,6 +73,7 @@ def rebuild(names: Names = None, *, json: Json = False) -> None:
 @app.command()
 def verify(names: Names = None, *, json: Json = False) -> None:
     """Compare the rows with those of a rebuild; changes nothing. Exit code 1 if they differ."""
+    vouched(running()[1])
 
     async def work() -> list[Comparison]:
         async with _runners(names or []) as runners:

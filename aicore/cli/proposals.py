@@ -12,7 +12,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from aicore.cli.terminal import Exit, Failure, Json, err, out, print_json
-from aicore.cli.wire import Operator, Reason, UseCase, check_use_case, find_one, over_wire, tell
+from aicore.cli.wire import (
+    Operator,
+    Reason,
+    UseCase,
+    check_use_case,
+    find_one,
+    over_wire,
+    tell,
+    vouched_over_wire,
+)
 from aicore.client import Client
 from domain.optimisation.cost import dollars
 from protocol.messages import Reply
@@ -43,7 +52,7 @@ def list_proposals(
         await check_use_case(client, use_case)
         return await _found(client, use_case)
 
-    found = over_wire(work)
+    found = vouched_over_wire(work)
     if json:
         print_json(found)
         return

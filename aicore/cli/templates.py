@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json
-from aicore.cli.wire import over_wire, tell
+from aicore.cli.wire import over_wire, tell, vouched_over_wire
 from aicore.client import Client
 from domain.prompts.messages import TemplateFacts
 
@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="Prompt templates: how a context be
 @app.command("list")
 def list_templates(*, json: Json = False) -> None:
     """List every version of every template."""
-    templates = over_wire(_templates)
+    templates = vouched_over_wire(_templates)
     if json:
         print_json(templates)
         return
@@ -35,7 +35,7 @@ def show(
     template: Annotated[str, typer.Argument(help="The template, NAME@VERSION.")], *, json: Json = False
 ) -> None:
     """Print a template as `register` takes it: save it, change text and version, register that."""
-    templates = {f"{each['name']}@{each['version']}": each for each in over_wire(_templates)}
+    templates = {f"{each['name']}@{each['version']}": each for each in vouched_over_wire(_templates)}
     if template not in templates:
         there = f"there are {', '.join(templates) or 'none'}"
         raise Failure(f"no template {template} is registered", remedy=there, code=Exit.USAGE)

@@ -21,6 +21,7 @@ from aicore.cli.terminal import (
     running,
     time_of,
 )
+from aicore.cli.vouching import shown, vouched
 from aicore.clock import now_us
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
@@ -55,6 +56,7 @@ def list_turns(  # noqa: PLR0913 - one parameter per option of the command line
         since_us=time_of(since), until_us=time_of(until), limit=last,
     )  # fmt: skip
     _, system = running()
+    vouched(system)
     with progress() as bar:
         task = bar.add_task("reading", total=None)
 
@@ -84,12 +86,13 @@ def show(
 ) -> None:
     """Tell what stood behind a turn: prompt, model, evaluation, who let it speak, policy.
 
-    Exit code 1 if a digest, made again from the log, is another one.
+    Exit code 1 if the log is not as it was recorded, or a digest, made again from it, is another one.
     """
     if not ID.fullmatch(inference):
         remedy = "it has 32 hexadecimal digits; `aicore turns list` shows the newest"
         raise Failure(f"{inference!r} is no turn", remedy=remedy, code=Exit.USAGE)
     _, system = running()
+    found = vouched(system)
 
     async def work() -> Any:
         async with open_log(system.postgres_dsn, system.realm, now_us=now_us, writer=False) as log:
@@ -107,9 +110,8 @@ def show(
             line.append(fact.said, style="" if fact.sound else "red")
             line.append(f"  event {fact.event.position}, {clock_of(fact.event.recorded_us)}", style="dim")
             out.print(line, soft_wrap=True)
-        out.print(
-            "`aicore log show POSITION` prints an event; `aicore log verify` proves that none was changed"
-        )
+        out.print("`aicore log show POSITION` prints an event")
+        out.print(shown(found), style="dim", soft_wrap=True)
     if not all(fact.sound for fact in facts):
         raise Failure("a digest is not that of what the log holds", remedy="`aicore log verify` says more")
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from aicore.cli.terminal import Exit, Failure, out, print_json, run_async, running
+from aicore.cli.vouching import vouched
 from aicore.client import Client, Refused, connect
 from protocol.messages import ErrorReply, Reply
 
@@ -72,6 +73,16 @@ def over_wire(work: Callable[[Client], Awaitable[T]]) -> T:
     except Refused as refused:
         told = refused.error
         raise Failure(str(refused), remedy=advice(told), code=exit_of(told.code)) from None
+
+
+def vouched_over_wire(work: Callable[[Client], Awaitable[T]]) -> T:
+    """Return what ``work`` returns, for a page that says what was said or decided: the log is verified first.
+
+    Raises:
+        Failure: the log is not as it was recorded, or as of `over_wire`.
+    """
+    vouched(running()[1])
+    return over_wire(work)
 
 
 def exit_of(code: str) -> Exit:

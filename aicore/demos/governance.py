@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from aicore.audit.export import Plan, export
+from aicore.audit.vouching import Tampered, vouch
 from aicore.client import Client, Refused, Unanswered
 from aicore.clock import new_id, now_us
 from aicore.content.models import DIALOGUE
@@ -202,6 +203,10 @@ async def _export(stage: Stage, current: Mapping[str, Any], file: Path) -> Mappi
         made_us=now_us(),
         made_by="aicore demo",
     )
+    try:
+        (await vouch(stage.system)).check()
+    except Tampered as error:
+        raise DemoFailed(f"{error}; {error.remedy}") from None
     async with open_log(stage.system.postgres_dsn, stage.system.realm, now_us=now_us, writer=False) as log:
         manifest: Mapping[str, Any] = await export(
             log, EventCodec(domain_catalogue()), plan, lambda _done, _total: None

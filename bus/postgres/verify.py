@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from math import inf
 from time import perf_counter
 from typing import Any
 
@@ -56,15 +57,18 @@ class Verdict:
     """The first position that is not as recorded."""
     reason: str
     events_per_s: float
+    whole: bool = True
+    """False: the time was up before the end of the log; nothing bad was found up to ``head``."""
 
 
-async def verify(
+async def verify(  # noqa: PLR0913 - each bounds or tells of the verification
     dsn: str,
     realm: str,
     *,
     after: int = 0,
     expected: Sequence[Head] = (),
     progress: Progress | None = None,
+    budget_s: float = inf,
 ) -> Verdict:
     """Verify the log of a realm.
 
@@ -74,6 +78,7 @@ async def verify(
         after: begin after this position, trusting its hash; 0 verifies everything.
         expected: events known from elsewhere, none of them before ``after``, which the log must contain.
         progress: called after each page.
+        budget_s: stop after so long, at the end of a page.
 
     Raises:
         Unverifiable: there is no event at ``after`` and none is expected there or later, or an expected one
@@ -87,7 +92,7 @@ async def verify(
         last: int = await session.fetchval("SELECT coalesce(max(position), 0) FROM event") if progress else 0
         rows = await session.prepare(ROWS)
         page = await rows.fetch(chain.position, PAGE, timeout=READ_TIMEOUT_S)
-        while page and not chain.reason:
+        while page and not chain.reason and perf_counter() - began < budget_s:
             following = page[-1]["position"]
             async with asyncio.TaskGroup() as group:
                 fetching = group.create_task(rows.fetch(following, PAGE, timeout=READ_TIMEOUT_S))
@@ -96,9 +101,8 @@ async def verify(
             page = fetching.result()
             if progress:
                 progress(chain.events, last)
-        known = max((head.position for head in expected), default=0)
-        if not chain.reason and known > chain.position:
-            chain.fail(chain.position + 1, f"the log ends before it; an event was known at {known}")
+        if not page and not chain.reason:
+            chain.end()
     finally:
         session.terminate()
     return Verdict(
@@ -108,6 +112,7 @@ async def verify(
         first_bad=chain.first_bad,
         reason=chain.reason,
         events_per_s=chain.events / max(perf_counter() - began, 1e-9),
+        whole=not page,
     )
 
 
@@ -157,6 +162,12 @@ class _Chain:
         if position in self.expected and self.expected[position] != {digest}:
             self.fail(position, "its hash differs from the one known from elsewhere")
         return not self.reason
+
+    def end(self) -> None:
+        """Compare the log's end with the furthest event that is known from elsewhere."""
+        known = max(self.expected, default=0)
+        if known > self.position:
+            self.fail(self.position + 1, f"the log ends before it; an event was known at {known}")
 
     def check(self, page: list[Any]) -> None:
         """Verify rows in order until one is bad."""

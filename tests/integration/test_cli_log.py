@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from typer.testing import CliRunner
 
+from aicore.audit import vouching
 from aicore.cli import log as log_commands
 from aicore.cli import relay as relay_commands
 from aicore.cli.terminal import Exit, Failure
@@ -62,12 +63,15 @@ def test_a_jetstream_that_has_no_event_is_told_from_one_that_does_not_answer(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         monkeypatch.setenv("AICORE_NATS_URL", f"nats://127.0.0.1:{probe.getsockname()[1]}")
-        monkeypatch.setattr(log_commands, "NATS_TIMEOUT_S", 0.3)
+        monkeypatch.setattr(vouching, "NATS_TIMEOUT_S", 0.3)
+        memory = vouching.memory_of(system)
+        memory.unlink()
 
         found = json.loads(verified("--json"))
 
         assert (found["jetstream_answered"], found["compared_with"]) == (False, {})
-        assert "compared with nothing: JetStream does not answer" in verified()
+        assert "compared with the last verification here alone: JetStream does not answer" in verified()
+        memory.unlink()
         assert "compared with --head alone: JetStream does not" in verified("--head", found["head"])
 
 

@@ -103,6 +103,7 @@ async def test_a_healthy_system_has_no_fault(case: Case) -> None:
         "roles",
         "migrations",
         "append-only",
+        "log",
         "stream",
         "projections",
         "dead letters",
