@@ -101,11 +101,11 @@ def system(
 
     async def write() -> None:
         codec = EventCodec(domain_catalogue())
-        turn = [InferenceRequested.from_example(), InferenceCompleted.from_example()]
+        asked, answered = InferenceRequested.from_example(), InferenceCompleted.from_example()
         async with fresh_log(postgres.dsn, realm) as log:
-            await log.append(StreamWrite("story-1", [event() for _ in range(EVENTS - len(turn))]))
-            told = [codec.encode(each, ident(n)) for n, each in enumerate(turn, 1)]
-            await log.append(StreamWrite(f"inference-{turn[0].inference_id}", told))
+            await log.append(StreamWrite("story-1", [event() for _ in range(EVENTS - 2)]))
+            told = [codec.encode(each, ident(n)) for n, each in enumerate((asked, answered), 1)]
+            await log.append(StreamWrite(f"inference-{asked.inference_id}", told))
 
     asyncio.run(write())
     names = {"REALM": realm, "POSTGRES_DSN": postgres.dsn, "NATS_URL": nats_server.url}
