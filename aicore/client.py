@@ -10,7 +10,7 @@ import nats
 from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError
+from nats.errors import MaxPayloadError, NoRespondersError
 
 from aicore.clock import new_id
 from aicore.settings import masked
@@ -154,11 +154,14 @@ class Client:
     async def request(
         self, subject: str, data: bytes, *, timeout_s: float = REQUEST_TIMEOUT_S
     ) -> Reply | ErrorReply | Answer:
-        """Send any bytes to any subject and return the decoded reply."""
+        """Send any bytes to any subject and return the decoded reply; raises `Unanswered`."""
         try:
             message = await nats_request(self._nc, subject, data, timeout_s=timeout_s)
         except NoRespondersError:
             raise Unanswered(f"no service answers on {subject}; is its component running?") from None
+        except MaxPayloadError:
+            limit = self._nc.max_payload
+            return ErrorReply("too_large", f"{len(data)} bytes are more than the server takes ({limit})")
         except (TimeoutError, NatsError) as error:
             raise Unanswered(f"no answer on {subject} within {timeout_s:g} s: {error}") from error
         return decode_reply(message.data)

@@ -29,7 +29,8 @@ from bus.postgres.connect import schema_of
 from bus.postgres.migrate import MigrationError, migration_state
 from bus.relay.comparison import compare
 from bus.relay.leadership import relay_lock
-from handlers.routing.tier_board import TiersQuery, tiers_serving
+from domain.routing.queries import TiersQuery
+from handlers.routing.tier_board import tiers_serving
 from protocol.errors import WireError
 
 CONNECT_TIMEOUT_S = 3.0

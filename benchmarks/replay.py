@@ -13,7 +13,6 @@ from bus.codec import EventCodec
 from bus.ports import EventLog, StreamWrite
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
-from domain.catalogue import EVENTS
 
 REALM = "bench"
 PAGE = 2_000
@@ -63,7 +62,7 @@ async def run(quick: bool, progress: Progress) -> Report:
     report = Report("replay", rounds_of(quick))
     number = 20_000 if quick else 100_000
     codec = EventCodec(domain_catalogue())
-    examples = [kind.from_example() for kind in EVENTS]
+    examples = [kind.from_example() for kind in domain_catalogue().events.values()]
     with servers() as (postgres, _):
         await migrate(postgres.dsn, REALM)
         report.facts |= await settings_of(postgres.dsn) | {"events": number, "page": PAGE}

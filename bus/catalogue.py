@@ -1,50 +1,64 @@
-"""The catalogue: every event and command by name, derived from the declarations in `domain`."""
+"""The catalogue: every message by name, derived from the declarations in `domain`."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TypeVar
 
-from domain.catalogue import COMMANDS, EVENTS, UPCASTERS
-from domain.kernel.event import Command, Event
+from domain.contexts import CONTEXTS
+from domain.kernel.context import Context, Upcaster
+from domain.kernel.event import Command, Event, LiveMessage, Query
 from protocol.subjects import check_name
 from protocol.upcasters import Upcasters
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Events by name, newest version, and how older versions become it; commands by name."""
+    """Messages by name: events in their newest version, and how older versions become it."""
 
     events: Mapping[str, type[Event]]
     commands: Mapping[str, type[Command]]
     upcasters: Upcasters
+    queries: Mapping[str, type[Query]] = field(default_factory=dict)
+    live: Mapping[str, type[LiveMessage]] = field(default_factory=dict)
 
 
-def build_catalogue(
-    events: Iterable[type[Event]],
-    commands: Iterable[type[Command]] = (),
-    upcasters: Mapping[tuple[str, int], Callable[[Any], Any]] | None = None,
-) -> Catalogue:
-    """Return the catalogue of the declarations given.
+def build_catalogue(contexts: Iterable[Context]) -> Catalogue:
+    """Return the catalogue of ``contexts``.
 
     Raises:
         ValueError: two declarations with one name, or a version that has no way to the newest.
         WireError: a name that cannot be a subject.
     """
-    steps = dict(upcasters or {})
-    by_name: dict[str, type[Event]] = {}
-    for event in events:
-        if by_name.setdefault(check_name(event.event_name), event) is not event:
-            raise ValueError(f"two events are named {event.event_name}")
+    contexts = tuple(contexts)
+    upcasters: dict[tuple[str, int], Upcaster] = {}
+    for context in contexts:
+        upcasters |= context.upcasters
+    events = _by_name("event", [(kind.event_name, kind) for each in contexts for kind in each.events])
+    for name, event in events.items():
         for version in range(1, event.event_version):
-            if (event.event_name, version) not in steps:
-                raise ValueError(f"{event.event_name} has no upcaster from version {version}")
-    commands_by_name: dict[str, type[Command]] = {}
-    for command in commands:
-        if commands_by_name.setdefault(check_name(command.command_name), command) is not command:
-            raise ValueError(f"two commands are named {command.command_name}")
-    return Catalogue(by_name, commands_by_name, Upcasters(steps))
+            if (name, version) not in upcasters:
+                raise ValueError(f"{name} has no upcaster from version {version}")
+    return Catalogue(
+        events,
+        _by_name("command", [(kind.command_name, kind) for each in contexts for kind in each.commands]),
+        Upcasters(upcasters),
+        _by_name("query", [(kind.query_name, kind) for each in contexts for kind in each.queries]),
+        _by_name("live message", [(kind.live_name, kind) for each in contexts for kind in each.live]),
+    )
 
 
+def _by_name(what: str, declared: Iterable[tuple[str, T]]) -> dict[str, T]:
+    found: dict[str, T] = {}
+    for name, kind in declared:
+        if found.setdefault(check_name(name), kind) is not kind:
+            raise ValueError(f"two of kind {what} are named {name}")
+    return found
+
+
+@cache
 def domain_catalogue() -> Catalogue:
     """Return the catalogue of the whole domain."""
-    return build_catalogue(EVENTS, COMMANDS, UPCASTERS)
+    return build_catalogue(CONTEXTS)

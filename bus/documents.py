@@ -2,12 +2,11 @@
 
 import inspect
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from bus.catalogue import Catalogue
-from bus.live import LIVE, LiveMessage, Piece
-from domain.kernel.event import Command, Event, Query
+from domain.inference.live import Piece
+from domain.kernel.event import Command, Event, LiveMessage, Query
 from protocol.packing import pack
 
 ASYNCAPI_VERSION = "3.0.0"
@@ -96,7 +95,7 @@ def page_of(kind: Declared) -> str:
     return "\n".join(lines) + "\n"
 
 
-def asyncapi_of(catalogue: Catalogue, *, version: str, queries: Iterable[type[Query]]) -> dict[str, Any]:
+def asyncapi_of(catalogue: Catalogue, *, version: str) -> dict[str, Any]:
     """Return the AsyncAPI 3 document of everything that can be said to, and heard from, a realm.
 
     Source: AsyncAPI Specification 3.0.0. NATS's binding knows only queue groups, so what concerns JetStream
@@ -109,9 +108,9 @@ def asyncapi_of(catalogue: Catalogue, *, version: str, queries: Iterable[type[Qu
         _add_event(channels, operations, messages, event)
     for command in catalogue.commands.values():
         _add_command(channels, operations, messages, command)
-    for query in queries:
+    for query in catalogue.queries.values():
         _add_query(channels, operations, messages, query)
-    for live in LIVE:
+    for live in catalogue.live.values():
         _add_live(channels, operations, messages, live)
     schemas: dict[str, Any] = {}
     messages = {key: _hoisted(message, schemas) for key, message in messages.items()}

@@ -10,10 +10,8 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json
-from aicore.wiring.queries import QUERIES
 from bus.catalogue import domain_catalogue
 from bus.documents import Declared, asyncapi_of, example_of, fields_of, page_of, row_of, schema_of
-from bus.live import LIVE
 
 app = typer.Typer(no_args_is_help=True, help="The catalogue: every event, command, query and live message.")
 
@@ -65,7 +63,7 @@ def schema(name: Name, *, json: Json = False) -> None:
 @app.command("asyncapi")
 def asyncapi(*, json: Json = False) -> None:
     """Print the AsyncAPI 3 document of all messages."""
-    document = asyncapi_of(domain_catalogue(), version=version("aicore"), queries=QUERIES)
+    document = asyncapi_of(domain_catalogue(), version=version("aicore"))
     print_json(document) if json else out.print_json(data=document)
 
 
@@ -80,9 +78,7 @@ def event_types(names: list[str]) -> list[str]:
 
 def _known() -> dict[str, Declared]:
     catalogue = domain_catalogue()
-    asked = {query.query_name: query for query in QUERIES}
-    live = {message.live_name: message for message in LIVE}
-    return {**catalogue.events, **catalogue.commands, **asked, **live}
+    return {**catalogue.events, **catalogue.commands, **catalogue.queries, **catalogue.live}
 
 
 def _find(name: str) -> Declared:

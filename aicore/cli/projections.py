@@ -10,13 +10,15 @@ from rich.table import Table
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json, progress, run_async, running
 from aicore.cli.vouching import vouched
 from aicore.clock import now_us
-from aicore.wiring.app import projection_runners
+from aicore.wiring.components import projection_runners
+from aicore.wiring.contexts import views_of
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
+from projections.kernel.reading import Reader
 from projections.kernel.runner import Comparison, ProjectionRunner
-from projections.queries import Queries
+from projections.projections.status import status
 
 app = typer.Typer(no_args_is_help=True, help="Projections: read models made from the log.")
 
@@ -32,7 +34,7 @@ def list_all(*, json: Json = False) -> None:
         pool = await connect_pool(system.postgres_dsn, system.realm, role="aicore_reader", size_max=2)
         try:
             async with open_log(system.postgres_dsn, system.realm, now_us=now_us, writer=False) as log:
-                rows, _ = await Queries(pool, log).status({})
+                rows, _ = await status(Reader(pool, log), {})
                 return list(rows)
         finally:
             pool.terminate()
@@ -102,11 +104,11 @@ def verify(names: Names = None, *, json: Json = False) -> None:
 @asynccontextmanager
 async def _runners(names: list[str]) -> AsyncIterator[Mapping[str, ProjectionRunner]]:
     """Yield the runners of the projections named, or of all."""
-    _, system = running()
+    settings, system = running()
     pool = await connect_pool(system.postgres_dsn, system.realm, role="aicore_projector", size_max=2)
     try:
         async with open_log(system.postgres_dsn, system.realm, now_us=now_us, writer=False) as log:
-            runners = projection_runners(pool, log, EventCodec(domain_catalogue()))
+            runners = projection_runners(pool, log, EventCodec(domain_catalogue()), views_of(settings))
             if unknown := [name for name in names if name not in runners]:
                 there = ", ".join(runners)
                 raise Failure(f"no projection {unknown[0]!r}", remedy=f"there are {there}", code=Exit.USAGE)

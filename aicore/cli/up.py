@@ -20,7 +20,8 @@ from aicore.embedded.vllm import EmbeddedVllm, vllm_python
 from aicore.logs import set_up
 from aicore.running import System, find, serving
 from aicore.settings import Settings, load_settings, masked
-from aicore.wiring.app import ORDER, run
+from aicore.wiring.components import run
+from aicore.wiring.parts import COMPONENTS
 from aicore.wiring.tiers import SHIPPED, shipped_model
 from bus.relay.relay import FAILURES as RELAY_FAILURES
 from bus.relay.relay import HELD_MEND
@@ -29,7 +30,7 @@ LOG_FILE = "aicore.log"
 DEMO_STOP_TIMEOUT_S = 2.0
 
 Components = Annotated[
-    list[str], typer.Argument(help=f"Which ones: {', '.join(ORDER)}.", metavar="COMPONENT...")
+    list[str], typer.Argument(help=f"Which ones: {', '.join(COMPONENTS)}.", metavar="COMPONENT...")
 ]
 
 
@@ -54,7 +55,7 @@ def up(
         try:
             with serving(settings, _vllms(settings) if vllm else {}) as system:
                 with _logging(settings, None if verbose else system.state_dir / LOG_FILE):
-                    components = () if servers_only else ORDER
+                    components = () if servers_only else COMPONENTS
                     stopper.run(lambda: _up(settings, system, components, stopper.stop, demo=demo))
                 err.print("[dim]stopping the servers[/dim]")
         except KeyboardInterrupt:
@@ -83,9 +84,11 @@ def run_components(components: Components) -> None:
 
     Start as many processes of each as you like: commands and queries share the load, one relay leads.
     """
-    unknown = sorted(set(components) - set(ORDER))
+    unknown = sorted(set(components) - set(COMPONENTS))
     if unknown:
-        raise Failure(f"no component {unknown[0]!r}", remedy=f"there are {', '.join(ORDER)}", code=Exit.USAGE)
+        raise Failure(
+            f"no component {unknown[0]!r}", remedy=f"there are {', '.join(COMPONENTS)}", code=Exit.USAGE
+        )
     settings = load_settings()
     # The door of a running `aicore up` is its own; ours has the port of the settings, or none.
     system = find(settings).model_copy(update={"pid": os.getpid(), "http_port": 0})

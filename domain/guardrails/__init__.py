@@ -13,3 +13,45 @@ span goes out.
 Python's ``re`` has no partial matching, so with it a stream would need a fixed window as long as the
 longest rule, held back from every harmless line, too.
 """
+
+from domain.guardrails.messages import (
+    ActivatePolicy,
+    PolicyActivated,
+    PolicyPublished,
+    PublishPolicy,
+    RevealViolation,
+    ReviewViolation,
+    ViolationDetected,
+    ViolationRevealed,
+    ViolationReviewed,
+)
+from domain.guardrails.queries import PolicyQuery, ViolationsQuery
+from domain.kernel.context import Context, Payload
+
+
+def _without_time(payload: Payload) -> Payload:
+    """From the first version of a violation, which said how long its check took."""
+    return {key: value for key, value in payload.items() if key != "took_us"}
+
+
+CONTEXT = Context(
+    "guardrails",
+    events=(
+        PolicyPublished,
+        PolicyActivated,
+        ViolationDetected,
+        ViolationReviewed,
+        ViolationRevealed,
+    ),
+    commands=(
+        PublishPolicy,
+        ActivatePolicy,
+        ReviewViolation,
+        RevealViolation,
+    ),
+    queries=(
+        ViolationsQuery,
+        PolicyQuery,
+    ),
+    upcasters={(ViolationDetected.event_name, 1): _without_time},
+)

@@ -242,14 +242,6 @@ class ActivatePolicy(Command, name="guardrails.activate_policy"):
     example: ClassVar = dict(PolicyActivated.example)
 
 
-class RecordViolation(Command, name="guardrails.record_violation"):
-    """Record what a check found. Refused with ``violation_exists`` if the id is taken by another one."""
-
-    detected: ViolationDetected
-
-    example: ClassVar = {"detected": dict(ViolationDetected.example)}
-
-
 class ReviewViolation(Command, name="guardrails.review_violation"):
     """Judge a violation.
 
@@ -281,4 +273,4 @@ class RevealViolation(Command, name="guardrails.reveal_violation"):
 
 
 PolicyCommand = PublishPolicy | ActivatePolicy
-ViolationCommand = RecordViolation | ReviewViolation | RevealViolation
+ViolationCommand = ReviewViolation | RevealViolation

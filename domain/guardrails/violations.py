@@ -1,4 +1,8 @@
-"""One violation: detected once, reviewed any number of times. Its stream: ``violation-{violation_id}``."""
+"""One violation: detected once, reviewed any number of times. Its stream: ``violation-{violation_id}``.
+
+The detection comes through the spool with the turn's record, under an id made of what was found; no command
+makes one.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,7 +11,6 @@ from typing import assert_never
 from uuid import UUID, uuid5
 
 from domain.guardrails.messages import (
-    RecordViolation,
     RevealViolation,
     ReviewViolation,
     ViolationCommand,
@@ -67,27 +70,12 @@ def decide(command: ViolationCommand, state: Violation) -> Sequence[ViolationEve
         Rejected: a rule refuses it; see each command's description.
     """
     match command:
-        case RecordViolation():
-            return _record(command, state)
         case ReviewViolation():
             return _review(command, state)
         case RevealViolation():
             return _reveal(command, state)
         case _:
             assert_never(command)
-
-
-def _record(command: RecordViolation, state: Violation) -> Sequence[ViolationEvent]:
-    if state.detected is None:
-        return [command.detected]
-    if state.detected == command.detected:
-        return []
-    raise Rejected(
-        "violation_exists",
-        f"violation {command.detected.violation_id} was recorded with other facts",
-        field="detected.violation_id",
-        remedy="give each violation an id of its own",
-    )
 
 
 def _found(violation_id: str, state: Violation) -> ViolationDetected:

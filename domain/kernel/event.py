@@ -74,3 +74,20 @@ class Query(BaseModel):
         super().__init_subclass__(**kwargs)
         if name:
             cls.query_name = name
+
+
+class LiveMessage(BaseModel):
+    """A message of core NATS: ``class Piece(LiveMessage, name="inference.piece", subject="…")``.
+
+    Its fields are those of the whole message, not of a payload. It is not stored; who listens now hears it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    live_name: ClassVar[str]
+    subject: ClassVar[str]
+
+    def __init_subclass__(cls, *, name: str, subject: str) -> None:
+        """Record name and subject given as class arguments."""
+        super().__init_subclass__()
+        cls.live_name, cls.subject = name, subject

@@ -3,9 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, ClassVar
-
-from pydantic import Field
+from typing import Any
 
 from bus.ports import EventLog, RecordedEvent, Where
 from domain.batch.batch import BATCH, Batch, stream_of
@@ -14,7 +12,6 @@ from domain.batch.messages import (
     BatchCancelled,
     BatchCompleted,
     BatchEvent,
-    BatchId,
     BatchItemsAdded,
     BatchOpened,
     BatchProgressed,
@@ -24,15 +21,15 @@ from domain.batch.messages import (
     RecordItems,
     SubmitBatch,
 )
+from domain.batch.queries import BatchesQuery, ResultsQuery
 from domain.inference.inference import stream_of as inference_stream
 from domain.inference.messages import InferenceCompleted
 from domain.kernel.decider import Rejected
-from domain.kernel.event import Event, Query
+from domain.kernel.event import Event
 from domain.kernel.parse import parse
 from handlers.kernel.commands import Binding
 
 KINDS = (BatchOpened, BatchItemsAdded, BatchSubmitted, BatchProgressed, BatchCompleted, BatchCancelled)
-PAGE_MAX = 100
 PAUSE_S = 0.1
 ENDED = frozenset({"completed", "cancelled"})
 READ_MAX = 50
@@ -63,28 +60,6 @@ def shown(batch: Batch) -> Mapping[str, Any]:
         "answered": len(batch.finished) - batch.failed,
         "failed": batch.failed,
     }
-
-
-class BatchesQuery(Query, name="batch.list"):
-    """Ask for all batches.
-
-    The result is a list of maps, the oldest first: ``batch_id``, ``name``, ``use_case``, ``status`` (open,
-    submitted, completed or cancelled), and the numbers of ``items``, ``answered`` and ``failed``.
-    """
-
-
-class ResultsQuery(Query, name="batch.results"):
-    """Ask for what came of a batch's items so far.
-
-    The result is a list of maps in the order of the items' ends: ``id``, ``inference_id``, ``code`` (why it
-    failed; empty: it was answered), ``message``, ``prompt`` and ``text``.
-    """
-
-    example: ClassVar = {"batch_id": "0" * 32, "after": 100, "limit": 100}
-
-    batch_id: BatchId
-    after: int = Field(0, ge=0, description="How many to leave out: those that were read before.")
-    limit: int = Field(PAGE_MAX, ge=1, le=PAGE_MAX, description="At most so many at a time.")
 
 
 class BatchView:

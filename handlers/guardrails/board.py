@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from pydantic import Field
-
 from bus.ports import EventLog, RecordedEvent, Where
 from domain.guardrails.messages import (
     PolicyActivated,
@@ -15,39 +13,15 @@ from domain.guardrails.messages import (
     ViolationReviewed,
 )
 from domain.guardrails.policies import POLICIES
-from domain.guardrails.policy import Policy, Severity, digest_of
-from domain.kernel.event import Event, Query
+from domain.guardrails.policy import Policy, digest_of
+from domain.guardrails.queries import PolicyQuery, ViolationsQuery
+from domain.kernel.event import Event
 from domain.kernel.parse import parse
 
 KEPT_MAX = 10_000
 """Violations in memory; the log has all."""
-PAGE_MAX = 500
 PAUSE_S = 0.05
 KINDS = (PolicyPublished, PolicyActivated, ViolationDetected, ViolationReviewed)
-
-
-class ViolationsQuery(Query, name="guardrails.violations"):
-    """Ask for what broke the policy lately.
-
-    The result is a map: ``violations`` (a list, the newest first: the fields of the violation's event,
-    ``at_us``, ``position``, and ``review``, nil until somebody judged it) and ``by_category`` (how many of
-    each were found since the log began).
-    """
-
-    limit: int = Field(50, ge=1, le=PAGE_MAX, description="At most so many.")
-    unreviewed: bool = Field(False, description="Only those that nobody judged.")
-    severity: Severity | None = Field(None, description="Only those of one severity.")
-
-
-class PolicyQuery(Query, name="guardrails.policy"):
-    """Ask which policy holds, and which were published.
-
-    The result is a map: ``active`` (name@version), ``profile`` and ``digest`` of the policy that holds,
-    ``brought_along`` (true while none was activated), ``published`` (a list of name@version), ``profiles``
-    (by name) and ``rules`` (each with ``id``, ``category``, ``severity`` and ``action``).
-    """
-
-    whole: bool = Field(False, description="Add ``policy``: every word of what holds.")
 
 
 class ViolationBoard:

@@ -12,7 +12,6 @@ from typing import Any, get_args
 from uuid import UUID
 
 import structlog
-from pydantic import Field
 
 from bus.ids import derived_id
 from bus.ports import EventLog, IdConflict, LogError, RecordedEvent, Where
@@ -26,9 +25,8 @@ from domain.inference.messages import (
     InferenceRequested,
 )
 from domain.kernel.decider import Rejected
-from domain.kernel.event import Command, Event, Query
+from domain.kernel.event import Command, Event
 from domain.kernel.parse import parse
-from domain.kernel.vocabulary import UseCase
 from domain.optimisation.cost import Cost, Usage, cost_of, together
 from domain.optimisation.messages import (
     Action,
@@ -49,6 +47,7 @@ from domain.optimisation.proposals import (
     Proposals,
     stream_of,
 )
+from domain.optimisation.queries import ProposalsQuery
 from domain.optimisation.rules import Finding, Seen, figures_of, findings, untrue
 from domain.optimisation.tally import USUAL_S, Tally, seen
 from domain.registry.deployment_messages import RollBack, StartDeployment
@@ -104,19 +103,6 @@ OPTIMISATION_RECORDS: Binding[Any, Any, Proposals] = Binding(
     decider=PROPOSALS,
 )
 """What the optimiser says to the decider; no message does."""
-
-
-class ProposalsQuery(Query, name="optimisation.proposals"):
-    """Ask for what the optimiser proposed lately, of one use case or of all, and for what turns cost now.
-
-    The result is a map: ``proposals`` (a list, the newest first: the fields of the proposal's event, and
-    ``status``) and ``costs`` (by use case: ``seconds`` looked at, ``turns``, ``tokens``, ``players``, and
-    micro-dollars in all, per turn, per 1,000 tokens and per player's hour).
-    """
-
-    use_case: UseCase | None = None
-    proposal_id: str = Field("", max_length=128, description="Only those whose id begins so.")
-    limit: int = Field(200, ge=1, le=500, description="At most so many, the newest.")
 
 
 class Optimiser:

@@ -7,33 +7,16 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any, get_args
 
-from pydantic import Field
-
 from bus.ports import EventLog, RecordedEvent, Where
-from domain.kernel.event import Event, Query
+from domain.kernel.event import Event
 from domain.kernel.parse import parse
-from domain.kernel.vocabulary import UseCase
 from domain.registry.deployment_messages import DeploymentEvent, DeploymentRolledBack
+from domain.registry.queries import DeploymentsQuery
 from domain.registry.rollout import standing
 from handlers.registry.use_cases import UseCases
 
 KINDS: tuple[type[Event], ...] = get_args(DeploymentEvent)
 PAUSE_S = 0.05
-
-
-class DeploymentsQuery(Query, name="deployment.list"):
-    """Ask for the newest deployments of one use case, or of all.
-
-    The result is a list of maps, the oldest of them first: the fields of deployment.started, ``state``
-    (preparing, running, held, completed, aborted, failed or rolled_back), ``share`` (percent), ``step``
-    (from 0), ``ended_us`` (nil while it runs) and ``story``: what happened, each with ``at_us``,
-    ``position``, ``what`` and the fields that tell more. A model taken back when no deployment ran is a row
-    whose ``deployment_id`` and ``strategy`` are nil.
-    """
-
-    use_case: UseCase | None = None
-    deployment_id: str = Field("", max_length=128, description="Only those whose id begins so.")
-    limit: int = Field(100, ge=1, le=200, description="At most so many, the newest.")
 
 
 class DeploymentBoard:

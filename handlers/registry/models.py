@@ -3,20 +3,20 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from typing import Any, ClassVar
+from typing import Any
 
 import structlog
-from pydantic import Field
 
 from bus.codec import UnknownEvent
 from bus.ports import EventLog, RecordedEvent, Where
 from domain.kernel.decider import Rejected
-from domain.kernel.event import Event, Query
+from domain.kernel.event import Event
 from domain.kernel.parse import parse
-from domain.kernel.vocabulary import UseCase
 from domain.prompts.messages import TemplateRegistered
+from domain.prompts.queries import TemplatesQuery
 from domain.prompts.template import TEMPLATE, label
 from domain.prompts.template import stream_of as template_stream
+from domain.registry.queries import CurrentQuery
 from domain.registry.state import Model, UseCaseModels
 from domain.registry.use_case import USE_CASE, stream_of
 from handlers.kernel.look_up import LookUp
@@ -31,28 +31,6 @@ PAUSE_S = 0.02
 
 STREAM_EVENTS_MAX = 10_000
 """Events of one use case read at a miss; a registry stream has tens."""
-
-
-class CurrentQuery(Query, name="registry.current"):
-    """Ask for the model that serves a use case now.
-
-    The result is nil, or a map: the fields of registry.model_registered but ``card``, with ``description``
-    and ``configuration`` as they are now, ``status``, ``aliases`` (a model's id by alias) and ``shares``
-    (percent of the traffic by model's id).
-    """
-
-    example: ClassVar = {"use_case": "npc_dialogue"}
-
-    use_case: UseCase
-
-
-class TemplatesQuery(Query, name="prompts.templates"):
-    """Ask for every version of every prompt template, or for one.
-
-    The result is a list of maps with the fields of prompts.template_registered, the newest versions last.
-    """
-
-    template: str = Field("", max_length=256, description="Only this one, as name@version.")
 
 
 class RegistryView:

@@ -4,20 +4,10 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from domain.kernel.event import Query
 from domain.kernel.parse import parse
 from domain.routing.choice import fits
+from domain.routing.queries import TiersQuery
 from handlers.routing.router import Router
-
-
-class TiersQuery(Query, name="inference.tiers"):
-    """Ask for every tier's promise and engines, as the router of the process that answers knows them.
-
-    The result is a list of maps: ``tier``, ``promise`` (``ttft_ms``, ``token_ms`` and more), ``below`` (the
-    tier that takes over) and ``engines`` (maps with ``name``, ``provider``, ``models``, ``ok``, ``reason``,
-    ``circuit``, ``answered`` and ``failed`` for this tier; what is on the engine, and its measured times in
-    ms, are of all tiers). The answer's position is 0, as the log is not asked.
-    """
 
 
 class TierBoard:

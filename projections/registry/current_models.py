@@ -3,8 +3,10 @@
 Where no model is left that may speak, it is ``silenced`` instead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from domain.kernel.parse import parse
 from domain.registry.deployment_messages import (
     DeploymentAborted,
     DeploymentFailed,
@@ -18,6 +20,8 @@ from domain.registry.messages import (
     ModelRegistered,
     ModelRetired,
 )
+from domain.registry.queries import ModelsQuery
+from projections.kernel.reading import Answer, Reader
 from projections.kernel.view import Fact, Key, Row, View
 
 
@@ -94,3 +98,24 @@ CURRENT_MODELS = View(
     keys_of=_keys_of,
     apply=_apply,
 )
+
+MODELS_MAX = 500
+"""Models of one answer: a message holds as many of some 2,000 bytes, as one with ten files has."""
+
+# One statement, so rows and position are of one snapshot; small table, read whole or by its primary key.
+_MODELS = """
+SELECT (SELECT position FROM projection_checkpoint WHERE name = $1) AS position,
+       (SELECT json_agg(row_to_json(m) ORDER BY m.use_case, m.registered_us, m.model_id)::text FROM
+           (SELECT * FROM current_models
+            WHERE ($2::text IS NULL OR use_case = $2) AND starts_with(model_id, $4)
+            ORDER BY registered_us DESC, model_id LIMIT $3) AS m) AS rows
+"""
+
+
+async def models(reader: Reader, query: Mapping[str, Any]) -> Answer:
+    """Return the newest models, oldest first; without cards, which are long: see the event."""
+    asked = parse(ModelsQuery, query)
+    rows, position = await reader.rows(
+        _MODELS, CURRENT_MODELS.name, asked.use_case, MODELS_MAX, asked.model_id
+    )
+    return [{key: value for key, value in row.items() if key != "card"} for row in rows], position

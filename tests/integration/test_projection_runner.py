@@ -1,9 +1,10 @@
 """Projections on a real Postgres: killed mid-batch, run twice, rebuilt, compared, broken and mended."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -11,14 +12,20 @@ import pytest
 import structlog
 
 from aicore.embedded import EmbeddedPostgres
+from aicore.settings import Settings
+from aicore.wiring.contexts import parts_of
 from bus.ports import NewEvent, StreamWrite
 from bus.postgres.connect import connect_pool
+from domain.inference.queries import StatsQuery
 from domain.kernel.decider import Rejected
+from domain.kernel.event import Query
+from domain.projections.queries import StatusQuery
+from domain.registry.queries import ModelsQuery
 from projections.inference.stats import INFERENCE_STATS
+from projections.kernel.reading import QueryHandler, Reader
 from projections.kernel.runner import ProjectionFailed, ProjectionRunner
 from projections.kernel.table import Table
 from projections.kernel.view import Fact, Key, Row, View
-from projections.queries import ModelsQuery, Queries, StatsQuery
 from projections.registry.current_models import CURRENT_MODELS
 from tests.integration.projection_kit import Realm, open_realm
 from tests.unit.kit import WAIT_S, ident, message, until
@@ -361,11 +368,21 @@ async def test_rows_are_loaded_by_their_primary_key(place: Realm, postgres: Embe
             assert "Index Scan using inference_stats_pkey" in plan, plan
 
 
+def answers_of(place: Realm) -> Mapping[type[Query], QueryHandler]:
+    """Every answer that the contexts bring, as the program serves them."""
+    reader = Reader(place.pool, place.log)
+    return {
+        query: partial(answer, reader)
+        for part in parts_of(Settings())
+        for query, answer in part.answers.items()
+    }
+
+
 class TestQueries:
     async def test_models_of_a_use_case(self, place: Realm) -> None:
         await place.write_models(2)
         await catch_up(place, CURRENT_MODELS)
-        queries = Queries(place.pool, place.log).handlers()
+        queries = answers_of(place)
         models, position = await queries[ModelsQuery]({"use_case": "npc_dialogue"})
 
         assert [(m["version"], m["status"]) for m in models] == [("0", "current"), ("1", "candidate")]
@@ -378,16 +395,16 @@ class TestQueries:
     async def test_of_many_models_the_newest_are_told(
         self, place: Realm, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("projections.queries.MODELS_MAX", 2)
+        monkeypatch.setattr("projections.registry.current_models.MODELS_MAX", 2)
         await place.write_models(4)
         await catch_up(place, CURRENT_MODELS)
-        models, _ = await Queries(place.pool, place.log).handlers()[ModelsQuery]({})
+        models, _ = await answers_of(place)[ModelsQuery]({})
         assert [model["version"] for model in models] == ["2", "3"]
 
     async def test_stats_with_percentiles(self, place: Realm) -> None:
         await place.write_outcomes(100)
         await catch_up(place, INFERENCE_STATS)
-        queries = Queries(place.pool, place.log).handlers()
+        queries = answers_of(place)
         (stats,), position = await queries[StatsQuery]({"tier": "gold"})
 
         assert (stats["completed"], stats["failed"], position) == (90, 10, 100)
@@ -402,19 +419,19 @@ class TestQueries:
         await place.write_outcomes(10)
         await catch_up(place, INFERENCE_STATS)
         await place.write_outcomes(5)
-        (status,), head = await Queries(place.pool, place.log).status({})
+        (status,), head = await answers_of(place)[StatusQuery]({})
 
         assert (status["name"], status["position"], status["lag"], head) == ("inference_stats", 10, 5, 15)
 
     async def test_bad_query_is_refused_by_field(self, place: Realm) -> None:
-        queries = Queries(place.pool, place.log).handlers()
+        queries = answers_of(place)
         with pytest.raises(Rejected) as refusal:
             await queries[StatsQuery]({"from_us": "yesterday"})
 
         assert refusal.value.field == "from_us"
 
     async def test_before_any_event(self, place: Realm) -> None:
-        handlers = Queries(place.pool, place.log).handlers()
+        handlers = answers_of(place)
 
         assert {query: await handler({}) for query, handler in handlers.items()} == dict.fromkeys(
             handlers, ([], 0)

@@ -26,7 +26,6 @@ from aicore.content.scenes import closing_line, known_scene
 from aicore.content.speech import load_speech
 from aicore.content.suites import contradictions
 from aicore.content.world import World, load_world
-from aicore.wiring.queries import QUERIES
 from bus.catalogue import domain_catalogue
 from protocol.messages import Answer, ErrorReply, EventRef, Reply
 
@@ -305,8 +304,7 @@ def test_every_command_that_a_remedy_may_name_is_there() -> None:
     there = {name for name, _ in commands(get_command(app_of()))}
 
     assert set(COMMANDS.values()) <= there
-    queries = {query.query_name for query in QUERIES}
-    assert set(COMMANDS) <= {*domain_catalogue().commands, *queries}
+    assert set(COMMANDS) <= {*domain_catalogue().commands, *domain_catalogue().queries}
 
 
 # --- what was found, what came of it ------------------------------------------------------------------------

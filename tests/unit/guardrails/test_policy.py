@@ -18,7 +18,6 @@ from domain.guardrails.messages import (
     PolicyActivated,
     PolicyPublished,
     PublishPolicy,
-    RecordViolation,
     RevealViolation,
     ReviewViolation,
     ViolationDetected,
@@ -174,17 +173,13 @@ def test_only_what_is_there_is_activated() -> None:
 
 
 DETECTED = ViolationDetected.from_example()
-RECORD = RecordViolation(detected=DETECTED)
 REVIEW = ReviewViolation.model_validate(ReviewViolation.example)
 REVIEWED = ViolationReviewed.from_example()
 REVEAL = RevealViolation.model_validate(RevealViolation.example)
 REVEALED = ViolationRevealed.from_example()
 
 
-def test_a_violation_is_recorded_once() -> None:
-    given(VIOLATION).when(RECORD).then(DETECTED)
-    other = RecordViolation(detected=changed(DETECTED, rule="other"))
-    given(VIOLATION, DETECTED).when(other).then_rejected("violation_exists", field="detected.violation_id")
+def test_a_violation_has_a_stream_of_its_own() -> None:
     assert stream_of(DETECTED.violation_id) == f"violation-{DETECTED.violation_id}"
 
 

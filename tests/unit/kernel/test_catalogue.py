@@ -4,6 +4,7 @@ import ast
 import math
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,12 +13,12 @@ import pytest
 
 import domain
 import handlers
-from aicore.wiring.queries import QUERIES
-from domain.catalogue import COMMANDS, EVENTS, INTERNAL_COMMANDS
+from bus.catalogue import domain_catalogue
+from domain.contexts import CONTEXTS
 from domain.inference.inference import Inference
 from domain.inference.messages import Generate, InferenceCancelled, InferenceCompleted, InferenceRequested
 from domain.kernel.decider import Rejected
-from domain.kernel.event import Command, Event
+from domain.kernel.event import Command, Event, LiveMessage, Query
 from domain.kernel.parse import parse
 from domain.registry.messages import RegisterModel
 from handlers.inference.replies import reply_of
@@ -25,7 +26,10 @@ from protocol.messages import CommandMessage
 from protocol.meta import Meta
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,63}$")
-ALL: list[Any] = [*EVENTS, *COMMANDS, *INTERNAL_COMMANDS]
+EVENTS = list(domain_catalogue().events.values())
+COMMANDS = list(domain_catalogue().commands.values())
+QUERIES = list(domain_catalogue().queries.values())
+ALL: list[Any] = [*EVENTS, *COMMANDS, *(kind for context in CONTEXTS for kind in context.internal)]
 
 
 @pytest.mark.parametrize("message", ALL, ids=lambda m: m.__name__)
@@ -39,6 +43,37 @@ def test_every_example_is_valid(message: type[Event] | type[Command]) -> None:
     parse(message, message.example)
 
 
+def _declared(kind: type[Any]) -> Iterator[type[Any]]:
+    """Yield the product's subclasses of ``kind``, at any depth."""
+    for each in kind.__subclasses__():
+        if each.__module__.startswith("domain."):
+            yield each
+        yield from _declared(each)
+
+
+@pytest.mark.parametrize(
+    ("base", "listed"),
+    [
+        (Event, [kind for context in CONTEXTS for kind in context.events]),
+        (Command, [kind for context in CONTEXTS for kind in (*context.commands, *context.internal)]),
+        (Query, [kind for context in CONTEXTS for kind in context.queries]),
+        (LiveMessage, [kind for context in CONTEXTS for kind in context.live]),
+    ],
+)
+def test_whatever_is_declared_is_in_a_context_and_in_one_only(base: type[Any], listed: list[Any]) -> None:
+    declared = [kind for kind in _declared(base) if hasattr(kind, "example") or base in (Query, LiveMessage)]
+
+    assert sorted(kind.__name__ for kind in listed) == sorted({kind.__name__ for kind in declared})
+
+
+def test_every_folder_of_the_domain_is_a_context_named_as_it_is_or_says_that_it_is_none() -> None:
+    folders = {path.parent.name for path in Path(str(domain.__file__)).parent.glob("*/__init__.py")}
+
+    assert folders - {context.name for context in CONTEXTS} == {"kernel", "patterns"}
+    for context in CONTEXTS:
+        assert import_module(f"domain.{context.name}").CONTEXT is context
+
+
 @pytest.mark.parametrize("event", EVENTS, ids=lambda m: m.__name__)
 def test_every_event_example_is_complete(event: type[Event]) -> None:
     """An example shows every field, so that the golden bytes made from it pin every field."""
@@ -50,7 +85,6 @@ TOLD_TO_OURSELVES = {
     "cooling_down": "optimisation.propose",
     "deployment_held": "deployment.pass_step",
     "evaluated_against_itself": "registry.record_evaluation",
-    "violation_exists": "guardrails.record_violation",
 }
 """Codes that only our own parts can get, and the command that no message may bring."""
 

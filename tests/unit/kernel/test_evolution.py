@@ -10,6 +10,7 @@ import pytest
 from bus.catalogue import build_catalogue
 from bus.codec import EventCodec, UnknownEvent
 from bus.ports import NewEvent, RecordedEvent, StreamWrite
+from domain.kernel.context import Context
 from domain.kernel.decider import Decider
 from domain.kernel.event import Command, Event
 from handlers.kernel.commands import Binding, CommandRunner
@@ -46,7 +47,9 @@ def keeper_unknown(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 UPCASTERS = {("lamp.lit", 1): minutes_to_seconds, ("lamp.lit", 2): keeper_unknown}
-CODEC = EventCodec(build_catalogue([LampLit], [LightLamp], UPCASTERS))
+CODEC = EventCodec(
+    build_catalogue([Context("lamp", events=(LampLit,), commands=(LightLamp,), upcasters=UPCASTERS)])
+)
 
 
 def decide(command: LightLamp, burned_s: int) -> Sequence[LampLit]:

@@ -5,8 +5,8 @@ from typing import ClassVar
 import pytest
 from pydantic import Field, JsonValue, ValidationError
 
+from bus.catalogue import domain_catalogue
 from bus.reading import reading_validator
-from domain.catalogue import EVENTS
 from domain.kernel.event import Event
 
 
@@ -18,7 +18,7 @@ class Told(Event, name="story.told", version=1):
     example: ClassVar = {"words": 1, "by": "ann"}
 
 
-@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.event_name)
+@pytest.mark.parametrize("kind", domain_catalogue().events.values(), ids=lambda kind: kind.event_name)
 def test_what_is_written_is_read_the_same(kind: type[Event]) -> None:
     event = kind.from_example()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aicore.wiring import app
+from aicore.wiring import optimisation
 
 
 class Silent:
@@ -18,7 +18,7 @@ class Silent:
 async def test_tiers_that_are_not_told_in_time_are_a_connection_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(app, "TIERS_ASKED_S", 0.01)
+    monkeypatch.setattr(optimisation, "TIERS_ASKED_S", 0.01)
 
     with pytest.raises(ConnectionError, match=r"inference\.tiers: TimeoutError"):
-        await app.ask_tiers(Silent(), "test")  # type: ignore[arg-type]  # as far as it is asked
+        await optimisation.ask_tiers(Silent(), "test")  # type: ignore[arg-type]  # as far as it is asked

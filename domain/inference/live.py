@@ -1,27 +1,12 @@
-"""Messages for who listens now: `protocol.tokens` makes them, `bus.documents` tells them."""
+"""What is said while an answer is made: its pieces, and that nobody wants it any more."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from domain.kernel.event import LiveMessage
 
 _ID = Field(min_length=16, max_length=16, description="Id of the command inference.generate, 16 bytes (bin).")
-
-
-class LiveMessage(BaseModel):
-    """A message of core NATS: ``class Piece(LiveMessage, name="inference.piece", subject="…")``.
-
-    Its fields are those of the whole message, not of a payload.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    live_name: ClassVar[str]
-    subject: ClassVar[str]
-
-    def __init_subclass__(cls, *, name: str, subject: str) -> None:
-        """Record name and subject given as class arguments."""
-        super().__init_subclass__()
-        cls.live_name, cls.subject = name, subject
 
 
 class Piece(LiveMessage, name="inference.piece", subject="{stream_to}"):
@@ -46,6 +31,3 @@ class Cancel(LiveMessage, name="inference.cancel", subject="{realm}.live.inferen
 
     v: Literal[1] = Field(description="The version of the format.")
     id: bytes = _ID
-
-
-LIVE: tuple[type[LiveMessage], ...] = (Piece, Cancel)

@@ -1,0 +1,163 @@
+"""The composition root: how the parts become components, in one process or in many.
+
+Everything is opened here and lent to the parts below, which never open anything shared themselves. All
+components of a process share one log, one NATS connection and one pool per role.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from functools import partial
+
+import asyncpg
+
+from aicore.clock import new_id, now_us
+from aicore.running import System
+from aicore.settings import Settings
+from aicore.supervisor import Component, run_components
+from aicore.wiring.contexts import parts_of, views_of
+from aicore.wiring.parts import Parts, Served
+from bus.codec import EventCodec
+from bus.nats.connection import connect
+from bus.nats.service import ServiceOptions, serve
+from bus.ports import EventLog
+from bus.postgres.connect import connect_pool
+from bus.postgres.log import open_log
+from bus.postgres.migrate import migrate
+from bus.relay.relay import Relay, RelayOptions
+from domain.inference.facts import DEADLINE_MS_MAX
+from domain.inference.messages import Generate
+from projections.kernel.reading import Reader
+from projections.kernel.runner import ProjectionRunner
+from projections.kernel.view import View
+
+SERVICES = ("commands", "queries", "inference")
+"""Components that answer requests, as they are opened. In one process they are one NATS service."""
+
+DEADLINE_BEYOND_INFERENCE_S = 5.0
+"""A service's deadline is so much later than the longest that a question may set itself: inference keeps
+those, and who were cancelled from without would leave a question without an outcome."""
+
+Ready = Callable[[], None]
+
+
+async def run(
+    settings: Settings,
+    system: System,
+    components: Collection[str],
+    *,
+    stop: asyncio.Event,
+    on_ready: Ready,
+) -> None:
+    """Apply migrations, run ``components`` (of `COMPONENTS`) until ``stop``, and stop them in order.
+
+    Raises:
+        MigrationError: the database's schema was made by other files than ours.
+        BrokerUnreachable, OSError: a server cannot be reached at the start.
+    """
+    await migrate(system.postgres_dsn, system.realm)
+    async with _parts(settings, system, components) as parts:
+        chosen = [
+            Component(name, partial(serve_part, parts), drains=name == "services")
+            for name, serve_part in (
+                ("services", _services),
+                ("relay", _relay),
+                ("projections", _projections),
+            )
+            if name in components or (name == "services" and set(SERVICES) & set(components))
+        ]
+        await run_components(chosen, stop=stop, on_ready=on_ready)
+
+
+@asynccontextmanager
+async def _parts(settings: Settings, system: System, components: Collection[str]) -> AsyncIterator[Parts]:
+    """Open what ``components`` share; connections close in reverse order."""
+    dsn, realm = system.postgres_dsn, system.realm
+    writes = bool({"commands", "inference"} & set(components))
+    roles = {"queries": "aicore_reader", "projections": "aicore_projector"}
+    async with AsyncExitStack() as stack:
+        log = await stack.enter_async_context(open_log(dsn, realm, now_us=now_us, writer=writes))
+        pools = {
+            name: await stack.enter_async_context(_pool(dsn, realm, role, settings.pool_size_max))
+            for name, role in roles.items()
+            if name in components
+        }
+        name = f"aicore {realm} {' '.join(sorted(components))}"
+        nc = await stack.enter_async_context(connect(system.nats_url, name=name))
+        yield Parts(settings, system, log, nc, frozenset(components), pools)
+
+
+@asynccontextmanager
+async def _pool(dsn: str, realm: str, role: str, size_max: int) -> AsyncIterator[asyncpg.Pool]:
+    pool = await connect_pool(dsn, realm, role=role, size_max=size_max)
+    try:
+        yield pool
+    finally:
+        # Every transaction has ended with its component; a session that hangs must not hold up the stop.
+        pool.terminate()
+
+
+# --- the components: each calls ``ready`` once it serves ----------------------------------------------------
+
+
+async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
+    """Answer commands and queries until ``stop``; those under way are finished."""
+    async with AsyncExitStack() as stack:
+        parts = replace(parts, stack=stack, served=Served(), opened={})
+        await _open_services(parts)
+        options = ServiceOptions(
+            new_id=new_id,
+            malformed=parts.served.malformed,
+            deadlines_s={Generate.command_name: DEADLINE_MS_MAX / 1e3 + DEADLINE_BEYOND_INFERENCE_S},
+            # Only who has everything may say that a name is unknown.
+            catch_all=parts.components >= set(SERVICES),
+        )
+        queries = {query.query_name: answer for query, answer in parts.served.queries.items()}
+        async with serve(parts.nc, parts.system.realm, parts.served.commands, queries, options):
+            ready()
+            await stop.wait()
+
+
+async def _open_services(parts: Parts) -> None:
+    """Open what the contexts serve in this process, the command loop and the read models first."""
+    brought, served = parts_of(parts.settings), parts.served
+    if "commands" in parts.components:
+        runner = parts.runner(*(binding for part in brought for binding in part.bindings))
+        served.commands |= dict.fromkeys(runner.commands, runner)
+    if "queries" in parts.components:
+        reader = Reader(parts.pools["queries"], parts.log)
+        for part in brought:
+            served.queries |= {query: partial(answer, reader) for query, answer in part.answers.items()}
+    for component in SERVICES:
+        for part in brought:
+            if component in parts.components and (open_ := part.serve.get(component)):
+                await open_(parts)
+
+
+async def _relay(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:
+    """Carry the log into JetStream; another process may lead, then this one stands by."""
+    options = RelayOptions(now_us=now_us, name=f"{socket.gethostname()}:{parts.system.pid}")
+    relay = Relay(parts.system.postgres_dsn, parts.nc, parts.system.realm, options)
+    ready()
+    await relay.run()
+
+
+async def _projections(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:
+    """Keep the read models."""
+    views = views_of(parts.settings)
+    runners = projection_runners(parts.pools["projections"], parts.log, parts.codec, views)
+    async with asyncio.TaskGroup() as group:
+        for runner in runners.values():
+            group.create_task(runner.run())
+        ready()
+
+
+def projection_runners(
+    pool: asyncpg.Pool, log: EventLog, codec: EventCodec, views: Collection[View]
+) -> Mapping[str, ProjectionRunner]:
+    """Return a runner for each of ``views``, by name."""
+    return {
+        view.name: ProjectionRunner(pool, log, view, decode=codec.decode, now_us=now_us) for view in views
+    }

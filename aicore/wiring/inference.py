@@ -1,0 +1,86 @@
+"""Turns: the service that answers them, on NATS and over HTTP."""
+
+import time
+from functools import partial
+
+from aicore.clock import new_id
+from aicore.content.scenes import closing_line, known_scene
+from aicore.content.speech import load_speech
+from aicore.content.suites import contradictions
+from aicore.content.world import load_world
+from aicore.http.openai import OpenAIDoor, serving_http
+from aicore.settings import Settings
+from aicore.wiring.classifier import classifier_of
+from aicore.wiring.guardrails import active_policy
+from aicore.wiring.parts import Part, Parts
+from aicore.wiring.registry import models_in_memory
+from aicore.wiring.routing import records_of, router_of
+from aicore.wiring.sealing import seal_of
+from bus.nats.tokens import cancellable, token_giver
+from domain.inference.messages import Generate
+from domain.inference.queries import StatsQuery
+from handlers.guardrails.guard import Guardrails
+from handlers.inference.allowances import AllowanceLimits, Allowances
+from handlers.inference.records import RATINGS
+from handlers.inference.service import InferenceService
+from projections.inference.stats import INFERENCE_STATS, stats
+
+
+def wire(_: Settings) -> Part:
+    """Return what the context brings."""
+    return Part(
+        bindings=(RATINGS,),
+        views=(INFERENCE_STATS,),
+        answers={StatsQuery: stats},
+        serve={"inference": _turns},
+    )
+
+
+async def _turns(parts: Parts) -> None:
+    service, name = await parts.once(inference_service), Generate.command_name
+    parts.served.commands[name] = service
+    parts.served.malformed[name] = service.malformed
+    if port := parts.system.http_port or parts.settings.http_port:
+        registry = await parts.once(models_in_memory)
+        door = OpenAIDoor(service, registry, new_id=new_id, key=parts.settings.http_key)
+        await parts.stack.enter_async_context(serving_http(door.app(), parts.settings.http_host, port))
+
+
+async def inference_service(parts: Parts) -> InferenceService:
+    """Open the service that answers turns (`Parts.once`)."""
+    settings, records = parts.settings, await parts.once(records_of)
+    service = InferenceService(
+        records,
+        await parts.once(models_in_memory),
+        await parts.once(router_of),
+        timeout_s=settings.inference_timeout_s,
+        give=token_giver(parts.nc),
+        allowances=Allowances(_limits(settings), time.perf_counter),
+        scenes=partial(known_scene, load_world(settings.content_file)),
+        guard=await _guardrails(parts),
+    )
+    await parts.stack.enter_async_context(cancellable(parts.nc, parts.system.realm, service.cancel))
+    return service
+
+
+def _limits(settings: Settings) -> AllowanceLimits:
+    return AllowanceLimits(
+        player_requests=settings.player_requests_per_s,
+        player_tokens=settings.player_tokens_per_s,
+        service_requests=settings.service_requests_per_s,
+    )
+
+
+async def _guardrails(parts: Parts) -> Guardrails:
+    settings, folder = parts.settings, parts.system.state_dir / "models"
+    world, speech = load_world(settings.content_file), load_speech()
+    records, router = await parts.once(records_of), await parts.once(router_of)
+    seal = seal_of(settings)
+    return Guardrails(
+        await parts.once(active_policy),
+        partial(closing_line, world, speech),
+        records.violation,
+        contradictions(world, speech),
+        await classifier_of(settings.guard_classifier, router, folder),
+        seal.close if seal else None,
+    )

@@ -1,0 +1,107 @@
+"""What the components of a process share, and what a context brings into the program.
+
+A context's file here has ``wire(settings) -> Part``. What several contexts need (the models in memory, the
+router, the policy that holds) is opened by the first that asks (`Parts.once`) and closed in reverse order.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import asyncpg
+from nats.aio.client import Client as Nats
+
+from aicore.running import System
+from aicore.settings import Settings
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
+from bus.nats.service import CommandHandler
+from bus.ports import EventLog
+from domain.kernel.event import Query
+from handlers.kernel.commands import Binding, CommandRunner
+from projections.kernel.reading import Answer, QueryHandler, Reader
+from projections.kernel.view import View
+from protocol.errors import WireError
+
+T = TypeVar("T")
+
+COMPONENTS = ("commands", "inference", "queries", "relay", "projections")
+"""What may run as a process of its own."""
+
+
+@dataclass(slots=True)
+class Served:
+    """What the services of this process answer, by command name and by query."""
+
+    commands: dict[str, CommandHandler] = field(default_factory=dict)
+    queries: dict[type[Query], QueryHandler] = field(default_factory=dict)
+    malformed: dict[str, Callable[[WireError], None]] = field(default_factory=dict)
+    """Who hears of a command's messages that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the components of one process share; all is opened by `aicore.wiring.components`."""
+
+    settings: Settings
+    system: System
+    log: EventLog
+    nc: Nats
+    components: frozenset[str] = frozenset()
+    pools: Mapping[str, asyncpg.Pool] = field(default_factory=dict)
+    codec: EventCodec = field(default_factory=lambda: EventCodec(domain_catalogue()))
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    """Closes what the services opened, when they end."""
+
+    served: Served = field(default_factory=Served)
+    opened: dict[Callable[["Parts"], Awaitable[Any]], Any] = field(default_factory=dict)
+
+    async def once(self, open_: Callable[["Parts"], Awaitable[T]]) -> T:
+        """Return what ``open_`` opens; it is opened once, however many ask. Contexts are wired in turn."""
+        if open_ not in self.opened:
+            self.opened[open_] = await open_(self)
+        found: T = self.opened[open_]
+        return found
+
+    async def background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do ``work`` beside everything else until the services end; its error ends them."""
+        await self.stack.enter_async_context(_running(work))
+
+    def runner(self, *bindings: Binding[Any, Any, Any]) -> CommandRunner:
+        """Return a command loop of its own for ``bindings``."""
+        return CommandRunner(self.log, self.codec, bindings)
+
+
+Serve = Callable[[Parts], Awaitable[None]]
+"""Opens what a component needs of a context, and adds to `Parts.served` what it answers."""
+
+Ask = Callable[[Reader, Mapping[str, Any]], Awaitable[Answer]]
+"""Answers a query from the read models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a context brings into the program.
+
+    Attributes:
+        bindings: commands that the command loop runs against a decider; served by ``commands``.
+        views: read models that ``projections`` keeps in Postgres.
+        answers: what ``queries`` answers from them.
+        serve: by component, what else it opens and serves.
+    """
+
+    bindings: Sequence[Binding[Any, Any, Any]] = ()
+    views: Sequence[View] = ()
+    answers: Mapping[type[Query], Ask] = field(default_factory=dict)
+    serve: Mapping[str, Serve] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do ``work`` in the background while the context is open."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(work)
+        yield
+        task.cancel()

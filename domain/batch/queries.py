@@ -1,0 +1,33 @@
+"""What may be asked of the batches."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from domain.batch.messages import BatchId
+from domain.kernel.event import Query
+
+PAGE_MAX = 100
+"""Entries of one answer at most."""
+
+
+class BatchesQuery(Query, name="batch.list"):
+    """Ask for all batches.
+
+    The result is a list of maps, the oldest first: ``batch_id``, ``name``, ``use_case``, ``status`` (open,
+    submitted, completed or cancelled), and the numbers of ``items``, ``answered`` and ``failed``.
+    """
+
+
+class ResultsQuery(Query, name="batch.results"):
+    """Ask for what came of a batch's items so far.
+
+    The result is a list of maps in the order of the items' ends: ``id``, ``inference_id``, ``code`` (why it
+    failed; empty: it was answered), ``message``, ``prompt`` and ``text``.
+    """
+
+    example: ClassVar = {"batch_id": "0" * 32, "after": 100, "limit": 100}
+
+    batch_id: BatchId
+    after: int = Field(0, ge=0, description="How many to leave out: those that were read before.")
+    limit: int = Field(PAGE_MAX, ge=1, le=PAGE_MAX, description="At most so many at a time.")

@@ -1,0 +1,14 @@
+"""What may be asked of the prompt templates."""
+
+from pydantic import Field
+
+from domain.kernel.event import Query
+
+
+class TemplatesQuery(Query, name="prompts.templates"):
+    """Ask for every version of every prompt template, or for one.
+
+    The result is a list of maps with the fields of prompts.template_registered, the newest versions last.
+    """
+
+    template: str = Field("", max_length=256, description="Only this one, as name@version.")
