@@ -6,14 +6,13 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
 
-import nats
 from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError, NoRespondersError
 
 from aicore.clock import new_id
-from aicore.settings import masked
+from bus.nats.address import parse_address
 from bus.nats.api import request as nats_request
 from protocol.envelope import Envelope, decode_envelope
 from protocol.errors import WireError
@@ -195,10 +194,11 @@ async def connect(url: str, realm: str, *, actor: str) -> AsyncIterator[Client]:
     async def silent(_: Exception) -> None:
         """Leave it to the caller: whatever fails, fails a request."""
 
+    address, nc = parse_address(url), Nats()
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            nc = await nats.connect(
-                url,
+            await nc.connect(
+                **address.options(),
                 name=actor,
                 error_cb=silent,
                 connect_timeout=int(CONNECT_TIMEOUT_S),
@@ -206,7 +206,8 @@ async def connect(url: str, realm: str, *, actor: str) -> AsyncIterator[Client]:
                 pending_size=4 * 1024 * 1024,
             )
     except (OSError, NatsError) as error:
-        raise Unanswered(f"no NATS server answers at {masked(url)}") from error
+        await nc.close()
+        raise Unanswered(f"no NATS server answers at {address.masked}") from error
     try:
         yield Client(nc, realm, actor)
     finally:

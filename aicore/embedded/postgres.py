@@ -2,12 +2,18 @@
 
 Only the wheel's binaries are used: its own server class starts a daemon that outlives the caller, which a
 supervisor that must leave no process cannot have.
+
+Nothing of the shell decides how it runs: variables of libpq (PG*) and of the locale are left out, the port of
+the socket is said, and the address says all that a client would else take from its own environment.
 """
 
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +24,13 @@ from aicore.embedded.process import EmbeddedServerError, dying_with_parent, end_
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
 RETRY_S = 0.05
+REASON_LINES_MAX = 4
+PORT = 5432
+"""In the name of the socket; nothing listens on a port."""
+
+MAKING = "postgres.new-"
+"""How the name of a cluster begins that is not whole yet."""
+
 STILL_IN_USE = b"pre-existing shared memory block"
 """What Postgres says while backends of a killed postmaster still run; they end after their statement."""
 
@@ -58,7 +71,8 @@ class EmbeddedPostgres:
     @property
     def dsn(self) -> str:
         """The superuser's connection string, over the unix socket."""
-        return f"postgresql://postgres@/aicore?host={quote(str(self.socket_dir))}"
+        said = f"port={PORT}&sslmode=disable&target_session_attrs=any"
+        return f"postgresql://postgres@/aicore?host={quote(str(self.socket_dir))}&{said}"
 
     @property
     def pid(self) -> int | None:
@@ -76,11 +90,15 @@ class EmbeddedPostgres:
             self._initialise()
         end_leftover(self.data / "postmaster.pid", str(self.data), signal.SIGQUIT, timeout_s=STOP_TIMEOUT_S)
         self._start_process()
-        self._psql("postgres", DATABASE_CREATE)
+        made = self._psql("postgres", DATABASE_CREATE)
+        if made.returncode != 0:
+            raise EmbeddedServerError(f"postgres made no database: {_last_lines(made.stderr)}")
 
     def launch(self) -> None:
         """Start the postmaster of an initialised cluster; it ends while a killed one's backends linger."""
-        arguments = [str(self.bin / "postgres"), "-D", str(self.data), "-k", str(self.socket_dir), "-h", ""]
+        arguments = [str(self.bin / "postgres"), "-D", str(self.data), "-h", ""]
+        # A list of folders to Postgres: quoted, a comma or a quote in a name is just that.
+        arguments += ["-p", str(PORT), "-k", '"{}"'.format(str(self.socket_dir).replace('"', '""'))]
         for key, value in self._settings.items():
             arguments += ["-c", f"{key}={value}"]
         with self.log.open("ab") as log:
@@ -110,6 +128,8 @@ class EmbeddedPostgres:
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGQUIT)
             process.wait(STOP_TIMEOUT_S)
+        with suppress(OSError):  # what is not empty is somebody's
+            self.socket_dir.rmdir()
 
     def kill(self) -> None:
         """Kill the postmaster as a crash would (SIGKILL); its children notice and exit."""
@@ -118,14 +138,28 @@ class EmbeddedPostgres:
             self._process.wait()
 
     def _initialise(self) -> None:
-        self.data.mkdir(mode=0o700, exist_ok=True)
+        """Make the cluster beside its place and move it there when it is whole: a kill leaves all or none."""
+        folder = self.data.parent
+        for leftover in folder.glob(f"{MAKING}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        making = Path(tempfile.mkdtemp(prefix=MAKING, dir=folder))
         if self._place.user is not None:
-            os.chown(self.data, self._place.user.pw_uid, self._place.user.pw_gid)
-        command = [str(self.bin / "initdb"), "-D", str(self.data), "-U", "postgres", "--auth=trust"]
+            os.chown(making, self._place.user.pw_uid, self._place.user.pw_gid)
+        command = [str(self.bin / "initdb"), "-D", str(making), "-U", "postgres", "--auth=trust"]
         command += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"]
-        done = subprocess.run(command, capture_output=True, check=False, **self._as_user())  # noqa: S603 - ours
+        command += ["--no-sync"] if self._settings["fsync"] == "off" else []
+        done = subprocess.run(  # noqa: S603 - our own binary and arguments
+            command,
+            capture_output=True,
+            check=False,
+            preexec_fn=dying_with_parent(signal.SIGTERM),
+            **self._as_user(),
+        )
         if done.returncode != 0:
-            raise EmbeddedServerError(f"initdb failed: {done.stderr.decode()[-2000:]}")
+            shutil.rmtree(making, ignore_errors=True)
+            raise EmbeddedServerError(f"initdb failed: {_last_lines(done.stderr or done.stdout)}")
+        making.rename(self.data)
+        _sync(folder)
 
     def _start_process(self) -> None:
         """Start the postmaster and wait for it; try again while a killed predecessor's backends linger."""
@@ -138,29 +172,65 @@ class EmbeddedPostgres:
             said = self.log.read_bytes()[said_before:]
             if STILL_IN_USE not in said or time.monotonic() >= deadline:
                 self.kill()
-                raise EmbeddedServerError(f"postgres did not start: {said[-2000:].decode(errors='replace')}")
+                raise self._not_started(said)
             time.sleep(RETRY_S)
 
-    def _answers(self) -> bool:
-        return self._psql("postgres", "SELECT 1") == 0
+    def _not_started(self, said: bytes) -> EmbeddedServerError:
+        remedy = f"its log is {self.log}"
+        if not (self.data / "postmaster.opts").exists():  # it never ran
+            remedy = f"{self.data} was never whole, and nothing is recorded in it; remove it and start again"
+        return EmbeddedServerError(f"postgres did not start: {_last_lines(said)}", remedy=remedy)
 
-    def _psql(self, database: str, script: str) -> int:
-        command = [
-            str(self.bin / "psql"),
-            "-XqAt",
-            "-h",
-            str(self.socket_dir),
-            "-U",
-            "postgres",
-            "-d",
-            database,
-        ]
+    def _answers(self) -> bool:
+        """Return whether the server that answers is ours: it has our data, and our process wrote its pid."""
+        found = self._psql("postgres", "SHOW data_directory")
+        if found.returncode != 0 or found.stdout.rstrip(b"\n") != os.fsencode(self.data):
+            return False
+        return self._process is None or self._pid_written() == self._process.pid
+
+    def _pid_written(self) -> int | None:
+        try:
+            return int((self.data / "postmaster.pid").read_bytes().split(b"\n", 1)[0])
+        except (OSError, ValueError):
+            return None
+
+    def _psql(self, database: str, script: str) -> subprocess.CompletedProcess[bytes]:
+        command = [str(self.bin / "psql"), "-XqAt", "-h", str(self.socket_dir), "-p", str(PORT)]
+        command += ["-U", "postgres", "-d", database]
         return subprocess.run(  # noqa: S603 - our own binary and arguments
-            command, input=script.encode(), capture_output=True, check=False
-        ).returncode
+            command, input=script.encode(), capture_output=True, check=False, env=_environment()
+        )
 
     def _as_user(self) -> dict[str, Any]:
+        """Return how its processes run, whatever the shell's umask, folder and variables are."""
+        surroundings: dict[str, Any] = {"cwd": "/", "umask": 0o077, "env": _environment()}
         user = self._place.user
-        if user is None:
-            return {}
-        return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "cwd": "/"}
+        if user is not None:
+            surroundings |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        return surroundings
+
+
+def _environment() -> dict[str, str]:
+    """Return our environment without what libpq, the server or its locale would take from it."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PG", "LC_")) and name not in ("LANG", "LANGUAGE", "TZ")
+    }
+    return {**kept, "LC_ALL": "C"}
+
+
+def _last_lines(said: bytes) -> str:
+    """Return why a server ended, from what it said: its fatal lines, else the last ones."""
+    lines = said.decode(errors="replace").strip().splitlines()
+    fatal = [line for line in lines if any(f"{level}: " in line for level in ("FATAL", "PANIC", "error"))]
+    return " ".join(line.strip() for line in (fatal or lines)[-REASON_LINES_MAX:]) or "it said nothing"
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename in a folder last."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -27,7 +27,11 @@ logger = structlog.get_logger(__name__)
 
 
 class EmbeddedServerError(RuntimeError):
-    """An embedded server did not start; the message ends with the tail of its log."""
+    """An embedded server did not start; the message says why, from its log, and ``remedy`` what to do."""
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 def dying_with_parent(sign: signal.Signals) -> Callable[[], None] | None:
@@ -117,7 +121,7 @@ def watching(servers: Sequence[Watched]) -> Iterator[None]:
                     logger.warning("server_restarts", server=server.name)
                     try:
                         server.launch()
-                    except (OSError, subprocess.SubprocessError) as error:
+                    except (OSError, subprocess.SubprocessError, EmbeddedServerError) as error:
                         logger.warning("server_not_restarted", server=server.name, error=repr(error))
 
     thread = threading.Thread(target=watch, name=WATCHER, daemon=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import structlog
 
-from aicore.embedded.nats import _free_port
+from aicore.embedded.ports import free_port, listens
 from aicore.embedded.process import EmbeddedServerError, dying_with_parent, end_leftover, wait_until
 
 logger = structlog.get_logger(__name__)
@@ -60,7 +60,7 @@ class EmbeddedVllm:
         self.name = name
         self.root = root.resolve() / name
         self.log = self.root / "vllm.log"
-        self.port = _free_port()
+        self.port = free_port()
         self._python = python
         self._model_dir = model_dir.resolve()
         self._context = context
@@ -162,10 +162,15 @@ class EmbeddedVllm:
         ]
 
     def _answers(self) -> bool:
+        """Return whether the server that answers is ours: somebody else may have taken the port meanwhile."""
         address = f"{self.url}/health"
         with (
             suppress(urllib.error.URLError, OSError),
-            urllib.request.urlopen(address, timeout=PROBE_TIMEOUT_S) as answer,  # noqa: S310 - our own server
+            _direct.open(address, timeout=PROBE_TIMEOUT_S) as answer,
         ):
-            return bool(answer.status == 200)
+            return answer.status == 200 and self.pid is not None and listens(self.pid, self.port)
         return False
+
+
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks without a proxy: the address is this machine's, whatever HTTP_PROXY says."""

@@ -9,11 +9,12 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+
+from bus.nats.address import parse_address
 
 CONNECT_TIMEOUT_S = 5.0
 """First connection; afterwards the client tries for ever."""
@@ -29,6 +30,9 @@ PINGS_OUTSTANDING_MAX = 2
 PENDING_BYTES_MAX = 8 * 1024 * 1024
 """Bytes that wait for the socket, also while reconnecting; beyond them a publish waits or fails."""
 
+REFUSED = "Authorization Violation"
+"""What a server says to a wrong password, or to none. Source: nats-server, `ErrAuthentication`'s words."""
+
 logger = structlog.get_logger(__name__)
 
 
@@ -38,12 +42,6 @@ class BrokerUnreachable(ConnectionError):
     def __init__(self, where: str, reason: str) -> None:
         super().__init__(f"no NATS server at {where} ({reason}); start one or set AICORE_NATS_URL")
         self.reason = reason
-
-
-def without_secrets(url: str) -> str:
-    """Return the URL's scheme, host and port only."""
-    parts = urlsplit(url if "://" in url else f"nats://{url}")
-    return f"{parts.scheme}://{parts.hostname or ''}:{parts.port or 4222}"
 
 
 @asynccontextmanager
@@ -56,16 +54,20 @@ async def connect(
 ) -> AsyncIterator[Client]:
     """Yield a connection called ``name`` (shown in the server's monitoring); drain and close it on exit.
 
+    ``url``: of one server, or of several with commas between them; see `parse_address`.
+
     Raises:
+        AddressError: ``url`` is no address.
         BrokerUnreachable: no server answered within ``timeout_s``, or it refused us.
     """
     nc = Client()
-    events = _Events(name, without_secrets(url))
+    address = parse_address(url)
+    events = _Events(name, address.where)
     inbox = f"_INBOX_{re.sub(r'[^A-Za-z0-9]', '_', name)}"
     try:
         async with asyncio.timeout(timeout_s):
             await nc.connect(
-                url,
+                **address.options(),
                 name=name,
                 inbox_prefix=inbox,
                 error_cb=events.on_error,
@@ -117,6 +119,8 @@ class _Events:
 
     async def on_error(self, error: Exception) -> None:
         self.last_error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if not self.live and REFUSED in str(error):
+            raise error  # the first connection: nats-py would ask again until its time is over
         if self.live:
             self._log.warning("nats_error", error=self.last_error)
 

@@ -127,6 +127,11 @@ async def _nats_down(case: Case) -> None:
     case.system = case.system.model_copy(update={"nats_url": f"nats://u:hunter2@127.0.0.1:{_nowhere()}"})
 
 
+async def _both_of_a_list_down(case: Case) -> None:
+    url = f"nats://u:hunter2@127.0.0.1:{_nowhere()},nats://u:hunter2@[::1]:{_nowhere()}"
+    case.system = case.system.model_copy(update={"nats_url": url})
+
+
 async def _postgres_down(case: Case) -> None:
     dsn = f"postgresql://u:hunter2@127.0.0.1:{_nowhere()}/x"
     case.system = case.system.model_copy(update={"postgres_dsn": dsn})
@@ -228,6 +233,7 @@ async def _clock_wrong(case: Case) -> None:
 
 BROKEN: list[tuple[Callable[[Case], Awaitable[None]], str, str, str]] = [
     (_nats_down, "nats", "does not answer", "AICORE_NATS_URL"),
+    (_both_of_a_list_down, "nats", "does not answer at nats://u:***@127", "AICORE_NATS_URL"),
     (_postgres_down, "postgres", "does not answer", "AICORE_POSTGRES_DSN"),
     (_migration_changed, "migrations", "0002_event.sql", "restore the released files"),
     (_migration_missing, "migrations", "0100_projections.sql", "applies them"),

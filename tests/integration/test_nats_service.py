@@ -16,7 +16,7 @@ from aicore.client import Unanswered
 from aicore.embedded import EmbeddedNats
 from aicore.wiring.optimisation import ask_tiers
 from bus.nats.api import request
-from bus.nats.connection import BrokerUnreachable, connect, without_secrets
+from bus.nats.connection import BrokerUnreachable, connect
 from bus.nats.service import REQUEST_BYTES_MAX, ServiceOptions, serve
 from bus.ports import IdConflict, InvalidAppend, LogUnavailable, VersionConflict
 from domain.kernel.decider import Rejected
@@ -252,4 +252,3 @@ async def test_unreachable_server_is_a_clear_error_without_secrets() -> None:
         async with connect("nats://user:hunter2@127.0.0.1:1", name="nobody", timeout_s=0.5):
             pass
     assert "hunter2" not in str(caught.value)
-    assert without_secrets("nats://u:p@host:4333") == "nats://host:4333"

@@ -1,0 +1,87 @@
+"""Addresses of NATS: one server or a list of them, as one string of a setting.
+
+``nats://user:password@host:port``, or ``nats://token@host``, or several of either with commas between them.
+What stands before an ``@`` may be percent-encoded, as in any URL; every server of a list gets the same.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+SCHEMES = ("nats", "tls")
+PORT = 4222
+MASK = "***"
+
+
+class AddressError(ValueError):
+    """An address that cannot be one; the message repeats nothing of it, since it may hold a password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where NATS is, and who we are there."""
+
+    servers: tuple[str, ...]
+    """``scheme://host:port``, without anything secret."""
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+
+    @property
+    def where(self) -> str:
+        """The servers, for people."""
+        return ",".join(self.servers)
+
+    @property
+    def masked(self) -> str:
+        """The servers with who we are, without what proves it."""
+        who = f"{self.user}:{MASK}@" if self.user is not None else f"{MASK}@" if self.token else ""
+        return ",".join(server.replace("://", f"://{who}", 1) for server in self.servers)
+
+    def options(self) -> dict[str, Any]:
+        """Return what `nats.aio.client.Client.connect` takes."""
+        who = {"user": self.user, "password": self.password, "token": self.token}
+        return {
+            "servers": list(self.servers),
+            **{key: value for key, value in who.items() if value is not None},
+        }
+
+
+def parse_address(text: str) -> Address:
+    """Return the address that ``text`` names.
+
+    Raises:
+        AddressError: it names no server, or is no address.
+    """
+    found = [_server(part.strip()) for part in text.split(",")]
+    known = {who for _, who in found if who}
+    if len(known) > 1:
+        raise AddressError("all servers of a list must have the same user and password")
+    servers = tuple(server for server, _ in found)
+    who = next(iter(known), "")
+    user, colon, password = who.partition(":")
+    if not who:
+        return Address(servers)
+    if not colon:
+        return Address(servers, token=unquote(user))
+    return Address(servers, user=unquote(user), password=unquote(password))
+
+
+def _server(text: str) -> tuple[str, str]:
+    """Return one server as ``scheme://host:port``, and what stands before its ``@``."""
+    try:
+        parts = urlsplit(text if "://" in text else f"nats://{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise AddressError(f"is no address; {ENCODE}") from None
+    if parts.scheme not in SCHEMES:
+        raise AddressError("must begin with nats:// or tls://")
+    if not host:
+        raise AddressError("names no host")
+    if parts.path.strip("/") or parts.query or parts.fragment or host.count("@"):
+        raise AddressError(f"has more than user, host and port; {ENCODE}")
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}:{port or PORT}", parts.netloc.rpartition("@")[0]
+
+
+ENCODE = "write @ / ? # : and , of a password as %40 %2F %3F %23 %3A and %2C"
