@@ -14,6 +14,7 @@ from bus.ports import (
     StreamWrite,
 )
 from protocol.errors import WireError
+from protocol.limits import SCHEMA_MAX
 from protocol.subjects import check_name, check_stream
 
 PRINTABLE = re.compile(r"[^\x20-\x7e]")
@@ -83,8 +84,8 @@ def _check_event(event: NewEvent) -> int:
     if not isinstance(event.id, UUID):
         raise InvalidAppend(f"id: is of kind {type(event.id).__name__}; it must be a UUID")
     _check_type(event.type)
-    if type(event.schema_version) is not int or not 0 < event.schema_version < 2**31:
-        raise InvalidAppend("schema_version: must be an integer from 1 to 2,147,483,647")
+    if type(event.schema_version) is not int or not 0 < event.schema_version <= SCHEMA_MAX:
+        raise InvalidAppend(f"schema_version: must be an integer from 1 to {SCHEMA_MAX:,}")
     if type(event.payload) is not bytes or not 0 < len(event.payload) <= PAYLOAD_BYTES_MAX:
         raise InvalidAppend(_size("payload", event.payload, PAYLOAD_BYTES_MAX))
     if type(event.meta) is not bytes or not 0 < len(event.meta) <= META_BYTES_MAX:

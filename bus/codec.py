@@ -7,7 +7,7 @@ import ormsgpack
 from pydantic import ValidationError
 
 from bus.catalogue import Catalogue
-from bus.ports import PAYLOAD_BYTES_MAX, InvalidAppend, NewEvent, RecordedEvent
+from bus.ports import PAYLOAD_BYTES_MAX, AppendTooLarge, NewEvent, RecordedEvent
 from bus.reading import reading_validator
 from domain.kernel.event import Event
 from protocol.errors import WireError
@@ -54,12 +54,12 @@ class EventCodec:
         """Return ``event`` ready to append.
 
         Raises:
-            InvalidAppend: the payload is over `PAYLOAD_BYTES_MAX`.
+            AppendTooLarge: the payload is over `PAYLOAD_BYTES_MAX`.
             WireError: metadata over its limits.
         """
         payload = pack(event.model_dump(mode="json"))
         if len(payload) > PAYLOAD_BYTES_MAX:
-            raise InvalidAppend(
+            raise AppendTooLarge(
                 f"the payload of {event.event_name} has {len(payload)} bytes, "
                 f"the limit is {PAYLOAD_BYTES_MAX}; keep large content elsewhere and record its digest"
             )

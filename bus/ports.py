@@ -10,16 +10,18 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, NewType, Protocol
 from uuid import UUID
 
+from protocol import limits
+
 Position = NewType("Position", int)
 Version = NewType("Version", int)
 
 APPEND_EVENTS_MAX = 10_000
 """Events in one append; a larger import is several appends."""
 
-PAYLOAD_BYTES_MAX = 512 * 1024
+PAYLOAD_BYTES_MAX = limits.PAYLOAD_BYTES_MAX
 """Bytes of one payload: half of NATS's default 1 MiB message, so that the envelope always fits."""
 
-META_BYTES_MAX = 16 * 1024
+META_BYTES_MAX = limits.META_BYTES_MAX
 """Bytes of one event's metadata."""
 
 
@@ -134,6 +136,10 @@ class IdConflict(LogError):
 
 class InvalidAppend(LogError, ValueError):
     """An append that breaks a limit or a format; the message names the field, the limit and the fix."""
+
+
+class AppendTooLarge(InvalidAppend):
+    """An event's payload or metadata are over their limit in bytes."""
 
 
 class LogUnavailable(LogError, ConnectionError):

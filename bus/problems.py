@@ -2,7 +2,15 @@
 
 from pydantic import ValidationError
 
-from bus.ports import Fenced, IdConflict, InvalidAppend, LogUnavailable, LogUnread, VersionConflict
+from bus.ports import (
+    AppendTooLarge,
+    Fenced,
+    IdConflict,
+    InvalidAppend,
+    LogUnavailable,
+    LogUnread,
+    VersionConflict,
+)
 from domain.kernel.decider import Rejected
 from protocol.errors import WireError
 from protocol.messages import ErrorReply
@@ -29,6 +37,8 @@ def problem_of(error: Exception) -> ErrorReply | None:
             return ErrorReply("version_conflict", str(error), "expected", remedy, "reload", details=details)
         case IdConflict():
             return ErrorReply("id_conflict", str(error), "id", "choose a fresh id for every new command")
+        case AppendTooLarge():
+            return ErrorReply("too_large", str(error), "payload", "keep to the limits of protocol/SPEC.md")
         case InvalidAppend():
             return ErrorReply(
                 "invalid_field", str(error), "payload", "keep to the limits of protocol/SPEC.md"

@@ -1,5 +1,27 @@
 """What can be wrong with bytes or names: one typed error for everything this package refuses."""
 
+from typing import Literal
+
+Retry = Literal["never", "later", "reload"]
+"""What the caller can do: nothing with this message; send it again later; read the state and decide anew."""
+
+CODES: dict[str, Retry] = {
+    "malformed_message": "never",
+    "unsupported_version": "never",
+    "too_large": "never",
+    "unknown_command": "never",
+    "unknown_query": "never",
+    "invalid_field": "never",
+    "version_conflict": "reload",
+    "id_conflict": "never",
+    "unavailable": "later",
+    "overloaded": "later",
+    "engines_away": "later",
+    "deadline_exceeded": "later",
+    "internal": "later",
+}
+"""The codes that any request may get, as SPEC.md lists them; contexts have others of their own."""
+
 
 class WireError(ValueError):
     """A message or a name that breaks the specification (protocol/SPEC.md).

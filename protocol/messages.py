@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
-from protocol.errors import WireError
+from protocol.errors import Retry
+from protocol.fields import ANSWER, COMMAND, ERROR, ERROR_REPLY, FORMAT_VERSION, QUERY, REPLY
+from protocol.kinds import read
 from protocol.meta import Meta, meta_from_map, meta_to_map
 from protocol.packing import pack, unpack
-from protocol.subjects import check_name
-
-FORMAT_VERSION = 1
 
 Expected = int | Literal["none", "exists", "any"]
-Retry = Literal["never", "later", "reload"]
-"""What the caller can do: nothing with this message; send it again later; read the state and decide anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,25 +101,8 @@ def decode_command(data: bytes) -> CommandMessage:
     Raises:
         WireError: naming the field at fault.
     """
-    fields = _versioned(data, "command message")
-    command = fields.get("command")
-    if not isinstance(command, str):
-        raise _wrong("command", "a string", command)
-    expected = fields.get("expected", "any")
-    if not (type(expected) is int and expected >= 0) and expected not in ("none", "exists", "any"):
-        raise WireError("invalid_field", "expected", 'must be an integer from 0, "none", "exists" or "any"')
-    meta, payload = fields.get("meta", {}), fields.get("payload")
-    if not isinstance(meta, dict):
-        raise _wrong("meta", "a map", meta)
-    if not isinstance(payload, dict):
-        raise _wrong("payload", "a map", payload)
-    return CommandMessage(
-        id=_id(fields.get("id"), "id"),
-        command=check_name(command),
-        payload=payload,
-        expected=expected,
-        meta=meta_from_map(meta),
-    )
+    _, id_, command, expected, meta, payload = read(unpack(data, "command message"), COMMAND)
+    return CommandMessage(id_, command, payload, expected, meta_from_map(meta))
 
 
 def encode_query(query: Mapping[str, Any]) -> bytes:
@@ -136,10 +116,9 @@ def decode_query(data: bytes) -> dict[str, Any]:
     Raises:
         WireError: naming the field at fault.
     """
-    query = _versioned(data, "query message").get("query")
-    if not isinstance(query, dict):
-        raise _wrong("query", "a map", query)
-    return query
+    _, query = read(unpack(data, "query message"), QUERY)
+    found: dict[str, Any] = query
+    return found
 
 
 def encode_reply(reply: Reply | ErrorReply | Answer) -> bytes:
@@ -180,65 +159,12 @@ def decode_reply(data: bytes) -> Reply | ErrorReply | Answer:
     Raises:
         WireError: it is none.
     """
-    fields = _versioned(data, "reply")
+    fields = unpack(data, "reply")
     if "error" in fields:
-        return _error(fields["error"])
+        _, error = read(fields, ERROR_REPLY)
+        return ErrorReply(*read(dict(error), ERROR, "error."))
     if "position" in fields:
-        if type(fields["position"]) is not int:
-            raise _wrong("position", "an integer", fields["position"])
-        return Answer(fields.get("result"), fields["position"])
-    result, events = fields.get("result"), fields.get("events", [])
-    if not isinstance(result, dict):
-        raise _wrong("result", "a map", result)
-    if not isinstance(events, list):
-        raise _wrong("events", "a list", events)
-    return Reply(result, [_event_ref(event) for event in events], fields.get("duplicate") is True)
-
-
-def _event_ref(event: Any) -> EventRef:
-    if not isinstance(event, dict):
-        raise _wrong("events", "a list of maps", event)
-    match event:
-        case {"type": str(kind), "stream": str(stream), "version": int(version), "position": int(position)}:
-            return EventRef(_id(event.get("id"), "events.id"), kind, stream, version, position)
-        case _:
-            raise WireError("malformed_message", "events", "an entry lacks type, stream, version or position")
-
-
-def _error(error: Any) -> ErrorReply:
-    if not isinstance(error, dict) or not isinstance(error.get("code"), str):
-        raise _wrong("error", "a map with a code", error)
-    texts = {key: str(error.get(key) or "") for key in ("message", "field", "remedy")}
-    retry: Retry = error["retry"] if error.get("retry") in ("never", "later", "reload") else "never"
-    after, details = error.get("retry_after_ms"), error.get("details")
-    return ErrorReply(
-        error["code"],
-        **texts,
-        retry=retry,
-        retry_after_ms=after if type(after) is int else None,
-        details=details if isinstance(details, dict) else {},
-    )
-
-
-def _versioned(data: bytes, what: str) -> dict[str, Any]:
-    fields = unpack(data, what)
-    version = fields.get("v")
-    if type(version) is not int:
-        raise WireError("malformed_message", "v", "the format version is missing or no integer")
-    if version != FORMAT_VERSION:
-        raise WireError("unsupported_version", "v", f"is {version}; this reader knows {FORMAT_VERSION}")
-    return fields
-
-
-def _id(value: Any, field_name: str) -> UUID:
-    if type(value) is not bytes or len(value) != 16:
-        raise _wrong(field_name, "16 bytes (msgpack bin)", value)
-    return UUID(bytes=value)
-
-
-def _wrong(field_name: str, wanted: str, value: Any) -> WireError:
-    if value is None:
-        return WireError("malformed_message", field_name, f"is missing; it must be {wanted}")
-    return WireError(
-        "malformed_message", field_name, f"is of kind {type(value).__name__}; it must be {wanted}"
-    )
+        _, result, position = read(fields, ANSWER)
+        return Answer(result, position)
+    _, result, events, duplicate = read(fields, REPLY)
+    return Reply(result, [EventRef(*event) for event in events], duplicate)

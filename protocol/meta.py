@@ -1,17 +1,15 @@
 """What surrounds an event without being part of the fact: who, because of what, in which trace."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from protocol.errors import WireError
-from protocol.limits import ACTOR_BYTES_MAX, META_BYTES_MAX
+from protocol.fields import META
+from protocol.kinds import read
+from protocol.limits import META_BYTES_MAX
 from protocol.packing import pack, unpack
-
-TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-"""W3C Trace Context, section 3.2: version, trace id, parent id, flags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +46,10 @@ def meta_from_map(found: Mapping[str, Any]) -> Meta:
     """Return the metadata in a decoded map.
 
     Raises:
-        WireError: ``invalid_field``, a known key with a wrong value.
+        WireError: ``malformed_message`` or ``invalid_field``, naming the key.
     """
     rest = dict(found)
-    actor, trace = rest.pop("actor", ""), rest.pop("trace", "")
-    if not isinstance(actor, str) or len(actor.encode("utf-8", "replace")) > ACTOR_BYTES_MAX:
-        raise WireError("invalid_field", "meta.actor", f"must be a string of at most {ACTOR_BYTES_MAX} bytes")
-    if not isinstance(trace, str) or (trace and not TRACEPARENT.fullmatch(trace)):
-        raise WireError(
-            "invalid_field", "meta.trace", "must be a W3C traceparent: 00-{32 hex}-{16 hex}-{2 hex}"
-        )
-    return Meta(
-        correlation=_uuid(rest.pop("correlation", None), "meta.correlation"),
-        causation=_uuid(rest.pop("causation", None), "meta.causation"),
-        actor=actor,
-        trace=trace,
-        extra=rest,
-    )
+    return Meta(*[*read(rest, META, "meta."), rest])
 
 
 def encode_meta(meta: Meta) -> bytes:
@@ -82,11 +67,3 @@ def decode_meta(data: bytes) -> Meta:
         WireError: malformed bytes or a wrong value.
     """
     return meta_from_map(unpack(data, "meta", bytes_max=META_BYTES_MAX))
-
-
-def _uuid(value: Any, field_name: str) -> UUID | None:
-    if value is None:
-        return None
-    if type(value) is not bytes or len(value) != 16:
-        raise WireError("invalid_field", field_name, "must be 16 bytes (msgpack bin)")
-    return UUID(bytes=value)

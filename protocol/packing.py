@@ -12,8 +12,6 @@ import msgpack
 from protocol.errors import WireError
 from protocol.limits import DEPTH_MAX, ITEMS_MAX, MESSAGE_BYTES_MAX
 
-INT_MAX = 2**64 - 1
-
 
 def pack(value: Mapping[str, Any]) -> bytes:
     """Return a map as msgpack, in the map's order.

@@ -1,12 +1,10 @@
 """Token messages, an answer piece by piece, and cancellations: SPEC.md, "Answers as they come"."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from protocol.errors import WireError
-from protocol.messages import FORMAT_VERSION
+from protocol.fields import CANCELLATION, FORMAT_VERSION, PIECE
+from protocol.kinds import read
 from protocol.packing import pack, unpack
-
-ID_BYTES = 16
 
 
 class TokenMessage(NamedTuple):
@@ -30,11 +28,8 @@ def decode_tokens(data: bytes) -> TokenMessage:
     Raises:
         WireError: it is none.
     """
-    match _versioned(data, "token message"):
-        case {"id": bytes(id_), "n": int(number), "text": str(text)} if len(id_) == ID_BYTES:
-            return TokenMessage(id_, number, text)
-        case _:
-            raise WireError("malformed_message", "", "a token message has id (16 bytes), n and text")
+    _, *values = read(unpack(data, "token message"), PIECE)
+    return TokenMessage(*values)
 
 
 def encode_cancel(id_: bytes) -> bytes:
@@ -48,17 +43,6 @@ def decode_cancel(data: bytes) -> bytes:
     Raises:
         WireError: it is no cancellation.
     """
-    match _versioned(data, "cancellation"):
-        case {"id": bytes(id_)} if len(id_) == ID_BYTES:
-            return id_
-        case _:
-            raise WireError("malformed_message", "id", "a cancellation has the command's id, 16 bytes")
-
-
-def _versioned(data: bytes, what: str) -> dict[str, Any]:
-    fields = unpack(data, what)
-    if fields.get("v") != FORMAT_VERSION:
-        raise WireError(
-            "unsupported_version", "v", f"is not {FORMAT_VERSION}, the only one this reader knows"
-        )
-    return fields
+    _, id_ = read(unpack(data, "cancellation"), CANCELLATION)
+    found: bytes = id_
+    return found

@@ -31,10 +31,11 @@ from protocol.messages import (
 )
 from protocol.meta import Meta, encode_meta
 from protocol.packing import pack
+from tests.vectors_edges import edges
 
 FOLDER = Path(__file__).parents[1] / "protocol" / "vectors"
 MANIFEST = "released.txt"
-FILES = ("events", "messages", "boundary", "evolved", "malformed", "chain")
+FILES = ("events", "messages", "boundary", "evolved", "malformed", "chain", "edges")
 BY_DECLARATION = ("events", "messages")
 """The files whose cases are examples of declarations, which may come in several forms."""
 SPACE = UUID("3b9f5c0e-9d0f-4f39-9f65-7d0c1f6c2a11")
@@ -59,12 +60,16 @@ def vectors() -> dict[str, list[Case]]:
         "evolved": list(_evolved()),
         "malformed": list(_malformed()),
         "chain": list(_chain()),
+        "edges": list(edges()),
     }
 
 
 def released(folder: Path = FOLDER) -> dict[str, list[Case]]:
     """Return the cases that are in the files, by the file's name."""
-    return {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in FILES}
+    paths = {name: folder / f"{name}.json" for name in FILES}
+    return {
+        name: json.loads(path.read_text("utf-8")) if path.exists() else [] for name, path in paths.items()
+    }
 
 
 def grown(kept: Mapping[str, Sequence[Case]], made: Mapping[str, Sequence[Case]]) -> dict[str, list[Case]]:

@@ -22,7 +22,7 @@ from nats.micro.service import EndpointConfig, EndpointStats, Service, ServiceCo
 
 from bus.problems import problem_of
 from protocol.errors import WireError
-from protocol.limits import MESSAGE_BYTES_MAX, META_BYTES_MAX, PAYLOAD_BYTES_MAX
+from protocol.limits import MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX
 from protocol.messages import (
     Answer,
     CommandMessage,
@@ -32,10 +32,7 @@ from protocol.messages import (
     decode_query,
     encode_reply,
 )
-from protocol.subjects import parse_subject
-
-REQUEST_BYTES_MAX = PAYLOAD_BYTES_MAX + META_BYTES_MAX + 4_096
-"""A command's payload, its metadata and what is around them."""
+from protocol.subjects import check_stream_to, parse_subject
 
 DEADLINE_S = 30.0
 IN_FLIGHT_MAX = 1_024
@@ -188,6 +185,7 @@ class _Desk:
             message = decode_command(data)
             if message.command != name:
                 raise WireError("invalid_field", "command", "does not agree with the subject it was sent to")
+            check_stream_to(self._realm, message.payload.get("stream_to"))
         except WireError as error:
             if hear := self._options.malformed.get(name):
                 hear(error)

@@ -17,13 +17,13 @@ from aicore.embedded import EmbeddedNats
 from aicore.wiring.optimisation import ask_tiers
 from bus.nats.api import request
 from bus.nats.connection import BrokerUnreachable, connect
-from bus.nats.service import REQUEST_BYTES_MAX, ServiceOptions, serve
+from bus.nats.service import ServiceOptions, serve
 from bus.ports import IdConflict, InvalidAppend, LogUnavailable, VersionConflict
 from domain.kernel.decider import Rejected
 from handlers.routing.router import Router
 from handlers.routing.tier_board import TierBoard, tiers_serving
 from handlers.routing.turns import Tier
-from protocol.limits import MESSAGE_BYTES_MAX
+from protocol.limits import MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX
 from protocol.messages import (
     Answer,
     CommandMessage,

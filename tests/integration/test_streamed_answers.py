@@ -98,3 +98,16 @@ async def test_what_cannot_be_read_is_a_typed_error_and_a_record(
             assert isinstance(answer, ErrorReply)
             assert answer.code == "malformed_message"
         await until(lambda: [e.type for e in log._events].count("inference.refused") == 2)
+
+
+@pytest.mark.parametrize("subject", ["elsewhere.live.ann", "{realm}.live.inference.cancel"])
+async def test_pieces_go_to_no_other_realm_and_are_never_cancellations(
+    nats_server: EmbeddedNats, realm: str, subject: str
+) -> None:
+    asked = {**ASK, "stream_to": subject.format(realm=realm)}
+    async with served(nats_server.url, realm) as (client, _, log):
+        with pytest.raises(Refused, match="invalid_field") as refused:
+            await client.command("inference.generate", asked, id=new_id())
+        await until(lambda: [e.type for e in log._events].count("inference.refused") == 1)
+        await client.command("inference.generate", {**ASK, "stream_to": f"{realm}.live.ann"}, id=new_id())
+    assert refused.value.error.field == "stream_to"

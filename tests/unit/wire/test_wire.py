@@ -25,7 +25,7 @@ from bus.documents import (
     schema_of,
     summary_of,
 )
-from bus.ports import InvalidAppend, NewEvent, RecordedEvent
+from bus.ports import AppendTooLarge, NewEvent, RecordedEvent
 from domain.inference.live import Cancel, Piece
 from domain.kernel.context import Context
 from domain.kernel.event import Event, LiveMessage, Query
@@ -117,13 +117,13 @@ def test_any_msgpack_library_can_read_an_envelope(given: Envelope) -> None:
     assert found["payload"] == given.payload
 
 
-@given(envelopes(), st.data())
-def test_every_truncation_is_refused(given: Envelope, data: st.DataObject) -> None:
+@given(envelopes())
+def test_every_truncation_is_refused(given: Envelope) -> None:
     whole = encode_envelope(given)
-    cut = data.draw(st.integers(0, len(whole) - 1))
 
-    with pytest.raises(WireError):
-        decode_envelope(whole[:cut])
+    for cut in range(len(whole)):
+        with pytest.raises(WireError):
+            decode_envelope(whole[:cut])
 
 
 @given(st.binary(max_size=400))
@@ -195,7 +195,7 @@ def test_a_reply_is_an_error_exactly_if_it_has_one(result: dict[str, Any], dupli
     [
         ({"id": b"short"}, "id"),
         ({"command": 7}, "command"),
-        ({"command": "no_dot"}, "type"),
+        ({"command": "no_dot"}, "command"),
         ({"expected": -1}, "expected"),
         ({"expected": True}, "expected"),
         ({"expected": "soon"}, "expected"),
@@ -347,7 +347,7 @@ def test_hostile_payloads_end_in_the_wire_error(data: bytes) -> None:
 
 
 def test_a_payload_over_the_limit_is_refused_when_written() -> None:
-    with pytest.raises(InvalidAppend, match="524288"):
+    with pytest.raises(AppendTooLarge, match="524288"):
         CODEC.encode(Told(words=1, teller="x" * 600_000), UUID(int=1))
 
 
