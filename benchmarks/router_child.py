@@ -16,7 +16,8 @@ from pydantic import SecretStr
 
 from aicore.clock import new_id, now_us
 from aicore.collector import relax_collector
-from aicore.http.openai import OpenAIDoor, serving_http
+from aicore.http.openai.door import OpenAIDoor
+from aicore.http.server import serving_http
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.nats.service import ServiceOptions, serve
@@ -68,7 +69,7 @@ async def serving(dsn: str, nats_url: str, upstream: str, folder: Path, port: in
         records = InferenceRecords(spool, codec, recall_with(runner), now_us=earlier_us, new_id=new_id)
         service = InferenceService(records, view, router, give=token_giver(nc))
         await stack.enter_async_context(cancellable(nc, REALM, service.cancel))
-        door = OpenAIDoor(service, view, new_id=new_id, key=SecretStr(""))
+        door = OpenAIDoor(service, view, tiers=router.tiers, new_id=new_id, key=SecretStr(""))
         await stack.enter_async_context(serving_http(door.app(), "127.0.0.1", port))
         commands = {"inference.generate": service}
         await stack.enter_async_context(serve(nc, REALM, commands, {}, ServiceOptions(new_id=new_id)))

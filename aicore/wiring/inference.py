@@ -8,7 +8,8 @@ from aicore.content.scenes import closing_line, known_scene
 from aicore.content.speech import load_speech
 from aicore.content.suites import contradictions
 from aicore.content.world import load_world
-from aicore.http.openai import OpenAIDoor, serving_http
+from aicore.http.openai.door import OpenAIDoor
+from aicore.http.server import serving_http
 from aicore.settings import Settings
 from aicore.wiring.classifier import classifier_of
 from aicore.wiring.guardrails import active_policy
@@ -41,8 +42,9 @@ async def _turns(parts: Parts) -> None:
     parts.served.commands[name] = service
     parts.served.malformed[name] = service.malformed
     if port := parts.system.http_port or parts.settings.http_port:
-        registry = await parts.once(models_in_memory)
-        door = OpenAIDoor(service, registry, new_id=new_id, key=parts.settings.http_key)
+        registry, router = await parts.once(models_in_memory), await parts.once(router_of)
+        key = parts.settings.http_key
+        door = OpenAIDoor(service, registry, tiers=router.tiers, new_id=new_id, key=key)
         await parts.stack.enter_async_context(serving_http(door.app(), parts.settings.http_host, port))
 
 

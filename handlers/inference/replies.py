@@ -24,6 +24,22 @@ BLOCKED = "blocked"
 """The finish reason of an answer that the guardrails ended with the character's own line."""
 
 
+class FailedForGood(Rejected):
+    """No usable answer came, which is recorded; a retry of the same command gives the same.
+
+    Attributes:
+        fault: why, one of the codes of `InferenceFailed`.
+    """
+
+    def __init__(self, outcome: InferenceFailed) -> None:
+        super().__init__(
+            "inference_failed",
+            f"{outcome.code}: {outcome.message}",
+            remedy="ask again as a new command (a new id); this one has failed for good",
+        )
+        self.fault = outcome.code
+
+
 def completion_of(
     request: InferenceRequested, routed: Routed, *, before: str = "", tokens: int = 0
 ) -> RecordCompletion:
@@ -116,7 +132,7 @@ def reply_of(known: Inference, message: CommandMessage, *, recorded: bool, dupli
     """Return the answer for the caller; its events have no position yet, so the reply names the id.
 
     Raises:
-        Rejected: ``inference_failed``.
+        FailedForGood: ``inference_failed``.
     """
     request, outcome = known.request, known.outcome
     where = {"event_id": str(outcome_id(message.id)), "recorded": recorded}
@@ -159,10 +175,6 @@ def reply_of(known: Inference, message: CommandMessage, *, recorded: bool, dupli
             }
             return Reply(result={**result, **where}, duplicate=duplicate)
         case _, InferenceFailed():
-            raise Rejected(
-                "inference_failed",
-                f"{outcome.code}: {outcome.message}",
-                remedy="ask again as a new command (a new id); this one has failed for good",
-            )
+            raise FailedForGood(outcome)
         case _:
             raise AssertionError("an inference is answered only once it has an outcome")

@@ -1,0 +1,46 @@
+"""The HTTP server: one application on one port, while a context is open."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+STOP_TIMEOUT_S = 1.0
+LINGER_S = 1.0
+"""How long the rest of a body that was refused is read, so that its sender sees the answer."""
+
+
+@asynccontextmanager
+async def serving_http(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
+    """Serve ``app`` while the context is open.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    # A handler is not cancelled when its caller leaves: the answer's record must come to its end.
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=STOP_TIMEOUT_S,
+        lingering_time=LINGER_S,
+        auto_decompress=False,  # see `aicore.http.openai.bodies`
+        logger=_server_log(),
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _server_log() -> logging.Logger:
+    """Return aiohttp's log without what a client did that speaks no HTTP: it has had its 400."""
+    log = logging.getLogger("aicore.http")
+    if not log.filters:
+        log.addFilter(
+            lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+        )
+    return log
