@@ -20,11 +20,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from aicore.content.corpus import Source
 from aicore.content.guardrails import load_policy
 from aicore.content.scenes import closing_line
 from aicore.content.speech import load_speech
 from aicore.content.world import load_world
-from aicore.training.corpus import Source
 from aicore.wiring.classifier import open_classifier
 from benchmarks.guardrail_cases import CANARY, SPELLINGS, Case, load_cases
 from benchmarks.harness import Progress, Report, percentile, rounds_of

@@ -19,12 +19,13 @@ from itertools import chain, zip_longest
 
 from aicore.content.suites import default_suite
 from aicore.content.templates import LINE
+from aicore.content.weights import shipped_model
 from aicore.content.world import VOICES
-from aicore.wiring.tiers import GOLD_TOKEN_MS, shipped_model
 from benchmarks.harness import Progress, Report, percentile
 from domain.evaluation.scorers import Answer, scorers_of
 from domain.evaluation.suite import Case, Lexicon
 from domain.prompts.messages import RegisterTemplate
+from domain.routing.promises import GOLD_TOKEN_MS
 from handlers.engines.embedded import EmbeddedEngine
 from handlers.evaluation.runner import CONCURRENT, EngineModel, Evaluator, Finding, Model, Plan
 

@@ -8,9 +8,9 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from aicore.content.weights import shipped_model
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from aicore.embedded.vllm import EmbeddedVllm
-from aicore.wiring.tiers import shipped_model
 from tests.conformance.engine_kit import PYTHON
 from tests.harness.folders import open_folder
 

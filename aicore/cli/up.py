@@ -15,6 +15,7 @@ import typer
 from aicore.cli.relay import compared
 from aicore.cli.terminal import Exit, Failure, err, loop_factory, out
 from aicore.collector import relax_collector, spare_the_end
+from aicore.content.weights import SHIPPED, shipped_model
 from aicore.embedded.process import dying_with_parent
 from aicore.embedded.vllm import EmbeddedVllm, vllm_python
 from aicore.logs import set_up
@@ -22,7 +23,6 @@ from aicore.running import System, find, serving
 from aicore.settings import Settings, load_settings, masked
 from aicore.wiring.components import run
 from aicore.wiring.parts import COMPONENTS
-from aicore.wiring.tiers import SHIPPED, shipped_model
 from bus.relay.relay import FAILURES as RELAY_FAILURES
 from bus.relay.relay import HELD_MEND
 

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from aicore.content.templates import BARK, LINE, PLACE, SUMMARY
-from aicore.wiring.tiers import MODELS, SHIPPED_VERSION
+from aicore.content.weights import MODELS, SHIPPED_VERSION
 
 VERSION = SHIPPED_VERSION
 DIALOGUE, QUEST, BARKS = "npc_dialogue", "quest_dialogue", "npc_bark"

@@ -13,15 +13,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from aicore.content.corpus import SPOKEN, Source
 from aicore.content.prompt import npc_text
 from aicore.content.speech import Speech, load_speech
 from aicore.content.templates import LINE
 from aicore.content.world import Npc, World, load_world
-from aicore.training.corpus import SPOKEN, Source
-from aicore.wiring.tiers import GOLD_TOKEN_MS
 from domain.evaluation.messages import RegisterSuite
 from domain.evaluation.scorers import LoreContradicted
 from domain.evaluation.suite import Lexicon
+from domain.routing.promises import GOLD_TOKEN_MS
 
 NAME, VERSION = "cindermouth-lines", "2"
 USE_CASE = "npc_dialogue"

@@ -24,11 +24,11 @@ from aicore.clock import new_id, now_us
 from aicore.content.models import DIALOGUE
 from aicore.content.speech import load_speech
 from aicore.content.suites import default_suite
+from aicore.content.weights import shipped_model
 from aicore.content.world import load_world
 from aicore.running import System
 from aicore.settings import Settings
 from aicore.wiring.evaluate import Comparison, Outcome, Place, evaluate
-from aicore.wiring.tiers import shipped_model
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.postgres.log import open_log

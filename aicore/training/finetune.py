@@ -18,9 +18,9 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 
+from aicore.content.corpus import Example, Source
 from aicore.content.speech import load_speech
 from aicore.content.world import load_world
-from aicore.training.corpus import Example, Source
 from aicore.training.train import HELD_OUT, HF, Batches, export, perplexity
 
 LEARNING_RATE = 1e-4

@@ -22,9 +22,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from aicore.content.corpus import Source
 from aicore.content.speech import load_speech
 from aicore.content.world import load_world
-from aicore.training.corpus import Source
 from domain.guardrails.meaning import SAFE, Side, windows
 from domain.guardrails.spelling import readable
 from handlers.guardrails.sentence_encoder import SentenceEncoder, open_encoder

@@ -17,9 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from aicore.content.corpus import Example, Source
 from aicore.content.speech import load_speech
 from aicore.content.world import load_world
-from aicore.training.corpus import Example, Source
 from handlers.engines.embedded import EmbeddedEngine
 from handlers.engines.port import EngineAsk, Generation, collect
 

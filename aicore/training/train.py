@@ -28,10 +28,10 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from aicore.content.corpus import Example, Source
 from aicore.content.prompt import TAGS
 from aicore.content.speech import load_speech
 from aicore.content.world import load_world
-from aicore.training.corpus import Example, Source
 
 VOCABULARY = 1_536
 CONTEXT = 256

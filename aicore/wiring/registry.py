@@ -3,10 +3,11 @@
 from functools import partial
 
 from aicore.clock import now_us
+from aicore.content.weights import MODELS
 from aicore.settings import Settings
 from aicore.wiring.parts import Part, Parts
 from aicore.wiring.routing import router_of
-from aicore.wiring.tiers import MODELS, own_engine
+from aicore.wiring.tiers import own_engine
 from domain.registry.queries import CurrentQuery, DeploymentsQuery, ModelsQuery
 from handlers.registry.commands import REGISTRY
 from handlers.registry.deployment_board import DeploymentBoard

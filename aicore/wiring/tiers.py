@@ -13,32 +13,21 @@ from typing import Annotated, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from aicore.content.weights import SHIPPED, SHIPPED_VERSION, shipped_model
 from aicore.embedded.vllm import MODEL
 from aicore.settings import Settings, SettingsError
 from domain.registry.facts import artefacts_digest
 from domain.registry.state import Model
 from domain.routing.choice import Objective
+from domain.routing.promises import GOLD_TOKEN_MS, SILVER_TTFT_MS
 from handlers.engines.artefact import MANIFEST
 from handlers.engines.embedded import EmbeddedEngine
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
-from handlers.engines.port import Engine, EngineError
+from handlers.engines.port import Engine
 from handlers.routing.turns import Tier
 
-GOLD_TOKEN_MS = 16.0
-"""A frame at 60 Hz; domain.md 1.12."""
-
-SILVER_TTFT_MS = 250.0
 VLLM_CAPACITY = 16
 """Streams at which one core still gives a token in 5.5 ms; design.md, section 5."""
-
-MODELS = Path(__file__).parents[1] / "models"
-"""Where the models that come with the program lie, a folder each."""
-
-SHIPPED = {"gold": "ember-gold", "silver": "ember-silver"}
-"""The model of each tier, as it is named in the registry, too."""
-
-SHIPPED_VERSION = "0.3.0"
-"""Of all models that come with the program."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
@@ -186,18 +175,6 @@ def _check_way_down(path: Path, name: str, found: EnginesFile) -> None:
             raise SettingsError(f"AICORE_ENGINES_FILE: {path}: tiers.{name}.below {what}")
         seen.add(tier)
         tier = found.tiers[tier].below
-
-
-def shipped_model(name: str = SHIPPED["gold"]) -> Path:
-    """Return the folder of a model that comes with the program.
-
-    Raises:
-        EngineError: it is not there.
-    """
-    folder = MODELS / name
-    if not (folder / MANIFEST).exists():
-        raise EngineError(f"the model {name} is not here; train it (`make train`) and set AICORE_MODEL_DIR")
-    return folder
 
 
 def own_engine(settings: Settings, folders: Sequence[Path], model: Model) -> EmbeddedEngine | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from bus.memory import meets
+from bus.expectations import meets
 from bus.ports import AppendResult, ExpectedVersion, StreamWrite, VersionConflict
 from protocol.chain import link
 

@@ -19,7 +19,7 @@ import asyncpg
 import structlog
 
 from bus.checks import check_writes
-from bus.memory import first_result
+from bus.expectations import first_result
 from bus.ports import (
     AppendResult,
     Fenced,

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from aicore.content.weights import shipped_model
 from aicore.embedded.vllm import MODEL, EmbeddedVllm
-from aicore.wiring.tiers import shipped_model
 from handlers.engines.embedded import EmbeddedEngine
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
 from handlers.engines.port import Engine, EngineAsk, EngineError, Piece, Scoring

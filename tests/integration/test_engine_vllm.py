@@ -9,8 +9,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from aicore.content.weights import shipped_model
 from aicore.embedded.vllm import MODEL, EmbeddedVllm
-from aicore.wiring.tiers import shipped_model
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
 from handlers.engines.port import EngineAsk, EngineError, Piece
 from handlers.routing.router import Router

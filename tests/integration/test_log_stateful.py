@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from aicore.embedded import EmbeddedPostgres
-from bus.memory import meets
+from bus.expectations import meets
 from bus.ports import AppendResult, ExpectedVersion, IdConflict, NewEvent, StreamWrite, VersionConflict
 from bus.postgres import writer
 from bus.postgres.verify import verify

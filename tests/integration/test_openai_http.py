@@ -15,10 +15,10 @@ import pytest
 from pydantic import SecretStr
 
 from aicore.clock import new_id
+from aicore.content.weights import shipped_model
 from aicore.http.openai.door import OpenAIDoor
 from aicore.http.server import serving_http
 from aicore.running import _free_port
-from aicore.wiring.tiers import shipped_model
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog

@@ -11,8 +11,8 @@ import pytest
 
 from aicore.client import Client, Refused, connect
 from aicore.clock import new_id
+from aicore.content.weights import shipped_model
 from aicore.embedded import EmbeddedNats
-from aicore.wiring.tiers import shipped_model
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog

@@ -8,12 +8,12 @@ from itertools import islice
 import pytest
 from pydantic import ValidationError
 
+from aicore.content.corpus import Example, Source
 from aicore.content.prompt import TAGS, Scene, as_prompt, render
 from aicore.content.scenes import known_scene
 from aicore.content.speech import Speech, load_speech
 from aicore.content.templates import LINE, TEMPLATES
 from aicore.content.world import VOICES, World, load_world
-from aicore.training.corpus import Example, Source
 from domain.prompts.assembly import assemble
 from domain.prompts.messages import RegisterTemplate
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from aicore.content.prompt import Scene, as_prompt, render
-from aicore.wiring.tiers import shipped_model
+from aicore.content.weights import shipped_model
 from handlers.engines.artefact import MANIFEST, read_artefact
 from handlers.engines.embedded import EmbeddedEngine
 from handlers.engines.places import Places

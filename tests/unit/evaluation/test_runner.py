@@ -14,7 +14,7 @@ import pytest
 
 from aicore.content.suites import default_suite
 from aicore.content.templates import LINE
-from aicore.wiring.tiers import shipped_model
+from aicore.content.weights import shipped_model
 from domain.evaluation.evaluation import CASES_MIN, too_small
 from domain.evaluation.scorers import Answer, scorers_of
 from domain.evaluation.suite import Case, SuiteFacts, UnknownScorer

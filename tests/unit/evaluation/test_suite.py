@@ -5,10 +5,10 @@ from collections import Counter
 from dataclasses import replace
 from itertools import islice
 
+from aicore.content.corpus import Source
 from aicore.content.speech import load_speech
 from aicore.content.suites import ATTACKS, default_suite, voices
 from aicore.content.world import VOICES, load_world
-from aicore.training.corpus import Source
 from domain.evaluation.scorers import Answer, scorers_of
 from domain.evaluation.suite import Case, check_scorers, digest_of
 from domain.evaluation.suites import suite_decider

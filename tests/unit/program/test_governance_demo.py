@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from aicore.content.models import DIALOGUE
+from aicore.content.weights import shipped_model
 from aicore.demos.governance import DemoFailed, base_of
-from aicore.wiring.tiers import shipped_model
 
 SHIPPED = json.loads((shipped_model() / "manifest.json").read_bytes())["files"]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.memory import meets
+from bus.expectations import meets
 from bus.ports import ExpectedVersion, NewEvent, StreamWrite
 from bus.spool.batches import BACKOFF_S_MAX, BATCH_EVENTS_MIN, Backoff, BatchSize, plan_batch
 from bus.spool.figures import Ages, AlertLimits, Figures, Window, alerts_of
