@@ -101,6 +101,10 @@ class MemoryLog:
         found = await self.read_all(after=after, limit=limit, where=where)
         return [(e.position, e.stream, e.type, e.schema_version, e.payload) for e in found]
 
+    async def find(self, event_id: UUID) -> RecordedEvent | None:
+        """Return the event with this id; see the port."""
+        return self._ids.get(event_id)
+
     async def head(self) -> Head:
         """Return the end of the log."""
         return Head(len(self._events), self._events[-1].hash if self._events else self._genesis)

@@ -211,6 +211,10 @@ class EventLog(Protocol):
         """
         ...
 
+    async def find(self, event_id: UUID) -> RecordedEvent | None:
+        """Return the event with this id, whatever its stream; None if there is none."""
+        ...
+
     async def head(self) -> Head:
         """Return the end of the log."""
         ...

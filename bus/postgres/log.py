@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -44,6 +45,9 @@ COLUMNS = "position, stream, version, id, type, schema_version, recorded_us, met
 
 # Index event_stream_version; no locks beyond those of a read.
 READ_STREAM = f"SELECT {COLUMNS} FROM event WHERE stream = $1 AND version > $2 ORDER BY version LIMIT $3"  # noqa: S608 - constants
+
+# Index event_id.
+FIND = f"SELECT {COLUMNS} FROM event WHERE id = $1"  # noqa: S608 - constants
 
 HEAD = "SELECT position, hash FROM event ORDER BY position DESC LIMIT 1"
 
@@ -81,6 +85,11 @@ class PostgresLog:
     ) -> Sequence[tuple[int, str, str, int, bytes]]:
         """Return rows of position, stream, type, schema version and payload; see the port."""
         return await self._rows(PAYLOAD_COLUMNS, after, limit, where)
+
+    async def find(self, event_id: UUID) -> RecordedEvent | None:
+        """Return the event with this id; see the port."""
+        found = _recorded(await self._fetch(FIND, event_id))
+        return found[0] if found else None
 
     async def head(self) -> Head:
         """Return the end of the log."""

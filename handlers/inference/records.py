@@ -259,6 +259,8 @@ def recall_with(runner: CommandRunner, left: Callable[[str], Sequence[Any]] = la
         if events and isinstance(events[0], InferenceRequested):  # from its beginning: the log has nothing
             return INFERENCE.fold(events)
         state = (await runner.recall(INFERENCES, stream)).state
+        if state.request is None:  # otherwise the question would only become a dead letter of the spool
+            await runner.see_unused(UUID(hex=stream.partition("-")[2]), stream)
         return INFERENCE.fold(events, state) if state.request and not state.outcome else state
 
     return recall

@@ -4,14 +4,16 @@ State is cached per stream. A cached state may be behind, which costs nothing: a
 and any other end (a refusal, "already so", a conflict) is decided again on the state loaded anew.
 
 A retry, which is the same command id, gives the first result even when the state has moved on since: event
-ids are derived from the command id, so the stream itself remembers. A command that changed nothing left
-nothing to remember; its retry is decided afresh.
+ids are derived from the command id, so the log itself remembers. A command that would change nothing, or is
+refused, is looked up there, too: its id may belong to another one, on whatever stream. What changed nothing
+left nothing in the log; its retry is decided afresh, and its id is remembered by this process, for a while.
 """
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -31,6 +33,9 @@ ATTEMPTS_MAX = 64
 for the stream appends from its cache and wins each time until the queue is empty, so be patient."""
 
 STREAMS_CACHED_MAX = 1_024
+COMMANDS_REMEMBERED_MAX = 4_096
+"""Newest commands whose digest a process keeps beside their id: some 200 bytes each."""
+
 READ_BATCH = 1_000
 
 C = TypeVar("C", bound=Command)
@@ -80,6 +85,7 @@ class CommandRunner:
         self._bound = {kind: binding for binding in bindings for kind in binding.commands}
         self._kinds = {kind.command_name: kind for kind, binding in self._bound.items() if binding.answer}
         self._cache: OrderedDict[str, _Stream] = OrderedDict()
+        self._carried_out: OrderedDict[UUID, bytes] = OrderedDict()
         # Commands on one stream would only conflict with each other: within the process they take turns.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -104,8 +110,14 @@ class CommandRunner:
             known = ", ".join(self.commands)
             raise Rejected("unknown_command", f"no {message.command!r} here", remedy=f"there are {known}")
         command = parse(kind, message.payload)
+        digest = sha256(f"{message.command} {command.model_dump_json()}".encode()).digest()
+        if self._carried_out.get(message.id, digest) != digest:
+            raise _used(message.id)
         meta = caused_by(message)
         outcome = await self.execute(command, message.id, meta=meta, expected=message.expected)
+        self._carried_out[message.id] = digest
+        if len(self._carried_out) > COMMANDS_REMEMBERED_MAX:
+            self._carried_out.popitem(last=False)
         result = answer(command, outcome.state)
         return Reply(result=result, events=[*outcome.events], duplicate=outcome.duplicate)
 
@@ -133,11 +145,24 @@ class CommandRunner:
                     outcome = await self._attempt(stream, binding, _Try(command, command_id, meta, expected))
                 except (Rejected, VersionConflict, IdConflict):
                     if fresh:
+                        await self.see_unused(command_id, name)
                         raise
                 else:
+                    if outcome and not outcome.events and fresh:
+                        await self.see_unused(command_id, name)
                     if outcome and (outcome.events or fresh):
                         return outcome
             raise VersionConflict(name, tried, stream.version)
+
+    async def see_unused(self, command_id: UUID, name: str) -> None:
+        """See that the id caused nothing on another stream than ``name``, whose own events are known.
+
+        Raises:
+            IdConflict: it did.
+        """
+        first = await self._log.find(derived_id(command_id, 0))
+        if first is not None and first.stream != name:
+            raise _used(command_id)
 
     async def _attempt(
         self, stream: "_Stream", binding: Binding[Any, Any, Any], this: "_Try"
@@ -190,7 +215,7 @@ class CommandRunner:
             decided = []
         found = history[version - 1 : version - 1 + len(decided)]
         if not decided or self._decoded(found) != decided:
-            raise IdConflict(derived_id(this.id, 0), f"was caused by another command with the id {this.id}")
+            raise _used(this.id)
         return Outcome(decider.fold(decided, before), [_ref(recorded) for recorded in found], duplicate=True)
 
     def _cached(self, name: str, binding: Binding[Any, Any, Any]) -> "_Stream":
@@ -269,6 +294,10 @@ class _Stream:
         self.state = state
         self.version += len(refs)
         self.events.update((ref.id, ref) for ref in refs)
+
+
+def _used(command_id: UUID) -> IdConflict:
+    return IdConflict(derived_id(command_id, 0), f"was caused by another command with the id {command_id}")
 
 
 def caused_by(message: CommandMessage) -> Meta:

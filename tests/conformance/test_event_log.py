@@ -178,6 +178,14 @@ async def test_the_same_append_by_two_at_once_is_recorded_once(log: EventLog) ->
     assert sum(not result.duplicate for result in results) == 1
 
 
+async def test_an_event_is_found_by_its_id_on_whatever_stream(log: EventLog) -> None:
+    first, second = [event(1)], [event(2)]
+    await log.append(StreamWrite("test-a", first), StreamWrite("test-b", second))
+
+    assert await log.find(second[0].id) == (await log.read_stream("test-b"))[0]
+    assert await log.find(UUID(int=404)) is None
+
+
 async def test_events_come_back_as_they_were_given(log: EventLog) -> None:
     given = NewEvent(
         uuid5(SPACE, "x"), "story.told", 3, b"\x81\xa1a\xc4\x02\x00\xff", b"\x81\xa5actor\xa3a:b"

@@ -9,6 +9,7 @@ import pytest
 from aicore.embedded import EmbeddedPostgres
 from bus.ports import StreamWrite
 from bus.postgres.connect import connect, schema_of
+from bus.postgres.log import FIND
 from tests.integration.log_kit import event, fresh_log
 
 pytestmark = pytest.mark.integration
@@ -75,6 +76,10 @@ async def test_triggers_refuse_the_owner_too(postgres: EmbeddedPostgres, filled:
         (
             "SELECT * FROM event WHERE stream = 'story-1' AND version > 0 ORDER BY version LIMIT 9",
             "event_stream_version",
+        ),
+        (
+            FIND.replace("$1", "'0199a6b8-0000-7000-8000-000000000001'::uuid"),
+            "event_id",
         ),
         (
             "SELECT * FROM event WHERE id = ANY(ARRAY['0199a6b8-0000-7000-8000-000000000001'::uuid])",

@@ -34,6 +34,7 @@ from tests.unit.kit import (
     START_US,
     WAIT_S,
     message,
+    model,
     records_on,
     runner_on,
     until,
@@ -121,6 +122,14 @@ async def test_retry_with_other_words_is_refused(stage: Stage) -> None:
 
     with pytest.raises(IdConflict):
         await stage.service()(ask("something else", name="q"))
+
+
+async def test_the_id_of_another_command_asks_no_engine(stage: Stage) -> None:
+    await stage.runner(message("registry.register_model", model("1"), name="used"))
+
+    with pytest.raises(IdConflict):
+        await stage.service()(ask(name="used"))
+    assert not stage.engine.prompts
 
 
 async def test_retry_while_the_first_try_is_at_the_engine_waits_for_its_answer(stage: Stage) -> None:

@@ -1,6 +1,7 @@
 """The command loop on the in-memory log: retries, expected versions, conflicts, the cache."""
 
 import asyncio
+import dataclasses
 from typing import Any
 
 import pytest
@@ -125,6 +126,48 @@ async def test_same_id_for_another_command_is_refused(
     with pytest.raises(IdConflict):
         await other(register("1", name="one id", use_case="barks"))
     assert (await log.head()).position == 2
+
+
+@pytest.mark.parametrize("same_process", [True, False])
+async def test_same_id_for_a_command_that_changes_nothing_or_is_refused_elsewhere_is_a_conflict(
+    log: MemoryLog, codec: EventCodec, same_process: bool
+) -> None:
+    runner = runner_on(log, codec)
+    await runner(register("1", use_case="barks"))
+    known = await runner(register("1", name="one id"))
+    other = runner if same_process else runner_on(log, codec)
+    refused = promote(known, name="one id")
+    refused = dataclasses.replace(refused, payload={**refused.payload, "use_case": "nobody"})
+
+    for reused in (
+        register("1", name="one id", use_case="barks"),
+        refused,
+        register("2", name="one id", use_case="barks", expected=7),
+    ):
+        with pytest.raises(IdConflict):
+            await other(reused)
+    assert (await other(register("1", name="one id"))).duplicate
+    assert (await log.head()).position == 4
+
+
+async def test_the_id_of_a_command_that_changed_nothing_is_remembered_by_its_process(
+    runner: CommandRunner, log: MemoryLog
+) -> None:
+    await runner(register("1"))
+    await runner(register("1", name="one id"))
+
+    with pytest.raises(IdConflict):
+        await runner(register("2", name="one id"))
+    assert not (await runner(register("1", name="one id"))).events
+    assert (await log.head()).position == 2
+
+
+async def test_an_id_whose_command_was_refused_is_free(runner: CommandRunner) -> None:
+    await runner(register("1"))
+    with pytest.raises(Rejected):
+        await runner(promote(Reply({"model_id": "0" * 8 + "-0000" * 3 + "-" + "0" * 12}), name="one id"))
+
+    assert (await runner(register("2", name="one id"))).events
 
 
 async def test_same_id_for_a_command_that_was_impossible_then_is_refused(runner: CommandRunner) -> None:
