@@ -4,28 +4,30 @@ For an auditor: nothing but the log is read, and the class that judged then judg
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, get_args
 
+from aicore.audit.rejudge import Check, Rejudge
 from bus.codec import EventCodec
-from bus.ports import EventLog, Where
+from bus.ports import EventLog, RecordedEvent, Where
 from domain.kernel.event import Event
 from domain.registry.deployment_messages import (
+    DeploymentAborted,
     DeploymentCompleted,
     DeploymentEvent,
+    DeploymentFailed,
     DeploymentRolledBack,
     DeploymentStarted,
     EvidenceFact,
-    StepPassed,
     StepStarted,
 )
 from domain.registry.watch import Watch
-from handlers.registry.deployments import TYPES
+from handlers.registry.deployments import TURNS, TYPES
 
 PAGE = 2_000
-CLOCKED = {"failures", "latency_ms"}
-"""Of a fact: what depends on the moment at which the manager looked."""
+ENDS = (DeploymentAborted, DeploymentCompleted, DeploymentFailed, DeploymentRolledBack)
 KINDS: tuple[type[Event], ...] = get_args(DeploymentEvent)
 WIDTH, HEIGHT, LEFT = 860, 260, 60
 COLOURS = {
@@ -48,20 +50,6 @@ class Point:
     """E-values by measure, and all together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A verdict of then, and what the log gives now."""
-
-    what: str
-    then: EvidenceFact
-    now: EvidenceFact
-
-    @property
-    def same(self) -> bool:
-        """Whether they agree to the last digit; means over a window of the clock are not compared."""
-        return self.then.model_dump(exclude=CLOCKED) == self.now.model_dump(exclude=CLOCKED)
-
-
 @dataclass(slots=True)
 class Replay:
     """A deployment, folded again."""
@@ -76,46 +64,53 @@ class Replay:
 
     @property
     def same(self) -> bool:
-        """Whether every verdict came out again."""
-        return all(check.same for check in self.checks)
+        """Whether every verdict came out again, in its moment; without any there is nothing to agree on."""
+        return bool(self.checks) and all(check.same for check in self.checks)
 
 
-async def replay(log: EventLog, codec: EventCodec, deployment_id: str) -> Replay:
-    """Fold a deployment's turns again, from its start to its end."""
-    found, watch, after = Replay(deployment_id), None, 0
-    facts: dict[int, EvidenceFact] = {}
+async def replay(
+    log: EventLog,
+    codec: EventCodec,
+    deployment_id: str,
+    *,
+    gate: Callable[[DeploymentStarted], Watch] = Watch,
+) -> Replay:
+    """Judge a deployment again after each of its turns, from its start to its end.
+
+    ``gate`` makes the gate that is asked.
+    """
+    found, again, after = Replay(deployment_id), None, 0
     while page := await log.read_all(after=after, limit=PAGE, where=Where(types=TYPES)):
         for recorded in page:
             event = codec.decode(recorded)
             if isinstance(event, DeploymentStarted) and event.deployment_id == deployment_id:
-                watch = Watch(event)
-                found.limit = watch.evidence.limit
-            if watch is None:
+                again = Rejudge(event, gate)
+                found.checks = again.checks
+                found.limit = again.watch.evidence.limit
+            if again is None:
                 continue
-            if isinstance(event, KINDS):
-                if getattr(event, "deployment_id", None) == deployment_id:
-                    _moved(found, watch, event, facts)
-                    watch.moved(event, recorded.recorded_us)  # type: ignore[arg-type]  # one of KINDS
-                    facts.clear()
-                    if isinstance(event, (DeploymentRolledBack, DeploymentCompleted)):
-                        return found
-                continue
-            before = sum(watch.evidence.turns.values())
-            watch.observe(event, recorded.position, recorded.recorded_us)
-            facts[recorded.position] = watch.fact(recorded.recorded_us)
-            if (turns := sum(watch.evidence.turns.values())) > before:
-                wealth: dict[str, float] = dict(watch.evidence.wealth().items())
-                found.points.append(Point(turns, {**wealth, "together": watch.evidence.e_value}))
+            if isinstance(event, TURNS):
+                _turned(found, again, event, recorded)
+            elif isinstance(event, KINDS) and getattr(event, "deployment_id", None) == deployment_id:
+                if isinstance(event, StepStarted):
+                    found.steps.append((sum(again.watch.evidence.turns.values()), event.share))
+                again.moved(event, recorded.position, recorded.recorded_us)  # type: ignore[arg-type]  # one of KINDS
+                if isinstance(event, ENDS):
+                    return found
         after = page[-1].position
+    if again is not None:
+        again.never()
     return found
 
 
-def _moved(found: Replay, watch: Watch, event: Event, facts: dict[int, EvidenceFact]) -> None:
-    if isinstance(event, StepStarted):
-        found.steps.append((sum(watch.evidence.turns.values()), event.share))
-    then = event.evidence if isinstance(event, (StepPassed, DeploymentRolledBack)) else None
-    if then is not None and (now := facts.get(then.position) or watch.fact(0)):
-        found.checks.append(Check(event.event_name, then, now))
+def _turned(found: Replay, again: Rejudge, event: Event, recorded: RecordedEvent) -> None:
+    """Take in a turn, and note the evidence if it counted."""
+    evidence = again.watch.evidence
+    before = sum(evidence.turns.values())
+    again.observe(event, recorded.position, recorded.recorded_us)
+    if (turns := sum(evidence.turns.values())) > before:
+        wealth: dict[str, float] = dict(evidence.wealth().items())
+        found.points.append(Point(turns, {**wealth, "together": evidence.e_value}))
 
 
 def sparkline(found: Replay, width: int = 60) -> str:
@@ -132,9 +127,9 @@ def as_html(found: Replay) -> str:
     """Return one page with the evidence over the turns."""
     title = escape(f"Deployment {found.deployment_id}")
     rows = "".join(
-        f"<tr><td>{escape(check.what)}</td><td>{check.then.e_value:g}</td><td>{check.now.e_value:g}</td>"
-        f"<td>{check.then.candidate_turns} / {check.then.control_turns}</td>"
-        f"<td>{'the same' if check.same else 'ANOTHER'}</td></tr>"
+        f"<tr><td>{escape(check.what)}</td><td>{_e_value(check.then)}</td><td>{_e_value(check.now)}</td>"
+        f"<td>{_turns(check.then)}</td>"
+        f"<td>{'the same' if check.same else 'ANOTHER'}</td><td>{escape(check.why)}</td></tr>"
         for check in found.checks
     )
     return f"""<!doctype html>
@@ -148,7 +143,7 @@ svg text{{font:11px system-ui,sans-serif;fill:#333}}</style></head><body>
 it is taken back. Made again from the log alone.</p>
 {_plot(found)}
 <h2>Verdicts</h2>
-<table><tr><th>event</th><th>e-value then</th><th>now</th><th>turns</th><th></th></tr>{rows}</table>
+<table><tr><th>event</th><th>e-value then</th><th>now</th><th>turns</th><th></th><th></th></tr>{rows}</table>
 </body></html>
 """
 
@@ -200,6 +195,21 @@ def as_row(check: Check) -> dict[str, Any]:
     return {
         "event": check.what,
         "same": check.same,
-        "then": check.then.model_dump(),
-        "now": check.now.model_dump(),
+        "why": check.why,
+        "then": check.then and check.then.model_dump(),
+        "now": check.now and check.now.model_dump(),
     }
+
+
+def words_of(check: Check) -> str:
+    """Return what a check came to, for people."""
+    told = f"e-value {_e_value(check.then)} then, {_e_value(check.now)} now"
+    return f"{told} ({check.why})" if check.why else told
+
+
+def _e_value(fact: EvidenceFact | None) -> str:
+    return "none" if fact is None else f"{fact.e_value:g}"
+
+
+def _turns(fact: EvidenceFact | None) -> str:
+    return "" if fact is None else f"{fact.candidate_turns} / {fact.control_turns}"

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from aicore.audit.deployment_replay import Replay, as_html, as_row, replay, sparkline
+from aicore.audit.deployment_replay import Replay, as_html, as_row, replay, sparkline, words_of
 from aicore.cli.models import status_of
 from aicore.cli.terminal import Exit, Failure, Json, clock_of, out, print_json, run_async, running
 from aicore.cli.wire import (
@@ -152,7 +152,10 @@ def replay_command(
     html: Annotated[Path | None, typer.Option(help="Write a page with a plot there.")] = None,
     json: Json = False,
 ) -> None:
-    """Judge a deployment again from the log alone: the same verdicts must come out. Exit code 1 if not."""
+    """Judge a deployment again after each turn, from the log alone: the same verdicts must come out.
+
+    Exit code 1 if one comes out early, late, never or otherwise, or if there is none to compare.
+    """
     _, system = running()
     id_ = vouched_over_wire(lambda client: _find(client, deployment_id))["deployment_id"]
 
@@ -166,14 +169,14 @@ def replay_command(
     if json:
         print_json({"deployment_id": id_, "same": found.same, "checks": [as_row(c) for c in found.checks]})
     elif not found.checks:
-        out.print(f"no verdicts to repeat: no gate has decided on {id_} yet, in {len(found.points)} turns")
+        out.print(
+            f"nothing to compare: no verdict was due or said on {id_} yet, in {len(found.points)} turns"
+        )
     else:
         out.print(f"evidence over {len(found.points)} turns, the top is the limit: {sparkline(found)}")
         for check in found.checks:
             verdict = "[green]the same[/]" if check.same else "[bold red]ANOTHER[/]"
-            out.print(
-                f"  {check.what}: e-value {check.then.e_value:g} then, {check.now.e_value:g} now, {verdict}"
-            )
+            out.print(f"  {check.what}: {words_of(check)}, {verdict}")
     if not found.same:
         raise typer.Exit(1)
 

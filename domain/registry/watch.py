@@ -139,6 +139,8 @@ class Watch:
         self._held = False
         self._step_turns = 0
         self._position = 0
+        self._at_us = 0
+        """Time of the newest event: windows end there, so that the log alone says what is in them."""
         self._open: dict[str, _Asked] = {}
         self._ended: OrderedDict[str, _Asked] = OrderedDict()
         self._recent: OrderedDict[str, _Recent] = OrderedDict()
@@ -146,7 +148,7 @@ class Watch:
 
     def observe(self, event: Event, position: int, at_us: int) -> None:
         """Take an event in; those of other use cases change nothing."""
-        self._position = position
+        self._position, self._at_us = position, at_us
         if isinstance(event, InferenceRequested):
             self._asked(event)
         elif isinstance(event, (InferenceCompleted, InferenceFailed)):
@@ -242,48 +244,48 @@ class Watch:
         gate, waited_s = self._started.gate, (now_us - self._since_us) / 1e6
         if self._step < 0:
             return None
-        if accused := self._accused(now_us):
+        if accused := self._accused():
             return accused
         if self._held:
             return None
-        lacking = self._lacking(now_us)
+        lacking = self._lacking()
         if not lacking and waited_s >= gate.seconds_min:
-            return Passed(self._step, self.fact(now_us))
+            return Passed(self._step, self.fact())
         if lacking and waited_s >= gate.hold_after_s:
             return Starved(f"{lacking} after {waited_s:.0f} s", self._since_us)
         return None
 
-    def _lacking(self, now_us: int) -> str:
+    def _lacking(self) -> str:
         """Return which turns the step waits for; "" for none."""
         gate = self._started.gate
         if self._step_turns < gate.turns_min:
             return f"{self._step_turns} of {gate.turns_min} turns"
         # Over a fixed limit it is accused; a mean of no latencies at all is within none.
-        if gate.kind == "threshold" and self._window(now_us)[1] is None:
+        if gate.kind == "threshold" and self._window()[1] is None:
             return f"none of the newest {len(self._recent)} turns tells how long the model takes,"
         return ""
 
-    def _accused(self, now_us: int) -> Accused | None:
+    def _accused(self) -> Accused | None:
         gate = self._started.gate
         match gate.kind:
             case "evidence":
                 if not self.evidence.accused:
                     return None
                 measure = self.evidence.worst()
-                return Accused(measure, self.fact(now_us), self._reason(measure))
+                return Accused(measure, self.fact(), self._reason(measure))
             case "threshold":
-                failures, latency_ms = self._window(now_us)
-                turns = len(self._recent)
-                if turns < gate.turns_min:
+                if len(self._recent) < gate.turns_min:
                     return None
+                failures, latency_ms = self._window()
+                turns = len(self._recent)
                 match gate.exceeded(failures, latency_ms):
                     case "failures":
                         limit = f"the limit is {gate.failures_max:.1%}"
                         why = f"{failures:.1%} of {turns} turns failed or broke the policy, {limit}"
-                        return Accused(self._fault(), self.fact(now_us), why)
+                        return Accused(self._fault(), self.fact(), why)
                     case "latency":
                         why = f"{latency_ms:.10g} ms on average, the limit is {gate.latency_ms_max:g} ms"
-                        return Accused("latency", self.fact(now_us), why)
+                        return Accused("latency", self.fact(), why)
                     case _:
                         return None
             case _:
@@ -302,14 +304,14 @@ class Watch:
         faults = self.evidence.faults[measure]
         return f"{faults.candidate} {WORDS[measure]} {against.format(faults.control)}"
 
-    def _window(self, now_us: int) -> tuple[float | None, float | None]:
+    def _window(self) -> tuple[float | None, float | None]:
         """Return the window's share of turns that failed or broke the policy, and its mean latency.
 
         Where the window holds too few to judge by, the newest ``turns_min`` are looked at: slow traffic says
         as much as quick traffic does, only later.
         """
         gate = self._started.gate
-        oldest = now_us - int(gate.window_s * 1e6)
+        oldest = self._at_us - int(gate.window_s * 1e6)
         while len(self._recent) > gate.turns_min and next(iter(self._recent.values())).at_us < oldest:
             self._recent.popitem(last=False)
         if not self._recent:
@@ -319,7 +321,7 @@ class Watch:
         failures = sum(turn.failed or turn.broke for turn in turns) / len(turns)
         return failures, round(sum(latencies) / len(latencies), 3) if latencies else None
 
-    def fact(self, now_us: int) -> EvidenceFact:
+    def fact(self) -> EvidenceFact:
         """Return the evidence as events keep it."""
         evidence = self.evidence
         measures: Mapping[str, MeasureFact] = {
@@ -330,7 +332,7 @@ class Watch:
             )
             for name, wealth in evidence.wealth().items()
         }
-        failures, latency_ms = self._window(now_us)
+        failures, latency_ms = self._window()
         threshold = self._started.gate.kind == "threshold"
         return EvidenceFact(
             position=self._position,

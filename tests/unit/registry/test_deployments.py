@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from aicore.audit.deployment_replay import Check, Replay
+from aicore.audit.deployment_replay import Replay, replay
+from aicore.audit.rejudge import Check
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
@@ -175,6 +176,9 @@ async def test_a_good_candidate_reaches_everybody_step_by_step(tmp_path: Path) -
         await until(stage.running)
         await stage.play_until(lambda: not stage.running())
         assert [event.share for event in await stage.events(StepStarted)] == [5, 25, 50, 100]
+        again = await replay(stage.log, stage.codec, deployment_id_of(use_case=UC, number=0))
+        assert again.same, again.checks
+        assert [check.what for check in again.checks] == ["step_passed"] * 4
         assert stage.view.models(UC).current == NEW
         await stage.play(3)
         assert not stage.made[0].stopped
@@ -191,6 +195,8 @@ async def test_a_failing_candidate_is_taken_back_by_evidence(tmp_path: Path) -> 
         assert (rolled.trigger, rolled.measure, rolled.to_model_id) == ("evidence", "failures", OLD)
         assert rolled.evidence.e_value >= rolled.evidence.limit
         assert rolled.evidence.candidate_turns < 60
+        again = await replay(stage.log, stage.codec, rolled.deployment_id)
+        assert again.same, again.checks
         assert stage.view.models(UC).shares == {}
         assert stage.view.models(UC).models[NEW].barred
         await until(lambda: stage.made[0].stopped)
@@ -262,6 +268,9 @@ async def test_the_log_tells_the_same_verdict_again(tmp_path: Path) -> None:
             stage.manager.cancel()
         (rolled,) = await stage.events(DeploymentRolledBack)
         assert rolled.deployment_id == id_
+        (check,) = (await replay(stage.log, stage.codec, id_)).checks
+        assert (check.then, check.same) == (check.now, False)
+        assert check.why.startswith("late: due after event"), "nobody judged while it was away"
 
 
 def test_a_verdict_that_comes_out_otherwise_is_told_as_another() -> None:
@@ -269,6 +278,8 @@ def test_a_verdict_that_comes_out_otherwise_is_told_as_another() -> None:
     then = evidence()
     assert Check("step_passed", then, changed(then, failures=0.3, latency_ms=9.0)).same
     assert not Check("step_passed", then, changed(then, e_value=then.e_value + 0.1)).same
+    assert not Check("step_passed", then, then, why="late").same
+    assert not Replay("d").same
     assert not Replay("d", checks=[Check("a", then, then), Check("b", then, evidence(turns=11))]).same
 
 
