@@ -21,7 +21,7 @@ from bus.nats.tokens import cancellable, token_giver
 from domain.inference.messages import Generate
 from domain.inference.queries import StatsQuery
 from handlers.guardrails.guard import Guardrails
-from handlers.inference.allowances import AllowanceLimits, Allowances
+from handlers.inference.admission import AllowanceLimits, Allowances
 from handlers.inference.records import RATINGS
 from handlers.inference.service import InferenceService
 from projections.inference.stats import INFERENCE_STATS, stats

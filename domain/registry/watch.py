@@ -60,7 +60,9 @@ ENDED_MAX = 20_000
 """Turns remembered after their end, for what is found out about them later."""
 
 
-def judged(event: InferenceCompleted | InferenceFailed) -> Literal["answered", "failed", "blocked"] | None:
+def turn_outcome(
+    event: InferenceCompleted | InferenceFailed,
+) -> Literal["answered", "failed", "blocked"] | None:
     """Return how a turn's end speaks for its model; None: it says nothing of it.
 
     ``blocked``: the guardrails ended the model's line, so only its violation tells of it.
@@ -200,7 +202,7 @@ class Watch:
             del self._open[next(iter(self._open))]
 
     def _answered(self, event: InferenceCompleted | InferenceFailed, at_us: int) -> None:
-        asked, how = self._open.pop(event.inference_id, None), judged(event)
+        asked, how = self._open.pop(event.inference_id, None), turn_outcome(event)
         if asked is None or how is None:
             return
         latency_ms = None

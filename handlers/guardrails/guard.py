@@ -175,7 +175,7 @@ class Guardrails:
     Args:
         active: the policy in force.
         line: says a character's own line for a subject that is closed, by the character's id or None.
-        told: takes each violation and the message whose turn it was found in, to be recorded.
+        on_violation: takes each violation and the message whose turn it was found in, to be recorded.
         lore: says what a text contradicts, given its prompt: the truth and what it says instead.
         classifier: a model's second opinion, if there is one.
         seal: encrypts the words of personal data; without it they are not kept.
@@ -183,7 +183,7 @@ class Guardrails:
 
     active: ActivePolicy
     line: Callable[[str | None], str]
-    told: Callable[[ViolationDetected, CommandMessage], None]
+    on_violation: Callable[[ViolationDetected, CommandMessage], None]
     lore: Lore | None = None
     classifier: Classifier | None = None
     seal: SealWords | None = None
@@ -202,6 +202,10 @@ class Guardrails:
                 remedy="shorten the prompt",
             )
 
+    def timed(self, clock: Callable[[], float]) -> "CheckTime":
+        """Return what measures the checks of one turn; ``clock`` counts seconds."""
+        return CheckTime(clock)
+
     def held_to(self) -> Mapping[str, str]:
         """Return the policy in force as a question's record names it; see `HeldTo`."""
         compiled = self.active.compiled
@@ -211,7 +215,7 @@ class Guardrails:
             "policy_digest": compiled.digest,
         }
 
-    async def judged(self, prompt: str) -> Sequence[Finding]:
+    async def classify_question(self, prompt: str) -> Sequence[Finding]:
         """Return what a model finds in a question; nothing without a classifier."""
         found = await self.classifier.judge(prompt, "input") if self.classifier else None
         return [found] if found else []
@@ -288,7 +292,7 @@ class Guardrails:
             place = place_of(side=found.side, start=finding.start, end=finding.end)
             facts["sealed"] = self.seal(words, request.inference_id, place)
         id_ = violation_id_of(command_id=message.id, facts=facts)
-        self.told(ViolationDetected.model_validate({"violation_id": id_, **facts}), message)
+        self.on_violation(ViolationDetected.model_validate({"violation_id": id_, **facts}), message)
         if finding.severity == "critical":
             logger.error(
                 "critical_violation", inference=request.inference_id, rule=finding.rule, side=found.side
@@ -357,7 +361,7 @@ class Guarded:
         """Return what is left to give."""
         return self.guard.finish()
 
-    async def judged(self, text: str, *, end: bool = False) -> str:
+    async def release(self, text: str, *, end: bool = False) -> str:
         """Return what may be given of a text that the rules let through: whole sentences, judged.
 
         Without a classifier it is all of it at once.

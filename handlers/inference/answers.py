@@ -1,4 +1,4 @@
-"""Answers that are given again: to the same question at the same time, and for a while if the caller agrees.
+"""The stage that has an answer made once for all who ask the same: at the same time, or a while after.
 
 The rules, all of which must hold:
 
@@ -12,11 +12,14 @@ A new model or template makes another key, so nothing has to be invalidated. In 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import aclosing
 
 from domain.inference.messages import InferenceRequested, RecordCompletion
-from handlers.guardrails.guard import Found
+from handlers.inference.generation import Generation
+from handlers.inference.guarding import Guard
+from handlers.inference.replies import BLOCKED, repeated
+from handlers.inference.turn import CallerGone, Sharing, Turn
 
 KEPT_MAX = 10_000
 """Finished answers in memory, about a kilobyte each."""
@@ -36,50 +39,6 @@ def key_of(request: InferenceRequested) -> Key:
 def lasting(completion: RecordCompletion) -> bool:
     """Say whether an answer ended by itself."""
     return completion.finish_reason in {"stop", "length"}
-
-
-@dataclass(slots=True, eq=False)
-class Sharing:
-    """An answer under way that others may listen to."""
-
-    inference_id: str
-    heard: str = ""
-    """What those who share it have heard before it: the rest of an answer that somebody left."""
-    pieces: list[tuple[str, int]] = field(default_factory=list)
-    """Text and tokens."""
-    done: bool = False
-    completion: RecordCompletion | None = None
-    """None while it is under way, and if it came to nothing."""
-    left: bool = False
-    """Whoever began it wanted no more of it; of those who listened one goes on for all."""
-    found: Callable[[], list[Found]] = list
-    """Returns what broke the policy in it so far: whoever listens nearly saw it, too."""
-    _moved: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def gave(self, text: str, tokens: int) -> None:
-        """Note a piece."""
-        self.pieces.append((text, tokens))
-        self._wake()
-
-    def ended(self, completion: RecordCompletion | None) -> None:
-        """Note the end."""
-        self.done, self.completion = True, completion
-        self._wake()
-
-    async def listen(self) -> AsyncGenerator[tuple[str, int], None]:
-        """Yield all pieces, those to come as they come, until the end."""
-        heard = 0
-        while True:
-            while heard < len(self.pieces):
-                yield self.pieces[heard]
-                heard += 1
-            if self.done:
-                return
-            await self._moved.wait()
-
-    def _wake(self) -> None:
-        self._moved.set()
-        self._moved = asyncio.Event()
 
 
 class Answers:
@@ -127,3 +86,89 @@ class Answers:
         self._kept[key_of(request.model_copy(update={"max_age_s": 1}))] = (self._clock(), completion)
         while len(self._kept) > KEPT_MAX:
             self._kept.popitem(last=False)
+
+
+class SharedAnswers:
+    """Gives an answer that is kept, listens to one under way, or has one made that others may listen to."""
+
+    def __init__(
+        self, answers: Answers, generation: Generation, guard: Guard, clock: Callable[[], float]
+    ) -> None:
+        self._answers = answers
+        self._generation = generation
+        self._guard = guard
+        self._clock = clock
+
+    async def answer(self, turn: Turn) -> RecordCompletion:
+        """Return a turn's answer; raises as `Generation.generate` does."""
+        if kept := self._kept(turn):
+            turn.tokens += kept.completion_tokens
+            await turn.take(kept.text)
+            why = f"the answer of {kept.inference_id}, no older than {turn.request.max_age_s} s"
+            return repeated(turn.request, kept, why=why, ttft_ms=0.0, latency_ms=0.0)
+        while sharing := self._answers.running(turn.request, turn.text):
+            shared = await self._listen(turn, sharing)
+            if shared is not None:
+                return shared
+            if not sharing.left:
+                break
+        sharing, completion = self._answers.begin(turn.request, turn.text), None
+        try:
+            completion = await self._generation.generate(turn, sharing)
+        except (asyncio.CancelledError, CallerGone):
+            sharing.left = True
+            raise
+        finally:
+            self._answers.end(turn.request, sharing, completion)
+        return completion
+
+    def _kept(self, turn: Turn) -> RecordCompletion | None:
+        """Return a finished answer that may be given again, if the policy of now lets it through."""
+        kept = self._answers.kept(turn.request)
+        with turn.checks:
+            return kept if kept and self._guard.fits(kept.text) else None
+
+    async def _listen(self, turn: Turn, sharing: Sharing) -> RecordCompletion | None:
+        """Share the answer to another turn; None if that came to nothing: the rest is this turn's own to get.
+
+        If this turn's time is over, the router says what it comes to. That it was the other's answer that
+        came too late is kept: no engine was asked, so it is no evidence of its own.
+        """
+        began, first = self._clock(), None
+        left = None if turn.routed.deadline is None else turn.routed.deadline - began
+        turn.shared = sharing
+        try:
+            async with asyncio.timeout(left), aclosing(sharing.listen()) as pieces:
+                async for text, tokens in pieces:
+                    first = self._clock() if first is None else first
+                    turn.tokens += tokens
+                    await turn.take(text)
+        except TimeoutError:
+            turn.shared = None
+            late = await self._generation.generate(turn, Sharing(turn.id))
+            now = self._clock()
+            times = {"ttft_ms": ((first or now) - began) * 1e3, "latency_ms": (now - began) * 1e3}
+            whose = None if late.attempts else sharing.inference_id
+            return late.model_copy(update={**times, "source_inference_id": whose})
+        return await self._heard(turn, sharing, began, first)
+
+    async def _heard(
+        self, turn: Turn, sharing: Sharing, began: float, first: float | None
+    ) -> RecordCompletion | None:
+        """Return what came of an answer that was listened to from ``began`` on; None: nothing did."""
+        ended, source = self._clock(), sharing.completion
+        if source is None or not (lasting(source) or source.finish_reason == BLOCKED):
+            # From here on it is a turn of its own, which counts as evidence with its own faults only.
+            turn.shared = None
+            return None
+        turn.more = sharing.found()
+        if source.finish_reason == BLOCKED:
+            source = source.model_copy(update={"source_inference_id": sharing.inference_id})
+            return await self._generation.close(turn, began, source)
+        return repeated(
+            turn.request,
+            source,
+            why=f"shared with {sharing.inference_id}, which asked the same at the same time",
+            ttft_ms=((first or ended) - began) * 1e3,
+            latency_ms=(ended - began) * 1e3,
+        )

@@ -1,4 +1,4 @@
-"""From what a caller wants to what a model is asked: which model, on which tier, with which words.
+"""The stage that asks: from what a caller wants to which model, on which tier, with which words.
 
 The model is the current one of the use case, or the one that the player meets by the split of the traffic.
 Its template puts the context together under a budget; what was cut is part of the question's record.
@@ -10,14 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from domain.inference.facts import MICRO_DOLLARS_MAX, PROMPT_CHARACTERS_MAX, SEED_MAX, Ask, Terms
-from domain.inference.messages import Generate, RecordRequest
+from domain.inference.inference import same_ask
+from domain.inference.messages import Generate, InferenceRequested, RecordRequest
 from domain.kernel.decider import Rejected
 from domain.prompts.assembly import Assembled, assemble, room_for
 from domain.registry.facts import artefacts_digest
 from domain.registry.state import Model
+from handlers.engines.port import EngineAsk
+from handlers.guardrails.guard import MASK, WITHHELD
+from handlers.inference.turn import Turn
 from handlers.registry.models import RegistryView
 from handlers.routing.router import Router
-from protocol.messages import CommandMessage
+from handlers.routing.turns import RoutedTurn
 
 PLACEHOLDER = re.compile(r"\{(prompt|npc)\}")
 PROMPT_SECTION = "prompt"
@@ -36,8 +40,8 @@ class Questions:
         self._router = router
         self._scenes = scenes
 
-    async def question(self, command: Generate, message: CommandMessage) -> RecordRequest:
-        """Return the question as it goes to the model that the caller meets.
+    async def ask(self, turn: Turn) -> RecordRequest:
+        """Return a turn's question as it goes to the model that the caller meets.
 
         Raises:
             Rejected: ``no_current_model``, ``alias_not_found``, ``use_case_silenced``, ``no_engine``,
@@ -45,7 +49,8 @@ class Questions:
                 ``max_tokens`` that leave no room for a prompt.
             LogUnavailable: memory does not know the use case, and the log cannot be asked.
         """
-        who = command.stays or message.id.hex
+        command = turn.question
+        who = command.stays or turn.id
         found = await self._registry.version_for(command.use_case, who, command.alias)
         if found is None:
             raise Rejected(
@@ -66,10 +71,31 @@ class Questions:
         label = f"{route['model_name']}@{route['model_version']}"
         self.check_served(route["tier"], route["provider"], label)
         asked = command.model_dump(include=set(Ask.model_fields) | set(Terms.model_fields))
-        seed = message.id.int & SEED_MAX if command.seed is None else command.seed
+        seed = turn.message.id.int & SEED_MAX if command.seed is None else command.seed
         words = await self._words(model, command, route["tier"])
         return RecordRequest.model_validate(
-            {**asked, **route, **words, "inference_id": message.id.hex, "seed": seed}
+            {**asked, **route, **words, **turn.held_to, "inference_id": turn.id, "seed": seed}
+        )
+
+    def routed(self, turn: Turn, request: RecordRequest | InferenceRequested) -> RoutedTurn:
+        """Return a turn as the router takes it. A repeat of what a crash left open has a time of its own."""
+        return RoutedTurn(
+            tier=request.tier,
+            # Nobody's: then the character's authored line is said.
+            provider="" if self._registry.silenced(request.use_case) else request.provider,
+            model=f"{request.model_name}@{request.model_version}",
+            ask=EngineAsk(
+                prompt=request.rendered_prompt,
+                max_tokens=request.max_tokens,
+                temperature=request.temperature,
+                seed=request.seed,
+                adapter=request.adapter,
+                pattern=request.pattern,
+                priority=request.priority,
+            ),
+            deadline=turn.deadline,
+            prefix=request.npc or "",
+            authored=request.authored_line or "",
         )
 
     def check_served(self, tier: str, provider: str, model: str) -> None:
@@ -130,6 +156,18 @@ class Questions:
         found = self._scenes(command.npc, command.prompt) if self._scenes else {}
         found = found or {"npc": command.npc}
         return {name: value for name, value in found.items() if name in sections}
+
+
+def repeats(turn: Turn, request: InferenceRequested) -> bool:
+    """Say whether a turn's question is the one that was recorded under its id.
+
+    What was replaced in its words may differ: the policy may be another one than at the first try.
+    """
+    if same_ask(turn.question, request):
+        return True
+    redacted = MASK in request.prompt or WITHHELD in request.prompt or MASK in str(request.context)
+    words = {"prompt": request.prompt, "context": request.context}
+    return bool(turn.findings or redacted) and same_ask(turn.question.model_copy(update=words), request)
 
 
 def _filled(model: Model, command: Generate) -> str:

@@ -122,7 +122,7 @@ def code_of(error: EngineError | NoEngine | DeadlineExceeded) -> str:
             return "deadline_exceeded"
 
 
-def told(error: EngineError | NoEngine | DeadlineExceeded) -> str:
+def describe_failure(error: EngineError | NoEngine | DeadlineExceeded) -> str:
     """Return a failure for an operator."""
     fault = error.fault if isinstance(error, NoEngine) else None
     return f"{fault}; {error}" if fault else str(error)

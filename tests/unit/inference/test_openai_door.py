@@ -190,8 +190,8 @@ async def test_an_answer_that_somebody_cancels_is_no_whole_one() -> None:
         opened.engine.go.clear()
         async with asyncio.TaskGroup() as group:
             plain = group.create_task(opened.chat())
-            await until(lambda: opened.service._running)
-            opened.service.cancel(next(iter(opened.service._running)))
+            await until(lambda: opened.service.under_way)
+            opened.service.cancel(next(iter(opened.service.under_way)))
         status, found, _ = plain.result()
     assert (status, found["error"]["code"]) == (499, "cancelled")
 
@@ -212,7 +212,7 @@ async def test_a_caller_that_takes_nothing_frees_its_engine() -> None:
             writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
         with structlog.testing.capture_logs() as logged:
             await until(lambda: _ended(opened))
-        assert not opened.service._running
+        assert not opened.service.under_way
         assert "http_request_failed" not in [entry["event"] for entry in logged]
         writer.close()
         assert reader is not None
@@ -384,6 +384,6 @@ async def test_a_streams_caller_that_leaves_is_no_error_of_ours(caplog: pytest.L
                     answer = await session.post(f"{opened.url}/v1/chat/completions", json=body)
                     await answer.content.readany()
                     answer.close()
-            await until(lambda: not opened.service._running)
+            await until(lambda: not opened.service.under_way)
     assert "http_request_failed" not in [entry["event"] for entry in logged]
     assert caplog.records == []

@@ -23,9 +23,9 @@ from domain.inference.messages import (
     InferenceRequested,
 )
 from domain.kernel.decider import Rejected
-from handlers.inference.allowances import AllowanceLimits, Allowances, OverAllowance
+from handlers.inference.admission import AllowanceLimits, Allowances, OverAllowance, Overloaded
 from handlers.inference.records import InferenceRecords, recall_with
-from handlers.inference.service import InferenceService, Overloaded
+from handlers.inference.service import InferenceService
 from handlers.kernel import look_up
 from handlers.registry.models import RegistryView
 from protocol.messages import Reply
@@ -390,7 +390,7 @@ def test_who_is_over_one_allowance_uses_up_none() -> None:
 
 
 def test_the_players_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handlers.inference.allowances.KEYS_MAX", 4)
+    monkeypatch.setattr("handlers.inference.admission.KEYS_MAX", 4)
     allowances = Allowances(AllowanceLimits(), lambda: 0.0)
     for number in range(20):
         allowances.take(player=f"p{number}", service="game:one", tokens=1)
@@ -518,14 +518,14 @@ async def test_a_cancellation_that_overtakes_its_question_is_remembered_for_a_mo
 async def test_cancellations_of_what_never_comes_are_forgotten(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.inference.service.EARLY_MAX", 2)
+    monkeypatch.setattr("handlers.inference.inbox.EARLY_MAX", 2)
     await stage.register()
     service = stage.service()
     questions = [ask(f"who is {number}") for number in range(3)]
     for question in questions:
         service.cancel(question.id.hex)
     assert (await service(questions[0])).result["finish_reason"] == "stop"
-    monkeypatch.setattr("handlers.inference.service.EARLY_S", -1.0)
+    monkeypatch.setattr("handlers.inference.inbox.EARLY_S", -1.0)
     assert (await service(questions[1])).result["finish_reason"] == "stop", "long ago"
 
 

@@ -1,11 +1,17 @@
-"""How much one player and one calling service may ask for over time. In memory, per process."""
+"""The stage that admits a turn: the engines must have room, and its player and its service an allowance.
+
+Allowances are in memory, per process.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from domain.inference.messages import Generate
 from domain.kernel.decider import Rejected
 from domain.routing.allowance import Bucket, Rate
+from handlers.routing.router import Router
+from handlers.routing.turns import NoEngine, RoutedTurn
 
 BURST_S = 4.0
 """What may be used at once: this many seconds' worth."""
@@ -21,6 +27,19 @@ class AllowanceLimits:
     player_requests: float = 10.0
     player_tokens: float = 500.0
     service_requests: float = 2_000.0
+
+
+class Overloaded(Rejected):
+    """No engine has room, or none is there; the same command may come again."""
+
+    def __init__(self, refusal: NoEngine) -> None:
+        why = "no engine can be asked" if refusal.away else "no engine can keep the tier's promise"
+        super().__init__(
+            "engines_away" if refusal.away else "overloaded",
+            f"{why} now: {refusal}",
+            remedy=f"send the same command again in {refusal.retry_after_ms} ms",
+        )
+        self.retry_after_ms = refusal.retry_after_ms
 
 
 class OverAllowance(Rejected):
@@ -79,3 +98,24 @@ class Allowances:
         if known is not None:
             return known.at(now_ms)
         return Bucket.full(Rate(per_second=per_second, burst=per_second * BURST_S), now_ms)
+
+
+class Admission:
+    """Lets turns in, or says when to come again."""
+
+    def __init__(self, router: Router, allowances: Allowances | None) -> None:
+        """Prepare; without ``allowances`` everybody may ask for as much as the engines can do."""
+        self._router = router
+        self._allowances = allowances
+
+    def admit(self, routed: RoutedTurn, question: Generate, service: str | None) -> None:
+        """Use a turn's allowance, if an engine has room for it.
+
+        Raises:
+            Overloaded: no engine has room, or none is there.
+            OverAllowance: the player or the service asked for too much.
+        """
+        if refusal := self._router.refusal(routed):
+            raise Overloaded(refusal)
+        if self._allowances:
+            self._allowances.take(player=question.player, service=service, tokens=question.max_tokens)
