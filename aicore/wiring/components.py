@@ -19,9 +19,11 @@ from aicore.settings import Settings
 from aicore.supervisor import Component, run_components
 from aicore.wiring.contexts import parts_of, views_of
 from aicore.wiring.parts import Parts, Served
+from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.nats.connection import connect
 from bus.nats.service import ServiceOptions, serve
+from bus.nats.unknown import Declared
 from bus.ports import EventLog
 from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
@@ -111,13 +113,18 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
             new_id=new_id,
             malformed=parts.served.malformed,
             deadlines_s={Generate.command_name: DEADLINE_MS_MAX / 1e3 + DEADLINE_BEYOND_INFERENCE_S},
-            # Only who has everything may say that a name is unknown.
-            catch_all=parts.components >= set(SERVICES),
+            declared=None if parts.components >= set(SERVICES) else _declared(),
         )
         queries = {query.query_name: answer for query, answer in parts.served.queries.items()}
         async with serve(parts.nc, parts.system.realm, parts.served.commands, queries, options):
             ready()
             await stop.wait()
+
+
+def _declared() -> Declared:
+    """Return every name that some process of the realm may serve."""
+    catalogue = domain_catalogue()
+    return Declared(commands=catalogue.commands, queries=catalogue.queries)
 
 
 async def _open_services(parts: Parts) -> None:

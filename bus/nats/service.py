@@ -1,13 +1,14 @@
 """Answers commands and queries on NATS, every request with a result or a typed error, and never with silence.
 
 Registered with NATS's service discovery (`$SRV.PING|INFO|STATS`). One subscription takes `{realm}.cmd.>`, so
-that a command nobody knows is answered too. Requests run side by side up to a bound; beyond it they are told
-to come back. What goes wrong inside is logged under an id; the caller gets the id and nothing else.
+that a command nobody knows is answered too; where services run apart, `bus.nats.unknown` sees to that.
+Requests run side by side up to a bound; beyond it they are told to come back. What goes wrong inside is
+logged under an id; the caller gets the id and nothing else.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from nats.errors import Error as NatsError
 from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, EndpointStats, Service, ServiceConfig
 
+from bus.nats.unknown import Declared, answering_unknown, unknown
 from bus.problems import problem_of
 from protocol.errors import WireError
 from protocol.limits import MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX
@@ -55,7 +57,7 @@ class ServiceOptions:
         deadlines_s: by command, another time, for one that keeps deadlines of its own.
         in_flight_max: requests at once.
         malformed: by command, who hears of messages that cannot be read, before those are answered.
-        catch_all: answer unknown names too; switch off where several services share a realm's names.
+        declared: every name there is, where other processes serve the rest of them; None: this one has all.
     """
 
     new_id: Callable[[], UUID]
@@ -64,7 +66,7 @@ class ServiceOptions:
     deadline_s: float = DEADLINE_S
     deadlines_s: Mapping[str, float] = field(default_factory=dict)
     in_flight_max: int = IN_FLIGHT_MAX
-    catch_all: bool = True
+    declared: Declared | None = None
     malformed: Mapping[str, Callable[[WireError], None]] = field(default_factory=dict)
 
 
@@ -85,32 +87,63 @@ async def serve(
         queue_group=f"{realm}-{options.name}",
     )
     async with asyncio.TaskGroup() as group:
-        desk = _Desk(realm, commands, queries, options, group)
-        config.stats_handler = desk.stats
+        dispatcher = _Dispatcher(realm, commands, queries, options, group)
+        config.stats_handler = dispatcher.stats
         service = await micro.add_service(nc, config)
         try:
             for kind, names in (("cmd", commands), ("qry", queries)):
-                subjects = (
-                    [f"{realm}.{kind}.>"] if options.catch_all else [f"{realm}.{kind}.{n}" for n in names]
-                )
-                for subject in subjects if names or options.catch_all else []:
-                    name = kind if options.catch_all else subject.replace(".", "-")
+                for subject, answered in _subjects(realm, kind, names, whole=options.declared is None):
                     metadata = {
-                        "names": ",".join(sorted(names)),
+                        "names": ",".join(answered),
                         "encoding": "msgpack",
                         "spec": "protocol/SPEC.md",
                     }
+                    name = kind if subject.endswith(">") else subject.replace(".", "-")
                     await service.add_endpoint(
-                        EndpointConfig(name=name, subject=subject, handler=desk.take, metadata=metadata)
+                        EndpointConfig(name=name, subject=subject, handler=dispatcher.take, metadata=metadata)
                     )
-            await nc.flush()
-            yield service
+            async with _unknown_names(nc, realm, commands, queries, options):
+                await nc.flush()
+                yield service
         finally:
             if nc.is_connected and not nc.is_draining:
                 await service.stop()
 
 
-class _Desk:
+def _subjects(
+    realm: str, kind: str, names: Collection[str], *, whole: bool
+) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield each subject to take, with the names that it brings."""
+    if whole:
+        yield f"{realm}.{kind}.>", sorted(names)
+    else:
+        yield from ((f"{realm}.{kind}.{name}", [name]) for name in sorted(names))
+
+
+@asynccontextmanager
+async def _unknown_names(
+    nc: Client,
+    realm: str,
+    commands: Collection[str],
+    queries: Collection[str],
+    options: ServiceOptions,
+) -> AsyncIterator[None]:
+    """Answer what nobody serves, too, where this process has not every name."""
+    if options.declared is None:
+        yield
+        return
+    here = {"cmd": commands, "qry": queries}
+    async with answering_unknown(
+        nc,
+        realm,
+        service=options.name,
+        declared=options.declared,
+        served=lambda kind, name: name in here.get(kind, ()),
+    ):
+        yield
+
+
+class _Dispatcher:
     """Takes requests and answers each in a task of its own."""
 
     def __init__(
@@ -173,14 +206,14 @@ class _Desk:
             return await self._command(name, request.data)
         query = self._queries.get(name)
         if query is None:
-            return _unknown("unknown_query", "query", name, self._queries)
+            return unknown("qry", name, self._queries)
         result, position = await query(decode_query(request.data))
         return Answer(result, position)
 
     async def _command(self, name: str, data: bytes) -> Reply | ErrorReply:
         handler = self._commands.get(name)
         if handler is None:
-            return _unknown("unknown_command", "command", name, self._commands)
+            return unknown("cmd", name, self._commands)
         try:
             message = decode_command(data)
             if message.command != name:
@@ -238,8 +271,3 @@ def _too_much(size: int) -> ErrorReply:
         f"the answer has {size} bytes, the limit is {MESSAGE_BYTES_MAX}",
         remedy="ask for less: one use case, one id, or a smaller limit, where the query takes them",
     )
-
-
-def _unknown(code: str, what: str, name: str, known: Mapping[str, object]) -> ErrorReply:
-    there = ", ".join(sorted(known)) or "none"
-    return ErrorReply(code, f"there is no {what} {name!r}", field=what, remedy=f"there are: {there}")

@@ -1,0 +1,153 @@
+"""Answers names that nobody serves, where a realm's services run in several processes.
+
+Each process then subscribes to the subjects that it serves, so a name that nobody knows would meet NATS's
+"no responders" instead of a typed reply. Every process joins one more queue group that hears all requests:
+who gets one keeps silent if the name is served somewhere, which NATS's service discovery tells, and answers
+if not.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import orjson
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from protocol.errors import WireError
+from protocol.messages import ErrorReply, encode_reply
+from protocol.subjects import parse_subject
+
+DISCOVERY_S = 0.25
+"""How long services are given to answer `$SRV.INFO`; on one network they take a few milliseconds."""
+
+KNOWN_S = 1.0
+"""For so long a name counts as served without being looked for again. In the moment after the last service of
+a name ended its callers wait in vain until their own time-out, as they would for one that was killed."""
+
+BUSY_RETRY_MS = 1_000
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """Every name there is, whoever serves it."""
+
+    commands: Collection[str]
+    queries: Collection[str]
+
+
+def unknown(kind: str, name: str, known: Collection[str]) -> ErrorReply:
+    """Return the reply to a name that nobody declared; ``kind`` is ``cmd`` or ``qry``."""
+    what = "command" if kind == "cmd" else "query"
+    there = ", ".join(sorted(known)) or "none"
+    return ErrorReply(
+        f"unknown_{what}", f"there is no {what} {name!r}", field=what, remedy=f"there are: {there}"
+    )
+
+
+@asynccontextmanager
+async def answering_unknown(
+    nc: Client, realm: str, *, service: str, declared: Declared, served: Callable[[str, str], bool]
+) -> AsyncIterator[None]:
+    """Answer while the context is open; ``served`` says of kind and name whether this process serves it."""
+    clerk = _Clerk(nc, realm, service, declared, served)
+    async with asyncio.TaskGroup() as group:
+        subscriptions = [
+            await nc.subscribe(f"{realm}.{kind}.>", queue=f"{realm}-{service}-unknown", cb=clerk.take(group))
+            for kind in ("cmd", "qry")
+        ]
+        yield
+        if nc.is_connected and not nc.is_draining:
+            for subscription in subscriptions:
+                await subscription.unsubscribe()
+
+
+class _Clerk:
+    def __init__(
+        self, nc: Client, realm: str, service: str, declared: Declared, served: Callable[[str, str], bool]
+    ) -> None:
+        self._nc, self._realm, self._service = nc, realm, service
+        self._declared, self._served = declared, served
+        self._elsewhere: dict[str, float] = {}
+        self._looking = asyncio.Lock()
+        self._looked = 0.0
+
+    def take(self, group: asyncio.TaskGroup) -> Callable[[Msg], Awaitable[None]]:
+        """Return the callback; only what may have to be answered costs a task."""
+
+        async def took(message: Msg) -> None:
+            try:
+                _, kind, name = parse_subject(message.subject)
+            except WireError:
+                kind, name = message.subject.split(".")[1], message.subject.split(".", 2)[2]
+            if message.reply and not self._served(kind, name) and not self._known(message.subject):
+                group.create_task(self._answer(message, kind, name, arrived=self._now()))
+
+        return took
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+    def _known(self, subject: str) -> bool:
+        """Say whether the name, or every name of its kind, was served a moment ago."""
+        realm, kind, _ = subject.split(".", 2)
+        until = max(self._elsewhere.get(of, 0.0) for of in (subject, f"{realm}.{kind}.>"))
+        return until > self._now()
+
+    async def _answer(self, message: Msg, kind: str, name: str, *, arrived: float) -> None:
+        known = self._declared.commands if kind == "cmd" else self._declared.queries
+        if await self._is_served(message.subject, arrived):
+            return
+        if name not in known:
+            reply = unknown(kind, name, known)
+        else:
+            reply = ErrorReply(
+                "unavailable",
+                f"no process serves {name} now",
+                remedy="start one: `aicore up`, or `aicore run` with its component",
+                retry="later",
+                retry_after_ms=BUSY_RETRY_MS,
+            )
+        try:
+            await message.respond(encode_reply(reply))
+        except NatsError as error:
+            logger.info("reply_not_sent", subject=message.subject, error=type(error).__name__)
+
+    async def _is_served(self, subject: str, arrived: float) -> bool:
+        async with self._looking:
+            # One look tells all who came before it began, so a flood of names costs four looks a second.
+            if self._looked < arrived and not self._known(subject):
+                self._looked = self._now()
+                await self._look()
+            return self._known(subject)
+
+    async def _look(self) -> None:
+        """Ask every service of this realm for its subjects."""
+        inbox, until = self._nc.new_inbox(), self._now() + DISCOVERY_S + KNOWN_S
+        heard = asyncio.Queue[Msg]()
+        subscription = await self._nc.subscribe(inbox, cb=heard.put)
+        try:
+            await self._nc.publish(f"$SRV.INFO.{self._service}", b"", reply=inbox)
+            async with asyncio.timeout(DISCOVERY_S):
+                while True:
+                    self._note((await heard.get()).data, until)
+        except TimeoutError:
+            pass  # the end of the hearing
+        finally:
+            await subscription.unsubscribe()
+
+    def _note(self, data: bytes, until: float) -> None:
+        try:
+            told = orjson.loads(data)
+        except ValueError:
+            return  # "no responders", or a stranger's
+        if told.get("metadata", {}).get("realm") != self._realm:
+            return
+        for endpoint in told.get("endpoints", ()):
+            self._elsewhere[endpoint["subject"]] = until

@@ -1,0 +1,138 @@
+"""What is declared is served, what is served is declared: asked of a running program, whole and in parts."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import orjson
+import pytest
+from nats.aio.client import Client as Nats
+from nats.aio.msg import Msg
+
+from aicore.client import Client
+from aicore.embedded import EmbeddedNats, EmbeddedPostgres
+from aicore.running import System
+from aicore.settings import Settings
+from aicore.wiring import components
+from aicore.wiring.contexts import parts_of, views_of
+from aicore.wiring.parts import COMPONENTS, Part
+from bus.catalogue import domain_catalogue
+from bus.nats.connection import connect
+from domain.kernel.event import Command
+from protocol.messages import ErrorReply, encode_query
+from protocol.subjects import command_subject, query_subject
+
+CATALOGUE = domain_catalogue()
+HEARD_S = 0.3
+
+
+@asynccontextmanager
+async def program(settings: Settings, system: System, chosen: Collection[str]) -> AsyncIterator[None]:
+    """Run components as `aicore up` or `aicore run` do."""
+    stop, ready = asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(components.run(settings, system, chosen, stop=stop, on_ready=ready.set))
+        await ready.wait()
+        yield
+        stop.set()
+
+
+@pytest.fixture
+def system(postgres: EmbeddedPostgres, nats_server: EmbeddedNats, realm: str, tmp_path: Path) -> System:
+    return System(
+        realm=realm, state_dir=tmp_path, postgres_dsn=postgres.dsn, nats_url=nats_server.url, pid=os.getpid()
+    )
+
+
+async def served(nc: Nats, realm: str) -> set[str]:
+    """Every subject that service discovery names for the realm, with the names behind a wildcard."""
+    found: set[str] = set()
+    heard, inbox = asyncio.Queue[Msg](), nc.new_inbox()
+    subscription = await nc.subscribe(inbox, cb=heard.put)
+    await nc.publish("$SRV.INFO.aicore", b"", reply=inbox)
+    with suppress(TimeoutError):  # nobody says how many will answer
+        async with asyncio.timeout(HEARD_S):
+            while True:
+                told = orjson.loads((await heard.get()).data)
+                for endpoint in told["endpoints"] if told["metadata"]["realm"] == realm else ():
+                    root = ".".join(endpoint["subject"].split(".")[:2])
+                    found.update(
+                        f"{root}.{name}" for name in endpoint["metadata"]["names"].split(",") if name
+                    )
+    await subscription.unsubscribe()
+    return found
+
+
+def declared(realm: str) -> set[str]:
+    return {command_subject(realm, name) for name in CATALOGUE.commands} | {
+        query_subject(realm, name) for name in CATALOGUE.queries
+    }
+
+
+@asynccontextmanager
+async def apart(settings: Settings, system: System) -> AsyncIterator[None]:
+    """Run each component as if it were a process of its own, with a connection of its own."""
+    async with (
+        program(settings, system, ["commands"]),
+        program(settings, system, ["queries"]),
+        program(settings, system, ["inference"]),
+    ):
+        yield
+
+
+@pytest.mark.timeout(120)
+async def test_declared_is_served_in_one_process(system: System) -> None:
+    async with program(Settings(), system, COMPONENTS), connect(system.nats_url, name="test") as nc:
+        assert await served(nc, system.realm) == declared(system.realm)
+
+
+@pytest.mark.timeout(120)
+async def test_declared_is_served_by_processes_apart_and_every_name_is_answered(system: System) -> None:
+    async with apart(Settings(), system), connect(system.nats_url, name="test") as nc:
+        assert await served(nc, system.realm) == declared(system.realm)
+        client = Client(nc, system.realm, "test:1")
+        unknown = await client.request(f"{system.realm}.cmd.registry.explode", b"")
+        assert isinstance(unknown, ErrorReply)
+        assert (unknown.code, unknown.retry) == ("unknown_command", "never")
+        unasked = await client.request(f"{system.realm}.qry.registry.secrets", encode_query({}))
+        assert isinstance(unasked, ErrorReply)
+        assert unasked.code == "unknown_query"
+        answers = await asyncio.gather(*(client.query("inference.tiers") for _ in range(20)))
+        assert {len(answer.result) for answer in answers} == {3}, "who hears all names keeps silent here"
+
+
+@pytest.mark.timeout(120)
+async def test_a_declared_name_that_no_process_serves_is_unavailable(system: System) -> None:
+    async with (
+        program(Settings(), system, ["queries"]),
+        connect(system.nats_url, name="test") as nc,
+    ):
+        reply = await Client(nc, system.realm, "test:1").request(
+            command_subject(system.realm, "inference.generate"), b""
+        )
+        assert isinstance(reply, ErrorReply)
+        assert (reply.code, reply.retry) == ("unavailable", "later")
+        assert "no process serves inference.generate" in reply.message
+
+
+@pytest.mark.timeout(120)
+async def test_a_binding_that_is_forgotten_shows(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control: with one context's part taken out, its commands are declared and not served."""
+    whole = parts_of(Settings())
+    taken = next(part for part in whole if part.bindings and not part.serve and not part.views)
+    rest: list[Part] = [part for part in whole if part is not taken]
+    monkeypatch.setattr(components, "parts_of", lambda _: rest)
+    lost: list[type[Command]] = [kind for binding in taken.bindings for kind in binding.commands]
+
+    async with program(Settings(), system, COMPONENTS), connect(system.nats_url, name="test") as nc:
+        missing = declared(system.realm) - await served(nc, system.realm)
+
+    assert missing == {command_subject(system.realm, kind.command_name) for kind in lost} != set()
+
+
+def test_every_view_has_a_table_of_its_own() -> None:
+    names = [view.name for view in views_of(Settings())]
+
+    assert sorted(set(names)) == sorted(names) != []
