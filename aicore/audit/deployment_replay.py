@@ -6,7 +6,6 @@ For an auditor: nothing but the log is read, and the class that judged then judg
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any, get_args
 
 from aicore.audit.rejudge import Check, Rejudge
@@ -29,14 +28,6 @@ from handlers.registry.deployments import TURNS, TYPES
 PAGE = 2_000
 ENDS = (DeploymentAborted, DeploymentCompleted, DeploymentFailed, DeploymentRolledBack)
 KINDS: tuple[type[Event], ...] = get_args(DeploymentEvent)
-WIDTH, HEIGHT, LEFT = 860, 260, 60
-COLOURS = {
-    "together": "#1c1b22",
-    "failures": "#c21f2f",
-    "violations": "#9a6700",
-    "lore": "#6f42c1",
-    "latency": "#0969da",
-}
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -123,73 +114,6 @@ def sparkline(found: Replay, width: int = 60) -> str:
     )
 
 
-def as_html(found: Replay) -> str:
-    """Return one page with the evidence over the turns."""
-    title = escape(f"Deployment {found.deployment_id}")
-    rows = "".join(
-        f"<tr><td>{escape(check.what)}</td><td>{_e_value(check.then)}</td><td>{_e_value(check.now)}</td>"
-        f"<td>{_turns(check.then)}</td>"
-        f"<td>{'the same' if check.same else 'ANOTHER'}</td><td>{escape(check.why)}</td></tr>"
-        for check in found.checks
-    )
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<style>body{{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}}
-table{{border-collapse:collapse}}td,th{{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #ddd}}
-svg{{background:#fafafa;border:1px solid #eee}}
-svg text{{font:11px system-ui,sans-serif;fill:#333}}</style></head><body>
-<h1>{title}</h1>
-<p>Evidence that the candidate is worse, as powers of ten, after each turn of both models. At the dotted line
-it is taken back. Made again from the log alone.</p>
-{_plot(found)}
-<h2>Verdicts</h2>
-<table><tr><th>event</th><th>e-value then</th><th>now</th><th>turns</th><th></th><th></th></tr>{rows}</table>
-</body></html>
-"""
-
-
-def _plot(found: Replay) -> str:
-    turns = max((point.turns for point in found.points), default=1)
-    logs = [_log(value) for point in found.points for value in point.wealth.values()]
-    at = math.log10(found.limit or 100)
-    top, bottom = max(at + 0.5, *logs, 0.5), min(-0.5, *logs, 0.0)
-
-    def x(turn: int) -> float:
-        return LEFT + (WIDTH - LEFT - 20) * turn / turns
-
-    def y(log: float) -> float:
-        return 20 + (HEIGHT - 50) * (top - log) / (top - bottom)
-
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img">']
-    limit = y(at)
-    parts.append(
-        f'<line x1="{LEFT}" x2="{WIDTH - 20}" y1="{limit:.1f}" y2="{limit:.1f}" stroke="#c21f2f" '
-        f'stroke-dasharray="3 3"/><text x="4" y="{limit + 4:.1f}">taken back</text>'
-        f'<line x1="{LEFT}" x2="{WIDTH - 20}" y1="{y(0):.1f}" y2="{y(0):.1f}" stroke="#bbb"/>'
-        f'<text x="4" y="{y(0) + 4:.1f}">nothing</text>'
-    )
-    for turn, share in found.steps:
-        parts.append(
-            f'<line x1="{x(turn):.1f}" x2="{x(turn):.1f}" y1="20" y2="{HEIGHT - 30}" stroke="#ddd"/>'
-            f'<text x="{x(turn) + 3:.1f}" y="16">{share} %</text>'
-        )
-    for number, (name, colour) in enumerate(COLOURS.items()):
-        line = " ".join(
-            f"{x(point.turns):.1f},{y(_log(point.wealth.get(name, 1.0))):.1f}" for point in found.points
-        )
-        width = 2 if name == "together" else 1
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="{width}"/>')
-        parts.append(
-            f'<text x="{LEFT + number * 110}" y="{HEIGHT - 8}" style="fill:{colour}">{escape(name)}</text>'
-        )
-    parts.append(f'<text x="{WIDTH - 90}" y="{HEIGHT - 8}">{turns} turns</text></svg>')
-    return "".join(parts)
-
-
-def _log(value: float) -> float:
-    return math.log10(max(value, 1e-6))
-
-
 def as_row(check: Check) -> dict[str, Any]:
     """Return a check for a program."""
     return {
@@ -203,13 +127,15 @@ def as_row(check: Check) -> dict[str, Any]:
 
 def words_of(check: Check) -> str:
     """Return what a check came to, for people."""
-    told = f"e-value {_e_value(check.then)} then, {_e_value(check.now)} now"
+    told = f"e-value {e_value_of(check.then)} then, {e_value_of(check.now)} now"
     return f"{told} ({check.why})" if check.why else told
 
 
-def _e_value(fact: EvidenceFact | None) -> str:
+def e_value_of(fact: EvidenceFact | None) -> str:
+    """Return the e-value, for people."""
     return "none" if fact is None else f"{fact.e_value:g}"
 
 
-def _turns(fact: EvidenceFact | None) -> str:
+def turns_of(fact: EvidenceFact | None) -> str:
+    """Return the turns of candidate and control, for people."""
     return "" if fact is None else f"{fact.candidate_turns} / {fact.control_turns}"

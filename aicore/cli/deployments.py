@@ -13,7 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from aicore.audit.deployment_replay import Replay, as_html, as_row, replay, sparkline, words_of
+from aicore.audit.deployment_page import as_html
+from aicore.audit.deployment_replay import Replay, as_row, replay, sparkline, words_of
 from aicore.cli.models import status_of
 from aicore.cli.terminal import Exit, Failure, Json, clock_of, out, print_json, run_async, running
 from aicore.cli.wire import (

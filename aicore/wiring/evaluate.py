@@ -15,7 +15,8 @@ from uuid import UUID
 
 import orjson
 
-from aicore.audit.evaluation_report import About, as_html, as_json, digest_of
+from aicore.audit.evaluation_page import as_html
+from aicore.audit.evaluation_report import About, as_json, digest_of
 from aicore.client import Client
 from aicore.content.guardrails import load_policy
 from aicore.content.suites import default_suite
