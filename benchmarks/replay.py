@@ -26,7 +26,7 @@ async def ours(log: EventLog, codec: EventCodec, number: int) -> float:
     page = await log.read_payloads(limit=PAGE)
     while page:
         async with asyncio.TaskGroup() as group:
-            following = group.create_task(log.read_payloads(after=page[-1][0], limit=PAGE))
+            following = group.create_task(log.read_payloads(after=page[-1].position, limit=PAGE))
             await asyncio.sleep(0)
             done += len([decode(kind, schema, data) for _, _, kind, schema, data in page])
         page = following.result()

@@ -7,7 +7,8 @@ import ormsgpack
 from pydantic import ValidationError
 
 from bus.catalogue import Catalogue
-from bus.ports import PAYLOAD_BYTES_MAX, AppendTooLarge, NewEvent, RecordedEvent
+from bus.ports import PAYLOAD_BYTES_MAX, AppendTooLarge, NewEvent, RecordedEvent, RecordedPayload
+from bus.quick_reading import REFUSALS, quick_reader
 from bus.reading import reading_validator
 from domain.kernel.event import Event
 from protocol.errors import WireError
@@ -45,9 +46,10 @@ class EventCodec:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        # What a replay needs per event, looked up once: newest version and validator.
+        # What a replay needs per event, looked up once: newest version, quick reader and validator.
         self._known = {
-            name: (kind.event_version, reading_validator(kind)) for name, kind in catalogue.events.items()
+            name: (kind.event_version, quick_reader(kind), reading_validator(kind))
+            for name, kind in catalogue.events.items()
         }
 
     def encode(self, event: Event, event_id: UUID, meta: Meta = EMPTY_META) -> NewEvent:
@@ -66,7 +68,7 @@ class EventCodec:
         packed = EMPTY_META_BYTES if meta is EMPTY_META else encode_meta(meta)
         return NewEvent(event_id, event.event_name, event.event_version, payload, packed)
 
-    def decode(self, recorded: RecordedEvent) -> Event:
+    def decode(self, recorded: RecordedEvent | RecordedPayload) -> Event:
         """Return the typed event; older versions are upcast, unknown ones come as `UnknownEvent`.
 
         Raises:
@@ -79,7 +81,17 @@ class EventCodec:
         known = self._known.get(kind)
         if known is None or version > known[0]:
             return UnknownEvent(type=kind, schema_version=version, payload=data)
-        newest, validate = known
+        newest, quick, _ = known
+        if quick is None or version < newest:
+            return self._decode_carefully(kind, version, data)
+        try:
+            return quick(data)
+        except REFUSALS:
+            return self._decode_carefully(kind, version, data)
+
+    def _decode_carefully(self, kind: str, version: int, data: bytes) -> Event:
+        """Return the typed event of a payload that is of an older version or that `quick_reader` leaves."""
+        newest, _, validate = self._known[kind]
         try:
             payload: Any = _unpacked(data)
             if version < newest:

@@ -11,6 +11,7 @@ from bus.ports import (
     Head,
     NewEvent,
     RecordedEvent,
+    RecordedPayload,
     StreamWrite,
     VersionConflict,
     Where,
@@ -96,10 +97,12 @@ class MemoryLog:
 
     async def read_payloads(
         self, *, after: int = 0, limit: int = 1_000, where: Where = Where()
-    ) -> Sequence[tuple[int, str, str, int, bytes]]:
-        """Return rows of position, stream, type, schema version and payload; see the port."""
+    ) -> Sequence[RecordedPayload]:
+        """Return payloads of the log; see the port."""
         found = await self.read_all(after=after, limit=limit, where=where)
-        return [(e.position, e.stream, e.type, e.schema_version, e.payload) for e in found]
+        return [
+            RecordedPayload(e.position, e.recorded_us, e.type, e.schema_version, e.payload) for e in found
+        ]
 
     async def find(self, event_id: UUID) -> RecordedEvent | None:
         """Return the event with this id; see the port."""

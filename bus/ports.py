@@ -75,6 +75,16 @@ class RecordedEvent(NamedTuple):
     """32 bytes: SHA-256 over the previous event's hash and every other column (protocol/SPEC.md, "Chain")."""
 
 
+class RecordedPayload(NamedTuple):
+    """What a fold over history needs of a `RecordedEvent`."""
+
+    position: int
+    recorded_us: int
+    type: str
+    schema_version: int
+    payload: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class AppendResult:
     """Where an append's events are: one entry per event, in the order given."""
@@ -203,11 +213,10 @@ class EventLog(Protocol):
 
     async def read_payloads(
         self, *, after: int = 0, limit: int = 1_000, where: Where = Where()
-    ) -> Sequence[tuple[int, str, str, int, bytes]]:
+    ) -> Sequence[RecordedPayload]:
         """Return what a fold over history needs of the events that `read_all` would return, and no more.
 
-        A row unpacks to position, stream, type, schema version and payload; it costs half of a
-        `RecordedEvent` (benchmarks/replay.py).
+        It costs half of `read_all` (benchmarks/replay.py).
         """
         ...
 

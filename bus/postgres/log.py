@@ -21,6 +21,7 @@ from bus.ports import (
     LogUnavailable,
     LogUnread,
     RecordedEvent,
+    RecordedPayload,
     StreamWrite,
     Where,
 )
@@ -40,7 +41,7 @@ NOTIFY_PAUSE_S = 0.004
 
 READERS_MAX = 6
 
-PAYLOAD_COLUMNS = "position, stream, type, schema_version, payload"
+PAYLOAD_COLUMNS = "position, recorded_us, type, schema_version, payload"
 COLUMNS = "position, stream, version, id, type, schema_version, recorded_us, meta, payload, hash"
 
 # Index event_stream_version; no locks beyond those of a read.
@@ -82,9 +83,9 @@ class PostgresLog:
 
     async def read_payloads(
         self, *, after: int = 0, limit: int = 1_000, where: Where = Where()
-    ) -> Sequence[tuple[int, str, str, int, bytes]]:
-        """Return rows of position, stream, type, schema version and payload; see the port."""
-        return await self._rows(PAYLOAD_COLUMNS, after, limit, where)
+    ) -> Sequence[RecordedPayload]:
+        """Return payloads of the log; see the port."""
+        return list(map(_make_payload, await self._rows(PAYLOAD_COLUMNS, after, limit, where)))
 
     async def find(self, event_id: UUID) -> RecordedEvent | None:
         """Return the event with this id; see the port."""
@@ -164,6 +165,7 @@ class PostgresLog:
 
 # `RecordedEvent._make` without its Python frame: a replay makes hundreds of thousands a second.
 _make: Callable[[Any], RecordedEvent] = partial(tuple.__new__, RecordedEvent)
+_make_payload: Callable[[Any], RecordedPayload] = partial(tuple.__new__, RecordedPayload)
 
 
 def _recorded(rows: list[Any]) -> list[RecordedEvent]:

@@ -17,7 +17,7 @@ import orjson
 import structlog
 
 from bus.codec import UnknownEvent
-from bus.ports import EventLog, LogError, RecordedEvent, Where
+from bus.ports import EventLog, LogError, RecordedEvent, RecordedPayload, Where
 from domain.kernel.event import Event
 from projections.kernel.table import (
     CHECKPOINT_ADVANCE,
@@ -97,7 +97,7 @@ class ProjectionRunner:
         log: EventLog,
         view: View,
         *,
-        decode: Callable[[RecordedEvent], Event],
+        decode: Callable[[RecordedEvent | RecordedPayload], Event],
         now_us: Callable[[], int],
     ) -> None:
         self._pool = pool
@@ -246,7 +246,7 @@ class ProjectionRunner:
     ) -> None:
         where = Where(types=sorted(self._view.types))
         while after < goal:
-            batch = await self._log.read_all(after=after, limit=REPLAY_BATCH, where=where)
+            batch = await self._log.read_payloads(after=after, limit=REPLAY_BATCH, where=where)
             await self._write(
                 connection, table, [recorded for recorded in batch if recorded.position <= goal]
             )
@@ -255,7 +255,7 @@ class ProjectionRunner:
                 progress(min(after, goal), goal)
 
     async def _write(
-        self, connection: asyncpg.Connection, table: Table, batch: Iterable[RecordedEvent]
+        self, connection: asyncpg.Connection, table: Table, batch: Iterable[RecordedEvent | RecordedPayload]
     ) -> None:
         """Apply ``batch`` to the rows of ``table``: one read and at most two writes, however many events."""
         mine = [recorded for recorded in batch if recorded.type in self._view.types]
@@ -278,7 +278,7 @@ class ProjectionRunner:
                 self._view.name, mine[0].position, f"{type(error).__name__}: {error}"
             ) from error
 
-    def _fact(self, recorded: RecordedEvent) -> Fact:
+    def _fact(self, recorded: RecordedEvent | RecordedPayload) -> Fact:
         event = self._decode(recorded)
         if isinstance(event, UnknownEvent):
             newer = f"{event.type} version {event.schema_version} is newer than this program; upgrade it"

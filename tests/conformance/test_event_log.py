@@ -18,6 +18,7 @@ from bus.ports import (
     InvalidAppend,
     NewEvent,
     RecordedEvent,
+    RecordedPayload,
     StreamWrite,
     VersionConflict,
     Where,
@@ -224,8 +225,10 @@ async def test_reading_by_type_context_and_stream_prefix(log: EventLog) -> None:
 
     async def found(where: Where, **limits: int) -> list[int]:
         events = await log.read_all(where=where, **limits)
-        rows = [tuple(row) for row in await log.read_payloads(where=where, **limits)]
-        assert rows == [(e.position, e.stream, e.type, e.schema_version, e.payload) for e in events]
+        rows = await log.read_payloads(where=where, **limits)
+        assert rows == [
+            RecordedPayload(e.position, e.recorded_us, e.type, e.schema_version, e.payload) for e in events
+        ]
         return [e.position for e in events]
 
     assert await found(Where(types=["story.told"])) == [1, 4]
