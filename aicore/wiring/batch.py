@@ -24,7 +24,7 @@ def wire(_: Settings) -> Part:
 async def _commands(parts: Parts) -> None:
     """A batch is for a use case that has a model; what players wrote is redacted before it is recorded."""
     commands, opens, adds = parts.served.commands, OpenBatch.command_name, AddItems.command_name
-    commands[opens] = KnownUseCase(commands[opens], await parts.once(models_in_memory))
+    commands[opens] = KnownUseCase(OpenBatch, commands[opens], await parts.once(models_in_memory))
     commands[adds] = Redacting(commands[adds], await parts.once(active_policy))
 
 

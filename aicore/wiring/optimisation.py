@@ -31,7 +31,7 @@ def wire(_: Settings) -> Part:
 
 async def _commands(parts: Parts) -> None:
     name, served = SetPolicy.command_name, parts.served
-    served.commands[name] = KnownUseCase(served.commands[name], await parts.once(models_in_memory))
+    served.commands[name] = KnownUseCase(SetPolicy, served.commands[name], await parts.once(models_in_memory))
     optimiser = Optimiser(
         parts.log,
         parts.runner(REGISTRY, OPTIMISATION_RECORDS),

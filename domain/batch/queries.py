@@ -6,6 +6,7 @@ from pydantic import Field
 
 from domain.batch.messages import BatchId
 from domain.kernel.event import Query
+from domain.kernel.vocabulary import Count
 
 PAGE_MAX = 100
 """Entries of one answer at most."""
@@ -29,5 +30,5 @@ class ResultsQuery(Query, name="batch.results"):
     example: ClassVar = {"batch_id": "0" * 32, "after": 100, "limit": 100}
 
     batch_id: BatchId
-    after: int = Field(0, ge=0, description="How many to leave out: those that were read before.")
+    after: Count = Field(0, description="How many to leave out: those that were read before.")
     limit: int = Field(PAGE_MAX, ge=1, le=PAGE_MAX, description="At most so many at a time.")

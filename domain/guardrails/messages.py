@@ -9,7 +9,7 @@ from pydantic import Field
 
 from domain.guardrails.policy import Action, Category, Policy, Severity
 from domain.kernel.event import Command, Event
-from domain.kernel.vocabulary import Digest, ModelId, Operator, Reason, Text, UseCase
+from domain.kernel.vocabulary import INT32_MAX, Digest, ModelId, Operator, Reason, Text, UseCase
 
 EXCERPT_MAX = 200
 
@@ -20,7 +20,7 @@ Whole = Annotated[Policy, Field(description="The policy, whole.")]
 PolicyName = Annotated[
     str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Name of the policy, e.g. default.")
 ]
-PolicyVersion = Annotated[int, Field(ge=1, description="Version of the policy.")]
+PolicyVersion = Annotated[int, Field(ge=1, le=INT32_MAX, description="Version of the policy.")]
 ProfileName = Annotated[
     str,
     Field(

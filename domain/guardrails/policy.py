@@ -14,7 +14,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from domain.kernel.vocabulary import Text
+from domain.kernel.vocabulary import INT32_MAX, Text
 
 Level = Annotated[int, Field(ge=0, le=4, description="0 none, 1 mild, 2 moderate, 3 strong, 4 extreme.")]
 Severity = Literal["low", "medium", "high", "critical"]
@@ -75,6 +75,10 @@ class Profile(_Data):
         return level
 
 
+Phrase = Annotated[Text, Field(max_length=1_000)]
+TermName = Annotated[Text, Field(max_length=63)]
+
+
 class Rule(_Data):
     """What is looked for, and what is done where it is found. It has phrases, a pattern, or a detector."""
 
@@ -86,13 +90,13 @@ class Rule(_Data):
     )
     action: Action
     side: Side = "output"
-    phrases: list[str] = Field(
+    phrases: list[Phrase] = Field(
         default_factory=list,
         max_length=2_000,
         description="Words to find however they are spelled. <name> stands for a term of the policy, a word "
         "ending in * for every word that begins so, ~ for up to 16 letters between, ~~ for up to 40.",
     )
-    unless: list[str] = Field(
+    unless: list[Phrase] = Field(
         default_factory=list,
         max_length=200,
         description="Phrases that excuse the finding when they stand just before or in it.",
@@ -110,12 +114,12 @@ class Policy(_Data):
     """Rules with the words they share, and profiles."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Name of the policy.")
-    version: int = Field(ge=1, description="Counts up; a published version never changes.")
+    version: int = Field(ge=1, le=INT32_MAX, description="Counts up; a published version never changes.")
     description: Text = Field("", max_length=2_000, description="What it is for.")
-    profiles: dict[str, Profile] = Field(
+    profiles: dict[TermName, Profile] = Field(
         min_length=1, max_length=32, description="Allowed levels by profile."
     )
-    terms: dict[str, list[str]] = Field(
+    terms: dict[TermName, Annotated[list[Phrase], Field(max_length=2_000)]] = Field(
         default_factory=dict, max_length=200, description="Words that phrases share, by name."
     )
     rules: list[Rule] = Field(min_length=1, max_length=500)

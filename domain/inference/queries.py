@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from domain.kernel.event import Query
-from domain.kernel.vocabulary import ModelId, Tier, UseCase
+from domain.kernel.vocabulary import ModelId, Tier, TimeUs, UseCase
 
 
 class StatsQuery(Query, name="inference.stats"):
@@ -18,10 +18,5 @@ class StatsQuery(Query, name="inference.stats"):
     use_case: UseCase | None = None
     model_id: ModelId | None = None
     tier: Tier | None = None
-    from_us: int = Field(
-        0,
-        ge=0,
-        description="First hour (its start), since 1970-01-01T00:00Z.",
-        json_schema_extra={"unit": "µs"},
-    )
+    from_us: TimeUs = Field(0, description="First hour (its start), since 1970-01-01T00:00Z.")
     by_hour: bool = Field(False, description="One entry per hour instead of one sum.")

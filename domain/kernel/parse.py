@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from math import isfinite
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -28,6 +29,9 @@ def parse(model: type[M], data: Mapping[str, object]) -> M:
         Rejected: code ``invalid_field``; ``field`` is the dotted path of the first field at fault, the
             message names every one, and the value where it cannot be private.
     """
+    if found := _beyond_json(data):
+        path, message, remedy = found
+        raise Rejected("invalid_field", f"{path}: {message}", field=path, remedy=remedy)
     try:
         return model.model_validate(data, strict=True)
     except ValidationError as error:
@@ -38,6 +42,33 @@ def parse(model: type[M], data: Mapping[str, object]) -> M:
             field=_path(faults[0]),
             remedy=_REMEDIES.get(faults[0]["type"], _form(model)),
         ) from None
+
+
+def _beyond_json(data: Mapping[str, object]) -> tuple[str, str, str] | None:
+    """Return path, fact and remedy of the first value that no read model or JSON text could hold, if any.
+
+    Postgres has no U+0000 in text, and JSON no NaN: a declaration that forgot to say so would end in
+    ``internal``. Level by level: depth costs no stack.
+    """
+    level: list[tuple[str, object]] = [("", data)]
+    while level:
+        below: list[tuple[str, object]] = []
+        for path, value in level:
+            match value:
+                case str() if "\x00" in value:
+                    return path, "must not contain the character U+0000", "remove it"
+                case float() if not isfinite(value):
+                    return path, "must be a finite number", "leave it out, or send a number"
+                case Mapping():
+                    if any("\x00" in key for key in value if isinstance(key, str)):
+                        return path, "a key must not contain the character U+0000", "remove it"
+                    below += [(f"{path}.{key}" if path else str(key), item) for key, item in value.items()]
+                case list():
+                    below += [(f"{path}.{n}", item) for n, item in enumerate(value)]
+                case _:
+                    pass
+        level = below
+    return None
 
 
 def _told(fault: ErrorDetails) -> str:

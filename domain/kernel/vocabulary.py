@@ -15,6 +15,8 @@ CONFIGURATION_DEPTH_MAX = 8
 """Levels of lists and maps in one configuration; the wire itself allows 32."""
 
 INT64_MAX = 2**63 - 1
+COUNT_MAX = 2**53 - 1
+INT32_MAX = 2**31 - 1
 
 
 def _printable(text: str) -> str:
@@ -121,5 +123,14 @@ Reason = Annotated[
 ]
 Text = Annotated[str, AfterValidator(_printable)]
 """Text that can be stored and shown anywhere; give it a limit and a description where it is used."""
+
+IdPrefix = Annotated[str, Field(max_length=128), AfterValidator(_printable)]
+"""How an id begins, as a person types it; "" is the beginning of all."""
+
+Count = Annotated[int, Field(ge=0, le=COUNT_MAX)]
+"""How many, or a position in the log; a double holds each."""
+
+TimeUs = Annotated[int, Field(ge=0, le=COUNT_MAX, json_schema_extra={"unit": "µs"})]
+"""A time since 1970-01-01T00:00Z."""
 
 ConfigurationValue = Annotated[JsonValue, AfterValidator(_json_safe)]

@@ -84,7 +84,7 @@ class OptimiserPolicy(BaseModel):
         0.5, ge=0, le=1, description="Share of turns whose prompt was cut by its template's budget."
     )
     cost_per_turn_micro_max: float | None = Field(
-        None, gt=0, description="Cost of a turn above which a lower tier is proposed; null: never."
+        None, gt=0, le=10**12, description="Cost of a turn above which a lower tier is proposed; null: never."
     )
     engine_hour_micro: int = Field(
         0, ge=0, le=10**12, description="What an own engine costs an hour, in micro-dollars."

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from domain.kernel.event import Query
-from domain.kernel.vocabulary import UseCase
+from domain.kernel.vocabulary import IdPrefix, UseCase
 
 
 class ProposalsQuery(Query, name="optimisation.proposals"):
@@ -15,5 +15,5 @@ class ProposalsQuery(Query, name="optimisation.proposals"):
     """
 
     use_case: UseCase | None = None
-    proposal_id: str = Field("", max_length=128, description="Only those whose id begins so.")
+    proposal_id: IdPrefix = Field("", description="Only those whose id begins so.")
     limit: int = Field(200, ge=1, le=500, description="At most so many, the newest.")

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from domain.kernel.event import Query
+from domain.kernel.vocabulary import Text
 
 
 class TemplatesQuery(Query, name="prompts.templates"):
@@ -11,4 +12,4 @@ class TemplatesQuery(Query, name="prompts.templates"):
     The result is a list of maps with the fields of prompts.template_registered, the newest versions last.
     """
 
-    template: str = Field("", max_length=256, description="Only this one, as name@version.")
+    template: Text = Field("", max_length=256, description="Only this one, as name@version.")

@@ -69,7 +69,11 @@ class Gate(BaseModel):
         0.1, ge=0, le=1, description="threshold: largest share of turns that failed or broke the policy."
     )
     latency_ms_max: float = Field(
-        5_000.0, gt=0, description="threshold: largest mean latency.", json_schema_extra={"unit": "ms"}
+        5_000.0,
+        gt=0,
+        le=600_000,
+        description="threshold: largest mean latency.",
+        json_schema_extra={"unit": "ms"},
     )
     window_s: float = Field(
         300.0, gt=0, le=86_400, description="threshold: age of the oldest turn that counts; of slow traffic "

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from domain.kernel.event import Query
-from domain.kernel.vocabulary import UseCase
+from domain.kernel.vocabulary import IdPrefix, UseCase
 
 
 class CurrentQuery(Query, name="registry.current"):
@@ -31,7 +31,7 @@ class ModelsQuery(Query, name="registry.models"):
     """
 
     use_case: UseCase | None = None
-    model_id: str = Field("", max_length=128, description="Only those whose id begins so.")
+    model_id: IdPrefix = Field("", description="Only those whose id begins so.")
 
 
 class DeploymentsQuery(Query, name="deployment.list"):
@@ -45,5 +45,5 @@ class DeploymentsQuery(Query, name="deployment.list"):
     """
 
     use_case: UseCase | None = None
-    deployment_id: str = Field("", max_length=128, description="Only those whose id begins so.")
+    deployment_id: IdPrefix = Field("", description="Only those whose id begins so.")
     limit: int = Field(100, ge=1, le=200, description="At most so many, the newest.")

@@ -8,13 +8,15 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, Field
 
 from domain.kernel.event import Command, Event
-from domain.kernel.vocabulary import Operator, Reason
+from domain.kernel.vocabulary import COUNT_MAX, Operator, Reason
 
 
 class Lost(BaseModel):
     """The newest event that JetStream holds and the log does not."""
 
-    lost_position: int = Field(ge=1, description="Position of the newest event that only JetStream holds.")
+    lost_position: int = Field(
+        ge=1, le=COUNT_MAX, description="Position of the newest event that only JetStream holds."
+    )
     lost_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = Field(
         description="Its chain hash, 64 hexadecimal digits; zeros: the message itself is no longer kept."
     )

@@ -4,11 +4,10 @@ import difflib
 from collections.abc import Awaitable, Callable
 
 from domain.kernel.decider import Rejected
+from domain.kernel.event import Command
+from domain.kernel.parse import parse
 from handlers.registry.models import RegistryView
 from protocol.messages import CommandMessage, Reply
-
-FOR_A_USE_CASE = ("batch.open", "optimisation.set_policy")
-"""Commands that mean nothing without a model, on streams that do not know the registry's."""
 
 SHOWN_CHARACTERS_MAX = 64
 
@@ -16,8 +15,11 @@ SHOWN_CHARACTERS_MAX = 64
 class KnownUseCase:
     """Runs commands whose ``use_case`` has a model. No decider can tell: the models are in another stream."""
 
-    def __init__(self, run: Callable[[CommandMessage], Awaitable[Reply]], registry: RegistryView) -> None:
-        """Prepare; ``run`` is what runs them."""
+    def __init__(
+        self, kind: type[Command], run: Callable[[CommandMessage], Awaitable[Reply]], registry: RegistryView
+    ) -> None:
+        """Prepare; ``run`` is what runs commands of the ``kind``, which has a field ``use_case``."""
+        self._kind = kind
         self._run = run
         self._registry = registry
 
@@ -25,12 +27,12 @@ class KnownUseCase:
         """Run a command; raises as what runs it does.
 
         Raises:
-            Rejected: ``unknown_use_case``, with those that there are.
+            Rejected: ``invalid_field``; ``unknown_use_case``, with those that there are.
             LogUnavailable: memory does not know the use case, and the log cannot be asked.
         """
-        wanted = message.payload.get("use_case")
-        # Whatever is no string at all is refused by its schema.
-        if isinstance(wanted, str) and not await self._registry.knows(wanted):
+        # Only what its schema lets through may be looked for in the log.
+        wanted: str = getattr(parse(self._kind, message.payload), "use_case")  # noqa: B009 - of any kind that has one
+        if not await self._registry.knows(wanted):
             there = self._registry.use_cases()
             near = difflib.get_close_matches(wanted[:SHOWN_CHARACTERS_MAX], there, n=1)
             raise Rejected(
