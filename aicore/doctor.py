@@ -8,6 +8,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 import asyncpg
@@ -260,6 +261,7 @@ async def _stream(patient: Patient) -> Sequence[Check]:
             " AND classid = ($1::bigint >> 32)::oid AND objid = ($1::bigint & 4294967295)::oid",
             relay_lock(patient.system.realm),
         )
+        verified_us = await connection.fetchval("SELECT verified_us FROM relay_state")
     start = "" if leads else "start a relay (`aicore up` or `aicore run relay`): "
     if finding.lost:
         fact = f"{finding.reason}: the log has lost events; nothing is published"
@@ -281,7 +283,10 @@ async def _stream(patient: Patient) -> Sequence[Check]:
         fact = f"JetStream is {finding.verdict}: {finding.reason}"
         mend = f"{start}the relay compares both and makes the stream anew from the log"
         return [Check("stream", "fault", fact, mend)]
-    fact = f"JetStream ends at {finding.last}, the log at {finding.head}, same ids and hashes"
+    fact = (
+        f"JetStream ends at {finding.last}, the log at {finding.head}; ids and hashes of {finding.compared} "
+        f"positions compared now, all the same{_by_relay(verified_us)}"
+    )
     if not leads:
         return [
             Check("stream", "fault", f"{fact}; no relay leads", f"{start}it carries on after {finding.last}")
@@ -289,6 +294,13 @@ async def _stream(patient: Patient) -> Sequence[Check]:
     if finding.head - finding.last > LAG_EVENTS_MAX:
         return [Check("stream", "warning", fact, "the relay is behind: see `aicore relay status`")]
     return [Check("stream", "ok", fact)]
+
+
+def _by_relay(verified_us: int | None) -> str:
+    """Return when the relay compared last, in words."""
+    if not verified_us:
+        return ""
+    return f"; by the relay at {datetime.fromtimestamp(verified_us / 1e6, UTC):%H:%M:%S} UTC"
 
 
 async def _projections(patient: Patient) -> Sequence[Check]:

@@ -41,6 +41,10 @@ class System(BaseModel):
     realm: str
     postgres_dsn: str
     nats_url: str
+    """For everybody; of the embedded server without a password."""
+    nats_component_url: str = ""
+    nats_relay_url: str = ""
+    """For our own processes: the first may write streams, the second events, too. "": ``nats_url`` does."""
     pid: int = 0
     """The process that serves the state directory; 0: addresses come from the settings alone."""
     vllm_urls: dict[str, str] = {}
@@ -51,6 +55,16 @@ class System(BaseModel):
     """Of the servers as they were started first."""
     state_dir: Path = Path(".state")
     started_us: int = 0
+
+    @property
+    def component_url(self) -> str:
+        """Where the components connect to NATS."""
+        return self.nats_component_url or self.nats_url
+
+    @property
+    def relay_url(self) -> str:
+        """Where the relay connects to NATS: it publishes events, and makes and removes their stream."""
+        return self.nats_relay_url or self.nats_url
 
 
 NO_VLLM: Mapping[str, EmbeddedVllm] = {}
@@ -75,7 +89,7 @@ def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> 
         stack.enter_context(_locked(folder))
         pids: dict[str, int] = {}
         watched: list[Watched] = [*vllms.values()]
-        dsn, nats_url = settings.postgres_dsn, settings.nats_url
+        dsn, nats_url, own = settings.postgres_dsn, settings.nats_url, {}
         if dsn is None:
             postgres = EmbeddedPostgres(folder)
             stack.callback(postgres.stop)
@@ -86,7 +100,8 @@ def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> 
             nats = EmbeddedNats(folder, port=settings.nats_port or None)
             stack.callback(nats.stop)
             nats.start()
-            nats_url, pids["nats"] = nats.url, nats.pid or 0
+            nats_url, pids["nats"] = nats.public_url, nats.pid or 0
+            own = {"nats_component_url": nats.component_url, "nats_relay_url": nats.url}
             watched.append(nats)
         for vllm in vllms.values():
             stack.callback(vllm.stop)
@@ -106,6 +121,7 @@ def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> 
             server_pids=pids,
             state_dir=folder,
             started_us=now_us(),
+            **own,
         )
         stack.enter_context(_announced(folder / RUN_FILE, system))
         yield system
@@ -128,7 +144,10 @@ def find(settings: Settings) -> System:
         )
     realm = announced.realm if announced and "realm" not in settings.model_fields_set else settings.realm
     base = announced or System(realm=realm, postgres_dsn=dsn, nats_url=nats_url, state_dir=folder)
-    return base.model_copy(update={"realm": realm, "postgres_dsn": dsn, "nats_url": nats_url})
+    found = {"realm": realm, "postgres_dsn": dsn, "nats_url": nats_url}
+    if nats_url != base.nats_url:  # another server, of which our passwords are none of its business
+        found |= {"nats_component_url": "", "nats_relay_url": ""}
+    return base.model_copy(update=found)
 
 
 def _progress(seconds: float) -> None:

@@ -1,17 +1,27 @@
 """`aicore relay`: how the log's copy in JetStream stands to the log."""
 
+import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import asdict
 
 import typer
 
-from aicore.cli.terminal import Failure, Json, out, print_json, run_async, running
+from aicore.cli.terminal import Exit, Failure, Json, clock_of, out, print_json, progress, run_async, running
 from aicore.cli.wire import Operator, Reason, over_wire
 from aicore.clock import now_us
 from aicore.running import System
+from bus.nats.api import Missing
 from bus.nats.connection import connect
+from bus.nats.topology import delete_stream, describe, events_stream
 from bus.postgres.connect import connect as connect_postgres
 from bus.relay.comparison import Finding, compare
+from bus.relay.relay import HELD_MEND
 from bus.relay.status import RelayStatus, relay_status
+
+REFILL_LOOK_S = 0.2
+REFILL_PATIENCE_S = 30.0
+"""How long the refilling may stand still."""
 
 app = typer.Typer(no_args_is_help=True, help="The relay: from the log into JetStream.")
 
@@ -50,10 +60,55 @@ def status(*, json: Json = False) -> None:
         out.print("lag            unknown while held: JetStream's events are not the log's")
     else:
         out.print(f"lag            {found.lag_events:,} events, {found.lag_s:.1f} s")
-    out.print(f"last compared  {found.verdict or 'never'} {found.reason}".rstrip())
+    when = f"{clock_of(found.verified_us)}: " if found.verified_us else ""
+    out.print(f"last compared  {when}{found.verdict or 'never'} {found.reason}".rstrip())
     out.print(f"rebuilt        {found.rebuilds:,} times")
     if found.held:
         out.print("[red]held[/red]           nothing is published; `aicore doctor` says how to settle it")
+
+
+@app.command()
+def refill(*, json: Json = False) -> None:
+    """Make JetStream's stream of events anew from the log; players go on being answered.
+
+    Followers wait meanwhile and go on where they were. Refused while JetStream holds what the log lacks.
+    """
+    _, system = running()
+    found = run_async(compared(system))
+    if found.lost is not None:
+        raise Failure(f"{found.reason}: it is the witness of that", remedy=HELD_MEND, code=Exit.REFUSED)
+    with progress() as bar:
+        task = bar.add_task("refilling", total=found.head)
+        last = run_async(_refilled(system, lambda at: bar.update(task, completed=at)))
+    if json:
+        print_json({"last": last})
+        return
+    out.print(f"JetStream was made anew and filled up to {last:,}")
+
+
+async def _refilled(system: System, moved: Callable[[int], None]) -> int:
+    """Remove the stream, wait until the relay has filled it again, and return its last sequence."""
+    name = events_stream(system.realm)
+    async with connect(system.relay_url, name="aicore cli") as nc:
+        status = await relay_status(system.postgres_dsn, nc, system.realm, now_us=now_us())
+        if not status.leader:
+            raise Failure("no relay leads: nobody would fill it", remedy="start one with `aicore run relay`")
+        await delete_stream(nc, name)
+        last, stands_since = -1, time.monotonic()
+        while time.monotonic() - stands_since < REFILL_PATIENCE_S:
+            await asyncio.sleep(REFILL_LOOK_S)
+            try:
+                now = (await describe(nc, name)).last
+            except Missing:
+                continue
+            if now >= status.log_head:
+                return now
+            if now > last:
+                last, stands_since = now, time.monotonic()
+                moved(now)
+    raise Failure(
+        f"it stands at {max(last, 0)} of {status.log_head}", remedy="`aicore relay status` says more"
+    )
 
 
 @app.command("confirm-log")

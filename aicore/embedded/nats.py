@@ -21,6 +21,7 @@ PAYLOAD_BYTES_MAX = 1024 * 1024
 INFO_BYTES_MAX = 64 * 1024
 PORT_VARIABLE = "AICORE_NATS_PORT"
 REASON_LINES_MAX = 3
+PASSWORD_BYTES = 32
 
 # No path of ours is in it, whatever characters those have: the server runs in its folder.
 CONFIG = """\
@@ -33,7 +34,24 @@ jetstream {{
   max_memory_store: 256MB
   max_file_store: 32GB
 }}
+authorization {{
+  users: [
+    {{user: "relay", password: "{relay}"}}
+    {{user: "component", password: "{component}", permissions: {{publish: {{deny: {events}}}}}}}
+    {{user: "anybody", password: "{anybody}", permissions: {{publish: {{deny: {reserved}}}}}}}
+  ]
+}}
+no_auth_user: "anybody"
 """
+
+EVENTS = ("*.evt.>",)
+"""What the relay alone publishes: what follows the events must be able to believe them."""
+
+STREAMS = ("CREATE", "UPDATE", "DELETE", "PURGE", "MSG.DELETE", "RESTORE", "SNAPSHOT", "PEER", "LEADER")
+"""What only AI Core does with a JetStream stream."""
+
+RESERVED = (*EVENTS, *(f"$JS.API.STREAM.{verb}.>" for verb in STREAMS))
+"""What a client without a password may not publish."""
 
 
 class EmbeddedNats:
@@ -49,6 +67,7 @@ class EmbeddedNats:
         self._config = self.root / "nats.conf"
         self._pid_file = self.root / "nats.pid"
         self._port_file = self.root / "port"
+        self._passwords_file = self.root / "passwords.json"
         self.server_name = f"aicore-{secrets.token_hex(8)}"
         """Fresh for each start: who answers with it is the server that we started, and no other."""
         self.port = port or self._port_before() or free_port()
@@ -56,8 +75,21 @@ class EmbeddedNats:
 
     @property
     def url(self) -> str:
-        """The client URL."""
-        return f"nats://127.0.0.1:{self.port}"
+        """The address of the relay, which may do everything."""
+        return self._url("relay")
+
+    @property
+    def component_url(self) -> str:
+        """The address of the other components: everything but to publish events."""
+        return self._url("component")
+
+    @property
+    def public_url(self) -> str:
+        """The address of everybody else; they need no password, and may touch neither events nor streams."""
+        return f"nats://{LOOPBACK}:{self.port}"
+
+    def _url(self, user: str) -> str:
+        return f"nats://{user}:{self._passwords()[user]}@{LOOPBACK}:{self.port}"
 
     @property
     def pid(self) -> int | None:
@@ -73,8 +105,18 @@ class EmbeddedNats:
         """
         self.root.mkdir(parents=True, exist_ok=True)
         end_leftover(self._pid_file, str(self._config), signal.SIGTERM, timeout_s=STOP_TIMEOUT_S)
+        self._config.unlink(missing_ok=True)
+        self._config.touch(mode=0o600)  # it holds passwords
         self._config.write_text(
-            CONFIG.format(name=self.server_name, port=self.port, payload=PAYLOAD_BYTES_MAX)
+            CONFIG.format(
+                name=self.server_name,
+                port=self.port,
+                payload=PAYLOAD_BYTES_MAX,
+                events=json.dumps(EVENTS),
+                reserved=json.dumps(RESERVED),
+                anybody=secrets.token_hex(PASSWORD_BYTES),
+                **self._passwords(),
+            )
         )
         self._port_file.write_text(f"{self.port}\n")
         said_before = self.log.stat().st_size if self.log.exists() else 0
@@ -129,6 +171,19 @@ class EmbeddedNats:
         with contextlib.suppress(OSError, ValueError):
             return _name_at(self.port) == self.server_name
         return False
+
+    def _passwords(self) -> dict[str, str]:
+        """Return the passwords by user; made once, so that clients come back after a restart."""
+        with contextlib.suppress(OSError, ValueError):
+            return dict(json.loads(self._passwords_file.read_bytes()))
+        made = {user: secrets.token_hex(PASSWORD_BYTES) for user in ("relay", "component")}
+        self.root.mkdir(parents=True, exist_ok=True)
+        draft = self._passwords_file.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(made))
+        draft.rename(self._passwords_file)
+        return made
 
     def _port_before(self) -> int | None:
         """Return the port of the last run; None for the first, or if another program has it by now."""

@@ -87,7 +87,7 @@ async def _parts(settings: Settings, system: System, components: Collection[str]
             if name in components
         }
         name = f"aicore {realm} {' '.join(sorted(components))}"
-        nc = await stack.enter_async_context(connect(system.nats_url, name=name))
+        nc = await stack.enter_async_context(connect(system.component_url, name=name))
         yield Parts(settings, system, log, nc, frozenset(components), pools)
 
 
@@ -145,10 +145,13 @@ async def _open_services(parts: Parts) -> None:
 
 async def _relay(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:
     """Carry the log into JetStream; another process may lead, then this one stands by."""
-    options = RelayOptions(now_us=now_us, name=f"{socket.gethostname()}:{parts.system.pid}")
-    relay = Relay(parts.system.postgres_dsn, parts.nc, parts.system.realm, options)
-    ready()
-    await relay.run()
+    system = parts.system
+    options = RelayOptions(now_us=now_us, name=f"{socket.gethostname()}:{system.pid}")
+    # A connection of its own: it alone may publish events, and no service's reply goes out on it.
+    async with connect(system.relay_url, name=f"aicore {system.realm} events") as nc:
+        relay = Relay(system.postgres_dsn, nc, system.realm, options)
+        ready()
+        await relay.run()
 
 
 async def _projections(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:

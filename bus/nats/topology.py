@@ -49,6 +49,18 @@ class StreamState:
     """Up to here its predecessor held the log's events; whoever went further on it must come back. None:
     there was no predecessor, or it held nothing else.
     """
+    made_first: int = 1
+    """The first sequence that it was made for."""
+    bytes: int = 0
+    bytes_max: int = 0
+    """0: as many as there come."""
+    age_max_us: int = 0
+    """0: for ever."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether no message between the first and the last is missing."""
+        return self.messages == self.last - self.first + 1 and not self.deleted
 
 
 def events_stream(realm: str) -> str:
@@ -112,7 +124,8 @@ async def describe(nc: Client, name: str) -> StreamState:
         JetStreamUnavailable: no answer.
     """
     info = await js_request(nc, f"STREAM.INFO.{name}")
-    state, agreed = info["state"], (info["config"].get("metadata") or {}).get(AGREED)
+    state, config = info["state"], info["config"]
+    agreed = (config.get("metadata") or {}).get(AGREED)
     return StreamState(
         first=int(state["first_seq"]),
         last=int(state["last_seq"]),
@@ -120,6 +133,10 @@ async def describe(nc: Client, name: str) -> StreamState:
         deleted=int(state.get("num_deleted", 0)),
         made=info["created"],
         agreed=int(agreed) if agreed is not None else None,
+        made_first=int(config.get("first_seq") or 1),
+        bytes=int(state["bytes"]),
+        bytes_max=max(0, int(config.get("max_bytes", 0))),
+        age_max_us=int(config.get("max_age", 0)) // 1_000,
     )
 
 

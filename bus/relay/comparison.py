@@ -10,7 +10,7 @@ Messages that are no events of the realm witness nothing.
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
 
@@ -28,6 +28,12 @@ REQUESTS_AT_ONCE = 64
 PLACES = 8
 """Messages compared: the first, the last, and others evenly between."""
 
+FULL_WITHIN_BYTES = 2 * 1024 * 1024
+"""A stream that lacks less than this to its limit, the largest message twice, has let messages go for it."""
+
+YOUNG = 0.9
+"""Share of a message's time within which it must still be there, whatever the clocks say."""
+
 FOREIGN_MAX = 4_096
 """So many messages that are no events are looked under for the newest event."""
 
@@ -39,6 +45,12 @@ NO_LONGER_KEPT = bytes(32)
 
 # Purpose: the log's end when an empty stream was first found beyond it. Lock: the table's only row.
 LOST_AFTER = "SELECT lost_after FROM relay_state"
+
+# Purpose: whether an event is younger than a limit (µs; 0: none). Index: primary key. Lock: none.
+YOUNGER = """
+SELECT $2::bigint = 0 OR recorded_us > (extract(epoch FROM clock_timestamp()) * 1e6)::bigint - $2::bigint
+FROM event WHERE position = $1
+"""
 
 # Purpose: what the log says at some positions. Index: primary key. Lock: none.
 ROWS = "SELECT position, id, hash FROM event WHERE position = ANY($1::bigint[])"
@@ -63,6 +75,10 @@ class Finding:
     lost: Head | None = None
     agrees: int = 0
     differs: int = 1
+    compared: int = 0
+    """Positions whose ids and hashes were compared."""
+    emptied: bool = False
+    """Somebody took messages out that the stream should still keep."""
 
     @property
     def of_empty(self) -> bool:
@@ -89,16 +105,41 @@ async def compare(
         end = await connection.fetchval(HEAD)
         return Finding("missing", 0, end, "there is no stream", agrees=end, differs=end + 1)
     head: int = await connection.fetchval(HEAD)  # after the stream's end, so that it cannot seem behind it
+    emptied = await taken_out(connection, state)
     if state.messages == 0:
-        return of_empty(state.last, head, await connection.fetchval(LOST_AFTER))
+        found = of_empty(state.last, head, await connection.fetchval(LOST_AFTER))
+        return found if found.lost or not emptied else _emptied(found, emptied)
     top = await _newest_event(nc, realm, state)
     places = places_of(state, head, [*doubtful, top])
     rows = {row["position"]: (row["id"], row["hash"]) for row in await connection.fetch(ROWS, places)}
     messages = await _messages(nc, realm, places)
     if messages[state.first] is None:
         del messages[state.first]  # it aged out between the two requests
-    holes = state.messages != state.last - state.first + 1
-    return judge(realm, messages, rows, end=(state.last, head), holes=holes or bool(state.deleted))
+    finding = judge(realm, messages, rows, end=(state.last, head), holes=not state.whole)
+    finding = replace(finding, compared=len(messages))
+    return _emptied(finding, emptied) if finding.usable and emptied else finding
+
+
+async def taken_out(connection: asyncpg.Connection, state: StreamState) -> str:
+    """Return that messages are missing before the stream's first, though no limit made room; "" if not.
+
+    A stream lets go of its oldest messages when they are too old, or too many; the log knows how old the
+    newest of those is.
+
+    Raises:
+        asyncpg's errors: the log cannot be read.
+    """
+    gone = state.first - 1 if state.messages else state.last
+    full = state.bytes_max and state.bytes + FULL_WITHIN_BYTES >= state.bytes_max
+    if gone < state.made_first or (state.messages and full):
+        return ""
+    young: bool | None = await connection.fetchval(YOUNGER, gone, int(state.age_max_us * YOUNG))
+    return f"messages up to {gone} were taken out of the stream before their time" if young else ""
+
+
+def _emptied(finding: Finding, reason: str) -> Finding:
+    last = finding.last
+    return replace(finding, verdict="different", reason=reason, agrees=last, differs=last + 1, emptied=True)
 
 
 def judge(

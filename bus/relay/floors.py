@@ -45,6 +45,11 @@ class Floor:
     position: int
     settings: Mapping[str, Any] | None
 
+    @property
+    def start(self) -> int:
+        """The position after which it was made to begin."""
+        return int((self.settings or {}).get("opt_start_seq", 1)) - 1
+
 
 async def durable_consumers(nc: Client, realm: str) -> list[Floor]:
     """Return the event stream's durable consumers; [] when the stream is missing."""

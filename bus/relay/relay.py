@@ -20,12 +20,12 @@ import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from bus.nats.api import JetStreamError
-from bus.nats.topology import CacheLimits, create_events_stream, delete_stream, events_stream
+from bus.nats.api import JetStreamError, Missing
+from bus.nats.topology import CacheLimits, create_events_stream, delete_stream, describe, events_stream
 from bus.nats.wire import row_encoder
 from bus.ports import Head
 from bus.postgres.log import channel_of
-from bus.relay.comparison import HEAD, Finding, compare, last_common
+from bus.relay.comparison import HEAD, Finding, compare, last_common, taken_out
 from bus.relay.floors import Floor, durable_consumers, record, recorded, recreate, take_back
 from bus.relay.leadership import lead, listen
 from bus.relay.publishing import Publisher, Resync
@@ -258,14 +258,32 @@ class Relay:
 
     async def _record(self, connection: asyncpg.Connection) -> None:
         """Make the consumers again whose place the rebuilt stream has reached; record where all stand."""
+        floors = await durable_consumers(self._nc, self._realm)
+        await self._still_whole(connection)
         ready = [floor for floor in self._waiting if floor.position <= self.acknowledged]
         for floor in ready:
             await recreate(self._nc, self._realm, floor)
         self._waiting = [floor for floor in self._waiting if floor not in ready]
         if not self._waiting:
-            floors = await durable_consumers(self._nc, self._realm)
             await record(connection, floors, now_us=self._options.now_us())
         await self._write_state(connection)
+
+    async def _still_whole(self, connection: asyncpg.Connection) -> None:
+        """Look whether somebody took messages out of the stream.
+
+        After the consumers' floors were read and before they are recorded: a purge moves them on.
+
+        Raises:
+            Resync: somebody did, or took the stream away.
+        """
+        try:
+            state = await describe(self._nc, events_stream(self._realm))
+        except Missing:
+            raise Resync("there is no stream any more") from None
+        if not state.whole:
+            raise Resync("messages are missing inside the stream")
+        if reason := await taken_out(connection, state):
+            raise Resync(reason)
 
     # --- aligning ---------------------------------------------------------------------------------
 
@@ -320,7 +338,10 @@ class Relay:
         head: int = await connection.fetchval(HEAD)
         agreed = await last_common(self._nc, connection, self._realm, finding)
         now_us = self._options.now_us()
-        await record(connection, await durable_consumers(self._nc, self._realm), now_us=now_us)
+        floors = await durable_consumers(self._nc, self._realm)
+        if finding.emptied:
+            floors = await _before(connection, floors)
+        await record(connection, floors, now_us=now_us)
         await take_back(connection, agreed, now_us=now_us)
         self._waiting = [floor for floor in await recorded(connection) if floor.settings is not None]
         slowest = min((floor.position for floor in self._waiting), default=head)
@@ -348,3 +369,12 @@ class Relay:
         lost_after = finding.agrees if finding.of_empty else None
         await connection.execute(WRITE_STATE, *leads, *found, lost_after)
         self._rebuilds_unwritten = 0
+
+
+async def _before(connection: asyncpg.Connection, floors: list[Floor]) -> list[Floor]:
+    """Return consumers of which a purge has moved the floors, with those from before it.
+
+    One that was never recorded begins where it was made to begin: better twice than never.
+    """
+    known = {floor.name: floor.position for floor in await recorded(connection)}
+    return [replace(floor, position=known.get(floor.name, floor.start)) for floor in floors]

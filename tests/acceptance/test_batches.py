@@ -97,7 +97,7 @@ def test_a_batch_survives_its_queue_a_poison_item_and_can_be_cancelled(tmp_path:
     try:
         batch_id = submitted(up, tmp_path, poison=7)
         waited(up, batch_id, least=5)
-        url = json.loads((up.folder / "run.json").read_text())["nats_url"]
+        url = json.loads((up.folder / "run.json").read_text())["nats_component_url"]
         asyncio.run(without_queue(url))
         found = waited(up, batch_id)
         assert (found["status"], found["answered"], found["failed"]) == ("completed", ITEMS - 1, 1)
