@@ -17,6 +17,7 @@ from aicore.client import Client
 from aicore.content.guardrails import DEFAULT_PROFILE, load_policy
 from aicore.settings import load_settings
 from aicore.wiring.sealing import Seal, SealError, seal_of
+from domain.guardrails.check import Verdict
 from domain.guardrails.check import check as check_text
 from domain.guardrails.compiled import compile_policy
 from domain.guardrails.policy import Policy, PolicyError, policy_from
@@ -52,12 +53,32 @@ def check(  # noqa: PLR0913 - the options of one command
         raise Failure(f"--side {side}: it is input or output", code=Exit.USAGE)
     if active and policy:
         raise Failure("--active and --policy name two policies", remedy="leave one out", code=Exit.USAGE)
+    if text != text.encode("utf-8", "replace").decode():
+        raise Failure("the text is no UTF-8: no message can hold it", code=Exit.USAGE)
     which: Literal["input", "output"] = "input" if side == "input" else "output"
     try:
         tried, holds = over_wire(held) if active else (_policy(policy), None)
-        verdict = check_text(compile_policy(tried, profile or holds or DEFAULT_PROFILE), text, side=which)
+        compiled = compile_policy(tried, profile or holds or DEFAULT_PROFILE)
     except PolicyError as error:
         raise Failure(str(error), code=Exit.USAGE) from None
+    verdict = check_text(compiled, text, side=which)
+    told = verdict_of(verdict, text, which)
+    if json:
+        print_json(told)
+    else:
+        for each in told["findings"]:
+            line = Text(f"{each['severity']:<9}", STYLES[str(each["severity"])])
+            out.print(
+                line.append(f"{each['action']:<9}{each['category']:<22}{each['rule']}: {each['text']!r}")
+            )
+        changed = verdict.findings or told["shown"] != text
+        out.print(f"shown: {told['shown']!r}" if changed else "nothing was found", markup=False)
+    if told["shown"] != text or not verdict.harmless:
+        raise typer.Exit(1)
+
+
+def verdict_of(verdict: Verdict, text: str, side: Literal["input", "output"]) -> dict[str, Any]:
+    """Return a verdict as it is told: the action, what may be asked or shown, and what was found."""
     findings = [
         {
             "rule": found.rule,
@@ -68,17 +89,8 @@ def check(  # noqa: PLR0913 - the options of one command
         }
         for found in verdict.findings
     ]
-    if json:
-        print_json({"action": verdict.action, "shown": verdict.text, "findings": findings})
-    else:
-        for each in findings:
-            line = Text(f"{each['severity']:<9}", STYLES[str(each["severity"])])
-            out.print(
-                line.append(f"{each['action']:<9}{each['category']:<22}{each['rule']}: {each['text']!r}")
-            )
-        out.print(f"shown: {verdict.text!r}" if findings else "nothing was found", markup=False)
-    if not verdict.harmless:
-        raise typer.Exit(1)
+    shown = verdict.question if side == "input" else verdict.text
+    return {"action": verdict.action, "shown": shown, "findings": findings}
 
 
 @app.command()

@@ -9,6 +9,9 @@ from domain.guardrails.policy import Action, strongest
 from domain.guardrails.scan import Finding, Scan
 from domain.guardrails.stream import cuts_of, shown
 
+WITHHELD = "[withheld]"
+"""What is recorded of a question of which nothing may be kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -25,8 +28,13 @@ class Verdict:
 
     @property
     def harmless(self) -> bool:
-        """Whether all of the text may be shown as it is."""
+        """Whether nothing in the text breaks the policy; what no reader sees may still be left out of it."""
         return self.action in {None, "log"}
+
+    @property
+    def question(self) -> str:
+        """What may be recorded, and asked unless it is `blocked`, if the text is a question."""
+        return (self.text if self.harmless else self.text.strip()) or WITHHELD
 
 
 def check(compiled: Compiled, text: str, *, side: Literal["input", "output"] = "output") -> Verdict:

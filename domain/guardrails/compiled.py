@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-from domain.guardrails.normalise import ANY, EITHER, GAP, MARK, STROKE, folded
+from domain.guardrails.normalise import ANY, EITHER, GAP, JOINT, MARK, SEVERAL, STROKE, folded
 from domain.guardrails.personal import FORMS
 from domain.guardrails.policy import (
     ABSOLUTE,
@@ -60,6 +60,10 @@ SHAPES_MAX = 20_000
 
 CANARY_LETTERS_MIN = 8
 """A shorter canary could be a word."""
+
+_LIKELIEST = str.maketrans(
+    {GAP: "", MARK: "", JOINT: "", STROKE: "i", **{symbol: letters[0] for symbol, letters in SEVERAL.items()}}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +259,8 @@ def _quoted(canary: str) -> str:
 
 
 def _letters(text: str) -> str:
-    """Return the letters of a text without what separates them."""
-    return folded(text.lower()).text.replace(GAP, "").replace(MARK, "").replace(STROKE, "i")
+    """Return the letters of a text without what separates them; the likeliest where there are several."""
+    return folded(text.lower()).text.translate(_LIKELIEST)
 
 
 @dataclass(slots=True)

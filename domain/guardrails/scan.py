@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from domain.guardrails.compiled import Branch, Compiled, Machine, Phrase, Ready, Shape
-from domain.guardrails.normalise import ANY, EITHER, GAP, MARK, letters_of, plain_of
+from domain.guardrails.normalise import ANY, EITHER, FOLDINGS, GAP, JOINT, MARK, SEVERAL
 from domain.guardrails.personal import CHECKS
 from domain.guardrails.policy import Action, Category, Severity
 
@@ -33,7 +33,7 @@ A harmless text takes two for each letter, one that spells what it says in signs
 made to keep us busy. What it says afterwards in plain letters is found all the same.
 """
 
-SEPARATORS = frozenset({GAP, MARK})
+SEPARATORS = frozenset({GAP, MARK, JOINT})
 
 
 class _Keep(NamedTuple):
@@ -110,6 +110,9 @@ class Scan:
         self._letter_end = 0
         self._word_start = True
         self._ended = True
+        """Whether what is complete was taken since the last letter."""
+        self._joined = False
+        """Whether only what leaves no ink came since the last letter."""
         self._plain_text: list[str] = []
         """The plain folding of `text`, by character."""
         self._shapes: list[tuple[Shape, int]] = []
@@ -124,9 +127,9 @@ class Scan:
         """Read a piece of the text, at will only up to the character that stops it."""
         self.text += piece
         for char in piece:
-            for symbol in letters_of(char):
+            letters, plain = FOLDINGS[char]
+            for symbol in letters:
                 self._letter(symbol)
-            plain = plain_of(char)
             for symbol in plain:
                 self._plain(symbol)
             self._plain_text.append(plain)
@@ -171,20 +174,18 @@ class Scan:
 
     def _letter(self, symbol: str) -> None:
         if symbol in SEPARATORS:
-            self._gap(symbol)
+            self._separate(symbol)
             return
         either = EITHER.get(symbol)
         letter = either or symbol
-        threads: list[_Thread] = []
-        if self._word_start:
-            self._word_letters = self._letters
-            if either != ANY:
-                for branch in self._machine.root.steps.get(letter, ()):
-                    threads.append((branch, self.read, self._letters, True, ()))  # noqa: PERF401 - it is one
-        if self._threads:
+        any_of = SEVERAL.get(letter) if letter > "z" else None
+        threads = self._at_word_start(letter, any_of) if self._word_start else []
+        if self._threads and any_of:
+            threads += _advanced_by_any(self._threads, any_of, self._keep.threads)
+        elif self._threads:
             threads += _advanced(self._threads, letter, self._keep.threads)
         if either:
-            if not self._ended:
+            if self._joined or not self._ended:
                 self._end_word()
             threads += self._threads
         self._word_start = bool(either)
@@ -196,17 +197,43 @@ class Scan:
             self._letters += 1
             self._last = symbol
         self._letter_end = self.read + 1
-        self._ended = False
+        self._ended = self._joined = False
 
-    def _gap(self, symbol: str) -> None:
-        if not self._ended:
+    def _at_word_start(self, letter: str, any_of: str | None) -> list[_Thread]:
+        """Return where a word's first letter leads to."""
+        if not self._joined:
+            self._word_letters = self._letters
+        root = self._machine.root
+        branches = _steps_of(root, any_of) if any_of else root.steps.get(letter, ())
+        return [] if letter == ANY else [(to, self.read, self._letters, True, ()) for to in branches]
+
+    def _separate(self, symbol: str) -> None:
+        if symbol == JOINT:
+            self._joint()
+            return
+        if self._joined or not self._ended:
             self._end_word()
         if symbol == GAP:
             self._tear()
         self._word_start = True
 
+    def _joint(self) -> None:
+        """Read what leaves no ink both ways: a word ends here, and the same word goes on."""
+        if not self._ended:
+            self._complete_words()
+            self._joined = True
+        self._word_start = True
+
     def _end_word(self) -> None:
-        """Take what is complete, as a word ends before this character."""
+        """Take what is complete, as a word ends before this character; from here on another one is read."""
+        if not self._ended:
+            self._complete_words()
+        self._joined = False
+        if self._threads:
+            self._threads = [(b, s, n, False, torn) for b, s, n, _, torn in self._threads if not b.tail]
+
+    def _complete_words(self) -> None:
+        """Take what is complete."""
         self._ended = True
         if len(self._open) > SWEPT_FROM:
             self.looked_at += len(self._open)
@@ -215,7 +242,6 @@ class Scan:
         if not self._threads:
             return
         complete = [thread for thread in self._threads if thread[3] and thread[0].names]
-        self._threads = [(b, s, n, False, torn) for b, s, n, _, torn in self._threads if not b.tail]
         for branch, start, letters, _, torn in complete:
             for name in branch.names:
                 whole = not torn or name not in branch.short or branch.short[name].issuperset(torn)
@@ -272,7 +298,10 @@ class Scan:
             self.looked_at += len(shapes)
             if not inside:
                 self._complete(shapes)
-            self._shapes = [(to, start) for shape, start in shapes if (to := shape[char]) is not None]
+            if char == JOINT:
+                self._shapes = _with_blank(shapes)
+            else:
+                self._shapes = [(to, start) for shape, start in shapes if (to := shape[char]) is not None]
         if not inside and (begun := self._machine.forms.start[char]) is not None:
             self._shapes.append((begun, self.read))
             del self._shapes[: -self._keep.open]
@@ -288,7 +317,7 @@ class Scan:
                     return
 
     def _form(self, shape: Shape, start: int) -> None:
-        text = "".join(self._plain_text[start - self.base : self.read - self.base])
+        text = "".join(self._plain_text[start - self.base : self.read - self.base]).replace(JOINT, "")
         for number in shape.ends:
             detector = self._machine.rules[number].rule.detector
             check = CHECKS.get(detector) if detector else None
@@ -331,6 +360,16 @@ def _advanced(threads: list[_Thread], letter: str, most: int) -> list[_Thread]:
     return found
 
 
+def _steps_of(branch: Branch, letters: str) -> list[Branch]:
+    return [to for letter in letters for to in branch.steps.get(letter, ())]
+
+
+def _advanced_by_any(threads: list[_Thread], letters: str, most: int) -> list[_Thread]:
+    """Return the places that a sign leads to which is one of some letters."""
+    found = [thread for letter in letters for thread in _advanced(threads, letter, most)]
+    return [*dict.fromkeys(found)][:most]
+
+
 def _merged(threads: list[_Thread]) -> list[_Thread]:
     """Return of the threads that stand alike the newest and the oldest, the oldest ones last.
 
@@ -351,6 +390,16 @@ def _merged(threads: list[_Thread]) -> list[_Thread]:
         elif key not in oldest or thread[1] < oldest[key][1]:
             oldest[key] = thread
     return [*newest.values(), *oldest.values()]
+
+
+def _with_blank(shapes: list[tuple[Shape, int]]) -> list[tuple[Shape, int]]:
+    """Return places in forms after what is nothing to one reader, and a blank to another one."""
+    found: dict[tuple[int, int], tuple[Shape, int]] = {}
+    for shape, start in shapes:
+        for to in (shape, shape[GAP]):
+            if to is not None:
+                found.setdefault((id(to), start), (to, start))
+    return [*found.values()]
 
 
 def _with(spaces: tuple[int, ...], depth: int) -> tuple[int, ...]:

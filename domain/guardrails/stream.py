@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from domain.guardrails.compiled import Compiled
-from domain.guardrails.normalise import REVERSES
+from domain.guardrails.normalise import HIDDEN
 from domain.guardrails.scan import Finding, Scan
 
 Cut = tuple[int, int, str]
@@ -81,7 +81,7 @@ def cuts_of(findings: Sequence[Finding], base: int = 0) -> list[Cut]:
 
 
 def shown(text: str, base: int, until: int, cuts: Sequence[Cut]) -> str:
-    """Return a text up to an index with spans cut out, to be read in the direction in which it was checked.
+    """Return a text up to an index with spans cut out, as a reader sees it: what `HIDDEN` has is left out.
 
     Args:
         text: characters from the index ``base`` on.
@@ -100,4 +100,5 @@ def shown(text: str, base: int, until: int, cuts: Sequence[Cut]) -> str:
         hidden = max(hidden, end)
         at = max(at, min(hidden, until))
     parts.append(text[at - base : until - base])
-    return "".join(parts).replace(REVERSES, "")
+    seen = "".join(parts)
+    return seen if seen.isascii() else seen.translate(HIDDEN)

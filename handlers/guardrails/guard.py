@@ -28,7 +28,7 @@ from domain.guardrails.messages import (
     ReviewViolation,
     ViolationDetected,
 )
-from domain.guardrails.normalise import UNSEEN, plain
+from domain.guardrails.normalise import JOINT, plain
 from domain.guardrails.policies import POLICIES, STREAM, Policies
 from domain.guardrails.policy import PolicyError
 from domain.guardrails.scan import Finding
@@ -42,9 +42,6 @@ from handlers.kernel.commands import Binding
 from protocol.messages import CommandMessage, Reply
 
 logger = structlog.get_logger(__name__)
-
-WITHHELD = "[withheld]"
-"""What is recorded of a question of which nothing may be kept."""
 
 MASK = "—"
 """Stands for personal data, unless the rule says otherwise."""
@@ -244,8 +241,7 @@ class Guardrails:
             verdict, context = await asyncio.to_thread(_checked, compiled, command)
         else:
             verdict, context = _checked(compiled, command)
-        prompt = command.prompt if verdict.harmless else verdict.text.strip()
-        prompt = prompt.translate(UNSEEN) or WITHHELD
+        prompt = verdict.question
         if prompt == command.prompt and context == command.context:
             return command, verdict.findings
         return command.model_copy(update={"prompt": prompt, "context": context}), verdict.findings
@@ -425,9 +421,9 @@ def _checked(compiled: Compiled, command: Generate) -> tuple[Verdict, Mapping[st
     """Return what a policy says to a question, and its context without personal data."""
     verdict = check(compiled, command.prompt, side="input")
     context: dict[str, str | list[str]] = {
-        name: redacted(compiled, value).translate(UNSEEN)
+        name: redacted(compiled, value)
         if isinstance(value, str)
-        else [redacted(compiled, each).translate(UNSEEN) for each in value]
+        else [redacted(compiled, each) for each in value]
         for name, value in command.context.items()
     }
     return verdict, context
@@ -448,8 +444,10 @@ def _few(findings: Sequence[Finding]) -> list[Finding]:
 
 def redacted(compiled: Compiled, text: str) -> str:
     """Return a text with its personal data replaced; whatever else it says stays."""
-    if not compiled.sides["input"].redacts_more and not PERSONAL_HINT.search(plain(text)):
-        return text
+    seen = plain(text)
+    # What leaves no ink may be a blank or nothing, so a first look does not do.
+    if not compiled.sides["input"].redacts_more and JOINT not in seen and not PERSONAL_HINT.search(seen):
+        return shown(text, 0, len(text), ())
     personal = [found for found in check(compiled, text, side="input").findings if found.action == "redact"]
     return shown(text, 0, len(text), cuts_of(personal))
 
