@@ -55,7 +55,7 @@ def found_in(text: str) -> list[tuple[int, int]]:
     return [
         (each.start, each.end)
         for side in ("input", "output")
-        for each in check(MATURE, text, side=side).findings  # type: ignore[arg-type]
+        for each in check(MATURE, text, side=side).findings
         if each.action != "log"
     ]
 
@@ -63,7 +63,7 @@ def found_in(text: str) -> list[tuple[int, int]]:
 def hidden(text: str, cuts: list[int]) -> bool:
     """Whether a stream, cut anywhere, gives nothing of a text that starts with what must not be said."""
     for side in ("input", "output"):
-        guard = StreamGuard(MATURE, side)  # type: ignore[arg-type]
+        guard = StreamGuard(MATURE, side)
         if "".join([*map(guard.feed, pieces(text, cuts)), guard.finish()]) == "" and guard.blocked:
             return True
     return False
@@ -138,5 +138,5 @@ def test_harmless_lines_of_many_scripts_are_harmless(line: str, compiled: Compil
     for form in ("NFC", "NFD"):
         text = unicodedata.normalize(form, line)
         for side in ("input", "output"):
-            verdict = check(compiled, text, side=side)  # type: ignore[arg-type]
+            verdict = check(compiled, text, side=side)
             assert (verdict.findings, verdict.text) == ((), text)
