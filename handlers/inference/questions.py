@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from domain.guardrails.check import WITHHELD
 from domain.inference.facts import MICRO_DOLLARS_MAX, PROMPT_CHARACTERS_MAX, SEED_MAX, Ask, Terms
 from domain.inference.inference import same_ask
 from domain.inference.messages import Generate, InferenceRequested, RecordRequest
@@ -17,7 +18,7 @@ from domain.prompts.assembly import Assembled, assemble, room_for
 from domain.registry.facts import artefacts_digest
 from domain.registry.state import Model
 from handlers.engines.port import EngineAsk
-from handlers.guardrails.guard import MASK, WITHHELD
+from handlers.guardrails.guard import MASK
 from handlers.inference.turn import Turn
 from handlers.registry.models import RegistryView
 from handlers.routing.router import Router
