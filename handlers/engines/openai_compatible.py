@@ -15,7 +15,18 @@ import orjson
 from pydantic import SecretStr
 from yarl import URL
 
-from handlers.engines.port import End, EngineAsk, EngineError, EngineFault, FinishReason, Health, Piece
+from handlers.engines.openai_dialect import (
+    PLAIN,
+    Continuation,
+    Dialect,
+    Seam,
+    Server,
+    request_of,
+    upper_count,
+)
+from handlers.engines.openai_events import Chunk, Events, Usage, chunk, errors_of, usage
+from handlers.engines.openai_faults import broken_off, refusal, shown
+from handlers.engines.port import End, EngineAsk, EngineError, FinishReason, Health, Piece
 
 CONNECT_TIMEOUT_S = 2.0
 PROBE_TIMEOUT_S = 1.0
@@ -23,16 +34,13 @@ SILENCE_MAX_S = 60.0
 """Longest wait between two parts of an answer; the router's own limits are shorter."""
 
 LINE_BYTES_MAX = 1024 * 1024
-BYTES_PER_TOKEN = 3
-"""Below what usual tokenizers reach in any language, so that a count is rather too high."""
 
 USAGE_WAIT_S = 0.5
 """Longest wait for the token counts that follow an answer."""
 
-COUNT_MAX = 2**32
-SHOWN_CHARACTERS = 300
-BUSY = (429, 503)
-FINISHED: Mapping[str, FinishReason] = {"stop": "stop", "length": "length", "abort": "length"}
+THERE = (200, 404, 405, 429)
+"""Statuses of a health probe by which a server is there: not each of them has a list of models."""
+
 WAITING = re.compile(rb"^vllm:num_requests_(running|waiting)(?:\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
 
 
@@ -51,6 +59,7 @@ class OpenAICompatibleEngine:
         api_key: SecretStr = SecretStr(""),  # noqa: B008 - a constant
         chat: bool = False,
         vllm: bool = True,
+        dialect: Dialect = PLAIN,
     ) -> None:
         """Prepare; nothing is sent before `start`.
 
@@ -61,9 +70,10 @@ class OpenAICompatibleEngine:
             provider: it serves models registered with this provider.
             models: and only those with these names; empty: all.
             capacity: requests that it works on at a time.
-            api_key: sent as a bearer token; "" sends none.
-            chat: use ``/v1/chat/completions``; such a server cannot go on after what another one sent.
+            api_key: sent as a bearer token, or as ``dialect`` says; "" sends none.
+            chat: use ``/v1/chat/completions``.
             vllm: it takes vLLM's own fields (structured outputs, priority) and tells its queue.
+            dialect: how the server differs.
         """
         self.name = name
         self.provider = provider
@@ -74,26 +84,29 @@ class OpenAICompatibleEngine:
         # Parsed once: a turn's call is on the way of its first token.
         self._at = str(URL(self._url).origin())
         """Where it is, without what the address may say of a user."""
-        self._completions = URL(f"{self._url}/v1/{'chat/' if chat else ''}completions")
+        path = dialect.path or f"/v1/{'chat/' if chat else ''}completions"
+        self._completions = URL(f"{self._url}{path}").update_query(dialect.query)
+        probe = ("/health" if vllm else "/v1/models") if dialect.probe_path is None else dialect.probe_path
+        self._probe = URL(f"{self._url}{probe}").update_query(dialect.query) if probe else None
         self._model = model
         self._key = api_key
-        self._chat = chat
+        continues = dialect.continues or ("continue_final_message" if vllm else "repeat")
+        self._chat: Continuation | None = continues if chat else None
+        """How a chat goes on after given words; None: plain completions do."""
         self._vllm = vllm
+        self._dialect = dialect
+        self._server = Server(name=name, model=model, chat=self._chat, vllm=vllm, dialect=dialect)
         self._session: aiohttp.ClientSession | None = None
 
     def count_tokens(self, text: str) -> int:
         """Return an upper estimate of the tokens of a text: the tokenizer is the server's."""
-        return -(-len(text.encode()) // BYTES_PER_TOKEN)
+        return upper_count(text)
 
     async def start(self) -> None:
         """Open the connection pool; whether the server answers, `health` says."""
         if self._session is None:
-            key = self._key.get_secret_value()
             self._session = aiohttp.ClientSession(
-                headers={
-                    "Content-Type": "application/json",
-                    **({"Authorization": f"Bearer {key}"} if key else {}),
-                },
+                headers=self._headers(),
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
                 timeout=aiohttp.ClientTimeout(
                     total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=SILENCE_MAX_S
@@ -103,6 +116,11 @@ class OpenAICompatibleEngine:
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
                 auto_decompress=False,
             )
+
+    def _headers(self) -> dict[str, str]:
+        key, name = self._key.get_secret_value(), self._dialect.key_header
+        mine = {name: key} if name else {"Authorization": f"Bearer {key}"}
+        return {"Content-Type": "application/json", **(mine if key else {}), **self._dialect.headers}
 
     async def stop(self) -> None:
         """Close all connections, which cancels what runs."""
@@ -114,11 +132,12 @@ class OpenAICompatibleEngine:
         """Ask the server; see the port."""
         if self._session is None:
             return Health(False, "it is not started")
+        if self._probe is None:
+            return Health(True)
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
-                path = "/health" if self._vllm else "/v1/models"
-                async with self._session.get(self._url + path) as answer:
-                    if answer.status != 200:
+                async with self._session.get(self._probe, allow_redirects=False) as answer:
+                    if answer.status != 200 and (self._vllm or answer.status not in THERE):
                         return Health(False, f"{self._at}: HTTP {answer.status}")
                 return await self._queue(self._session) if self._vllm else Health(True)
         except (aiohttp.ClientError, OSError) as error:
@@ -138,36 +157,27 @@ class OpenAICompatibleEngine:
         if rest == "":
             yield End("stop", 0, 0)
             return
-        body = self._body(ask, rest)
-        reason: FinishReason | None = None
-        usage: object = None
-        tokens, held = 0, 0
-        first = not ask.sent and ask.pattern is None
+        told = orjson.dumps(request_of(ask, rest, self._server))
+        reading = _Reading(self.name, ask, self._chat, self._key.get_secret_value())
         try:
-            async with self._session.post(self._completions, data=orjson.dumps(body)) as answer:
+            async with self._session.post(self._completions, data=told, allow_redirects=False) as answer:
                 await self._check(answer, ask)
-                events = _events(answer.content, self.name)
-                while reason is None and (event := await anext(events, None)) is not None:
-                    usage = event.get("usage") or usage
-                    text, reason = self._choice(event)
-                    if first:  # the space after the prompt's last tag is not the answer's
-                        text = text.lstrip()
-                    held += bool(text or not self._is_head(event))
-                    if text:
-                        yield Piece(text, held)
-                        tokens, held, first = tokens + held, 0, False
-                if reason is not None:
-                    usage = await _usage(events) or usage
+                events = _events(answer, reading)
+                while reading.reason is None and (event := await anext(events, None)) is not None:
+                    if piece := reading.take(event):
+                        yield piece
+                if piece := reading.finish():
+                    yield piece
+                if not reading.over:
+                    await _usage(events, reading)
         except (aiohttp.ClientError, OSError) as error:
-            if reason is None:
+            if reading.reason is None:
                 raise _broken(f"{self.name} at {self._at}", error) from error
-        if reason is None:
-            raise EngineError(f"{self.name} broke off without an end")
-        yield End(reason, _count(usage, "prompt_tokens", 0), _count(usage, "completion_tokens", tokens))
+        yield reading.end()
 
     async def likelihood(self, prompt: str, text: str) -> float:
         """Return how likely a text is; only vLLM tells. See `handlers.engines.port.Scoring`."""
-        if not self._vllm or self._chat:
+        if not self._vllm or self._chat is not None:
             raise EngineError(f"{self.name} does not tell how likely a text is; use vLLM", "unsupported")
         begin = len(await self._logprobs(prompt))
         found = [each for each in (await self._logprobs(f"{prompt} {text}"))[begin:] if each is not None]
@@ -190,103 +200,124 @@ class OpenAICompatibleEngine:
         except (ValueError, KeyError, TypeError, IndexError, StopIteration, AttributeError) as error:
             raise EngineError(f"{self.name} told no chances ({error!r})", "engine_nonsense") from error
 
-    def _body(self, ask: EngineAsk, rest: str | None) -> dict[str, Any]:
-        if self._chat and ask.sent:
-            raise EngineError(f"{self.name} only chats: it cannot go on after another's words", "unsupported")
-        if ask.pattern is not None and not self._vllm:
-            raise EngineError(f"{self.name} cannot hold an answer to a pattern; use vLLM", "unsupported")
-        return {
-            "model": ask.adapter or self._model,
-            "max_tokens": ask.max_tokens,
-            "temperature": ask.temperature,
-            "seed": ask.seed,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-            **(
-                {"messages": [{"role": "user", "content": ask.prompt}]}
-                if self._chat
-                else {"prompt": f"{ask.prompt} {ask.sent}" if ask.sent else ask.prompt}
-            ),
-            **({"priority": ask.priority} if self._vllm and ask.priority else {}),
-            **({"structured_outputs": {"regex": rest}} if rest is not None else {}),
-        }
-
     async def _check(self, answer: aiohttp.ClientResponse, ask: EngineAsk) -> None:
         """Raise what the status says, if it is not OK."""
-        if answer.status == 200:
+        page = answer.status == 200 and answer.content_type == "text/html"
+        if answer.status == 200 and not page:
             return
         said = (await answer.content.read(LINE_BYTES_MAX)).decode(errors="replace")
-        shown = f"{self.name}: HTTP {answer.status}: {_message(said)[:SHOWN_CHARACTERS]}"
-        code: EngineFault = "engine_failed"
-        if answer.status in BUSY:
-            code = "engine_overloaded"
-        elif answer.status == 404:
-            code = "unknown_adapter" if ask.adapter else "unsupported"
-        elif answer.status in (400, 422):
-            code = "prompt_too_long" if "context length" in said or "too long" in said else "invalid_request"
-        raise EngineError(shown, code)
-
-    def _is_head(self, event: Mapping[str, Any]) -> bool:
-        """Say whether an event comes before the first token, as chats have one that names the role."""
-        choices = event["choices"]
-        return not choices or (self._chat and "role" in choices[0]["delta"])
-
-    def _choice(self, event: Mapping[str, Any]) -> tuple[str, FinishReason | None]:
-        """Return an event's text and, at the end, why it ended."""
-        if "error" in event:
-            raise EngineError(f"{self.name}: {str(event['error'])[:SHOWN_CHARACTERS]}")
-        try:
-            choices = event["choices"]
-            if not choices:
-                return "", None
-            choice = choices[0]
-            text = (choice["delta"].get("content") if self._chat else choice["text"]) or ""
-            ended = choice.get("finish_reason")
-            if not isinstance(text, str):
-                raise TypeError("text")
-            return text, FINISHED[ended] if ended is not None else None
-        except (KeyError, TypeError, IndexError, AttributeError) as error:
-            raise EngineError(
-                f"{self.name} sent something that is no completion ({error!r})", "engine_nonsense"
-            ) from error
+        if page:
+            raise EngineError(f"{self.name} sent {shown(said)}, no completion", "engine_nonsense")
+        key = self._key.get_secret_value()
+        raise refusal(self.name, answer.status, said, headers=answer.headers, ask=ask, secret=key)
 
 
-async def _events(content: aiohttp.StreamReader, name: str) -> AsyncIterator[Mapping[str, Any]]:
-    """Yield the server-sent events until ``[DONE]``."""
+class _Reading:
+    """One answer as it is read: its pieces, why it ended, and what it took."""
+
+    def __init__(self, name: str, ask: EngineAsk, chat: Continuation | None, secret: str) -> None:
+        self.name = name
+        self._ask = ask
+        self._secret = secret
+        self._seam = Seam(ask.sent, chat, name)
+        # The space after the prompt's last tag is not the answer's.
+        self._first = not ask.sent and ask.pattern is None
+        self._held = self._tokens = self._thoughts = 0
+        self._usage = Usage()
+        self._refused = False
+        self.reason: FinishReason | None = None
+        """Why it ended; None: it goes on."""
+        self.over = False
+        """The server has said that nothing follows."""
+
+    def take(self, event: Mapping[str, Any]) -> Piece | None:
+        """Return the piece of the answer that an event has, if it has one.
+
+        Raises:
+            EngineError: it tells of an error, or is nonsense.
+        """
+        self.count(event)
+        if (error := errors_of(event)) is not None:
+            raise broken_off(self.name, error, ask=self._ask, secret=self._secret)
+        found: Chunk = chunk(event, self.name)
+        self.reason = found.reason
+        self._refused |= found.refused
+        self._thoughts += found.thought
+        return self._piece(self._seam.feed(found.text) if found.text else "", found.token)
+
+    def _piece(self, text: str, token: bool) -> Piece | None:
+        if self._seam.repeating:
+            self._thoughts += token
+            return None
+        if self._first:
+            text = text.lstrip()
+        self._held += bool(text) or token
+        if not text:
+            return None
+        piece = Piece(text, self._held)
+        self._tokens, self._held, self._first = self._tokens + self._held, 0, False
+        return piece
+
+    def count(self, event: Mapping[str, Any]) -> None:
+        """Note the tokens that an event tells of."""
+        self._usage = usage(event, self._usage)
+
+    def finish(self) -> Piece | None:
+        """See that the answer is whole; return what was held back of it.
+
+        Where a server gives no reason, that it says the stream is over is one; a broken connection is none.
+
+        Raises:
+            EngineError: it broke off.
+        """
+        text = self._seam.finish() if self._seam.repeating and self.reason != "filtered" else ""
+        piece = self._piece(text, token=bool(text))
+        if self.reason is None and self.over and self._tokens:
+            self.reason = "length" if self._tokens >= self._ask.max_tokens else "stop"
+        if self.reason is None:
+            raise EngineError(f"{self.name} broke off without an end")
+        if self._refused and not self._tokens:
+            self.reason = "filtered"
+        return piece
+
+    def end(self) -> End:
+        """Return how it ended, with the server's own counts of tokens where it told them."""
+        assert self.reason is not None
+        told = self._usage
+        # Nothing for words that were said is no count.
+        known = told.prompt is not None and (told.completion or (told.completion == 0 and not self._tokens))
+        words = "".join(message.text for message in self._ask.messages) or self._ask.prompt
+        prompt = upper_count(words + self._ask.sent) if told.prompt is None else told.prompt
+        return End(self.reason, prompt, told.completion or self._tokens + self._thoughts, estimated=not known)
+
+
+async def _events(answer: aiohttp.ClientResponse, reading: _Reading) -> AsyncIterator[Mapping[str, Any]]:
+    """Yield what a server sends, event by event."""
+    events = Events(reading.name)
     try:
-        async for line in content:
-            if not line.startswith(b"data:"):
-                if line.strip() and not line.startswith((b":", b"event:", b"id:", b"retry:")):
-                    raise EngineError(f"{name} sent something that is no event stream", "engine_nonsense")
-                continue
-            data = line[5:].strip()
-            if data == b"[DONE]":
+        async for line in answer.content:
+            event = events.line(line)
+            if events.done:
+                reading.over = True
                 return
-            event = orjson.loads(data)
-            if not isinstance(event, dict):
-                raise EngineError(f"{name} sent an event that is no object", "engine_nonsense")
-            yield event
+            if event is not None:
+                yield event
+        events.end()
     except ValueError as error:  # no JSON, or a line beyond every measure
-        raise EngineError(f"{name} sent something that is no JSON ({error})", "engine_nonsense") from error
+        raise EngineError(
+            f"{reading.name} sent something that is no JSON ({error})", "engine_nonsense"
+        ) from error
 
 
-async def _usage(events: AsyncIterator[Mapping[str, Any]]) -> object:
-    """Return what is told of the tokens after the end of an answer, None if that does not come at once.
+async def _usage(events: AsyncIterator[Mapping[str, Any]], reading: _Reading) -> None:
+    """Read what is told of the tokens after the end of an answer, if it comes at once.
 
     The answer is whole by then: what breaks, or is said, after it changes nothing.
     """
-    found = None
     with suppress(aiohttp.ClientError, OSError, EngineError):  # TimeoutError is an OSError
         async with asyncio.timeout(USAGE_WAIT_S):
             async for event in events:
-                found = event.get("usage") or found
-    return found
-
-
-def _count(usage: object, key: str, otherwise: int) -> int:
-    """Return a number of tokens that a server told, if it is one."""
-    found = usage.get(key) if isinstance(usage, dict) else None
-    return found if isinstance(found, int) and 0 <= found <= COUNT_MAX else otherwise
+                reading.count(event)
 
 
 def _broken(who: str, error: Exception) -> EngineError:
@@ -296,13 +327,3 @@ def _broken(who: str, error: Exception) -> EngineError:
     if isinstance(error, aiohttp.ClientConnectorError):
         return EngineError(f"{who}: nobody answers there", "engine_unreachable")
     return EngineError(f"{who} broke off ({type(error).__name__})")
-
-
-def _message(said: str) -> str:
-    """Return the message of an error's body, whatever its shape."""
-    try:
-        fields = orjson.loads(said)
-        inner = fields.get("error", fields)
-        return str(inner.get("message", said) if isinstance(inner, dict) else inner)
-    except (ValueError, AttributeError):
-        return said

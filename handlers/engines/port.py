@@ -8,8 +8,8 @@ from typing import Literal, Protocol, runtime_checkable
 
 from domain.patterns import PatternError, TooInvolved, rest_of
 
-FinishReason = Literal["stop", "length"]
-"""The model ended the text, or ``max_tokens`` did."""
+FinishReason = Literal["stop", "length", "filtered"]
+"""The model ended the text, ``max_tokens`` did, or the provider's own filter did because of what it says."""
 
 EngineFault = Literal[
     "engine_failed",  # it said so, or broke off
@@ -17,29 +17,56 @@ EngineFault = Literal[
     "engine_timeout",  # no token for too long
     "engine_overloaded",  # it takes no more for now
     "engine_nonsense",  # what it sends is no answer
+    "engine_denied",  # it refuses our key, or the account has no credit
+    "engine_misconfigured",  # it refuses what its settings make us send: address, model, parameters
     "unknown_adapter",
     "unsupported",  # it cannot do what was asked for, now or later
     "prompt_too_long",
     "invalid_request",
+    "content_filtered",  # the provider's filter refuses the words
 ]
 
-RETRIABLE: frozenset[EngineFault] = frozenset(
+SETTINGS_FAULTS: frozenset[EngineFault] = frozenset({"engine_denied", "engine_misconfigured"})
+"""Only an operator can mend them: the engine is left alone at once, and the log says so once."""
+
+RETRIABLE: frozenset[EngineFault] = SETTINGS_FAULTS | frozenset(
     {"engine_failed", "engine_unreachable", "engine_timeout", "engine_overloaded", "engine_nonsense"}
 )
-"""Another engine, or the same one later, may well answer; the rest is the request's own fault."""
+"""The engine's own: another one, or the same one later, may well answer."""
+
+REQUEST_FAULTS: frozenset[EngineFault] = frozenset({"unsupported", "unknown_adapter", "prompt_too_long"})
+"""The request's, as far as this engine goes: no word against its health, and another one may be able to.
+
+What is in neither set is the request's own fault wherever it is asked.
+"""
 
 
 class EngineError(Exception):
     """An engine could not answer; ``code`` says what kind of fault it is."""
 
-    def __init__(self, message: str, code: EngineFault = "engine_failed") -> None:
+    def __init__(
+        self, message: str, code: EngineFault = "engine_failed", *, retry_after_s: float | None = None
+    ) -> None:
+        """Make the error; ``retry_after_s`` is how long the engine asks to be left alone, s."""
         super().__init__(message)
         self.code = code
+        self.retry_after_s = retry_after_s
 
     @property
     def retriable(self) -> bool:
         """Whether the same request may succeed elsewhere or later."""
         return self.code in RETRIABLE
+
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a chat."""
+
+    role: Role
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +75,8 @@ class EngineAsk:
 
     prompt: str
     """As rendered by the template."""
+    messages: tuple[Message, ...] = ()
+    """The same words as a chat engine gets them; empty: the prompt as one message of the user."""
     max_tokens: int
     """Of what is still to come, at least 1."""
     temperature: float = 0.7
@@ -104,6 +133,9 @@ class End:
     finish_reason: FinishReason
     prompt_tokens: int
     completion_tokens: int
+    """All that the engine worked on, also what it did not show; an answer's pieces may be fewer."""
+    estimated: bool = False
+    """The engine told no counts: they are ours, of pieces and bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +216,8 @@ class Generation:
     latency_ms: float
     """From the call to the last token, ms."""
     finish_reason: FinishReason
+    estimated: bool = False
+    """See `End.estimated`."""
 
 
 @runtime_checkable
@@ -222,4 +256,5 @@ async def collect(engine: Engine, ask: EngineAsk, clock: Callable[[], float]) ->
         ttft_ms=((finished if first is None else first) - began) * 1e3,
         latency_ms=(finished - began) * 1e3,
         finish_reason=end.finish_reason,
+        estimated=end.estimated,
     )

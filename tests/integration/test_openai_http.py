@@ -210,7 +210,7 @@ async def test_closing_the_engines_stream_cancels_at_the_server() -> None:
         (200, b"data: {\n\n", "engine_nonsense"),
         (200, b"data: []\n\n", "engine_nonsense"),
         (200, b'data: {"choices": [{"text": 7}]}\n\n', "engine_nonsense"),
-        (200, b'data: {"choices": [{"text": "a", "finish_reason": "tired"}]}\n\n', "engine_nonsense"),
+        (200, b'data: {"choices": [{"text": "a", "finish_reason": 7}]}\n\n', "engine_nonsense"),
         (200, b"", "engine_failed"),
         (200, b'data: {"error": {"message": "boom"}}\n\n', "engine_failed"),
         (200, b"data: [DONE]\n\n", "engine_failed"),
@@ -274,7 +274,7 @@ async def test_counts_that_are_none_are_made_up_for(usage: str) -> None:
     told = f'data: {{"choices": [{{"text": "Aye.", "finish_reason": "stop"}}], "usage": {usage}}}\n\n'
     async with server_of(told.encode()) as url, engine_on(url) as far:
         items = [item async for item in far.stream(EngineAsk(prompt="x", max_tokens=4))]
-    assert items == [Piece("Aye."), End("stop", 0, 1)]
+    assert items == [Piece("Aye."), End("stop", 1, 1, estimated=True)]
 
 
 async def test_a_vllm_is_told_all_that_was_asked_for_and_another_server_only_what_it_knows() -> None:
@@ -319,7 +319,7 @@ async def test_what_comes_before_the_first_token_of_a_chat_is_none() -> None:
     end = b'data: {"choices": [{"delta": {"content": "Aye."}, "finish_reason": "stop"}]}\n\n'
     async with server_of(head, end) as url, engine_on(url, chat=True) as far:
         items = [item async for item in far.stream(EngineAsk(prompt="x", max_tokens=4))]
-    assert items == [Piece("Aye."), End("stop", 0, 1)]
+    assert items == [Piece("Aye."), End("stop", 1, 1, estimated=True)]
 
 
 async def test_nobody_there_is_told_at_once() -> None:
