@@ -96,6 +96,8 @@ def who_spoke(result: Mapping[str, Any]) -> str:
     served = result["served"]
     if result["finish_reason"] == "blocked":
         words = [served["engine"], "ended by the guardrails"]
+    elif result["finish_reason"] == "filtered":
+        words = [served["engine"], "stopped by its provider's filter"]
     else:
         words = [served["engine"] or "authored line"]
     return ", ".join(word for word in (served["tier"], *words) if word)

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from domain.kernel.vocabulary import Alias, ModelId, ModelName, ModelVersion, Provider, Tier, UseCase
 from domain.patterns import check
 from domain.patterns.reader import LENGTH_MAX
+from domain.prompts.messages import Role
 
 PROMPT_CHARACTERS_MAX = 16_384
 TEXT_CHARACTERS_MAX = 65_536
@@ -68,6 +69,13 @@ Player = Annotated[
     _Id | None, Field(description="Id of the player that is spoken to, if any; an id, never a name.")
 ]
 TokenCount = Annotated[int, Field(ge=0, le=2**32, json_schema_extra={"unit": "tokens"})]
+UsageEstimated = Annotated[
+    bool,
+    Field(
+        description="Whether the counts of tokens, and so the cost, are an estimate of ours: the engine told "
+        "none, or did not come to its end. False, too, in events of before it was told."
+    ),
+]
 Milliseconds = Annotated[
     float, Field(ge=0, le=MILLISECONDS_MAX, allow_inf_nan=False, json_schema_extra={"unit": "ms"})
 ]
@@ -267,6 +275,17 @@ class HeldTo(BaseModel):
     )
 
 
+class RoleFact(BaseModel):
+    """Whose some of the prompt's words are."""
+
+    model_config = ConfigDict(frozen=True)
+
+    role: Role
+    characters: int = Field(
+        ge=1, le=PROMPT_CHARACTERS_MAX, description="How many of the prompt's characters (code points)."
+    )
+
+
 class Route(BaseModel):
     """Which model answers, on which tier, and why: decided before the model is called."""
 
@@ -295,4 +314,10 @@ class Route(BaseModel):
     template_digest: str = Field("", max_length=128, description="SHA-256 of the template's content.")
     cut: list[CutFact] = Field(
         default_factory=list, max_length=64, description="What of the context did not fit into the prompt."
+    )
+    roles: list[RoleFact] = Field(
+        default_factory=list,
+        max_length=64,
+        description="Whose words the rendered prompt is, in order, for engines that only chat; empty: all of "
+        "it is the user's.",
     )

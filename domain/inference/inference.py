@@ -140,7 +140,7 @@ def _outcome(
 def _fell_back(command: RecordCompletion, request: InferenceRequested) -> InferenceFellBack | None:
     """Return the event that says how an answer was not served as it was meant to be, if it was not."""
     left = [attempt for attempt in command.attempts if attempt.fault not in ("", "hedged", "cancelled")]
-    if command.finish_reason in {"authored", "cut", "blocked"}:
+    if command.finish_reason in {"authored", "cut", "filtered", "blocked"}:
         kind = command.finish_reason
     elif command.served_tier not in (None, request.tier):
         kind = "tier"

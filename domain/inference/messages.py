@@ -22,6 +22,7 @@ from domain.inference.facts import (
     Served,
     Terms,
     TokenCount,
+    UsageEstimated,
 )
 from domain.kernel.event import Command, Event
 from domain.kernel.vocabulary import ModelId, Operator, Text, Tier, UseCase
@@ -89,6 +90,7 @@ class InferenceRequested(Ask, Terms, Route, HeldTo, Event, name="inference.reque
         "template": "lamplight-line@1",
         "template_digest": "sha256:" + "7a" * 32,
         "cut": [{"section": "history", "items": 2, "tokens": 31}],
+        "roles": [{"role": "user", "characters": 27}],
         "policy": "default@1",
         "policy_profile": "MatureFullExperience",
         "policy_digest": "sha256:" + "9c" * 32,
@@ -108,12 +110,17 @@ class InferenceCompleted(Served, Event, name="inference.completed", version=1):
     finish_reason: str = Field(
         max_length=64,
         description="Why it ended: stop (the model was done), length (max_tokens was reached), cut (after "
-        "some tokens all engines failed or the deadline passed), authored (none could speak in time; the "
-        "text is the line given for that) or blocked (the guardrails ended it with the character's own "
-        "line).",
+        "some tokens all engines failed or the deadline passed), filtered (the provider's own filter stopped "
+        "it; the text is what was given by then, or the line given for that), authored (none could speak in "
+        "time; the text is the line given for that) or blocked (the guardrails ended it with the character's "
+        "own line).",
     )
     prompt_tokens: TokenCount = Field(description="Tokens of the rendered prompt.")
-    completion_tokens: TokenCount = Field(description="Tokens of the answer.")
+    completion_tokens: TokenCount = Field(
+        description="Tokens that were generated for the answer, also those that nobody sees, such as a "
+        "model's reasoning."
+    )
+    usage_estimated: UsageEstimated = False
     ttft_ms: Milliseconds = Field(description="Time to the first token, measured at the engine's door.")
     latency_ms: Milliseconds = Field(description="Time to the last token, measured at the engine's door.")
     cost_micro: MicroDollars = Field(description="Cost of all tokens, rounded up.")
@@ -133,6 +140,7 @@ class InferenceCompleted(Served, Event, name="inference.completed", version=1):
         "finish_reason": "stop",
         "prompt_tokens": 7,
         "completion_tokens": 11,
+        "usage_estimated": False,
         "ttft_ms": 2.1,
         "latency_ms": 9.6,
         "cost_micro": 0,
@@ -161,7 +169,8 @@ class InferenceFellBack(Event, name="inference.fell_back", version=1):
         pattern=r"^[a-z][a-z0-9_]{0,63}$",
         description="engine (another engine of the tier took over), tier (a lower tier served), authored "
         "(the character's line was given), cut (after some tokens all engines failed or the deadline "
-        "passed) or blocked (the guardrails ended it). More may come.",
+        "passed), filtered (the provider's own filter stopped it) or blocked (the guardrails ended it). More "
+        "may come.",
     )
     served_tier: Tier | None = Field(None, description="The tier that served; null: none did.")
     engine: str = Field("", max_length=128, description="The engine that served in the end; empty: none did.")
@@ -188,10 +197,11 @@ class InferenceFailed(Event, name="inference.failed", version=1):
     tier: Tier
     code: str = Field(
         pattern=r"^[a-z][a-z0-9_]{0,63}$",
-        description="engine_failed, engine_unreachable, engine_timeout, engine_overloaded or "
-        "engine_nonsense: the last engine's fault; prompt_too_long, unknown_adapter, unsupported or "
-        "invalid_request: the request's own; deadline_exceeded: the caller's time was over; "
-        "empty_output: it answered nothing. More may come.",
+        description="engine_failed, engine_unreachable, engine_timeout, engine_overloaded, "
+        "engine_nonsense, engine_denied (it refuses our key) or engine_misconfigured (it refuses what its "
+        "settings send): an engine's fault; prompt_too_long, unknown_adapter, unsupported or "
+        "invalid_request: the request's own; content_filtered: the provider's own filter refused the words; "
+        "deadline_exceeded: the caller's time was over; empty_output: it answered nothing. More may come.",
     )
     message: str = Field(max_length=2_000, description="What happened, for an operator.")
     latency_ms: Milliseconds = Field(description="Time until the failure was known.")
@@ -318,9 +328,10 @@ InferenceEvent = InferenceRequested | InferenceFellBack | InferenceOutcome | Inf
 class Generate(Ask, Terms, Command, name="inference.generate"):
     """Ask the current model of a use case for text, and record question and answer.
 
-    The result: ``text``; ``finish_reason`` (stop, length, cut, authored or blocked, as inference.completed
-    says, or cancelled); ``inference_id``; ``model`` (``id``, ``name``, ``version``); ``tier``; ``usage``
-    (``prompt_tokens``, ``completion_tokens``, ``cost_micro``); ``ttft_ms``; ``latency_ms``; ``served``
+    The result: ``text``; ``finish_reason`` (stop, length, cut, filtered, authored or blocked, as
+    inference.completed says, or cancelled); ``inference_id``; ``model`` (``id``, ``name``, ``version``);
+    ``tier``; ``usage`` (``prompt_tokens``, ``completion_tokens``, ``cost_micro``, ``estimated``: the engine
+    told no counts); ``ttft_ms``; ``latency_ms``; ``served``
     (``engine``, ``tier``, ``choice``, ``attempts``: how many engines were asked, ``repeats``: the inference
     whose answer it is, or nil); ``template``; ``cut`` (maps: ``section``, ``items``, ``tokens``);
     ``event_id`` and ``recorded``. A cancelled one has only text, finish_reason, inference_id, latency_ms,
@@ -394,7 +405,8 @@ class RecordCompletion(Served, Command, name="inference.record_completion"):
     text: str = Field(max_length=TEXT_CHARACTERS_MAX, description="The answer.")
     finish_reason: str = Field(max_length=64, description="Why it ended.")
     prompt_tokens: TokenCount = Field(description="Tokens of the rendered prompt.")
-    completion_tokens: TokenCount = Field(description="Tokens of the answer.")
+    completion_tokens: TokenCount = Field(description="Tokens that were generated for the answer.")
+    usage_estimated: UsageEstimated = False
     ttft_ms: Milliseconds = Field(description="Time to the first token.")
     latency_ms: Milliseconds = Field(description="Time to the last token.")
     source_inference_id: InferenceId | None = Field(
@@ -410,6 +422,7 @@ class RecordCompletion(Served, Command, name="inference.record_completion"):
             "finish_reason",
             "prompt_tokens",
             "completion_tokens",
+            "usage_estimated",
             "ttft_ms",
             "latency_ms",
             "engine",

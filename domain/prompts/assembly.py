@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.kernel.decider import Rejected
-from domain.prompts.messages import SLOT, TemplateFacts
+from domain.prompts.messages import SLOT, Role, Section, TemplateFacts
 
 Value = str | Sequence[str]
 
@@ -31,6 +31,9 @@ class Assembled:
     tokens: int
     """As counted, part by part."""
     cut: tuple[Cut, ...] = ()
+    roles: tuple[tuple[Role, int], ...] = ()
+    """Whose the text is, as a chat says it: each role with its characters; together all of it. Empty: the
+    template names no roles."""
 
 
 def room_for(template: TemplateFacts, max_tokens: int) -> int:
@@ -101,12 +104,38 @@ def assemble(
             remedy="shorten the prompt, ask for fewer max_tokens, or give the template a larger budget",
         )
     parts = [
-        section.text.replace(SLOT, " ".join(items[section.name]))
+        (section, section.text.replace(SLOT, " ".join(items[section.name])))
         for section in template.sections
         if items[section.name] or SLOT not in section.text
     ]
     cut = tuple(Cut(name, len(tokens), sum(tokens)) for name, tokens in lost.items())
-    return Assembled(template.separator.join(parts), total, cut)
+    text = template.separator.join(part for _, part in parts)
+    return Assembled(text, total, cut, _roles(template, parts))
+
+
+def _roles(template: TemplateFacts, parts: Sequence[tuple[Section, str]]) -> tuple[tuple[Role, int], ...]:
+    """Return whose each part is; a separator belongs to the part before it."""
+    if all(section.role is None for section in template.sections):
+        return ()
+    spans: list[tuple[Role, int]] = []
+    whose = _whose(template)
+    for number, (section, part) in enumerate(parts, 1):
+        role, length = whose[section.name], len(part) + len(template.separator) * (number < len(parts))
+        if spans and spans[-1][0] == role:
+            spans[-1] = (role, spans[-1][1] + length)
+        elif length:
+            spans.append((role, length))
+    return tuple(spans)
+
+
+def _whose(template: TemplateFacts) -> Mapping[str, Role]:
+    """Return each section's role, its own or that of the section before it."""
+    found: dict[str, Role] = {}
+    role: Role = "user"
+    for section in template.sections:
+        role = section.role or role
+        found[section.name] = role
+    return found
 
 
 def _items(value: Value, reserved: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 Names and versions of events are storage format: they stay in the log for ever.
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -22,6 +22,7 @@ TemplateVersion = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", description="Version, at most 32 characters.")
 ]
 SectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Role = Literal["system", "user", "assistant"]
 
 
 class Section(BaseModel):
@@ -46,6 +47,12 @@ class Section(BaseModel):
         le=99,
         description="What is cut first when the prompt is too long: the highest number; 0 is never cut. A "
         "list loses its first items first.",
+    )
+    role: Role | None = Field(
+        None,
+        description="Whose message this is where the engine only chats; null: as the section before it, the "
+        "first one the user's. Sections of one role that follow each other are one message. Engines that "
+        "take plain completions get the same words as one text.",
     )
 
 

@@ -20,8 +20,14 @@ def label(template: TemplateFacts) -> str:
 
 
 def digest_of(template: TemplateFacts) -> str:
-    """Return the digest of what decides about a prompt: SHA-256 of its canonical JSON."""
+    """Return the digest of what decides about a prompt: SHA-256 of its canonical JSON.
+
+    A section without a role is written as before there were any, so that older digests stand.
+    """
     content = template.model_dump(include={"sections", "separator", "reserved", "budget"})
+    for section in content["sections"]:
+        if section["role"] is None:
+            del section["role"]
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
 

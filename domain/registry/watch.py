@@ -37,6 +37,8 @@ MODEL_FAULTS = frozenset(
         "engine_timeout",
         "engine_overloaded",
         "engine_nonsense",
+        "engine_denied",
+        "engine_misconfigured",
         "empty_output",
         "deadline_exceeded",
     }
@@ -65,7 +67,8 @@ def turn_outcome(
 ) -> Literal["answered", "failed", "blocked"] | None:
     """Return how a turn's end speaks for its model; None: it says nothing of it.
 
-    ``blocked``: the guardrails ended the model's line, so only its violation tells of it.
+    ``blocked``: the guardrails ended the model's line, so only its violation tells of it; or the provider's
+    own filter did, which says something of the words and nothing of who served them.
     """
     if isinstance(event, InferenceFailed):
         return "failed" if event.code in MODEL_FAULTS else None
@@ -76,7 +79,7 @@ def turn_outcome(
         return None
     if event.finish_reason in {"authored", "cut"} or event.served_tier not in (None, event.tier):
         return "failed"
-    return "blocked" if blocked else "answered"
+    return "blocked" if blocked or event.finish_reason == "filtered" else "answered"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ FAILURES_MAX = 3
 
 OPEN_MS_FIRST = 500.0
 OPEN_MS_MOST = 30_000.0
-"""Longest time between two probes of a broken engine."""
+"""Longest time between two probes of a broken engine that does not say how long it wants."""
 
 Circuit = Literal["closed", "open", "half_open"]
 
@@ -80,18 +80,19 @@ class Breaker:
         """Return the state after a request that says nothing of the engine, such as a cancelled one."""
         return replace(self, probing=False)
 
-    def failed(self, now_ms: float, *, jitter: float = 0.0) -> "Breaker":
+    def failed(self, now_ms: float, *, jitter: float = 0.0, wait_ms: float | None = None) -> "Breaker":
         """Return the state after a failure; each time the circuit opens it stays open twice as long.
 
         Args:
             now_ms: the clock.
             jitter: 0 to 1; spreads the probes of several routers over half of the time more.
+            wait_ms: how long the engine wants to be left alone, at least: then one failure opens the circuit.
         """
         failures = self.failures + 1
-        if failures < FAILURES_MAX and not self.open_ms:
+        if failures < FAILURES_MAX and not self.open_ms and wait_ms is None:
             return replace(self, failures=failures)
         open_ms = min(OPEN_MS_MOST, self.open_ms * 2 if self.open_ms else OPEN_MS_FIRST)
-        return Breaker(failures, now_ms + open_ms * (1 + jitter / 2), open_ms)
+        return Breaker(failures, now_ms + max(open_ms, wait_ms or 0.0) * (1 + jitter / 2), open_ms)
 
 
 CLOSED = Breaker()

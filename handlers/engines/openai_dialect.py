@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from handlers.engines.port import EngineAsk, EngineError, Message, Role
+from domain.prompts.messages import Role
+from handlers.engines.port import EngineAsk, EngineError, Message
 
 Continuation = Literal["continue_final_message", "prefix", "assistant", "repeat", "never"]
 """How a chat goes on after words that were given: by vLLM's parameter of this name; by ``prefix`` on the last

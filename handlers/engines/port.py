@@ -1,12 +1,13 @@
 """What the router needs of an inference engine; every engine passes the same tests."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from domain.patterns import PatternError, TooInvolved, rest_of
+from domain.prompts.messages import Role
 
 FinishReason = Literal["stop", "length", "filtered"]
 """The model ended the text, ``max_tokens`` did, or the provider's own filter did because of what it says."""
@@ -58,15 +59,27 @@ class EngineError(Exception):
         return self.code in RETRIABLE
 
 
-Role = Literal["system", "user", "assistant"]
-
-
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message of a chat."""
 
     role: Role
     text: str
+
+
+def messages_of(prompt: str, roles: Iterable[tuple[Role, int]]) -> tuple[Message, ...]:
+    """Return a rendered prompt as the messages of a chat, without the blanks between them.
+
+    Args:
+        prompt: the words.
+        roles: whose they are: each role with its number of characters; empty: nobody says.
+    """
+    found, begin = list[Message](), 0
+    for role, characters in roles:
+        if text := prompt[begin : begin + characters].strip():
+            found.append(Message(role, text))
+        begin += characters
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

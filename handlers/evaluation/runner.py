@@ -24,9 +24,9 @@ from domain.evaluation.paired import Comparison, Criterion, Errors, Evidence, Ov
 from domain.evaluation.scorers import KNOWN_SCORERS, Answer, Scorer
 from domain.evaluation.suite import Case, SuiteFacts, Turn, check_scorers, content_of, criteria_of, distinct
 from domain.kernel.decider import Rejected
-from domain.prompts.assembly import assemble, room_for
+from domain.prompts.assembly import Assembled, assemble, room_for
 from domain.prompts.messages import TemplateFacts
-from handlers.engines.port import Engine, EngineAsk, EngineError, Scoring, collect
+from handlers.engines.port import Engine, EngineAsk, EngineError, Scoring, collect, messages_of
 
 ANSWER_S_MAX = 60.0
 """A model that takes longer has failed the case."""
@@ -72,8 +72,10 @@ class EngineModel:
         self, case: Case, prompt: str, told: Sequence[str], seed: int, *, last: bool = False
     ) -> Answer:
         try:
+            rendered = self._rendered(case, prompt, told)
             ask = EngineAsk(
-                prompt=self._rendered(case, prompt, told),
+                prompt=rendered.text,
+                messages=messages_of(rendered.text, rendered.roles),
                 max_tokens=case.max_tokens,
                 temperature=self.temperature,
                 seed=seed,
@@ -87,6 +89,7 @@ class EngineModel:
             return Answer(text="", fault="deadline_exceeded")
         return Answer(
             text=found.text,
+            fault="content_filtered" if found.finish_reason == "filtered" else "",
             prompt_tokens=found.prompt_tokens,
             completion_tokens=found.completion_tokens,
             ttft_ms=found.ttft_ms,
@@ -104,12 +107,12 @@ class EngineModel:
         except (EngineError, TimeoutError):
             return None
 
-    def _rendered(self, case: Case, prompt: str, told: Sequence[str]) -> str:
+    def _rendered(self, case: Case, prompt: str, told: Sequence[str]) -> Assembled:
         context: dict[str, str | Sequence[str]] = {**case.context, "prompt": prompt}
         if told and any(section.name == HISTORY for section in self.template.sections):
             context[HISTORY] = told
         room = room_for(self.template, case.max_tokens)
-        return assemble(self.template, context, room=room, count=self.engine.count_tokens).text
+        return assemble(self.template, context, room=room, count=self.engine.count_tokens)
 
 
 def _told(turn: Turn, said: str) -> str:

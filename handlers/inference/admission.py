@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from domain.inference.messages import Generate
+from domain.inference.messages import Generate, RecordCancellation, RecordCompletion, RecordFailure
 from domain.kernel.decider import Rejected
 from domain.routing.allowance import Bucket, Rate
 from handlers.routing.router import Router
@@ -81,6 +81,16 @@ class Allowances:
         while len(self._buckets) > KEYS_MAX:
             self._buckets.popitem(last=False)
 
+    def charge(self, *, player: str | None, tokens: int) -> None:
+        """Use tokens that an answer took beyond those that were asked for: its model thought, or wrote on.
+
+        They were generated and are paid for, so nothing is refused here; what is left may be below 0.
+        """
+        rate = self._limits.player_tokens
+        if player and rate and tokens > 0:
+            what = f"tokens of player {player}"
+            self._buckets[what] = self._bucket(what, rate, self._clock() * 1e3).used(float(tokens))
+
     def _wanted(
         self, player: str | None, service: str | None, tokens: int
     ) -> Mapping[str, tuple[float, float]]:
@@ -119,3 +129,12 @@ class Admission:
             raise Overloaded(refusal)
         if self._allowances:
             self._allowances.take(player=question.player, service=service, tokens=question.max_tokens)
+
+    def charge(
+        self, question: Generate, outcome: RecordCompletion | RecordFailure | RecordCancellation
+    ) -> None:
+        """Count what an answer took beyond what was asked for, unless it was another turn's."""
+        if not self._allowances or not isinstance(outcome, RecordCompletion) or outcome.source_inference_id:
+            return
+        more = outcome.completion_tokens - question.max_tokens
+        self._allowances.charge(player=question.player, tokens=more)

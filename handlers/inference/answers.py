@@ -30,8 +30,9 @@ Key = tuple[object, ...]
 def key_of(request: InferenceRequested) -> Key:
     """Return what two questions have in common that may share an answer."""
     seed = None if request.temperature == 0 or request.max_age_s else request.seed
+    roles = tuple((each.role, each.characters) for each in request.roles)
     return (
-        request.model_id, request.artefacts_digest, request.adapter, request.prompt_hash, request.tier,
+        request.model_id, request.artefacts_digest, request.adapter, request.prompt_hash, roles, request.tier,
         request.max_tokens, request.temperature, request.pattern, seed,
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ from domain.kernel.decider import Rejected
 from domain.prompts.assembly import Assembled, assemble, room_for
 from domain.registry.facts import artefacts_digest
 from domain.registry.state import Model
-from handlers.engines.port import EngineAsk
+from handlers.engines.port import EngineAsk, messages_of
 from handlers.guardrails.guard import MASK
 from handlers.inference.turn import Turn
 from handlers.registry.models import RegistryView
@@ -87,6 +87,9 @@ class Questions:
             model=f"{request.model_name}@{request.model_version}",
             ask=EngineAsk(
                 prompt=request.rendered_prompt,
+                messages=messages_of(
+                    request.rendered_prompt, ((each.role, each.characters) for each in request.roles)
+                ),
                 max_tokens=request.max_tokens,
                 temperature=request.temperature,
                 seed=request.seed,
@@ -148,6 +151,7 @@ class Questions:
             "template": str(wanted),
             "template_digest": template.digest,
             "cut": [dataclasses.asdict(cut) for cut in done.cut],
+            "roles": [{"role": role, "characters": count} for role, count in done.roles],
         }
 
     def _known(self, command: Generate, sections: set[str]) -> Mapping[str, str | Sequence[str]]:

@@ -101,6 +101,7 @@ class InferenceService:
             await self._question_guard.classify(turn)
             turn.give = give or self._piece_sink(turn)
             outcome = await self._answering.outcome(turn)
+            self._admission.charge(turn.question, outcome)
             if guard_us := turn.checks.us:
                 outcome = outcome.model_copy(update={"guard_us": guard_us})
             turn.inference, recorded = await self._records.outcome(outcome, message, turn.inference)

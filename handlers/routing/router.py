@@ -18,8 +18,8 @@ import structlog
 from domain.routing.choice import AWAY, Choice, Turn, choose, fits
 from domain.routing.health import EngineView
 from domain.routing.messages import EngineStateChanged
-from handlers.engines.port import End, Engine, EngineError, EngineFault, Health, Piece
-from handlers.routing.runs import SERVING, UNHEALTHY, Desk, Progress, Run, race
+from handlers.engines.port import REQUEST_FAULTS, End, Engine, EngineError, Health, Piece
+from handlers.routing.runs import FILTERED, SERVING, UNHEALTHY, Desk, Progress, Run, race
 from handlers.routing.turns import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Tier
 
 PROBE_EVERY_S = 2.0
@@ -28,9 +28,6 @@ PROBE_AGAIN_S = 0.25
 
 HOMES_MAX = 10_000
 """Prefixes of which is remembered who has them cached."""
-
-REQUEST_FAULTS: frozenset[EngineFault] = frozenset({"unsupported", "unknown_adapter"})
-"""Say nothing against the engine's health; another one may be able to."""
 
 HEDGE_SHARE = 0.1
 """Turns of a tier for which a second engine may be asked: when all are slow, asking twice makes it worse."""
@@ -176,7 +173,8 @@ class Router:
         Raises:
             NoEngine: refused before anything was sent; nobody was asked, or all failed.
             DeadlineExceeded: nothing was sent, and there is no authored line.
-            EngineError: the request itself is at fault (prompt too long, unknown adapter, …).
+            EngineError: the request itself is at fault (prompt too long, unknown adapter, …), or the
+                provider's filter stopped it before a word was said, and there is no authored line.
         """
         state, late = Progress(turn, self._clock()), None
         try:
@@ -187,8 +185,13 @@ class Router:
             late = error
         if state.end is None:
             yield self._last_resort(state, late)
-        else:
-            yield self._routed(state.tier, state)
+            return
+        if state.end.finish_reason == "filtered" and not state.given:
+            if not turn.authored:
+                raise EngineError(state.filtered, FILTERED)
+            state.texts.append(turn.authored)
+            yield Piece(turn.authored, 0)
+        yield self._routed(state.tier, state)
 
     async def _tried(self, state: Progress) -> AsyncGenerator[Piece, None]:
         """Try tier after tier until one brings the turn to its end, or waiting for an engine is over."""
@@ -218,7 +221,7 @@ class Router:
         )
         if (turn.authored and not state.texts) or not faulty:
             return False
-        if state.fault is not None and state.fault.code in REQUEST_FAULTS:
+        if state.fault is not None and not state.engine_failed:
             return False
         if state.waiting_since is None:
             state.waiting_since = now
@@ -228,7 +231,7 @@ class Router:
         if left_s <= 0:
             return False
         await asyncio.sleep(min(left_s, RECHECK_S))
-        state.excluded.clear()
+        state.excluded = set(state.unable)
         if now - state.waiting_since > LAST_RESORT_S:
             self._let_one_through(turn)
         return True
@@ -269,9 +272,16 @@ class Router:
                     if state.tokens >= state.turn.ask.max_tokens:  # it gave all of it, and failed to say so
                         state.end = End("length", state.prompt_tokens, state.tokens)
                         return
-                    if not error.retriable and error.code not in REQUEST_FAULTS:
+                    if error.code == FILTERED:
+                        state.filtered = str(error)
+                        state.end = End("filtered", state.prompt_tokens, state.used)
+                        return
+                    # An engine's own fault tells more than that another one cannot do it.
+                    if state.fault is None or error.retriable or not state.fault.retriable:
+                        state.fault = error
+                    # What was given already is not lost for a fault of the request: another one may go on.
+                    if not error.retriable and error.code not in REQUEST_FAULTS and not state.given:
                         raise
-                    state.fault = error
                     logger.info("engine_left", tier=name, code=error.code, detail=str(error))
 
     def _choose(self, name: str, state: Progress) -> Choice | None:
@@ -347,15 +357,16 @@ class Router:
         now, end = self._clock(), state.end
         assert end is not None
         first = now if state.first is None else state.first
-        engine = next((attempt.engine for attempt in state.attempts if not attempt.fault), "")
+        engine = next((attempt.engine for attempt in state.attempts if attempt.fault in ("", FILTERED)), "")
         return Routed(
             text="".join(state.texts),
             tier=tier,
             engine=engine,
-            reason=state.choices[-1].reason if state.choices else "",
+            reason=state.filtered or (state.choices[-1].reason if state.choices else ""),
             finish_reason=end.finish_reason,
             prompt_tokens=state.prompt_tokens or end.prompt_tokens,
-            completion_tokens=state.tokens,
+            completion_tokens=state.used,
+            estimated=state.estimated,
             ttft_ms=(first - state.began) * 1e3,
             latency_ms=(now - state.began) * 1e3,
             attempts=tuple(state.attempts),
@@ -368,14 +379,14 @@ class Router:
         Raises:
             NoEngine, EngineError, DeadlineExceeded: nothing was sent, and there is no authored line.
         """
-        given = bool(state.texts or state.turn.ask.sent)
+        given = state.given
         if not given and not state.turn.authored:
             if late:
                 raise late
-            if state.fault is not None and state.fault.code in REQUEST_FAULTS:
+            if state.fault is not None and state.fault.code in REQUEST_FAULTS and not state.engine_failed:
                 raise state.fault
             raise NoEngine(state.choices[-1:], state.fault)
-        state.end = End("stop", state.prompt_tokens, state.tokens)
+        state.end = End("stop", state.prompt_tokens, state.used)
         routed = self._routed(state.turn.tier, state)
         if late:
             routed = replace(routed, reason=str(late))
@@ -409,6 +420,14 @@ class Router:
             # A server's own words: what the log cannot hold must not end the turn that heard them.
             shown = reason.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
             self._on_engine_state(EngineStateChanged(**changed, reason=shown[:2_000]))
+
+    def blame_settings(self, desk: Desk, error: EngineError) -> None:
+        """Tell an operator, once until it answers, of an engine whose settings its server refuses."""
+        if desk.settings_fault != error.code:
+            desk.settings_fault = error.code
+            logger.error(
+                "engine_settings_refused", engine=desk.engine.name, code=error.code, detail=str(error)
+            )
 
     def now(self) -> float:
         """Return the router's clock, s."""

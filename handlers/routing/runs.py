@@ -10,13 +10,16 @@ from typing import Protocol
 import structlog
 
 from domain.routing.choice import Choice
-from domain.routing.health import CLOSED, Breaker, EngineView, Load, Pace
-from handlers.engines.port import End, Engine, EngineAsk, EngineError, Piece
+from domain.routing.health import CLOSED, OPEN_MS_MOST, Breaker, EngineView, Load, Pace
+from handlers.engines.port import SETTINGS_FAULTS, End, Engine, EngineAsk, EngineError, EngineFault, Piece
 from handlers.routing.turns import Attempt, DeadlineExceeded, RoutedTurn, Tier
 
 logger = structlog.get_logger(__name__)
 
 SERVING, UNHEALTHY = "serving", "unhealthy"
+
+FILTERED: EngineFault = "content_filtered"
+"""The fault of an attempt whose words the provider's filter refused: the outcome is the content's."""
 
 MEASURED_TOKENS = 8
 """Tokens of a turn over which its pace is measured; single ones jitter, and come in bursts."""
@@ -51,6 +54,8 @@ class Desk:
     failed: Counter[str] = field(default_factory=Counter)
     state: str = SERVING
     """As last told."""
+    settings_fault: str = ""
+    """What only an operator can mend, as last told; "" since it answered."""
 
     def view(self) -> EngineView:
         """Return what is known of the engine now."""
@@ -74,15 +79,27 @@ class Progress:
     began: float
     texts: list[str] = field(default_factory=list)
     tokens: int = 0
+    """Pieces' tokens, as they were given."""
+    used: int = 0
+    """Tokens that engines worked on for the answer, by their own counts where they told them."""
+    estimated: bool = False
+    """Some of the counts are ours."""
     prompt_tokens: int = 0
     first: float | None = None
     end: End | None = None
     tier: str = ""
     """The tier that brought it to its end."""
     excluded: set[str] = field(default_factory=set)
+    """Engines that failed this turn."""
+    unable: set[str] = field(default_factory=set)
+    """Those of them that cannot do it, now or later."""
     choices: list[Choice] = field(default_factory=list)
     fault: EngineError | None = None
     """The newest one."""
+    filtered: str = ""
+    """Whose filter stopped it, if one did."""
+    engine_failed: bool = False
+    """A fault was an engine's own: it may be back soon."""
     waiting_since: float | None = None
     """When no engine could be asked any more; None while one can."""
 
@@ -90,6 +107,11 @@ class Progress:
     def attempts(self) -> list[Attempt]:
         """Those made so far."""
         return self.turn.attempts
+
+    @property
+    def given(self) -> bool:
+        """Whether some of the answer was given, in this turn or before it."""
+        return bool(self.texts or self.turn.ask.sent)
 
     def rest(self) -> EngineAsk:
         """Return what is still to be asked."""
@@ -110,6 +132,10 @@ class Host(Protocol):
 
     def note(self, desk: Desk, reason: str) -> None:
         """Tell of an engine whose state is another one now."""
+        ...
+
+    def blame_settings(self, desk: Desk, error: EngineError) -> None:
+        """Tell of an engine that only an operator can mend, once."""
         ...
 
 
@@ -161,7 +187,7 @@ class Run:
         measured, turns = state.tokens + (item.tokens if isinstance(item, Piece) else 0), self.desk.active
         while isinstance(item, Piece):
             if state.tokens >= state.turn.ask.max_tokens:  # it goes on and on: nobody asked for that
-                item = End("length", 0, state.tokens)
+                item = End("length", 0, 0, estimated=True)
                 break
             length += len(item.text)
             self._see_that_it_fits(length)
@@ -184,13 +210,29 @@ class Run:
                     measured, since, turns = state.tokens + item.tokens, now, self.desk.active
             last = now
         assert isinstance(item, End)
-        state.end = item
-        state.prompt_tokens = state.prompt_tokens or item.prompt_tokens
-        self._ended(last)
+        self._done(item, last)
+
+    def _done(self, end: End, now: float) -> None:
+        """Note that the engine brought the turn to its end."""
+        state = self._state
+        state.end = end
+        state.prompt_tokens = state.prompt_tokens or end.prompt_tokens
+        self._count(end)
+        self._ended(now)
         self.desk.breaker = self.desk.breaker.succeeded()
+        self.desk.settings_fault = ""
         self.desk.answered[self._name] += 1
         self._router.note(self.desk, "it answered to the end")
-        self._note("")
+        if end.finish_reason == "filtered":
+            state.filtered = f"{self.desk.engine.name}: its provider's filter stopped the answer"
+        self._note(FILTERED if state.filtered else "")
+
+    def _count(self, end: End | None) -> None:
+        """Add what the engine worked on, by its own count if it told one; None: it came to no end."""
+        given = self._attempt.tokens
+        told = end is not None and not end.estimated and (end.completion_tokens or not given)
+        self._state.used += end.completion_tokens if end and end.completion_tokens else given
+        self._state.estimated |= not told and (end is not None or bool(given))
 
     def _see_that_it_fits(self, length: int) -> None:
         """Raise `EngineError` for an answer that would not fit into its record."""
@@ -222,6 +264,7 @@ class Run:
         self.desk.active -= 1
         if not self._noted:  # cancelled, or another engine was quicker: no word against this one
             self.desk.ended = None
+            self._count(None)
             self.desk.breaker = self.desk.breaker.abandoned()
             self._note("hedged" if self.lost else "cancelled")
         await self._items.aclose()
@@ -253,21 +296,35 @@ class Run:
             raise EngineError(f"{self.desk.engine.name}: {type(error).__name__}: {error}") from error
 
     def _failed(self, error: EngineError) -> None:
-        self._state.excluded.add(self.desk.engine.name)
-        self.desk.failed[self._name] += 1
-        self.desk.ended = None
+        state, desk = self._state, self.desk
+        state.excluded.add(desk.engine.name)
+        state.engine_failed |= error.retriable
+        self._count(None)
+        desk.failed[self._name] += error.code != FILTERED
+        desk.ended = None
         if error.retriable and not self._behind:
-            now_ms = self._router.now() * 1e3
-            self.desk.breaker = self.desk.breaker.failed(now_ms, jitter=self._router.jitter())
-            self._router.note(self.desk, f"{error.code}: {error}")
+            now_ms, wait_ms = self._router.now() * 1e3, _wait_ms(error)
+            desk.breaker = desk.breaker.failed(now_ms, jitter=self._router.jitter(), wait_ms=wait_ms)
+            self._router.note(desk, f"{error.code}: {error}")
         else:
-            self.desk.breaker = self.desk.breaker.abandoned()
+            desk.breaker = desk.breaker.abandoned()
+        if not error.retriable:
+            state.unable.add(desk.engine.name)
+        if error.code in SETTINGS_FAULTS:
+            self._router.blame_settings(desk, error)
         self._note(error.code)
 
     def _note(self, fault: str) -> None:
         self._noted = True
         took = round((self._router.now() - self._began) * 1e3, 3)
         self._state.attempts.append(replace(self._attempt, fault=fault, ms=took))
+
+
+def _wait_ms(error: EngineError) -> float | None:
+    """Return how long an engine wants to be left alone, ms; None if it does not say."""
+    if error.code in SETTINGS_FAULTS:  # an operator needs longer than that
+        return OPEN_MS_MOST
+    return None if error.retry_after_s is None else error.retry_after_s * 1e3
 
 
 async def race(first: Run, begin: Callable[[], Run | None], pause_s: float) -> Run:

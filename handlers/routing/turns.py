@@ -93,11 +93,15 @@ class Routed:
     """Who brought it to its end; "" if nobody did."""
     reason: str
     finish_reason: str
-    """stop, length, authored, or cut (after some tokens all engines failed, or the deadline passed)."""
+    """stop, length, filtered (by the provider; the text is what was given by then, or the authored line),
+    authored, or cut (after some tokens all engines failed, or the deadline passed)."""
     prompt_tokens: int
     completion_tokens: int
+    """All that the engines worked on for it, as they told it; their pieces where they did not."""
     ttft_ms: float
     latency_ms: float
     attempts: tuple[Attempt, ...]
     choices: tuple[Choice, ...]
     """Each decision with its inputs."""
+    estimated: bool = False
+    """Some of the counts of tokens are ours."""

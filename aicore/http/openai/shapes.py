@@ -8,7 +8,7 @@ import orjson
 
 from protocol.messages import Reply
 
-REASONS = {"blocked": "content_filter", "length": "length", "cut": "length"}
+REASONS = {"blocked": "content_filter", "filtered": "content_filter", "length": "length", "cut": "length"}
 """OpenAI's words for why an answer ended; "stop" for the rest."""
 
 DONE = b"data: [DONE]\n\n"

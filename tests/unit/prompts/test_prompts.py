@@ -155,3 +155,25 @@ def test_a_split_gives_each_version_its_share() -> None:
         assert abs(met.count(version) / 200 - share) < 1.5
     with pytest.raises(ValueError, match="together 100"):
         version_for("x", {"a": 99})
+
+
+def test_roles_divide_the_text_and_a_section_without_one_goes_with_the_one_before() -> None:
+    sections = [
+        {"name": "scene", "text": "{value}", "role": "system"},
+        {"name": "lore", "text": "{value}", "cut": 1},
+        {"name": "said", "text": "{value}", "role": "user"},
+        {"name": "begin", "text": "Well,", "role": "assistant"},
+    ]
+    made = changed(template(), sections=sections)
+    done = assemble(made, {"scene": "a b", "lore": "c", "said": "d"}, room=99, count=words)
+    assert done.text == "a b c d Well,"
+    assert done.roles == (("system", 6), ("user", 2), ("assistant", 5))
+    assert sum(length for _, length in done.roles) == len(done.text)
+    assert assemble(made, {"said": "d"}, room=99, count=words).roles == (("user", 2), ("assistant", 5))
+    assert assemble(template(), {"who": "a"}, room=99, count=words).roles == ()
+
+
+def test_a_template_without_roles_keeps_the_digest_that_it_had_before_there_were_any() -> None:
+    assert digest_of(COMMAND) == "sha256:1832aa6ac2d6d44a720e2b12fc10ddb99581c69c414324d20787509b0a5da635"
+    sections = [COMMAND.sections[0].model_copy(update={"role": "system"}), *COMMAND.sections[1:]]
+    assert digest_of(COMMAND.model_copy(update={"sections": sections})) != digest_of(COMMAND)

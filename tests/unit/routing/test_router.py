@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -16,80 +16,9 @@ from handlers.engines.port import End, EngineAsk, EngineError, Health, Piece
 from handlers.routing.router import HEDGE_SHARE, HEDGES_AT_ONCE, Router
 from handlers.routing.runs import ANSWER_CHARACTERS_MAX
 from handlers.routing.tier_board import TierBoard
-from handlers.routing.turns import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Tier
+from handlers.routing.turns import DeadlineExceeded, NoEngine, Tier
 from tests.unit.kit import until
-
-WORDS = ["the", "ferry", "leaves", "at", "dusk", "and", "not", "before"]
-
-
-@dataclass
-class Scripted:
-    """Says `WORDS`, one token each; fails, stalls or waits at the token it is told to."""
-
-    name: str
-    capacity: int = 4
-    own: bool = True
-    provider: str = "script"
-    fails_at: int | None = None
-    stalls_at: int | None = None
-    fault: EngineError = field(default_factory=lambda: EngineError("down", "engine_unreachable"))
-    asks: list[EngineAsk] = field(default_factory=list)
-    open: int = 0
-
-    models: frozenset[str] = frozenset()
-
-    def count_tokens(self, text: str) -> int:
-        return len(text.split())
-
-    async def start(self) -> None:
-        pass
-
-    async def stop(self) -> None:
-        pass
-
-    async def health(self) -> Health:
-        return Health(True)
-
-    async def stream(self, ask: EngineAsk) -> AsyncGenerator[Piece | End, None]:
-        self.asks.append(ask)
-        self.open += 1
-        try:
-            begin = len(ask.sent.split())
-            words = WORDS[begin : begin + ask.max_tokens]
-            for n, word in enumerate(words):
-                if n == self.fails_at:
-                    raise self.fault
-                if n == self.stalls_at:
-                    await asyncio.Event().wait()
-                yield Piece(word if begin + n == 0 else f" {word}")
-            yield End("stop" if begin + len(words) == len(WORDS) else "length", 3, len(words))
-        finally:
-            self.open -= 1
-
-
-def router(*engines: Scripted, below: Sequence[Scripted] = (), **options: object) -> Router:
-    tiers = {"gold": Tier(engines=engines, below="silver" if below else "", **options)}  # type: ignore[arg-type]  # options of the test
-    if below:
-        tiers["silver"] = Tier(engines=below)
-    return Router(tiers, clock=asyncio.get_running_loop().time, draw=lambda: 0.0)
-
-
-def turn(**changes: object) -> RoutedTurn:
-    fields = {
-        "tier": "gold",
-        "provider": "script",
-        "ask": EngineAsk(prompt="when?", max_tokens=20),
-        **changes,
-    }
-    return RoutedTurn(**fields)  # type: ignore[arg-type]  # fields of the test
-
-
-async def served(router: Router, asked: RoutedTurn) -> tuple[str, Routed]:
-    """Return the streamed text and how the turn was served."""
-    async with aclosing(router.stream(asked)) as items:
-        *pieces, last = [item async for item in items]
-    assert isinstance(last, Routed)
-    return "".join(piece.text for piece in pieces if isinstance(piece, Piece)), last
+from tests.unit.routing.kit import WORDS, Says, Scripted, router, served, turn
 
 
 async def test_a_turn_is_streamed_and_told() -> None:
@@ -143,9 +72,9 @@ async def test_without_an_authored_line_the_turn_is_refused_with_a_time() -> Non
 
 
 async def test_a_fault_of_the_request_is_told_and_held_against_nobody() -> None:
-    fault = EngineError("300 tokens", "prompt_too_long")
+    fault = EngineError("max_tokens is 0", "invalid_request")
     routes = router(Scripted("a", fails_at=0, fault=fault), Scripted("b"))
-    with pytest.raises(EngineError, match="300 tokens"):
+    with pytest.raises(EngineError, match="max_tokens is 0"):
         await served(routes, turn(authored="Not now."))
     assert routes.views()["a"].breaker.failures == 0
 
@@ -539,20 +468,6 @@ async def test_what_an_engine_says_of_its_fault_ends_nothing_else() -> None:
     for _ in range(FAILURES_MAX):
         assert (await served(routing, turn()))[0] == " ".join(WORDS)
     assert [each.reason for each in told] == ["engine_failed: boom \ufffd ?"]
-
-
-class Says(Scripted):
-    """Says what it is told to, whatever it was asked for; then raises, if it has something to raise."""
-
-    pieces: Sequence[Piece] = ()
-    error: Exception | None = None
-
-    async def stream(self, ask: EngineAsk) -> AsyncGenerator[Piece | End, None]:
-        for piece in self.pieces:
-            yield piece
-        if self.error:
-            raise self.error
-        yield End("stop", 3, 0)
 
 
 async def test_an_engine_that_does_not_stop_is_stopped_at_the_last_token_asked_for() -> None:
