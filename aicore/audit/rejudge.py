@@ -31,7 +31,12 @@ FOREVER_US = 2**60
 CLOCKED = {"failures", "latency_ms"}
 """Of the evidence: what depended, before 2026-12, on the moment at which the manager looked."""
 
-WORDS: dict[type[Verdict], str] = {Passed: "step_passed", Accused: "rolled_back", Starved: "held"}
+WORDS: dict[type[Verdict], str] = {
+    Passed: StepPassed.event_name,
+    Accused: DeploymentRolledBack.event_name,
+    Starved: DeploymentHeld.event_name,
+}
+"""The event that a verdict becomes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,7 +199,7 @@ async def test_a_candidate_that_is_not_taken_back_when_it_was_due_differs(manage
     found = await evening.again()
 
     assert found.same == (manager is honest)
-    assert [check.what for check in found.checks] == ["rolled_back"]
+    assert [check.what for check in found.checks] == ["deployment.rolled_back"]
     assert why in found.checks[0].why
 
 
@@ -257,7 +257,7 @@ async def test_a_hold_for_want_of_turns_has_its_time(after_s: int, why: str) -> 
 
     (check,) = (await evening.again()).checks
 
-    assert (check.what, check.same) == ("held", not why)
+    assert (check.what, check.same) == ("deployment.held", not why)
     assert why in check.why
 
 
@@ -270,7 +270,7 @@ async def test_turns_that_lack_for_long_must_hold_the_deployment() -> None:
 
     (check,) = (await evening.again()).checks
 
-    assert (check.what, check.same, check.then) == ("held", False, None)
+    assert (check.what, check.same, check.then) == ("deployment.held", False, None)
 
 
 async def test_a_step_that_must_last_is_passed_when_its_time_is_over() -> None:

@@ -178,7 +178,7 @@ async def test_a_good_candidate_reaches_everybody_step_by_step(tmp_path: Path) -
         assert [event.share for event in await stage.events(StepStarted)] == [5, 25, 50, 100]
         again = await replay(stage.log, stage.codec, deployment_id_of(use_case=UC, number=0))
         assert again.same, again.checks
-        assert [check.what for check in again.checks] == ["step_passed"] * 4
+        assert [check.what for check in again.checks] == ["deployment.step_passed"] * 4
         assert stage.view.models(UC).current == NEW
         await stage.play(3)
         assert not stage.made[0].stopped
