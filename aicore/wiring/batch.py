@@ -29,8 +29,7 @@ async def _commands(parts: Parts) -> None:
 
 
 async def _workers(parts: Parts) -> None:
-    batches = BatchView(parts.log, decode=parts.codec.decode)
-    await parts.background(batches.run())
+    batches = await parts.view(BatchView(parts.log, decode=parts.codec.decode))
     parts.served.queries |= {BatchesQuery: batches.answer_list, ResultsQuery: batches.answer_results}
     if workers := parts.settings.bronze_concurrent:
         service, router = await parts.once(inference_service), await parts.once(router_of)

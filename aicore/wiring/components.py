@@ -107,7 +107,7 @@ async def _pool(dsn: str, realm: str, role: str, size_max: int) -> AsyncIterator
 async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
     """Answer commands and queries until ``stop``; those under way are finished."""
     async with AsyncExitStack() as stack:
-        parts = replace(parts, stack=stack, served=Served(), opened={})
+        parts = replace(parts, stack=stack, served=Served(), followers=[], opened={})
         await _open_services(parts)
         options = ServiceOptions(
             new_id=new_id,

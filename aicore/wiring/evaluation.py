@@ -4,8 +4,8 @@ from aicore.settings import Settings
 from aicore.wiring.parts import Part, Parts
 from aicore.wiring.scorers import load_scorers
 from domain.evaluation.messages import StartEvaluation
-from handlers.registry.commands import EVALUATIONS, VERDICTS, EvaluationStart, suites
-from handlers.registry.verdicts import VerdictTeller
+from domain.registry.verdicts import VERDICTS
+from handlers.registry.commands import EVALUATIONS, VERDICT_RECORDS, EvaluationStart, suites
 
 
 def wire(_: Settings) -> Part:
@@ -18,5 +18,4 @@ async def _commands(parts: Parts) -> None:
     own = parts.runner(suites(load_scorers(parts.settings.scorers)))
     parts.served.commands |= dict.fromkeys(own.commands, own)
     parts.served.commands[StartEvaluation.command_name] = EvaluationStart(parts.log, parts.codec)
-    teller = VerdictTeller(parts.log, parts.runner(VERDICTS), decode=parts.codec.decode)
-    await parts.background(teller.run())
+    await parts.process(VERDICTS, VERDICT_RECORDS)

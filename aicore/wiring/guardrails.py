@@ -5,8 +5,9 @@ from aicore.settings import Settings
 from aicore.wiring.parts import Part, Parts
 from domain.guardrails.compiled import compile_policy
 from domain.guardrails.queries import PolicyQuery, ViolationsQuery
+from handlers.guardrails.active import ActivePolicy
 from handlers.guardrails.board import ViolationBoard
-from handlers.guardrails.guard import POLICY_BINDING, VIOLATION_BINDING, ActivePolicy
+from handlers.guardrails.guard import POLICY_BINDING, VIOLATION_BINDING
 
 
 def wire(_: Settings) -> Part:
@@ -19,11 +20,9 @@ async def active_policy(parts: Parts) -> ActivePolicy:
     compiled = compile_policy(load_policy(), DEFAULT_PROFILE)
     policy = ActivePolicy(parts.log, compiled, decode=parts.codec.decode)
     await policy.load()
-    await parts.background(policy.run())
-    return policy
+    return await parts.view(policy)
 
 
 async def _queries(parts: Parts) -> None:
-    board = ViolationBoard(parts.log, load_policy(), decode=parts.codec.decode)
-    await parts.background(board.run())
+    board = await parts.view(ViolationBoard(parts.log, load_policy(), decode=parts.codec.decode))
     parts.served.queries |= {ViolationsQuery: board.answer, PolicyQuery: board.answer_policy}

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import asyncpg
 from nats.aio.client import Client as Nats
 
+from aicore.clock import now_us
 from aicore.running import System
 from aicore.settings import Settings
 from bus.catalogue import domain_catalogue
@@ -20,12 +21,16 @@ from bus.codec import EventCodec
 from bus.nats.service import CommandHandler
 from bus.ports import EventLog
 from domain.kernel.event import Query
+from domain.kernel.process import Process
 from handlers.kernel.commands import Binding, CommandRunner
+from handlers.kernel.follow import MemoryView, ProcessRunner
 from projections.kernel.reading import Answer, QueryHandler, Reader
 from projections.kernel.view import View
 from protocol.errors import WireError
 
 T = TypeVar("T")
+S = TypeVar("S")
+V = TypeVar("V", bound=MemoryView)
 
 COMPONENTS = ("commands", "inference", "queries", "relay", "projections")
 """What may run as a process of its own."""
@@ -56,6 +61,9 @@ class Parts:
     """Closes what the services opened, when they end."""
 
     served: Served = field(default_factory=Served)
+    followers: list[MemoryView | ProcessRunner[Any]] = field(default_factory=list)
+    """What follows the log here; doctor asks how it stands."""
+
     opened: dict[Callable[["Parts"], Awaitable[Any]], Any] = field(default_factory=dict)
 
     async def once(self, open_: Callable[["Parts"], Awaitable[T]]) -> T:
@@ -68,6 +76,21 @@ class Parts:
     async def background(self, work: Coroutine[Any, Any, None]) -> None:
         """Do ``work`` beside everything else until the services end; its error ends them."""
         await self.stack.enter_async_context(_running(work))
+
+    async def view(self, view: V) -> V:
+        """Have a read model in memory follow the log, and return it."""
+        self.followers.append(view)
+        await self.background(view.run())
+        return view
+
+    async def process(self, process: Process[S], *bindings: Binding[Any, Any, Any]) -> ProcessRunner[S]:
+        """Have a process follow the log; its commands go to the deciders of ``bindings``."""
+        runner = ProcessRunner(
+            self.log, self.runner(*bindings), process, decode=self.codec.decode, now_us=now_us
+        )
+        self.followers.append(runner)
+        await self.background(runner.run())
+        return runner
 
     def runner(self, *bindings: Binding[Any, Any, Any]) -> CommandRunner:
         """Return a command loop of its own for ``bindings``."""

@@ -29,14 +29,11 @@ def wire(_: Settings) -> Part:
 
 async def models_in_memory(parts: Parts) -> RegistryView:
     """Open the models as of the log's last registry event (`Parts.once`)."""
-    view = RegistryView(parts.log, decode=parts.codec.decode)
-    await parts.background(view.run())
-    return view
+    return await parts.view(RegistryView(parts.log, decode=parts.codec.decode))
 
 
 async def _queries(parts: Parts) -> None:
-    board = DeploymentBoard(parts.log, decode=parts.codec.decode)
-    await parts.background(board.run())
+    board = await parts.view(DeploymentBoard(parts.log, decode=parts.codec.decode))
     registry = await parts.once(models_in_memory)
     parts.served.queries |= {CurrentQuery: registry.answer, DeploymentsQuery: board.answer}
 

@@ -1,11 +1,10 @@
 """The batches of a realm in memory, kept up to date by the log, and the queries over them."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bus.ports import EventLog, RecordedEvent, Where
+from bus.ports import EventLog, RecordedEvent
 from domain.batch.batch import BATCH, Batch, stream_of
 from domain.batch.messages import (
     AddItems,
@@ -28,9 +27,9 @@ from domain.kernel.decider import Rejected
 from domain.kernel.event import Event
 from domain.kernel.parse import parse
 from handlers.kernel.commands import Binding
+from handlers.kernel.follow import Decode, MemoryView
 
 KINDS = (BatchOpened, BatchItemsAdded, BatchSubmitted, BatchProgressed, BatchCompleted, BatchCancelled)
-PAUSE_S = 0.1
 ENDED = frozenset({"completed", "cancelled"})
 READ_MAX = 50
 WHOLE_MAX = 4
@@ -62,30 +61,23 @@ def shown(batch: Batch) -> Mapping[str, Any]:
     }
 
 
-class BatchView:
+class BatchView(MemoryView):
     """Run `run` in a task; everything else answers from memory, but for the texts of results."""
 
-    def __init__(self, log: EventLog, *, decode: Callable[[RecordedEvent], Event]) -> None:
-        self._log = log
-        self._decode = decode
+    name = "batches"
+    types = tuple(kind.event_name for kind in KINDS)
+    pause_s = 0.1
+
+    def __init__(self, log: EventLog, *, decode: Decode) -> None:
+        super().__init__(log, decode=decode)
         self._batches: dict[str, Batch] = {}
         """Of those that have ended without their items."""
         self._ended: dict[str, Mapping[str, Any]] = {}
         """How those stand that have ended."""
         self._whole: OrderedDict[str, Batch] = OrderedDict()
         """Those that ended or were asked for last, with their items."""
-        self.position = 0
 
-    async def run(self) -> None:
-        """Follow the log for ever, from its beginning."""
-        where = Where(types=tuple(kind.event_name for kind in KINDS))
-        async with aclosing(self._log.subscribe(where=where, pause_s=PAUSE_S)) as batches:
-            async for batch in batches:
-                for recorded in batch:
-                    self.apply(self._decode(recorded))
-                self.position = batch[-1].position
-
-    def apply(self, event: Event) -> None:
+    def apply(self, event: Event, _: RecordedEvent) -> None:
         """Take an event in."""
         if isinstance(event, KINDS):
             known: BatchEvent = event

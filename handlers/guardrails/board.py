@@ -1,11 +1,10 @@
 """What the guardrails found lately and which policy holds, in memory, and the queries over both."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from typing import Any
 
-from bus.ports import EventLog, RecordedEvent, Where
+from bus.ports import EventLog, RecordedEvent
 from domain.guardrails.messages import (
     PolicyActivated,
     PolicyPublished,
@@ -17,36 +16,29 @@ from domain.guardrails.policy import Policy, digest_of
 from domain.guardrails.queries import PolicyQuery, ViolationsQuery
 from domain.kernel.event import Event
 from domain.kernel.parse import parse
+from handlers.kernel.follow import Decode, MemoryView
 
 KEPT_MAX = 10_000
 """Violations in memory; the log has all."""
-PAUSE_S = 0.05
 KINDS = (PolicyPublished, PolicyActivated, ViolationDetected, ViolationReviewed)
 
 
-class ViolationBoard:
+class ViolationBoard(MemoryView):
     """Run `run` in a task; the answers come from memory."""
 
-    def __init__(self, log: EventLog, default: Policy, *, decode: Callable[[RecordedEvent], Event]) -> None:
+    name = "violations"
+    types = tuple(kind.event_name for kind in KINDS)
+
+    def __init__(self, log: EventLog, default: Policy, *, decode: Decode) -> None:
         """Prepare; ``default`` holds while none was activated."""
-        self._log = log
+        super().__init__(log, decode=decode)
         self._default = default
-        self._decode = decode
         self._rows: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._policies = POLICIES.initial
         self._counts: Counter[str] = Counter()
-        self.position = 0
 
-    async def run(self) -> None:
-        """Follow the log for ever, from its beginning."""
-        where = Where(types=tuple(kind.event_name for kind in KINDS))
-        async with aclosing(self._log.subscribe(where=where, pause_s=PAUSE_S)) as batches:
-            async for batch in batches:
-                for recorded in batch:
-                    self._apply(self._decode(recorded), recorded)
-                self.position = batch[-1].position
-
-    def _apply(self, event: Event, recorded: RecordedEvent) -> None:
+    def apply(self, event: Event, recorded: RecordedEvent) -> None:
+        """Take an event in."""
         match event:
             case PolicyPublished() | PolicyActivated():
                 self._policies = POLICIES.evolve(self._policies, event)

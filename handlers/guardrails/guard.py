@@ -8,21 +8,16 @@ violation is an event.
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 
-from bus.codec import UnknownEvent
-from bus.ports import EventLog, RecordedEvent, Where
 from domain.guardrails.check import Verdict, check, outermost
-from domain.guardrails.compiled import Compiled, compile_policy
+from domain.guardrails.compiled import Compiled
 from domain.guardrails.messages import (
     EXCERPT_MAX,
     ActivatePolicy,
-    PolicyActivated,
-    PolicyPublished,
     PublishPolicy,
     RevealViolation,
     ReviewViolation,
@@ -30,13 +25,12 @@ from domain.guardrails.messages import (
 )
 from domain.guardrails.normalise import JOINT, plain
 from domain.guardrails.policies import POLICIES, STREAM, Policies
-from domain.guardrails.policy import PolicyError
 from domain.guardrails.scan import Finding
 from domain.guardrails.stream import StreamGuard, cuts_of, shown
 from domain.guardrails.violations import VIOLATION, Violation, place_of, stream_of, violation_id_of
 from domain.inference.messages import Generate, InferenceRequested
 from domain.kernel.decider import Rejected
-from domain.kernel.event import Event
+from handlers.guardrails.active import ActivePolicy
 from handlers.guardrails.classifier import TEXT_MAX, Classifier, sentence_end
 from handlers.kernel.commands import Binding
 from protocol.messages import CommandMessage, Reply
@@ -49,13 +43,9 @@ MASK = "—"
 BREAK = "— "
 """Stands between what was said and the line that ends it."""
 
-PAUSE_S = 0.05
-
 LONG = 1_000
 """Characters of a question and its context from which on they are checked in a thread: hostile ones take up
 to 40 µs each, after some 2,000 of them 8 (`domain.guardrails.scan.FEW`)."""
-
-POLICY_EVENTS_MAX = 10_000
 
 RECORDED_MAX = 16
 """Violations that are recorded of one text on one side."""
@@ -95,74 +85,6 @@ VIOLATION_BINDING: Binding[Any, Any, Violation] = Binding(
         }
     ),
 )
-
-
-class ActivePolicy:
-    """The policy that holds now. Run `run` in a task."""
-
-    def __init__(self, log: EventLog, default: Compiled, *, decode: Callable[[RecordedEvent], Event]) -> None:
-        """Prepare; ``default`` holds until another one is activated."""
-        self._log = log
-        self._decode = decode
-        self._state = POLICIES.initial
-        self._position = 0
-        """Up to where the log is known: whoever read it anew would hold to older policies for a moment."""
-        self.compiled = default
-        self._activated = False
-        """Whether it was activated, and is not the program's own."""
-
-    async def load(self) -> None:
-        """Learn what is active before the first line is said.
-
-        Raises:
-            LogUnavailable: see there.
-        """
-        await self._take(await self._log.read_stream(STREAM, limit=POLICY_EVENTS_MAX))
-
-    async def run(self) -> None:
-        """Follow the log for ever, from where it is known."""
-        where = Where(types=(PolicyPublished.event_name, PolicyActivated.event_name))
-        followed = self._log.subscribe(after=self._position, where=where, pause_s=PAUSE_S)
-        async with aclosing(followed) as batches:
-            async for batch in batches:
-                await self._take(batch)
-
-    async def _take(self, batch: Sequence[RecordedEvent]) -> None:
-        """Learn from events; of the policies that they activate the last usable one is made ready."""
-        activated: list[tuple[str, str] | None] = []
-        for recorded in batch:
-            event, self._position = self._decode(recorded), recorded.position
-            if isinstance(event, UnknownEvent):
-                logger.warning("policy_event_unknown", type=event.type, version=event.schema_version)
-                if event.type == PolicyActivated.event_name:
-                    activated.append(None)
-            if isinstance(event, (PolicyPublished, PolicyActivated)):
-                self._state = POLICIES.evolve(self._state, event)
-            if isinstance(event, PolicyActivated):
-                activated.append(self._state.active)
-        for chosen in reversed(activated):
-            if chosen and await self._made_ready(*chosen):
-                return
-        if activated:
-            await self._without()
-
-    async def _made_ready(self, label: str, profile: str) -> bool:
-        try:
-            # A tenth of a second and more: on the loop every line under way would stand still.
-            self.compiled = await asyncio.to_thread(compile_policy, self._state.published[label], profile)
-        except (PolicyError, KeyError):  # by a newer program; what held goes on holding
-            logger.exception("policy_not_active", policy=label, profile=profile)
-            return False
-        self._activated = True
-        return True
-
-    async def _without(self) -> None:
-        """Where a policy was activated that is not known here, and none before it: hold to the strictest."""
-        if not self._activated:
-            policy = self.compiled.policy
-            levels = {name: sum(profile.model_dump().values()) for name, profile in policy.profiles.items()}
-            strictest = min(levels, key=lambda name: (levels[name], name))
-            self.compiled = await asyncio.to_thread(compile_policy, policy, strictest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ REGISTRY: Binding[Any, Any, UseCaseModels] = Binding(
     answer=_answer,
 )
 
-VERDICTS: Binding[Any, Any, UseCaseModels] = Binding(
+VERDICT_RECORDS: Binding[Any, Any, UseCaseModels] = Binding(
     commands=(RecordEvaluation,),
     stream_of=lambda command: stream_of(command.use_case),
     decider=USE_CASE,

@@ -3,42 +3,33 @@
 A model that was taken back when no deployment ran is told of, too: as a row without an id and a strategy.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from typing import Any, get_args
 
-from bus.ports import EventLog, RecordedEvent, Where
+from bus.ports import EventLog, RecordedEvent
 from domain.kernel.event import Event
 from domain.kernel.parse import parse
 from domain.registry.deployment_messages import DeploymentEvent, DeploymentRolledBack
 from domain.registry.queries import DeploymentsQuery
 from domain.registry.rollout import standing
+from handlers.kernel.follow import Decode, MemoryView
 from handlers.registry.use_cases import UseCases
 
 KINDS: tuple[type[Event], ...] = get_args(DeploymentEvent)
-PAUSE_S = 0.05
 
 
-class DeploymentBoard:
+class DeploymentBoard(MemoryView):
     """Run `run` in a task; `answer` answers from memory."""
 
-    def __init__(self, log: EventLog, *, decode: Callable[[RecordedEvent], Event]) -> None:
-        self._log = log
-        self._decode = decode
+    name = "deployments"
+    types = tuple(kind.event_name for kind in KINDS)
+
+    def __init__(self, log: EventLog, *, decode: Decode) -> None:
+        super().__init__(log, decode=decode)
         self._rows: dict[str, dict[str, Any]] = {}
         """By the deployment's id; a rollback outside of one by its position."""
         self._use_cases = UseCases()
         """What the deployments' events alone tell of each use case."""
-        self.position = 0
-
-    async def run(self) -> None:
-        """Follow the log for ever, from its beginning."""
-        where = Where(types=tuple(kind.event_name for kind in KINDS))
-        async with aclosing(self._log.subscribe(where=where, pause_s=PAUSE_S)) as batches:
-            async for batch in batches:
-                for recorded in batch:
-                    self._apply(self._decode(recorded), recorded)
-                self.position = batch[-1].position
 
     async def answer(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``deployment.list``."""
@@ -51,7 +42,8 @@ class DeploymentBoard:
         ]
         return rows[-asked.limit :], self.position
 
-    def _apply(self, event: Event, recorded: RecordedEvent) -> None:
+    def apply(self, event: Event, recorded: RecordedEvent) -> None:
+        """Take an event in."""
         state = self._use_cases.take(event)
         if isinstance(event, DeploymentRolledBack) and event.deployment_id is None:
             self._rows[str(recorded.position)] = row = _alone(event, recorded.recorded_us)

@@ -1,14 +1,9 @@
 """Which model serves a use case now, and the prompt templates: in memory, kept up to date by the log."""
 
-import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from typing import Any
 
-import structlog
-
-from bus.codec import UnknownEvent
-from bus.ports import EventLog, RecordedEvent, Where
+from bus.ports import EventLog, RecordedEvent
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Event
 from domain.kernel.parse import parse
@@ -19,33 +14,27 @@ from domain.prompts.template import stream_of as template_stream
 from domain.registry.queries import CurrentQuery
 from domain.registry.state import Model, UseCaseModels
 from domain.registry.use_case import USE_CASE, stream_of
+from handlers.kernel.follow import Decode, MemoryView
 from handlers.kernel.look_up import LookUp
 from handlers.registry.use_cases import USE_CASE_TYPES, UseCases
-
-logger = structlog.get_logger(__name__)
-
-TYPES = (*USE_CASE_TYPES, TemplateRegistered.event_name)
-
-PAUSE_S = 0.02
-"""What the registry says is known here so much later at most; every read is work for each turn's process."""
 
 STREAM_EVENTS_MAX = 10_000
 """Events of one use case read at a miss; a registry stream has tens."""
 
 
-class RegistryView:
+class RegistryView(MemoryView):
     """The registry's state in memory. Run `run` in a task; a look-up is one dictionary access."""
 
-    def __init__(self, log: EventLog, *, decode: Callable[[RecordedEvent], Event]) -> None:
-        self._log = log
-        self._decode = decode
+    name = "models"
+    types = (*USE_CASE_TYPES, TemplateRegistered.event_name)
+    pause_s = 0.02  # each turn waits for what it says
+
+    def __init__(self, log: EventLog, *, decode: Decode) -> None:
+        super().__init__(log, decode=decode)
         self._look_up = LookUp()
         self._use_cases = UseCases()
         self._current: dict[str, Model] = {}
         self._templates: dict[str, TemplateRegistered] = {}
-        self._moved = asyncio.Condition()
-        self.position = 0
-        """The last registry event known; 0 before the first."""
 
     def staleness(self) -> str:
         """Return a remark for the record when the log is away and memory may be behind; "" when not."""
@@ -80,13 +69,6 @@ class RegistryView:
             LogUnavailable: memory knows none, and the log cannot be asked.
         """
         return (await self._models(use_case)).current is not None
-
-    async def run(self) -> None:
-        """Follow the log for ever, from its beginning."""
-        where = Where(types=TYPES)
-        async with aclosing(self._log.subscribe(where=where, pause_s=PAUSE_S)) as batches:
-            async for batch in batches:
-                await self._apply(batch)
 
     async def version_for(
         self, use_case: str, key: str, alias: str | None = None
@@ -147,11 +129,6 @@ class RegistryView:
     async def _read(self, stream: str) -> list[RecordedEvent]:
         return await self._look_up(self._log.read_stream(stream, limit=STREAM_EVENTS_MAX))
 
-    async def reached(self, position: int) -> None:
-        """Return once every registry event up to ``position`` is known. The caller sets the deadline."""
-        async with self._moved:
-            await self._moved.wait_for(lambda: self.position >= position)
-
     async def answer(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``registry.current``: the model, or null, and the position it is true as of."""
         use_case = parse(CurrentQuery, query).use_case
@@ -174,14 +151,9 @@ class RegistryView:
         found = [each for each in self._templates.values() if wanted in ("", label(each))]
         return [template.model_dump() for template in found], self.position
 
-    async def _apply(self, batch: list[RecordedEvent]) -> None:
-        events = [self._decode(recorded) for recorded in batch]
-        for unknown in (event for event in events if isinstance(event, UnknownEvent)):
-            logger.warning("registry_event_unknown", type=unknown.type, version=unknown.schema_version)
-        self._templates |= {label(event): event for event in events if isinstance(event, TemplateRegistered)}
-        for models in filter(None, map(self._use_cases.take, events)):
-            if model := models.models.get(models.current or ""):
-                self._current[model.registered.use_case] = model
-        async with self._moved:
-            self.position = batch[-1].position
-            self._moved.notify_all()
+    def apply(self, event: Event, recorded: RecordedEvent) -> None:
+        """Take an event in."""
+        if isinstance(event, TemplateRegistered):
+            self._templates[label(event)] = event
+        elif (models := self._use_cases.take(event)) and (model := models.models.get(models.current or "")):
+            self._current[model.registered.use_case] = model

@@ -10,7 +10,7 @@ import pytest
 
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
-from bus.ports import IdConflict, LogError, LogUnavailable, WorkItem
+from bus.ports import IdConflict, LogError, LogUnavailable, RecordedEvent, WorkItem
 from domain.batch.batch import BATCH
 from domain.batch.messages import (
     AddItems,
@@ -46,6 +46,9 @@ def events() -> list[BatchEvent]:
     ]
 
 
+ANYWHERE = RecordedEvent(1, "batch-a", 1, ident(), "batch.opened", 1, 1, b"\x80", b"\x80", bytes(32))
+
+
 async def ended(
     infer: Callable[[CommandMessage], Awaitable[Reply]], *, tier: str = "bronze", attempt: int = 1
 ) -> Finished:
@@ -79,7 +82,7 @@ async def test_the_items_of_batches_that_ended_are_not_kept_for_ever() -> None:
         done = Finished(id="a", inference_id=ident().hex, code="gave_up", message="no")
         await runner.execute(RecordItems(batch_id=id_, finished=[done]), ident(), meta=Meta())
     for recorded in await log.read_all():
-        view.apply(codec.decode(recorded))
+        view.apply(codec.decode(recorded), recorded)
 
     assert view.under_way() == []
     assert [len(view.of(id_).items) for id_ in ids] == [0] * len(ids)
@@ -218,7 +221,7 @@ async def test_what_the_queue_lost_is_put_into_it_again_under_another_key(
     monkeypatch.setattr("handlers.batch.bronze.RECONCILE_S", 0.001)
     view = BatchView(memory_log(), decode=EventCodec(domain_catalogue()).decode)
     for event in events():
-        view.apply(event)
+        view.apply(event, ANYWHERE)
     routing, queue, recorder = routes(EchoEngine()), LosingQueue(), AwayRunner(LogUnavailable("away"))
     routing._tiers = {"bronze": routing.tiers["gold"]}
     recorder.back, unused = True, cast(Any, recorder)
@@ -244,7 +247,7 @@ async def test_an_answer_that_the_log_has_not_taken_yet_is_nobody_elses_to_give(
     monkeypatch.setattr("handlers.batch.bronze.PAUSE_S", 0.01)
     view = BatchView(memory_log(), decode=EventCodec(domain_catalogue()).decode)
     for event in events():
-        view.apply(event)
+        view.apply(event, ANYWHERE)
     routing, job, runner = routes(EchoEngine()), Job(), AwayRunner(error)
     routing._tiers = {"bronze": routing.tiers["gold"]}
     recorder: Any = runner

@@ -39,8 +39,9 @@ from domain.kernel.decider import Rejected
 from domain.patterns import matches
 from domain.registry.use_case import model_id_of
 from handlers.engines.port import End, EngineAsk, EngineError, Piece
+from handlers.guardrails.active import ActivePolicy
 from handlers.guardrails.classifier import TEXT_MAX, TierClassifier
-from handlers.guardrails.guard import POLICY_BINDING, VIOLATION_BINDING, ActivePolicy, Guardrails
+from handlers.guardrails.guard import POLICY_BINDING, VIOLATION_BINDING, Guardrails
 from handlers.inference.records import InferenceRecords
 from handlers.inference.service import InferenceService
 from handlers.kernel.commands import CommandRunner

@@ -16,7 +16,8 @@ from bus.codec import EventCodec
 from domain.guardrails.check import check
 from domain.guardrails.stream import StreamGuard
 from domain.inference.messages import Generate
-from handlers.guardrails.guard import ActivePolicy, Guardrails
+from handlers.guardrails.active import ActivePolicy
+from handlers.guardrails.guard import Guardrails
 from tests.unit.guardrails.test_guard import mature
 from tests.unit.guardrails.test_text import PARTS
 from tests.unit.kit import memory_log

@@ -12,7 +12,7 @@ from domain.guardrails.messages import ViolationDetected
 from domain.guardrails.policy import Policy, PolicyError, digest_of
 from domain.inference.messages import InferenceRequested
 from domain.kernel.decider import Rejected
-from handlers.guardrails.guard import ActivePolicy
+from handlers.guardrails.active import ActivePolicy
 from tests.unit.guardrails.test_guard import mature, settled, staged
 from tests.unit.kit import message, until
 
@@ -53,7 +53,7 @@ async def test_who_knows_the_policy_never_goes_back_to_an_older_one(
             active = {"profile": profile, "name": "default", "version": 1, **by}
             await stage.runner(message("guardrails.activate_policy", active))
         await until(lambda: stage.policy.compiled.profile == "TeenSafe")
-        monkeypatch.setattr("handlers.guardrails.guard.compile_policy", making)
+        monkeypatch.setattr("handlers.guardrails.active.compile_policy", making)
         known = ActivePolicy(stage.log, mature(), decode=stage.codec.decode)
         await known.load()
         assert made == [("TeenSafe", False)], "what was active before is of no use to a start"
@@ -83,15 +83,15 @@ async def test_who_does_not_know_the_policy_that_was_activated_holds_to_the_stri
         await stage.runner(message("guardrails.publish_policy", {"policy": policy, **by}))
         active = {"profile": DEFAULT_PROFILE, "name": "harbour", "version": 1, **by}
         await stage.runner(message("guardrails.activate_policy", active))
-        monkeypatch.setattr("handlers.guardrails.guard.compile_policy", failing)
+        monkeypatch.setattr("handlers.guardrails.active.compile_policy", failing)
         fresh = ActivePolicy(stage.log, mature(), decode=stage.codec.decode)
         await fresh.load()
         assert (fresh.compiled.policy.name, fresh.compiled.profile) == ("default", "TeenSafe")
         known = ActivePolicy(stage.log, mature(), decode=stage.codec.decode)
-        monkeypatch.setattr("handlers.guardrails.guard.compile_policy", compile_policy)
+        monkeypatch.setattr("handlers.guardrails.active.compile_policy", compile_policy)
         await known.load()
         held = known.compiled
-        monkeypatch.setattr("handlers.guardrails.guard.compile_policy", failing)
+        monkeypatch.setattr("handlers.guardrails.active.compile_policy", failing)
         await stage.runner(
             message("guardrails.activate_policy", {**active, "profile": "TeenSafe"}, name="no")
         )

@@ -1,7 +1,7 @@
-"""The verdict teller: what an evaluation found reaches the registry, once, and says who had it made."""
+"""The process of verdicts: what an evaluation found reaches the registry, once, and says who had it made."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,11 +13,12 @@ from bus.ports import LogUnavailable, RecordedEvent, StreamWrite, Where
 from domain.evaluation.messages import EvaluationFinished, EvaluationStarted
 from domain.registry.deployment_messages import DeploymentRolledBack
 from domain.registry.messages import ModelEvaluated
+from domain.registry.verdicts import VERDICTS
 from handlers.kernel.commands import CommandRunner
-from handlers.registry.commands import REGISTRY, VERDICTS
-from handlers.registry.verdicts import VerdictTeller
+from handlers.kernel.follow import ProcessRunner
+from handlers.registry.commands import REGISTRY, VERDICT_RECORDS
 from protocol.meta import Meta, decode_meta
-from tests.unit.kit import ident, memory_log, message, model, until
+from tests.unit.kit import START_US, ident, memory_log, message, model, until
 from tests.unit.registry.test_deployment import NEW, OLD, evaluated
 from tests.unit.registry.test_registry import UC
 from tests.unit.spec import changed
@@ -50,15 +51,18 @@ class Stage:
         events: list[Any] = [self.codec.decode(recorded) for recorded in await self.recorded()]
         return [int(event.evaluation_id, 16) for event in events]
 
+    def process(self, doer: CommandRunner) -> ProcessRunner[Any]:
+        return ProcessRunner(self.log, doer, VERDICTS, decode=self.codec.decode, now_us=lambda: START_US)
+
     async def tell_until(self, number: int, runner: CommandRunner | None = None) -> None:
-        """Run a teller until it has told a verdict, and let it crash then."""
-        doer = runner or CommandRunner(self.log, self.codec, [VERDICTS])
+        """Run the process until it has told a verdict, and let it crash then."""
+        doer = runner or CommandRunner(self.log, self.codec, [VERDICT_RECORDS])
 
         async def there() -> bool:
             return number in await self.told()
 
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(VerdictTeller(self.log, doer, decode=self.codec.decode).run())
+            task = group.create_task(self.process(doer).run())
             await until(there)
             task.cancel()
 
@@ -92,14 +96,20 @@ async def test_a_verdict_that_another_one_told_meanwhile_is_told_once(
     await stage.prepare(1)
     await stage.tell_until(1)
     await stage.finish(2)
-    follow = stage.log.subscribe
+    read_all = stage.log.read_all
 
-    def behind(**of: Any) -> AsyncIterator[list[RecordedEvent]]:
+    async def behind(**of: Any) -> list[RecordedEvent]:
         """As it is for one that read the log before the first verdict was told."""
-        return follow(where=Where(types=(EvaluationFinished.event_name,)))
+        return [recorded for recorded in await read_all(**of) if recorded.type != ModelEvaluated.event_name]
 
-    monkeypatch.setattr(stage.log, "subscribe", behind)
-    await stage.tell_until(2)
+    with monkeypatch.context() as late:
+        late.setattr(stage.log, "read_all", behind)
+        runner = stage.process(CommandRunner(stage.log, stage.codec, [VERDICT_RECORDS]))
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(runner.run())
+            await until(lambda: runner.position)
+            await runner.react()
+            task.cancel()
     assert await stage.told() == [1, 2]
 
 
@@ -118,7 +128,7 @@ async def test_a_verdict_that_could_not_be_told_is_told_later(
 ) -> None:
     stage, errors = Stage(), [error]
     await stage.prepare(1)
-    runner = CommandRunner(stage.log, stage.codec, [VERDICTS])
+    runner = CommandRunner(stage.log, stage.codec, [VERDICT_RECORDS])
     execute = runner.execute
 
     async def failing(*of: Any, **more: Any) -> Any:
@@ -127,6 +137,6 @@ async def test_a_verdict_that_could_not_be_told_is_told_later(
         return await execute(*of, **more)
 
     monkeypatch.setattr(runner, "execute", failing)
-    monkeypatch.setattr("handlers.registry.verdicts.AGAIN_S", 0.001)
+    monkeypatch.setattr("handlers.kernel.follow.AGAIN_S_MIN", 0.001)
     await stage.tell_until(1, runner)
     assert await stage.told() == [1]

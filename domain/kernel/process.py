@@ -1,0 +1,66 @@
+"""A process: what the log tells it, and the commands that follow. Pure; `handlers.kernel.follow` runs it.
+
+After J. Chassaing's third function beside decide and evolve. ``react`` looks at the state alone and says all
+that is due by it, not only what the last event brings. So nothing has to be remembered about what was said: a
+new process folds the same events and finds the same things due, and their ids make it harmless to say one
+twice.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+from uuid import UUID
+
+from domain.kernel.event import Command, Event
+
+S = TypeVar("S")
+
+
+class Heard(NamedTuple):
+    """An event as a process hears it."""
+
+    event: Event
+    id: UUID
+    position: int
+    at_us: int
+    correlation: UUID
+    """Of the conversation that the event belongs to; its own id, if it began one."""
+    actor: str
+    """Who caused it."""
+
+
+class Due(NamedTuple):
+    """A command that is to be said. ``of`` and ``what`` make its id: the same for whoever finds it due."""
+
+    command: Command
+    of: UUID
+    what: str
+    cause: UUID
+    """The event that it follows from."""
+    correlation: UUID
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Process(Generic[S]):
+    """What is folded, and what is due.
+
+    Attributes:
+        name: who acts, in logs.
+        types: names of the events that it hears, from the beginning of the log.
+        initial: makes the state before the first event; a state may be changed in place by ``evolve``.
+        evolve: the state after an event; total over history.
+        react: what is due by the state at a time in µs; a command that came to nothing is found due again.
+        recent: names of events that it hears from ``since`` on only, as there are too many of them.
+        tick_s: how often time alone may make something due; None: never.
+        since: by the state that ``types`` alone give and the log's last position, where to begin.
+    """
+
+    name: str
+    types: tuple[str, ...]
+    initial: Callable[[], S]
+    evolve: Callable[[S, Heard], S]
+    react: Callable[[S, int], Iterable[Due]]
+    recent: tuple[str, ...] = ()
+    since: Callable[[S, int], int] = lambda _, head: head
+    tick_s: float | None = None

@@ -1,0 +1,280 @@
+"""The one way to follow the log: read models in memory, and processes that say what follows.
+
+One idea of errors for all of them. The log is away: wait, and go on where it was left. An event cannot be
+read or taken in: a view (`MemoryView`) passes it over and says so, because one bad event must not hide all
+that come after it; a process (`ProcessRunner`) stands still and says so, because commands would follow from
+what is half known. Neither ends the program. `Standing` is what doctor asks.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from math import inf
+from typing import ClassVar, Generic, TypeVar
+from uuid import UUID
+
+import structlog
+
+from bus.codec import UnknownEvent
+from bus.ids import derived_id
+from bus.ports import EventLog, IdConflict, LogError, RecordedEvent, Where
+from domain.kernel.decider import Rejected
+from domain.kernel.event import Event
+from domain.kernel.process import Due, Heard, Process
+from handlers.kernel.commands import CommandRunner
+from protocol.errors import WireError
+from protocol.meta import Meta, decode_meta
+
+logger = structlog.get_logger(__name__)
+
+AGAIN_S_MIN = 1.0
+AGAIN_S_MAX = 30.0
+"""Pauses after an error: doubled each time, until something was taken in again."""
+
+PAGE = 2_000
+
+Decode = Callable[[RecordedEvent], Event]
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a follower is."""
+
+    name: str
+    position: int
+    error: str
+    """What it could not take in; "" if all is well."""
+
+
+class MemoryView(ABC):
+    """A read model in memory. Run `run` in a task; answers come from memory.
+
+    A subclass says its ``name``, the ``types`` of the events that it hears, and how it takes one in.
+    """
+
+    name: ClassVar[str]
+    types: ClassVar[tuple[str, ...]]
+    pause_s: ClassVar[float] = 0.05
+    """What is written is known here so much later at most; every read is work for the whole process."""
+
+    def __init__(self, log: EventLog, *, decode: Decode) -> None:
+        self._log = log
+        self._decode = decode
+        self._moved = asyncio.Condition()
+        self._error = ""
+        self.position = 0
+        """Of the last event taken in; 0 before the first."""
+
+    @abstractmethod
+    def apply(self, event: Event, recorded: RecordedEvent) -> None:
+        """Take an event in."""
+
+    async def settle(self) -> None:  # noqa: B027 - most views have nothing to do
+        """Finish what a batch of events began."""
+
+    @property
+    def standing(self) -> Standing:
+        """Return how far it is."""
+        return Standing(self.name, self.position, self._error)
+
+    async def reached(self, position: int) -> None:
+        """Return once every event heard up to ``position`` is known. The caller sets the deadline."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: self.position >= position)
+
+    async def run(self) -> None:
+        """Follow the log for ever, from where it is known."""
+        pause_s = AGAIN_S_MIN
+        while True:
+            before = self.position
+            try:
+                await self._follow()
+            except LogError as error:
+                logger.warning("view_waits_for_the_log", view=self.name, error=str(error))
+            except Exception:  # what only shows must not end those who serve
+                logger.exception("view_failed", view=self.name)
+            pause_s = AGAIN_S_MIN if self.position > before else min(AGAIN_S_MAX, 2 * pause_s)
+            await asyncio.sleep(pause_s)
+
+    async def _follow(self) -> None:
+        where = Where(types=self.types)
+        news = self._log.subscribe(after=self.position, where=where, pause_s=self.pause_s)
+        async with aclosing(news) as batches:
+            async for batch in batches:
+                await self.take(batch)
+
+    async def take(self, batch: list[RecordedEvent]) -> None:
+        """Take events in, in their order; what cannot be read is passed over."""
+        for recorded in batch:
+            try:
+                event = self._decode(recorded)
+                if isinstance(event, UnknownEvent):
+                    self._pass_over(
+                        recorded, f"{event.type} version {event.schema_version} is not known here"
+                    )
+                self.apply(event, recorded)
+            except Exception as error:
+                logger.exception("event_not_taken_in", view=self.name, position=recorded.position)
+                self._pass_over(recorded, f"{type(error).__name__}: {error}")
+        await self.settle()
+        if batch:
+            async with self._moved:
+                self.position = batch[-1].position
+                self._moved.notify_all()
+
+    def _pass_over(self, recorded: RecordedEvent, why: str) -> None:
+        logger.warning("event_passed_over", view=self.name, position=recorded.position, why=why)
+        self._error = f"event {recorded.position} was passed over: {why}"
+
+
+Effect = Callable[[S, Callable[[Due], Awaitable[bool]]], Awaitable[None]]
+"""What a process does besides saying commands: gets the state after each batch, and a way to say more."""
+
+
+class ProcessRunner(Generic[S]):
+    """Runs a `Process`. Run `run` in a task; several, in several processes, say the same things once."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        runner: CommandRunner,
+        process: Process[S],
+        *,
+        decode: Decode,
+        now_us: Callable[[], int],
+    ) -> None:
+        """Prepare; ``runner`` knows the commands."""
+        self._log = log
+        self._runner = runner
+        self._process = process
+        self._decode = decode
+        self._now_us = now_us
+        self._said: dict[UUID, float] = {}
+        """By a command's id, up to which position it is not said again: for ever, or until more happens."""
+        self._reacting = asyncio.Lock()
+        self._unsaid = asyncio.Event()
+        self._error = ""
+        self.state: S = process.initial()
+        self.position = 0
+
+    @property
+    def standing(self) -> Standing:
+        """Return how far it is."""
+        return Standing(self._process.name, self.position, self._error)
+
+    async def run(self) -> None:
+        """Follow the log for ever; after an error that nobody expected begin anew, from the log."""
+        pause_s = AGAIN_S_MIN
+        while True:
+            before = self.position
+            try:
+                await self._run()
+            except LogError as error:
+                logger.warning("process_waits_for_the_log", process=self._process.name, error=str(error))
+            except Exception as error:  # others must not end because one process cannot go on
+                logger.exception("process_stands_still", process=self._process.name, position=self.position)
+                first = _first(error)
+                self._error = f"stands still after position {self.position}: {type(first).__name__}: {first}"
+            pause_s = AGAIN_S_MIN if self.position > before else min(AGAIN_S_MAX, 2 * pause_s)
+            await asyncio.sleep(pause_s)
+
+    async def _run(self) -> None:
+        """Fold what was, and say nothing until all of it is known; then follow."""
+        self.state, self._said = self._process.initial(), {}
+        process, head = self._process, (await self._log.head()).position
+        begin = head
+        if process.recent:
+            first = process.initial()
+            async for recorded in self._pages(0, head, process.types):
+                first = process.evolve(first, self._heard(recorded))
+            begin = process.since(first, head)
+        async for recorded in self._pages(0, begin, process.types):
+            self._take(recorded)
+        types = (*process.types, *process.recent)
+        async for recorded in self._pages(begin, head, types):
+            self._take(recorded)
+        self.position = head
+        async with asyncio.TaskGroup() as group:
+            if process.tick_s is not None:
+                group.create_task(self._tick(process.tick_s))
+            group.create_task(self._once_more())
+            await self.react()
+            async with aclosing(self._log.subscribe(after=head, where=Where(types=types))) as batches:
+                async for batch in batches:
+                    for recorded in batch:
+                        self._take(recorded)
+                    await self.react()
+
+    async def _pages(self, after: int, until: int, types: tuple[str, ...]) -> AsyncIterator[RecordedEvent]:
+        """Yield the events of ``types`` after one position, up to another."""
+        while after < until:
+            page = await self._log.read_all(after=after, limit=PAGE, where=Where(types=types))
+            for recorded in page:
+                if recorded.position <= until:
+                    yield recorded
+            if len(page) < PAGE:
+                return
+            after = page[-1].position
+
+    def _heard(self, recorded: RecordedEvent) -> Heard:
+        meta, event = decode_meta(recorded.meta), self._decode(recorded)
+        correlation = meta.correlation or recorded.id
+        return Heard(event, recorded.id, recorded.position, recorded.recorded_us, correlation, meta.actor)
+
+    def _take(self, recorded: RecordedEvent) -> None:
+        self.state = self._process.evolve(self.state, self._heard(recorded))
+        self.position = recorded.position
+        self._error = ""
+
+    async def _tick(self, pause_s: float) -> None:
+        while True:
+            await asyncio.sleep(pause_s)
+            await self.react()
+
+    async def _once_more(self) -> None:
+        """Say what the log could not take, until it does."""
+        while True:
+            await self._unsaid.wait()
+            self._unsaid.clear()
+            await asyncio.sleep(AGAIN_S_MIN)
+            await self.react()
+
+    async def react(self) -> None:
+        """Say all that is due now."""
+        async with self._reacting:
+            for due in self._process.react(self.state, self._now_us()):
+                await self.say(due)
+
+    async def say(self, due: Due) -> bool:
+        """Say a command once; return whether the log has what follows from it.
+
+        What was refused is said again once something else has happened; what the log could not take, soon.
+        """
+        id_ = derived_id(due.of, 0, due.what)
+        if self._said.get(id_, -1) >= self.position:
+            return self._said[id_] == inf
+        meta = Meta(correlation=due.correlation, causation=due.cause, actor=due.actor)
+        try:
+            await self._runner.execute(due.command, id_, meta=meta)
+        except Rejected as refusal:  # things moved on meanwhile; the log will tell
+            logger.info("command_refused", process=self._process.name, what=due.what, detail=str(refusal))
+            self._said[id_] = self.position
+            return False
+        except IdConflict:  # another process said it first, in its own words
+            logger.info("command_said_already", process=self._process.name, what=due.what)
+        except (LogError, WireError) as error:
+            logger.warning("command_not_said", process=self._process.name, what=due.what, error=str(error))
+            self._unsaid.set()
+            return False
+        self._said[id_] = inf
+        return True
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return what happened, out of the groups that carried it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
