@@ -26,7 +26,9 @@ from aicore.spools import TooBusy, spools_in, state_of
 from bus.nats.api import JetStreamError, js_request
 from bus.nats.connection import BrokerUnreachable, connect
 from bus.nats.dead_letters import list_letters
+from bus.nats.presence import AnotherLog, processes
 from bus.postgres.connect import schema_of
+from bus.postgres.identity import log_identity
 from bus.postgres.migrate import MigrationError, migration_state
 from bus.relay.comparison import compare
 from bus.relay.leadership import relay_lock
@@ -303,6 +305,19 @@ def _by_relay(verified_us: int | None) -> str:
     return f"; by the relay at {datetime.fromtimestamp(verified_us / 1e6, UTC):%H:%M:%S} UTC"
 
 
+async def _systems(patient: Patient) -> Sequence[Check]:
+    """Check that all who serve the realm on this NATS stand on this log."""
+    if patient.postgres is None or patient.nats is None:
+        return []
+    log = await log_identity(patient.postgres, patient.system.realm)
+    found = await processes(patient.nats, patient.system.realm)
+    strangers = [each for each in found if each.log != log]
+    if strangers:
+        fact = f"the realm is served from another log, too: {'; '.join(map(str, strangers))}"
+        return [Check("systems", "fault", fact, AnotherLog.remedy)]
+    return [Check("systems", "ok", f"{len(found)} processes serve the realm, all on the log {log}")]
+
+
 async def _projections(patient: Patient) -> Sequence[Check]:
     if patient.postgres is None:
         return []
@@ -489,6 +504,7 @@ _CHECKS: tuple[Callable[[Patient], Awaitable[Sequence[Check]]], ...] = (
     _append_only,
     _log,
     _stream,
+    _systems,
     _projections,
     _silence,
     _engines,

@@ -6,10 +6,10 @@ it, so that every other command of the CLI reaches the running system without be
 
 import fcntl
 import os
-import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -17,12 +17,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from aicore.clock import now_us
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
+from aicore.embedded.ports import check_port, free_port
 from aicore.embedded.process import Watched, watching
 from aicore.embedded.vllm import EmbeddedVllm
-from aicore.settings import Settings
+from aicore.settings import Settings, SettingsError
 
 RUN_FILE = "run.json"
 LOCK_FILE = "lock"
+FAILURE_FILE = "last_failure"
+LOG_FILE = "aicore.log"
 
 
 class AlreadyRunning(RuntimeError):
@@ -81,12 +84,14 @@ def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> 
 
     Raises:
         AlreadyRunning: another process holds the state directory.
+        SettingsError: there can be no state directory there.
+        PortUnusable: the door's port is taken; said before any server is started.
         EmbeddedServerError: a server did not start.
     """
-    folder = settings.state_dir.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _made(settings.state_dir.resolve())
     with ExitStack() as stack:
         stack.enter_context(_locked(folder))
+        check_port(settings.http_host, settings.http_port, "AICORE_HTTP_PORT")
         pids: dict[str, int] = {}
         watched: list[Watched] = [*vllms.values()]
         dsn, nats_url, own = settings.postgres_dsn, settings.nats_url, {}
@@ -116,7 +121,7 @@ def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> 
             realm=settings.realm,
             postgres_dsn=dsn,
             nats_url=nats_url,
-            http_port=settings.http_port or _free_port(settings.http_host),
+            http_port=settings.http_port or free_port(settings.http_host),
             pid=os.getpid(),
             server_pids=pids,
             state_dir=folder,
@@ -141,6 +146,7 @@ def find(settings: Settings) -> System:
         raise NotRunning(
             f"nothing runs on {folder}; start it with `aicore up`, or name a running one with "
             "AICORE_STATE_DIR, or your own servers with AICORE_POSTGRES_DSN and AICORE_NATS_URL"
+            f"{_last_failure(folder)}"
         )
     realm = announced.realm if announced and "realm" not in settings.model_fields_set else settings.realm
     base = announced or System(realm=realm, postgres_dsn=dsn, nats_url=nats_url, state_dir=folder)
@@ -150,19 +156,42 @@ def find(settings: Settings) -> System:
     return base.model_copy(update=found)
 
 
+def remember_failure(state_dir: Path, reason: str) -> None:
+    """Keep why a start failed, for whoever asks where nothing runs; without a folder nothing is kept."""
+    with suppress(OSError):
+        (state_dir / FAILURE_FILE).write_text(reason, encoding="utf-8")
+
+
+def _last_failure(folder: Path) -> str:
+    """Return when and why the last start failed, or "" if it did not."""
+    path = folder / FAILURE_FILE
+    with suppress(OSError):
+        at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        reason = path.read_text(encoding="utf-8", errors="replace")
+        return f". The last start failed at {at:%Y-%m-%d %H:%M:%S} UTC: {reason}"
+    return ""
+
+
+def _made(folder: Path) -> Path:
+    """Return the state directory, made if it was not there.
+
+    Raises:
+        SettingsError: it cannot be made, or nothing in it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / LOCK_FILE).touch()
+    except OSError as error:
+        said = (error.strerror or type(error).__name__).lower()
+        raise SettingsError(f"AICORE_STATE_DIR: {error.filename or folder}: {said}") from error
+    return folder
+
+
 def _progress(seconds: float) -> None:
     """Show on a terminal that something is still starting."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\rvLLM starts: {seconds:3.0f} s (usually 40) ")
         sys.stderr.flush()
-
-
-def _free_port(host: str) -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager
@@ -184,6 +213,7 @@ def _locked(folder: Path) -> Iterator[None]:
 @contextmanager
 def _announced(path: Path, system: System) -> Iterator[None]:
     """Keep the run file while the system runs; it appears whole or not at all."""
+    (path.parent / FAILURE_FILE).unlink(missing_ok=True)
     draft = path.with_suffix(".new")
     draft.touch(mode=0o600)
     draft.write_text(system.model_dump_json(indent=2) + "\n")

@@ -4,10 +4,14 @@ Exit codes: 0 done · 1 something is wrong · 2 command line or settings · 3 no
 4 refused by the system.
 """
 
+import asyncio
+import errno
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import asyncpg
@@ -18,12 +22,27 @@ from rich.markup import escape
 from aicore.audit.export import ExportError
 from aicore.cli.terminal import Exit, Failure, err, out
 from aicore.embedded import EmbeddedServerError
+from aicore.embedded.ports import PortUnusable
 from aicore.logs import set_up
-from aicore.running import AlreadyRunning, NotRunning
-from aicore.settings import SettingsError
+from aicore.running import LOG_FILE, AlreadyRunning, NotRunning, remember_failure
+from aicore.settings import SettingsError, load_settings
+from aicore.supervisor import leaves
+from bus.nats.presence import AnotherLog
 from bus.ports import LogError
 from bus.postgres.migrate import MigrationError
 from handlers.engines.port import EngineError
+
+MACHINE = {
+    errno.ENOSPC: "free some space, or name a directory on another disk with AICORE_STATE_DIR",
+    errno.EDQUOT: "free some of your quota, or name a directory on another disk with AICORE_STATE_DIR",
+    errno.EFBIG: "raise the limit of a file's size (`ulimit -f unlimited`)",
+    errno.EROFS: "name a directory that can be written to with AICORE_STATE_DIR",
+    errno.EMFILE: "raise the limit of open files (`ulimit -n 4096`)",
+    errno.ENFILE: "close programs: the machine has no open files left",
+}
+"""What to do about an error of the machine, by its number."""
+
+FILES = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 
 DOCTOR_KNOWS = "`aicore doctor` finds the cause and says how to mend it"
 
@@ -121,36 +140,80 @@ def main() -> None:
         failure = _explained(error)
         if failure is None:
             raise
+        if sys.argv[1:2] in (["up"], ["run"]):
+            failure = _of_the_start(error, failure)
         err.print(f"[bold red]aicore:[/bold red] {escape(str(failure))}", soft_wrap=True)
         if failure.remedy:
             err.print(f"  {failure.remedy}", markup=False, soft_wrap=True)
         sys.exit(failure.code)
 
 
+def _of_the_start(error: BaseException, failure: Failure) -> Failure:
+    """Return what to tell of a start that failed: no doctor finds more, and who asks one later is told."""
+    folder = Path(".")
+    with suppress(SettingsError):
+        folder = load_settings().state_dir.resolve()
+        if not isinstance(error, AlreadyRunning) and sys.argv[1] == "up":
+            remember_failure(folder, str(failure))
+    remedy = failure.remedy.replace(
+        DOCTOR_KNOWS, f"mend that and start again; {folder / LOG_FILE} may tell more"
+    )
+    return Failure(str(failure), remedy=remedy, code=failure.code)
+
+
 def _explained(error: BaseException) -> Failure | None:
     """Return what to tell; None for what nobody expected, which keeps its traceback."""
+    if isinstance(error, BaseExceptionGroup):
+        # One expected error among others ends several parts at once; one unexpected keeps its traceback.
+        found = [_explained(each) for each in leaves(error) if not isinstance(each, asyncio.CancelledError)]
+        return found[0] if found and all(found) else None
     match error:
         case Failure():
             return error
-        case BaseExceptionGroup(exceptions=[only]):
-            return _explained(only)
         case SettingsError() | ExportError():
             return Failure(str(error), code=Exit.USAGE)
+        case MigrationError() | EngineError() | LogError(retriable=False):
+            return Failure(str(error), remedy=DOCTOR_KNOWS)
+        case asyncpg.PostgresError() | asyncpg.InterfaceError():
+            return Failure(f"Postgres: {error}", remedy=DOCTOR_KNOWS, code=Exit.UNREACHABLE)
+        case _:
+            return _of_a_start(error) or _of_files(error) or _of_servers(error)
+
+
+def _of_a_start(error: BaseException) -> Failure | None:
+    """Return what to tell of a start that failed, or was not wanted."""
+    match error:
         case NotRunning():
             return Failure(str(error), code=Exit.UNREACHABLE)
         case AlreadyRunning():
             return Failure(str(error), code=Exit.REFUSED)
-        case EmbeddedServerError() | MigrationError() | EngineError() | LogError(retriable=False):
-            return Failure(str(error), remedy=DOCTOR_KNOWS)
-        case asyncpg.PostgresError() | asyncpg.InterfaceError():
-            return Failure(f"Postgres: {error}", remedy=DOCTOR_KNOWS, code=Exit.UNREACHABLE)
-        case FileNotFoundError() | PermissionError() | IsADirectoryError() | NotADirectoryError() if (
-            error.filename is not None  # a server's socket that is not there has none
-        ):
-            said = f"{error.filename}: {(error.strerror or type(error).__name__).lower()}"
-            return Failure(said, remedy="name another file or folder", code=Exit.USAGE)
-        case NatsError() | LogError() | OSError():
-            said = str(error) or f"{type(error).__name__}: no answer in time"
-            return Failure(said, remedy=DOCTOR_KNOWS, code=Exit.UNREACHABLE)
+        case AnotherLog():
+            return Failure(str(error), remedy=error.remedy, code=Exit.REFUSED)
+        case EmbeddedServerError():
+            code = Exit.USAGE if isinstance(error, PortUnusable) else Exit.FAULT
+            return Failure(str(error), remedy=error.remedy, code=code)
         case _:
             return None
+
+
+def _of_files(error: BaseException) -> Failure | None:
+    """Return what to tell of a file, a folder or a disk."""
+    if not isinstance(error, OSError):
+        return None
+    named = error.filename is not None  # a server's socket that is not there has none
+    said = f"{error.filename}: " * named + (error.strerror or type(error).__name__).lower()
+    if error.errno in MACHINE:
+        return Failure(said, remedy=MACHINE[error.errno])
+    if named and isinstance(
+        error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError
+    ):
+        return Failure(said, remedy="name another file or folder", code=Exit.USAGE)
+    return None
+
+
+def _of_servers(error: BaseException) -> Failure | None:
+    """Return what to tell of a server that does not answer, or not us."""
+    if not isinstance(error, NatsError | LogError | OSError):
+        return None
+    said = str(error) or f"{type(error).__name__}: no answer in time"
+    return Failure(said, remedy=getattr(error, "remedy", DOCTOR_KNOWS), code=Exit.UNREACHABLE)

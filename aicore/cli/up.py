@@ -11,22 +11,24 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from aicore.cli.relay import compared
 from aicore.cli.terminal import Exit, Failure, err, loop_factory, out
 from aicore.collector import relax_collector, spare_the_end
 from aicore.content.weights import SHIPPED, shipped_model
+from aicore.embedded.ports import shown_host
 from aicore.embedded.process import dying_with_parent
 from aicore.embedded.vllm import EmbeddedVllm, vllm_python
 from aicore.logs import set_up
-from aicore.running import System, find, serving
+from aicore.running import LOG_FILE, System, find, serving
 from aicore.settings import Settings, load_settings, masked
+from aicore.supervisor import Start
 from aicore.wiring.components import run
 from aicore.wiring.parts import COMPONENTS
 from bus.relay.relay import FAILURES as RELAY_FAILURES
 from bus.relay.relay import HELD_MEND
 
-LOG_FILE = "aicore.log"
 DEMO_STOP_TIMEOUT_S = 2.0
 
 Components = Annotated[
@@ -95,7 +97,7 @@ def run_components(components: Components) -> None:
     set_up(settings.log_level, settings.log_format)
     with Stopper() as stopper:
         ready = lambda: err.print(f"{' '.join(components)} ready")  # noqa: E731 - one line, used once
-        stopper.run(lambda: run(settings, system, components, stop=stopper.stop, on_ready=ready))
+        stopper.run(lambda: run(settings, system, components, stop=stopper.stop, start=Start(ready)))
 
 
 class Stopper:
@@ -148,12 +150,13 @@ async def _up(
     ready = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         if components:
-            group.create_task(run(settings, system, components, stop=stop, on_ready=ready.set))
+            start = Start(ready.set, _tell_trouble)
+            group.create_task(run(settings, system, components, stop=stop, start=start))
         else:
             ready.set()
         if not await _first(group, ready, stop):
             return
-        _tell(system)
+        _tell(settings, system)
         await tell_held(system)
         if demo:
             await _play(group, settings, system, stop)
@@ -208,12 +211,18 @@ async def _play(group: asyncio.TaskGroup, settings: Settings, system: System, st
         err.print(f"[red]the demo ended with code {process.returncode}[/red]; the system stays up")
 
 
-def _tell(system: System) -> None:
+def _tell_trouble(component: str, reason: str) -> None:
+    """Say why the start waits: it goes on by itself, or ends with this reason."""
+    err.print(f"[yellow]{component} cannot serve yet[/yellow]: {escape(reason)}", soft_wrap=True)
+
+
+def _tell(settings: Settings, system: System) -> None:
     out.print(f"[bold green]AI Core is up[/bold green]: realm [bold]{system.realm}[/bold], all on loopback")
     out.print(f"  log (Postgres)    {masked(system.postgres_dsn)}", soft_wrap=True)
     out.print(f"  wire (NATS)       {masked(system.nats_url)}", soft_wrap=True)
     if system.http_port:
-        out.print(f"  OpenAI API (HTTP) http://127.0.0.1:{system.http_port}/v1", soft_wrap=True)
+        host = shown_host(settings.http_host)
+        out.print(f"  OpenAI API (HTTP) http://{host}:{system.http_port}/v1", soft_wrap=True)
     out.print(f"  state and logs    {system.state_dir}", soft_wrap=True)
 
 

@@ -11,8 +11,16 @@ from aicore.embedded.process import EmbeddedServerError
 LOOPBACK = "127.0.0.1"
 
 
-class PortUnusable(EmbeddedServerError):
+class PortUnusable(EmbeddedServerError, OSError):
     """We cannot listen there; the message names address, process and variable."""
+
+    def __init__(self, message: str, *, remedy: str, errno: int = errno.EADDRNOTAVAIL) -> None:
+        super().__init__(message, remedy=remedy)
+        self.errno = errno
+
+    def __str__(self) -> str:
+        """Return the message alone; an OSError would put its number before it."""
+        return str(self.args[0])
 
 
 def free_port(host: str = LOOPBACK) -> int:
@@ -30,6 +38,11 @@ def free_port(host: str = LOOPBACK) -> int:
             port: int = probe.getsockname()[1]
             return port
     raise PortUnusable(f"{host} is no address of this machine", remedy="correct AICORE_HTTP_HOST")
+
+
+def port_fault(host: str, port: int, variable: str, error: OSError) -> PortUnusable:
+    """Return what to tell of a server of ours that could not listen."""
+    return _unusable(host, port, error, variable)
 
 
 def check_port(host: str, port: int, variable: str) -> None:
@@ -101,7 +114,9 @@ def _unusable(host: str, port: int, error: OSError, variable: str) -> PortUnusab
     where = f"{shown_host(host)}:{port}"
     if error.errno == errno.EADDRINUSE:
         remedy = f"stop that program, or name another port with {variable}"
-        return PortUnusable(f"port {port} of {host} belongs to {holder(port)} ({variable})", remedy=remedy)
+        return PortUnusable(
+            f"port {port} of {host} belongs to {holder(port)} ({variable})", remedy=remedy, errno=error.errno
+        )
     if error.errno == errno.EACCES:
         remedy = f"name one above 1023 with {variable}"
         return PortUnusable(f"port {port} of {host} is not for this user ({variable})", remedy=remedy)

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from aicore.embedded.ports import port_fault
+
 STOP_TIMEOUT_S = 1.0
 LINGER_S = 1.0
 """How long the rest of a body that was refused is read, so that its sender sees the answer."""
@@ -17,7 +19,7 @@ async def serving_http(app: web.Application, host: str, port: int) -> AsyncItera
     """Serve ``app`` while the context is open.
 
     Raises:
-        OSError: the port is taken.
+        PortUnusable: another process has the port, or ``host`` is no address of this machine.
     """
     # A handler is not cancelled when its caller leaves: the answer's record must come to its end.
     runner = web.AppRunner(
@@ -30,7 +32,10 @@ async def serving_http(app: web.Application, host: str, port: int) -> AsyncItera
     )
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise port_fault(host, port, "AICORE_HTTP_PORT", error) from error
         yield
     finally:
         await runner.cleanup()

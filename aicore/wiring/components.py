@@ -5,27 +5,31 @@ components of a process share one log, one NATS connection and one pool per role
 """
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
 import asyncpg
+from nats.aio.client import Client as Nats
 
 from aicore.clock import new_id, now_us
 from aicore.running import System
-from aicore.settings import Settings
-from aicore.supervisor import Component, run_components
+from aicore.settings import Settings, masked
+from aicore.supervisor import Component, Start, run_components
 from aicore.wiring.contexts import parts_of, views_of
 from aicore.wiring.parts import Parts, Served
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.nats.connection import connect
+from bus.nats.presence import present
 from bus.nats.service import ServiceOptions, serve
 from bus.nats.unknown import Declared
 from bus.ports import EventLog
-from bus.postgres.connect import connect_pool
+from bus.postgres.connect import CONNECT_TIMEOUT_S, PostgresUnreachable, connect_pool
+from bus.postgres.identity import log_identity
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from bus.relay.relay import Relay, RelayOptions
@@ -51,15 +55,16 @@ async def run(
     components: Collection[str],
     *,
     stop: asyncio.Event,
-    on_ready: Ready,
+    start: Start,
 ) -> None:
     """Apply migrations, run ``components`` (of `COMPONENTS`) until ``stop``, and stop them in order.
 
     Raises:
         MigrationError: the database's schema was made by other files than ours.
-        BrokerUnreachable, OSError: a server cannot be reached at the start.
+        PostgresUnreachable, BrokerUnreachable: a server cannot be reached at the start.
+        AnotherLog: another system serves this realm on this NATS, from a log of its own.
     """
-    await migrate(system.postgres_dsn, system.realm)
+    await _migrate(system)
     async with _parts(settings, system, components) as parts:
         chosen = [
             Component(name, partial(serve_part, parts), drains=name == "services")
@@ -70,7 +75,14 @@ async def run(
             )
             if name in components or (name == "services" and set(SERVICES) & set(components))
         ]
-        await run_components(chosen, stop=stop, on_ready=on_ready)
+        await run_components(chosen, stop=stop, start=start)
+
+
+async def _migrate(system: System) -> None:
+    try:
+        await migrate(system.postgres_dsn, system.realm)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        raise PostgresUnreachable(masked(system.postgres_dsn), error) from error
 
 
 @asynccontextmanager
@@ -88,7 +100,25 @@ async def _parts(settings: Settings, system: System, components: Collection[str]
         }
         name = f"aicore {realm} {' '.join(sorted(components))}"
         nc = await stack.enter_async_context(connect(system.component_url, name=name))
+        await stack.enter_async_context(await _announced(system, nc, components))
         yield Parts(settings, system, log, nc, frozenset(components), pools)
+
+
+async def _announced(
+    system: System, nc: Nats, components: Collection[str]
+) -> AbstractAsyncContextManager[None]:
+    """Return what makes this process known on NATS, and keeps it from standing beside another log's."""
+    connection = await asyncpg.connect(system.postgres_dsn, timeout=CONNECT_TIMEOUT_S)
+    try:
+        log = await log_identity(connection, system.realm)
+    finally:
+        connection.terminate()
+    about = {
+        "components": " ".join(sorted(components)),
+        "host": socket.gethostname(),
+        "pid": str(os.getpid()),
+    }
+    return present(nc, system.realm, log, since_us=now_us(), about=about)
 
 
 @asynccontextmanager

@@ -84,7 +84,12 @@ def default_file(settings: Settings) -> EnginesFile:
     """Return what holds without a file: embedded engines serve every tier with the shipped models.
 
     With AICORE_MODEL_DIR it is one engine with that model, for all.
+
+    Raises:
+        SettingsError: that folder holds no model.
     """
+    if settings.model_dir is not None and not (settings.model_dir / MANIFEST).is_file():
+        raise SettingsError(f"AICORE_MODEL_DIR: {settings.model_dir} is no model: it has no {MANIFEST}")
     names = {"gold": "embedded-gold", "silver": "embedded-silver"}
     if settings.model_dir is not None:
         names = dict.fromkeys(names, "embedded")
@@ -146,7 +151,7 @@ def read_file(path: Path) -> EnginesFile:
         SettingsError: naming the table and key at fault.
     """
     try:
-        found = EnginesFile.model_validate(tomllib.loads(path.read_text()))
+        found = EnginesFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise SettingsError(f"AICORE_ENGINES_FILE: {path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

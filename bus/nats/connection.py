@@ -39,6 +39,8 @@ logger = structlog.get_logger(__name__)
 class BrokerUnreachable(ConnectionError):
     """No NATS server answered at start; the message names where it was looked for and what to check."""
 
+    remedy = "`aicore up` starts one of its own without that variable"
+
     def __init__(self, where: str, reason: str) -> None:
         super().__init__(f"no NATS server at {where} ({reason}); start one or set AICORE_NATS_URL")
         self.reason = reason

@@ -21,6 +21,17 @@ AWAY = (
 """Errors of the server or the way to it: the same call may succeed later."""
 
 
+class PostgresUnreachable(ConnectionError):
+    """No Postgres took us in at the start; the message names where it was looked for, and why not."""
+
+    remedy = (
+        "start it, or correct AICORE_POSTGRES_DSN; without that variable `aicore up` starts one of its own"
+    )
+
+    def __init__(self, where: str, error: Exception) -> None:
+        super().__init__(f"no Postgres for us at {where}: {str(error) or type(error).__name__}")
+
+
 def schema_of(realm: str) -> str:
     """Return the Postgres schema of a realm."""
     return f"realm_{check_realm(realm)}"

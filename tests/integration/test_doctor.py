@@ -10,9 +10,11 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from nats import micro
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.micro.service import ServiceConfig
 
 from aicore.clock import now_us
 from aicore.doctor import Check, examine
@@ -21,6 +23,7 @@ from aicore.running import System
 from aicore.settings import Settings
 from bus.nats.api import js_request
 from bus.nats.connection import connect
+from bus.nats.presence import NAME as PROCESS
 from bus.nats.topology import CacheLimits, create_events_stream, delete_stream, events_stream
 from bus.postgres.connect import schema_of
 from bus.postgres.migrate import migrate
@@ -109,6 +112,7 @@ async def test_a_healthy_system_has_no_fault(case: Case) -> None:
         "dead letters",
         "disk",
         "clock",
+        "systems",
         "use cases",
         "engines",
         "spool",
@@ -175,6 +179,11 @@ async def _log_cut_off(case: Case) -> None:
 async def _log_cut_off_stream_purged(case: Case) -> None:
     await _log_cut_off(case)
     await js_request(case.nc, f"STREAM.PURGE.{events_stream(case.system.realm)}")
+
+
+async def _another_log(case: Case) -> None:
+    about = {"realm": case.system.realm, "log": "ffff", "since_us": "1", "pid": "7", "host": "elsewhere"}
+    await micro.add_service(case.nc, ServiceConfig(name=PROCESS, version="0.1.0", metadata=about))
 
 
 async def _no_relay(case: Case) -> None:
@@ -245,6 +254,7 @@ BROKEN: list[tuple[Callable[[Case], Awaitable[None]], str, str, str]] = [
     (_log_cut_off, "stream", "the log has lost events", f"verify --head 1:{'0' * 63}1`"),
     (_log_cut_off, "stream", "nothing is published", "aicore relay confirm-log"),
     (_log_cut_off_stream_purged, "stream", "keeps none of it", "passes `aicore log verify`, if there is one"),
+    (_another_log, "systems", "process 7 on elsewhere", "AICORE_REALM"),
     (_no_relay, "stream", "no relay leads", "aicore run relay"),
     (_projection_ahead, "projections", "4711", "make sure of the log first"),
     (_projection_failed, "projections", "position 1", "mend what the error names"),

@@ -18,7 +18,7 @@ from aicore.clock import new_id
 from aicore.content.weights import shipped_model
 from aicore.http.openai.door import OpenAIDoor
 from aicore.http.server import serving_http
-from aicore.running import _free_port
+from aicore.embedded.ports import free_port
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
@@ -64,7 +64,7 @@ async def door(key: str = "") -> AsyncIterator[tuple[str, Router]]:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         _, records = await stack.enter_async_context(spooled(log, codec, folder))
         service = InferenceService(records, view, router)
-        port = _free_port("127.0.0.1")
+        port = free_port("127.0.0.1")
         app = OpenAIDoor(service, view, tiers=router.tiers, new_id=new_id, key=SecretStr(key)).app()
         await stack.enter_async_context(serving_http(app, "127.0.0.1", port))
         yield f"http://127.0.0.1:{port}", router
@@ -226,7 +226,7 @@ async def test_a_server_that_talks_nonsense_is_a_typed_fault(status: int, body: 
 
     app = aiohttp.web.Application()
     app.router.add_post("/v1/completions", answer)
-    port = _free_port("127.0.0.1")
+    port = free_port("127.0.0.1")
     async with serving_http(app, "127.0.0.1", port), engine_on(f"http://127.0.0.1:{port}") as far:
         with pytest.raises(EngineError) as fault:
             await collect(far, EngineAsk(prompt="x", max_tokens=4), asyncio.get_running_loop().time)
@@ -254,7 +254,7 @@ async def server_of(*parts: bytes, how: str = "ends") -> AsyncIterator[str]:
 
     app = aiohttp.web.Application()
     app.router.add_post("/v1/{kind:.*}", answer)
-    port = _free_port("127.0.0.1")
+    port = free_port("127.0.0.1")
     async with serving_http(app, "127.0.0.1", port):
         yield f"http://127.0.0.1:{port}"
         over.set()
@@ -286,7 +286,7 @@ async def test_a_vllm_is_told_all_that_was_asked_for_and_another_server_only_wha
 
     app = aiohttp.web.Application()
     app.router.add_post("/v1/completions", answer)
-    port = _free_port("127.0.0.1")
+    port = free_port("127.0.0.1")
     ask = EngineAsk(prompt="x", max_tokens=4, temperature=0.3, seed=5, priority=9, sent="Aye")
     async with serving_http(app, "127.0.0.1", port):
         for vllm in (True, False):
@@ -323,7 +323,7 @@ async def test_what_comes_before_the_first_token_of_a_chat_is_none() -> None:
 
 
 async def test_nobody_there_is_told_at_once() -> None:
-    async with engine_on(f"http://127.0.0.1:{_free_port('127.0.0.1')}") as far:
+    async with engine_on(f"http://127.0.0.1:{free_port('127.0.0.1')}") as far:
         health = await far.health()
         assert (health.ok, health.reason) == (False, f"{far._at}: nobody answers there")
         with pytest.raises(EngineError, match=far._at) as fault:
