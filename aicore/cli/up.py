@@ -103,8 +103,9 @@ def run_components(components: Components) -> None:
 class Stopper:
     """Turns SIGINT and SIGTERM into an orderly stop, whatever runs when they come.
 
-    Before the event loop: `KeyboardInterrupt`, which unwinds what was started. In it: ``stop`` is set. After
-    it: nothing, because the stop is under way and bounded.
+    Before the event loop: `KeyboardInterrupt`, which unwinds what was started; should something swallow it,
+    the loop does not begin. In it: ``stop`` is set. After it: nothing, because the stop is under way and
+    bounded.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -125,6 +126,8 @@ class Stopper:
 
     def run(self, work: Callable[[], Any]) -> None:
         """Run a coroutine function in an event loop; signals set ``stop`` meanwhile."""
+        if self.stop.is_set():
+            raise KeyboardInterrupt
         try:
             relax_collector()
             with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -140,6 +143,7 @@ class Stopper:
             return
         if self._loop is None:
             self._ending = True
+            self.stop.set()
             raise KeyboardInterrupt
         self._loop.call_soon_threadsafe(self.stop.set)
 

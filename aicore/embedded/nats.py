@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from aicore.embedded.ports import LOOPBACK, check_port, free_port, may_listen
-from aicore.embedded.process import EmbeddedServerError, dying_with_parent, end_leftover, wait_until
+from aicore.embedded.process import EmbeddedServerError, dying_with_parent, end_leftover, unbroken, wait_until
 
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 3.0
@@ -137,7 +137,7 @@ class EmbeddedNats:
             PortUnusable: another program has the port; clients would take that one for ours.
         """
         check_port(LOOPBACK, self.port, PORT_VARIABLE)
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, unbroken():
             self._process = subprocess.Popen(  # noqa: S603 - our own binary and arguments
                 [_binary(), "-c", str(self._config)],
                 stdout=log,

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 from aicore.embedded.place import place_for, prepare
-from aicore.embedded.process import EmbeddedServerError, dying_with_parent, end_leftover, wait_until
+from aicore.embedded.process import EmbeddedServerError, dying_with_parent, end_leftover, unbroken, wait_until
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
@@ -101,7 +101,7 @@ class EmbeddedPostgres:
         arguments += ["-p", str(PORT), "-k", '"{}"'.format(str(self.socket_dir).replace('"', '""'))]
         for key, value in self._settings.items():
             arguments += ["-c", f"{key}={value}"]
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, unbroken():
             self._process = subprocess.Popen(  # noqa: S603 - our own binary and arguments
                 arguments,
                 stdout=log,
@@ -148,16 +148,23 @@ class EmbeddedPostgres:
         command = [str(self.bin / "initdb"), "-D", str(making), "-U", "postgres", "--auth=trust"]
         command += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"]
         command += ["--no-sync"] if self._settings["fsync"] == "off" else []
-        done = subprocess.run(  # noqa: S603 - our own binary and arguments
-            command,
-            capture_output=True,
-            check=False,
-            preexec_fn=dying_with_parent(signal.SIGTERM),
-            **self._as_user(),
-        )
-        if done.returncode != 0:
+        with unbroken():
+            initdb = subprocess.Popen(  # noqa: S603 - our own binary and arguments
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                preexec_fn=dying_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one system call
+                **self._as_user(),
+            )
+        with initdb:
+            try:
+                said, _ = initdb.communicate()
+            except BaseException:
+                initdb.terminate()  # it removes what it made
+                raise
+        if initdb.returncode != 0:
             shutil.rmtree(making, ignore_errors=True)
-            raise EmbeddedServerError(f"initdb failed: {_last_lines(done.stderr or done.stdout)}")
+            raise EmbeddedServerError(f"initdb failed: {_last_lines(said)}")
         making.rename(self.data)
         _sync(folder)
 

@@ -20,6 +20,8 @@ PR_SET_PDEATHSIG = 1
 
 POLL_S = 0.02
 WATCH_EVERY_S = 1.0
+HELD_BACK = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 WATCHER = "server-watch"
 """Name of the thread that starts servers again; it lives as long as they may."""
 
@@ -54,6 +56,27 @@ def dying_with_parent(sign: signal.Signals) -> Callable[[], None] | None:
             os._exit(1)
 
     return before_exec
+
+
+@contextlib.contextmanager
+def unbroken() -> Iterator[None]:
+    """Let no signal's exception break into what is done inside; the signal comes right after.
+
+    For the fork of a child with ``preexec_fn``: Python's hooks around it take locks, and swallow an exception
+    that a signal raises in them, the lock with it.
+    """
+    if threading.current_thread() is not threading.main_thread():  # handlers run in the main one only
+        yield
+        return
+    came: list[int] = []
+    before = [(each, signal.signal(each, lambda number, _: came.append(number))) for each in HELD_BACK]
+    try:
+        yield
+    finally:
+        for held, handler in before:
+            signal.signal(held, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def end_leftover(pid_file: Path, marker: str, sign: signal.Signals, *, timeout_s: float) -> None:

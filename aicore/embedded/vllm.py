@@ -18,7 +18,7 @@ from pathlib import Path
 import structlog
 
 from aicore.embedded.ports import free_port, listens
-from aicore.embedded.process import EmbeddedServerError, dying_with_parent, end_leftover, wait_until
+from aicore.embedded.process import EmbeddedServerError, dying_with_parent, end_leftover, unbroken, wait_until
 
 logger = structlog.get_logger(__name__)
 
@@ -92,7 +92,7 @@ class EmbeddedVllm:
         self.kill()
         self.root.mkdir(parents=True, exist_ok=True)
         end_leftover(self._pid_file, str(self._model_dir), signal.SIGKILL, timeout_s=STOP_TIMEOUT_S)
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, unbroken():
             self._process = subprocess.Popen(  # noqa: S603 - our own arguments
                 [str(self._python), "-m", "vllm.entrypoints.openai.api_server", *self._arguments()],
                 env={**os.environ, **ENVIRONMENT, **self._sockets()},

@@ -35,6 +35,21 @@ with serving(load_settings()) as system:
 """
 
 
+# Is told to stop in the middle of the fork of its first server, in a hook of Python's.
+STOPPED_IN_FORK = """
+import logging, os, signal, sys
+from pathlib import Path
+from aicore.cli.up import Stopper
+from aicore.embedded import EmbeddedNats
+os.register_at_fork(before=lambda: os.kill(os.getpid(), signal.SIGTERM))
+with Stopper():
+    try:
+        EmbeddedNats(Path(sys.argv[1])).start()
+    except KeyboardInterrupt:
+        sys.exit(7)
+"""
+
+
 def wait_gone(pids: list[int]) -> None:
     """Wait until none of the processes runs."""
     gone, alive = psutil.wait_procs(
@@ -162,3 +177,12 @@ def test_a_server_that_is_killed_is_started_again_and_still_dies_with_its_parent
         process.kill()
     assert len(again) == len(pids), again
     wait_gone([*pids, *again])
+
+
+def test_a_stop_in_the_middle_of_a_fork_is_not_lost(tmp_path: Path) -> None:
+    """The scar: the hook swallowed the interrupt, a lock with it, and nothing could stop the start again."""
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED_IN_FORK, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (7, "")
