@@ -15,6 +15,7 @@ from aicore.client import Client
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from aicore.running import System
 from aicore.settings import Settings
+from aicore.supervisor import Start
 from aicore.wiring import components
 from aicore.wiring.contexts import parts_of, views_of
 from aicore.wiring.parts import COMPONENTS, Part
@@ -33,7 +34,7 @@ async def program(settings: Settings, system: System, chosen: Collection[str]) -
     """Run components as `aicore up` or `aicore run` do."""
     stop, ready = asyncio.Event(), asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        group.create_task(components.run(settings, system, chosen, stop=stop, on_ready=ready.set))
+        group.create_task(components.run(settings, system, chosen, stop=stop, start=Start(ready.set)))
         await ready.wait()
         yield
         stop.set()

@@ -16,9 +16,9 @@ from pydantic import SecretStr
 
 from aicore.clock import new_id
 from aicore.content.weights import shipped_model
+from aicore.embedded.ports import free_port
 from aicore.http.openai.door import OpenAIDoor
 from aicore.http.server import serving_http
-from aicore.embedded.ports import free_port
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog

@@ -137,6 +137,7 @@ from pathlib import Path
 import domain.bounty
 from aicore.running import System
 from aicore.settings import Settings
+from aicore.supervisor import Start
 from aicore.wiring.components import run
 
 async def main():
@@ -145,7 +146,7 @@ async def main():
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(15, stop.set)
     components = ["commands", "queries", "relay", "projections"]
-    await run(Settings(), system, components, stop=stop, on_ready=lambda: print("ready", flush=True))
+    await run(Settings(), system, components, stop=stop, start=Start(lambda: print("ready", flush=True)))
 
 asyncio.run(main())
 """

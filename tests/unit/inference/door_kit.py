@@ -13,9 +13,9 @@ import openai
 from pydantic import SecretStr
 
 from aicore.clock import new_id
+from aicore.embedded.ports import free_port
 from aicore.http.openai.door import OpenAIDoor
 from aicore.http.server import serving_http
-from aicore.running import _free_port
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
@@ -105,7 +105,7 @@ async def door(key: str = "", **options: Any) -> AsyncIterator[Door]:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         _, records = await stack.enter_async_context(spooled(log, codec, folder))
         service = InferenceService(records, view, router)
-        port = _free_port("127.0.0.1")
+        port = free_port("127.0.0.1")
         opened = OpenAIDoor(service, view, tiers=router.tiers, new_id=new_id, key=SecretStr(key), **options)
         await stack.enter_async_context(serving_http(opened.app(), "127.0.0.1", port))
         session = await stack.enter_async_context(aiohttp.ClientSession())
