@@ -33,7 +33,7 @@ from domain.registry.use_case import model_id_of
 from domain.routing.split import bucket_of
 from handlers.kernel.commands import CommandRunner
 from handlers.registry.commands import REGISTRY, VERDICT_RECORDS
-from handlers.registry.deployments import GATES, DeploymentManager
+from handlers.registry.deployments import GATE_RECORDS, DeploymentManager
 from handlers.registry.engine_keeper import EngineKeeper
 from handlers.registry.models import RegistryView
 from handlers.routing.router import Router
@@ -86,7 +86,7 @@ class Stage:
         self.codec = EventCodec(domain_catalogue())
         self.runner = CommandRunner(log, self.codec, [REGISTRY])
         self.verdicts = CommandRunner(log, self.codec, [VERDICT_RECORDS])
-        self.gates = CommandRunner(log, self.codec, [GATES])
+        self.gates = CommandRunner(log, self.codec, [GATE_RECORDS])
         self.view = RegistryView(log, decode=self.codec.decode)
         self.players = 0
 

@@ -22,8 +22,9 @@ from domain.registry.deployment_messages import (
     EvidenceFact,
     StepStarted,
 )
+from domain.registry.gates import TURN_TYPES, TURNS
+from domain.registry.use_cases import USE_CASE_TYPES
 from domain.registry.watch import Watch
-from handlers.registry.deployments import TURNS, TYPES
 
 PAGE = 2_000
 ENDS = (DeploymentAborted, DeploymentCompleted, DeploymentFailed, DeploymentRolledBack)
@@ -71,7 +72,9 @@ async def replay(
     ``gate`` makes the gate that is asked.
     """
     found, again, after = Replay(deployment_id), None, 0
-    while page := await log.read_all(after=after, limit=PAGE, where=Where(types=TYPES)):
+    while page := await log.read_all(
+        after=after, limit=PAGE, where=Where(types=(*USE_CASE_TYPES, *TURN_TYPES))
+    ):
         for recorded in page:
             event = codec.decode(recorded)
             if isinstance(event, DeploymentStarted) and event.deployment_id == deployment_id:

@@ -23,7 +23,7 @@ from bus.ports import EventLog
 from domain.kernel.event import Query
 from domain.kernel.process import Process
 from handlers.kernel.commands import Binding, CommandRunner
-from handlers.kernel.follow import MemoryView, ProcessRunner
+from handlers.kernel.follow import Follower, MemoryView, ProcessRunner
 from projections.kernel.reading import Answer, QueryHandler, Reader
 from projections.kernel.view import View
 from protocol.errors import WireError
@@ -61,7 +61,7 @@ class Parts:
     """Closes what the services opened, when they end."""
 
     served: Served = field(default_factory=Served)
-    followers: list[MemoryView | ProcessRunner[Any]] = field(default_factory=list)
+    followers: list[Follower] = field(default_factory=list)
     """What follows the log here; doctor asks how it stands."""
 
     opened: dict[Callable[["Parts"], Awaitable[Any]], Any] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from aicore.wiring.tiers import own_engine
 from domain.registry.queries import CurrentQuery, DeploymentsQuery, ModelsQuery
 from handlers.registry.commands import REGISTRY
 from handlers.registry.deployment_board import DeploymentBoard
-from handlers.registry.deployments import GATES, DeploymentManager
+from handlers.registry.deployments import GATE_RECORDS, DeploymentManager
 from handlers.registry.engine_keeper import EngineKeeper
 from handlers.registry.models import RegistryView
 from projections.registry.current_models import CURRENT_MODELS, models
@@ -44,6 +44,7 @@ async def _deployments(parts: Parts) -> None:
     keeper = EngineKeeper(await parts.once(router_of), partial(own_engine, parts.settings, folders))
     parts.stack.push_async_callback(keeper.close)
     manager = DeploymentManager(
-        parts.log, parts.runner(GATES), keeper, decode=parts.codec.decode, now_us=now_us
+        parts.log, parts.runner(GATE_RECORDS), keeper, decode=parts.codec.decode, now_us=now_us
     )
+    parts.followers.append(manager)
     await parts.background(manager.run())

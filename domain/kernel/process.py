@@ -29,6 +29,14 @@ class Heard(NamedTuple):
     """Who caused it."""
 
 
+class Moment(NamedTuple):
+    """When a process is asked what is due, in µs since 1970."""
+
+    at_us: int
+    """Up to when things have happened: the time of the event that was heard, or of the tick."""
+    now_us: int
+
+
 class Due(NamedTuple):
     """A command that is to be said. ``of`` and ``what`` make its id: the same for whoever finds it due."""
 
@@ -50,7 +58,7 @@ class Process(Generic[S]):
         types: names of the events that it hears, from the beginning of the log.
         initial: makes the state before the first event; a state may be changed in place by ``evolve``.
         evolve: the state after an event; total over history.
-        react: what is due by the state at a time in µs; a command that came to nothing is found due again.
+        react: what is due by the state, after each event and at each tick; what came to nothing is due again.
         recent: names of events that it hears from ``since`` on only, as there are too many of them.
         tick_s: how often time alone may make something due; None: never.
         since: by the state that ``types`` alone give and the log's last position, where to begin.
@@ -60,7 +68,7 @@ class Process(Generic[S]):
     types: tuple[str, ...]
     initial: Callable[[], S]
     evolve: Callable[[S, Heard], S]
-    react: Callable[[S, int], Iterable[Due]]
+    react: Callable[[S, Moment], Iterable[Due]]
     recent: tuple[str, ...] = ()
     since: Callable[[S, int], int] = lambda _, head: head
     tick_s: float | None = None

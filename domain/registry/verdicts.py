@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from domain.evaluation.messages import EvaluationFinished, EvaluationStarted
-from domain.kernel.process import Due, Heard, Process
+from domain.kernel.process import Due, Heard, Moment, Process
 from domain.registry.deployment_messages import DeploymentRolledBack
 from domain.registry.messages import ModelEvaluated, RecordEvaluation
 
@@ -39,7 +39,7 @@ def _evolve(state: _Verdicts, heard: Heard) -> _Verdicts:
     return state
 
 
-def _react(state: _Verdicts, _: int) -> Iterator[Due]:
+def _react(state: _Verdicts, _: Moment) -> Iterator[Due]:
     for finished, heard in list(state.untold.values()):
         rollbacks, started = state.begun.get(finished.evaluation_id, (None, None))
         record = RecordEvaluation(

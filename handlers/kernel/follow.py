@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
@@ -22,7 +22,7 @@ from bus.ids import derived_id
 from bus.ports import EventLog, IdConflict, LogError, RecordedEvent, Where
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Event
-from domain.kernel.process import Due, Heard, Process
+from domain.kernel.process import Due, Heard, Moment, Process
 from handlers.kernel.commands import CommandRunner
 from protocol.errors import WireError
 from protocol.meta import Meta, decode_meta
@@ -47,6 +47,15 @@ class Standing:
     position: int
     error: str
     """What it could not take in; "" if all is well."""
+
+
+class Follower(Protocol):
+    """Whatever follows the log."""
+
+    @property
+    def standing(self) -> Standing:
+        """Return how far it is."""
+        ...
 
 
 class MemoryView(ABC):
@@ -155,10 +164,13 @@ class ProcessRunner(Generic[S]):
         self._said: dict[UUID, float] = {}
         """By a command's id, up to which position it is not said again: for ever, or until more happens."""
         self._reacting = asyncio.Lock()
+        self._moved = asyncio.Condition()
         self._unsaid = asyncio.Event()
         self._error = ""
         self.state: S = process.initial()
         self.position = 0
+        self.live = False
+        """Whether all that was is known; until then nothing is said."""
 
     @property
     def standing(self) -> Standing:
@@ -183,30 +195,42 @@ class ProcessRunner(Generic[S]):
 
     async def _run(self) -> None:
         """Fold what was, and say nothing until all of it is known; then follow."""
-        self.state, self._said = self._process.initial(), {}
         process, head = self._process, (await self._log.head()).position
-        begin = head
-        if process.recent:
-            first = process.initial()
-            async for recorded in self._pages(0, head, process.types):
-                first = process.evolve(first, self._heard(recorded))
-            begin = process.since(first, head)
-        async for recorded in self._pages(0, begin, process.types):
-            self._take(recorded)
-        types = (*process.types, *process.recent)
-        async for recorded in self._pages(begin, head, types):
-            self._take(recorded)
-        self.position = head
+        self.live, self._said = False, {}
+        await self._catch_up(head)
+        self.position, self.live, types = head, True, (*process.types, *process.recent)
         async with asyncio.TaskGroup() as group:
             if process.tick_s is not None:
                 group.create_task(self._tick(process.tick_s))
             group.create_task(self._once_more())
+            await self._told()
             await self.react()
             async with aclosing(self._log.subscribe(after=head, where=Where(types=types))) as batches:
                 async for batch in batches:
                     for recorded in batch:
                         self._take(recorded)
-                    await self.react()
+                        await self.react(recorded.recorded_us)
+                    await self._told()
+
+    async def _catch_up(self, head: int) -> None:
+        """Fold what was, up to ``head``, in the order in which it happened."""
+        process, begin = self._process, head
+        if process.recent:
+            state = process.initial()
+            async for recorded in self._pages(0, head, process.types):
+                state = process.evolve(state, self._heard(recorded))
+            begin = process.since(state, head)
+            self.state = state  # who only looks need not wait for all the rest
+            await self._told()
+        state, position = process.initial(), 0
+        for after, until, types in (
+            (0, begin, process.types),
+            (begin, head, (*process.types, *process.recent)),
+        ):
+            async for recorded in self._pages(after, until, types):
+                self.position = position
+                state, position = process.evolve(state, self._heard(recorded)), recorded.position
+        self.state, self._error = state, ""
 
     async def _pages(self, after: int, until: int, types: tuple[str, ...]) -> AsyncIterator[RecordedEvent]:
         """Yield the events of ``types`` after one position, up to another."""
@@ -242,11 +266,24 @@ class ProcessRunner(Generic[S]):
             await asyncio.sleep(AGAIN_S_MIN)
             await self.react()
 
-    async def react(self) -> None:
-        """Say all that is due now."""
+    async def react(self, at_us: int | None = None) -> None:
+        """Say all that is due now, or was when an event was recorded at ``at_us``."""
         async with self._reacting:
-            for due in self._process.react(self.state, self._now_us()):
+            now_us = self._now_us()
+            for due in self._process.react(self.state, Moment(at_us or now_us, now_us)):
                 await self.say(due)
+
+    async def changed(self, *, within_s: float) -> None:
+        """Return when the state has changed, or the time is over."""
+        try:
+            async with asyncio.timeout(within_s), self._moved:
+                await self._moved.wait()
+        except TimeoutError:
+            pass
+
+    async def _told(self) -> None:
+        async with self._moved:
+            self._moved.notify_all()
 
     async def say(self, due: Due) -> bool:
         """Say a command once; return whether the log has what follows from it.

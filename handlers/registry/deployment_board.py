@@ -12,8 +12,8 @@ from domain.kernel.parse import parse
 from domain.registry.deployment_messages import DeploymentEvent, DeploymentRolledBack
 from domain.registry.queries import DeploymentsQuery
 from domain.registry.rollout import standing
+from domain.registry.use_cases import UseCases
 from handlers.kernel.follow import Decode, MemoryView
-from handlers.registry.use_cases import UseCases
 
 KINDS: tuple[type[Event], ...] = get_args(DeploymentEvent)
 

@@ -14,9 +14,9 @@ from domain.prompts.template import stream_of as template_stream
 from domain.registry.queries import CurrentQuery
 from domain.registry.state import Model, UseCaseModels
 from domain.registry.use_case import USE_CASE, stream_of
+from domain.registry.use_cases import USE_CASE_TYPES, UseCases
 from handlers.kernel.follow import Decode, MemoryView
 from handlers.kernel.look_up import LookUp
-from handlers.registry.use_cases import USE_CASE_TYPES, UseCases
 
 STREAM_EVENTS_MAX = 10_000
 """Events of one use case read at a miss; a registry stream has tens."""

@@ -21,9 +21,9 @@ from domain.registry.deployment_messages import (
     StepStarted,
 )
 from domain.registry.evidence import Evidence
+from domain.registry.gates import TURNS
 from domain.registry.rollout import GATE
 from domain.registry.watch import Accused, Passed, Verdict, Watch
-from handlers.registry.deployments import TURNS
 from tests.unit.kit import START_US, ident, memory_log
 from tests.unit.registry.test_deployment import ID, NEW, OF, started
 from tests.unit.registry.test_watch import SECOND, answered, asked, failed

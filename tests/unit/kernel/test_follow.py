@@ -17,7 +17,7 @@ from bus.ports import Head, LogUnavailable, NewEvent, RecordedEvent, StreamWrite
 from domain.kernel.context import Context
 from domain.kernel.decider import Decider, Rejected
 from domain.kernel.event import Command, Event
-from domain.kernel.process import Due, Heard, Process
+from domain.kernel.process import Due, Heard, Moment, Process
 from handlers.kernel.commands import Binding, CommandRunner
 from handlers.kernel.follow import MemoryView, ProcessRunner
 from protocol.meta import Meta, decode_meta
@@ -81,7 +81,7 @@ def evolve(state: Open, heard: Heard) -> Open:
     return state
 
 
-def react(state: Open, _: int) -> Iterator[Due]:
+def react(state: Open, _: Moment | None) -> Iterator[Due]:
     for number, heard in list(state.rung.items()):
         yield Due(AnswerBell(number=number), heard.id, "answer", heard.id, heard.correlation, "porter")
 
@@ -286,8 +286,8 @@ async def test_a_process_stands_still_before_what_it_cannot_read_and_says_where(
 async def test_a_process_reacts_to_time_where_it_says_so() -> None:
     log, clock = Shaky(), iter(range(START_US, START_US + 10**9))
 
-    def late(state: Open, now_us: int) -> Iterator[Due]:
-        return react(state, now_us) if now_us > START_US + 3 else iter(())
+    def late(state: Open, moment: Moment) -> Iterator[Due]:
+        return react(state, moment) if moment.now_us > START_US + 3 else iter(())
 
     process = Process("porter", PORTER.types, Open, evolve, late, tick_s=0.001)
     runner = ProcessRunner(

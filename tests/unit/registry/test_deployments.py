@@ -33,7 +33,7 @@ from handlers.engines.port import End, EngineAsk, EngineError, Piece
 from handlers.inference.service import InferenceService
 from handlers.kernel.commands import CommandRunner
 from handlers.registry.deployment_board import DeploymentBoard
-from handlers.registry.deployments import GATES, DeploymentManager
+from handlers.registry.deployments import GATE_RECORDS, DeploymentManager
 from handlers.registry.engine_keeper import PROBE, EngineKeeper, wanted_of
 from handlers.registry.models import RegistryView
 from handlers.routing.router import Router
@@ -133,7 +133,7 @@ class Stage:
         keeper = EngineKeeper(self.router, self.make)
         manager = DeploymentManager(
             self.log,
-            CommandRunner(self.log, self.codec, [GATES]),
+            CommandRunner(self.log, self.codec, [GATE_RECORDS]),
             keeper,
             decode=self.codec.decode,
             now_us=lambda: self.now_us,
