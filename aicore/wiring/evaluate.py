@@ -22,8 +22,9 @@ from aicore.content.guardrails import load_policy
 from aicore.content.suites import default_suite
 from aicore.content.weights import MODELS
 from aicore.settings import Settings
+from aicore.wiring.engines_file import read_file
 from aicore.wiring.scorers import load_scorers
-from aicore.wiring.tiers import build, default_file, own_engine, read_file
+from aicore.wiring.tiers import build, default_file, own_engine
 from bus.codec import EventCodec
 from bus.ports import EventLog, Where
 from domain.evaluation.messages import RegisterSuite

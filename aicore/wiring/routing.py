@@ -5,8 +5,9 @@ import time
 
 from aicore.clock import new_id, now_us
 from aicore.settings import Settings
+from aicore.wiring.engines_file import read_file
 from aicore.wiring.parts import Part, Parts
-from aicore.wiring.tiers import build, default_file, read_file, vllm_file
+from aicore.wiring.tiers import build, default_file, vllm_file
 from bus.spool.spool import SpoolOptions, open_free_spool
 from domain.kernel.event import Event
 from domain.routing.queries import TiersQuery

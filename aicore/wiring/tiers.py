@@ -1,21 +1,17 @@
-"""Which tiers there are and which engines serve them: from a TOML file, or the embedded engine for all.
-
-The file has a table per engine and one per tier (docs/operations.md, "Engines and tiers"). Keys to other
-people's servers come from environment variables that the file names, so that it holds no secret.
-"""
+"""Which tiers there are and which engines serve them: the file's, or the embedded engine for all."""
 
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+import structlog
+from pydantic import SecretStr
 
 from aicore.content.weights import SHIPPED, SHIPPED_VERSION, shipped_model
 from aicore.embedded.vllm import MODEL
 from aicore.settings import Settings, SettingsError
+from aicore.wiring.engines_file import EmbeddedConfig, EnginesFile, OpenAIConfig, TierConfig
 from domain.registry.facts import artefacts_digest
 from domain.registry.state import Model
 from domain.routing.choice import Objective
@@ -26,58 +22,10 @@ from handlers.engines.openai_compatible import OpenAICompatibleEngine
 from handlers.engines.port import Engine
 from handlers.routing.turns import Tier
 
+logger = structlog.get_logger(__name__)
+
 VLLM_CAPACITY = 16
 """Streams at which one core still gives a token in 5.5 ms; design.md, section 5."""
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class EmbeddedConfig(_Strict):
-    """A model folder that this process serves itself."""
-
-    kind: Literal["embedded"]
-    model_dir: Path | None = None
-    capacity: int = Field(4, ge=1, le=1_024)
-    provider: str = "embedded"
-    models: tuple[str, ...] = ()
-
-
-class OpenAIConfig(_Strict):
-    """A server that speaks the OpenAI API: vLLM, or anything like it."""
-
-    kind: Literal["vllm", "openai"]
-    url: str = Field(pattern=r"^https?://[^/\s]")
-    model: str = Field(min_length=1)
-    capacity: int = Field(16, ge=1, le=100_000)
-    provider: str = "vllm"
-    models: tuple[str, ...] = ()
-    api_key_env: str = ""
-    chat: bool = False
-
-
-class TierConfig(_Strict):
-    """A tier's promise and its engines, by name."""
-
-    engines: tuple[str, ...] = Field(min_length=1)
-    ttft_ms: float | None = Field(None, gt=0)
-    token_ms: float | None = Field(None, gt=0)
-    waiting_max: int = Field(64, ge=0, le=100_000)
-    below: Literal["", "gold", "silver", "bronze"] = ""
-    first_token_s: float = Field(10.0, gt=0)
-    between_tokens_s: float = Field(5.0, gt=0)
-    patience_s: float = Field(3.0, ge=0)
-    hedge_after_ms: float | None = Field(None, gt=0)
-
-
-class EnginesFile(_Strict):
-    """The whole file."""
-
-    engines: Mapping[Name, Annotated[EmbeddedConfig | OpenAIConfig, Field(discriminator="kind")]]
-    tiers: Mapping[Literal["gold", "silver", "bronze"], TierConfig]
 
 
 def default_file(settings: Settings) -> EnginesFile:
@@ -142,44 +90,6 @@ def vllm_file(settings: Settings, urls: Mapping[str, str]) -> EnginesFile:
         if name in urls
     }
     return EnginesFile(engines={**plain.engines, **servers}, tiers={**plain.tiers, **tiers})
-
-
-def read_file(path: Path) -> EnginesFile:
-    """Return a file's contents.
-
-    Raises:
-        SettingsError: naming the table and key at fault.
-    """
-    try:
-        found = EnginesFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise SettingsError(f"AICORE_ENGINES_FILE: {path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"AICORE_ENGINES_FILE: {path} is no TOML: {error}") from None
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-            for fault in error.errors(include_url=False, include_input=False)
-        )
-        raise SettingsError(f"AICORE_ENGINES_FILE: {path}: {faults}") from None
-    for name, tier in found.tiers.items():
-        if unknown := [engine for engine in tier.engines if engine not in found.engines]:
-            known = ", ".join(found.engines)
-            raise SettingsError(
-                f"AICORE_ENGINES_FILE: {path}: tiers.{name}.engines names {unknown[0]!r}; there are {known}"
-            )
-        _check_way_down(path, name, found)
-    return found
-
-
-def _check_way_down(path: Path, name: str, found: EnginesFile) -> None:
-    seen, tier = {name}, found.tiers[name].below if name in found.tiers else ""  # type: ignore[index]  # str of the literal
-    while tier:
-        if tier in seen or tier not in found.tiers:
-            what = "leads back to itself" if tier in seen else f"names {tier!r}, which is no tier of the file"
-            raise SettingsError(f"AICORE_ENGINES_FILE: {path}: tiers.{name}.below {what}")
-        seen.add(tier)
-        tier = found.tiers[tier].below
 
 
 def own_engine(settings: Settings, folders: Sequence[Path], model: Model) -> EmbeddedEngine | None:
@@ -250,7 +160,16 @@ def _engine(name: str, config: EmbeddedConfig | OpenAIConfig) -> Engine:
         provider=config.provider,
         models=config.models,
         capacity=config.capacity,
-        api_key=SecretStr(os.environ.get(config.api_key_env, "") if config.api_key_env else ""),
+        api_key=_key(name, config.api_key_env),
         chat=config.chat,
         vllm=config.kind == "vllm",
+        dialect=config.dialect(),
     )
+
+
+def _key(engine: str, variable: str) -> SecretStr:
+    """Return an engine's key from the environment; that there is none, although one is named, is told."""
+    key = os.environ.get(variable, "") if variable else ""
+    if variable and not key:
+        logger.warning("engine_key_missing", engine=engine, variable=variable)
+    return SecretStr(key)

@@ -219,7 +219,7 @@ class _Reading:
         self.name = name
         self._ask = ask
         self._secret = secret
-        self._seam = Seam(ask.sent, chat, name)
+        self._seam = Seam(ask.sent, chat, name) if ask.sent else None
         # The space after the prompt's last tag is not the answer's.
         self._first = not ask.sent and ask.pattern is None
         self._held = self._tokens = self._thoughts = 0
@@ -243,10 +243,11 @@ class _Reading:
         self.reason = found.reason
         self._refused |= found.refused
         self._thoughts += found.thought
-        return self._piece(self._seam.feed(found.text) if found.text else "", found.token)
+        text = found.text if self._seam is None or not found.text else self._seam.feed(found.text)
+        return self._piece(text, found.token)
 
     def _piece(self, text: str, token: bool) -> Piece | None:
-        if self._seam.repeating:
+        if self._seam is not None and self._seam.repeating:
             self._thoughts += token
             return None
         if self._first:
@@ -270,7 +271,9 @@ class _Reading:
         Raises:
             EngineError: it broke off.
         """
-        text = self._seam.finish() if self._seam.repeating and self.reason != "filtered" else ""
+        text = ""
+        if self._seam is not None and self._seam.repeating and self.reason != "filtered":
+            text = self._seam.finish()
         piece = self._piece(text, token=bool(text))
         if self.reason is None and self.over and self._tokens:
             self.reason = "length" if self._tokens >= self._ask.max_tokens else "stop"

@@ -7,7 +7,7 @@ tiers").
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from domain.prompts.messages import Role
 from handlers.engines.port import EngineAsk, EngineError, Message
@@ -18,11 +18,14 @@ message (DeepSeek, Mistral); because its last message is the assistant's (llama.
 models through gateways); by being asked for the whole answer again, whose beginning is compared and left out
 (any server whose model does as it is told); or not at all."""
 
-NAMEABLE = ("model", "max_tokens", "temperature", "seed", "priority")
+Nameable = Literal["model", "max_tokens", "temperature", "seed", "priority"]
 """Parameters that a server may know by another name."""
 
-OMISSIBLE = ("model", "max_tokens", "temperature", "seed", "priority", "stream_options")
+Omissible = Literal["model", "max_tokens", "temperature", "seed", "priority", "stream_options"]
 """Parameters that a server may not take."""
+
+NAMEABLE: tuple[Nameable, ...] = get_args(Nameable)
+OMISSIBLE: tuple[Omissible, ...] = get_args(Omissible)
 
 FIXED = (
     "prompt",
@@ -48,10 +51,10 @@ BYTES_PER_TOKEN = 3
 class Dialect:
     """What one server makes of the API; the defaults are OpenAI's."""
 
-    names: Mapping[str, str] = field(default_factory=dict)
-    """Its names of our parameters (`NAMEABLE`)."""
-    leave_out: Collection[str] = ()
-    """Our parameters that it does not take (`OMISSIBLE`)."""
+    names: Mapping[Nameable, str] = field(default_factory=dict)
+    """Its names of our parameters."""
+    leave_out: Collection[Omissible] = ()
+    """Our parameters that it does not take."""
     body: Mapping[str, Any] = field(default_factory=dict)
     """Fields that are added to each request as they are."""
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -115,10 +118,9 @@ def request_of(ask: EngineAsk, rest: str | None, server: Server) -> dict[str, An
         parameters["prompt"] = f"{ask.prompt} {ask.sent}" if ask.sent else ask.prompt
     else:
         parameters |= _chat(ask, server.chat, server)
-    return {
-        **{dialect.names.get(key, key): v for key, v in parameters.items() if key not in dialect.leave_out},
-        **dialect.body,
-    }
+    names: dict[str, str] = {str(ours): theirs for ours, theirs in dialect.names.items()}
+    taken = {names.get(key, key): value for key, value in parameters.items() if key not in dialect.leave_out}
+    return {**taken, **dialect.body}
 
 
 def _chat(ask: EngineAsk, chat: Continuation, server: Server) -> dict[str, Any]:

@@ -7,7 +7,7 @@ what each must come to. What says nothing is passed over; only what cannot be an
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,7 @@ Sources: the API references of the servers above, and of Anthropic and Bedrock, 
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: there is one for each token, and a frozen one takes twice as long
 class Chunk:
     """What one event says."""
 
@@ -78,12 +78,12 @@ class Events:
         """
         if not self._begun:
             self._begun, line = True, line.removeprefix(BOM)
+        if line.startswith(b"data:"):
+            return self._data(line[5:].strip())
         line = line.strip()
         if not line:
             self.end()
             return None
-        if line.startswith(b"data:"):
-            return self._data(line[5:].strip())
         if line.startswith(b"{") or self._held:  # an object without a stream around it
             return self._data(line)
         if line.startswith(b"error:"):
@@ -143,22 +143,38 @@ def chunk(event: Mapping[str, Any], name: str) -> Chunk:
             the answer broke off.
     """
     try:
-        choices = event.get("choices")
-        choice = next((each for each in choices if not each.get("index")), None) if choices else None
+        choice = _first(event.get("choices"))
         if choice is None:
             return Chunk()
+        reason = choice.get("finish_reason")
+        if reason is not None:
+            reason = _reason(reason, name)
+        if type(said := choice.get("text")) is str and said and "delta" not in choice:
+            return Chunk(_clean(said), reason, token=True)
         said = choice.get("delta") or choice.get("message") or {}
         text = _text(said.get("content")) or _text(choice.get("text"))
-        reason = _reason(choice.get("finish_reason"), name)
         thought = bool(said.get("reasoning_content") or said.get("reasoning"))
         head = "role" in said or (not said and "text" not in choice)
+        token = bool(text) or not (head or thought)
         refused = bool(said.get("refusal"))
+        return Chunk(text, reason, token=token, thought=thought and not text, refused=refused)
     except (TypeError, AttributeError) as error:
         raise EngineError(
             f"{name} sent something that is no completion ({error!r})", "engine_nonsense"
         ) from error
-    token = bool(text) or not (head or thought)
-    return Chunk(text, reason, token=token, thought=thought and not text, refused=refused)
+
+
+def _first(choices: Any) -> Any:
+    """Return the first choice, None if there is none: nobody asks for a second one."""
+    if not choices:
+        return None
+    choice = choices[0]
+    return choice if not choice.get("index") else next((c for c in choices if not c.get("index")), None)
+
+
+def _clean(text: str) -> str:
+    """Return a text without U+0000, which no record can hold."""
+    return text.replace("\x00", "") if "\x00" in text else text
 
 
 def _text(content: object) -> str:
@@ -166,7 +182,7 @@ def _text(content: object) -> str:
     if content is None:
         return ""
     if isinstance(content, str):
-        return content.replace("\x00", "")
+        return _clean(content)
     if isinstance(content, list):
         return "".join(_text(part if isinstance(part, str) else _part(part)) for part in content)
     raise TypeError(f"content is of type {type(content).__name__}")
@@ -177,6 +193,8 @@ def _part(part: Mapping[str, Any]) -> object:
 
 
 def _reason(said: object, name: str) -> FinishReason | None:
+    if said == "stop":
+        return "stop"
     if isinstance(said, dict):  # SGLang: {"type": "stop", "matched": 2}
         said = said.get("type")
     if said is None or said == "":
@@ -202,7 +220,7 @@ def usage(event: Mapping[str, Any], before: Usage) -> Usage:
     said = event.get("usage")
     if not isinstance(said, dict):
         timings = event.get("timings")  # llama.cpp, where it does not send the standard one
-        if before != Usage() or not isinstance(timings, dict):
+        if not isinstance(timings, dict) or before != Usage():
             return before
         said = {"prompt_tokens": timings.get("prompt_n"), "completion_tokens": timings.get("predicted_n")}
     prompt, completion = count(said.get("prompt_tokens")), count(said.get("completion_tokens"))
@@ -222,13 +240,13 @@ def count(said: object) -> int | None:
 
 def errors_of(event: Mapping[str, Any]) -> object:
     """Return what an event says of an error, None if it is none."""
-    if (said := event.get("error")) not in (None, "", {}):
+    if said := event.get("error"):
         return said
     if event.get("object") == "error":
         return event
     choices = event.get("choices")
-    inner = choices[0] if isinstance(choices, Sequence) and not isinstance(choices, str) and choices else None
-    return inner.get("error") if isinstance(inner, dict) else None
+    inner = choices[0] if type(choices) is list and choices else None
+    return inner.get("error") if type(inner) is dict else None
 
 
 def words(found: object) -> Iterator[str]:
