@@ -15,6 +15,7 @@ from aicore.cli.terminal import Exit, Failure, Json, err, out, print_json
 from aicore.cli.wire import find_one, over_wire, vouched_over_wire
 from aicore.client import Client
 from aicore.clock import new_id
+from bus.retry import until_seen
 from domain.batch.messages import ITEMS_MAX, ITEMS_PER_CHUNK_MAX, Item
 
 app = typer.Typer(no_args_is_help=True, help="Batches: many questions that nobody waits for.")
@@ -23,7 +24,7 @@ CHUNK_BYTES_MAX = 400_000
 """Of the items of one command; the wire takes 512 KiB."""
 
 POLL_S = 0.3
-FIND_TRIES = 4
+FIND_S = 0.9
 PAGE = 100
 
 BatchId = Annotated[str, typer.Argument(help="The batch's id, or its beginning.")]
@@ -227,12 +228,13 @@ async def _watched(client: Client, batch_id: str) -> dict[str, Any]:
 
 async def _find(client: Client, start: str) -> dict[str, Any]:
     """Return a batch by the beginning of its id; a new one takes a moment to be seen."""
-    for tries_left in range(FIND_TRIES - 1, -1, -1):
+
+    async def look() -> list[dict[str, Any]] | None:
         batches = await _batches(client)
-        if not tries_left or any(batch["batch_id"].startswith(start) for batch in batches):
-            break
-        await asyncio.sleep(POLL_S)
-    return find_one(batches, start, what="batch", see="batch list")
+        return batches if any(batch["batch_id"].startswith(start) for batch in batches) else None
+
+    batches = await until_seen(look, every_s=POLL_S, within_s=FIND_S)
+    return find_one(batches or [], start, what="batch", see="batch list")
 
 
 async def _batches(client: Client) -> list[dict[str, Any]]:

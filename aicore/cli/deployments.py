@@ -33,6 +33,7 @@ from aicore.clock import now_us
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.postgres.log import open_log
+from bus.retry import until_seen
 from protocol.messages import Reply
 
 app = typer.Typer(no_args_is_help=True, help="Deployments: how a candidate comes to its players, and back.")
@@ -48,7 +49,8 @@ STYLES = {
     "failed": "red",
     "rolled_back": "bold red",
 }
-LOOK_S = 0.3
+LOOK_S, SHOWN_S = 0.3, 3.0
+"""Between two looks, and until a deployment that was started shows at the latest, s."""
 
 
 @app.command()
@@ -275,10 +277,11 @@ async def _watch(client: Client, deployment_id: str, *, json: bool) -> None:
 
 async def _awaited(client: Client, deployment_id: str) -> Mapping[str, Any]:
     """Return a deployment that was started a moment ago; the board may not have it yet."""
-    for _ in range(10):
-        if await _rows(client, start=deployment_id):
-            break
-        await asyncio.sleep(LOOK_S)
+
+    async def look() -> bool | None:
+        return bool(await _rows(client, start=deployment_id)) or None
+
+    await until_seen(look, every_s=LOOK_S, within_s=SHOWN_S)
     return await _find(client, deployment_id)
 
 

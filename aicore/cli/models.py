@@ -1,6 +1,5 @@
 """`aicore models`: the registry, over the public wire."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ from rich.table import Table
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json
 from aicore.cli.wire import (
     LOOK_S,
-    LOOKS,
+    SHOWN_S,
     ModelId,
     Operator,
     Reason,
@@ -23,6 +22,7 @@ from aicore.cli.wire import (
     vouched_over_wire,
 )
 from aicore.client import Client
+from bus.retry import until_seen
 from protocol.messages import Reply
 
 app = typer.Typer(no_args_is_help=True, help="Models: what serves which use case.")
@@ -242,10 +242,12 @@ async def _check_template(client: Client, wanted: object) -> None:
     """
     if wanted is None:
         return
-    for _ in range(LOOKS):
-        if (await client.query("prompts.templates", {"template": wanted})).result:
-            return
-        await asyncio.sleep(LOOK_S)
+
+    async def look() -> bool | None:
+        return bool((await client.query("prompts.templates", {"template": wanted})).result) or None
+
+    if await until_seen(look, every_s=LOOK_S, within_s=SHOWN_S):
+        return
     templates = (await client.query("prompts.templates")).result
     there = ", ".join(f"{template['name']}@{template['version']}" for template in templates)
     said = f"no template {wanted} is registered"

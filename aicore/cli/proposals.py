@@ -1,6 +1,5 @@
 """`aicore proposals`: what the optimiser proposes, and what people make of it."""
 
-import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +22,7 @@ from aicore.cli.wire import (
     vouched_over_wire,
 )
 from aicore.client import Client
+from bus.retry import until_seen
 from domain.optimisation.cost import dollars
 from protocol.messages import Reply
 
@@ -123,15 +123,12 @@ async def _decide(client: Client, command: str, start: str, operator: str, reaso
 async def outcome_of(client: Client, approved: Row, wait_s: float = WAIT_S) -> Row | None:
     """Return an approved proposal once it was carried out; None if that takes longer than ``wait_s``."""
     id_ = approved["proposal_id"]
-    try:
-        async with asyncio.timeout(wait_s):
-            while True:
-                for row in (await _found(client, approved["use_case"], id_))["proposals"]:
-                    if row["proposal_id"] == id_ and row["outcome"]:
-                        return dict(row)
-                await asyncio.sleep(POLL_S)
-    except TimeoutError:
-        return None
+
+    async def look() -> Row | None:
+        rows = (await _found(client, approved["use_case"], id_))["proposals"]
+        return next((dict(row) for row in rows if row["proposal_id"] == id_ and row["outcome"]), None)
+
+    return await until_seen(look, every_s=POLL_S, within_s=wait_s)
 
 
 async def _found(client: Client, use_case: str | None, start: str = "") -> Any:

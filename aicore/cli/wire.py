@@ -1,6 +1,5 @@
 """What the commands that speak over the public wire share."""
 
-import asyncio
 import difflib
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -11,9 +10,10 @@ import typer
 from aicore.cli.terminal import Exit, Failure, out, print_json, run_async, running
 from aicore.cli.vouching import vouched
 from aicore.client import Client, Refused, connect
+from bus.retry import until_seen
 from protocol.messages import ErrorReply, Reply
 
-LOOKS, LOOK_S = 10, 0.1
+LOOK_S, SHOWN_S = 0.1, 1.0
 """At what was done a moment ago: the views that tell of it are behind the log."""
 
 T = TypeVar("T")
@@ -112,10 +112,12 @@ async def decided(client: Client, command: str, payload: Mapping[str, Any]) -> R
     """
     reply = await client.command(command, payload)
     written = max((event.position for event in reply.events), default=0)
-    for _ in range(LOOKS):
-        if (await client.query("registry.models", {"model_id": payload["model_id"]})).position >= written:
-            break
-        await asyncio.sleep(LOOK_S)
+
+    async def look() -> bool | None:
+        shown = await client.query("registry.models", {"model_id": payload["model_id"]})
+        return shown.position >= written or None
+
+    await until_seen(look, every_s=LOOK_S, within_s=SHOWN_S)
     return reply
 
 

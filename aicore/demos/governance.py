@@ -32,6 +32,7 @@ from aicore.wiring.evaluate import Comparison, Outcome, Place, evaluate
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.postgres.log import open_log
+from bus.retry import until_seen
 from domain.inference.export import Selection
 from domain.registry.messages import RegisterModel
 from domain.registry.use_case import model_id_of
@@ -342,14 +343,13 @@ async def _current(stage: Stage) -> Mapping[str, Any]:
 
 async def _find(stage: Stage, **wanted: str) -> Mapping[str, Any]:
     """Return the model of the dialogue with these values; a view is a moment behind."""
-    for _ in range(50):
-        models: Sequence[Mapping[str, Any]] = (
-            await stage.client.query("registry.models", {"use_case": DIALOGUE})
-        ).result
-        for model in models:
-            if all(model[key] == value for key, value in wanted.items()):
-                return model
-        await asyncio.sleep(0.1)
+
+    async def look() -> Mapping[str, Any] | None:
+        models = (await stage.client.query("registry.models", {"use_case": DIALOGUE})).result
+        return next((m for m in models if all(m[key] == value for key, value in wanted.items())), None)
+
+    if model := await until_seen(look, every_s=0.1, within_s=5.0):
+        return model
     raise DemoFailed(
         f"no model of {DIALOGUE} has {wanted}; run `aicore up --demo` once, which registers them"
     )

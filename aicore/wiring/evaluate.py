@@ -4,7 +4,6 @@ The engines are this process's own, so an evaluation takes nothing from players.
 wire: to the evaluation's own stream, and to the registry, where a passed one is the ticket for a deployment.
 """
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -27,6 +26,7 @@ from aicore.wiring.scorers import load_scorers
 from aicore.wiring.tiers import build, default_file, own_engine
 from bus.codec import EventCodec
 from bus.ports import EventLog, Where
+from bus.retry import until_seen
 from domain.evaluation.messages import RegisterSuite
 from domain.evaluation.scorers import scorers_of
 from domain.evaluation.suite import CASES_MAX, Case, criteria_of, label
@@ -174,15 +174,17 @@ async def _told(client: Client, candidate: Mapping[str, Any], position: int) -> 
     Raises:
         EngineError: it does not hear of it in time.
     """
-    for _ in range(int(TOLD_S / LOOK_S)):
+
+    async def look() -> bool | None:
         rows = (await client.query("registry.models", {"use_case": candidate["use_case"]})).result
-        if any(row["model_id"] == candidate["model_id"] and row["position"] > position for row in rows):
-            return
-        await asyncio.sleep(LOOK_S)
-    raise EngineError(
-        f"the verdict is in the log at {position}, but the registry has not taken it in; is the component "
-        "commands running?"
-    )
+        of_it = (row for row in rows if row["model_id"] == candidate["model_id"])
+        return any(row["position"] > position for row in of_it) or None
+
+    if not await until_seen(look, every_s=LOOK_S, within_s=TOLD_S):
+        raise EngineError(
+            f"the verdict is in the log at {position}, but the registry has not taken it in; is the "
+            "component commands running?"
+        )
 
 
 def rating() -> Callable[[str], float]:

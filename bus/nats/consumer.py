@@ -20,10 +20,12 @@ from bus.nats.dead_letters import HEADER, REDRIVE_OF, DeadLetter, put, redrives_
 from bus.nats.feed import Feed, FeedConfig, Item, ReadOld
 from bus.nats.lanes import Lanes
 from bus.nats.topology import dead_letters_stream, ensure_dead_letters, events_stream
+from bus.retry import Backoff, until_done
 from protocol.envelope import Envelope, decode_envelope
 from protocol.errors import WireError
 
 REDRIVES_IN_FLIGHT_MAX = 16
+AWAY = (JetStreamUnavailable, JetStreamError)
 PUT_RETRY_S = 0.5
 """Pause between two tries to store a dead letter."""
 
@@ -40,8 +42,9 @@ class RetryPolicy:
 
     def pause_s(self, attempt: int, random: float) -> float:
         """Return the pause after attempt 1, 2, …; ``random`` is in [0, 1)."""
-        full: float = min(self.pause_max_s, self.base_s * 2.0 ** (attempt - 1))
-        return full * (0.5 + random / 2)
+        backoff = Backoff(lambda: random, s_min=self.base_s, s_max=self.pause_max_s)
+        backoff.failures = attempt - 1
+        return backoff.failed()
 
 
 class Delivery:
@@ -147,12 +150,7 @@ class Consumer:
             group.create_task(self._run_redrives())
 
     async def _run_redrives(self) -> None:
-        while True:
-            try:
-                await ensure_dead_letters(self._nc, self._realm)
-                break
-            except (JetStreamUnavailable, JetStreamError):
-                await asyncio.sleep(PUT_RETRY_S)
+        await until_done(lambda: ensure_dead_letters(self._nc, self._realm), on=AWAY, pause=PUT_RETRY_S)
         await self._redrives.run()
 
     def _take(self, item: Item) -> None:
@@ -209,11 +207,11 @@ class Consumer:
             headers={k: v for k, v in headers.items() if not k.startswith(("Aicore-", "Nats-"))},
             redrive_of=int(headers.get(REDRIVE_OF, 0)),
         )
-        while True:
-            try:
-                number = await put(self._nc, self._realm, letter)
-                break
-            except (JetStreamUnavailable, JetStreamError) as failure:
-                self._log.warning("dead_letter_waits", position=letter.position, error=str(failure))
-                await asyncio.sleep(PUT_RETRY_S)
+
+        def failed(failure: Exception, _: float) -> None:
+            self._log.warning("dead_letter_waits", position=letter.position, error=str(failure))
+
+        number = await until_done(
+            lambda: put(self._nc, self._realm, letter), on=AWAY, pause=PUT_RETRY_S, failed=failed
+        )
         self._log.error("dead_letter", position=letter.position, letter=number, error=letter.error_class)

@@ -25,6 +25,7 @@ from nats.errors import Error as NatsError
 from bus.nats.api import JetStreamError, JetStreamUnavailable, Missing, js_request
 from bus.nats.connection import reconnects
 from bus.nats.topology import SECOND_NS, StreamState, describe
+from bus.retry import until_done
 
 PULL_EXPIRES_S = 20.0
 HEARTBEAT_S = 1.0
@@ -173,21 +174,22 @@ class Feed:
     # --- attachment -------------------------------------------------------------------------------
 
     async def _attach_until_done(self) -> Subscription:
-        while True:
-            self._lost = ""
-            self._epoch = reconnects(self._nc)
-            try:
-                await self._place_consumer()
-                self._asked = 0
-                self._heard_at = self._clock()
-                self._inbox = self._nc.new_inbox()
-                subscription = await self._nc.subscribe(self._inbox, cb=self._on_message)
-            except (JetStreamUnavailable, JetStreamError, NatsError, OSError) as error:
-                self._log.debug("consumer_waits", reason=str(error))
-                await asyncio.sleep(ATTACH_RETRY_S)
-                continue
-            self.attached.set()
-            return subscription
+        def failed(error: Exception, _: float) -> None:
+            self._log.debug("consumer_waits", reason=str(error))
+
+        away = (JetStreamUnavailable, JetStreamError, NatsError, OSError)
+        subscription = await until_done(self._attach, on=away, pause=ATTACH_RETRY_S, failed=failed)
+        self.attached.set()
+        return subscription
+
+    async def _attach(self) -> Subscription:
+        self._lost = ""
+        self._epoch = reconnects(self._nc)
+        await self._place_consumer()
+        self._asked = 0
+        self._heard_at = self._clock()
+        self._inbox = self._nc.new_inbox()
+        return await self._nc.subscribe(self._inbox, cb=self._on_message)
 
     async def _place_consumer(self) -> None:
         """Make the server's consumer stand exactly at our floor, with nothing half-delivered."""

@@ -27,6 +27,7 @@ from bus.ports import (
 )
 from bus.postgres.connect import AWAY, connect, connect_pool
 from bus.postgres.writer import GroupWriter
+from bus.retry import until_done
 from protocol.chain import genesis
 
 READ_TIMEOUT_S = 30.0
@@ -102,15 +103,15 @@ class PostgresLog:
     ) -> AsyncGenerator[list[RecordedEvent], None]:
         """Yield events after a position and then live ones; see the port."""
         filtered = bool(where.types or where.context or where.stream_prefix)
+
+        async def page() -> tuple[int | None, list[RecordedEvent]]:
+            # With a filter the end is looked up first: up to there nothing needs to be looked at again.
+            upto = (await self.head()).position if filtered else None
+            return upto, await self._page(after, batch_max, where, upto)
+
         while True:
             news = self._news
-            try:
-                # With a filter the end is looked up first: up to there nothing needs to be looked at again.
-                upto = (await self.head()).position if filtered else None
-                batch = await self._page(after, batch_max, where, upto)
-            except LogUnavailable:
-                await asyncio.sleep(RETRY_S)
-                continue
+            upto, batch = await until_done(page, on=LogUnavailable, pause=RETRY_S)
             if len(batch) < batch_max and upto is not None:
                 after = max(after, upto)
             elif batch:
@@ -239,40 +240,34 @@ class _Notifier:
 
     async def run(self) -> None:
         """Announce until cancelled. A lost announcement costs its readers `POLL_S` at most."""
-        while True:
-            try:
-                session = await connect(
-                    self._dsn, self._realm, role="aicore_writer", synchronous_commit="off"
+        await until_done(self._announce, on=AWAY, pause=RETRY_S)
+
+    async def _announce(self) -> None:
+        session = await connect(self._dsn, self._realm, role="aicore_writer", synchronous_commit="off")
+        try:
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                await session.execute(
+                    "SELECT pg_notify($1, $2)", channel_of(self._realm), str(self._position)
                 )
-                try:
-                    while True:
-                        await self._news.wait()
-                        self._news.clear()
-                        await session.execute(
-                            "SELECT pg_notify($1, $2)", channel_of(self._realm), str(self._position)
-                        )
-                        await asyncio.sleep(NOTIFY_PAUSE_S)
-                finally:
-                    session.terminate()
-            except AWAY:
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(NOTIFY_PAUSE_S)
+        finally:
+            session.terminate()
 
 
 async def _listen(dsn: str, realm: str, role: str, wake: Callable[[], None]) -> None:
     """Call ``wake`` at each announcement, until cancelled; a lost session is opened again."""
-    while True:
-        closed = asyncio.Event()
+
+    async def session() -> None:
+        closed, opened = asyncio.Event(), await connect(dsn, realm, role=role)
         try:
-            session = await connect(dsn, realm, role=role)
-        except AWAY:
-            await asyncio.sleep(RETRY_S)
-            continue
-        try:
-            session.add_termination_listener(lambda _session, closed=closed: closed.set())
-            await session.add_listener(channel_of(realm), lambda *_: wake())
+            opened.add_termination_listener(lambda _: closed.set())
+            await opened.add_listener(channel_of(realm), lambda *_: wake())
             wake()
             await closed.wait()
-        except AWAY:
-            await asyncio.sleep(RETRY_S)
         finally:
-            session.terminate()
+            opened.terminate()
+
+    while True:
+        await until_done(session, on=AWAY, pause=RETRY_S)

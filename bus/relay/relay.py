@@ -29,6 +29,7 @@ from bus.relay.comparison import HEAD, Finding, compare, last_common, taken_out
 from bus.relay.floors import Floor, durable_consumers, record, recorded, recreate, take_back
 from bus.relay.leadership import lead, listen
 from bus.relay.publishing import Publisher, Resync
+from bus.retry import until_done
 from domain.relay.confirmation import STREAM, covers
 from domain.relay.messages import LogConfirmed, Lost
 from protocol.packing import unpack
@@ -161,19 +162,22 @@ class Relay:
 
     async def run(self) -> None:
         """Relay until cancelled; survives every loss of Postgres, NATS and the stream."""
-        while True:
-            try:
-                async with lead(self._dsn, self._realm, role=ROLE, name=self._options.name) as connection:
-                    self.leading.set()
-                    self._leads_since_us = self._options.now_us()
-                    channel = channel_of(self._realm)
-                    async with listen(self._dsn, channel, role=ROLE, wake=self._wake.set) as self._listener:
-                        await self._serve(connection)
-            except FAILURES as error:
-                self._log.warning("relay_interrupted", error=type(error).__name__, detail=str(error))
-            finally:
-                self.leading.clear()
-            await asyncio.sleep(RETRY_S)
+
+        def failed(error: Exception, _: float) -> None:
+            self._log.warning("relay_interrupted", error=type(error).__name__, detail=str(error))
+
+        await until_done(self._lead, on=FAILURES, pause=RETRY_S, failed=failed)
+
+    async def _lead(self) -> None:
+        try:
+            async with lead(self._dsn, self._realm, role=ROLE, name=self._options.name) as connection:
+                self.leading.set()
+                self._leads_since_us = self._options.now_us()
+                channel = channel_of(self._realm)
+                async with listen(self._dsn, channel, role=ROLE, wake=self._wake.set) as self._listener:
+                    await self._serve(connection)
+        finally:
+            self.leading.clear()
 
     async def _serve(self, connection: asyncpg.Connection) -> None:
         doubtful = range(0)

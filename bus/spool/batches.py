@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bus.ports import ExpectedVersion, NewEvent, StreamWrite
+from bus.retry import Backoff
 from bus.spool.records import Record
 
 BATCH_EVENTS_MIN = 16
@@ -83,20 +84,6 @@ class BatchSize:
         self.events = max(BATCH_EVENTS_MIN, self.events // 2)
 
 
-class Backoff:
-    """Pauses after failures in a row: each up to twice the one before, half of it random."""
-
-    def __init__(self, draw: Callable[[], float]) -> None:
-        """Take ``draw``, which returns a random number from 0 to 1."""
-        self._draw = draw
-        self.failures = 0
-
-    def failed(self) -> float:
-        """Return the seconds to wait after one more failure, at most `BACKOFF_S_MAX`."""
-        longest = min(BACKOFF_S_MAX, BACKOFF_S_MIN * 2.0 ** min(self.failures, 32))
-        self.failures += 1
-        return longest * (0.5 + self._draw() / 2)
-
-    def succeeded(self) -> None:
-        """Begin anew."""
-        self.failures = 0
+def backoff_of(draw: Callable[[], float]) -> Backoff:
+    """Return the pauses after failures of the disk or the log."""
+    return Backoff(draw, s_min=BACKOFF_S_MIN, s_max=BACKOFF_S_MAX)

@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 import structlog
 
 from bus.ports import SpoolClosed
-from bus.spool.batches import Backoff
+from bus.retry import Backoff, until_done
 from bus.spool.disk import Segment, SegmentWriter
 
 logger = structlog.get_logger(__name__)
@@ -88,19 +88,19 @@ class Intake:
     async def _make_durable(self, first: int, data: bytes) -> None:
         """Write and sync, as often as it takes."""
         loop = asyncio.get_running_loop()
-        while True:
-            try:
-                segment, length = await loop.run_in_executor(self._executor, self._write, first, data)
-            except OSError as error:
-                pause = self._backoff.failed()
-                logger.warning("spool_disk_failing", error=str(error), bytes=len(data), again_in_s=pause)
-                await asyncio.sleep(pause)
-                continue
-            self._backoff.succeeded()
-            segment.length = length
-            new, self._newest = segment is not self._newest, segment
-            self._on_durable(segment, new)
-            return
+
+        def failed(error: Exception, wait_s: float) -> None:
+            logger.warning("spool_disk_failing", error=str(error), bytes=len(data), again_in_s=wait_s)
+
+        segment, length = await until_done(
+            lambda: loop.run_in_executor(self._executor, self._write, first, data),
+            on=OSError,
+            pause=self._backoff,
+            failed=failed,
+        )
+        segment.length = length
+        new, self._newest = segment is not self._newest, segment
+        self._on_durable(segment, new)
 
     def _write(self, first: int, data: bytes) -> tuple[Segment, int]:
         try:

@@ -22,7 +22,8 @@ from bus.ports import (
     StreamWrite,
     VersionConflict,
 )
-from bus.spool.batches import Backoff, BatchSize, plan_batch
+from bus.retry import Backoff
+from bus.spool.batches import BatchSize, plan_batch
 from bus.spool.figures import Window
 from bus.spool.reader import Reader
 from bus.spool.records import Letter, Record

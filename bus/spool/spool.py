@@ -18,7 +18,7 @@ import structlog
 
 from bus.checks import check_writes
 from bus.ports import InvalidAppend, NewEvent, OutboxError, SpoolClosed, SpoolFull, StreamWrite
-from bus.spool.batches import BATCH_EVENTS_MAX, Backoff, BatchSize
+from bus.spool.batches import BATCH_EVENTS_MAX, BatchSize, backoff_of
 from bus.spool.disk import Directory, Segment, SegmentWriter, SpoolInUse, held
 from bus.spool.figures import Ages, Alert, AlertLimits, Figures, alerts_of
 from bus.spool.frames import BODY_BYTES_MAX, HEADER_BYTES, encode_frame
@@ -85,14 +85,14 @@ class Spool:
         # Two threads: reading never waits for a sync.
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="spool")
         self._writer = SegmentWriter(folder.path, self._salt, options.segment_bytes_max)
-        self._intake = Intake(self._writer, self._executor, Backoff(options.draw), self._durable)
+        self._intake = Intake(self._writer, self._executor, backoff_of(options.draw), self._durable)
         settled = recovery.seen - recovery.records - count_missing(recovery.missing)
         self._reader = Reader(folder, folder.segments(), self._executor, after=settled, on_missing=self._lost)
         self._shipper = Shipper(
             log,
             self._reader,
             now_us=options.now_us,
-            backoff=Backoff(options.draw),
+            backoff=backoff_of(options.draw),
             size=BatchSize(most=options.batch_events_max),
         )
         self._left, self._left_until = _by_stream(recovery.newest), recovery.seen
@@ -208,7 +208,7 @@ class Spool:
         """Bring records to the log until cancelled."""
         clock = asyncio.get_running_loop()
         ticked = checkpointed = clock.time()
-        failures = Backoff(self._options.draw)
+        failures = backoff_of(self._options.draw)
         while True:
             try:
                 settled, pause = await self._shipper.step(self._put_letter)

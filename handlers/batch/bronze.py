@@ -18,6 +18,7 @@ import structlog
 
 from bus.ids import derived_id
 from bus.ports import IdConflict, LogError, LogUnavailable, QueueUnavailable, WorkItem, WorkQueue
+from bus.retry import until_done, until_seen
 from domain.batch.batch import Batch
 from domain.batch.messages import ITEMS_PER_CHUNK_MAX, Finished, Item, RecordItems
 from domain.kernel.decider import Rejected
@@ -37,6 +38,9 @@ EMPTY_ROUNDS = 5
 
 BEAT_S = 3.0
 PAUSE_S = 0.5
+HEARD_S = 10.0
+"""Within this time a process hears of a batch whose items it gets."""
+
 GATHER_S = 0.1
 """How long results are gathered for one event."""
 
@@ -182,12 +186,12 @@ class Bronze:
 
     async def _known(self, batch_id: str) -> Batch:
         """Return a batch once this process has heard of it: another one may have put its items."""
-        for _ in range(20):
+
+        async def look() -> Batch | None:
             batch = self._shop.view.of(batch_id)
-            if batch.status != "absent":
-                return batch
-            await asyncio.sleep(PAUSE_S)
-        return self._shop.view.of(batch_id)
+            return None if batch.status == "absent" else batch
+
+        return await until_seen(look, every_s=PAUSE_S, within_s=HEARD_S) or self._shop.view.of(batch_id)
 
     async def _answered(self, batch_id: str, batch: Batch, item: Item, attempt: int) -> Finished:
         """Have an item answered, however long that takes; return what came of it."""
@@ -247,15 +251,18 @@ class Bronze:
     async def _append(self, batch_id: str, results: list[_Result]) -> None:
         command = RecordItems(batch_id=batch_id, finished=[result.item for result in results])
         meta = Meta(actor=f"batch:{batch_id}")
-        while True:
-            try:
-                await self._shop.runner.execute(command, self._shop.new_id(), meta=meta)
-                break
-            except LogUnavailable:
-                await asyncio.sleep(PAUSE_S)
-            except LogError as error:  # players' questions must not end because a batch waits for the log
+
+        def failed(error: Exception, _: float) -> None:
+            if not isinstance(error, LogUnavailable):
                 logger.warning("batch_not_recorded", batch=batch_id, error=repr(error))
-                await asyncio.sleep(PAUSE_S)
+
+        # Players' questions must not end because a batch waits for the log.
+        await until_done(
+            lambda: self._shop.runner.execute(command, self._shop.new_id(), meta=meta),
+            on=LogError,
+            pause=PAUSE_S,
+            failed=failed,
+        )
         for result in results:
             self._unrecorded.release()
             del self._held[id(result.taken)]

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import structlog
 
+from bus.retry import until_seen
 from domain.registry.deployment_messages import CheckFact
 from domain.registry.facts import artefacts_digest
 from domain.registry.state import Model, UseCaseModels
@@ -117,10 +118,11 @@ class EngineKeeper:
     async def _retire(self, engine: OwnEngine) -> None:
         """Let an engine finish what it has, then stop it."""
         desk = self._router.remove(engine)
-        for _ in range(int(DRAIN_S / DRAIN_LOOK_S)):
-            if desk is None or not desk.active:
-                break
-            await asyncio.sleep(DRAIN_LOOK_S)
+
+        async def idle() -> bool | None:
+            return desk is None or not desk.active or None
+
+        await until_seen(idle, every_s=DRAIN_LOOK_S, within_s=DRAIN_S)
         await _stopped(engine)
 
     async def _engine(self, model: Model) -> Engine | None:

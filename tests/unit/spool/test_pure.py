@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bus.expectations import meets
 from bus.ports import ExpectedVersion, NewEvent, StreamWrite
-from bus.spool.batches import BACKOFF_S_MAX, BATCH_EVENTS_MIN, Backoff, BatchSize, plan_batch
+from bus.spool.batches import BATCH_EVENTS_MIN, BatchSize, plan_batch
 from bus.spool.figures import Ages, AlertLimits, Figures, Window, alerts_of
 from bus.spool.frames import HEADER_BYTES, Frame, encode_frame, scan
 from bus.spool.records import (
@@ -303,19 +303,6 @@ def test_batches_grow_while_the_log_is_quick_and_shrink_when_it_is_not() -> None
     for _ in range(9):
         size.failed()
     assert size.events == BATCH_EVENTS_MIN
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=60))
-def test_pauses_grow_to_a_limit_and_begin_anew_after_a_success(draws: list[float]) -> None:
-    left = iter(draws)
-    backoff = Backoff(lambda: next(left))
-    pauses = [backoff.failed() for _ in draws]
-    backoff.succeeded()
-
-    assert all(0 < pause <= BACKOFF_S_MAX for pause in pauses)
-    assert pauses[0] <= 0.05
-    assert all(pause >= BACKOFF_S_MAX / 2 for pause in pauses[8:])
-    assert backoff.failures == 0
 
 
 # --- figures and alerts -------------------------------------------------------------------------------------
