@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -58,6 +59,8 @@ class System(BaseModel):
     """Of the servers as they were started first."""
     state_dir: Path = Path(".state")
     started_us: int = 0
+    given: dict[str, Any] = {}
+    """Settings that it was started with, without secrets; commands beside it need the same."""
 
     @property
     def component_url(self) -> str:
@@ -126,6 +129,7 @@ def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> 
             server_pids=pids,
             state_dir=folder,
             started_us=now_us(),
+            given=settings.given(),
             **own,
         )
         stack.enter_context(_announced(folder / RUN_FILE, system))
@@ -150,7 +154,9 @@ def find(settings: Settings) -> System:
         )
     realm = announced.realm if announced and "realm" not in settings.model_fields_set else settings.realm
     base = announced or System(realm=realm, postgres_dsn=dsn, nats_url=nats_url, state_dir=folder)
-    found = {"realm": realm, "postgres_dsn": dsn, "nats_url": nats_url}
+    found: dict[str, Any] = {"realm": realm, "postgres_dsn": dsn, "nats_url": nats_url}
+    if (dsn, nats_url) != (base.postgres_dsn, base.nats_url):  # another system, started in another way
+        found |= {"given": {}}
     if nats_url != base.nats_url:  # another server, of which our passwords are none of its business
         found |= {"nats_component_url": "", "nats_relay_url": ""}
     return base.model_copy(update=found)

@@ -6,9 +6,10 @@ that may hold one.
 
 import os
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -19,6 +20,11 @@ from bus.nats.address import MASK, AddressError, parse_address
 
 PREFIX = "AICORE_"
 SECRET = frozenset({"postgres_dsn", "nats_url", "http_key", "personal_key"})
+
+OF_THE_PROCESS = frozenset(
+    {"realm", "state_dir", "nats_port", "http_port", "http_host", "log_level", "log_format", "pool_size_max"}
+)
+"""Settings of a process and its addresses; all others say what the system is like, whoever asks."""
 
 PERSONAL_KEY_DIGITS = 128
 """Hexadecimal digits of the key of personal data: 64 bytes, the longest key that AES-SIV takes."""
@@ -185,6 +191,21 @@ class Settings(BaseSettings):
         """Return the settings as environment variables for a child process."""
         values = self.model_dump(mode="json", exclude_none=True, exclude={"http_key", "personal_key"})
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+
+    def given(self) -> dict[str, Any]:
+        """Return what was set, of that which commands beside the process need, as JSON; no secrets."""
+        wanted = self.model_fields_set - SECRET - OF_THE_PROCESS
+        found = self.model_dump(mode="json", include=wanted, exclude_none=True)
+        # A relative path means the folder that the process was started in.
+        paths = {
+            name: str(value.absolute()) for name in found if isinstance(value := getattr(self, name), Path)
+        }
+        return {**found, **paths}
+
+    def completed(self, given: Mapping[str, Any]) -> "Settings":
+        """Return these settings with ``given`` for what they leave open; what is set here wins."""
+        own = {name: getattr(self, name) for name in self.model_fields_set}
+        return Settings(**{**given, **own})
 
 
 def load_settings() -> Settings:

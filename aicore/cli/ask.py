@@ -9,11 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from aicore.cli.terminal import Exit, Failure, Json, err, out, print_json
+from aicore.cli.terminal import Exit, Failure, Json, err, known_settings, out, print_json
 from aicore.cli.wire import over_wire, tell
 from aicore.client import Client
 from aicore.content.world import load_world
-from aicore.settings import load_settings
 from protocol.messages import Reply
 
 
@@ -118,7 +117,7 @@ async def _streamed(client: Client, *, payload: dict[str, Any], json: bool) -> R
 
 def _warn_of_stranger(npc: str) -> None:
     """Say on stderr that the content does not know a character: nothing is refused, callers may have more."""
-    known = [each.id for each in load_world(load_settings().content_file).npc]
+    known = [each.id for each in load_world(known_settings().content_file).npc]
     if npc not in known:
         near = difflib.get_close_matches(npc, known, n=1)
         way_out = f"did you mean {near[0]}?" if near else "`aicore content list` names those it knows"

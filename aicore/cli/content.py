@@ -3,11 +3,10 @@
 import typer
 from rich.table import Table
 
-from aicore.cli.terminal import Json, out, print_json
+from aicore.cli.terminal import Json, known_settings, out, print_json
 from aicore.content.scenes import closing_line
 from aicore.content.speech import load_speech
 from aicore.content.world import VOICES, World, load_world
-from aicore.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Content: characters, places and facts.")
 
@@ -20,7 +19,7 @@ def group() -> None:
 @app.command("list")
 def list_content(*, json: Json = False) -> None:
     """List what a character's name brings into a prompt; checks the file of AICORE_CONTENT_FILE."""
-    file = load_settings().content_file
+    file = known_settings().content_file
     world = load_world(file)
     if json:
         print_json({"file": file, **_shown(world), "voices": VOICES})

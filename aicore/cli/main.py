@@ -173,7 +173,7 @@ def _explained(error: BaseException) -> Failure | None:
         case SettingsError() | ExportError():
             return Failure(str(error), code=Exit.USAGE)
         case MigrationError() | EngineError() | LogError(retriable=False):
-            return Failure(str(error), remedy=DOCTOR_KNOWS)
+            return Failure(str(error), remedy=getattr(error, "remedy", DOCTOR_KNOWS))
         case asyncpg.PostgresError() | asyncpg.InterfaceError():
             return Failure(f"Postgres: {error}", remedy=DOCTOR_KNOWS, code=Exit.UNREACHABLE)
         case _:

@@ -16,7 +16,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.segment import Segment
 
-from aicore.running import System, find
+from aicore.running import NotRunning, System, find
 from aicore.settings import Settings, load_settings
 
 T = TypeVar("T")
@@ -71,11 +71,22 @@ class Failure(Exception):
 def running() -> tuple[Settings, System]:
     """Return the settings and the running system they lead to.
 
+    What this shell does not set is as the system was started: its engines, content, scorers.
+
     Raises:
         SettingsError, NotRunning: told by `main`.
     """
     settings = load_settings()
-    return settings, find(settings)
+    system = find(settings)
+    return settings.completed(system.given), system
+
+
+def known_settings() -> Settings:
+    """Return the settings as `running` does, or this shell's alone where nothing runs."""
+    try:
+        return running()[0]
+    except NotRunning:
+        return load_settings()
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:

@@ -5,6 +5,7 @@ wire: to the evaluation's own stream, and to the registry, where a passed one is
 """
 
 import hashlib
+import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from aicore.content.guardrails import load_policy
 from aicore.content.suites import default_suite
 from aicore.content.weights import MODELS
 from aicore.settings import Settings
-from aicore.wiring.engines_file import read_file
+from aicore.wiring.engines_file import EnginesFile, read_file
 from aicore.wiring.scorers import load_scorers
 from aicore.wiring.tiers import build, default_file, own_engine
 from bus.codec import EventCodec
@@ -341,8 +342,20 @@ def _engine(place: Place, row: Mapping[str, Any]) -> Engine:
     named = [engine for engine in engines if engine.provider == facts.provider]
     found = fitting(named, f"{facts.name}@{facts.version}")
     if not found:
-        raise EngineError(f"no engine here serves {model.label}, and its files are not on this machine")
+        raise CannotEvaluate(
+            f"no engine here serves {model.label}, and its files are not on this machine",
+            "set AICORE_ENGINES_FILE to the file that the inference processes have, or put the model's "
+            f"folder into {place.state_dir / 'models'}",
+        )
+    _check_key(file, found[0].name)
     return found[0]
+
+
+def _check_key(file: EnginesFile, engine: str) -> None:
+    """Refuse an engine whose key the system may have, but not this shell: keys are kept in no file."""
+    variable = getattr(file.engines[engine], "api_key_env", "")
+    if variable and not os.environ.get(variable):
+        raise CannotEvaluate(f"the engine {engine} wants a key, which this shell has not", f"set {variable}")
 
 
 def with_pairs(suite: RegisterSuite, pairs_max: int | None) -> RegisterSuite:
