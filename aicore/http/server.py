@@ -10,6 +10,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aicore.embedded.ports import port_fault
 
 STOP_TIMEOUT_S = 1.0
+IDLE_S = 75.0
+"""How long a connection is kept for its next request; longer than what usual clients and proxies reuse."""
+
 LINGER_S = 1.0
 """How long the rest of a body that was refused is read, so that its sender sees the answer."""
 
@@ -27,6 +30,7 @@ async def serving_http(app: web.Application, host: str, port: int) -> AsyncItera
         access_log=None,
         shutdown_timeout=STOP_TIMEOUT_S,
         lingering_time=LINGER_S,
+        keepalive_timeout=IDLE_S,
         auto_decompress=False,  # see `aicore.http.openai.bodies`
         logger=_server_log(),
     )

@@ -8,8 +8,15 @@ import orjson
 
 from protocol.messages import Reply
 
-REASONS = {"blocked": "content_filter", "filtered": "content_filter", "length": "length", "cut": "length"}
-"""OpenAI's words for why an answer ended; "stop" for the rest."""
+REASONS = {
+    "stop": "stop",
+    "authored": "stop",
+    "length": "length",
+    "cut": "length",
+    "blocked": "content_filter",
+    "filtered": "content_filter",
+}
+"""OpenAI's words for why an answer ended; a test holds it against what inference.completed says."""
 
 DONE = b"data: [DONE]\n\n"
 
@@ -73,7 +80,7 @@ def model_of(name: str) -> dict[str, object]:
 
 def reason_of(reply: Reply) -> str:
     """Return OpenAI's word for why an answer ended."""
-    return REASONS.get(str(reply.result["finish_reason"]), "stop")
+    return REASONS[str(reply.result["finish_reason"])]
 
 
 def usage_of(reply: Reply) -> dict[str, int]:

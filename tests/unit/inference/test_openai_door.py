@@ -4,6 +4,8 @@ import asyncio
 import gzip
 import json
 import logging
+import re
+import typing
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -13,9 +15,11 @@ import openai
 import pytest
 import structlog
 from openai.types.chat import ChatCompletionMessageParam
+from openai.types.chat.chat_completion import Choice
 
 from aicore.http.openai.bodies import BODY_BYTES_MAX
-from domain.inference.messages import InferenceRefused
+from aicore.http.openai.shapes import REASONS
+from domain.inference.messages import InferenceCompleted, InferenceRefused
 from handlers.engines.port import EngineFault
 from tests.unit.inference.door_kit import USE_CASE, Door, client, door
 from tests.unit.kit import until
@@ -132,6 +136,12 @@ async def test_a_chats_chunks_are_as_openais() -> None:
     assert (chunks[-1]["choices"], chunks[-1]["usage"]) == ([], USAGE)
     assert all(chunk["usage"] is None for chunk in chunks[:-1])
     assert len({(chunk["id"], chunk["created"], chunk["model"], chunk["object"]) for chunk in chunks}) == 1
+
+
+def test_every_reason_for_an_end_has_openais_word() -> None:
+    said = InferenceCompleted.model_fields["finish_reason"].description or ""
+    assert set(re.findall(r"\b([a-z]+) \(", said)) == set(REASONS)
+    assert set(REASONS.values()) <= set(typing.get_args(Choice.model_fields["finish_reason"].annotation))
 
 
 async def test_without_the_option_no_chunk_speaks_of_usage() -> None:
