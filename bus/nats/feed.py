@@ -35,6 +35,9 @@ SILENCE_MAX_S = 3.0
 TICK_S = 0.25
 """How often the loop looks for a reconnect, silence and messages that need an in-progress signal."""
 
+BEHIND_PATIENCE_S = 10.0
+"""Without a log to read from: so long is waited for the relay, which fills a stream that was emptied."""
+
 ATTACH_RETRY_S = 0.2
 """Pause while the stream is missing, rebuilt or the server away."""
 
@@ -114,6 +117,12 @@ class Feed:
         self._held: dict[int, Item] = {}
         self._seen: int | None = None
         self._made = ""
+        self._jumped: int | None = None
+        """The lowest place after which messages were left out since the stream was looked at last."""
+        self._jumped_at = 0.0
+        self._behind_since: float | None = None
+        self._suspects = False
+        """Whether we went back only because messages seemed to have vanished."""
         self._asked = 0
         self._wake = asyncio.Event()
         self._lost = ""
@@ -179,14 +188,15 @@ class Feed:
 
         away = (JetStreamUnavailable, JetStreamError, NatsError, OSError)
         subscription = await until_done(self._attach, on=away, pause=ATTACH_RETRY_S, failed=failed)
+        self._behind_since, self._suspects = None, False
         self.attached.set()
         return subscription
 
     async def _attach(self) -> Subscription:
         self._lost = ""
         self._epoch = reconnects(self._nc)
+        self._asked = 0  # of a request that was given up: nothing of it comes any more
         await self._place_consumer()
-        self._asked = 0
         self._heard_at = self._clock()
         self._inbox = self._nc.new_inbox()
         return await self._nc.subscribe(self._inbox, cb=self._on_message)
@@ -225,7 +235,10 @@ class Feed:
             self._seen = 0
         if self._made not in ("", state.made) and state.agreed is not None and self._seen > state.agreed:
             self._go_back(state.agreed)
-        self._made = state.made
+        if self._jumped is not None and (state.made != self._made or self._vanished(state, self._jumped)):
+            self._go_back(self._jumped)
+            self._suspects = True
+        self._jumped, self._made = None, state.made
         return min(self._held) - 1 if self._held else self._seen
 
     def _go_back(self, agreed: int) -> None:
@@ -242,6 +255,14 @@ class Feed:
             BehindCache: there is no log to read from.
         """
         if self._read_old is None:
+            now = self._clock()
+            self._behind_since = self._behind_since or now
+            if now - self._behind_since < BEHIND_PATIENCE_S:
+                raise JetStreamUnavailable(f"the stream begins at {upto + 1}, we stand at {after}")
+            if self._suspects:  # nobody filled it again: it was a limit, which lets go unseen
+                self._log.warning("consumer_goes_on", after=after, upto=upto)
+                self._seen = upto
+                return upto
             raise BehindCache(
                 f"consumer {self._config.durable} stands at {after}, the stream begins at {upto + 1}; "
                 "give the consumer the log, or enlarge the cache"
@@ -281,6 +302,8 @@ class Feed:
     async def _pull_while_healthy(self) -> None:
         while not self._lost:
             await self._ask()
+            if self._jumped is not None and self._clock() - self._jumped_at > TICK_S:
+                await self._explain_jump()
             self._wake.clear()
             try:
                 async with asyncio.timeout(TICK_S):
@@ -303,6 +326,28 @@ class Feed:
             self._lost = f"pull failed: {type(error).__name__}"
             return
         self._asked += free
+
+    @staticmethod
+    def _vanished(state: StreamState, after: int) -> bool:
+        """Return whether messages after a place are gone that no limit of the stream explains."""
+        return state.first > after + 1 and not state.trimmed
+
+    async def _explain_jump(self) -> None:
+        """Find out whether messages were left out because others want them, or because they are gone.
+
+        The server lets a consumer go on after what was purged, or let go, as if it had been seen.
+        """
+        jumped = self._jumped
+        try:
+            state = await describe(self._nc, self._config.stream)
+        except (JetStreamUnavailable, JetStreamError, NatsError, OSError):
+            return  # asked again; a stream that is gone ends the request, too
+        if jumped is None or self._lost:
+            return
+        if state.made != self._made or self._vanished(state, jumped):
+            self._lost = f"messages after {jumped} vanished"
+        else:
+            self._jumped = None
 
     async def _look_around(self) -> None:
         now = self._clock()
@@ -334,6 +379,9 @@ class Feed:
         if self._seen is not None and number <= self._seen:
             await self._nc.publish(reply)  # finished in our life; the acknowledgement was lost
             return
+        ahead = self._seen is not None and number > self._seen + 1
+        if ahead and self._jumped is None and not self._config.restarts:
+            self._jumped, self._jumped_at = self._seen, now
         item = Item(self, msg.subject, msg.data, number)
         item.headers, item.reply = msg.headers, reply
         item.deliveries, item.progress_at = int(deliveries), now

@@ -5,6 +5,7 @@ history is lost (what failed is in the log).
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from nats.aio.client import Client
@@ -16,6 +17,12 @@ DAY_S = 86_400
 
 DEDUPLICATION_S = 120
 """How long JetStream remembers message ids; a second line behind the expected sequence."""
+
+FULL_WITHIN_BYTES = 2 * 1024 * 1024
+"""A stream that lacks less than this to its limit, the largest message twice, has let messages go for it."""
+
+YOUNG = 0.9
+"""Share of a message's time within which it must still be there, whatever the clocks say."""
 
 AGREED = "aicore_agreed"
 """Key of a stream's metadata, see `StreamState.agreed`."""
@@ -56,6 +63,20 @@ class StreamState:
     """0: as many as there come."""
     age_max_us: int = 0
     """0: for ever."""
+
+    first_age_us: int = 0
+    """How long the first message has been there."""
+
+    @property
+    def full(self) -> bool:
+        """Whether it may have let go of old messages to make room."""
+        return bool(self.bytes_max) and self.bytes + FULL_WITHIN_BYTES >= self.bytes_max
+
+    @property
+    def trimmed(self) -> bool:
+        """Whether its limits explain that messages before the first are gone."""
+        aged = bool(self.age_max_us) and self.first_age_us >= YOUNG * self.age_max_us
+        return self.messages > 0 and (self.full or aged)
 
     @property
     def whole(self) -> bool:
@@ -137,7 +158,15 @@ async def describe(nc: Client, name: str) -> StreamState:
         bytes=int(state["bytes"]),
         bytes_max=max(0, int(config.get("max_bytes", 0))),
         age_max_us=int(config.get("max_age", 0)) // 1_000,
+        first_age_us=_age_us(state["first_ts"], info.get("ts")) if state["messages"] else 0,
     )
+
+
+def _age_us(since: str, now: str | None) -> int:
+    """Return the µs between two times of the server, as it writes them; 0 if it does not say its own."""
+    if now is None:
+        return 0
+    return int((datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds() * 1e6)
 
 
 async def ensure_dead_letters(nc: Client, realm: str, *, age_max_s: int = 90 * DAY_S) -> None:

@@ -19,7 +19,7 @@ from nats.aio.client import Client
 
 from bus.nats.api import Missing, js_request
 from bus.nats.dead_letters import b64
-from bus.nats.topology import StreamState, describe, events_stream
+from bus.nats.topology import YOUNG, StreamState, describe, events_stream
 from bus.ports import Head
 from protocol.envelope import Envelope, decode_envelope
 from protocol.errors import WireError
@@ -27,12 +27,6 @@ from protocol.errors import WireError
 REQUESTS_AT_ONCE = 64
 PLACES = 8
 """Messages compared: the first, the last, and others evenly between."""
-
-FULL_WITHIN_BYTES = 2 * 1024 * 1024
-"""A stream that lacks less than this to its limit, the largest message twice, has let messages go for it."""
-
-YOUNG = 0.9
-"""Share of a message's time within which it must still be there, whatever the clocks say."""
 
 FOREIGN_MAX = 4_096
 """So many messages that are no events are looked under for the newest event."""
@@ -130,8 +124,7 @@ async def taken_out(connection: asyncpg.Connection, state: StreamState) -> str:
         asyncpg's errors: the log cannot be read.
     """
     gone = state.first - 1 if state.messages else state.last
-    full = state.bytes_max and state.bytes + FULL_WITHIN_BYTES >= state.bytes_max
-    if gone < state.made_first or (state.messages and full):
+    if gone < state.made_first or (state.messages and state.full):
         return ""
     young: bool | None = await connection.fetchval(YOUNGER, gone, int(state.age_max_us * YOUNG))
     return f"messages up to {gone} were taken out of the stream before their time" if young else ""

@@ -1,7 +1,7 @@
 """A stream out of which somebody took messages is noticed within seconds, news or not, and filled again."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -12,15 +12,17 @@ from typer.testing import CliRunner
 from aicore.cli import relay as relay_commands
 from aicore.cli.terminal import Failure
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
-from bus.nats.api import js_request
+from bus.nats.api import Missing, js_request
+from bus.nats.consumer import Delivery
 from bus.nats.topology import CacheLimits, StreamState, delete_stream, events_stream
+from bus.nats.wire import log_reader
 from bus.ports import StreamWrite
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from bus.relay.comparison import taken_out
 from bus.relay.status import relay_status
 from tests.integration.log_kit import event as any_event
-from tests.integration.nats_kit import NOW_US, Bus, open_bus, until
+from tests.integration.nats_kit import NOW_US, Bus, Seen, open_bus, until
 from tests.integration.test_nats_relay import floor_of
 
 pytestmark = pytest.mark.integration
@@ -81,11 +83,48 @@ async def test_a_consumer_that_a_purge_moved_on_gets_what_it_had_not_seen(bus: B
         names = (await js_request(bus.nc, f"CONSUMER.NAMES.{stream}")).get("consumers") or []
         return await holds(bus, 1, 20) and name in names
 
-    await until(back, "the stream filled and the consumer made again", timeout_s=SECONDS)
+    await until(lambda: _there(back), "the stream filled and the consumer made again", timeout_s=SECONDS)
     pull = await js.pull_subscribe_bind(durable=name, stream=stream)
     rest = await pull.fetch(8, timeout=5)
     assert [message.metadata.sequence.stream for message in rest] == list(range(13, 21))
     await pull.unsubscribe()
+
+
+@pytest.mark.parametrize("from_log", [False, True], ids=["waits", "reads the log"])
+async def test_a_consumer_that_is_behind_a_purge_misses_nothing(bus: Bus, *, from_log: bool) -> None:
+    """The scar: the server went on after the purge as if everything before had been seen."""
+    go_on, seen = asyncio.Event(), Seen()
+    bus.relay(verify_every_s=3_600.0, floors_every_s=2.0)
+    await bus.relayed(await bus.append(40))
+
+    async def slow(delivery: Delivery) -> None:
+        await go_on.wait()
+        await seen(delivery)
+
+    read_old = log_reader(bus.log, bus.realm) if from_log else None
+    bus.consume("slow", slow, in_flight_max=4, read_old=read_old)
+
+    async def holding() -> bool:
+        info = await js_request(bus.nc, f"CONSUMER.INFO.{events_stream(bus.realm)}.slow")
+        return bool(info["num_ack_pending"] == 4)
+
+    await until(lambda: _there(holding), "the consumer at work")
+    await js_request(bus.nc, f"STREAM.PURGE.{events_stream(bus.realm)}")
+    await bus.append(5)
+    go_on.set()
+
+    async def all_seen() -> bool:
+        return set(seen.positions) == set(range(1, 46))
+
+    await until(all_seen, "every event")
+
+
+async def _there(condition: Callable[[], Awaitable[bool]]) -> bool:
+    """Return what the condition says, or False while there is nothing to ask."""
+    try:
+        return await condition()
+    except Missing:
+        return False
 
 
 async def test_a_stream_that_is_full_lets_go_and_is_left_as_it_is(bus: Bus) -> None:
