@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import pytest
 
@@ -16,6 +17,11 @@ from tests.conformance.engine_kit import PROMPT, TOKENS, VLLM_MARKS, answer
 from tests.unit.kit import until
 
 pytestmark = [pytest.mark.timeout(400)]
+
+CROWDS = {"embedded": 48, "vllm": 300}
+"""More than twice what an engine works on at a time: vLLM takes 128 on CPUs."""
+
+URGENT = 4
 
 
 @pytest.fixture(params=["embedded", pytest.param("vllm", marks=VLLM_MARKS)])
@@ -77,8 +83,27 @@ async def test_an_answer_goes_on_in_the_middle_of_its_pattern(engine: Engine) ->
     assert (await answer(engine, pattern=pattern, sent=whole)).text == ""
 
 
-async def test_priorities_are_taken(engine: Engine) -> None:
-    assert (await answer(engine, priority=3)).text
+async def test_the_urgent_who_come_last_are_served_before_the_others_who_wait(engine: Engine) -> None:
+    begun: list[int] = []
+    crowd = CROWDS["embedded" if isinstance(engine, EmbeddedEngine) else "vllm"]
+
+    async def one(number: int, priority: int) -> None:
+        ask = EngineAsk(prompt=PROMPT, max_tokens=8, temperature=1.0, seed=number, priority=priority)
+        async with aclosing(engine.stream(ask)) as items:
+            await anext(items)
+            begun.append(priority)
+            async for _ in items:
+                pass
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(crowd):
+            group.create_task(one(number, 9))
+        await until(lambda: begun)
+        assert len(begun) < crowd / 2, "most of them wait"
+        for number in range(URGENT):
+            group.create_task(one(crowd + number, 0))
+    last_urgent = max(place for place, priority in enumerate(begun) if priority == 0)
+    assert sum(priority == 9 for priority in begun[last_urgent:]) >= crowd / 4
 
 
 async def test_closing_the_stream_frees_the_engine(engine: Engine) -> None:

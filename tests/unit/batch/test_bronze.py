@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
@@ -10,7 +9,7 @@ import pytest
 
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
-from bus.ports import IdConflict, LogError, LogUnavailable, RecordedEvent, WorkItem
+from bus.ports import IdConflict, LogError, LogUnavailable, RecordedEvent
 from domain.batch.batch import BATCH
 from domain.batch.messages import (
     AddItems,
@@ -29,7 +28,7 @@ from handlers.batch.bronze import DELIVERIES_MAX, Bronze, Workshop, _message
 from handlers.kernel.commands import CommandRunner
 from protocol.messages import CommandMessage, Reply
 from protocol.meta import Meta
-from protocol.packing import pack
+from tests.harness.queues import MemoryWorkQueue
 from tests.unit.inference.kit import routes
 from tests.unit.kit import WAIT_S, EchoEngine, ident, memory_log, until
 
@@ -144,60 +143,13 @@ async def test_what_else_ends_an_answer_is_one(reason: str) -> None:
     assert (await ended(replying(reason))).code == ""
 
 
-@dataclass
-class Job:
-    """Work of a queue that notes what it hears of it."""
-
-    data: bytes = pack({"batch": ID, "item": ITEM.id})
-    attempt: int = 1
-    heard: int = 0
-    ends: int = 0
-
-    async def done(self) -> None:
-        self.ends += 1
-
-    async def later(self, delay_s: float) -> None:
-        pass
-
-    async def working(self) -> None:
-        self.heard += 1
-
-
-class OneJob:
-    """A queue with one piece of work."""
-
-    def __init__(self, job: Job) -> None:
-        self.left: list[WorkItem] = [job]
-
-    async def ensure(self) -> bool:
-        return False
+class LosingQueue(MemoryWorkQueue):
+    """Loses what it is given first."""
 
     async def put(self, key: str, data: bytes) -> None:
-        pass
-
-    async def take(self, wait_s: float) -> WorkItem | None:
-        if not self.left:
-            await asyncio.sleep(wait_s)
-        return self.left.pop() if self.left else None
-
-    async def emptied_after(self) -> int | None:
-        return None
-
-
-class LosingQueue(OneJob):
-    """Counts a key once, as JetStream does for two minutes, and loses what it is given first."""
-
-    def __init__(self) -> None:
-        self.left = []
-        self.keys: list[str] = []
-
-    async def put(self, key: str, data: bytes) -> None:
-        if key not in self.keys:
-            self.keys.append(key)
-            self.left += [Job(data)] if len(self.keys) > 1 else []
-
-    async def emptied_after(self) -> int | None:
-        return None if self.left else len(self.keys)
+        await super().put(key, data)
+        if len(self.keys) == 1:
+            await self.purge()
 
 
 class AwayRunner:
@@ -248,16 +200,17 @@ async def test_an_answer_that_the_log_has_not_taken_yet_is_nobody_elses_to_give(
     view = BatchView(memory_log(), decode=EventCodec(domain_catalogue()).decode)
     for event in events():
         view.apply(event, ANYWHERE)
-    routing, job, runner = routes(EchoEngine()), Job(), AwayRunner(error)
+    routing, queue, runner = routes(EchoEngine()), MemoryWorkQueue(), AwayRunner(error)
     routing._tiers = {"bronze": routing.tiers["gold"]}
     recorder: Any = runner
-    shop = Workshop(view, OneJob(job), recorder, replying("stop"), routing, ident)
+    shop = Workshop(view, queue, recorder, replying("stop"), routing, ident)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(Bronze(shop).run())
         await until(lambda: runner.tries > 1)  # it was answered by now
-        heard = job.heard
-        await until(lambda: job.heard > heard + 2)
-        assert job.ends == 0
+        (item,) = queue.held
+        heard = item.heard
+        await until(lambda: item.heard > heard + 2)
+        assert not item.is_done
         runner.back = True
-        await until(lambda: job.ends == 1)
+        await until(lambda: item.is_done)
         task.cancel()

@@ -11,7 +11,7 @@ from nats.errors import OutboundBufferLimitError
 
 from bus.memory import MemoryLog
 from bus.nats.tokens import token_giver
-from bus.ports import AppendResult, IdConflict, LogUnavailable, RecordedEvent, SpoolFull, StreamWrite
+from bus.ports import AppendResult, IdConflict, LogUnavailable, RecordedEvent, StreamWrite
 from bus.spool.spool import open_spool
 from domain.inference.inference import Inference
 from domain.inference.messages import (
@@ -29,6 +29,7 @@ from handlers.inference.service import InferenceService
 from handlers.kernel import look_up
 from handlers.registry.models import RegistryView
 from protocol.messages import Reply
+from tests.harness.queues import MemoryOutbox
 from tests.unit.inference.kit import Stage, ask, routes, stage
 from tests.unit.kit import (
     START_US,
@@ -177,18 +178,9 @@ async def test_a_full_spool_is_said_and_the_line_is_given(stage: Stage, tmp_path
 async def test_an_answer_is_recorded_behind_its_question_or_not_at_all(stage: Stage, times: int) -> None:
     """By itself it could only become a dead letter: the log expects the question first."""
 
-    class Full:
-        refused = 0
-
-        def put(self, write: StreamWrite) -> asyncio.Future[None]:
-            if self.refused < times:
-                self.refused += 1
-                raise SpoolFull("full")
-            return stage.spool.put(write)
-
     await stage.register()
     stage.engine.go.clear()
-    full = Full()
+    full = MemoryOutbox(stage.log, refusals=times)
     service = InferenceService(records_on(full, stage.log, stage.codec), stage.view, routes(stage.engine))
     async with asyncio.TaskGroup() as group:
         asked = group.create_task(service(ask()))
@@ -198,7 +190,7 @@ async def test_an_answer_is_recorded_behind_its_question_or_not_at_all(stage: St
     assert reply.result["recorded"] == (times == 1)
     recorded = [event.event_name for event in await stage.events()]
     assert recorded == (["inference.requested", "inference.completed"] if times == 1 else [])
-    assert stage.spool.figures().dead_letters == 0
+    assert full.letters == []
 
 
 class Away(MemoryLog):
