@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two workers: the suite waits for servers more than it computes.
 WORKERS ?= 2
 
-.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow test test-slow gates bench train train-guard look-alikes clean venv node
+.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow test test-slow test-nightly gates bench train train-guard look-alikes clean venv node
 
 run: venv ## Start everything and play the demo; Ctrl-C stops it
 	@exec $(BIN)/aicore up --demo
@@ -20,6 +20,10 @@ test: gates node $(if $(filter true,$(CI)),venv-vllm) ## The gates, then the who
 
 test-slow: venv node ## The long runs: 200 kill rounds, a million appends
 	$(BIN)/python -m pytest -m slow --timeout 3600
+
+# Other examples each time, twenty times as many: what fails here is printed with a line that makes it fail by day.
+test-nightly: venv ## The properties with many random examples
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "hypothesis and not vllm" --timeout 3600
 
 gates: venv ## Format, lint, types, layers: what must hold before anything runs
 	$(BIN)/ruff format --check --quiet .

@@ -1,5 +1,6 @@
 """Servers for the tests: one embedded Postgres and one NATS per worker, one fresh realm per test."""
 
+import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -12,12 +13,14 @@ from aicore.content.weights import shipped_model
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from aicore.embedded.vllm import EmbeddedVllm
 from tests.conformance.engine_kit import PYTHON
+from tests.harness.examples import BY_DAY
 from tests.harness.folders import open_folder
 
-settings.register_profile(
-    "dev", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("dev")
+COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# By day everybody's run tries the same, so that a failure is of the change. By night others each time.
+settings.register_profile("dev", COMMON, max_examples=BY_DAY, derandomize=True)
+settings.register_profile("nightly", COMMON, max_examples=20 * BY_DAY, derandomize=False, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 _realms = count(1)
 

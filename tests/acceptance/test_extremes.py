@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from bus.catalogue import domain_catalogue
 from protocol.messages import decode_reply
 from tests.acceptance.kit import Up
+from tests.harness.examples import examples
 from tests.harness.folders import open_folder
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.xdist_group("up")]
@@ -155,7 +156,7 @@ def test_each_field_takes_any_value_without_a_fault_of_ours(running: Running, na
 
 
 @given(st.data())
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_values_in_several_fields_end_in_no_fault_of_ours(running: Running, data: st.DataObject) -> None:
     requests = []
     for name in data.draw(st.lists(st.sampled_from(sorted(ASKED)), min_size=20, max_size=20)):

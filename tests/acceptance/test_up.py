@@ -1,11 +1,16 @@
 """One command starts, serves and stops everything, and goes on from its state."""
 
+import asyncio
 import json
 import re
 import signal
 import time
+import urllib.request
 from pathlib import Path
+from typing import Any
 
+import asyncpg
+import nats
 import pytest
 
 from tests.acceptance.kit import STOP_TIMEOUT_S, Up
@@ -86,12 +91,68 @@ def test_two_systems_run_side_by_side(tmp_path: Path) -> None:
     try:
         for up in both:
             up.wait_up()
-        heads = [up.json("log", "stats")["types"] for up in both]
-        assert heads[0]
-        assert len(heads[0]) == len(heads[1])
+        for seen in (events_of, broker_of, door_of, database_of):
+            one, two = (seen(up) for up in both)
+            assert one, seen
+            assert two, seen
+            assert not one & two, seen
+        first, second = both
+        first.json("models", "alias", "only-here", current_of(first), "--operator", "o", "--reason", "r")
+        assert "only-here" in first.run("log", "tail", "--no-follow", "--last", "1", "--json")
+        assert "only-here" not in second.run("log", "tail", "--no-follow", "--after", "0", "--json")
     finally:
         for up in both:
             up.stop()
+
+
+def events_of(up: Up) -> set[str]:
+    """Return the ids of what its log holds."""
+    lines = up.run("log", "tail", "--no-follow", "--after", "0", "--json").splitlines()
+    return {json.loads(line)["id"] for line in lines}
+
+
+def broker_of(up: Up) -> set[str]:
+    """Return the id that its NATS server gave itself, and its address."""
+
+    async def asked() -> set[str]:
+        nc = await nats.connect(place_of(up)["nats_url"])
+        found = {str(nc._server_info["server_id"]), str(nc.connected_url)}
+        await nc.close()
+        return found
+
+    return asyncio.run(asked())
+
+
+def door_of(up: Up) -> set[str]:
+    """Return where its HTTP door is; it answers there."""
+    address = f"http://127.0.0.1:{place_of(up)['http_port']}/v1/models"
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(address, timeout=10) as answer:
+        assert json.load(answer)["data"]
+    return {address}
+
+
+def database_of(up: Up) -> set[str]:
+    """Return the identifier that its PostgreSQL cluster was initialised with, and where it listens."""
+
+    async def asked() -> set[str]:
+        session = await asyncpg.connect(place_of(up)["postgres_dsn"])
+        try:
+            known = await session.fetchval("SELECT system_identifier FROM pg_control_system()")
+        finally:
+            await session.close()
+        return {str(known), str(place_of(up)["postgres_dsn"])}
+
+    return asyncio.run(asked())
+
+
+def place_of(up: Up) -> Any:
+    return json.loads((up.folder / "run.json").read_text())
+
+
+def current_of(up: Up) -> str:
+    rows = up.json("models", "list", "--use-case", "npc_dialogue")
+    return next(str(row["model_id"]) for row in rows if row["status"] == "current")
 
 
 def test_a_stop_during_the_start_leaves_nothing(tmp_path: Path) -> None:

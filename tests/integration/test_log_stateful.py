@@ -15,6 +15,7 @@ from bus.expectations import meets
 from bus.ports import AppendResult, ExpectedVersion, IdConflict, NewEvent, StreamWrite, VersionConflict
 from bus.postgres import writer
 from bus.postgres.verify import verify
+from tests.harness.examples import examples
 from tests.integration.log_kit import WAIT_S, fresh_log
 
 pytestmark = pytest.mark.integration
@@ -126,5 +127,5 @@ def test_the_log_behaves_like_a_list(
     monkeypatch.setattr(writer, "SPLIT_MIN", split_min)
     machine = type("Machine", (LogMachine,), {"dsn": postgres.dsn})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=10, stateful_step_count=12, deadline=None)
+        machine, settings=settings(max_examples=examples(10), stateful_step_count=12, deadline=None)
     )

@@ -20,6 +20,7 @@ from domain.evaluation.paired import (
     judged,
     overall,
 )
+from tests.harness.examples import examples
 
 RUNS, LOOKS = 1_000, 1_000
 MARGIN = 0.1
@@ -185,7 +186,7 @@ def test_alpha_is_split_by_weight() -> None:
     assert passed_a == passed_b == pytest.approx(-math.log(BETA))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(st.lists(st.floats(-1, 1, allow_nan=False), min_size=1, max_size=60))
 def test_the_mean_is_within_its_bounds_and_a_worse_one_is_below_zero(values: list[float]) -> None:
     compared = comparison()

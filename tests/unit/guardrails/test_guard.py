@@ -50,6 +50,7 @@ from handlers.routing.router import Router
 from handlers.routing.turns import Tier
 from protocol.messages import Reply
 from protocol.meta import Meta, decode_meta
+from tests.harness.examples import examples
 from tests.unit.kit import EchoEngine, memory_log, message, model, records_on, runner_on, spooled, until
 
 UC = "npc_dialogue"
@@ -394,7 +395,9 @@ async def test_who_goes_on_alone_has_no_record_of_what_another_was_spared(tmp_pa
 
 
 @given(cuts=st.lists(st.integers(1, len(OUT_OF_CHARACTER) - 1), max_size=12))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_however_the_tokens_fall_no_word_of_it_is_given(tmp_path: Path, cuts: list[int]) -> None:
     places = [0, *sorted(set(cuts)), len(OUT_OF_CHARACTER)]
     pieces = [OUT_OF_CHARACTER[a:b] for a, b in itertools.pairwise(places)]

@@ -37,7 +37,7 @@ from protocol.meta import decode_meta
 from protocol.packing import unpack
 from protocol.tokens import decode_cancel, decode_tokens
 from tests.vectors_edges import GOOD
-from tests.vectors_make import FOLDER
+from tests.vectors_make import FOLDER, released
 
 SPEC = (FOLDER.parent / "SPEC.md").read_text(encoding="utf-8")
 DECODERS: dict[str, Callable[[bytes], Any]] = {
@@ -152,6 +152,15 @@ def test_values_at_the_edge_are_read_and_those_beyond_refused_with_code_and_fiel
     with pytest.raises(WireError) as error:
         DECODERS[case["kind"]](data)
     assert (error.value.code, error.value.field) == (case["error"], case["field"])
+
+
+@pytest.mark.parametrize("name", ["events", "messages", "boundary", "evolved"])
+def test_every_cut_of_every_vector_is_refused(name: str) -> None:
+    for case in released()[name]:
+        data = bytes.fromhex(case["hex"])
+        for cut in range(len(data)):
+            with pytest.raises(WireError):
+                DECODERS[case["kind"]](data[:cut])
 
 
 @pytest.mark.parametrize("kind", DECODERS)
