@@ -22,11 +22,10 @@ from handlers.engines.openai_dialect import (
     Seam,
     Server,
     request_of,
-    upper_count,
 )
 from handlers.engines.openai_events import Chunk, Events, Usage, chunk, errors_of, usage
 from handlers.engines.openai_faults import broken_off, refusal, shown
-from handlers.engines.port import End, EngineAsk, EngineError, FinishReason, Health, Piece
+from handlers.engines.port import End, EngineAsk, EngineError, FinishReason, Health, Piece, upper_count
 
 CONNECT_TIMEOUT_S = 2.0
 PROBE_TIMEOUT_S = 1.0

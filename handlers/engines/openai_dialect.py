@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from domain.prompts.messages import Role
-from handlers.engines.port import EngineAsk, EngineError, Message
+from handlers.engines.port import EngineAsk, EngineError, Message, upper_count
 
 Continuation = Literal["continue_final_message", "prefix", "assistant", "repeat", "never"]
 """How a chat goes on after words that were given: by vLLM's parameter of this name; by ``prefix`` on the last
@@ -43,9 +43,6 @@ AGAIN = (
 )
 """What a chat is told that must begin anew."""
 
-BYTES_PER_TOKEN = 3
-"""Below what usual tokenizers reach in any language, so that a count is rather too high."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
@@ -73,11 +70,6 @@ class Dialect:
 
 
 PLAIN = Dialect()
-
-
-def upper_count(text: str) -> int:
-    """Return an upper estimate of the tokens of a text: the tokenizer is the server's."""
-    return -(-len(text.encode()) // BYTES_PER_TOKEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

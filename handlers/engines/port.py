@@ -9,6 +9,9 @@ from typing import Literal, Protocol, runtime_checkable
 from domain.patterns import PatternError, TooInvolved, rest_of
 from domain.prompts.messages import Role
 
+BYTES_PER_TOKEN = 3
+"""Below what usual tokenizers reach in any language, so that a count is rather too high."""
+
 FinishReason = Literal["stop", "length", "filtered"]
 """The model ended the text, ``max_tokens`` did, or the provider's own filter did because of what it says."""
 
@@ -65,6 +68,11 @@ class Message:
 
     role: Role
     text: str
+
+
+def upper_count(text: str) -> int:
+    """Return an upper estimate of the tokens of a text, for where no tokenizer can be asked."""
+    return -(-len(text.encode()) // BYTES_PER_TOKEN)
 
 
 def messages_of(prompt: str, roles: Iterable[tuple[Role, int]]) -> tuple[Message, ...]:

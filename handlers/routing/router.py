@@ -18,7 +18,7 @@ import structlog
 from domain.routing.choice import AWAY, Choice, Turn, choose, fits
 from domain.routing.health import EngineView
 from domain.routing.messages import EngineStateChanged
-from handlers.engines.port import REQUEST_FAULTS, End, Engine, EngineError, Health, Piece
+from handlers.engines.port import REQUEST_FAULTS, End, Engine, EngineError, Health, Piece, upper_count
 from handlers.routing.runs import FILTERED, SERVING, UNHEALTHY, Desk, Progress, Run, race
 from handlers.routing.turns import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Tier
 
@@ -357,6 +357,8 @@ class Router:
         now, end = self._clock(), state.end
         assert end is not None
         first = now if state.first is None else state.first
+        # Of who came to no end nobody knows what the prompt took; it is paid for where something was said.
+        asked = upper_count(state.turn.ask.prompt) if state.used else 0
         engine = next((attempt.engine for attempt in state.attempts if attempt.fault in ("", FILTERED)), "")
         return Routed(
             text="".join(state.texts),
@@ -364,7 +366,7 @@ class Router:
             engine=engine,
             reason=state.filtered or (state.choices[-1].reason if state.choices else ""),
             finish_reason=end.finish_reason,
-            prompt_tokens=state.prompt_tokens or end.prompt_tokens,
+            prompt_tokens=state.prompt_tokens or end.prompt_tokens or asked,
             completion_tokens=state.used,
             estimated=state.estimated,
             ttft_ms=(first - state.began) * 1e3,

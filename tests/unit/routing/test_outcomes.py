@@ -149,9 +149,11 @@ async def test_an_engine_that_broke_off_told_nothing_and_its_pieces_count() -> N
     assert (routed.completion_tokens, routed.estimated) == (102, True)
     text, routed = await served(router(Scripted("a", fails_at=2), patience_s=0.0), turn(authored="Not now."))
     assert (text, routed.completion_tokens, routed.estimated) == ("the ferry", 2, True)
+    assert routed.prompt_tokens > 0, "the prompt was read, and is billed"
 
 
 async def test_an_engine_that_is_stopped_at_the_limit_told_nothing() -> None:
     endless = says("a", *[Piece("on ")] * 50)
     _, routed = await served(router(endless), turn(ask=EngineAsk(prompt="when?", max_tokens=4)))
     assert (routed.completion_tokens, routed.estimated) == (4, True)
+    assert routed.prompt_tokens > 0
