@@ -36,6 +36,7 @@ from handlers.engines.openai_dialect import (
 HEADER = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]*$"
 PATH = r"^(/[^\s?#]*)?$"
 
+Tag = Annotated[str, Field(max_length=64)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
 
@@ -66,6 +67,7 @@ class OpenAIConfig(_Strict):
     api_key_header: str = Field("", pattern=HEADER)
     chat: bool = False
     continues: Continuation | None = None
+    thoughts: tuple[Tag, Annotated[Tag, Field(min_length=1)]] | None = None
     roles: Mapping[Role, Annotated[str, Field(pattern=r"^[a-z_]{1,32}$")]] = Field(default_factory=dict)
     names: Mapping[Nameable, Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]] = Field(
         default_factory=dict
@@ -112,7 +114,18 @@ class OpenAIConfig(_Strict):
 
     def dialect(self) -> Dialect:
         """Return how the server differs from OpenAI's own."""
-        same = ("names", "leave_out", "body", "headers", "query", "path", "probe_path", "roles", "continues")
+        same = (
+            "names",
+            "leave_out",
+            "body",
+            "headers",
+            "query",
+            "path",
+            "probe_path",
+            "roles",
+            "continues",
+            "thoughts",
+        )
         return Dialect(key_header=self.api_key_header, **{name: getattr(self, name) for name in same})
 
 

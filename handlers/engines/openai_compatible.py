@@ -21,6 +21,7 @@ from handlers.engines.openai_dialect import (
     Dialect,
     Seam,
     Server,
+    Thoughts,
     request_of,
 )
 from handlers.engines.openai_events import Chunk, Events, Usage, chunk, errors_of, usage
@@ -157,7 +158,7 @@ class OpenAICompatibleEngine:
             yield End("stop", 0, 0)
             return
         told = orjson.dumps(request_of(ask, rest, self._server))
-        reading = _Reading(self.name, ask, self._chat, self._key.get_secret_value())
+        reading = _Reading(self._server, ask, self._key.get_secret_value())
         try:
             async with self._session.post(self._completions, data=told, allow_redirects=False) as answer:
                 await self._check(answer, ask)
@@ -214,11 +215,14 @@ class OpenAICompatibleEngine:
 class _Reading:
     """One answer as it is read: its pieces, why it ended, and what it took."""
 
-    def __init__(self, name: str, ask: EngineAsk, chat: Continuation | None, secret: str) -> None:
-        self.name = name
+    def __init__(self, server: Server, ask: EngineAsk, secret: str) -> None:
+        self.name = server.name
         self._ask = ask
         self._secret = secret
-        self._seam = Seam(ask.sent, chat, name) if ask.sent else None
+        self._seam = Seam(ask.sent, server.chat, server.name) if ask.sent else None
+        # Who goes on in the middle of an answer has thought already; who says all of it again thinks again.
+        thinks = server.dialect.thoughts if not ask.sent or server.chat == "repeat" else None
+        self._thinking = Thoughts(thinks) if thinks else None
         # The space after the prompt's last tag is not the answer's.
         self._first = not ask.sent and ask.pattern is None
         self._held = self._tokens = self._thoughts = 0
@@ -242,7 +246,14 @@ class _Reading:
         self.reason = found.reason
         self._refused |= found.refused
         self._thoughts += found.thought
-        text = found.text if self._seam is None or not found.text else self._seam.feed(found.text)
+        text = found.text
+        if self._thinking is not None and text:
+            text = self._thinking.feed(text)
+            if not text:
+                self._thoughts += found.token
+                return None
+        if self._seam is not None and text:
+            text = self._seam.feed(text)
         return self._piece(text, found.token)
 
     def _piece(self, text: str, token: bool) -> Piece | None:
@@ -270,9 +281,10 @@ class _Reading:
         Raises:
             EngineError: it broke off.
         """
-        text = ""
+        text = "" if self._thinking is None or self._thinking.over else self._thinking.finish()
+        self._thoughts -= bool(text)  # it was none
         if self._seam is not None and self._seam.repeating and self.reason != "filtered":
-            text = self._seam.finish()
+            text = self._seam.feed(text) + self._seam.finish()
         piece = self._piece(text, token=bool(text))
         if self.reason is None and self.over and self._tokens:
             self.reason = "length" if self._tokens >= self._ask.max_tokens else "stop"

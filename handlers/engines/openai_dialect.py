@@ -67,6 +67,9 @@ class Dialect:
     """Its words for roles: ``developer`` for system, or ``user`` for a model that has no system role."""
     continues: Continuation | None = None
     """None: ``continue_final_message`` of vLLM, else ``repeat``."""
+    thoughts: tuple[str, str] | None = None
+    """What its model puts around thoughts at the beginning of an answer, which nobody is to read; the first
+    one is "" where the prompt's template says it already."""
 
 
 PLAIN = Dialect()
@@ -145,6 +148,43 @@ def _written(messages: Collection[Message], dialect: Dialect) -> list[dict[str, 
         else:
             written.append({"role": role, "content": message.text})
     return written
+
+
+class Thoughts:
+    """Leaves out what a model thinks aloud before its answer."""
+
+    def __init__(self, tags: tuple[str, str]) -> None:
+        """Prepare; ``tags`` are those around the thoughts, see `Dialect.thoughts`."""
+        self._begin, self._end = tags
+        self._held = ""
+        self._inside = not self._begin
+        self.over = False
+        """What comes is the answer."""
+
+    def feed(self, text: str) -> str:
+        """Return what of some text is the answer's."""
+        if self.over:
+            return text
+        self._held += text
+        if not self._inside:
+            found = self._held.lstrip()
+            if self._begin.startswith(found[: len(self._begin)]) and len(found) < len(self._begin):
+                return ""
+            if not found.startswith(self._begin):
+                return self.finish()
+            self._inside, self._held = True, found[len(self._begin) :]
+        before, tag, after = self._held.partition(self._end)
+        if not tag:
+            self._held = before[-len(self._end) :]
+            return ""
+        self.over, self._held = True, ""
+        return after
+
+    def finish(self) -> str:
+        """Return what was held back and is no thought."""
+        self.over = True
+        held, self._held = self._held, ""
+        return "" if self._inside else held
 
 
 class Seam:

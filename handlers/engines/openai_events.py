@@ -155,7 +155,7 @@ def chunk(event: Mapping[str, Any], name: str) -> Chunk:
         text = _text(said.get("content")) or _text(choice.get("text"))
         thought = bool(said.get("reasoning_content") or said.get("reasoning"))
         head = "role" in said or (not said and "text" not in choice)
-        token = bool(text) or not (head or thought)
+        token = bool(text) or not (head or thought or reason)
         refused = bool(said.get("refusal"))
         return Chunk(text, reason, token=token, thought=thought and not text, refused=refused)
     except (TypeError, AttributeError) as error:

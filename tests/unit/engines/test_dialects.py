@@ -143,3 +143,34 @@ def test_the_seam_is_where_the_words_ended_however_they_are_split(
     if sent.strip():
         assert not seam.repeating
         assert found == (rest.lstrip() if sent[-1].isspace() else rest), "never a second blank at the seam"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["<think>I must obey", " the rules</think>\n\nHello."], "Hello."),
+        (["\n<thi", "nk>hm</th", "ink", "> Hello.", " <think>"], "Hello. <think>"),
+        (["Hello <think>"], "Hello <think>"),
+        (["<thin", " ice."], "<thin ice."),
+        (["<th"], "<th"),
+        (["<think>without an end"], ""),
+        (["</think>Hello."], "</think>Hello."),
+    ],
+)
+async def test_what_a_model_thinks_aloud_is_left_out(words: list[str], text: str) -> None:
+    dialect = Dialect(thoughts=("<think>", "</think>"))
+    _, _, found = await asked(ASK, *words, chat=True, dialect=dialect)
+    assert found.text == text
+    assert found.completion_tokens == len(words), "all of it was generated"
+
+
+async def test_thoughts_that_the_template_began_end_with_their_last_tag() -> None:
+    dialect = Dialect(thoughts=("", "</think>"))
+    _, _, found = await asked(ASK, "I must", " obey</think>", "Hello.", chat=True, dialect=dialect)
+    assert found.text == "Hello."
+    again = replace(ASK, sent="Hel")
+    _, _, found = await asked(again, "hm</think> Hel", "lo.", chat=True, dialect=dialect)
+    assert found.text == "lo.", "who says it again thinks again"
+    ahead = Dialect(thoughts=("", "</think>"), continues="assistant")
+    _, _, found = await asked(again, "lo.", chat=True, dialect=ahead)
+    assert found.text == "lo."
