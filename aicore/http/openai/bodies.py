@@ -106,8 +106,7 @@ def parsed(body: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise _no_json("the body must be one JSON object")
     try:
-        # For equal keys alone, of which orjson takes the last; numbers stay as they stand.
-        json.loads(body, object_pairs_hook=_once, parse_int=str, parse_float=str)
+        _KEYS.decode(body.decode())
     except RecursionError:
         raise _no_json("the body is nested too deep") from None
     return found
@@ -123,6 +122,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             recorded="malformed_message",
         )  # fmt: skip
     return found
+
+
+_KEYS = json.JSONDecoder(object_pairs_hook=_once, parse_int=str, parse_float=str)
+"""Looks for equal keys alone, of which orjson takes the last; numbers stay as they stand."""
 
 
 def _no_json(message: str) -> Fault:
