@@ -33,7 +33,7 @@ from bus.postgres.migrate import MigrationError, migration_state
 from bus.relay.comparison import compare
 from bus.relay.leadership import relay_lock
 from domain.routing.queries import TiersQuery
-from handlers.routing.tier_board import tiers_serving
+from domain.routing.tiers import tiers_serving
 from protocol.errors import WireError
 
 CONNECT_TIMEOUT_S = 3.0

@@ -39,6 +39,7 @@ async def _commands(parts: Parts) -> None:
         now_us=now_us,
         tiers=partial(ask_tiers, parts.nc, parts.system.realm),
     )
+    parts.followers.append(optimiser)
     await parts.background(optimiser.run())
     served.queries[ProposalsQuery] = optimiser.answer
 

@@ -35,6 +35,8 @@ class Moment(NamedTuple):
     at_us: int
     """Up to when things have happened: the time of the event that was heard, or of the tick."""
     now_us: int
+    tick: bool
+    """Whether time asks, and no event."""
 
 
 class Due(NamedTuple):
@@ -43,9 +45,9 @@ class Due(NamedTuple):
     command: Command
     of: UUID
     what: str
-    cause: UUID
-    """The event that it follows from."""
-    correlation: UUID
+    cause: UUID | None
+    """The event that it follows from; None: no single one."""
+    correlation: UUID | None
     actor: str
 
 
@@ -56,7 +58,8 @@ class Process(Generic[S]):
     Attributes:
         name: who acts, in logs.
         types: names of the events that it hears, from the beginning of the log.
-        initial: makes the state before the first event; a state may be changed in place by ``evolve``.
+        initial: makes the state before the first event, given the position after which ``recent`` is heard
+            (0: from the beginning); ``evolve`` may change a state in place.
         evolve: the state after an event; total over history.
         react: what is due by the state, after each event and at each tick; what came to nothing is due again.
         recent: names of events that it hears from ``since`` on only, as there are too many of them.
@@ -66,7 +69,7 @@ class Process(Generic[S]):
 
     name: str
     types: tuple[str, ...]
-    initial: Callable[[], S]
+    initial: Callable[[int], S]
     evolve: Callable[[S, Heard], S]
     react: Callable[[S, Moment], Iterable[Due]]
     recent: tuple[str, ...] = ()

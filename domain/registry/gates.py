@@ -152,7 +152,7 @@ def _follows(state: Deployments, run: Run, verdict: Verdict, moment: Moment) -> 
 GATES: Process[Deployments] = Process(
     name="gates",
     types=USE_CASE_TYPES,
-    initial=Deployments,
+    initial=lambda _: Deployments(),
     evolve=_evolve,
     react=_react,
     recent=TURN_TYPES,

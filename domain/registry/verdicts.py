@@ -62,7 +62,7 @@ def _react(state: _Verdicts, _: Moment) -> Iterator[Due]:
 VERDICTS: Process[_Verdicts] = Process(
     name="verdicts",
     types=tuple(kind.event_name for kind in KINDS),
-    initial=_Verdicts,
+    initial=lambda _: _Verdicts(),
     evolve=_evolve,
     react=_react,
 )

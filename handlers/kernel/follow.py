@@ -139,10 +139,6 @@ class MemoryView(ABC):
         self._error = f"event {recorded.position} was passed over: {why}"
 
 
-Effect = Callable[[S, Callable[[Due], Awaitable[bool]]], Awaitable[None]]
-"""What a process does besides saying commands: gets the state after each batch, and a way to say more."""
-
-
 class ProcessRunner(Generic[S]):
     """Runs a `Process`. Run `run` in a task; several, in several processes, say the same things once."""
 
@@ -167,7 +163,7 @@ class ProcessRunner(Generic[S]):
         self._moved = asyncio.Condition()
         self._unsaid = asyncio.Event()
         self._error = ""
-        self.state: S = process.initial()
+        self.state: S = process.initial(0)
         self.position = 0
         self.live = False
         """Whether all that was is known; until then nothing is said."""
@@ -178,20 +174,23 @@ class ProcessRunner(Generic[S]):
         return Standing(self._process.name, self.position, self._error)
 
     async def run(self) -> None:
-        """Follow the log for ever; after an error that nobody expected begin anew, from the log."""
+        """Follow the log for ever; after an error begin anew, from the log."""
         pause_s = AGAIN_S_MIN
         while True:
             before = self.position
             try:
                 await self._run()
-            except LogError as error:
-                logger.warning("process_waits_for_the_log", process=self._process.name, error=str(error))
             except Exception as error:  # others must not end because one process cannot go on
-                logger.exception("process_stands_still", process=self._process.name, position=self.position)
-                first = _first(error)
-                self._error = f"stands still after position {self.position}: {type(first).__name__}: {first}"
+                self._tell(_first(error))
             pause_s = AGAIN_S_MIN if self.position > before else min(AGAIN_S_MAX, 2 * pause_s)
             await asyncio.sleep(pause_s)
+
+    def _tell(self, error: BaseException) -> None:
+        if isinstance(error, LogError):
+            logger.warning("process_waits_for_the_log", process=self._process.name, error=str(error))
+            return
+        self._error = f"stands still after position {self.position}: {type(error).__name__}: {error}"
+        logger.error("process_stands_still", process=self._process.name, error=self._error, exc_info=error)
 
     async def _run(self) -> None:
         """Fold what was, and say nothing until all of it is known; then follow."""
@@ -216,13 +215,13 @@ class ProcessRunner(Generic[S]):
         """Fold what was, up to ``head``, in the order in which it happened."""
         process, begin = self._process, head
         if process.recent:
-            state = process.initial()
+            state = process.initial(0)
             async for recorded in self._pages(0, head, process.types):
                 state = process.evolve(state, self._heard(recorded))
             begin = process.since(state, head)
             self.state = state  # who only looks need not wait for all the rest
             await self._told()
-        state, position = process.initial(), 0
+        state, position = process.initial(begin if process.recent else 0), 0
         for after, until, types in (
             (0, begin, process.types),
             (begin, head, (*process.types, *process.recent)),
@@ -256,7 +255,7 @@ class ProcessRunner(Generic[S]):
     async def _tick(self, pause_s: float) -> None:
         while True:
             await asyncio.sleep(pause_s)
-            await self.react()
+            await self.react(tick_us=self._now_us())
 
     async def _once_more(self) -> None:
         """Say what the log could not take, until it does."""
@@ -266,11 +265,12 @@ class ProcessRunner(Generic[S]):
             await asyncio.sleep(AGAIN_S_MIN)
             await self.react()
 
-    async def react(self, at_us: int | None = None) -> None:
-        """Say all that is due now, or was when an event was recorded at ``at_us``."""
+    async def react(self, at_us: int | None = None, *, tick_us: int | None = None) -> None:
+        """Say all that is due now, or was when an event was recorded at ``at_us``; at a tick, at its time."""
         async with self._reacting:
-            now_us = self._now_us()
-            for due in self._process.react(self.state, Moment(at_us or now_us, now_us)):
+            now_us = self._now_us() if tick_us is None else tick_us
+            moment = Moment(at_us or now_us, now_us, tick=tick_us is not None)
+            for due in self._process.react(self.state, moment):
                 await self.say(due)
 
     async def changed(self, *, within_s: float) -> None:
@@ -308,6 +308,16 @@ class ProcessRunner(Generic[S]):
             return False
         self._said[id_] = inf
         return True
+
+
+async def keep_going(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Do ``work`` for ever, beginning anew after an error that nobody expected; others must go on."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            logger.exception("begins_anew", what=name)
+        await asyncio.sleep(AGAIN_S_MIN)
 
 
 def _first(error: BaseException) -> BaseException:

@@ -21,7 +21,7 @@ from domain.registry.gates import GATES, TICK_S, Run
 from domain.registry.state import Model, UseCaseModels
 from domain.registry.use_case import USE_CASE, stream_of
 from handlers.kernel.commands import Binding, CommandRunner
-from handlers.kernel.follow import Decode, ProcessRunner, Standing
+from handlers.kernel.follow import Decode, ProcessRunner, Standing, keep_going
 from handlers.registry.engine_keeper import EngineKeeper, Missing
 
 KEEP_S = 5.0
@@ -62,6 +62,10 @@ class DeploymentManager:
 
     async def run(self) -> None:
         """Judge, prepare and keep engines for ever."""
+        await keep_going("deployments", self._run)
+
+    async def _run(self) -> None:
+        self._preparing = set()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._gates.run())
             group.create_task(self._keep())

@@ -1,11 +1,10 @@
 """inference.tiers: what the router of this process knows of its tiers and engines."""
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from domain.kernel.parse import parse
-from domain.routing.choice import fits
 from domain.routing.queries import TiersQuery
 from handlers.routing.router import Router
 
@@ -52,26 +51,6 @@ class TierBoard:
             for name, tier in self._router.tiers.items()
         ]
         return shown, 0
-
-
-def tiers_serving(shown: Sequence[Mapping[str, Any]], provider: str, model: str) -> frozenset[str]:
-    """Return the tiers that have an engine of their own for a model, ``name@version``.
-
-    Args:
-        shown: what `TierBoard.answer` returned, here or in another process.
-        provider: of the model.
-        model: its name and version.
-    """
-    return frozenset(
-        tier["tier"]
-        for tier in shown
-        if any(each["provider"] == provider and fits(each["models"], model) for each in tier["engines"])
-    )
-
-
-def own_engines(shown: Sequence[Mapping[str, Any]]) -> int:
-    """Return how many engines there are whose hours are paid for; one may serve several tiers."""
-    return len({each["name"] for tier in shown for each in tier["engines"] if each.get("own", True)})
 
 
 def _percentiles(values: Collection[float]) -> Mapping[str, float]:

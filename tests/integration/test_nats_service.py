@@ -20,8 +20,9 @@ from bus.nats.connection import BrokerUnreachable, connect
 from bus.nats.service import ServiceOptions, serve
 from bus.ports import IdConflict, InvalidAppend, LogUnavailable, VersionConflict
 from domain.kernel.decider import Rejected
+from domain.routing.tiers import tiers_serving
 from handlers.routing.router import Router
-from handlers.routing.tier_board import TierBoard, tiers_serving
+from handlers.routing.tier_board import TierBoard
 from handlers.routing.turns import Tier
 from protocol.limits import MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX
 from protocol.messages import (

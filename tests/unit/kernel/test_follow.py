@@ -86,7 +86,7 @@ def react(state: Open, _: Moment | None) -> Iterator[Due]:
         yield Due(AnswerBell(number=number), heard.id, "answer", heard.id, heard.correlation, "porter")
 
 
-PORTER: Process[Open] = Process("porter", ("bell.rung", "bell.answered"), Open, evolve, react)
+PORTER: Process[Open] = Process("porter", ("bell.rung", "bell.answered"), lambda _: Open(), evolve, react)
 
 
 class Bells(MemoryView):
@@ -289,7 +289,7 @@ async def test_a_process_reacts_to_time_where_it_says_so() -> None:
     def late(state: Open, moment: Moment) -> Iterator[Due]:
         return react(state, moment) if moment.now_us > START_US + 3 else iter(())
 
-    process = Process("porter", PORTER.types, Open, evolve, late, tick_s=0.001)
+    process = Process("porter", PORTER.types, lambda _: Open(), evolve, late, tick_s=0.001)
     runner = ProcessRunner(
         log,
         CommandRunner(log, CODEC, [ANSWERS]),
@@ -306,7 +306,13 @@ async def test_a_process_hears_recent_events_from_where_it_wants_and_in_their_or
     log = Shaky()
     await ring(log, 1, 2, 3)
     process = Process(
-        "porter", ("bell.answered",), Open, evolve, lambda *_: [], recent=("bell.rung",), since=lambda *_: 1
+        "porter",
+        ("bell.answered",),
+        lambda begin: Open(folded=[-begin]),
+        evolve,
+        lambda *_: [],
+        recent=("bell.rung",),
+        since=lambda *_: 1,
     )
     runner = porter(log, process)
     async with running(runner):
@@ -314,7 +320,7 @@ async def test_a_process_hears_recent_events_from_where_it_wants_and_in_their_or
         await ring(log, 4)
         await until(lambda: runner.position == 4)
 
-    assert runner.state.folded == [2, 3, 4]
+    assert runner.state.folded == [-1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("step", CRASHES)

@@ -11,7 +11,7 @@ from aicore.cli.proposals import outcome_of
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
-from bus.ports import LogUnavailable, RecordedEvent, StreamWrite, Where
+from bus.ports import RecordedEvent, StreamWrite, Where
 from domain.evaluation.messages import EvaluationFinished
 from domain.guardrails.messages import ViolationDetected
 from domain.inference.inference import stream_of as inference_stream
@@ -33,9 +33,9 @@ from domain.optimisation.messages import (
 from domain.registry.deployment_messages import DeploymentRolledBack
 from domain.registry.messages import ModelEvaluated
 from domain.registry.use_case import USE_CASE, model_id_of
+from domain.registry.use_cases import KINDS as REGISTRY_KINDS
 from handlers.kernel.commands import CommandRunner
 from handlers.optimisation.optimiser import OPTIMISATION, OPTIMISATION_RECORDS, Optimiser
-from handlers.optimisation.optimiser import REGISTRY as REGISTRY_KINDS
 from handlers.registry.commands import REGISTRY
 from handlers.routing.router import Router
 from handlers.routing.tier_board import TierBoard
@@ -175,7 +175,7 @@ async def test_a_failing_model_is_rolled_back_once_somebody_agrees() -> None:
 
 
 async def test_costs_are_of_the_time_whose_turns_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handlers.optimisation.optimiser.PAST_EVENTS", 20)
+    monkeypatch.setattr("domain.optimisation.outlook.PAST_EVENTS", 20)
     async with staged() as stage:
         policy = OptimiserPolicy(engine_hour_micro=3_600_000_000).model_dump()
         await stage.say("optimisation.set_policy", use_case=UC, policy=policy, operator="mira", reason="test")
@@ -357,29 +357,20 @@ async def test_a_move_to_a_tier_that_serves_the_model_no_longer_is_refused_with_
         assert USE_CASE.fold(list(await stage.events(*REGISTRY_KINDS))).models[NEW].configuration == {}
 
 
-async def test_what_was_cut_short_because_the_log_went_away_is_carried_out_once_it_is_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_what_was_cut_short_is_carried_out_by_the_next_one() -> None:
     async with staged() as stage:
         runner = CommandRunner(stage.log, stage.codec, [OPTIMISATION_RECORDS])
         action = Action(kind="move_tier", model_id=NEW, tier="gold")
         await runner.execute(propose(action=action), ident("p"), meta=message("x.y", {}).meta)
         await stage.say("optimisation.approve", **BY)
         waits = stage.waits = asyncio.Event()
-        follow = stage.log.subscribe
-
-        async def cut(**of: Any) -> AsyncIterator[list[RecordedEvent]]:
-            monkeypatch.setattr(stage.log, "subscribe", follow)
-            await waits.wait()  # in the middle of the action
-            raise LogUnavailable("the log is away")
-            yield []
+        await run_until(stage, stage.optimiser, waits.is_set)  # it ends in the middle of the action
+        assert await stage.events(CarriedOut) == []
 
         async def done() -> bool:
             return bool(await stage.events(CarriedOut))
 
-        monkeypatch.setattr("handlers.optimisation.optimiser.TICK_S", 0.01)
-        monkeypatch.setattr(stage.log, "subscribe", cut)
-        await run_until(stage, stage.optimiser, done)
+        await run_until(stage, stage.another(), done)
         (outcome,) = await stage.events(CarriedOut)
         assert outcome.outcome == "done"
 
