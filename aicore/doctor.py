@@ -398,7 +398,10 @@ def _tier(tier: Mapping[str, Any], tiers: Sequence[Mapping[str, Any]]) -> Sequen
     away = [engine for engine in tier["engines"] if not _able(engine)]
     if tier["engines"] and not away:
         return []
-    why = "; ".join(f"{each['name']}: {each['reason'] or 'circuit ' + each['circuit']}" for each in away)
+    why = "; ".join(
+        f"{each['name']}: {each.get('settings_fault') or each['reason'] or 'circuit ' + each['circuit']}"
+        for each in away
+    )
     mend = (
         "see that the server behind each runs (its url is in AICORE_ENGINES_FILE); it is asked again within "
         "seconds; `aicore tiers --watch` shows when"
@@ -413,7 +416,7 @@ def _tier(tier: Mapping[str, Any], tiers: Sequence[Mapping[str, Any]]) -> Sequen
 
 
 def _able(engine: Mapping[str, Any]) -> bool:
-    return bool(engine["ok"]) and engine["circuit"] != "open"
+    return bool(engine["ok"]) and engine["circuit"] != "open" and not engine.get("settings_fault")
 
 
 async def _spool(patient: Patient) -> Sequence[Check]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from aicore.cli.terminal import Json, out, print_json
@@ -47,7 +48,9 @@ def _table(found: list[dict[str, Any]]) -> Table:
     for tier in found:
         promise = tier["promise"]
         for engine in tier["engines"]:
-            state = "[green]ok[/]" if engine["ok"] else f"[red]away: {engine['reason']}[/]"
+            state = "[green]ok[/]" if engine["ok"] else f"[red]away: {escape(engine['reason'])}[/]"
+            if fault := engine.get("settings_fault"):
+                state = f"[red]{escape(fault)}[/]"
             table.add_row(
                 tier["tier"],
                 engine["name"],

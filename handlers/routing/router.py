@@ -425,8 +425,8 @@ class Router:
 
     def blame_settings(self, desk: Desk, error: EngineError) -> None:
         """Tell an operator, once until it answers, of an engine whose settings its server refuses."""
-        if desk.settings_fault != error.code:
-            desk.settings_fault = error.code
+        if not desk.settings_fault.startswith(error.code):
+            desk.settings_fault = f"{error.code}: {error}"
             logger.error(
                 "engine_settings_refused", engine=desk.engine.name, code=error.code, detail=str(error)
             )

@@ -34,6 +34,7 @@ class TierBoard:
                         "ok": (view := views[engine.name]).ok,
                         "reason": view.reason,
                         "circuit": view.breaker.circuit(now_ms),
+                        "settings_fault": desks[engine.name].settings_fault,
                         "active": view.active,
                         "capacity": view.capacity,
                         "waiting": max(0, view.active - view.capacity),

@@ -5,9 +5,11 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
+from aicore.doctor import _tier
 from domain.routing.health import CLOSED, FAILURES_MAX, OPEN_MS_MOST
 from handlers.engines.port import End, EngineAsk, EngineError, EngineFault, Piece
 from handlers.routing.router import Router
+from handlers.routing.tier_board import TierBoard
 from handlers.routing.turns import NoEngine, Tier
 from tests.unit.routing.kit import WORDS, Says, Scripted, router, served, turn
 
@@ -107,6 +109,15 @@ async def test_settings_that_a_server_refuses_are_told_once_and_left_alone_at_on
     loud = [each for each in logs if each["log_level"] == "error"]
     assert [(each["engine"], each["code"]) for each in loud] == [("a", code)]
     assert "api_key_env" in loud[0]["detail"]
+    [tier], _ = await TierBoard(routes).answer({})
+    told = tier["engines"][0]["settings_fault"]
+    assert told == f"{code}: {fault}", "doctor shows it as long as it holds, also while nobody asks"
+    [check] = _tier(tier, [tier])
+    assert (check.verdict, told in check.fact) == ("warning", True)
+    now[0], refused.fails_at = now[0] + 2 * OPEN_MS_MOST, None
+    await served(routes, turn())
+    [tier], _ = await TierBoard(routes).answer({})
+    assert _tier(tier, [tier]) == []
 
 
 async def test_an_engine_is_left_alone_for_as_long_as_it_asks_for() -> None:
