@@ -1,12 +1,14 @@
 """Plans a group commit: which position, version and hash each waiting event gets. Pure; no I/O.
 
 A plan is made from what the writer remembers of the log's end. What it only assumes is listed in
-``unsure``, and the database checks it together with the end itself; so a plan that was made from outdated
-memory writes nothing and tells nobody anything.
+``unsure``, and the database checks it together with the end itself. If the memory was outdated, the database
+puts the rows where the log ends now (`Plan.shifted`), unless an outcome depends on a stream that has changed:
+then it writes nothing, and the plan tells nobody anything.
 """
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
@@ -40,6 +42,8 @@ class Plan:
     """The end of the log after the plan; its time is that of all rows of the plan."""
     unsure: dict[str, int] = field(default_factory=dict)
     """Streams of which only an assumption is known, with the version assumed."""
+    pinned: set[str] = field(default_factory=set)
+    """Streams whose very version an outcome depends on."""
     bases: dict[str, int] = field(default_factory=dict)
     """Version of each stream touched, before the plan."""
     heads: dict[str, int] = field(default_factory=dict)
@@ -58,6 +62,28 @@ class Plan:
             if columns[n].count(columns[n][0]) == len(self.rows):
                 columns[n] = columns[n][:1]
         return tuple(columns)
+
+    def shifted(self, tip: Tip, actual: Mapping[str, int]) -> "Plan":
+        """Return what the plan came to where the log ended.
+
+        Args:
+            tip: the end of the log after the plan's rows.
+            actual: the version of each stream that it touches, as it was before its rows.
+        """
+        offset = tip.position - self.tip.position
+        moves = {stream: version - self.bases[stream] for stream, version in actual.items()}
+        plan = Plan(
+            tip, heads={stream: self.heads[stream] + move for stream, move in moves.items()}, rows=self.rows
+        )
+        versions = (row[1] + moves[row[0]] for row in self.rows)
+        for outcome in self.outcomes:
+            if not isinstance(outcome, AppendResult):
+                plan.outcomes.append(outcome)
+                continue
+            positions = tuple(position + offset for position in outcome.positions)
+            own = tuple(islice(versions, len(positions)))
+            plan.outcomes.append(AppendResult(positions, own, tip.recorded_us))
+        return plan
 
 
 def plan_group(
@@ -102,7 +128,11 @@ def _first_conflict(
             if actual is None:
                 actual = plan.unsure[write.stream] = _assumed(write.expected)
             plan.heads[write.stream] = plan.bases[write.stream] = actual
+        if write.expected not in ("any", "exists"):
+            plan.pinned.add(write.stream)
         if not meets(actual, write.expected):
+            plan.pinned.add(write.stream)
+            plan.unsure[write.stream] = plan.bases[write.stream]
             return VersionConflict(write.stream, write.expected, actual)
     return None
 
@@ -132,12 +162,3 @@ def _add(plan: Plan, write: StreamWrite) -> None:
         add((stream, version, event.id, kind, schema, meta, payload, previous))
     plan.heads[stream] = version
     plan.tip = Tip(position, previous, recorded_us)
-
-
-def remember(known: MutableMapping[str, int], heads: Mapping[str, int], most: int) -> None:
-    """Keep the newest ``most`` streams of ``known`` after adding ``heads``; dicts keep the order of entry."""
-    for stream, version in heads.items():
-        known.pop(stream, None)
-        known[stream] = version
-    while len(known) > most:
-        del known[next(iter(known))]

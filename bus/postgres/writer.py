@@ -1,12 +1,13 @@
 """The group commit: all appends that wait are one transaction, so one fsync pays for all of them.
 
 A group is whatever has gathered, and never waits for a timer. It is one call of `log_append`
-(migrations/0005), planned from the believed end of the log. While one group is with Postgres, the next is
-planned on top of it and sent over another session (a *lane*): if the first fails, the second finds another
-end than it expects, writes nothing and is planned anew. If another process appends all the time, the belief
-is always outdated; after `MISSES_MAX` misses the writer therefore takes the lock first and plans under it.
-Only there could a stopped writer hold others up, and only for `IDLE_IN_TRANSACTION_MS`: then Postgres ends
-its session, and its commit fails with `Fenced`.
+(migrations/0006), planned from the believed end of the log. While one group is with Postgres, the next is
+planned on top of it and sent over another session (a *lane*). If another process was quicker, the call puts
+the group behind what that one wrote; from then on one group at a time is on its way, until an answer is
+again as planned (`bus.postgres.belief`). Only where an expectation depends on a stream that has changed
+meanwhile nothing is written and the group is planned anew. After `MISSES_MAX` such misses the writer takes
+the lock first and plans under it. Only there could a stopped writer hold others up, and only for
+`IDLE_IN_TRANSACTION_MS`: then Postgres ends its session, and its commit fails with `Fenced`.
 """
 
 import asyncio
@@ -30,8 +31,9 @@ from bus.ports import (
     StreamWrite,
     VersionConflict,
 )
+from bus.postgres.belief import Belief
 from bus.postgres.connect import AWAY, connect
-from bus.postgres.planning import GROUP_BYTES_MAX, GROUP_EVENTS_MAX, Plan, Tip, plan_group, remember
+from bus.postgres.planning import GROUP_BYTES_MAX, GROUP_EVENTS_MAX, Plan, Tip, plan_group
 from protocol.chain import genesis
 
 COMMIT_TIMEOUT_S = 15.0
@@ -44,11 +46,10 @@ SPLIT_MIN = 24
 """Appends from which a crowd is worth two calls: below, a second call costs more than it hides."""
 
 MISSES_MAX = 2
-STREAMS_KNOWN_MAX = 10_000
 ROUNDS_MAX = 100
 """Plans of one group; each one settles something, so this many mean a bug."""
 
-APPEND = "SELECT * FROM log_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+APPEND = "SELECT * FROM log_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 LOCK = "SELECT pg_advisory_xact_lock('event'::regclass::oid::bigint)"
 TIP = "SELECT position, hash, recorded_us FROM event ORDER BY position DESC LIMIT 1"
 BY_ID = """
@@ -95,11 +96,13 @@ class GroupWriter:
         self._lanes = [_Lane() for _ in range(LANES)]
         self._idle: list[asyncio.Future[None]] = []
         self._queue: deque[_Waiting] = deque()
-        self._tip: Tip | None = None
-        """The log's end once all that is on its way has come to pass; None: to be asked of the database."""
-        self._known: dict[str, int] = {}
-        self._epoch = 0
-        """Goes up when a belief was wrong: what was planned before is then no reason to doubt the new one."""
+        self._belief = Belief()
+        self._landed = asyncio.Event()
+        """Set, and replaced, whenever a plan has landed."""
+        self._exclusive = asyncio.Lock()
+        """Held while a lane plans under the database's lock: the other then sends nothing."""
+        self.calls = 0
+        """Calls of the database so far that were to append a group."""
 
     async def append(self, writes: tuple[StreamWrite, ...]) -> AppendResult:
         """Return once the writes are durable; raises as `bus.ports.EventLog.append` says."""
@@ -131,6 +134,7 @@ class GroupWriter:
                 woken: asyncio.Future[None] = loop.create_future()
                 self._idle.append(woken)
                 await woken
+            await self._ready()
             lane.group = self._take()
             if lane.group:
                 await self._commit_or_fail(lane, lane.group)
@@ -141,15 +145,24 @@ class GroupWriter:
         if not woken.done():
             woken.set_result(None)
 
+    async def _ready(self) -> None:
+        """Wait until a plan may be made."""
+        while self._exclusive.locked() or not self._belief.ready:
+            await self._landed.wait()
+
+    def _tell_landed(self) -> None:
+        landed, self._landed = self._landed, asyncio.Event()
+        landed.set()
+
     def _take(self) -> list[_Waiting]:
         """Take what waits, up to the limits of a group; callers that gave up are left out.
 
-        If nothing is on its way, half of a large crowd is left to the other lane.
+        If nothing is on its way, half of a large crowd is left to the other lane, if that may go, too.
         """
         group: list[_Waiting] = []
         events = size = 0
         queue = self._queue
-        alone = not any(lane.group for lane in self._lanes)
+        alone = self._belief.sure and not any(lane.group for lane in self._lanes)
         rest = len(queue) // 2 if alone and len(queue) >= SPLIT_MIN else 0
         while len(queue) > rest:
             waiting = queue[0]
@@ -187,22 +200,23 @@ class GroupWriter:
         for _ in range(ROUNDS_MAX):
             if not group:
                 return
-            session = await self._open_session(lane)
             try:
                 if misses < MISSES_MAX:
+                    session = await self._prepare(lane)
                     plan, status = await self._try_plan(lane, group)
                 else:
-                    plan, status = await self._try_locked(lane, session, group)
+                    session = await self._open_session(lane)
+                    plan, status = await self._try_alone(lane, session, group)
             except asyncpg.UniqueViolationError as error:
                 if error.constraint_name == "event_id":
                     group = await self._settle_known(session, group)
                 else:
                     misses += 1
                 continue
-            if status == "done":
-                group = await self._settle(session, group, plan)
-            elif status == "moved":
+            if status == "moved":
                 misses += 1
+            else:
+                group = await self._settle(session, group, plan)
         _fail_all(group, LogError(f"no plan held in {ROUNDS_MAX} rounds"))
 
     async def _try_plan(self, lane: _Lane, group: list[_Waiting]) -> tuple[Plan, str]:
@@ -210,34 +224,57 @@ class GroupWriter:
 
         From here to the call nothing is awaited, so calls leave in the order of their plans.
         """
-        base, epoch = self._tip, self._epoch
+        belief = self._belief
+        base = belief.tip
         assert base is not None
-        plan = plan_group([waiting.writes for waiting in group], base, self._known, self._now_us())
-        self._tip = plan.tip
-        if plan.rows:
-            # Without rows the log's end would not tell the next plan whether this one's assumptions held.
-            remember(self._known, plan.heads, STREAMS_KNOWN_MAX)
+        plan = plan_group([waiting.writes for waiting in group], base, belief.known, self._now_us())
+        belief.sent(plan)
+        self.calls += 1
         try:
             row = await lane.append.fetchrow(
                 base.position,
                 base.hash,
                 list(plan.unsure),
                 list(plan.unsure.values()),
+                list(plan.pinned),
                 plan.tip.recorded_us,
                 *plan.columns(),
                 timeout=COMMIT_TIMEOUT_S,
             )
         except BaseException:
-            self._doubt(epoch, None)
+            belief.lost()
             raise
+        finally:
+            self._tell_landed()
+        return self._heard(plan, row)
+
+    def _heard(self, plan: Plan, row: Any) -> tuple[Plan, str]:
+        """Take in the database's answer to a plan; return the plan as it came to pass."""
         status: str = row["status"]
-        if status == "moved":
-            truth = (row["head_position"], row["head_hash"], row["head_recorded_us"])
-            self._doubt(epoch, self._tip_of(*truth))
-        elif status == "stale" and self._doubt(epoch, base):
-            truths = dict(zip(row["stale_streams"], row["stale_versions"], strict=True))
-            remember(self._known, plan.bases | truths, STREAMS_KNOWN_MAX)
+        if status == "done":
+            self._belief.came_true(plan)
+            return plan, status
+        truths = dict(zip(row["stale_streams"] or (), row["stale_versions"] or (), strict=True))
+        if status == "shifted":
+            end = (row["head_position"] or 0) + len(plan.rows)
+            plan = plan.shifted(Tip(end, row["tip_hash"], row["tip_recorded_us"]), truths)
+            self._belief.surprised(plan.tip, plan.heads)
+        else:
+            truth = self._tip_of(row["head_position"], row["head_hash"], row["head_recorded_us"])
+            self._belief.surprised(truth, truths)
         return plan, status
+
+    async def _try_alone(
+        self, lane: _Lane, session: asyncpg.Connection, group: list[_Waiting]
+    ) -> tuple[Plan, str]:
+        """Do as `_try_locked` when nothing of ours is on its way any more."""
+        async with self._exclusive:
+            try:
+                while not self._belief.quiet:
+                    await self._landed.wait()
+                return await self._try_locked(lane, session, group)
+            finally:
+                self._tell_landed()
 
     async def _try_locked(
         self, lane: _Lane, session: asyncpg.Connection, group: list[_Waiting]
@@ -253,10 +290,9 @@ class GroupWriter:
             await session.execute(LOCK)
             truth = await self._read_tip(session)
             await self.reserved()
-            status = "stale"
-            while status == "stale":
-                if self._tip != truth:
-                    self._doubt(self._epoch, truth)
+            self._belief.learn(truth)
+            status = "moved"
+            while status == "moved":
                 plan, status = await self._try_plan(lane, group)
         except asyncpg.UniqueViolationError:
             await transaction.rollback()
@@ -269,7 +305,7 @@ class GroupWriter:
         try:
             await transaction.commit()
         except BaseException:
-            self._doubt(self._epoch, None)
+            self._belief.forget()
             raise
         return plan, status
 
@@ -317,6 +353,17 @@ class GroupWriter:
                 waiting.future.set_result(result)
         return others
 
+    async def _prepare(self, lane: _Lane) -> asyncpg.Connection:
+        """Return the lane's session as soon as a plan may be made."""
+        while True:
+            session = await self._open_session(lane)
+            await self._ready()
+            if self._belief.tip is not None:
+                return session  # nothing is awaited from here to the plan
+            tip = await self._read_tip(session)
+            if self._belief.ready and self._belief.tip is None:  # the other lane may have been quicker
+                self._belief.learn(tip)
+
     async def _open_session(self, lane: _Lane) -> asyncpg.Connection:
         session = lane.session
         if session is None or session.is_closed():
@@ -332,10 +379,6 @@ class GroupWriter:
             )
             lane.session = session
             lane.append = await session.prepare(APPEND)
-        if self._tip is None:
-            tip = await self._read_tip(session)
-            if self._tip is None:  # the other lane may have been quicker, and have planned since
-                self._tip = tip
         return session
 
     async def _read_tip(self, session: asyncpg.Connection) -> Tip:
@@ -346,18 +389,6 @@ class GroupWriter:
         if position is None or digest is None or recorded_us is None:
             return Tip(0, genesis(self._realm), 0)
         return Tip(position, digest, recorded_us)
-
-    def _doubt(self, epoch: int, tip: Tip | None) -> bool:
-        """Believe ``tip`` from now on, unless the belief of ``epoch`` was given up already; say whether.
-
-        Versions go, too: they were certain only with the old belief.
-        """
-        if epoch != self._epoch:
-            return False
-        self._epoch += 1
-        self._tip = tip
-        self._known.clear()
-        return True
 
 
 def _fail(waiting: _Waiting, error: LogError) -> None:

@@ -61,7 +61,7 @@ async def roll_back(dsn: str, realm: str, times: int) -> int:
             assert row is not None
             plan = plan_group([[StreamWrite("story-never", [event()])]], Tip(*row), {}, now_us())
             columns = (plan.tip.recorded_us, *plan.columns())
-            done = await session.fetchrow(APPEND, row["position"], row["hash"], [], [], *columns)
+            done = await session.fetchrow(APPEND, row["position"], row["hash"], [], [], [], *columns)
             accepted += done["status"] == "done"
             await transaction.rollback()
     finally:
