@@ -59,3 +59,11 @@ async def read_gapless(log: EventLog, upto: int, *, after: int = 0) -> None:
                 assert found.position == after
             if after >= upto:
                 return
+
+
+async def sessions_ended(session: asyncpg.Connection, realm: str) -> None:
+    """Wait until the realm's sessions have ended and so reported their statistics."""
+    mine = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE $1"
+    async with asyncio.timeout(WAIT_S):
+        while await session.fetchval(mine, f"aicore/{realm}/%"):  # noqa: ASYNC110 - the server has no other sign
+            await asyncio.sleep(0.02)

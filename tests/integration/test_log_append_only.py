@@ -1,6 +1,5 @@
-"""The log cannot be changed: not with a writer's rights, not by the owner; hot queries go by an index."""
+"""The log cannot be changed: not with a writer's rights, not by the owner."""
 
-import json
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -9,7 +8,6 @@ import pytest
 from aicore.embedded import EmbeddedPostgres
 from bus.ports import StreamWrite
 from bus.postgres.connect import connect, schema_of
-from bus.postgres.log import FIND
 from tests.integration.log_kit import event, fresh_log
 
 pytestmark = pytest.mark.integration
@@ -66,38 +64,3 @@ async def test_triggers_refuse_the_owner_too(postgres: EmbeddedPostgres, filled:
             await session.execute(statement)
     finally:
         await session.close()
-
-
-@pytest.mark.parametrize(
-    ("query", "index"),
-    [
-        ("SELECT * FROM event WHERE position > 1 ORDER BY position LIMIT 500", "event_pkey"),
-        ("SELECT position, hash FROM event ORDER BY position DESC LIMIT 1", "event_pkey"),
-        (
-            "SELECT * FROM event WHERE stream = 'story-1' AND version > 0 ORDER BY version LIMIT 9",
-            "event_stream_version",
-        ),
-        (
-            FIND.replace("$1", "'0199a6b8-0000-7000-8000-000000000001'::uuid"),
-            "event_id",
-        ),
-        (
-            "SELECT * FROM event WHERE id = ANY(ARRAY['0199a6b8-0000-7000-8000-000000000001'::uuid])",
-            "event_id",
-        ),
-    ],
-)
-async def test_hot_queries_go_by_their_index(
-    postgres: EmbeddedPostgres, filled: str, query: str, index: str
-) -> None:
-    session = await connect(
-        postgres.dsn, filled, role="aicore_reader", enable_seqscan="off", enable_bitmapscan="off"
-    )
-    try:
-        [[plan]] = await session.fetch(f"EXPLAIN (FORMAT JSON) {query}")
-    finally:
-        await session.close()
-
-    shown = json.dumps(json.loads(plan))
-    assert index in shown
-    assert '"Node Type": "Sort"' not in shown

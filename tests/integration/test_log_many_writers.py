@@ -14,7 +14,7 @@ from bus.postgres.log import PostgresLog, open_log
 from bus.postgres.migrate import migrate
 from bus.postgres.verify import verify
 from bus.postgres.writer import APPEND
-from tests.integration.log_kit import WAIT_S, event, fresh_log
+from tests.integration.log_kit import WAIT_S, event, fresh_log, sessions_ended
 
 pytestmark = pytest.mark.integration
 
@@ -24,10 +24,7 @@ APPENDS = 15
 
 async def count_calls(session: asyncpg.Connection, realm: str) -> int:
     """Return how often the realm's log_append was called, once all its sessions have ended and reported."""
-    mine = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE $1"
-    async with asyncio.timeout(WAIT_S):
-        while await session.fetchval(mine, f"aicore/{realm}/%"):  # noqa: ASYNC110 - the server has no other sign
-            await asyncio.sleep(0.02)
+    await sessions_ended(session, realm)
     found = await session.fetchval(
         "SELECT sum(calls) FROM pg_stat_user_functions WHERE schemaname = $1 AND funcname = 'log_append'",
         schema_of(realm),
