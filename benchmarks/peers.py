@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -79,14 +79,26 @@ def in_threads(callers: int, seconds: float, make: Callable[[], Callable[[], Any
         return sum(pool.map(work, calls)) / (time.perf_counter() - began)
 
 
+def host_of(dsn: str) -> str:
+    """Return the folder of the server's socket."""
+    [host] = parse_qs(urlsplit(dsn).query)["host"]
+    return host
+
+
 @contextmanager
 def eventsourcing_recorder(dsn: str, callers: int) -> Iterator[Any]:
     """Yield the `eventsourcing` library's Postgres application recorder, with a pool for the callers."""
     from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore  # noqa: PLC0415 - peer
 
-    host = unquote(dsn.rsplit("host=", 1)[1])
     store = PostgresDatastore(
-        "aicore", host, "5432", "postgres", "", pool_size=callers, max_overflow=callers, max_waiting=callers
+        "aicore",
+        host_of(dsn),
+        "5432",
+        "postgres",
+        "",
+        pool_size=callers,
+        max_overflow=callers,
+        max_waiting=callers,
     )
     try:
         recorder = PostgresApplicationRecorder(store, events_table_name="peer_events")

@@ -7,6 +7,7 @@ from benchmarks import canary, failover, guardrails, router
 from benchmarks.guardrail_cases import load_cases
 from benchmarks.harness import Report
 from benchmarks.paced import answer, characters
+from benchmarks.peers import host_of
 from domain.guardrails.compiled import compile_policy
 from domain.guardrails.stream import StreamGuard
 from domain.patterns import rest_of
@@ -116,3 +117,7 @@ def test_both_suites_have_400_cases_and_their_parts_share_none() -> None:
     }
     assert not texts["heldout"] & texts["development"]
     assert not texts["afterwards"] & (texts["heldout"] | texts["development"])
+
+
+def test_a_peer_finds_our_server_whatever_else_its_address_says() -> None:
+    assert host_of("postgresql://postgres@/aicore?host=/tmp/a%20b&port=5432&sslmode=disable") == "/tmp/a b"
