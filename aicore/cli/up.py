@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +30,10 @@ from aicore.wiring.parts import COMPONENTS
 from bus.relay.relay import FAILURES as RELAY_FAILURES
 from bus.relay.relay import HELD_MEND
 
+FILES_WANTED = 65_536
+FILES_MIN = 256
+"""Servers, pools, streams and engines of one process, with as many again for callers."""
+
 DEMO_STOP_TIMEOUT_S = 2.0
 
 Components = Annotated[
@@ -52,6 +57,7 @@ def up(
     Servers that the settings do not name are started here, with their data in AICORE_STATE_DIR.
     """
     settings = load_settings()
+    open_files()
     with Stopper() as stopper:
         err.print(f"[dim]starting in {settings.state_dir.resolve()}[/dim]")
         try:
@@ -92,12 +98,31 @@ def run_components(components: Components) -> None:
             f"no component {unknown[0]!r}", remedy=f"there are {', '.join(COMPONENTS)}", code=Exit.USAGE
         )
     settings = load_settings()
+    open_files()
     # The door of a running `aicore up` is its own; ours has the port of the settings, or none.
     system = find(settings).model_copy(update={"pid": os.getpid(), "http_port": 0})
     set_up(settings.log_level, settings.log_format)
     with Stopper() as stopper:
         ready = lambda: err.print(f"{' '.join(components)} ready")  # noqa: E731 - one line, used once
         stopper.run(lambda: run(settings, system, components, stop=stopper.stop, start=Start(ready)))
+
+
+def open_files() -> None:
+    """Let this process and its servers open as many files as the machine allows.
+
+    Raises:
+        Failure: that is too few to serve.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, FILES_WANTED)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < FILES_MIN:
+        raise Failure(
+            f"only {most} files may be open at a time; {FILES_MIN} are needed",
+            remedy=f"raise the limit of this shell: `ulimit -n {FILES_MIN}`, better 4096",
+            code=Exit.USAGE,
+        )
 
 
 class Stopper:

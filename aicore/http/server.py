@@ -1,5 +1,6 @@
 """The HTTP server: one application on one port, while a context is open."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,7 +9,9 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from aicore.embedded.ports import port_fault
+from aicore.http.connections import Connections, connections_max
 
+BACKLOG = 128
 STOP_TIMEOUT_S = 1.0
 IDLE_S = 75.0
 """How long a connection is kept for its next request; longer than what usual clients and proxies reuse."""
@@ -18,12 +21,16 @@ LINGER_S = 1.0
 
 
 @asynccontextmanager
-async def serving_http(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
-    """Serve ``app`` while the context is open.
+async def serving_http(
+    app: web.Application, host: str, port: int, *, most: int | None = None
+) -> AsyncIterator[None]:
+    """Serve ``app`` while the context is open, on at most ``most`` connections; None: `connections_max`.
 
     Raises:
         PortUnusable: another process has the port, or ``host`` is no address of this machine.
     """
+    connections = Connections(connections_max() if most is None else most)
+    app.middlewares.insert(0, connections.busy)
     # A handler is not cancelled when its caller leaves: the answer's record must come to its end.
     runner = web.AppRunner(
         app,
@@ -35,13 +42,18 @@ async def serving_http(app: web.Application, host: str, port: int) -> AsyncItera
         logger=_server_log(),
     )
     await runner.setup()
+    assert runner.server is not None
+    connections.serve(runner.server)
+    loop, server = asyncio.get_running_loop(), None
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            server = await loop.create_server(connections, host, port, backlog=BACKLOG, reuse_address=True)
         except OSError as error:
             raise port_fault(host, port, "AICORE_HTTP_PORT", error) from error
         yield
     finally:
+        if server is not None:
+            server.close()
         await runner.cleanup()
 
 

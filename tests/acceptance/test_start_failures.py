@@ -182,6 +182,18 @@ def test_a_file_that_may_not_grow_is_told_as_such(place: Place) -> None:
     assert "File too large" in said
 
 
+def test_too_few_open_files_are_told_as_such(place: Place) -> None:
+    code, said = ended(
+        ("up",),
+        settings_of(place),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100)),
+    )
+
+    assert code == 2, said
+    assert "only 100 files may be open" in said
+    assert "ulimit -n" in said
+
+
 async def test_changed_migrations_are_told_with_the_file(place: Place) -> None:
     await migrate(place.postgres.dsn, place.realm)
     admin = await asyncpg.connect(place.postgres.dsn)
