@@ -111,8 +111,12 @@ def open_files() -> None:
     """Let this process and its servers open as many files as the machine allows.
 
     Raises:
-        Failure: that is too few to serve.
+        Failure: that is too few to serve, or the working directory is gone, which libraries do not survive.
     """
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise Failure("the working directory is gone", remedy="cd to another", code=Exit.USAGE) from None
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, FILES_WANTED)
     if soft != resource.RLIM_INFINITY and soft < most:

@@ -61,6 +61,7 @@ def place_for(root: Path) -> Place:
     Raises:
         EmbeddedServerError: there is no Postgres here, or no place for its socket.
     """
+    _check_name()
     install = _installation()
     root.mkdir(parents=True, exist_ok=True)  # before we look who may pass it
     user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
@@ -72,6 +73,16 @@ def place_for(root: Path) -> Place:
         install = _copied(install)
     socket = _socket_dir(home, root, closed=user is not None)
     return Place(install / "bin", home / "postgres", home / "postgres.log", socket, user)
+
+
+def _check_name() -> None:
+    """Refuse a user without a name, such as a container's made-up number: initdb looks it up."""
+    uid = os.geteuid()
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        remedy = "give it a line in /etc/passwd, or name your own Postgres with AICORE_POSTGRES_DSN"
+        raise EmbeddedServerError(f"the user {uid} has no name on this machine", remedy=remedy) from None
 
 
 def _socket_dir(home: Path, root: Path, *, closed: bool) -> Path:

@@ -194,6 +194,20 @@ def test_too_few_open_files_are_told_as_such(place: Place) -> None:
     assert "ulimit -n" in said
 
 
+def test_a_working_directory_that_is_gone_is_told_as_such(place: Place) -> None:
+    gone = place.folder / "gone"
+    gone.mkdir()
+
+    def leave_none() -> None:
+        os.chdir(gone)
+        gone.rmdir()
+
+    code, said = ended(("up",), settings_of(place), preexec_fn=leave_none)
+
+    assert code == 2, said
+    assert "the working directory is gone" in said
+
+
 async def test_changed_migrations_are_told_with_the_file(place: Place) -> None:
     await migrate(place.postgres.dsn, place.realm)
     admin = await asyncpg.connect(place.postgres.dsn)

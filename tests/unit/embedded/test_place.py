@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aicore.embedded import place
+from aicore.embedded import EmbeddedServerError, place
 
 
 def test_only_our_own_folders_without_their_state_directory_are_abandoned(
@@ -20,3 +20,12 @@ def test_only_our_own_folders_without_their_state_directory_are_abandoned(
     somebody_else = os.geteuid() + 1
     monkeypatch.setattr(os, "geteuid", lambda: somebody_else)
     assert place.abandoned() == [], "not ours to remove"
+
+
+def test_a_user_without_a_name_is_told_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's made-up number: initdb would end with words of its own."""
+    monkeypatch.setattr(os, "geteuid", lambda: 54_321)
+
+    with pytest.raises(EmbeddedServerError, match="54321 has no name") as told:
+        place.place_for(tmp_path)
+    assert "AICORE_POSTGRES_DSN" in told.value.remedy
