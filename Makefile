@@ -86,7 +86,11 @@ venv-mlflow:
 	$(PYTHON) -m venv .venv-mlflow
 	.venv-mlflow/bin/python -m pip install --quiet --disable-pip-version-check 'mlflow==3.17.2' psycopg2-binary
 
-# The test that another language can follow SPEC.md needs Node; locally it is skipped without it, never in CI.
+# The clients in other languages need Node, and a compiler with two libraries; their tests are skipped without
+# them, but never in CI.
 node:
 	@if [ "$$CI" = true ] && ! command -v npm >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
 	then apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs npm; fi
+	@if [ "$$CI" = true ] && ! [ -e /usr/include/msgpack.hpp -a -e /usr/include/nats/nats.h ] && [ "$$(id -u)" = 0 ] \
+	&& command -v apt-get >/dev/null; \
+	then apt-get update -qq && apt-get install -y -qq --no-install-recommends g++ libnats-dev libmsgpack-cxx-dev; fi

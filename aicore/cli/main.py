@@ -91,6 +91,7 @@ PARTS = (
     Part("up", RUNNING, "up", "up"),
     Part("run", RUNNING, "up", "run_components"),
     Part("doctor", RUNNING, "doctor", "doctor"),
+    Part("env", RUNNING, "env", "env"),
     Part("relay", RUNNING, "relay"),
     Part("projections", RUNNING, "projections"),
     Part("spool", RUNNING, "spool"),

@@ -340,21 +340,3 @@ def test_errors_are_one_sentence_with_a_remedy(up: Up, tmp_path: Path) -> None:
         assert "hunter2" not in done.stderr
         assert done.stderr.count("aicore doctor") <= 1
         assert "Traceback" not in done.stderr
-
-
-def test_the_python_client_of_the_readme_works(up: Up) -> None:
-    page = (ROOT / "README.md").read_text()
-    snippets = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    (snippet,) = [code for code in snippets if "import nats" in code]
-    url = json.loads((Path(up.environment["AICORE_STATE_DIR"]) / "run.json").read_text())["nats_url"]
-    done = subprocess.run(
-        [sys.executable, "-c", snippet],
-        env={**up.environment, "NATS_URL": url},
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_TIMEOUT_S,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert "inference.completed" in done.stdout
