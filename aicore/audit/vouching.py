@@ -80,11 +80,12 @@ class Vouched:
         verdict = self.verdict
         if verdict.ok:
             return
+        witnesses = self.known if verdict.elsewhere else {}
         remedy = (
-            f"restore it from a backup that verifies{RESTORED if JETSTREAM in self.known else ''}; "
+            f"restore it from a backup that verifies{RESTORED if JETSTREAM in witnesses else ''}; "
             "docs/operations.md, section The log itself"
         )
-        if REMEMBERED in self.known:
+        if REMEMBERED in witnesses:
             remedy += f"; is it another log, begun anew on purpose: remove {self.memory}"
         said = f"the log is not as it was recorded: first bad position {verdict.first_bad}: {verdict.reason}"
         raise Tampered(said, remedy)

@@ -57,6 +57,8 @@ class Verdict:
     """The first position that is not as recorded."""
     reason: str
     events_per_s: float
+    elsewhere: bool = False
+    """What is wrong shows only against an event that is known from elsewhere."""
     whole: bool = True
     """False: the time was up before the end of the log; nothing bad was found up to ``head``."""
 
@@ -112,6 +114,7 @@ async def verify(  # noqa: PLR0913 - each bounds or tells of the verification
         first_bad=chain.first_bad,
         reason=chain.reason,
         events_per_s=chain.events / max(perf_counter() - began, 1e-9),
+        elsewhere=chain.elsewhere,
         whole=not page,
     )
 
@@ -136,7 +139,7 @@ async def _start(session: asyncpg.Connection, realm: str, after: int, expected: 
     if known <= head.position:
         raise Unverifiable(f"there is no event {after} to begin after; the log ends at {head.position}")
     chain = _Chain(head, ())  # cut off before the beginning: known from elsewhere, whatever is asked for
-    chain.fail(head.position + 1, f"the log ends before it; an event was known at {known}")
+    chain.fail(head.position + 1, f"the log ends before it; an event was known at {known}", elsewhere=True)
     return chain
 
 
@@ -150,24 +153,27 @@ class _Chain:
             self.expected.setdefault(known.position, set()).add(known.hash)
         self.events = 0
         self.first_bad: int | None = None
+        self.elsewhere = False
         self.reason = ""
         self._compare(start.position, start.hash)
 
-    def fail(self, position: int, reason: str) -> None:
+    def fail(self, position: int, reason: str, *, elsewhere: bool = False) -> None:
+        self.elsewhere = elsewhere
         self.first_bad = position
         self.reason = reason
 
     def _compare(self, position: int, digest: bytes) -> bool:
         """Say whether the event is what was known of it elsewhere."""
         if position in self.expected and self.expected[position] != {digest}:
-            self.fail(position, "its hash differs from the one known from elsewhere")
+            self.fail(position, "its hash differs from the one known from elsewhere", elsewhere=True)
         return not self.reason
 
     def end(self) -> None:
         """Compare the log's end with the furthest event that is known from elsewhere."""
         known = max(self.expected, default=0)
         if known > self.position:
-            self.fail(self.position + 1, f"the log ends before it; an event was known at {known}")
+            reason = f"the log ends before it; an event was known at {known}"
+            self.fail(self.position + 1, reason, elsewhere=True)
 
     def check(self, page: list[Any]) -> None:
         """Verify rows in order until one is bad."""

@@ -12,7 +12,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from aicore.audit.vouching import REMEMBERED, memory_of, vouch
+from aicore.audit.vouching import REMEMBERED, Tampered, memory_of, vouch
 from aicore.cli.main import app_of
 from aicore.cli.terminal import Failure
 from aicore.clock import now_us
@@ -242,7 +242,7 @@ def test_the_doctor_names_a_changed_word(system: System) -> None:
     asyncio.run(change())
     found = of_the_log()
     assert (found.verdict, "first bad position 3" in found.fact) == ("fault", True)
-    assert "restore it from a backup that verifies" in found.mend
+    assert found.mend == "restore it from a backup that verifies; docs/operations.md, section The log itself"
 
 
 def test_a_changed_event_can_still_be_looked_at_as_it_lies_there(system: System) -> None:
@@ -269,6 +269,11 @@ def test_what_was_verified_before_is_a_witness_when_jetstream_has_none(system: S
     asyncio.run(cut())
     _, why = page("turns list", system.state_dir)
     assert f"first bad position 10: the log ends before it; an event was known at {EVENTS}" in why
+    with pytest.raises(Tampered) as failed:
+        asyncio.run(vouch(system)).check()
+    assert failed.value.remedy.endswith(
+        f"is it another log, begun anew on purpose: remove {memory_of(system)}"
+    )
 
 
 def test_a_log_that_an_operator_has_confirmed_is_measured_anew(system: System) -> None:
