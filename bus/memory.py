@@ -1,22 +1,28 @@
-"""The log in memory: the same contract in the plainest code, for tests and as the model of the real one."""
+"""The log and claims in memory: their contracts in the plainest code, for tests and as models."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from bus.checks import check_writes
 from bus.expectations import first_result, matches, meets
 from bus.ports import (
     AppendResult,
+    Claim,
     Head,
     NewEvent,
+    OwnerGone,
+    OwnerSilent,
     RecordedEvent,
     RecordedPayload,
     StreamWrite,
     VersionConflict,
     Where,
 )
+from bus.problems import problem_of
 from protocol.chain import genesis, link
+from protocol.messages import CommandMessage, ErrorReply, Reply
 
 
 class MemoryLog:
@@ -124,3 +130,66 @@ class MemoryLog:
                 yield batch
             elif after >= len(self._events):
                 await news.wait()
+
+
+@dataclass(slots=True, eq=False)
+class ClaimBoard:
+    """What the processes of a realm share of their claims: `MemoryClaims` of one board know each other."""
+
+    claims: dict[UUID, Claim] = field(default_factory=dict)
+    answers: dict[str, Callable[[CommandMessage], Awaitable[Reply]]] = field(default_factory=dict)
+    """By process; who is not in it is gone."""
+    revision: int = 0
+
+
+class MemoryClaims:
+    """The `Claims` of one process, on a board in memory."""
+
+    def __init__(self, board: ClaimBoard, process: UUID) -> None:
+        self._board = board
+        self.process = process.hex
+
+    def answer_with(self, answer: Callable[[CommandMessage], Awaitable[Reply]]) -> None:
+        """Let ``answer`` reply to what other processes ask us."""
+        self._board.answers[self.process] = answer
+
+    async def claim(self, id_: UUID) -> Claim:
+        """Make an id ours, or say whose it is; see `bus.ports.Claims.claim`."""
+        return self._newest(id_) or self._make(id_)
+
+    async def inherit(self, claim: Claim) -> Claim:
+        """Make an id ours whose owner is gone; see `bus.ports.Claims.inherit`."""
+        newest = self._newest(claim.id)
+        return newest if newest and newest.revision != claim.revision else self._make(claim.id)
+
+    async def release(self, claim: Claim) -> None:
+        """Let go of an id; see `bus.ports.Claims.release`."""
+        newest = self._newest(claim.id)
+        if newest and newest.revision == claim.revision:
+            del self._board.claims[claim.id]
+
+    async def ask(self, claim: Claim, message: CommandMessage, within_s: float) -> Reply | ErrorReply:
+        """Return what the owner replies; see `bus.ports.Claims.ask`."""
+        answer = self._board.answers.get(claim.owner)
+        if answer is None:
+            raise OwnerGone(claim.owner)
+        try:
+            async with asyncio.timeout(within_s):
+                return await answer(message)
+        except TimeoutError:
+            raise OwnerSilent(claim.owner) from None
+        except Exception as error:
+            problem = problem_of(error)
+            if problem is None:
+                raise
+            return problem
+
+    def _newest(self, id_: UUID) -> Claim | None:
+        found = self._board.claims.get(id_)
+        return found and Claim(id_, found.owner, ours=found.owner == self.process, revision=found.revision)
+
+    def _make(self, id_: UUID) -> Claim:
+        self._board.revision += 1
+        first = id_ not in self._board.claims
+        self._board.claims[id_] = Claim(id_, self.process, ours=True, revision=self._board.revision)
+        return replace(self._board.claims[id_], first=first)

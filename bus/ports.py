@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, NewType, Protocol
 from uuid import UUID
 
 from protocol import limits
+from protocol.messages import CommandMessage, ErrorReply, Reply
 
 Position = NewType("Position", int)
 Version = NewType("Version", int)
@@ -268,6 +269,60 @@ class Outbox(Protocol):
             SpoolFull: at once, nothing was taken.
             SpoolClosed: at once or from the awaitable.
             InvalidAppend: at once; a limit or a format is broken.
+        """
+        ...
+
+
+# --- claims -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Which process answers a command id."""
+
+    id: UUID
+    owner: str
+    """The process, 32 hexadecimal digits."""
+    ours: bool
+    revision: int = 0
+    """Of the claim, so that only who has seen it can inherit it; 0: nobody could be asked."""
+    first: bool = False
+    """Nobody had claimed it before, as far as claims are kept."""
+
+
+class OwnerGone(Exception):
+    """The process that an id belongs to is there no more."""
+
+
+class OwnerSilent(Exception):
+    """The process that an id belongs to is there, and did not answer in time."""
+
+
+class Claims(Protocol):
+    """Agrees between processes who of them answers a command id: whoever claims it first.
+
+    A claim is kept for an hour. While nobody can be asked everybody goes on alone: each id is its
+    process's own, and claimed as soon as that can be done.
+    """
+
+    async def claim(self, id_: UUID) -> Claim:
+        """Make an id ours, or say whose it is."""
+        ...
+
+    async def inherit(self, claim: Claim) -> Claim:
+        """Make an id ours whose owner is gone, or say whose it is by now."""
+        ...
+
+    async def release(self, claim: Claim) -> None:
+        """Let go of an id of ours of which nothing came: another process may answer it."""
+        ...
+
+    async def ask(self, claim: Claim, message: CommandMessage, within_s: float) -> Reply | ErrorReply:
+        """Return what the owner replies to a command of that id.
+
+        Raises:
+            OwnerGone: it ended, and did not come back within a second.
+            OwnerSilent: no reply ``within_s``.
         """
         ...
 

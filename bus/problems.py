@@ -1,5 +1,7 @@
 """From what our own parts raise to what a caller is told: code, fact, field, remedy and retry advice."""
 
+from uuid import UUID
+
 from pydantic import ValidationError
 
 from bus.ports import (
@@ -16,6 +18,7 @@ from protocol.errors import WireError
 from protocol.messages import ErrorReply
 
 UNAVAILABLE_RETRY_MS = 500
+UNFORESEEN_RETRY_MS = 250
 FAULTS_SHOWN_MAX = 8
 
 
@@ -61,6 +64,18 @@ def problem_of(error: Exception) -> ErrorReply | None:
             )
         case _:
             return None
+
+
+def unforeseen(error_id: UUID) -> ErrorReply:
+    """Return the reply for an error that only our log may see, where it stands under ``error_id``."""
+    return ErrorReply(
+        "internal",
+        "an error of ours",
+        remedy="report the id; sending it again with the same id is harmless",
+        retry="later",
+        retry_after_ms=UNFORESEEN_RETRY_MS,
+        details={"error_id": str(error_id)},
+    )
 
 
 def _invalid(error: ValidationError) -> ErrorReply:

@@ -72,6 +72,16 @@ def job_subject(realm: str, queue: str) -> str:
     return f"{check_realm(realm)}.job.{'>' if queue == '>' else _check(TOKEN, queue, 'queue')}"
 
 
+def claim_subject(realm: str, id_: str) -> str:
+    """Return ``{realm}.claim.{id}``, where it is kept which process answers a command; ``>``: any id."""
+    return f"{check_realm(realm)}.claim.{'>' if id_ == '>' else _check(TOKEN, id_, 'id')}"
+
+
+def peer_subject(realm: str, process: str) -> str:
+    """Return ``{realm}.peer.{process}``, where one process of ours hears from the others."""
+    return f"{check_realm(realm)}.peer.{_check(TOKEN, process, 'process')}"
+
+
 def parse_subject(subject: str) -> tuple[str, str, str]:
     """Return (realm, kind, rest) of a subject of ours; kind is cmd, evt, qry, live or dlq.
 

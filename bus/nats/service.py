@@ -22,7 +22,7 @@ from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, EndpointStats, Service, ServiceConfig
 
 from bus.nats.unknown import Declared, answering_unknown, unknown
-from bus.problems import problem_of
+from bus.problems import problem_of, unforeseen
 from protocol.errors import WireError
 from protocol.limits import MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX
 from protocol.messages import (
@@ -35,9 +35,6 @@ from protocol.messages import (
     encode_reply,
 )
 from protocol.subjects import check_stream_to, parse_subject
-
-NAME = "aicore"
-"""Of the services in NATS's service discovery."""
 
 DEADLINE_S = 30.0
 IN_FLIGHT_MAX = 1_024
@@ -60,18 +57,16 @@ class ServiceOptions:
         deadlines_s: by command, another time, for one that keeps deadlines of its own.
         in_flight_max: requests at once.
         malformed: by command, who hears of messages that cannot be read, before those are answered.
-        standing: what `$SRV.STATS` shows of what follows the log here.
         declared: every name there is, where other processes serve the rest of them; None: this one has all.
     """
 
     new_id: Callable[[], UUID]
-    name: str = NAME
+    name: str = "aicore"
     version: str = "0.1.0"
     deadline_s: float = DEADLINE_S
     deadlines_s: Mapping[str, float] = field(default_factory=dict)
     in_flight_max: int = IN_FLIGHT_MAX
     declared: Declared | None = None
-    standing: Callable[[], Sequence[Mapping[str, Any]]] = tuple
     malformed: Mapping[str, Callable[[WireError], None]] = field(default_factory=dict)
 
 
@@ -170,11 +165,7 @@ class _Dispatcher:
 
     def stats(self, _: EndpointStats) -> dict[str, Any]:
         """Return what `$SRV.STATS` shows beside NATS's own counts."""
-        return {
-            "in_flight": self._in_flight,
-            "problems": dict(self._problems),
-            "followers": list(self._options.standing()),
-        }
+        return {"in_flight": self._in_flight, "problems": dict(self._problems)}
 
     async def take(self, request: Request) -> None:
         """Start answering; must not wait, the subscription hands over one request at a time."""
@@ -249,14 +240,7 @@ class _Dispatcher:
             return known
         error_id = self._options.new_id()
         self._log.error("request_failed", error_id=str(error_id), subject=request.subject, exc_info=error)
-        return ErrorReply(
-            "internal",
-            "an error of ours",
-            remedy="report the id; sending it again with the same id is harmless",
-            retry="later",
-            retry_after_ms=BUSY_RETRY_MS,
-            details={"error_id": str(error_id)},
-        )
+        return unforeseen(error_id)
 
     async def _respond(self, request: Request, reply: Reply | Answer | ErrorReply) -> None:
         """Send the reply; one that cannot be encoded or sent becomes an error reply, or is logged."""

@@ -1,6 +1,7 @@
 """A spooled append and a dead letter as msgpack bytes, and back. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -81,3 +82,13 @@ def decode_letter(data: bytes) -> Letter:
         return Letter(**{**values, "write": decode_write(values["write"])})
     except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
         raise Undecodable(f"no dead letter ({type(error).__name__}: {error})") from error
+
+
+def by_stream(bodies: Iterable[bytes]) -> dict[str, list[NewEvent]]:
+    """Return the events of records by their stream, in order."""
+    found: dict[str, list[NewEvent]] = {}
+    for body in bodies:
+        with suppress(Undecodable):  # the reader tells of it
+            write = decode_write(body)
+            found.setdefault(write.stream, []).extend(write.events)
+    return found

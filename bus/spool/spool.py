@@ -6,7 +6,7 @@ One process has a directory at a time, and one event loop a spool.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ from bus.spool.figures import Ages, Alert, AlertLimits, Figures, alerts_of
 from bus.spool.frames import BODY_BYTES_MAX, HEADER_BYTES, encode_frame
 from bus.spool.intake import Intake
 from bus.spool.reader import Reader
-from bus.spool.records import Letter, Record, Undecodable, decode_write, encode_write
+from bus.spool.records import Letter, Record, by_stream, encode_write
 from bus.spool.recovery import Recovery, count_missing
 from bus.spool.shipper import Appends, Shipper
 
@@ -95,7 +95,7 @@ class Spool:
             backoff=backoff_of(options.draw),
             size=BatchSize(most=options.batch_events_max),
         )
-        self._left, self._left_until = _by_stream(recovery.newest), recovery.seen
+        self._left, self._left_until = by_stream(recovery.newest), recovery.seen
         self._ages = Ages(recovery.oldest)
         self._last = recovery.seen
         self._records = recovery.seen - settled
@@ -408,15 +408,6 @@ async def _take_over(root: Path, log: Appends, options: SpoolOptions) -> None:
 
 def _folders(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if path.is_dir())
-
-
-def _by_stream(bodies: Iterable[bytes]) -> dict[str, list[NewEvent]]:
-    found: dict[str, list[NewEvent]] = {}
-    for body in bodies:
-        with suppress(Undecodable):  # the reader tells of it
-            write = decode_write(body)
-            found.setdefault(write.stream, []).extend(write.events)
-    return found
 
 
 def _recovered(folder: Directory) -> Recovery:
