@@ -20,6 +20,7 @@ from aicore.http.openai.door import OpenAIDoor
 from aicore.http.server import serving_http
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
+from bus.nats.claims import open_claims
 from bus.nats.service import ServiceOptions, serve
 from bus.nats.tokens import cancellable, token_giver
 from bus.postgres.log import open_log
@@ -67,7 +68,9 @@ async def serving(dsn: str, nats_url: str, upstream: str, folder: Path, port: in
             return now_us() - 60_000_000  # a process that has run for a while
 
         records = InferenceRecords(spool, codec, recall_with(runner), now_us=earlier_us, new_id=new_id)
-        service = InferenceService(records, view, router, give=token_giver(nc))
+        claims = await stack.enter_async_context(open_claims(nc, REALM, new_id))
+        service = InferenceService(records, view, router, give=token_giver(nc), claims=claims)
+        claims.answer_with(service.answer_peer)
         await stack.enter_async_context(cancellable(nc, REALM, service.cancel))
         door = OpenAIDoor(service, view, tiers=router.tiers, new_id=new_id, key=SecretStr(""))
         await stack.enter_async_context(serving_http(door.app(), "127.0.0.1", port))

@@ -10,7 +10,6 @@ from rich.table import Table
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json
 from aicore.cli.wire import (
     LOOK_S,
-    MODELS_VIEW,
     SHOWN_S,
     ModelId,
     Operator,
@@ -53,7 +52,7 @@ def list_models(
         await check_use_case(client, use_case)
         return await _models(client, use_case)
 
-    models = vouched_over_wire(work, view=MODELS_VIEW)
+    models = vouched_over_wire(work)
     if json:
         print_json(models)
         return
@@ -73,7 +72,7 @@ def list_models(
 @app.command()
 def show(model_id: ModelId, *, json: Json = False) -> None:
     """Show everything that is known of a model."""
-    model = vouched_over_wire(lambda client: find_model(client, model_id), view=MODELS_VIEW)
+    model = vouched_over_wire(lambda client: find_model(client, model_id))
     if json:
         print_json(model)
     else:

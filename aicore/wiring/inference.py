@@ -15,7 +15,7 @@ from aicore.wiring.classifier import classifier_of
 from aicore.wiring.guardrails import active_policy
 from aicore.wiring.parts import Part, Parts
 from aicore.wiring.registry import models_in_memory
-from aicore.wiring.routing import records_of, router_of
+from aicore.wiring.routing import claims_of, records_of, router_of
 from aicore.wiring.sealing import seal_of
 from bus.nats.tokens import cancellable, token_giver
 from domain.inference.messages import Generate
@@ -60,7 +60,9 @@ async def inference_service(parts: Parts) -> InferenceService:
         allowances=Allowances(_limits(settings), time.perf_counter),
         scenes=partial(known_scene, load_world(settings.content_file)),
         guard=await _guardrails(parts),
+        claims=await parts.once(claims_of),
     )
+    (await parts.once(claims_of)).answer_with(service.answer_peer)
     await parts.stack.enter_async_context(cancellable(parts.nc, parts.system.realm, service.cancel))
     return service
 

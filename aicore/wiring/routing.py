@@ -8,6 +8,8 @@ from aicore.settings import Settings
 from aicore.wiring.engines_file import read_file
 from aicore.wiring.parts import Part, Parts
 from aicore.wiring.tiers import build, default_file, vllm_file
+from bus.nats.claims import NatsClaims, open_claims
+from bus.spool.orphans import Orphans
 from bus.spool.spool import SpoolOptions, open_free_spool
 from domain.kernel.event import Event
 from domain.routing.queries import TiersQuery
@@ -29,6 +31,7 @@ async def records_of(parts: Parts) -> InferenceRecords:
     """Open this process's spool, which brings what inference records to the log (`Parts.once`)."""
     options = SpoolOptions(now_us=now_us, draw=random.SystemRandom().random)
     folder = parts.system.state_dir / "spool"
+    await parts.once(claims_of)  # others ask us for what our spool has until that is shipped
     spool = await parts.stack.enter_async_context(open_free_spool(folder, parts.log, options))
 
     def left(stream: str) -> list[Event]:
@@ -36,7 +39,13 @@ async def records_of(parts: Parts) -> InferenceRecords:
         return [decode(event.type, event.schema_version, event.payload) for event in spool.left(stream)]
 
     recall = recall_with(parts.runner(INFERENCES), left)
-    return InferenceRecords(spool, parts.codec, recall, now_us=now_us, new_id=new_id)
+    orphans = Orphans(folder)
+    return InferenceRecords(spool, parts.codec, recall, now_us=now_us, new_id=new_id, orphans=orphans.read)
+
+
+async def claims_of(parts: Parts) -> NatsClaims:
+    """Open what this process claims of command ids (`Parts.once`)."""
+    return await parts.stack.enter_async_context(open_claims(parts.nc, parts.system.realm, new_id))
 
 
 async def router_of(parts: Parts) -> Router:

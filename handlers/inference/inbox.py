@@ -58,4 +58,4 @@ class Inbox:
         turn.cancelled = True
         if turn.task:
             turn.task.cancel()
-        return True
+        return not turn.elsewhere

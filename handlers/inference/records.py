@@ -15,7 +15,14 @@ import structlog
 
 from bus.codec import EventCodec
 from bus.ids import derived_id
-from bus.ports import ExpectedVersion, LogUnavailable, NewEvent, Outbox, OutboxError, StreamWrite
+from bus.ports import (
+    ExpectedVersion,
+    LogUnavailable,
+    NewEvent,
+    Outbox,
+    OutboxError,
+    StreamWrite,
+)
 from domain.guardrails.messages import ViolationDetected
 from domain.guardrails.violations import stream_of as violation_stream
 from domain.inference.inference import INFERENCE, Inference, stream_of
@@ -47,15 +54,23 @@ DURABLE_S = 1.0
 CLOCKS_APART_MS = 5_000
 """How far a caller's clock may be ahead of ours: only ids this much younger than our start are surely new."""
 
+NEW_MS = 60_000
+"""An id that was made longer ago is looked up, whoever claims it: claims may have been lost meanwhile."""
+
 REFUSALS = Rate(per_second=50.0, burst=500.0)
 """Refusals recorded; a flood of nonsense must not fill the log. What is left out is counted."""
 
 USE_CASE_FORM = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 UUID_7 = 7
+MADE_MS_SHIFT = 80
+"""The first 48 of a UUIDv7's 128 bits are the milliseconds since 1970 (RFC 9562, 5.7)."""
 
 Recall = Callable[[str], Coroutine[Any, Any, Inference]]
 """Reads an inference by its stream from the log. Raises `LogUnavailable`."""
+
+Orphans = Callable[[str], Awaitable[Sequence[NewEvent]]]
+"""Reads what processes that are gone left of a stream, and the log may not have."""
 
 logger = structlog.get_logger(__name__)
 
@@ -63,7 +78,7 @@ logger = structlog.get_logger(__name__)
 class InferenceRecords:
     """The records of one process. Used by one event loop."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it stands on, by name
         self,
         outbox: Outbox,
         codec: EventCodec,
@@ -71,9 +86,14 @@ class InferenceRecords:
         *,
         now_us: Callable[[], int],
         new_id: Callable[[], UUID],
+        orphans: Orphans | None = None,
     ) -> None:
-        """Prepare. What ``now_us`` says now is this process's start: ids made later cannot be known."""
+        """Prepare. What ``now_us`` says now is this process's start: ids made later cannot be known.
+
+        ``orphans`` reads what processes of this machine that are gone left of a stream.
+        """
         started_us = now_us()
+        self._orphans = orphans or _none
         self._now_us = now_us
         self._new_id = new_id
         self._refusals = Bucket.full(REFUSALS, started_us / 1e3)
@@ -81,23 +101,47 @@ class InferenceRecords:
         self._outbox = outbox
         self._codec = codec
         self._recall = recall
-        self._started_ms = started_us // 1_000
+        self._new_since_ms = started_us // 1_000
+        """Ids made later were never here, or are remembered."""
         self._remembered: OrderedDict[UUID, Inference] = OrderedDict()
         self._pending: dict[UUID, tuple[CommandMessage, Sequence[InferenceEvent]]] = {}
         self._look_up = LookUp()
         self.unrecorded = 0
         """Records that the outbox did not take."""
 
-    async def find(self, id_: UUID, within_s: float | None = None) -> Inference:
+    def remembers(self, id_: UUID) -> bool:
+        """Say whether this process had the command ``id_`` not long ago."""
+        return id_ in self._remembered
+
+    async def find(self, id_: UUID, within_s: float | None = None, *, fresh: bool = True) -> Inference:
         """Return what is known of the command ``id_``; the initial state if nothing is.
 
-        The log is not waited for longer than ``within_s``.
+        The log is not waited for longer than ``within_s``. ``fresh``: no other process can have had it.
         """
         if known := self._remembered.get(id_):
             self._remembered.move_to_end(id_)
             return known
-        if self._is_new(id_):
+        if fresh and self._is_new(id_):
             return INFERENCE.initial
+        return await self._looked_up(id_, within_s)
+
+    async def inherited(self, id_: UUID, within_s: float | None = None) -> Inference:
+        """Return what is known of a command whose process is gone; a question that it left is ours now.
+
+        It is put into our outbox, too: what comes of it must not be shipped before it. Twice it is one.
+        """
+        left = await self._orphans(stream_of(id_.hex))
+        decode = self._codec.decode_payload
+        events: list[Any] = [decode(each.type, each.schema_version, each.payload) for each in left]
+        if not events or not isinstance(events[0], InferenceRequested):
+            state = await self._looked_up(id_, within_s)
+            return INFERENCE.fold(events, state) if state.request and not state.outcome else state
+        state = INFERENCE.fold(events)
+        if state.outcome is None:
+            self._put(stream_of(id_.hex), [left[0]], 0)
+        return state
+
+    async def _looked_up(self, id_: UUID, within_s: float | None) -> Inference:
         try:
             return await self._look_up(self._recall(stream_of(id_.hex)), within_s)
         except LogUnavailable as error:
@@ -221,11 +265,19 @@ class InferenceRecords:
         self._remembered[id_] = state
         self._remembered.move_to_end(id_)
         if len(self._remembered) > REMEMBERED_MAX:
-            self._remembered.popitem(last=False)
+            forgotten, _ = self._remembered.popitem(last=False)
+            if forgotten.version == UUID_7:
+                self._new_since_ms = max(self._new_since_ms, forgotten.int >> MADE_MS_SHIFT)
 
     def _is_new(self, id_: UUID) -> bool:
-        """Say whether an id was made after our start, as a UUIDv7 tells; it cannot be in the log then."""
-        return id_.version == UUID_7 and id_.int >> 80 > self._started_ms + CLOCKS_APART_MS
+        """Say whether an id was made a moment ago, and after all that was forgotten here.
+
+        A UUIDv7 tells when it was made.
+        """
+        if id_.version != UUID_7:
+            return False
+        earliest_ms = max(self._new_since_ms + CLOCKS_APART_MS, self._now_us() // 1_000 - NEW_MS)
+        return id_.int >> MADE_MS_SHIFT > earliest_ms
 
 
 INFERENCES: Binding[Any, Any, Inference] = Binding(
@@ -269,6 +321,10 @@ def recall_with(runner: CommandRunner, left: Callable[[str], Sequence[Any]] = la
 def outcome_id(command_id: UUID) -> UUID:
     """Return the id of the event that ends the inference which a command asked for."""
     return derived_id(derived_id(command_id, 0, "inference.outcome"), 0)
+
+
+async def _none(_stream: str) -> Sequence[NewEvent]:
+    return ()
 
 
 def _printable(text: str) -> str:

@@ -1,6 +1,7 @@
 """inference.generate: a turn goes through one stage after the other, from its arrival to its reply.
 
     arrive    `Inbox`: repeats of an id wait for its first try; cancellations are kept
+    own       `Ownership`: does the id belong to another process? then that one answers
     guard     `QuestionGuard`: personal data out, the rules of the policy
     recall    `InferenceRecords.find`: was it asked before?
     ask       `Questions`: which model, on which tier, in which words
@@ -18,7 +19,7 @@ was asked may come again; its refusal is recorded, too.
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 
-from bus.ports import IdConflict
+from bus.ports import Claims, IdConflict
 from domain.kernel.decider import Rejected
 from domain.registry.watch import REFUSALS
 from handlers.guardrails.unguarded import Unguarded
@@ -27,6 +28,7 @@ from handlers.inference.answering import Answering
 from handlers.inference.answers import Answers
 from handlers.inference.guarding import Guard, QuestionGuard
 from handlers.inference.inbox import Inbox
+from handlers.inference.ownership import Ownership, RefusedElsewhere
 from handlers.inference.questions import Questions, Scenes, repeats
 from handlers.inference.records import InferenceRecords
 from handlers.inference.replies import reply_of
@@ -59,10 +61,12 @@ class InferenceService:
         allowances: Allowances | None = None,
         scenes: Scenes | None = None,
         guard: Guard | None = None,
+        claims: Claims | None = None,
     ) -> None:
         """Prepare. ``timeout_s``: time for an answer where the caller sets no deadline; ``give`` streams.
 
-        Without a ``guard`` nothing is checked: for benchmarks of the router alone.
+        Without a ``guard`` nothing is checked: for benchmarks of the router alone. Without ``claims`` no
+        other process may serve the realm; where there are, `answer_peer` must hear from them.
         """
         self._records = records
         self._registry = registry
@@ -71,6 +75,7 @@ class InferenceService:
         self._give = give
         self._guard = guard or Unguarded()
         self._inbox = Inbox(router.now)
+        self._ownership = Ownership(claims, records, router.now)
         self._question_guard = QuestionGuard(self._guard)
         self._questions = Questions(registry, router, scenes)
         self._admission = Admission(router, allowances)
@@ -88,18 +93,37 @@ class InferenceService:
             IdConflict: the id asked for something else before.
             LogUnavailable: the model was never seen, and the log cannot be asked.
         """
+        return await self._answer(self._turn(message, give))
+
+    async def answer_peer(self, message: CommandMessage) -> Reply:
+        """Answer a request that came to another process and whose id is ours; raises as a call does."""
+        turn = self._turn(message, None)
+        turn.from_peer = True
+        return await self._answer(turn)
+
+    def _turn(self, message: CommandMessage, give: PieceSink | None) -> Turn:
         now = self._router.now
-        turn = Turn(message, now(), self._timeout_s, self._guard.timed(now), give)
+        return Turn(message, now(), self._timeout_s, self._guard.timed(now), give)
+
+    async def _answer(self, turn: Turn) -> Reply:
+        message = turn.message
         async with self._inbox.alone(turn):
             try:
+                turn.parse()
+                if reply := await self._ownership.answered_elsewhere(turn):
+                    return reply
                 await self._begin(turn)
+            except RefusedElsewhere:
+                raise
             except Rejected as refusal:
                 self._refused(turn, refusal)
                 raise
+            finally:
+                await self._ownership.release(turn)
             if turn.inference.outcome is not None:
                 return reply_of(turn.inference, message, recorded=True, duplicate=True)
             await self._question_guard.classify(turn)
-            turn.give = give or self._piece_sink(turn)
+            turn.give = turn.give or self._piece_sink(turn)
             outcome = await self._answering.outcome(turn)
             self._admission.charge(turn.question, outcome)
             if guard_us := turn.checks.us:
@@ -109,10 +133,10 @@ class InferenceService:
 
     async def _begin(self, turn: Turn) -> None:
         """Bring a turn to its recorded question: a new one, or that of an earlier try."""
-        turn.parse()
         await self._question_guard.redact(turn)
         left_s = turn.deadline - self._router.now()
-        turn.inference = await self._records.find(turn.message.id, left_s * LOOK_UP_SHARE)
+        find = self._records.inherited if turn.inherited else partial(self._records.find, fresh=turn.fresh)
+        turn.inference = await find(turn.message.id, left_s * LOOK_UP_SHARE)
         if turn.inference.request is None:
             self._question_guard.check_length(turn)
             record = await self._questions.ask(turn)

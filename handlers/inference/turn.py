@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import dataclass, field
 from typing import Any
 
+from bus.ports import Claim
 from domain.guardrails.scan import Finding
 from domain.inference.inference import Inference
 from domain.inference.messages import Generate, InferenceRequested, RecordCompletion
@@ -89,6 +90,17 @@ class Turn:
     """The task that a cancellation ends: set while it is answered."""
     ended: bool = False
     """It was answered: nothing is left to cancel."""
+
+    # --- ownership --------------------------------------------------------------------------------------
+    from_peer: bool = False
+    """Another process sent it here, as its id is this one's."""
+    claim: Claim | None = None
+    fresh: bool = True
+    """No other process can have had its id."""
+    elsewhere: bool = False
+    """Another process is asked for its answer, and hears of cancellations itself."""
+    inherited: bool = False
+    """The process that its id belonged to is gone."""
 
     # --- guard the question -----------------------------------------------------------------------------
     question: Generate = field(init=False)

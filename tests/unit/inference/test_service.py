@@ -302,9 +302,9 @@ async def test_a_deadline_counts_from_the_arrival(
     service = stage.service()
     find = service._records.find
 
-    async def slow(id_: UUID, within_s: float) -> Inference:
+    async def slow(id_: UUID, within_s: float, **known: bool) -> Inference:
         await asyncio.sleep(0.05)
-        return await find(id_, within_s)
+        return await find(id_, within_s, **known)
 
     monkeypatch.setattr(service._records, "find", slow)
     asking = service(ask(deadline_ms=20, authored_line=line))
@@ -477,10 +477,10 @@ async def test_a_cancellation_that_comes_before_an_engine_is_asked_is_not_lost(
     service = stage.service()
     find, looking, go_on = service._records.find, asyncio.Event(), asyncio.Event()
 
-    async def slow(id_: UUID, within_s: float) -> Inference:
+    async def slow(id_: UUID, within_s: float, **known: bool) -> Inference:
         looking.set()
         await go_on.wait()
-        return await find(id_, within_s)
+        return await find(id_, within_s, **known)
 
     monkeypatch.setattr(service._records, "find", slow)
     question = ask()
