@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two workers: the suite waits for servers more than it computes.
 WORKERS ?= 2
 
-.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow test test-slow test-nightly gates bench train train-guard look-alikes clean venv node
+.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow test test-slow test-nightly gates bench train train-guard look-alikes number-plans clean venv node
 
 run: venv ## Start everything and play the demo; Ctrl-C stops it
 	@exec $(BIN)/aicore up --demo
@@ -44,6 +44,9 @@ venv-train: .venv-train/ready ## What training and `aicore demo promote` need: t
 
 train: .venv-train/ready ## Train the demo models anew, into out/models (about 35 minutes)
 	nice .venv-train/bin/python -m aicore.training.train --out out/models
+
+number-plans: venv ## Make the tables of telephone numbers and accounts anew
+	nice $(BIN)/python -m aicore.training.number_plans
 
 look-alikes: venv ## Make the tables of look-alikes anew from the packages that carry them
 	nice $(BIN)/python -m aicore.training.look_alikes

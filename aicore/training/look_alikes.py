@@ -60,6 +60,9 @@ UNSEEN: tuple[tuple[int, int], ...] = (
 
 FOOT = ''')
 """Ranges of what leaves no ink: what Unicode lets a renderer ignore, and blanks that are no spaces."""
+
+BLANKS = "{blanks}"
+"""Those that are as wide as a letter."""
 '''
 
 
@@ -87,7 +90,8 @@ def module() -> str:
             else [f'    "{name}": (\n', *(f'        "{each}"\n' for each in strings), "    ),\n"]
         )
     ranges = _ranges(map(ord, ignorables()))
-    lines += [MIDDLE, *(f"    (0x{first:04X}, 0x{last:04X}),\n" for first, last in ranges), FOOT]
+    lines += [MIDDLE, *(f"    (0x{first:04X}, 0x{last:04X}),\n" for first, last in ranges)]
+    lines.append(FOOT.format(blanks=next(_strings(filter(blank, signs())))))
     return "".join(lines)
 
 
@@ -99,7 +103,12 @@ def signs() -> Iterator[str]:
 def ignorables() -> list[str]:
     """Return the characters that leave no ink."""
     ignorable = regex.compile(r"\p{Default_Ignorable_Code_Point}")
-    return [char for char in signs() if ignorable.match(char) or BLANK.search(unicodedata2.name(char, ""))]
+    return [char for char in signs() if ignorable.match(char) or blank(char)]
+
+
+def blank(char: str) -> bool:
+    """Say whether a character is a blank as wide as a letter, though no space."""
+    return bool(BLANK.search(unicodedata2.name(char, "")))
 
 
 def known(char: str) -> bool:
@@ -121,10 +130,12 @@ def readings(char: str) -> tuple[str, ...]:
         ways = (IN_USE.get(each, ""), disarm.normalize_confusables(each), *_others(each))
         for text in ways:
             # The tables put the stroke of l, I and 1 into one class, named for l.
-            stroke = text == "l" and not unicodedata2.name(char, "").startswith("LATIN ")
+            stroke = (
+                text == "l" and "LATIN " not in unicodedata2.name(char, "") and not stripped(char).isascii()
+            )
             found |= dict.fromkeys("il" if stroke else _letters(text))
     single = tuple(each for each in found if len(each) == 1)
-    return tuple("il" if set(single) == {"i", "l"} else single) or tuple(found)[:1]
+    return single or tuple(found)[:1]
 
 
 def _cases(char: str) -> tuple[str, ...]:

@@ -149,19 +149,17 @@ READINGS: Mapping[str, str] = {
         "\u0196\u0399\u0406\u04c0\u04cf\u05c0\u05d5\u05df\u0622\u0623\u0625\u0627\u0661\u0673\u06f1"
         "\u07c1\u07ca\u0967\u09e7\u0ae7\u0b67\u0be7\u0c67\u0ce7\u0d67\u0de7\u0e51\u0ed1\u0f21\u1041"
         "\u1091\u1175\u16c1\u17e1\u1811\u1947\u19d1\u1a81\u1a91\u1b51\u1bb1\u1c41\u1c51\u1da9\u1dab"
-        "\u2110\u2111\u2113\u2160\u216c\u217c\u2223\u2224\u239c\u239f\u23a2\u23a5\u23aa\u23ae\u23fd"
-        "\u24be\u24c1\u24db\u2502\u2503\u2780\u2c92\u2cd0\u2cd1\u2d4f\u2f01\u3021\u3163\u31d1\u4e28"
-        "\ua4f2\ua621\ua8d1\ua901\ua9d1\ua9f1\uaa51\uab5e\uabae\uabf1\ufb35\ufb4b\ufd3c\ufd3d\ufe31"
-        "\ufe81\ufe82\ufe83\ufe84\ufe87\ufe88\ufe8d\ufe8e\uff29\uff2c\uff4c\uff5c\uffdc\uffe8"
-        "\U0001028a\U00010309\U00010320\U0001041b\U00010443\U000104a1\U000107b6\U00010d31\U00010d41"
-        "\U00011067\U000110f1\U00011137\U000111d1\U000112f1\U00011451\U000114d1\U00011651\U000116c1"
-        "\U000116d1\U000116db\U00011731\U000118a3\U000118e1\U00011951\U00011bf1\U00011c51\U00011d51"
-        "\U00011da1\U00011dda\U00011de1\U00011f51\U00016131\U00016a61\U00016ac1\U00016b51\U00016d71"
-        "\U00016f28\U0001ccf1\U0001d408\U0001d425\U0001d43c\U0001d459\U0001d470\U0001d48d\U0001d4c1"
-        "\U0001d4d8\U0001d4f5\U0001d529\U0001d540\U0001d55d\U0001d574\U0001d591\U0001d5a8\U0001d5c5"
-        "\U0001d5dc\U0001d5f9\U0001d610\U0001d62d\U0001d644\U0001d661\U0001d678\U0001d695\U0001d6b0"
-        "\U0001d6ea\U0001d724\U0001d75e\U0001d798\U0001dfd5\U0001dfd6\U0001e050\U0001e141\U0001e2f1"
-        "\U0001e4f1\U0001e5f2\U0001e8c7\U0001e951\U0001ee00\U0001ee80"
+        "\u2110\u2111\u2160\u2223\u2224\u239c\u239f\u23a2\u23a5\u23aa\u23ae\u23fd\u24be\u2502\u2503"
+        "\u2780\u2c92\u2cd1\u2d4f\u2f01\u3021\u3163\u31d1\u4e28\ua4f2\ua621\ua8d1\ua901\ua9d1\ua9f1"
+        "\uaa51\uab5e\uabae\uabf1\ufb35\ufb4b\ufd3c\ufd3d\ufe31\ufe81\ufe82\ufe83\ufe84\ufe87\ufe88"
+        "\ufe8d\ufe8e\uff29\uffdc\uffe8\U0001028a\U00010309\U00010320\U00010443\U000104a1\U000107b6"
+        "\U00010d31\U00010d41\U00011067\U000110f1\U00011137\U000111d1\U000112f1\U00011451\U000114d1"
+        "\U00011651\U000116c1\U000116d1\U000116db\U00011731\U000118e1\U00011951\U00011bf1\U00011c51"
+        "\U00011d51\U00011da1\U00011dda\U00011de1\U00011f51\U00016131\U00016a61\U00016ac1\U00016b51"
+        "\U00016d71\U00016f28\U0001ccf1\U0001d408\U0001d43c\U0001d470\U0001d4d8\U0001d540\U0001d574"
+        "\U0001d5a8\U0001d5dc\U0001d610\U0001d644\U0001d678\U0001d6b0\U0001d6ea\U0001d724\U0001d75e"
+        "\U0001d798\U0001dfd5\U0001dfd6\U0001e050\U0001e141\U0001e2f1\U0001e4f1\U0001e5f2\U0001e8c7"
+        "\U0001e951\U0001ee00\U0001ee80"
     ),
     "i|l|g": "\u0a67",
     "j": (
@@ -180,7 +178,7 @@ READINGS: Mapping[str, str] = {
     "l": (
         "\u013f\u0140\u0141\u0142\u019a\u01c0\u01c8\u0234\u023d\u026b\u026c\u026d\u029f\u13de\u14aa"
         "\u18f3\u1d0c\u1d85\u1daa\u2c60\u2c61\u2c62\ua4e1\ua748\ua749\ua78e\ua7ad\uab37\uab38\uab39"
-        "\uab5d\U00010526\U0001079b\U0001079c\U0001079d\U000118b2\U00016f16\U0001cce1\U0001d22a"
+        "\uab5d\uff5c\U00010526\U0001079b\U0001079c\U0001079d\U000118b2\U00016f16\U0001cce1\U0001d22a"
         "\U0001df04\U0001df11\U0001df13\U0001df26\U0001dff0\U0001f15b\U0001f17b"
     ),
     "ll": "\u01c1\u05f0\u2016\u2225\u2226\U00010199\U000107b7",
@@ -189,6 +187,7 @@ READINGS: Mapping[str, str] = {
     "ls": "\u02aa\U00010799",
     "lt": "\u20b6",
     "lz": "\u02ab\U0001079a",
+    "l|i": "\u24c1\u24db\u2cd0\U0001041b\U000118a3",
     "m": (
         "\u0271\u028d\u03fa\u041c\u043c\u04cd\u04ce\u13b7\u15f0\u16d6\u1d0d\u1d6f\u1d86\u1dac\u20a5"
         "\u2c6e\u2c98\u2c99\ua4df\uab3a\uab51\uab69\uab87\U000102b0\U00010311\U00011700\U0001cce2"
@@ -402,3 +401,6 @@ UNSEEN: tuple[tuple[int, int], ...] = (
     (0xE0000, 0xE0FFF),
 )
 """Ranges of what leaves no ink: what Unicode lets a renderer ignore, and blanks that are no spaces."""
+
+BLANKS = "\u115f\u1160\u2800\u3164\uffa0\U00013441\U00013442\U00016fe4\U0001d159"
+"""Those that are as wide as a letter."""

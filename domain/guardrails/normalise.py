@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from domain.guardrails.look_alikes import READINGS
+from domain.guardrails.look_alikes import BLANKS, READINGS
 from domain.guardrails.look_alikes import UNSEEN as UNSEEN_RANGES
 
 GAP = " "
@@ -114,10 +114,13 @@ def letters_of(char: str) -> str:
 
 
 def plain_of(char: str) -> str:
-    """Return a character in plain lower-case ASCII, `OTHER` for what has no such form, none for a mark."""
+    """Return a character in plain lower-case ASCII, `OTHER` for what has no such form, none for a mark.
+
+    What leaves no ink is a blank if it is as wide as one, and nothing otherwise.
+    """
     if char in "\n\t":
         return char
-    return JOINT if unseen(char) else "".join(map(_plain, bare(char)))
+    return GAP if char in BLANKS else "".join(map(_plain, bare(char)))
 
 
 def unseen(char: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from domain.guardrails.compiled import Branch, Compiled, Machine, Phrase, Ready, Shape
 from domain.guardrails.normalise import ANY, EITHER, FOLDINGS, GAP, JOINT, MARK, SEVERAL
-from domain.guardrails.personal import CHECKS
+from domain.guardrails.personal import BEFORE, CHECKS, PLACED
 from domain.guardrails.policy import Action, Category, Severity
 
 UNLESS_LETTERS = 7
@@ -115,6 +115,8 @@ class Scan:
         """Whether only what leaves no ink came since the last letter."""
         self._plain_text: list[str] = []
         """The plain folding of `text`, by character."""
+        self._plain_before = ""
+        """The end of what came before."""
         self._shapes: list[tuple[Shape, int]] = []
         self._plain_last = GAP
 
@@ -167,6 +169,7 @@ class Scan:
     def forget(self, until: int) -> None:
         """Keep the text only from a character on that is not after `held_from`."""
         self.text = self.text[until - self.base :]
+        self._plain_before = self._before(until)
         del self._plain_text[: until - self.base]
         self.base = until
 
@@ -298,10 +301,7 @@ class Scan:
             self.looked_at += len(shapes)
             if not inside:
                 self._complete(shapes)
-            if char == JOINT:
-                self._shapes = _with_blank(shapes)
-            else:
-                self._shapes = [(to, start) for shape, start in shapes if (to := shape[char]) is not None]
+            self._shapes = [(to, start) for shape, start in shapes if (to := shape[char]) is not None]
         if not inside and (begun := self._machine.forms.start[char]) is not None:
             self._shapes.append((begun, self.read))
             del self._shapes[: -self._keep.open]
@@ -317,12 +317,18 @@ class Scan:
                     return
 
     def _form(self, shape: Shape, start: int) -> None:
-        text = "".join(self._plain_text[start - self.base : self.read - self.base]).replace(JOINT, "")
+        text = "".join(self._plain_text[start - self.base : self.read - self.base])
         for number in shape.ends:
             detector = self._machine.rules[number].rule.detector
-            check = CHECKS.get(detector) if detector else None
-            if check is None or check(text):
+            before = self._before(start) if detector in PLACED else ""
+            if detector is None or CHECKS[detector](text, before):
                 self._found(number, start, self.read)
+
+    def _before(self, index: int) -> str:
+        """Return the plain folding of what stands just before a character, however a text was cut."""
+        first = max(0, index - self.base - BEFORE)
+        near = "".join(self._plain_text[first : index - self.base])
+        return f"{self._plain_before}{near}"[-BEFORE:]
 
     # --- findings -----------------------------------------------------------------------------------------
 
@@ -390,16 +396,6 @@ def _merged(threads: list[_Thread]) -> list[_Thread]:
         elif key not in oldest or thread[1] < oldest[key][1]:
             oldest[key] = thread
     return [*newest.values(), *oldest.values()]
-
-
-def _with_blank(shapes: list[tuple[Shape, int]]) -> list[tuple[Shape, int]]:
-    """Return places in forms after what is nothing to one reader, and a blank to another one."""
-    found: dict[tuple[int, int], tuple[Shape, int]] = {}
-    for shape, start in shapes:
-        for to in (shape, shape[GAP]):
-            if to is not None:
-                found.setdefault((id(to), start), (to, start))
-    return [*found.values()]
 
 
 def _with(spaces: tuple[int, ...], depth: int) -> tuple[int, ...]:

@@ -23,7 +23,7 @@ from domain.guardrails.messages import (
     ReviewViolation,
     ViolationDetected,
 )
-from domain.guardrails.normalise import JOINT, plain
+from domain.guardrails.normalise import plain
 from domain.guardrails.policies import POLICIES, STREAM, Policies
 from domain.guardrails.scan import Finding
 from domain.guardrails.stream import StreamGuard, cuts_of, shown
@@ -366,9 +366,7 @@ def _few(findings: Sequence[Finding]) -> list[Finding]:
 
 def redacted(compiled: Compiled, text: str) -> str:
     """Return a text with its personal data replaced; whatever else it says stays."""
-    seen = plain(text)
-    # What leaves no ink may be a blank or nothing, so a first look does not do.
-    if not compiled.sides["input"].redacts_more and JOINT not in seen and not PERSONAL_HINT.search(seen):
+    if not compiled.sides["input"].redacts_more and not PERSONAL_HINT.search(plain(text)):
         return shown(text, 0, len(text), ())
     personal = [found for found in check(compiled, text, side="input").findings if found.action == "redact"]
     return shown(text, 0, len(text), cuts_of(personal))

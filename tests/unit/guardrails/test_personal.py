@@ -147,7 +147,7 @@ async def test_personal_data_in_the_context_are_replaced_as_well(tmp_path: Path)
         "bob\ufe6bexample.com",
         "bob \u0430t example dot com",
         "bob [at] example (dot) com",
-        "\u2460\u2461\u2462-\u2463\u2464\u2465-\u2466\u2467\u2468\u24ea",
+        "\u2461\u2460\u2461-\u2464\u2464\u2464-\u24ea\u2460\u2467\u2466",
         "".join(f"{digit}\u200b\u200c\u200d\u2060" for digit in "4111111111111111"),
         "fe80::a:b:c",
         "GB82 WEST 1234 5698 7654 32",

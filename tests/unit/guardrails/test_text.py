@@ -296,9 +296,9 @@ def test_after_a_flood_two_forms_are_checked_at_each_character(monkeypatch: pyte
     """Two: a card number is found behind a digit that is none of it. No more, as each takes its time."""
     checked: list[str] = []
 
-    def card(text: str) -> bool:
+    def card(text: str, before: str) -> bool:
         checked.append(text)
-        return CHECKS["card"](text)
+        return CHECKS["card"](text, before)
 
     monkeypatch.setattr(scan_module, "LOOKED_AT_MAX", 100)
     monkeypatch.setattr(scan_module, "CHECKS", {**CHECKS, "card": card})
