@@ -125,8 +125,8 @@ def choose(turn: Turn, engines: Sequence[EngineView], objective: Objective, now_
 
 
 def _seen(turn: Turn, engine: EngineView, objective: Objective, now_ms: float) -> Candidate:
-    known = engine.load.known(now_ms)
-    token_ms = engine.load.expected_ms(engine.active + 1) if known else TOKEN_MS_UNKNOWN
+    known_ms = engine.load.expected_ms(engine.active + 1) if engine.load.known(now_ms) else None
+    token_ms = TOKEN_MS_UNKNOWN if known_ms is None else known_ms
     ttft_ms = engine.pace.ttft_known_ms(now_ms, otherwise=TTFT_MS_UNKNOWN) + _wait_ms(engine, now_ms)
     shares = [1 - (engine.active + 1) / (engine.capacity + objective.waiting_max + 1)]
     if objective.ttft_ms is not None:
@@ -138,12 +138,12 @@ def _seen(turn: Turn, engine: EngineView, objective: Objective, now_ms: float) -
         ttft_ms=round(ttft_ms, 3),
         token_ms=round(token_ms, 3),
         headroom=round(min(shares), 4),
-        ruled_out=_ruled_out(turn, engine, objective, now_ms, (ttft_ms, token_ms)),
+        ruled_out=_ruled_out(turn, engine, objective, now_ms, (ttft_ms, known_ms)),
     )
 
 
 def _ruled_out(
-    turn: Turn, engine: EngineView, objective: Objective, now_ms: float, expected: tuple[float, float]
+    turn: Turn, engine: EngineView, objective: Objective, now_ms: float, expected: tuple[float, float | None]
 ) -> str:
     ttft_ms, token_ms = expected
     if engine.name in turn.excluded:
@@ -160,7 +160,7 @@ def _ruled_out(
             return f"first token expected after {ttft_ms:.0f} ms, promised are {objective.ttft_ms:g}"
         if turn.budget_ms is not None and ttft_ms > turn.budget_ms:
             return f"first token expected after {ttft_ms:.0f} ms, at most {turn.budget_ms:.0f} may pass"
-    elif objective.token_ms is not None and engine.active > 0 and engine.load.known(now_ms):
+    elif objective.token_ms is not None and engine.active > 0 and token_ms is not None:
         most_ms = token_ms + SPREADS * engine.load.spread_ms
         if most_ms > objective.token_ms:
             return (
@@ -172,8 +172,10 @@ def _ruled_out(
 
 def _wait_ms(engine: EngineView, now_ms: float) -> float:
     """Return how long a turn waits until the engine begins with it."""
+    if engine.active < engine.capacity:
+        return 0.0
     turn_ms = engine.pace.turn_known_ms(now_ms, otherwise=TURN_MS_UNKNOWN)
-    return max(0, engine.active + 1 - engine.capacity) * turn_ms / engine.capacity
+    return (engine.active + 1 - engine.capacity) * turn_ms / engine.capacity
 
 
 def _retry_after_ms(engines: Sequence[EngineView], now_ms: float) -> int:
