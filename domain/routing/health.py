@@ -46,6 +46,8 @@ class Breaker:
     open_ms: float = 0.0
     """How long the circuit is open this time; 0: it is closed."""
     probing: bool = False
+    asked: bool = False
+    """It is open because the engine asked for it, or would refuse the next one, too: none is let through."""
 
     def circuit(self, now_ms: float) -> Circuit:
         """Return the state at ``now_ms``."""
@@ -92,7 +94,8 @@ class Breaker:
         if failures < FAILURES_MAX and not self.open_ms and wait_ms is None:
             return replace(self, failures=failures)
         open_ms = min(OPEN_MS_MOST, self.open_ms * 2 if self.open_ms else OPEN_MS_FIRST)
-        return Breaker(failures, now_ms + max(open_ms, wait_ms or 0.0) * (1 + jitter / 2), open_ms)
+        until_ms = now_ms + max(open_ms, wait_ms or 0.0) * (1 + jitter / 2)
+        return Breaker(failures, until_ms, open_ms, asked=wait_ms is not None)
 
 
 CLOSED = Breaker()
@@ -173,7 +176,8 @@ class Load:
             return Load(1.0, turns, token_ms, at_ms=now_ms, until_ms=now_ms + HALF_LIFE_MS)
         if (expected := self.expected_ms(turns)) > 0:
             token_ms = min(token_ms, OUTLIER * expected)
-        weight = self.weight * FORGETTING * _faded(now_ms - self.at_ms) + 1
+        # Whichever forgets more: under load it is what was measured since, else the time.
+        weight = self.weight * min(FORGETTING, _faded(now_ms - self.at_ms)) + 1
         share = 1 / weight
         by_turns, by_ms = turns - self.turns, token_ms - self.token_ms
         keep = 1 - share

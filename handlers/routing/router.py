@@ -228,7 +228,7 @@ class Router:
         left_s = self._tiers[turn.tier].patience_s - (now - state.waiting_since)
         if turn.deadline is not None:
             left_s = min(left_s, turn.deadline - now)
-        if left_s <= 0:
+        if left_s <= 0 or not self._back_within(turn, left_s):
             return False
         await asyncio.sleep(min(left_s, RECHECK_S))
         state.excluded = set(state.unable)
@@ -236,21 +236,37 @@ class Router:
             self._let_one_through(turn)
         return True
 
+    def _back_within(self, turn: RoutedTurn, left_s: float) -> bool:
+        """Say whether an engine may be asked again in time; who asked to be left alone is."""
+        until_ms = (self._clock() + left_s) * 1e3
+        return any(
+            not desk.breaker.asked or desk.breaker.retry_at_ms <= until_ms for desk in self._in_reach(turn)
+        )
+
     def _let_one_through(self, turn: RoutedTurn) -> None:
         """Open the way to the engine whose circuit would close first: better a doubtful engine than none.
 
-        After Envoy's panic threshold: when all are broken, how they look says little.
+        After Envoy's panic threshold: when all are broken, how they look says little. One that asked to be
+        left alone is.
         """
+        now_ms = self._clock() * 1e3
+        broken = [
+            desk
+            for desk in self._in_reach(turn)
+            if desk.ok and desk.breaker.circuit(now_ms) == "open" and not desk.breaker.asked
+        ]
+        if broken:
+            first = min(broken, key=lambda desk: desk.breaker.retry_at_ms)
+            first.breaker = first.breaker.probed(now_ms)
+
+    def _in_reach(self, turn: RoutedTurn) -> list[Desk]:
+        """Return what is kept of the engines that may serve a turn, on its tier and below."""
         tier, desks = turn.tier, list[Desk]()
         while tier:
             engines = self._tiers[tier].engines
             desks += [self._desks[e.name] for e in engines if e.provider == turn.provider]
             tier = self._tiers[tier].below
-        now_ms = self._clock() * 1e3
-        broken = [desk for desk in desks if desk.ok and desk.breaker.circuit(now_ms) == "open"]
-        if broken:
-            first = min(broken, key=lambda desk: desk.breaker.retry_at_ms)
-            first.breaker = first.breaker.probed(now_ms)
+        return desks
 
     # --- one tier -----------------------------------------------------------------------------------
 

@@ -168,3 +168,36 @@ async def test_an_engine_that_is_stopped_at_the_limit_told_nothing() -> None:
     _, routed = await served(router(endless), turn(ask=EngineAsk(prompt="when?", max_tokens=4)))
     assert (routed.completion_tokens, routed.estimated) == (4, True)
     assert routed.prompt_tokens > 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        EngineError("429", "engine_overloaded", retry_after_s=7.0),
+        EngineError("401", "engine_denied"),
+    ],
+)
+async def test_who_asked_to_be_left_alone_is_not_pressed_by_turns_that_wait(fault: EngineError) -> None:
+    """The scar: a waiting turn asked the only engine again every 20 ms, for three seconds."""
+    busy = Scripted("a", fails_at=2, fault=fault)
+    began = asyncio.get_running_loop().time()
+    text, routed = await served(router(busy, patience_s=3.0), turn())
+    assert (text, routed.finish_reason) == ("the ferry", "cut")
+    assert len(busy.asks) == 1
+    assert asyncio.get_running_loop().time() - began < 1.0, "nobody waits in vain"
+
+
+async def test_who_asked_for_a_moment_is_waited_for() -> None:
+    busy = Scripted("a", fails_at=2, fault=EngineError("429", "engine_overloaded", retry_after_s=0.6))
+
+    async def mend() -> None:
+        while not busy.asks:  # noqa: ASYNC110 - a test's own engine tells nobody
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
+        busy.fails_at = None
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(mend())
+        text, _ = await served(router(busy, patience_s=3.0), turn())
+    assert text == " ".join(WORDS)
+    assert len(busy.asks) == 2
