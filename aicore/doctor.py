@@ -26,7 +26,9 @@ from aicore.spools import TooBusy, spools_in, state_of
 from bus.nats.api import JetStreamError, js_request
 from bus.nats.connection import BrokerUnreachable, connect
 from bus.nats.dead_letters import list_letters
+from bus.nats.discovery import discovered
 from bus.nats.presence import AnotherLog, processes
+from bus.nats.service import NAME as SERVICE
 from bus.postgres.connect import schema_of
 from bus.postgres.identity import log_identity
 from bus.postgres.migrate import MigrationError, migration_state
@@ -343,6 +345,24 @@ async def _projections(patient: Patient) -> Sequence[Check]:
     return found
 
 
+async def _followers(patient: Patient) -> Sequence[Check]:
+    """Check that what follows the log in memory takes in all that the log holds."""
+    if patient.nats is None:
+        return []
+    told = await discovered(patient.nats, "STATS", SERVICE, patient.system.realm)
+    standing = [each for one in told if one["endpoints"] for each in one["endpoints"][0]["data"]["followers"]]
+    mend = (
+        "an event of a newer program: upgrade this one; a damaged one: `aicore log verify`; then start anew"
+    )
+    wrong = [
+        Check("followers", "fault", f"{each['name']}: {each['error']}", mend)
+        for each in standing
+        if each["error"]
+    ]
+    names = ", ".join(sorted({each["name"] for each in standing}))
+    return wrong or [Check("followers", "ok", f"{names} take in all that the log holds")] * bool(standing)
+
+
 async def _silence(patient: Patient) -> Sequence[Check]:
     """Check that every use case has a model that may speak."""
     if patient.postgres is None:
@@ -509,6 +529,7 @@ _CHECKS: tuple[Callable[[Patient], Awaitable[Sequence[Check]]], ...] = (
     _stream,
     _systems,
     _projections,
+    _followers,
     _silence,
     _engines,
     _spool,

@@ -18,6 +18,7 @@ from aicore.audit.deployment_replay import Replay, as_row, replay, sparkline, wo
 from aicore.cli.models import status_of
 from aicore.cli.terminal import Exit, Failure, Json, clock_of, out, print_json, run_async, running
 from aicore.cli.wire import (
+    MODELS_VIEW,
     ModelId,
     Operator,
     Reason,
@@ -107,7 +108,7 @@ def list_deployments(
         await check_use_case(client, use_case)
         return await _rows(client, use_case), await _names(client)
 
-    rows, names = vouched_over_wire(work)
+    rows, names = vouched_over_wire(work, view=MODELS_VIEW)
     if json:
         print_json(rows)
         return
@@ -135,7 +136,7 @@ def show(deployment_id: DeploymentId, *, json: Json = False) -> None:
     async def work(client: Client) -> tuple[Mapping[str, Any], Mapping[str, str]]:
         return await _find(client, deployment_id), await _names(client)
 
-    row, names = vouched_over_wire(work)
+    row, names = vouched_over_wire(work, view=MODELS_VIEW)
     if json:
         print_json(row)
     else:

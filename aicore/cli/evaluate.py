@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from aicore.audit.evaluation_report import as_tables
 from aicore.cli.terminal import Exit, Failure, Json, err, out, print_json, progress, running
-from aicore.cli.wire import ModelId, Operator, Reason, find_model, vouched_over_wire
+from aicore.cli.wire import MODELS_VIEW, ModelId, Operator, Reason, find_model, vouched_over_wire
 from aicore.client import Client
 from aicore.clock import new_id, now_us
 from aicore.content.suites import default_suite
@@ -84,7 +84,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option of the command line
                 return await recorded_suite(log, EventCodec(domain_catalogue()), use_case, turns)
         return _read(file) if file else default_suite()
 
-    outcome = vouched_over_wire(lambda client: _explained(work(client)))
+    outcome = vouched_over_wire(lambda client: _explained(work(client)), view=MODELS_VIEW)
     for path, content in ((html, outcome.page.encode()), (report, outcome.report)):
         if path is not None:
             path.write_bytes(content)

@@ -10,6 +10,7 @@ from rich.table import Table
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json
 from aicore.cli.wire import (
     LOOK_S,
+    MODELS_VIEW,
     SHOWN_S,
     ModelId,
     Operator,
@@ -52,7 +53,7 @@ def list_models(
         await check_use_case(client, use_case)
         return await _models(client, use_case)
 
-    models = vouched_over_wire(work)
+    models = vouched_over_wire(work, view=MODELS_VIEW)
     if json:
         print_json(models)
         return
@@ -72,7 +73,7 @@ def list_models(
 @app.command()
 def show(model_id: ModelId, *, json: Json = False) -> None:
     """Show everything that is known of a model."""
-    model = vouched_over_wire(lambda client: find_model(client, model_id))
+    model = vouched_over_wire(lambda client: find_model(client, model_id), view=MODELS_VIEW)
     if json:
         print_json(model)
     else:

@@ -1,23 +1,18 @@
 """`aicore projections`: the read models, each of which can be made again from the log."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from aicore.cli.terminal import Exit, Failure, Json, out, print_json, progress, run_async, running
+from aicore.cli.terminal import Json, out, print_json, progress, run_async, running
+from aicore.cli.views import compared, open_runners, refuse_differing
 from aicore.cli.vouching import vouched
 from aicore.clock import now_us
-from aicore.wiring.components import projection_runners
-from aicore.wiring.contexts import views_of
-from bus.catalogue import domain_catalogue
-from bus.codec import EventCodec
 from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 from projections.kernel.reading import Reader
-from projections.kernel.runner import Comparison, ProjectionRunner
 from projections.projections.status import status
 
 app = typer.Typer(no_args_is_help=True, help="Projections: read models made from the log.")
@@ -54,7 +49,7 @@ def rebuild(names: Names = None, *, json: Json = False) -> None:
     """Make the rows anew from the log and swap them in; readers see the old ones until then."""
 
     async def work() -> dict[str, int]:
-        async with _runners(names or []) as runners:
+        async with open_runners(names or []) as runners:
             reached = {}
             with progress() as bar:
                 for name, runner in runners.items():
@@ -77,13 +72,7 @@ def verify(names: Names = None, *, json: Json = False) -> None:
     """Compare the rows with those of a rebuild; changes nothing. Exit code 1 if they differ."""
     vouched(running()[1])
 
-    async def work() -> list[Comparison]:
-        async with _runners(names or []) as runners:
-            with progress() as bar:
-                bar.add_task("comparing", total=None)
-                return [await runner.verify() for runner in runners.values()]
-
-    found = run_async(work())
+    found = compared(names or [])
     if json:
         print_json(
             [
@@ -94,24 +83,4 @@ def verify(names: Names = None, *, json: Json = False) -> None:
     for c in found:
         if c.ok and not json:
             out.print(f"[green]equal[/green]: {c.name}, {c.rows:,} rows, as of position {c.position:,}")
-        if not c.ok:
-            raise Failure(
-                f"{c.name} differs from a rebuild in {c.differing} rows, first {c.first_difference}",
-                remedy=f"`aicore projections rebuild {c.name}` mends it",
-            )
-
-
-@asynccontextmanager
-async def _runners(names: list[str]) -> AsyncIterator[Mapping[str, ProjectionRunner]]:
-    """Yield the runners of the projections named, or of all."""
-    settings, system = running()
-    pool = await connect_pool(system.postgres_dsn, system.realm, role="aicore_projector", size_max=2)
-    try:
-        async with open_log(system.postgres_dsn, system.realm, now_us=now_us, writer=False) as log:
-            runners = projection_runners(pool, log, EventCodec(domain_catalogue()), views_of(settings))
-            if unknown := [name for name in names if name not in runners]:
-                there = ", ".join(runners)
-                raise Failure(f"no projection {unknown[0]!r}", remedy=f"there are {there}", code=Exit.USAGE)
-            yield {name: runner for name, runner in runners.items() if name in names or not names}
-    finally:
-        pool.terminate()
+        refuse_differing(c)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from aicore.cli.terminal import Exit, Failure, out, print_json, run_async, running
+from aicore.cli.views import compared, refuse_differing
 from aicore.cli.vouching import vouched
 from aicore.client import Client, Refused, connect
 from bus.retry import until_seen
@@ -15,6 +16,9 @@ from protocol.messages import ErrorReply, Reply
 
 LOOK_S, SHOWN_S = 0.1, 1.0
 """At what was done a moment ago: the views that tell of it are behind the log."""
+
+MODELS_VIEW = "current_models"
+"""The read model that tells of models."""
 
 T = TypeVar("T")
 Row = TypeVar("Row", bound=Mapping[str, Any])
@@ -75,13 +79,17 @@ def over_wire(work: Callable[[Client], Awaitable[T]]) -> T:
         raise Failure(str(refused), remedy=advice(told), code=exit_of(told.code)) from None
 
 
-def vouched_over_wire(work: Callable[[Client], Awaitable[T]]) -> T:
+def vouched_over_wire(work: Callable[[Client], Awaitable[T]], *, view: str = "") -> T:
     """Return what ``work`` returns, for a page that says what was said or decided: the log is verified first.
 
+    ``view``: the read model that the answer comes from, which must be what the log makes of it.
+
     Raises:
-        Failure: the log is not as it was recorded, or as of `over_wire`.
+        Failure: either is not as it was recorded, or as of `over_wire`.
     """
     vouched(running()[1])
+    for found in compared([view]) if view else ():
+        refuse_differing(found)
     return over_wire(work)
 
 

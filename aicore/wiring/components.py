@@ -9,7 +9,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 
 import asyncpg
@@ -142,6 +142,7 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
         options = ServiceOptions(
             new_id=new_id,
             malformed=parts.served.malformed,
+            standing=lambda: [asdict(each.standing) for each in parts.followers],
             deadlines_s={Generate.command_name: DEADLINE_MS_MAX / 1e3 + DEADLINE_BEYOND_INFERENCE_S},
             declared=None if parts.components >= set(SERVICES) else _declared(),
         )

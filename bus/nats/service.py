@@ -36,6 +36,9 @@ from protocol.messages import (
 )
 from protocol.subjects import check_stream_to, parse_subject
 
+NAME = "aicore"
+"""Of the services in NATS's service discovery."""
+
 DEADLINE_S = 30.0
 IN_FLIGHT_MAX = 1_024
 BUSY_RETRY_MS = 250
@@ -57,16 +60,18 @@ class ServiceOptions:
         deadlines_s: by command, another time, for one that keeps deadlines of its own.
         in_flight_max: requests at once.
         malformed: by command, who hears of messages that cannot be read, before those are answered.
+        standing: what `$SRV.STATS` shows of what follows the log here.
         declared: every name there is, where other processes serve the rest of them; None: this one has all.
     """
 
     new_id: Callable[[], UUID]
-    name: str = "aicore"
+    name: str = NAME
     version: str = "0.1.0"
     deadline_s: float = DEADLINE_S
     deadlines_s: Mapping[str, float] = field(default_factory=dict)
     in_flight_max: int = IN_FLIGHT_MAX
     declared: Declared | None = None
+    standing: Callable[[], Sequence[Mapping[str, Any]]] = tuple
     malformed: Mapping[str, Callable[[WireError], None]] = field(default_factory=dict)
 
 
@@ -165,7 +170,11 @@ class _Dispatcher:
 
     def stats(self, _: EndpointStats) -> dict[str, Any]:
         """Return what `$SRV.STATS` shows beside NATS's own counts."""
-        return {"in_flight": self._in_flight, "problems": dict(self._problems)}
+        return {
+            "in_flight": self._in_flight,
+            "problems": dict(self._problems),
+            "followers": list(self._options.standing()),
+        }
 
     async def take(self, request: Request) -> None:
         """Start answering; must not wait, the subscription hands over one request at a time."""

@@ -11,18 +11,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import orjson
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from bus.nats.discovery import discovered
 from protocol.errors import WireError
 from protocol.messages import ErrorReply, encode_reply
 from protocol.subjects import parse_subject
-
-DISCOVERY_S = 0.25
-"""How long services are given to answer `$SRV.INFO`; on one network they take a few milliseconds."""
 
 KNOWN_S = 1.0
 """For so long a name counts as served without being looked for again. In the moment after the last service of
@@ -129,25 +126,6 @@ class _Clerk:
 
     async def _look(self) -> None:
         """Ask every service of this realm for its subjects."""
-        inbox, until = self._nc.new_inbox(), self._now() + DISCOVERY_S + KNOWN_S
-        heard = asyncio.Queue[Msg]()
-        subscription = await self._nc.subscribe(inbox, cb=heard.put)
-        try:
-            await self._nc.publish(f"$SRV.INFO.{self._service}", b"", reply=inbox)
-            async with asyncio.timeout(DISCOVERY_S):
-                while True:
-                    self._note((await heard.get()).data, until)
-        except TimeoutError:
-            pass  # the end of the hearing
-        finally:
-            await subscription.unsubscribe()
-
-    def _note(self, data: bytes, until: float) -> None:
-        try:
-            told = orjson.loads(data)
-        except ValueError:
-            return  # "no responders", or a stranger's
-        if told.get("metadata", {}).get("realm") != self._realm:
-            return
-        for endpoint in told.get("endpoints", ()):
-            self._elsewhere[endpoint["subject"]] = until
+        for told in await discovered(self._nc, "INFO", self._service, self._realm):
+            for endpoint in told["endpoints"]:
+                self._elsewhere[endpoint["subject"]] = self._now() + KNOWN_S

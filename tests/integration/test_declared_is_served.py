@@ -3,15 +3,15 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import uuid4
 
-import orjson
 import pytest
 from nats.aio.client import Client as Nats
-from nats.aio.msg import Msg
 
 from aicore.client import Client
+from aicore.clock import now_us
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from aicore.running import System
 from aicore.settings import Settings
@@ -21,12 +21,15 @@ from aicore.wiring.contexts import parts_of, views_of
 from aicore.wiring.parts import COMPONENTS, Part
 from bus.catalogue import domain_catalogue
 from bus.nats.connection import connect
+from bus.nats.discovery import discovered
+from bus.ports import NewEvent, StreamWrite
+from bus.postgres.log import open_log
 from domain.kernel.event import Command
 from protocol.messages import ErrorReply, encode_query
 from protocol.subjects import command_subject, query_subject
+from tests.unit.kit import until
 
 CATALOGUE = domain_catalogue()
-HEARD_S = 0.3
 
 
 @asynccontextmanager
@@ -50,19 +53,10 @@ def system(postgres: EmbeddedPostgres, nats_server: EmbeddedNats, realm: str, tm
 async def served(nc: Nats, realm: str) -> set[str]:
     """Every subject that service discovery names for the realm, with the names behind a wildcard."""
     found: set[str] = set()
-    heard, inbox = asyncio.Queue[Msg](), nc.new_inbox()
-    subscription = await nc.subscribe(inbox, cb=heard.put)
-    await nc.publish("$SRV.INFO.aicore", b"", reply=inbox)
-    with suppress(TimeoutError):  # nobody says how many will answer
-        async with asyncio.timeout(HEARD_S):
-            while True:
-                told = orjson.loads((await heard.get()).data)
-                for endpoint in told["endpoints"] if told["metadata"]["realm"] == realm else ():
-                    root = ".".join(endpoint["subject"].split(".")[:2])
-                    found.update(
-                        f"{root}.{name}" for name in endpoint["metadata"]["names"].split(",") if name
-                    )
-    await subscription.unsubscribe()
+    for told in await discovered(nc, "INFO", "aicore", realm):
+        for endpoint in told["endpoints"]:
+            root = ".".join(endpoint["subject"].split(".")[:2])
+            found.update(f"{root}.{name}" for name in endpoint["metadata"]["names"].split(",") if name)
     return found
 
 
@@ -137,3 +131,25 @@ def test_every_view_has_a_table_of_its_own() -> None:
     names = [view.name for view in views_of(Settings())]
 
     assert sorted(set(names)) == sorted(names) != []
+
+
+@pytest.mark.timeout(120)
+async def test_what_a_follower_cannot_take_in_is_told_by_service_discovery(
+    system: System, postgres: EmbeddedPostgres
+) -> None:
+    """So doctor can name it; the services go on."""
+    services = ["commands", "queries", "inference"]
+    async with program(Settings(), system, services), connect(system.nats_url, name="test") as nc:
+        async with open_log(postgres.dsn, system.realm, now_us=now_us) as log:
+            newer = NewEvent(uuid4(), "registry.model_promoted", 99, b"\x80")
+            await log.append(StreamWrite("registry-lamps", [newer]))
+
+        async def faults() -> set[str]:
+            told = await discovered(nc, "STATS", "aicore", system.realm)
+            standing = [each for one in told for each in one["endpoints"][0]["data"]["followers"]]
+            return {each["name"] for each in standing if each["error"]}
+
+        await until(faults)
+        assert "models" in await faults()
+        answer = await Client(nc, system.realm, "test:1").query("registry.current", {"use_case": "lamps"})
+        assert answer.result is None

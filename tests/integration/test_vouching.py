@@ -25,6 +25,7 @@ from bus.codec import EventCodec
 from bus.ports import StreamWrite
 from bus.postgres.log import open_log
 from domain.inference.messages import InferenceCompleted, InferenceRequested
+from domain.registry.messages import ModelRegistered
 from domain.relay.confirmation import STREAM
 from domain.relay.messages import LogConfirmed
 from tests.integration.log_kit import event, fresh_log, superuser
@@ -199,6 +200,33 @@ def test_a_word_of_an_answer_that_was_changed_is_not_shown(system: System) -> No
     result = CliRunner().invoke(APP, show)
     assert result.stdout == ""
     assert f"first bad position {EVENTS}" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "name", ["models list", "models show", "deployments show", "deployments list", "evaluate"]
+)
+def test_a_row_that_tells_of_models_and_was_changed_is_refused(name: str, system: System) -> None:
+    """The log is whole, but the page is answered from a table beside it."""
+
+    async def register() -> None:
+        async with open_log(system.postgres_dsn, system.realm, now_us=now_us) as log:
+            registered = EventCodec(domain_catalogue()).encode(ModelRegistered.from_example(), ident(9))
+            await log.append(StreamWrite("registry-npc_dialogue", [registered]))
+
+    async def change() -> None:
+        async with superuser(system.postgres_dsn, system.realm) as session:
+            done = await session.execute("UPDATE current_models SET description = 'the best of all'")
+            assert done == "UPDATE 1"
+
+    asyncio.run(register())
+    opened(["projections", "rebuild", "current_models"])
+    assert "current_models" not in page(name, system.state_dir)[1]
+    asyncio.run(change())
+
+    told, why = page(name, system.state_dir)
+
+    assert why.startswith("current_models differs from a rebuild in ")
+    assert told == ""
 
 
 def test_the_doctor_names_a_changed_word(system: System) -> None:
