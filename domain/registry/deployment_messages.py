@@ -48,6 +48,14 @@ class Gate(BaseModel):
         le=0.2,
         description="evidence: chance, at most, that a candidate that is no worse is taken back.",
     )
+    doubt_max: float | None = Field(
+        None,
+        gt=1,
+        le=1_000_000,
+        description="evidence: while the e-value is so high, a step is passed only after turns_min turns in "
+        "which it did not rise, as the next one may well accuse the candidate. Nil in a command: the root of "
+        "1 / false_alarms, 10 for 1 %; in an event from before there was this rule: no step waited for it.",
+    )
     turns_min: int = Field(
         40, ge=1, le=1_000_000, description="Turns that the candidate must answer in each step."
     )
@@ -81,6 +89,15 @@ class Gate(BaseModel):
         json_schema_extra={"unit": "s"},
     )  # fmt: skip
 
+    def in_doubt(self, e_value: float, calm_turns: int) -> bool:
+        """Say whether the evidence is too high to pass a step, though not high enough to accuse."""
+        return (
+            self.kind == "evidence"
+            and self.doubt_max is not None
+            and e_value >= self.doubt_max
+            and calm_turns < self.turns_min
+        )
+
     def exceeded(
         self, failures: float | None, latency_ms: float | None
     ) -> Literal["failures", "latency"] | None:
@@ -111,6 +128,7 @@ class EvidenceFact(BaseModel):
     candidate_turns: int = Field(ge=0, description="Turns of the candidate in this deployment.")
     control_turns: int = Field(ge=0, description="Turns of the current model in this deployment.")
     step_turns: int = Field(ge=0, description="Turns of the candidate in this step.")
+    calm_turns: int = Field(0, ge=0, description="Turns of the candidate since the e-value rose last.")
     e_value: float = Field(ge=0, description="All measures together, weighted.")
     limit: float = Field(gt=0, description="The e-value at which the candidate is taken back.")
     measures: dict[str, MeasureFact] = Field(
@@ -163,6 +181,7 @@ _EVIDENCE = {
     "candidate_turns": 44,
     "control_turns": 812,
     "step_turns": 44,
+    "calm_turns": 0,
     "e_value": 131.2,
     "limit": 100.0,
     "measures": {
@@ -219,7 +238,7 @@ class DeploymentStarted(Plan, Event, name="deployment.started", version=1):
         **_OF,
         **_BY,
         "strategy": "canary",
-        "gate": Gate().model_dump(),
+        "gate": Gate(doubt_max=10.0).model_dump(),
         "previous_model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
         "steps": [5, 25, 50, 100],
         "evaluation_id": "b1946ac92492d2347c6235b4d2611184",

@@ -1,5 +1,6 @@
 """The rules of deployments, decided on the state of their use case."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import assert_never
@@ -30,6 +31,7 @@ from domain.registry.deployment_messages import (
     StepPassed,
     StepStarted,
 )
+from domain.registry.evidence import rounded
 from domain.registry.facts import configuration_digest
 from domain.registry.messages import ModelPromoted, RegistryEvent, TrafficShifted, UseCaseSilenced
 from domain.registry.state import Deployment, Model, UseCaseModels
@@ -250,12 +252,19 @@ def _started(command: StartDeployment, state: UseCaseModels, model: Model) -> De
         previous_model_id=state.current or command.model_id,
         strategy=command.strategy,
         steps=command.planned,
-        gate=command.gate,
+        gate=_decided(command.gate),
         evaluation_id=passed.evaluation_id if passed else "",
         override=command.override.strip(),
         operator=command.operator,
         reason=command.reason,
     )
+
+
+def _decided(gate: Gate) -> Gate:
+    """Return a gate as its deployment is judged by, whatever becomes usual later."""
+    if gate.kind == "evidence" and gate.doubt_max is None:
+        return gate.model_copy(update={"doubt_max": rounded(math.sqrt(1 / gate.false_alarms))})
+    return gate
 
 
 def _same(a: DeploymentStarted, b: DeploymentStarted) -> bool:
@@ -312,6 +321,8 @@ def _pass(command: PassStep, found: Deployment) -> Decision:
         raise _missing(f"{evidence.step_turns} turns in this step, wanted are {gate.turns_min}")
     if evidence.e_value >= evidence.limit:
         raise _missing(f"the e-value is {evidence.e_value:g}, the limit {evidence.limit:g}")
+    if gate.in_doubt(evidence.e_value, evidence.calm_turns):
+        raise _missing(f"the e-value is {evidence.e_value:g}, and rose {evidence.calm_turns} turns ago")
     if gate.kind == "threshold":
         _check_limits(gate, evidence)
     passed = StepPassed(**_of(found), step=found.step, share=found.share, evidence=evidence)

@@ -143,6 +143,9 @@ class Watch:
         """When the step began, or was resumed."""
         self._held = False
         self._step_turns = 0
+        self._calm_turns = 0
+        self._e_value = 1.0
+        """After the last turn, to see whether the next one raises it."""
         self._position = 0
         self._at_us = 0
         """Time of the newest event: windows end there, so that the log alone says what is in them."""
@@ -165,6 +168,9 @@ class Watch:
         elif isinstance(event, ViolationDetected) and event.side == "output":
             lore = event.category == "contradiction"
             self.found(event.inference_id, "lore" if lore else "violations")
+        if (e_value := self.evidence.e_value) > self._e_value:
+            self._calm_turns = 0
+        self._e_value = e_value
 
     def moved(self, event: DeploymentEvent, at_us: int) -> None:
         """Take in where the deployment is."""
@@ -238,6 +244,7 @@ class Watch:
             failed, broke = "failures" in turn.faults, "violations" in turn.faults
             # Only what was answered counts towards a step: silence never passes one.
             self._step_turns += step == self._step and not failed
+            self._calm_turns += not failed
             self._recent[inference_id] = _Recent(at_us, failed, broke, turn.latency_ms)
             while len(self._recent) > max(RECENT_MAX, self._started.gate.turns_min):
                 self._recent.popitem(last=False)
@@ -265,6 +272,8 @@ class Watch:
         gate = self._started.gate
         if self._step_turns < gate.turns_min:
             return f"{self._step_turns} of {gate.turns_min} turns"
+        if gate.in_doubt(e_value := rounded(self.evidence.e_value), self._calm_turns):
+            return f"{self._calm_turns} of {gate.turns_min} turns since the evidence rose to {e_value:g}"
         # Over a fixed limit it is accused; a mean of no latencies at all is within none.
         if gate.kind == "threshold" and self._window()[1] is None:
             return f"none of the newest {len(self._recent)} turns tells how long the model takes,"
@@ -344,6 +353,7 @@ class Watch:
             candidate_turns=evidence.turns[True],
             control_turns=evidence.turns[False],
             step_turns=self._step_turns,
+            calm_turns=self._calm_turns,
             e_value=rounded(evidence.e_value) if not threshold else 0.0,
             limit=rounded(evidence.limit),
             measures=dict(measures),

@@ -90,6 +90,7 @@ def start(**changes: Any) -> StartDeployment:
 def started(**changes: Any) -> DeploymentStarted:
     facts = {**start().model_dump(exclude={"steps", "override"}), "steps": [5, 25, 50, 100]}
     more: dict[str, Any] = {"deployment_id": ID, "previous_model_id": OLD, "evaluation_id": f"{0:032x}"}
+    facts["gate"] = Gate(turns_min=10, doubt_max=10.0)
     return DeploymentStarted.model_validate({**facts, **more, **changes})
 
 
@@ -246,6 +247,7 @@ def test_the_last_step_promotes_the_candidate() -> None:
     [
         (0, evidence(turns=9), "9 turns in this step, wanted are 10"),
         (0, evidence(e_value=100.0), "the e-value is 100"),
+        (0, evidence(e_value=50.0, calm_turns=9), "the e-value is 50, and rose 9 turns ago"),
         (1, evidence(), "step 1 was not started"),
     ],
 )

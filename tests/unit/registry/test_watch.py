@@ -82,6 +82,34 @@ def test_enough_good_turns_pass_the_step() -> None:
     assert (verdict.step, verdict.evidence.step_turns, verdict.evidence.position) == (0, 10, 19)
 
 
+def doubted(**gate: Any) -> Watch:
+    """Return a gate with some evidence against the candidate, below the limit, and turns enough."""
+    found = watch(**gate)
+    for n in range(61):
+        model = NEW if n % 5 == 0 else OLD
+        bad = n in (50, 55)
+        play(found, n, model, failed(n, model) if bad else answered(n, model))
+    return found
+
+
+def test_a_step_that_is_about_to_fail_is_not_passed() -> None:
+    """The scar: passed at an e-value of 109 of 111, taken back at 205 a third of a second later."""
+    without, gate = doubted(turns_min=5), doubted(turns_min=5, doubt_max=10.0)
+    assert 10 < gate.evidence.e_value < gate.evidence.limit
+
+    assert isinstance(without.verdict(SECOND), Passed)
+    assert gate.verdict(SECOND) is None
+    starved = gate.verdict(SECOND + 700_000_000)
+    assert isinstance(starved, Starved)
+    assert starved.reason == "1 of 5 turns since the evidence rose to 35.1882 after 701 s"
+
+    for n in range(100, 121):
+        play(gate, n, NEW if n % 5 == 0 else OLD, answered(n, NEW if n % 5 == 0 else OLD))
+    passed = gate.verdict(SECOND)
+    assert isinstance(passed, Passed), "who was unlucky passes later"
+    assert passed.evidence.calm_turns == 6
+
+
 def test_failures_of_the_candidate_accuse_it() -> None:
     gate = watch(turns_min=500)
     for n in range(400):
