@@ -338,6 +338,8 @@ def _broken(who: str, error: Exception) -> EngineError:
     """Return what a failed connection means."""
     if isinstance(error, (aiohttp.ServerTimeoutError, TimeoutError)):
         return EngineError(f"{who} is silent", "engine_timeout")
+    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError):
+        return EngineError(f"{who}: no secure connection ({error}); see its url", "engine_misconfigured")
     if isinstance(error, aiohttp.ClientConnectorError):
         return EngineError(f"{who}: nobody answers there", "engine_unreachable")
     return EngineError(f"{who} broke off ({type(error).__name__})")

@@ -187,3 +187,14 @@ async def test_a_server_that_is_there_is_well_although_it_has_no_list_of_models(
 
         async with served_by(answer) as url, engine_at(url) as far:
             assert (await far.health()).ok == well
+
+
+async def test_an_address_that_speaks_no_tls_is_a_fault_of_the_settings() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response()
+
+    async with served_by(answer) as url, engine_at(url.replace("http:", "https:"), chat=True) as far:
+        with pytest.raises(EngineError, match="no secure connection") as fault:
+            await collect(far, ASK, asyncio.get_running_loop().time)
+        assert fault.value.code == "engine_misconfigured"
+        assert not (await far.health()).ok
