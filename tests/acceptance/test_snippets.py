@@ -1,4 +1,4 @@
-"""Every block of code in README, SPEC and operations.md works: programs and commands run, files are read.
+"""Every block of code in README, SPEC and the manuals works: programs and commands run, files are read.
 
 A block that none of these tests takes fails, and so does a line of a shell block that is neither run nor
 parsed: what cannot be run is listed with its reason.
@@ -29,7 +29,18 @@ from tests.harness.node import node_folder
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180), pytest.mark.xdist_group("cli")]
 
-PAGES = ("README.md", "protocol/SPEC.md", "docs/operations.md", "docs/architecture.md")
+OWN_TESTS = ("docs/adding-a-context.md",)
+"""Pages with a test of their own."""
+
+PAGES = (
+    "README.md",
+    "protocol/SPEC.md",
+    *(
+        page
+        for path in sorted((ROOT / "docs").glob("*.md"))
+        if (page := f"docs/{path.name}") not in OWN_TESTS
+    ),
+)
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SHOWN = {
     "AI Core is up": "what `make run` prints; test_up.py holds the demo to it",
@@ -49,7 +60,7 @@ ELSEWHERE = {
 """Lines of shell blocks that are not run here, by their beginning: why."""
 
 PLACEHOLDER = re.compile(
-    r"\b(ID|MODEL|INFERENCE|DEPLOYMENT|01a1fca7)\b|…|\w\|\w|[a-z] \w+\.(json|jsonl|toml)\b"
+    r"\b(ID|MODEL|INFERENCE|DEPLOYMENT|POSITION|01a1fca7)\b|…|\w\|\w|[a-z] \w+\.(json|jsonl|toml)\b"
 )
 """What a reader fills in; such a line is parsed, not run."""
 

@@ -34,7 +34,10 @@ def test_constraints_name_no_index_and_no_path() -> None:
     assert [line for line in lines if "==" not in line] == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "docs/architecture.md", "docs/operations.md"])
+PAGES = ["README.md", "CHANGELOG.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_links_between_our_documents_lead_somewhere(name: str) -> None:
 
     page = ROOT / name
