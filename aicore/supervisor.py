@@ -42,6 +42,9 @@ PASSING = (None, errno.ENOENT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EAGA
 """Of an OSError without a file's name that is neither a lost connection nor a time-out: a server's socket
 that is not there yet, or a network that is not up."""
 
+SOCKET_GONE = "the handler is closed"
+"""How uvloop ends a RuntimeError about a socket that was closed under its user. Source: its `handle.pyx`."""
+
 logger = structlog.get_logger(__name__)
 
 
@@ -117,8 +120,10 @@ class _Life:
             started = clock()
             try:
                 await self.component.run(self.ready.set, self._stop)
-            except* OPERATING_FAILURES as errors:
+            except* (*OPERATING_FAILURES, RuntimeError) as errors:
                 found = list(leaves(errors))
+                if not all(map(_operating, found)):
+                    raise
                 if not (self.ready.is_set() or all(map(_passes, found))):
                     raise
                 self._tell(described(found[0]))
@@ -166,6 +171,11 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 def described(error: BaseException) -> str:
     """Return an error in one line, also one that says nothing."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _operating(error: BaseException) -> bool:
+    """Return whether a server failed us; uvloop says RuntimeError of a socket that is gone."""
+    return isinstance(error, OPERATING_FAILURES) or str(error).endswith(SOCKET_GONE)
 
 
 def _passes(error: BaseException) -> bool:

@@ -98,16 +98,22 @@ async def connect(
 
 
 async def _leave(nc: Client) -> None:
-    """Send what is pending and close; a connection that is down is closed at once."""
+    """Send what is pending and close; a connection that is down is closed at once.
+
+    A RuntimeError is uvloop's word for a socket that is gone before nats-py has noticed.
+    """
     try:
         if nc.is_connected:
             async with asyncio.timeout(DRAIN_TIMEOUT_S + 1):
                 await nc.drain()
-    except (OSError, NatsError) as error:
+    except (OSError, NatsError, RuntimeError) as error:
         logger.warning("nats_drain_failed", error=type(error).__name__)
     finally:
         if not nc.is_closed:
-            await nc.close()
+            try:
+                await nc.close()
+            except RuntimeError as error:
+                logger.warning("nats_close_failed", error=type(error).__name__)
 
 
 class _Events:

@@ -5,8 +5,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 
 from aicore.client import Unanswered
 from aicore.client import connect as connect_client
@@ -72,3 +74,19 @@ async def test_a_wrong_password_is_told_without_it(guarded: int) -> None:
         async with connect_client(url, "realm", actor="operator:test"):
             pass
     assert "hunter2" not in f"{told.value} {also.value}"
+
+
+def test_a_connection_whose_socket_is_gone_is_left_in_peace(guarded: int) -> None:
+    """The scar: a stop ended in a traceback when NATS had ended a moment before."""
+    url = f"nats://{WHO}@127.0.0.1:{guarded}"
+
+    async def leave() -> None:
+        async with connect(url, name="test") as nc:
+            transport: Any = nc._transport
+            transport._io_writer.transport.abort()
+            await asyncio.sleep(0)  # uvloop closes the socket; nats-py has not noticed, and has bytes for it
+            nc._pending.append(b"PING\r\n")
+            nc._pending_data_size += 6
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(leave())

@@ -16,6 +16,7 @@ PASS = [
     TimeoutError(),
     LogUnavailable("away"),
     FileNotFoundError(errno.ENOENT, "no socket yet"),
+    RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed"),
 ]
 LAST = [
     PortUnusable("taken", remedy="", errno=errno.EADDRINUSE),
@@ -71,6 +72,11 @@ async def test_what_does_not_pass_ends_a_start_at_once(error: Exception) -> None
         await served(Failing(error))
 
     assert list(leaves(ended.value)) == [error]
+
+
+async def test_a_bug_ends_everything_also_after_it_has_served() -> None:
+    with pytest.raises(ExceptionGroup, match="unhandled"):
+        await served(Failing(RuntimeError("deque mutated during iteration"), serve_first=True))
 
 
 @pytest.mark.parametrize("error", LAST, ids=repr)
