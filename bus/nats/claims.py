@@ -36,6 +36,7 @@ from bus.ports import Claim, OwnerGone, OwnerSilent
 from bus.problems import problem_of, unforeseen
 from protocol.errors import WireError
 from protocol.messages import (
+    Answer,
     CommandMessage,
     ErrorReply,
     Reply,
@@ -77,7 +78,7 @@ AWAY = (JetStreamUnavailable, JetStreamError, NatsError, OSError)
 
 logger = structlog.get_logger(__name__)
 
-Answer = Callable[[CommandMessage], Awaitable[Reply]]
+Answering = Callable[[CommandMessage], Awaitable[Reply]]
 
 
 class NatsClaims:
@@ -94,7 +95,7 @@ class NatsClaims:
         """Where JetStream's replies come, one token below."""
         self._numbers = count()
         self._waiting: dict[str, asyncio.Future[Msg]] = {}
-        self._answer: Answer | None = None
+        self._answer: Answering | None = None
         self._ours = OrderedDict[UUID, None]()
         """The newest last."""
         self._unclaimed = dict[UUID, None]()
@@ -104,7 +105,7 @@ class NatsClaims:
         self._away = False
         self._news = asyncio.Event()
 
-    def answer_with(self, answer: Answer) -> None:
+    def answer_with(self, answer: Answering) -> None:
         """Let ``answer`` reply to what other processes ask us."""
         self._answer = answer
 
@@ -149,8 +150,9 @@ class NatsClaims:
             except (NatsError, WireError) as error:
                 raise OwnerSilent(f"{claim.owner}: {error!r}") from error
             else:
-                assert not isinstance(reply, list)
-                return reply  # type: ignore[return-value]  # a command is answered by no Answer
+                if isinstance(reply, Answer):
+                    raise OwnerSilent(f"{claim.owner} is no process of ours")
+                return reply
         raise OwnerSilent(claim.owner)
 
     # --- JetStream --------------------------------------------------------------------------------------

@@ -7,10 +7,14 @@ gone, whoever got the repeat inherits the id, with what the owner left in the lo
 from collections.abc import Callable
 
 from bus.ports import Claims, IdConflict, OwnerGone, OwnerSilent
+from domain.inference.inference import Inference
 from domain.kernel.decider import Rejected
 from handlers.inference.records import InferenceRecords
 from handlers.inference.turn import Turn
 from protocol.messages import ErrorReply, Reply
+
+LOOK_UP_SHARE = 0.5
+"""Of the time that a question has: longer nobody looks whether it was answered before."""
 
 RETRY_MS = 500
 
@@ -55,12 +59,24 @@ class Ownership:
                 raise RefusedElsewhere(_unavailable("belongs to a process that does not answer")) from None
             else:
                 return _reply(turn, reply)
-        turn.claim, turn.fresh, turn.elsewhere = claim, claim.first, False
+        turn.claim, turn.elsewhere = claim, False
+        turn.fresh, turn.seen = claim.first, bool(claim.revision) and not claim.first
         return None
 
+    async def recall(self, turn: Turn) -> Inference:
+        """Return what is recorded under a turn's id, here or by the process that it was inherited from.
+
+        Raises:
+            LogUnavailable: the id was here before and is forgotten, and the log cannot say what came of it.
+        """
+        id_, within_s = turn.message.id, (turn.deadline - self._clock()) * LOOK_UP_SHARE
+        if turn.inherited:
+            return await self._records.inherited(id_, within_s)
+        return await self._records.find(id_, within_s, fresh=turn.fresh, seen=turn.seen)
+
     async def release(self, turn: Turn) -> None:
-        """Let other processes answer an id of which nothing was recorded here."""
-        if self._claims and turn.claim and turn.inference.request is None:
+        """Let other processes answer an id of which nothing was recorded here, now or before."""
+        if self._claims and turn.claim and turn.claim.first and turn.inference.request is None:
             await self._claims.release(turn.claim)
 
 

@@ -18,6 +18,7 @@ from bus.ids import derived_id
 from bus.ports import (
     ExpectedVersion,
     LogUnavailable,
+    LogUnread,
     NewEvent,
     Outbox,
     OutboxError,
@@ -113,17 +114,24 @@ class InferenceRecords:
         """Say whether this process had the command ``id_`` not long ago."""
         return id_ in self._remembered
 
-    async def find(self, id_: UUID, within_s: float | None = None, *, fresh: bool = True) -> Inference:
+    async def find(
+        self, id_: UUID, within_s: float | None = None, *, fresh: bool = True, seen: bool = False
+    ) -> Inference:
         """Return what is known of the command ``id_``; the initial state if nothing is.
 
-        The log is not waited for longer than ``within_s``. ``fresh``: no other process can have had it.
+        The log is not waited for longer than ``within_s``. ``fresh``: no other process can have had it;
+        ``seen``: this one had it.
+
+        Raises:
+            LogUnavailable: it was seen, and the log cannot say what came of it: to ask anew would be a second
+                effect.
         """
         if known := self._remembered.get(id_):
             self._remembered.move_to_end(id_)
             return known
         if fresh and self._is_new(id_):
             return INFERENCE.initial
-        return await self._looked_up(id_, within_s)
+        return await self._looked_up(id_, within_s, needed=seen)
 
     async def inherited(self, id_: UUID, within_s: float | None = None) -> Inference:
         """Return what is known of a command whose process is gone; a question that it left is ours now.
@@ -141,11 +149,13 @@ class InferenceRecords:
             self._put(stream_of(id_.hex), [left[0]], 0)
         return state
 
-    async def _looked_up(self, id_: UUID, within_s: float | None) -> Inference:
+    async def _looked_up(self, id_: UUID, within_s: float | None, *, needed: bool = False) -> Inference:
         try:
             return await self._look_up(self._recall(stream_of(id_.hex)), within_s)
         except LogUnavailable as error:
             logger.warning("inference_not_looked_up", id=str(id_), error=str(error))
+            if needed:
+                raise LogUnread(str(error)) from error
         return INFERENCE.initial
 
     def request(self, command: RecordRequest, message: CommandMessage) -> Inference:

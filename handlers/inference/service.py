@@ -3,7 +3,7 @@
     arrive    `Inbox`: repeats of an id wait for its first try; cancellations are kept
     own       `Ownership`: does the id belong to another process? then that one answers
     guard     `QuestionGuard`: personal data out, the rules of the policy
-    recall    `InferenceRecords.find`: was it asked before?
+    recall    `Ownership.recall`: was it asked before?
     ask       `Questions`: which model, on which tier, in which words
     admit     `Admission`: room at the engines, the player's allowance
     answer    `Answering`: kept or shared (`SharedAnswers`), or made and guarded (`Generation`)
@@ -39,9 +39,6 @@ from protocol.errors import WireError
 from protocol.messages import CommandMessage, Reply
 
 TIMEOUT_S = 30.0
-
-LOOK_UP_SHARE = 0.5
-"""Of the time that a question has: longer nobody looks whether it was answered before."""
 
 Give = Callable[[str, str, int, str], Awaitable[None]]
 """Sends one piece: subject, inference id, its number from 0, its text."""
@@ -91,7 +88,8 @@ class InferenceService:
                 ``engines_away``, ``over_allowance`` (recorded as refused), or ``inference_failed``
                 (recorded: a repeat gives the same).
             IdConflict: the id asked for something else before.
-            LogUnavailable: the model was never seen, and the log cannot be asked.
+            LogUnavailable: the log cannot be asked for a model that was never seen, or for what came of an id
+                that was here before and is forgotten.
         """
         return await self._answer(self._turn(message, give))
 
@@ -134,9 +132,7 @@ class InferenceService:
     async def _begin(self, turn: Turn) -> None:
         """Bring a turn to its recorded question: a new one, or that of an earlier try."""
         await self._question_guard.redact(turn)
-        left_s = turn.deadline - self._router.now()
-        find = self._records.inherited if turn.inherited else partial(self._records.find, fresh=turn.fresh)
-        turn.inference = await find(turn.message.id, left_s * LOOK_UP_SHARE)
+        turn.inference = await self._ownership.recall(turn)
         if turn.inference.request is None:
             self._question_guard.check_length(turn)
             record = await self._questions.ask(turn)

@@ -97,6 +97,8 @@ class Turn:
     claim: Claim | None = None
     fresh: bool = True
     """No other process can have had its id."""
+    seen: bool = False
+    """Its id was here before, or at the process that this one inherited it from."""
     elsewhere: bool = False
     """Another process is asked for its answer, and hears of cancellations itself."""
     inherited: bool = False

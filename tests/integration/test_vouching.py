@@ -75,7 +75,7 @@ PAGES = {
 """Every page that says what was said or decided, with arguments."""
 
 OTHERS = {
-    "the system and what runs now": "up run doctor relay.status relay.confirm-log relay.refill tiers "
+    "the system and what runs now": "up run doctor env relay.status relay.confirm-log relay.refill tiers "
     "projections.list projections.rebuild spool.status spool.letters spool.redrive spool.dismiss ask "
     "log.stats",
     "what a consumer was given": "dlq.list dlq.show dlq.redrive",

@@ -273,14 +273,26 @@ async def test_an_owner_that_is_silent_is_told_as_unavailable_and_nothing_is_ask
 async def test_a_repeat_of_what_this_process_forgot_is_looked_up(
     realm: Realm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The scar: younger than the process and no longer remembered, it was taken for new and asked again."""
+    """The scar: younger than the process and no longer remembered, it was taken for new and asked again.
+
+    While the log is away nobody can say what came of it, and nobody asks anew.
+    """
     monkeypatch.setattr("handlers.inference.records.REMEMBERED_MAX", 2)
-    [one] = await realm.begin(1)
+    one, two = await realm.begin(2)
     asked = question()
     first = await one.service(asked)
     for number in range(4):
         await one.service(question(f"who is {number}"))
     await realm.shipped()
-    repeat = await one.service(asked)
-    assert (repeat.duplicate, repeat.result) == (True, first.result)
+    realm.log.away = True
+    with pytest.raises(LogUnavailable):
+        await one.service(asked)
+    with pytest.raises(Rejected) as refusal:
+        await two.service(asked)
+    assert (refusal.value.code, refusal.value.retry_after_ms) == ("unavailable", 500)
+    realm.log.away = False
+    for process in (one, two):
+        repeat = await process.service(asked)
+        assert (repeat.duplicate, repeat.result) == (True, first.result)
     assert len(one.engine.prompts) == 5
+    assert two.engine.prompts == []
