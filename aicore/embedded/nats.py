@@ -50,7 +50,10 @@ EVENTS = ("*.evt.>",)
 STREAMS = ("CREATE", "UPDATE", "DELETE", "PURGE", "MSG.DELETE", "RESTORE", "SNAPSHOT", "PEER", "LEADER")
 """What only AI Core does with a JetStream stream."""
 
-RESERVED = (*EVENTS, *(f"$JS.API.STREAM.{verb}.>" for verb in STREAMS))
+OURS = ("*.claim.>", "*.peer.>")
+"""What AI Core's processes say to each other."""
+
+RESERVED = (*EVENTS, *OURS, *(f"$JS.API.STREAM.{verb}.>" for verb in STREAMS))
 """What a client without a password may not publish."""
 
 

@@ -70,6 +70,7 @@ OWNER_BACK_S = 1.0
 """How long an owner may be away before its ids are inherited: a restart of NATS ends no process."""
 
 OWNER_PAUSE_S = 0.05
+OWNER_DIGITS = 32
 TRIES = 5
 """Claims that may be released one after the other while one is made."""
 
@@ -133,6 +134,8 @@ class NatsClaims:
 
     async def ask(self, claim: Claim, message: CommandMessage, within_s: float) -> Reply | ErrorReply:
         """Return what the owner replies; see the port."""
+        if len(claim.owner) != OWNER_DIGITS:
+            raise OwnerGone(f"{claim.owner} is no process")
         now = asyncio.get_running_loop().time
         body, until, gone = encode_command(message), now() + within_s, None
         while (left_s := until - now()) > 0:

@@ -14,9 +14,14 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from aicore.clock import new_id
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from bus.nats.api import JetStreamError, JetStreamUnavailable, js_request
+from bus.nats.claims import open_claims
 from bus.nats.connection import BrokerUnreachable, connect
 from bus.nats.service import ServiceOptions, serve
 from bus.nats.topology import describe, events_config, events_stream
+from bus.ports import OwnerGone
+from protocol.messages import CommandMessage
+from protocol.meta import Meta
+from protocol.subjects import claim_subject, peer_subject
 from tests.integration.nats_kit import LIMITS, Bus, open_bus
 
 pytestmark = pytest.mark.integration
@@ -129,6 +134,38 @@ async def test_components_have_streams_of_their_own(wire: Wire, nats_server: Emb
         await js_request(component, f"STREAM.DELETE.{name}")
         with pytest.raises(JetStreamError):
             await js_request(component, f"STREAM.INFO.{name}")
+
+
+async def test_nobody_else_claims_command_ids_or_speaks_to_our_processes(
+    wire: Wire, nats_server: EmbeddedNats
+) -> None:
+    id_ = new_id()
+    async with (
+        connect(nats_server.component_url, name="component") as component,
+        open_claims(component, wire.bus.realm, new_id) as claims,
+    ):
+        for subject in (
+            claim_subject(wire.bus.realm, id_.hex),
+            peer_subject(wire.bus.realm, claims.process),
+        ):
+            with pytest.raises(NatsTimeoutError):
+                await wire.anybody.request(subject, bytes(16), timeout=REFUSED_S)
+        assert (await claims.claim(id_)).first
+
+
+async def test_a_claim_that_names_no_process_is_inherited(wire: Wire, nats_server: EmbeddedNats) -> None:
+    """Whoever names a claim's subject for a reply has the reply stored there, by a service that may."""
+    id_ = new_id()
+    async with (
+        connect(nats_server.component_url, name="component") as component,
+        open_claims(component, wire.bus.realm, new_id) as claims,
+    ):
+        await component.request(claim_subject(wire.bus.realm, id_.hex), b"\x81\xa1v\x01", timeout=5)
+        found = await claims.claim(id_)
+        command = CommandMessage(id_, "inference.generate", {}, "any", Meta())
+        with pytest.raises(OwnerGone):
+            await claims.ask(found, command, 5.0)
+        assert (await claims.inherit(found)).ours
 
 
 async def test_passwords_are_their_owners_alone(nats_server: EmbeddedNats, tmp_path: Path) -> None:
