@@ -119,7 +119,7 @@ CASES: list[tuple[Case, int, str]] = [
     (http_port, 2, r"port \d+ of 127\.0\.0\.1 belongs to process \d+ \(nats-server\).*AICORE_HTTP_PORT"),
     (http_host, 2, r"10\.255\.255\.1.*AICORE_HTTP_HOST"),
     (no_engines_file, 2, r"AICORE_ENGINES_FILE: /nosuch/engines\.toml cannot be read"),
-    (bad_engines_file, 2, r"AICORE_ENGINES_FILE: .*engines\.a\.vllm\.url: Field required"),
+    (bad_engines_file, 2, r"AICORE_ENGINES_FILE: .*engines\.a\.url: Field required"),
     (no_content_file, 2, r"AICORE_CONTENT_FILE: /nosuch/content\.toml"),
     (no_weights, 2, r"AICORE_MODEL_DIR: .* has no manifest\.json"),
     (no_scorer, 2, r"AICORE_SCORERS: .*nosuch"),
