@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two workers: the suite waits for servers more than it computes.
 WORKERS ?= 2
 
-.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow test test-slow test-nightly gates bench train train-guard look-alikes number-plans clean venv node
+.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow test test-slow test-nightly gates bench bench-ratchet bench-record train train-guard look-alikes number-plans clean venv node
 
 run: venv ## Start everything and play the demo; Ctrl-C stops it
 	@exec $(BIN)/aicore up --demo
@@ -33,6 +33,12 @@ gates: venv ## Format, lint, types, layers: what must hold before anything runs
 
 bench: venv ## All benchmarks, short; `python -m benchmarks NAME` for one in full
 	$(BIN)/python -m benchmarks all --quick
+
+bench-ratchet: venv ## Name every quick ratio that fell by more than its noise since it was recorded
+	$(BIN)/python -m benchmarks.ratchet $(NAMES)
+
+bench-record: venv ## Record new ratios on purpose, on a calm machine; NAMES="replay codec" for some
+	$(BIN)/python -m benchmarks.ratchet $(NAMES) --record
 
 # An environment of its own: torch has no place in the one that runs and tests.
 .venv-train/ready: pyproject.toml constraints.txt

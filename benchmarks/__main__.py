@@ -29,9 +29,11 @@ HELPERS = {
     "nats_kit",
     "paced",
     "peers",
+    "ratchet",
     "rollback_child",
     "router_child",
     "spool_child",
+    "writers_child",
 }
 
 out = Console(highlight=False)

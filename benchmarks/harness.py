@@ -98,11 +98,19 @@ def percentile(values: list[float], share: float) -> float:
 
 
 @contextmanager
-def servers(*, postgres: bool = True, nats: bool = False) -> Iterator[tuple[EmbeddedPostgres, EmbeddedNats]]:
-    """Run fresh embedded servers, fsync on, in a folder beside the checkout's own disk, and remove them."""
+def servers(
+    *, postgres: bool = True, nats: bool = False, settings: dict[str, str] | None = None
+) -> Iterator[tuple[EmbeddedPostgres, EmbeddedNats]]:
+    """Run fresh embedded servers, fsync on, in a folder beside the checkout's own disk, and remove them.
+
+    Args:
+        postgres: run Postgres.
+        nats: run NATS.
+        settings: Postgres's, beyond what the embedded server has anyway.
+    """
     root = Path(tempfile.mkdtemp(prefix=".bench-", dir=Path.cwd()))
     root.chmod(0o755)
-    database, broker = EmbeddedPostgres(root), EmbeddedNats(root)
+    database, broker = EmbeddedPostgres(root, settings=settings), EmbeddedNats(root)
     try:
         if postgres:
             database.start()
