@@ -19,17 +19,18 @@ from typing import Any
 from benchmarks.harness import Progress, Report, percentile
 from domain.inference.messages import InferenceCompleted, InferenceFailed, InferenceRequested
 from domain.registry.deployment_messages import (
-    Accuse,
     CheckFact,
     ConfirmReady,
     DeploymentRolledBack,
     DeploymentStarted,
+    RollBackOnEvidence,
     StartDeployment,
     StepStarted,
 )
 from domain.registry.evidence import Evidence, Turn
 from domain.registry.messages import RegisterModel
-from domain.registry.use_case import USE_CASE, model_id_of
+from domain.registry.models import model_id_of
+from domain.registry.use_case import USE_CASE
 from domain.registry.watch import Accused, Watch
 
 FALSE_ALARMS = 0.01
@@ -213,7 +214,9 @@ def whole_way(case: Case, seed: int) -> int | None:
         verdict = watch.verdict(0)
         if isinstance(verdict, Accused):
             of = {"use_case": UC, "deployment_id": state.deployment.started.deployment_id}
-            accuse = Accuse(**of, measure=verdict.measure, evidence=verdict.evidence, reason=verdict.reason)
+            accuse = RollBackOnEvidence(
+                **of, measure=verdict.measure, evidence=verdict.evidence, reason=verdict.reason
+            )
             rolled = USE_CASE.decide(accuse, state)
             assert isinstance(rolled[0], DeploymentRolledBack)
             after = USE_CASE.fold(rolled, state)

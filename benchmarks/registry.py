@@ -27,7 +27,8 @@ from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from domain.kernel.event import Event
 from domain.registry.messages import ModelDescribed, ModelRegistered
-from domain.registry.use_case import model_id_of, stream_of
+from domain.registry.models import model_id_of
+from domain.registry.use_case import stream_of
 from handlers.kernel.commands import CommandRunner
 from handlers.registry.commands import REGISTRY
 from handlers.registry.models import RegistryView

@@ -28,8 +28,8 @@ from domain.inference.messages import InferenceCompleted, InferenceFailed, Infer
 from domain.kernel.event import Event
 from domain.registry.deployment_messages import DeploymentRolledBack
 from domain.registry.messages import RecordEvaluation
+from domain.registry.models import model_id_of
 from domain.registry.rollout import deployment_id_of
-from domain.registry.use_case import model_id_of
 from domain.routing.split import bucket_of
 from handlers.kernel.commands import CommandRunner
 from handlers.registry.commands import REGISTRY, VERDICT_RECORDS

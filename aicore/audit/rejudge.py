@@ -19,7 +19,7 @@ from domain.registry.deployment_messages import (
     StepPassed,
     StepStarted,
 )
-from domain.registry.rollout import GATE
+from domain.registry.rollback import GATE
 from domain.registry.watch import Accused, Passed, Starved, Verdict, Watch
 
 GRACE_US = 5_000_000

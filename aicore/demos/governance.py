@@ -35,7 +35,7 @@ from bus.postgres.log import open_log
 from bus.retry import until_seen
 from domain.inference.export import Selection
 from domain.registry.messages import RegisterModel
-from domain.registry.use_case import model_id_of
+from domain.registry.models import model_id_of
 
 OPERATOR = "demo"
 ROOT = Path(__file__).parents[2]

@@ -9,8 +9,9 @@ from domain.evaluation.messages import EvaluationFinished
 from domain.optimisation.cost import dollars
 from domain.optimisation.messages import INPUTS_MAX, Action, OptimiserPolicy, Priority
 from domain.optimisation.proposals import PRIORITIES
-from domain.registry.rollout import unproven
+from domain.registry.look_ups import previous_model
 from domain.registry.state import UseCaseModels
+from domain.registry.tickets import unproven
 
 BELOW: Mapping[str, Literal["gold", "silver", "bronze"]] = {"gold": "silver", "silver": "bronze"}
 SCALE_MAX = 4.0
@@ -113,7 +114,7 @@ def untrue(action: Action, models: UseCaseModels, found: Sequence[Finding] | Non
         return "the model is no candidate any more that passed against the current one"
     if action.model_id not in (None, models.current):
         return "the model is not the current one any more"
-    if action.kind == "roll_back" and models.previous() is None:
+    if action.kind == "roll_back" and previous_model(models) is None:
         return "there is no model to go back to any more"
     if found is not None and action.kind not in {each.action.kind for each in found}:
         return "what was seen since is as usual"
@@ -131,10 +132,11 @@ def _candidate(models: UseCaseModels) -> Iterator[Finding]:
         ticket = model.evaluated
         if (
             model.status == "candidate"
-            and not model.barred
+            and not model.needs_reevaluation
             and ticket is not None
             and unproven(model, models) is None
-            and ticket.evaluation_id != model.tried  # aborted or failed with it: a person knows why
+            and ticket.evaluation_id
+            != model.deployed_evaluation_id  # aborted or failed with it: a person knows why
         ):
             yield Finding(
                 Action(kind="deploy_candidate", model_id=id_),
@@ -149,7 +151,7 @@ def _failures(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPo
     inputs = {"turns": float(now.turns), "failures": failures, "usual_failures": before}
     if failures > policy.failures_min and failures > policy.failures_factor * before:
         why = f"{failures:.1%} of {now.turns} turns failed, usual are {before:.1%}"
-        if models.previous() is not None:
+        if previous_model(models) is not None:
             yield Finding(Action(kind="roll_back", model_id=models.current), "high", why, inputs)
         else:
             yield Finding(_scaled(models, 2.0), "high", f"{why}; there is no model to go back to", inputs)
@@ -157,7 +159,7 @@ def _failures(now: Seen, usual: Seen, models: UseCaseModels, policy: OptimiserPo
 
 def _against_the_model(models: UseCaseModels) -> Action:
     """The way back, if there is one: a rollback without it would silence the use case."""
-    kind: Literal["roll_back", "retrain"] = "roll_back" if models.previous() else "retrain"
+    kind: Literal["roll_back", "retrain"] = "roll_back" if previous_model(models) else "retrain"
     return Action(kind=kind, model_id=models.current)
 
 

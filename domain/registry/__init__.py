@@ -7,7 +7,6 @@ at a time, one current model, shares that are 100 together.
 from domain.kernel.context import Context
 from domain.registry.deployment_messages import (
     AbortDeployment,
-    Accuse,
     ConfirmReady,
     DeploymentAborted,
     DeploymentCompleted,
@@ -21,6 +20,7 @@ from domain.registry.deployment_messages import (
     PassStep,
     ResumeDeployment,
     RollBack,
+    RollBackOnEvidence,
     StartDeployment,
     StepPassed,
     StepStarted,
@@ -83,7 +83,7 @@ CONTEXT = Context(
         RecordEvaluation,
         ConfirmReady,
         PassStep,
-        Accuse,
+        RollBackOnEvidence,
     ),
     queries=(
         CurrentQuery,

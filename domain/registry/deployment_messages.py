@@ -407,14 +407,14 @@ class StartDeployment(Plan, Command, name="deployment.start"):
         return self.steps or list(STEPS[self.strategy])
 
 
-class _OnDeployment(Command):
+class OnDeployment(Command):
     """What is said to a deployment under way; refused with ``deployment_not_found`` if it is not."""
 
     use_case: UseCase
     deployment_id: DeploymentId
 
 
-class HoldDeployment(_OnDeployment, name="deployment.hold"):
+class HoldDeployment(OnDeployment, name="deployment.hold"):
     """Let the traffic stay as it is; the gate goes on watching.
 
     Refused with ``deployment_not_found`` or ``deployment_ended``.
@@ -431,7 +431,7 @@ class HoldDeployment(_OnDeployment, name="deployment.hold"):
     }
 
 
-class ResumeDeployment(_OnDeployment, name="deployment.resume"):
+class ResumeDeployment(OnDeployment, name="deployment.resume"):
     """Let a held deployment go on. Refused with ``deployment_not_found`` or ``deployment_ended``."""
 
     operator: Operator
@@ -440,7 +440,7 @@ class ResumeDeployment(_OnDeployment, name="deployment.resume"):
     example: ClassVar = dict(HoldDeployment.example)
 
 
-class AbortDeployment(_OnDeployment, name="deployment.abort"):
+class AbortDeployment(OnDeployment, name="deployment.abort"):
     """End a deployment: the current model has everything again. No word against the candidate.
 
     Refused with ``deployment_not_found`` or ``deployment_ended``.
@@ -480,7 +480,7 @@ class RollBack(Command, name="deployment.roll_back"):
     }
 
 
-class ConfirmReady(_OnDeployment, name="deployment.confirm_ready"):
+class ConfirmReady(OnDeployment, name="deployment.confirm_ready"):
     """Say what was looked at before the first step; anything that is not well fails the deployment.
 
     Refused with ``deployment_held``: nobody meets the candidate before it is resumed.
@@ -495,7 +495,7 @@ class ConfirmReady(_OnDeployment, name="deployment.confirm_ready"):
     }
 
 
-class PassStep(_OnDeployment, name="deployment.pass_step"):
+class PassStep(OnDeployment, name="deployment.pass_step"):
     """Go on to the next step, or complete. Refused with ``evidence_missing`` or ``deployment_held``."""
 
     step: Step
@@ -509,7 +509,7 @@ class PassStep(_OnDeployment, name="deployment.pass_step"):
     }
 
 
-class Accuse(_OnDeployment, name="deployment.accuse"):
+class RollBackOnEvidence(OnDeployment, name="deployment.accuse"):
     """Take the candidate back on a gate's evidence. Refused with ``evidence_missing`` below the limit."""
 
     measure: str = Field(max_length=64, description="The measure that says most.")
@@ -529,7 +529,7 @@ class Accuse(_OnDeployment, name="deployment.accuse"):
 OPERATOR_COMMANDS = (StartDeployment, HoldDeployment, ResumeDeployment, AbortDeployment, RollBack)
 """What people say."""
 
-GATE_COMMANDS = (ConfirmReady, PassStep, Accuse)
+GATE_COMMANDS = (ConfirmReady, PassStep, RollBackOnEvidence)
 """What the deployment manager says; never taken from the wire."""
 
 DeploymentCommand = (
@@ -540,5 +540,5 @@ DeploymentCommand = (
     | RollBack
     | ConfirmReady
     | PassStep
-    | Accuse
+    | RollBackOnEvidence
 )

@@ -20,16 +20,16 @@ from domain.inference.messages import (
 from domain.kernel.event import Command
 from domain.kernel.process import Due, Heard, Moment, Process
 from domain.registry.deployment_messages import (
-    Accuse,
     DeploymentEvent,
     DeploymentId,
     DeploymentResumed,
     DeploymentStarted,
     HoldDeployment,
     PassStep,
+    RollBackOnEvidence,
     StepStarted,
 )
-from domain.registry.rollout import GATE
+from domain.registry.rollback import GATE
 from domain.registry.use_cases import USE_CASE_TYPES, UseCases
 from domain.registry.watch import Accused, Passed, Starved, Verdict, Watch
 
@@ -132,7 +132,7 @@ def _follows(state: Deployments, run: Run, verdict: Verdict, moment: Moment) -> 
             passed = PassStep(**run.address, step=verdict.step, evidence=verdict.evidence)
             return run.due(f"pass {verdict.step}", passed, run.cause)
         case Accused():
-            accuse = Accuse(
+            accuse = RollBackOnEvidence(
                 **run.address,
                 measure=verdict.measure,
                 evidence=verdict.evidence,

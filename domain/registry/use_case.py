@@ -1,19 +1,39 @@
-"""The models of one use case: registered, described, evaluated, deployed, promoted, rolled back, retired.
+"""One use case: its models and its deployments, told from what may be asked to what is then so.
 
 Its stream is ``registry-{use_case}``. At every version name and version are unique, exactly one model is
 current as soon as there is any, and at most one deployment runs. The use case is the aggregate, so one
-expected version keeps all three.
+expected version keeps all three. `decide` names each command and the function with its rule: those of models
+are in `models`, those of deployments in `rollout`, the way back in `rollback`. `evolve` has no rules.
 """
 
-import json
-from collections.abc import Mapping, Sequence
-from uuid import NAMESPACE_URL, uuid5
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import assert_never
 
-from domain.kernel.decider import Decider, Rejected
-from domain.kernel.vocabulary import CONFIGURATION_KEYS_MAX
-from domain.registry import rollout
-from domain.registry.deployment_messages import DeploymentCommand
-from domain.registry.facts import ModelFacts, configuration_digest
+from domain.kernel.decider import Decider
+from domain.registry import models, rollback, rollout
+from domain.registry.deployment_messages import (
+    AbortDeployment,
+    ConfirmReady,
+    DeploymentAborted,
+    DeploymentCommand,
+    DeploymentCompleted,
+    DeploymentFailed,
+    DeploymentHeld,
+    DeploymentReady,
+    DeploymentResumed,
+    DeploymentRolledBack,
+    DeploymentStarted,
+    HoldDeployment,
+    PassStep,
+    ResumeDeployment,
+    RollBack,
+    RollBackOnEvidence,
+    StartDeployment,
+    StepPassed,
+    StepStarted,
+)
+from domain.registry.facts import configuration_digest
 from domain.registry.messages import (
     AliasSet,
     DescribeModel,
@@ -26,15 +46,15 @@ from domain.registry.messages import (
     RecordEvaluation,
     RegisterModel,
     RegistryCommand,
-    RegistryEvent,
     RetireModel,
     SetAlias,
     ShiftTraffic,
     TrafficShifted,
+    UseCaseSilenced,
 )
-from domain.registry.state import Model, UseCaseEvent, UseCaseModels, evolve
+from domain.registry.state import Deployment, Model, UseCaseEvent, UseCaseModels
 
-MODEL_NAMESPACE = uuid5(NAMESPACE_URL, "urn:aicore:model")
+UseCaseCommand = RegistryCommand | DeploymentCommand
 
 
 def stream_of(use_case: str) -> str:
@@ -42,15 +62,12 @@ def stream_of(use_case: str) -> str:
     return f"registry-{use_case}"
 
 
-def model_id_of(*, use_case: str, name: str, version: str) -> str:
-    """Return the id of a model: the same for everyone who knows its use case, name and version."""
-    return str(uuid5(MODEL_NAMESPACE, f"{use_case}/{name}/{version}"))
+# --- what may be asked --------------------------------------------------------------------------------------
 
 
-# --- decisions ----------------------------------------------------------------------------------------------
-
-
-def decide(command: RegistryCommand | DeploymentCommand, state: UseCaseModels) -> Sequence[UseCaseEvent]:
+def decide(  # noqa: C901 - one line for each command; there is nothing to follow
+    command: UseCaseCommand, state: UseCaseModels
+) -> Sequence[UseCaseEvent]:
     """Return what follows from ``command``: nothing if it is already so.
 
     Raises:
@@ -58,256 +75,151 @@ def decide(command: RegistryCommand | DeploymentCommand, state: UseCaseModels) -
     """
     match command:
         case RegisterModel():
-            return _register(command, state)
+            return models.register(command, state)
         case DescribeModel():
-            return _describe(command, _find(command, state), state)
-        case PromoteModel():
-            return _promote(command, _find(command, state), state)
-        case RetireModel():
-            return _retire(command, _find(command, state), state)
-        case ShiftTraffic():
-            return _shift(command, state)
-        case SetAlias():
-            return _alias(command, state)
+            return models.describe(command, state)
         case RecordEvaluation():
-            return _evaluated(command, _find(command, state), state)
+            return models.record_evaluation(command, state)
+        case PromoteModel():
+            return models.promote(command, state)
+        case ShiftTraffic():
+            return models.shift(command, state)
+        case SetAlias():
+            return models.set_alias(command, state)
+        case RetireModel():
+            return models.retire(command, state)
+        case StartDeployment():
+            return rollout.start(command, state)
+        case ConfirmReady():
+            return rollout.confirm_ready(command, state)
+        case PassStep():
+            return rollout.pass_step(command, state)
+        case HoldDeployment():
+            return rollout.hold(command, state)
+        case ResumeDeployment():
+            return rollout.resume(command, state)
+        case AbortDeployment():
+            return rollout.abort(command, state)
+        case RollBackOnEvidence():
+            return rollback.on_evidence(command, state)
+        case RollBack():
+            return rollback.on_word(command, state)
         case _:
-            return rollout.decide(command, state)
+            assert_never(command)
 
 
-def _register(command: RegisterModel, state: UseCaseModels) -> Sequence[RegistryEvent]:
-    model_id = model_id_of(use_case=command.use_case, name=command.name, version=command.version)
-    facts = command.model_dump()
-    if known := state.models.get(model_id):
-        if _same(known.registered.model_dump(exclude={"model_id"}), facts):
-            return []
-        raise Rejected(
-            "model_exists",
-            f"{command.name} {command.version} is registered for {command.use_case} with other facts",
-            field="version",
-            remedy="register it under a new version; registry.describe_model changes description and "
-            "configuration of the registered one",
-        )
-    base = state.models.get(command.lineage.get("base_model", ""))
-    if base and base.status == "retired" and _is_of(command, base):
-        raise Rejected(
-            "base_retired",
-            f"{base.label}, the base of this adapter, is retired; nothing serves it",
-            field="lineage.base_model",
-            remedy="make the adapter for a base that is not retired",
-        )
-    registered = ModelRegistered.model_validate({**facts, "model_id": model_id})
-    if state.current is not None:
-        return [registered]
-    promoted = ModelPromoted(
-        use_case=command.use_case,
-        model_id=model_id,
-        previous_model_id=None,
-        operator="registry",
-        reason=f"first model registered for {command.use_case}",
+# --- what is then so ----------------------------------------------------------------------------------------
+
+
+def evolve(state: UseCaseModels, event: UseCaseEvent) -> UseCaseModels:  # noqa: C901 - as above, for each event
+    """Return the state after ``event``; history is never refused."""
+    match event:
+        case ModelRegistered():
+            return _registered(state, event)
+        case ModelDescribed():
+            return _described(state, event)
+        case ModelEvaluated():
+            return _evaluated(state, event)
+        case ModelPromoted():
+            return _promoted(state, event)
+        case TrafficShifted():
+            return _shifted(state, event)
+        case AliasSet():
+            return _alias_set(state, event)
+        case ModelRetired():
+            return state.changed(event.model_id, status="retired")
+        case UseCaseSilenced():
+            return replace(state, silenced=True)
+        case DeploymentStarted():
+            return _started(state, event)
+        case StepStarted():
+            return state.in_deployment(step=event.step, held="")
+        case DeploymentReady() | StepPassed():
+            return state
+        case DeploymentHeld():
+            return state.in_deployment(held=event.reason)
+        case DeploymentResumed():
+            return state.in_deployment(held="")
+        case DeploymentCompleted():
+            return _ended(state, "completed")
+        case DeploymentFailed():
+            return _ended(state.changed(event.model_id, status="candidate"), "failed")
+        case DeploymentAborted():
+            return _ended(state.changed(event.model_id, status="candidate"), "aborted")
+        case DeploymentRolledBack():
+            return _rolled_back(state, event)
+        case _:
+            assert_never(event)
+
+
+def _registered(state: UseCaseModels, event: ModelRegistered) -> UseCaseModels:
+    model = Model(event, event.description, event.configuration)
+    return replace(state, models={**state.models, event.model_id: model})
+
+
+def _described(state: UseCaseModels, event: ModelDescribed) -> UseCaseModels:
+    return state.changed(event.model_id, description=event.description, configuration=event.configuration)
+
+
+def _evaluated(state: UseCaseModels, event: ModelEvaluated) -> UseCaseModels:
+    model = state.models.get(event.model_id)
+    if model is None:
+        return state
+    new = event.evaluation_id not in model.evaluations
+    passed = event.verdict == "passed" and event.against_model_id == state.current
+    lifts = new and passed and event.lifts_bar
+    return state.changed(
+        event.model_id,
+        evaluated=event,
+        measured=event.configuration_digest or configuration_digest(model.configuration),
+        needs_reevaluation=model.needs_reevaluation and not lifts,
+        evaluations=model.evaluations | {event.evaluation_id},
     )
-    return [registered, promoted]
 
 
-def _describe(command: DescribeModel, model: Model, state: UseCaseModels) -> Sequence[RegistryEvent]:
-    description = model.description if command.description is None else command.description
-    merged = {**model.configuration, **command.configuration}
-    configuration = {key: value for key, value in merged.items() if value is not None}
-    if len(configuration) > CONFIGURATION_KEYS_MAX:
-        raise Rejected(
-            "configuration_too_large",
-            f"the configuration would have {len(configuration)} keys, the limit is {CONFIGURATION_KEYS_MAX}",
-            field="configuration",
-            remedy="remove keys that are no longer used by setting them to null",
-        )
-    if not (changes := not _same(configuration, model.configuration)) and description == model.description:
-        return []
-    # What the gate measures must be what serves after it.
-    if changes and model.status == "testing" and (refusal := rollout.running(state, command.use_case)):
-        raise refusal
-    return [
-        ModelDescribed(
-            use_case=command.use_case,
-            model_id=command.model_id,
-            description=description,
-            configuration=configuration,
-            operator=command.operator,
-            reason=command.reason,
-        )
-    ]
+def _promoted(state: UseCaseModels, event: ModelPromoted) -> UseCaseModels:
+    before = state.changed(event.previous_model_id or "", status="deprecated")
+    promoted = before.changed(event.model_id, status="current", needs_reevaluation=False)
+    served = (*(id_ for id_ in state.served if id_ != event.model_id), event.model_id)
+    return replace(promoted, current=event.model_id, shares={}, split_by="", served=served, silenced=False)
 
 
-def _promote(command: PromoteModel, model: Model, state: UseCaseModels) -> Sequence[RegistryEvent]:
-    if refusal := rollout.running(state, command.use_case):
-        raise refusal
-    if model.status == "current" and not state.silenced:
-        whole = {command.model_id: 100}
-        shift = TrafficShifted(
-            use_case=command.use_case, shares=whole, operator=command.operator, reason=command.reason
-        )
-        return [shift] if state.shares else []
-    if model.status == "retired":
-        raise Rejected(
-            "model_retired",
-            f"{model.label} is retired and cannot serve {command.use_case} again",
-            field="model_id",
-            remedy="promote another model, or register this one under a new version",
-        )
-    override = command.override.strip()
-    if model.barred and not (state.silenced and override):
-        raise rollout.barred(model, field="model_id", silenced=state.silenced)
-    refusal = _unproven(model, state, field="model_id")
-    if refusal and not override:
-        raise refusal
-    return [
-        ModelPromoted(
-            use_case=command.use_case,
-            model_id=command.model_id,
-            previous_model_id=state.current,
-            operator=command.operator,
-            reason=command.reason,
-            override=override if model.barred or refusal else "",
-        )
-    ]
+def _shifted(state: UseCaseModels, event: TrafficShifted) -> UseCaseModels:
+    if event.deployment_id is None:
+        state = state.in_deployment(by_use_case=True)
+    shares = {} if event.shares.get(state.current or "") == 100 else event.shares
+    return replace(state, shares=shares, split_by=event.deployment_id or "")
 
 
-def _retire(command: RetireModel, model: Model, state: UseCaseModels) -> Sequence[RegistryEvent]:
-    if model.status == "retired":
-        return []
-    if model.status == "current":
-        others = [
-            m for m in state.models.values() if m.status in {"candidate", "deprecated"} and not m.barred
-        ]
-        ready = [m for m in others if not _unproven(m, state, field="model_id")]
-        labels = " or ".join(m.label for m in (ready or others)[:5])
-        first = f"promote {labels}" if ready else f"evaluate and promote {labels or 'another model'}"
-        raise Rejected(
-            "model_is_current",
-            f"{model.label} serves {command.use_case}, which would be left without a model",
-            field="model_id",
-            remedy=f"{first} first (registry.promote_model), then retire this one",
-        )
-    # Its traffic is the deployment's: no split by hand takes it away before the end.
-    if (refusal := rollout.running(state, command.use_case)) and model.status == "testing":
-        raise refusal
-    if share := state.shares.get(command.model_id):
-        raise Rejected(
-            "model_has_traffic",
-            f"{model.label} serves {share} % of {command.use_case}",
-            field="model_id",
-            remedy="give its share to another model first (registry.shift_traffic)",
-        )
-    if alias := next((name for name, id_ in state.aliases.items() if id_ == command.model_id), None):
-        raise Rejected(
-            "model_has_alias",
-            f"the alias {alias} of {command.use_case} points to {model.label}",
-            field="model_id",
-            remedy="move the alias first (registry.set_alias)",
-        )
-    adapters = (m for m in state.models.values() if m.status != "retired" and _is_of(m.registered, model))
-    if adapter := next(adapters, None):
-        raise Rejected(
-            "model_has_adapters",
-            f"{adapter.label} is an adapter of {model.label} and cannot be served without it",
-            field="model_id",
-            remedy=f"retire {adapter.label} first (registry.retire_model)",
-        )
-    return [ModelRetired(**command.model_dump())]
-
-
-def _is_of(adapter: ModelFacts, base: Model) -> bool:
-    """Say whether a model is an adapter of another one."""
-    wanted = adapter.lineage.get("base_model")
-    return adapter.model_type == "adapter" and wanted == base.registered.model_id
-
-
-def _alias(command: SetAlias, state: UseCaseModels) -> Sequence[RegistryEvent]:
-    if command.model_id is not None:
-        model = rollout.known(command.use_case, command.model_id, state)
-        if model.status == "retired":
-            raise Rejected(
-                "model_retired",
-                f"{model.label} is retired; nobody can ask for it",
-                field="model_id",
-                remedy="let the alias point to another version",
-            )
-    if state.aliases.get(command.alias) == command.model_id:
-        return []
-    if command.model_id is not None and state.models[command.model_id].barred:
-        raise rollout.barred(state.models[command.model_id], field="model_id")
-    return [AliasSet(**command.model_dump())]
-
-
-def _evaluated(command: RecordEvaluation, model: Model, state: UseCaseModels) -> Sequence[RegistryEvent]:
-    if model.status == "retired":
-        raise Rejected(
-            "model_retired",
-            f"{model.label} is retired; nobody will meet it again",
-            field="model_id",
-            remedy="evaluate another model",
-        )
-    if command.model_id == command.against_model_id:
-        raise Rejected(
-            "evaluated_against_itself",
-            f"{model.label} was compared with itself, which says nothing",
-            field="against_model_id",
-            remedy="compare it with the current model",
-        )
-    if command.evaluation_id in model.evaluations:
-        return []
-    lifts = (
-        rollout.measures(command.scorers, model.taken_back_by)
-        and command.against_model_id == state.current
-        and command.rollbacks == model.rollbacks  # else its pairs may be of before the last one
-        and command.configuration_digest in (None, configuration_digest(model.configuration))
-        and command.against_configuration
-        in (None, configuration_digest(state.models[command.against_model_id].configuration))
+def _alias_set(state: UseCaseModels, event: AliasSet) -> UseCaseModels:
+    others = {alias: id_ for alias, id_ in state.aliases.items() if alias != event.alias}
+    return replace(
+        state, aliases=others if event.model_id is None else {**others, event.alias: event.model_id}
     )
-    return [ModelEvaluated(**command.model_dump(), lifts_bar=lifts)]
 
 
-def _shift(command: ShiftTraffic, state: UseCaseModels) -> Sequence[RegistryEvent]:
-    for model_id in command.shares:
-        model = rollout.known(command.use_case, model_id, state, field="shares")
-        if model.status == "retired":
-            raise Rejected(
-                "model_retired",
-                f"{model.label} is retired and cannot serve {command.use_case}",
-                field="shares",
-                remedy="leave it out, or register it under a new version",
-            )
-        if model.barred:
-            raise rollout.barred(model, field="shares")
-    if refusal := rollout.running(state, command.use_case):
-        raise refusal
-    now = state.shares or {state.current or "": 100}
-    if command.shares == now:
-        return []
-    grown = (state.models[id_] for id_, share in command.shares.items() if share > now.get(id_, 0))
-    refusal = next(filter(None, (_unproven(model, state, field="shares") for model in grown)), None)
-    override = command.override.strip()
-    if refusal and not override:
-        raise refusal
-    return [TrafficShifted(**{**command.model_dump(), "override": override if refusal else ""})]
+def _started(state: UseCaseModels, event: DeploymentStarted) -> UseCaseModels:
+    testing = state.changed(event.model_id, status="testing", deployed_evaluation_id=event.evaluation_id)
+    return replace(testing, deployment=Deployment(event), deployments=state.deployments + 1, ended="")
 
 
-def _unproven(model: Model, state: UseCaseModels, *, field: str) -> Rejected | None:
-    """Return why players may not meet a model on an operator's word alone; None for one that served them."""
-    served = model.registered.model_id in state.served
-    return None if served else rollout.unproven(model, state, field=field)
+def _rolled_back(state: UseCaseModels, event: DeploymentRolledBack) -> UseCaseModels:
+    before = state.models.get(event.model_id)
+    back = state.changed(
+        event.model_id,
+        rollbacks=before.rollbacks + 1 if before else 0,
+        needs_reevaluation=True,
+        rollback_measure=event.measure,
+        rollback_deployment_id=event.deployment_id or "",
+        evaluated=None,
+    )
+    if state.deployment is None:
+        return back
+    return _ended(back.changed(event.model_id, status="candidate"), "rolled_back")
 
 
-def _find(
-    command: DescribeModel | PromoteModel | RetireModel | RecordEvaluation, state: UseCaseModels
-) -> Model:
-    return rollout.known(command.use_case, command.model_id, state)
+def _ended(state: UseCaseModels, how: str) -> UseCaseModels:
+    return replace(state, deployment=None, last=state.deployment, ended=how)
 
 
-def _same(a: Mapping[str, object], b: Mapping[str, object]) -> bool:
-    """Compare as JSON: to Python 1, 1.0 and True are equal, to a reader of the configuration they are not."""
-    return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
-
-
-USE_CASE: Decider[RegistryCommand | DeploymentCommand, UseCaseEvent, UseCaseModels] = Decider(
-    UseCaseModels(), decide, evolve
-)
+USE_CASE: Decider[UseCaseCommand, UseCaseEvent, UseCaseModels] = Decider(UseCaseModels(), decide, evolve)

@@ -31,8 +31,9 @@ from domain.optimisation.outlook import PROCESS, Shown, label
 from domain.optimisation.proposals import OPTIMISER, PROPOSALS, Proposal, Proposals, stream_of
 from domain.optimisation.queries import ProposalsQuery
 from domain.registry.deployment_messages import RollBack, StartDeployment
+from domain.registry.look_ups import previous_model
 from domain.registry.messages import DescribeModel
-from domain.registry.rollout import no_way_back
+from domain.registry.rollback import no_way_back
 from domain.registry.use_case import USE_CASE
 from domain.routing.tiers import tiers_serving
 from handlers.kernel.commands import Binding, CommandRunner
@@ -217,7 +218,8 @@ class Optimiser:
             ConnectionError: nobody can be asked now.
         """
         models = self._process.state.use_cases.get(use_case, USE_CASE.initial)
-        if action.kind == "roll_back" and action.model_id == models.current and not models.previous():
+        of_current = action.kind == "roll_back" and action.model_id == models.current
+        if of_current and previous_model(models) is None:
             raise no_way_back(use_case)
         model = models.models.get(action.model_id or "")
         if action.kind != "move_tier" or model is None:  # of a model that is not there the registry tells

@@ -1,7 +1,7 @@
 """The commands of the registry, the templates and the evaluations, bound to their aggregates."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from bus.codec import EventCodec
 from bus.ports import EventLog
@@ -28,16 +28,17 @@ from domain.prompts.template import stream_of as template_stream
 from domain.registry.deployment_messages import (
     OPERATOR_COMMANDS,
     AbortDeployment,
-    Accuse,
     ConfirmReady,
     DeploymentCommand,
     HoldDeployment,
     PassStep,
     ResumeDeployment,
     RollBack,
+    RollBackOnEvidence,
     StartDeployment,
 )
 from domain.registry.facts import configuration_digest
+from domain.registry.look_ups import standing, status_of
 from domain.registry.messages import (
     DescribeModel,
     PromoteModel,
@@ -48,9 +49,9 @@ from domain.registry.messages import (
     SetAlias,
     ShiftTraffic,
 )
-from domain.registry.rollout import standing
+from domain.registry.models import model_id_of
 from domain.registry.state import UseCaseModels
-from domain.registry.use_case import USE_CASE, model_id_of, stream_of
+from domain.registry.use_case import USE_CASE, stream_of
 from handlers.kernel.commands import Binding, CommandRunner, caused_by
 from protocol.messages import CommandMessage, Reply
 
@@ -66,14 +67,16 @@ def _answer(command: RegistryCommand | DeploymentCommand, state: UseCaseModels) 
             return {"use_case": command.use_case, "shares": state.shares, "current_model_id": state.current}
         case HoldDeployment() | ResumeDeployment() | AbortDeployment():
             return {**_deployment(state), "current_model_id": state.current}
-        case ConfirmReady() | PassStep() | Accuse():
+        case ConfirmReady() | PassStep() | RollBackOnEvidence():
             return _deployment(state)
         case RollBack():
             return {**_taken_back(command, state), **_model(command.model_id, command, state)}
         case StartDeployment():
             return {**_deployment(state), **_model(command.model_id, command, state)}
-        case _:
+        case DescribeModel() | PromoteModel() | RetireModel() | RecordEvaluation():
             model_id = command.model_id
+        case _:
+            assert_never(command)
     return _model(model_id, command, state)
 
 
@@ -83,7 +86,7 @@ def _model(
     return {
         "use_case": command.use_case,
         "model_id": model_id,
-        "status": state.status_of(model_id),
+        "status": status_of(model_id, state),
         "current_model_id": state.current,
     }
 
@@ -100,7 +103,7 @@ def _deployment(state: UseCaseModels) -> Mapping[str, Any]:
 def _taken_back(command: RollBack, state: UseCaseModels) -> Mapping[str, Any]:
     """Return the deployment that the model's last rollback ended; nothing if none ran."""
     found = standing(state)
-    mine = found and found.deployment_id == state.models[command.model_id].taken_back_in
+    mine = found and found.deployment_id == state.models[command.model_id].rollback_deployment_id
     return _deployment(state) if mine else {}
 
 

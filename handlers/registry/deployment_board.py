@@ -10,8 +10,8 @@ from bus.ports import EventLog, RecordedEvent
 from domain.kernel.event import Event
 from domain.kernel.parse import parse
 from domain.registry.deployment_messages import DeploymentEvent, DeploymentRolledBack
+from domain.registry.look_ups import standing
 from domain.registry.queries import DeploymentsQuery
-from domain.registry.rollout import standing
 from domain.registry.use_cases import UseCases
 from handlers.kernel.follow import Decode, MemoryView
 

@@ -17,6 +17,7 @@ import structlog
 from bus.retry import until_seen
 from domain.registry.deployment_messages import CheckFact
 from domain.registry.facts import artefacts_digest
+from domain.registry.look_ups import previous_model
 from domain.registry.state import Model, UseCaseModels
 from handlers.engines.port import End, Engine, EngineAsk, EngineError, Piece
 from handlers.routing.router import Router
@@ -165,7 +166,7 @@ def tier_of(model: Model) -> str:
 
 def wanted_of(state: UseCaseModels) -> set[str]:
     """Return the versions of a use case that must be able to serve now or at once."""
-    found = {state.current, state.previous(), *state.shares, *state.aliases.values()}
+    found = {state.current, previous_model(state), *state.shares, *state.aliases.values()}
     if state.deployment is not None:
         found |= {state.deployment.started.model_id, state.deployment.started.previous_model_id}
     return {id_ for id_ in found if id_ is not None}

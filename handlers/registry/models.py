@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from bus.ports import EventLog, RecordedEvent
-from domain.kernel.decider import Rejected
 from domain.kernel.event import Event
 from domain.kernel.parse import parse
 from domain.prompts.messages import TemplateRegistered
 from domain.prompts.queries import TemplatesQuery
 from domain.prompts.template import TEMPLATE, label
 from domain.prompts.template import stream_of as template_stream
+from domain.registry.look_ups import current_model, find_alias, model_met, status_of
 from domain.registry.queries import CurrentQuery
 from domain.registry.state import Model, UseCaseModels
 from domain.registry.use_case import USE_CASE, stream_of
@@ -52,7 +52,7 @@ class RegistryView(MemoryView):
     def met(self, use_case: str, key: str) -> str | None:
         """Return the id of the model that ``key`` meets as far as memory knows; None if it knows none."""
         models = self._use_cases.get(use_case)
-        return models.met(use_case, key) if models is not None and models.current else None
+        return model_met(use_case, key, models) if models is not None and models.current else None
 
     def models(self, use_case: str) -> UseCaseModels:
         """Return all that is known of a use case here."""
@@ -83,25 +83,17 @@ class RegistryView(MemoryView):
         """
         models, prefix = await self._models(use_case), ""
         if alias is not None:
-            if alias not in models.aliases:
-                known = ", ".join(sorted(models.aliases)) or "none"
-                raise Rejected(
-                    "alias_not_found",
-                    f"{use_case} has no alias {alias}; it has {known}",
-                    field="alias",
-                    remedy="set it with registry.set_alias, or leave it out",
-                )
-            named, why = models.models[models.aliases[alias]], f"alias {alias} of {use_case}"
+            named, why = find_alias(use_case, alias, models), f"alias {alias} of {use_case}"
             # What was taken back speaks to nobody; who asked for it hears what all the others hear.
-            if not named.barred:
+            if not named.needs_reevaluation:
                 return named, why
             prefix = f"{why}, which was rolled back; "
-        current = models.models.get(models.current or "")
+        current = current_model(models)
         if current is None:
             return None
         if not models.shares:
             return current, f"{prefix}current model of {use_case}"
-        met = models.models[models.met(use_case, key)]
+        met = models.models[model_met(use_case, key, models)]
         facts = met.registered
         return (
             met,
@@ -139,7 +131,7 @@ class RegistryView(MemoryView):
             **model.registered.model_dump(exclude={"card"}),
             "description": model.description,
             "configuration": model.configuration,
-            "status": self._use_cases[use_case].status_of(model.registered.model_id),
+            "status": status_of(model.registered.model_id, self._use_cases[use_case]),
             "aliases": self._use_cases[use_case].aliases,
             "shares": self._use_cases[use_case].shares or {model.registered.model_id: 100},
         }
@@ -155,5 +147,5 @@ class RegistryView(MemoryView):
         """Take an event in."""
         if isinstance(event, TemplateRegistered):
             self._templates[label(event)] = event
-        elif (models := self._use_cases.take(event)) and (model := models.models.get(models.current or "")):
+        elif (models := self._use_cases.take(event)) and (model := current_model(models)):
             self._current[model.registered.use_case] = model

@@ -22,7 +22,7 @@ from domain.registry.deployment_messages import (
 )
 from domain.registry.evidence import Evidence
 from domain.registry.gates import TURNS
-from domain.registry.rollout import GATE
+from domain.registry.rollback import GATE
 from domain.registry.watch import Accused, Passed, Verdict, Watch
 from tests.unit.kit import START_US, ident, memory_log
 from tests.unit.registry.test_deployment import ID, NEW, OF, started

@@ -37,7 +37,7 @@ from domain.inference.messages import (
 )
 from domain.kernel.decider import Rejected
 from domain.patterns import matches
-from domain.registry.use_case import model_id_of
+from domain.registry.models import model_id_of
 from handlers.engines.port import End, EngineAsk, EngineError, Piece
 from handlers.guardrails.active import ActivePolicy
 from handlers.guardrails.classifier import TEXT_MAX, TierClassifier

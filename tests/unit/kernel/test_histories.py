@@ -8,14 +8,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from domain.kernel.decider import Rejected
 from domain.registry.deployment_messages import (
     AbortDeployment,
-    Accuse,
     CheckFact,
     ConfirmReady,
     HoldDeployment,
     PassStep,
     ResumeDeployment,
     RollBack,
+    RollBackOnEvidence,
 )
+from domain.registry.look_ups import status_of
 from domain.registry.messages import (
     ModelPromoted,
     PromoteModel,
@@ -54,7 +55,9 @@ class AnyHistory(RuleBasedStateMachine):
             ):
                 assert isinstance(command, PassStep), "only evidence, an operator or a rollback promotes"
             if isinstance(event, ModelPromoted) and (known := self.state.models.get(event.model_id)):
-                assert not known.barred or (isinstance(command, PromoteModel) and command.override)
+                assert not known.needs_reevaluation or (
+                    isinstance(command, PromoteModel) and command.override
+                )
                 if isinstance(command, PromoteModel):
                     self.may_be_met(event.model_id, event.override)
             if isinstance(event, TrafficShifted) and isinstance(command, ShiftTraffic):
@@ -115,7 +118,7 @@ class AnyHistory(RuleBasedStateMachine):
             number = max(0, self.state.deployment.step + ahead)
             self.say(PassStep(**self.on(), step=number, evidence=found))
             if self.state.deployment:
-                self.say(Accuse(**self.on(), measure="failures", evidence=found, reason="worse"))
+                self.say(RollBackOnEvidence(**self.on(), measure="failures", evidence=found, reason="worse"))
 
     @rule(command=st.sampled_from([HoldDeployment, ResumeDeployment, AbortDeployment]))
     def operates(self, command: Any) -> None:
@@ -150,7 +153,9 @@ class AnyHistory(RuleBasedStateMachine):
         """A manager that crashed says what it said before; the log knows."""
         if self.said:
             command = data.draw(st.sampled_from(self.said))
-            if isinstance(command, (ConfirmReady, PassStep, Accuse, AbortDeployment, HoldDeployment)):
+            if isinstance(
+                command, (ConfirmReady, PassStep, RollBackOnEvidence, AbortDeployment, HoldDeployment)
+            ):
                 self.say(command)
 
     def on(self) -> dict[str, Any]:
@@ -182,7 +187,9 @@ class AnyHistory(RuleBasedStateMachine):
         rows = {key[1]: row for key, row in CURRENT_MODELS.fold({}, facts).items() if row}
         shown = {id_: (row["status"], row["barred"]) for id_, row in rows.items()}
         models = self.state.models
-        assert shown == {id_: (self.state.status_of(id_), model.barred) for id_, model in models.items()}
+        assert shown == {
+            id_: (status_of(id_, self.state), model.needs_reevaluation) for id_, model in models.items()
+        }
 
     @invariant()
     def state_is_what_the_events_say(self) -> None:

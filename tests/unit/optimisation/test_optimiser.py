@@ -32,7 +32,8 @@ from domain.optimisation.messages import (
 )
 from domain.registry.deployment_messages import DeploymentRolledBack
 from domain.registry.messages import ModelEvaluated
-from domain.registry.use_case import USE_CASE, model_id_of
+from domain.registry.models import model_id_of
+from domain.registry.use_case import USE_CASE
 from domain.registry.use_cases import KINDS as REGISTRY_KINDS
 from handlers.kernel.commands import CommandRunner
 from handlers.optimisation.optimiser import OPTIMISATION, OPTIMISATION_RECORDS, Optimiser
@@ -171,7 +172,7 @@ async def test_a_failing_model_is_rolled_back_once_somebody_agrees() -> None:
             assert meta.correlation == decode_meta(approved.meta).correlation
         state = USE_CASE.fold(list(await stage.events(*REGISTRY_KINDS)))
         assert state.current == OLD
-        assert state.models[NEW].barred
+        assert state.models[NEW].needs_reevaluation
 
 
 async def test_costs_are_of_the_time_whose_turns_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

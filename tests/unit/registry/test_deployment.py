@@ -8,7 +8,6 @@ from pydantic import JsonValue, ValidationError
 from domain.kernel.decider import Rejected
 from domain.registry.deployment_messages import (
     AbortDeployment,
-    Accuse,
     CheckFact,
     ConfirmReady,
     DeploymentAborted,
@@ -26,11 +25,13 @@ from domain.registry.deployment_messages import (
     PassStep,
     ResumeDeployment,
     RollBack,
+    RollBackOnEvidence,
     StartDeployment,
     StepPassed,
     StepStarted,
 )
 from domain.registry.facts import configuration_digest
+from domain.registry.look_ups import model_met
 from domain.registry.messages import (
     AliasSet,
     DescribeModel,
@@ -379,7 +380,7 @@ PLAYERS = [f"p{n}" for n in range(400)]
 def meeting(*history: Event) -> set[str]:
     """Who meets the candidate."""
     state = USE_CASE.fold(list(history))
-    return {player for player in PLAYERS if state.met(UC, player) == NEW}
+    return {player for player in PLAYERS if model_met(UC, player, state) == NEW}
 
 
 def test_every_deployment_meets_other_players() -> None:
@@ -427,19 +428,21 @@ def test_a_deployment_that_was_begun_by_an_older_program_keeps_its_players() -> 
 
 
 def test_evidence_takes_the_candidate_back() -> None:
-    accuse = Accuse(**ON, measure="failures", evidence=evidence(e_value=120), reason="6 failures")
+    accuse = RollBackOnEvidence(**ON, measure="failures", evidence=evidence(e_value=120), reason="6 failures")
     given(USE_CASE, *AT_5).when(accuse).then(ROLLED, back("gate", "6 failures"))
 
 
 def test_evidence_below_the_limit_takes_nothing_back() -> None:
-    accuse = Accuse(**ON, measure="failures", evidence=evidence(e_value=99), reason="a feeling")
+    accuse = RollBackOnEvidence(**ON, measure="failures", evidence=evidence(e_value=99), reason="a feeling")
     given(USE_CASE, *AT_5).when(accuse).then_rejected("evidence_missing", field="evidence", says="99")
 
 
 def test_a_fixed_limit_takes_the_candidate_back_where_the_plan_has_one() -> None:
     gate = Gate(kind="threshold", failures_max=0.1)
     history = (*BASE, evaluated(), started(gate=gate), READY, *step(0, 5))
-    accuse = Accuse(**ON, measure="failures", evidence=evidence(failures=0.2), reason="20 % failed")
+    accuse = RollBackOnEvidence(
+        **ON, measure="failures", evidence=evidence(failures=0.2), reason="20 % failed"
+    )
     decided = USE_CASE.decide(accuse, USE_CASE.fold(history))
     assert isinstance(decided[0], DeploymentRolledBack)
     assert decided[0].trigger == "threshold"

@@ -26,9 +26,10 @@ from domain.registry.deployment_messages import (
     StepStarted,
 )
 from domain.registry.messages import AliasSet, ModelPromoted, ModelRetired
+from domain.registry.models import model_id_of
 from domain.registry.rollout import deployment_id_of
 from domain.registry.state import Model
-from domain.registry.use_case import USE_CASE, model_id_of
+from domain.registry.use_case import USE_CASE
 from handlers.engines.port import End, EngineAsk, EngineError, Piece
 from handlers.inference.service import InferenceService
 from handlers.kernel.commands import CommandRunner
@@ -198,7 +199,7 @@ async def test_a_failing_candidate_is_taken_back_by_evidence(tmp_path: Path) -> 
         again = await replay(stage.log, stage.codec, rolled.deployment_id)
         assert again.same, again.checks
         assert stage.view.models(UC).shares == {}
-        assert stage.view.models(UC).models[NEW].barred
+        assert stage.view.models(UC).models[NEW].needs_reevaluation
         await until(lambda: stage.made[0].stopped)
 
 
@@ -507,7 +508,7 @@ async def test_who_asks_for_an_alias_of_what_was_rolled_back_gets_what_all_get(t
             deployment_id=None, use_case=UC, model_id=NEW, to_model_id=OLD, share=5, trigger="operator", **BY
         )
         await stage.log.append(StreamWrite(f"registry-{UC}", [stage.codec.encode(back, ident())], "any"))
-        await until(lambda: stage.view.models(UC).models[NEW].barred)
+        await until(lambda: stage.view.models(UC).models[NEW].needs_reevaluation)
         found = await stage.view.version_for(UC, "p1", "next")
         assert found is not None
         assert found[0].registered.model_id == OLD

@@ -23,8 +23,9 @@ from domain.registry.messages import (
     ShiftTraffic,
     TrafficShifted,
 )
-from domain.registry.state import UseCaseEvent, UseCaseModels, evolve
-from domain.registry.use_case import USE_CASE, model_id_of, stream_of
+from domain.registry.models import model_id_of
+from domain.registry.state import UseCaseEvent, UseCaseModels
+from domain.registry.use_case import USE_CASE, evolve, stream_of
 from tests.unit.spec import changed, given
 
 UC = "npc_dialogue"

@@ -6,6 +6,7 @@ import pytest
 
 from domain.registry.deployment_messages import RollBack
 from domain.registry.facts import configuration_digest
+from domain.registry.look_ups import status_of
 from domain.registry.messages import ModelEvaluated, ModelPromoted, ShiftTraffic
 from domain.registry.use_case import USE_CASE
 from handlers.registry.commands import REGISTRY
@@ -49,7 +50,7 @@ def test_a_bar_is_lifted_only_by_what_measures_what_took_the_model_back(
 ) -> None:
     passed = changed(evaluated(number=1), scorers=scorers, rollbacks=1, lifts_bar=lifts)
     given(USE_CASE, *of_measure(measure)).when(record(passed)).then(passed)
-    assert USE_CASE.fold([*of_measure(measure), passed]).models[NEW].barred is not lifts
+    assert USE_CASE.fold([*of_measure(measure), passed]).models[NEW].needs_reevaluation is not lifts
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_a_bar_is_lifted_only_by_an_evaluation_begun_since_then_against_the_curr
     passed = changed(evaluated(number=1), **{"rollbacks": 1, **change}, lifts_bar=lifts)
     history = (*of_measure(""), registered("3"))
     given(USE_CASE, *history).when(record(passed)).then(passed)
-    assert USE_CASE.fold([*history, passed]).models[NEW].barred is not lifts
+    assert USE_CASE.fold([*history, passed]).models[NEW].needs_reevaluation is not lifts
 
 
 @pytest.mark.parametrize(
@@ -106,14 +107,14 @@ def test_a_pass_in_an_older_log_lifts_a_bar_as_it_did() -> None:
     old = ModelEvaluated.model_validate(
         evaluated(number=1).model_dump(exclude={"scorers", "rollbacks", "lifts_bar"})
     )
-    assert not USE_CASE.fold([*of_measure("lore"), old]).models[NEW].barred
+    assert not USE_CASE.fold([*of_measure("lore"), old]).models[NEW].needs_reevaluation
 
 
 def test_an_operator_lets_a_silenced_model_speak_again_with_an_override() -> None:
     """The scar: one finding silenced a use case, and nothing could end it: no evaluation of itself passes."""
     rolled = USE_CASE.decide(RollBack(use_case=UC, model_id=OLD, silence=True, **BY), USE_CASE.fold(BASE))
     state = USE_CASE.fold([*BASE, *rolled])
-    assert (state.status_of(OLD), state.models[OLD].status) == ("silenced", "current")
+    assert (status_of(OLD, state), state.models[OLD].status) == ("silenced", "current")
     given(USE_CASE, *BASE, *rolled).when(promote("1")).then_rejected(
         "rolled_back", field="model_id", says="promote another one, or this one with an override"
     )
@@ -128,7 +129,11 @@ def test_an_operator_lets_a_silenced_model_speak_again_with_an_override() -> Non
     )
     given(USE_CASE, *BASE, *rolled).when(again).then(promoted)
     back = USE_CASE.fold([*BASE, *rolled, promoted])
-    assert (back.status_of(OLD), back.models[OLD].barred, back.silenced) == ("current", False, False)
+    assert (status_of(OLD, back), back.models[OLD].needs_reevaluation, back.silenced) == (
+        "current",
+        False,
+        False,
+    )
 
 
 def test_while_a_model_speaks_no_override_brings_back_what_was_rolled_back() -> None:
