@@ -18,8 +18,8 @@ from typing import Any
 
 from benchmarks.harness import Progress, Report, percentile
 from domain.inference.messages import InferenceCompleted, InferenceFailed, InferenceRequested
+from domain.registry.deployment_facts import CheckFact
 from domain.registry.deployment_messages import (
-    CheckFact,
     ConfirmReady,
     DeploymentRolledBack,
     DeploymentStarted,

@@ -12,6 +12,7 @@ from aicore.audit.rejudge import Check, Rejudge
 from bus.codec import EventCodec
 from bus.ports import EventLog, RecordedEvent, Where
 from domain.kernel.event import Event
+from domain.registry.deployment_facts import EvidenceFact
 from domain.registry.deployment_messages import (
     DeploymentAborted,
     DeploymentCompleted,
@@ -19,7 +20,6 @@ from domain.registry.deployment_messages import (
     DeploymentFailed,
     DeploymentRolledBack,
     DeploymentStarted,
-    EvidenceFact,
     StepStarted,
 )
 from domain.registry.gates import TURN_TYPES, TURNS

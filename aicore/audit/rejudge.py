@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from domain.kernel.event import Event
+from domain.registry.deployment_facts import EvidenceFact
 from domain.registry.deployment_messages import (
     DeploymentEvent,
     DeploymentHeld,
     DeploymentResumed,
     DeploymentRolledBack,
     DeploymentStarted,
-    EvidenceFact,
     StepPassed,
     StepStarted,
 )

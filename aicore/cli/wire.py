@@ -150,7 +150,7 @@ def tell(reply: Reply, said: str = "", *, json: bool) -> None:
     for event in events:
         out.print(f"  event {event['position']}: {event['type']}")
     if not events:
-        out.print("  it was so already; nothing was recorded")
+        out.print("  No change: already in that state.")
 
 
 async def check_use_case(client: Client, use_case: str | None) -> None:

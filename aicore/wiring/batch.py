@@ -11,9 +11,9 @@ from bus.nats.work_queue import NatsWorkQueue
 from domain.batch.messages import AddItems, OpenBatch
 from domain.batch.queries import BatchesQuery, ResultsQuery
 from handlers.batch.batches import BATCH_RECORDS, BATCHES, BatchView
-from handlers.batch.bronze import Bronze, Workshop
+from handlers.batch.bronze import Bronze, WorkerDependencies
 from handlers.guardrails.guard import Redacting
-from handlers.registry.known_use_cases import KnownUseCase
+from handlers.registry.require_use_case import RequireUseCase
 
 
 def wire(_: Settings) -> Part:
@@ -24,7 +24,7 @@ def wire(_: Settings) -> Part:
 async def _commands(parts: Parts) -> None:
     """A batch is for a use case that has a model; what players wrote is redacted before it is recorded."""
     commands, opens, adds = parts.served.commands, OpenBatch.command_name, AddItems.command_name
-    commands[opens] = KnownUseCase(OpenBatch, commands[opens], await parts.once(models_in_memory))
+    commands[opens] = RequireUseCase(OpenBatch, commands[opens], await parts.once(models_in_memory))
     commands[adds] = Redacting(commands[adds], await parts.once(active_policy))
 
 
@@ -35,5 +35,7 @@ async def _workers(parts: Parts) -> None:
         service, router = await parts.once(inference_service), await parts.once(router_of)
         queue = NatsWorkQueue(parts.nc, parts.system.realm)
         parts.stack.push_async_callback(queue.close)
-        shop = Workshop(batches, queue, parts.runner(BATCH_RECORDS), service, router, new_id, workers)
-        await parts.background(Bronze(shop).run())
+        needs = WorkerDependencies(
+            batches, queue, parts.runner(BATCH_RECORDS), service, router, new_id, workers
+        )
+        await parts.background(Bronze(needs).run())

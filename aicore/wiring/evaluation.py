@@ -5,7 +5,8 @@ from aicore.wiring.parts import Part, Parts
 from aicore.wiring.scorers import load_scorers
 from domain.evaluation.messages import StartEvaluation
 from domain.registry.verdicts import VERDICTS
-from handlers.registry.commands import EVALUATIONS, VERDICT_RECORDS, EvaluationStart, suites
+from handlers.evaluation.commands import EVALUATIONS, EvaluationStart, suites
+from handlers.registry.commands import VERDICT_RECORDS
 
 
 def wire(_: Settings) -> Part:

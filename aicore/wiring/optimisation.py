@@ -17,7 +17,7 @@ from domain.optimisation.queries import ProposalsQuery
 from domain.routing.queries import TiersQuery
 from handlers.optimisation.optimiser import OPTIMISATION, OPTIMISATION_RECORDS, Optimiser
 from handlers.registry.commands import REGISTRY
-from handlers.registry.known_use_cases import KnownUseCase
+from handlers.registry.require_use_case import RequireUseCase
 from protocol.errors import WireError
 
 TIERS_ASKED_S = 2.0
@@ -31,7 +31,9 @@ def wire(_: Settings) -> Part:
 
 async def _commands(parts: Parts) -> None:
     name, served = SetPolicy.command_name, parts.served
-    served.commands[name] = KnownUseCase(SetPolicy, served.commands[name], await parts.once(models_in_memory))
+    served.commands[name] = RequireUseCase(
+        SetPolicy, served.commands[name], await parts.once(models_in_memory)
+    )
     optimiser = Optimiser(
         parts.log,
         parts.runner(REGISTRY, OPTIMISATION_RECORDS),

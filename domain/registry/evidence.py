@@ -56,7 +56,7 @@ NORMAL_UNKNOWN: Mapping[Measure, float] = {"failures": 0.1, "violations": 0.1, "
 many lines leave their lore out is a matter of the world and its models, so without a past it says nothing."""
 
 NORMAL_MAX = 0.5
-"""Rate from which on a fault is so usual that another one says nothing."""
+"""Baseline fault rate above which further faults carry no evidence."""
 
 WEALTH_MAX = 1e200
 

@@ -19,9 +19,9 @@ from domain.inference.messages import (
 )
 from domain.kernel.event import Command
 from domain.kernel.process import Due, Heard, Moment, Process
+from domain.registry.deployment_facts import DeploymentId
 from domain.registry.deployment_messages import (
     DeploymentEvent,
-    DeploymentId,
     DeploymentResumed,
     DeploymentStarted,
     HoldDeployment,

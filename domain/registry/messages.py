@@ -20,7 +20,7 @@ from domain.kernel.vocabulary import (
     Text,
     UseCase,
 )
-from domain.registry.deployment_messages import DeploymentId
+from domain.registry.deployment_facts import DeploymentId
 from domain.registry.facts import Configuration, ConfigurationKey, Description, ModelFacts
 
 Override = Annotated[

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from uuid import NAMESPACE_URL, uuid5
 
 from domain.kernel.decider import Rejected
+from domain.registry.deployment_facts import EvidenceFact, Gate
 from domain.registry.deployment_messages import (
     AbortDeployment,
     ConfirmReady,
@@ -16,8 +17,6 @@ from domain.registry.deployment_messages import (
     DeploymentReady,
     DeploymentResumed,
     DeploymentStarted,
-    EvidenceFact,
-    Gate,
     HoldDeployment,
     OnDeployment,
     PassStep,

@@ -1,4 +1,4 @@
-"""The use cases as a log's events tell of them: the one fold of whoever follows the registry."""
+"""The use cases as a log's events tell of them: the one fold for all that follow the registry."""
 
 from typing import get_args
 

@@ -19,13 +19,12 @@ from domain.inference.messages import (
     InferenceRequested,
 )
 from domain.kernel.event import Event
+from domain.registry.deployment_facts import EvidenceFact, MeasureFact
 from domain.registry.deployment_messages import (
     DeploymentEvent,
     DeploymentHeld,
     DeploymentResumed,
     DeploymentStarted,
-    EvidenceFact,
-    MeasureFact,
     StepStarted,
 )
 from domain.registry.evidence import Evidence, Measure, Turn, rounded

@@ -56,7 +56,7 @@ logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class WorkerDependencies:
     """What the workers of a process share."""
 
     view: BatchView
@@ -79,8 +79,8 @@ class _Result:
 class Bronze:
     """The workers of one process."""
 
-    def __init__(self, workshop: Workshop) -> None:
-        self._shop = workshop
+    def __init__(self, needs: WorkerDependencies) -> None:
+        self._needs = needs
         self._filled: set[str] = set()
         self._refills: dict[str, int] = {}
         """What the queue had had when a batch was put into it again: its key is another one then, lest the
@@ -100,7 +100,7 @@ class Bronze:
             group.create_task(self._fill())
             group.create_task(self._record())
             group.create_task(self._beat())
-            for _ in range(self._shop.concurrent):
+            for _ in range(self._needs.concurrent):
                 group.create_task(self._work())
 
     async def _see_the_end(self) -> None:
@@ -121,15 +121,15 @@ class Bronze:
         empty = 0
         while not self._over:
             try:
-                if await self._shop.queue.ensure():
+                if await self._needs.queue.ensure():
                     self._filled.clear()
-                for batch_id, batch in self._shop.view.under_way():
+                for batch_id, batch in self._needs.view.under_way():
                     if batch_id not in self._filled:
                         await self._put(batch_id, batch)
                         self._filled.add(batch_id)
-                under_way, number = self._shop.view.under_way(), None
+                under_way, number = self._needs.view.under_way(), None
                 if under_way and not self._active:
-                    number = await self._shop.queue.emptied_after()
+                    number = await self._needs.queue.emptied_after()
                 empty = empty + 1 if number is not None else 0
                 if number is not None and empty >= EMPTY_ROUNDS:
                     logger.warning("work_queue_refilled", batches=len(under_way))
@@ -142,14 +142,14 @@ class Bronze:
     async def _put(self, batch_id: str, batch: Batch) -> None:
         for item in batch.unfinished():
             key = f"{batch_id}:{self._refills.get(batch_id, 0)}:{item.id}"
-            await self._shop.queue.put(key, pack({"batch": batch_id, "item": item.id}))
+            await self._needs.queue.put(key, pack({"batch": batch_id, "item": item.id}))
 
     # --- the work ---------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
         while not self._over:
             try:
-                taken = await self._shop.queue.take(RECONCILE_S)
+                taken = await self._needs.queue.take(RECONCILE_S)
             except QueueUnavailable:
                 await asyncio.sleep(PAUSE_S)
                 continue
@@ -188,10 +188,10 @@ class Bronze:
         """Return a batch once this process has heard of it: another one may have put its items."""
 
         async def look() -> Batch | None:
-            batch = self._shop.view.of(batch_id)
+            batch = self._needs.view.of(batch_id)
             return None if batch.status == "absent" else batch
 
-        return await until_seen(look, every_s=PAUSE_S, within_s=HEARD_S) or self._shop.view.of(batch_id)
+        return await until_seen(look, every_s=PAUSE_S, within_s=HEARD_S) or self._needs.view.of(batch_id)
 
     async def _answered(self, batch_id: str, batch: Batch, item: Item, attempt: int) -> Finished:
         """Have an item answered, however long that takes; return what came of it."""
@@ -203,7 +203,7 @@ class Bronze:
         while True:
             await self._room()
             try:
-                reply = await self._shop.infer(message)
+                reply = await self._needs.infer(message)
             except IdConflict as conflict:  # another program made this item's request otherwise
                 return Finished(**finished, code="id_conflict", message=str(conflict)[:500])
             except Rejected as refused:
@@ -220,7 +220,7 @@ class Bronze:
 
     async def _room(self) -> None:
         # Without the tier it is refused, which is told; nobody would hear of a wait for ever.
-        router = self._shop.router
+        router = self._needs.router
         while TIER in router.tiers and not router.has_room(TIER):  # noqa: ASYNC110 - nobody tells when an engine has room
             await asyncio.sleep(GATHER_S)
 
@@ -258,7 +258,7 @@ class Bronze:
 
         # Players' questions must not end because a batch waits for the log.
         await until_done(
-            lambda: self._shop.runner.execute(command, self._shop.new_id(), meta=meta),
+            lambda: self._needs.runner.execute(command, self._needs.new_id(), meta=meta),
             on=LogError,
             pause=PAUSE_S,
             failed=failed,

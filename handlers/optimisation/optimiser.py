@@ -182,7 +182,9 @@ class Optimiser:
             try:
                 await self._check(use_case, proposal.proposed.action)
                 done = await self._runner.execute(command, derived_id(UUID(id_), 0, "carry_out"), meta=meta)
-                positions = ", ".join(str(ref.position) for ref in done.events) or "it was so already"
+                positions = (
+                    ", ".join(str(ref.position) for ref in done.events) or "no change: already in that state"
+                )
                 outcome, detail = "done", f"{command.command_name}: {positions}"
             except Rejected as refusal:
                 outcome, detail = "refused", f"{refusal.code}: {refusal.message}; {refusal.remedy}"

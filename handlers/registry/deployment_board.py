@@ -59,7 +59,7 @@ class DeploymentBoard(MemoryView):
                 "at_us": recorded.recorded_us,
                 "position": recorded.position,
                 "what": event.event_name.partition(".")[2],
-                **event.model_dump(include=_told(event)),
+                **event.model_dump(include=_fields_shown(event)),
             }
         )
 
@@ -76,7 +76,7 @@ def _alone(event: DeploymentRolledBack, at_us: int) -> dict[str, Any]:
     }
 
 
-def _told(event: Event) -> set[str]:
+def _fields_shown(event: Event) -> set[str]:
     """Return the fields of an event that its deployment does not tell already."""
     return set(type(event).model_fields) & {
         "step", "share", "evidence", "operator", "reason", "checks", "trigger", "measure", "to_model_id",

@@ -10,13 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from bus.ports import EventLog
-from domain.registry.deployment_messages import (
-    GATE_COMMANDS,
-    CheckFact,
-    ConfirmReady,
-    DeploymentId,
-    HoldDeployment,
-)
+from domain.registry.deployment_facts import CheckFact, DeploymentId
+from domain.registry.deployment_messages import GATE_COMMANDS, ConfirmReady, HoldDeployment
 from domain.registry.gates import GATES, TICK_S, Run
 from domain.registry.state import Model, UseCaseModels
 from domain.registry.use_case import USE_CASE, stream_of

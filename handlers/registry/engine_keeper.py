@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import structlog
 
 from bus.retry import until_seen
-from domain.registry.deployment_messages import CheckFact
+from domain.registry.deployment_facts import CheckFact
 from domain.registry.facts import artefacts_digest
 from domain.registry.look_ups import previous_model
 from domain.registry.state import Model, UseCaseModels

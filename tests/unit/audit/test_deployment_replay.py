@@ -12,11 +12,11 @@ from bus.codec import EventCodec
 from bus.memory import MemoryLog
 from bus.ports import StreamWrite
 from domain.kernel.event import Event
+from domain.registry.deployment_facts import EvidenceFact
 from domain.registry.deployment_messages import (
     DeploymentAborted,
     DeploymentHeld,
     DeploymentRolledBack,
-    EvidenceFact,
     StepPassed,
     StepStarted,
 )

@@ -18,7 +18,8 @@ from aicore.audit.evaluation_report import About
 from aicore.audit.pages import render
 from aicore.audit.rejudge import Check
 from domain.evaluation.scorers import scorers_of
-from domain.registry.deployment_messages import EvidenceFact, StepPassed
+from domain.registry.deployment_facts import EvidenceFact
+from domain.registry.deployment_messages import StepPassed
 from handlers.evaluation.runner import Evaluator, Finding, Plan
 from tests.unit.evaluation.kit import FACT, case, model, suite, told
 

@@ -24,7 +24,7 @@ from domain.batch.messages import (
     SubmitBatch,
 )
 from handlers.batch.batches import BATCH_RECORDS, BATCHES, WHOLE_MAX, BatchView
-from handlers.batch.bronze import DELIVERIES_MAX, Bronze, Workshop, _message
+from handlers.batch.bronze import DELIVERIES_MAX, Bronze, WorkerDependencies, _message
 from handlers.kernel.commands import CommandRunner
 from protocol.messages import CommandMessage, Reply
 from protocol.meta import Meta
@@ -55,9 +55,9 @@ async def ended(
     routing = routes(EchoEngine())
     routing._tiers = {tier: routing.tiers["gold"]}
     unused: Any = None
-    shop = Workshop(unused, unused, unused, infer, routing, ident)
+    needs = WorkerDependencies(unused, unused, unused, infer, routing, ident)
     async with asyncio.timeout(WAIT_S):
-        return await Bronze(shop)._answered(ID, BATCH.fold(events()), ITEM, attempt)
+        return await Bronze(needs)._answered(ID, BATCH.fold(events()), ITEM, attempt)
 
 
 def replying(finish_reason: str) -> Callable[[CommandMessage], Awaitable[Reply]]:
@@ -177,9 +177,9 @@ async def test_what_the_queue_lost_is_put_into_it_again_under_another_key(
     routing, queue, recorder = routes(EchoEngine()), LosingQueue(), AwayRunner(LogUnavailable("away"))
     routing._tiers = {"bronze": routing.tiers["gold"]}
     recorder.back, unused = True, cast(Any, recorder)
-    shop = Workshop(view, queue, unused, replying("stop"), routing, ident)
+    needs = WorkerDependencies(view, queue, unused, replying("stop"), routing, ident)
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(Bronze(shop).run())
+        task = group.create_task(Bronze(needs).run())
         await until(lambda: recorder.tries > 0)
         task.cancel()
     assert queue.keys[:2] == [f"{ID}:0:a", f"{ID}:1:a"]
@@ -203,9 +203,9 @@ async def test_an_answer_that_the_log_has_not_taken_yet_is_nobody_elses_to_give(
     routing, queue, runner = routes(EchoEngine()), MemoryWorkQueue(), AwayRunner(error)
     routing._tiers = {"bronze": routing.tiers["gold"]}
     recorder: Any = runner
-    shop = Workshop(view, queue, recorder, replying("stop"), routing, ident)
+    needs = WorkerDependencies(view, queue, recorder, replying("stop"), routing, ident)
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(Bronze(shop).run())
+        task = group.create_task(Bronze(needs).run())
         await until(lambda: runner.tries > 1)  # it was answered by now
         (item,) = queue.held
         heard = item.heard

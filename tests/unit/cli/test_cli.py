@@ -330,7 +330,7 @@ def test_every_command_tells_its_events_as_text_and_as_json(capsys: pytest.Captu
         {"type": "registry.model_promoted", "position": 7}
     ]
     tell(Reply({}), json=False)
-    assert "it was so already" in capsys.readouterr().out
+    assert "No change: already in that state." in capsys.readouterr().out
 
 
 # --- batches ------------------------------------------------------------------------------------------------

@@ -24,8 +24,9 @@ from domain.inference.messages import InferenceCompleted, InferenceRequested
 from domain.kernel.decider import Rejected
 from domain.registry.facts import configuration_digest
 from handlers.engines.port import EngineError
+from handlers.evaluation.commands import EvaluationStart, suites
 from handlers.kernel.commands import CommandRunner
-from handlers.registry.commands import REGISTRY, EvaluationStart, suites
+from handlers.registry.commands import REGISTRY
 from tests.unit.kit import ident, memory_log, message, model
 
 UC = "npc_dialogue"

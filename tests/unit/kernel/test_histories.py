@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from domain.kernel.decider import Rejected
+from domain.registry.deployment_facts import CheckFact
 from domain.registry.deployment_messages import (
     AbortDeployment,
-    CheckFact,
     ConfirmReady,
     HoldDeployment,
     PassStep,

@@ -6,9 +6,9 @@ import pytest
 from pydantic import JsonValue, ValidationError
 
 from domain.kernel.decider import Rejected
+from domain.registry.deployment_facts import CheckFact, EvidenceFact, Gate
 from domain.registry.deployment_messages import (
     AbortDeployment,
-    CheckFact,
     ConfirmReady,
     DeploymentAborted,
     DeploymentCompleted,
@@ -19,8 +19,6 @@ from domain.registry.deployment_messages import (
     DeploymentResumed,
     DeploymentRolledBack,
     DeploymentStarted,
-    EvidenceFact,
-    Gate,
     HoldDeployment,
     PassStep,
     ResumeDeployment,

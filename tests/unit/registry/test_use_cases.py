@@ -12,8 +12,8 @@ from bus.problems import problem_of
 from domain.batch.messages import OpenBatch
 from domain.kernel.decider import Rejected
 from handlers.kernel import look_up
-from handlers.registry.known_use_cases import KnownUseCase
 from handlers.registry.models import RegistryView
+from handlers.registry.require_use_case import RequireUseCase
 from protocol.messages import CommandMessage, Reply
 from tests.unit.kit import START_US, memory_log, message, model, runner_on, until
 
@@ -28,7 +28,7 @@ async def test_a_use_case_without_a_model_is_refused_and_the_known_ones_named() 
         return Reply()
 
     await runner_on(log, codec)(message("registry.register_model", model()))
-    checked = KnownUseCase(OpenBatch, run, registry)
+    checked = RequireUseCase(OpenBatch, run, registry)
     payload = dict(OpenBatch.example)
     await checked(message("batch.open", payload | {"use_case": "npc_dialogue"}))
     assert len(taken) == 1, "what memory does not know yet is asked of the log"
@@ -64,7 +64,7 @@ async def test_a_log_that_stands_still_is_not_waited_for_and_the_caller_is_told_
     registry = RegistryView(
         StandsStill("test", lambda: START_US), decode=EventCodec(domain_catalogue()).decode
     )
-    checked = KnownUseCase(OpenBatch, runner_on(memory_log(), EventCodec(domain_catalogue())), registry)
+    checked = RequireUseCase(OpenBatch, runner_on(memory_log(), EventCodec(domain_catalogue())), registry)
 
     async with asyncio.timeout(5):
         with pytest.raises(LogUnread) as unread:

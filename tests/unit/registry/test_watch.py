@@ -15,7 +15,8 @@ from domain.inference.messages import (
     InferenceRefused,
     InferenceRequested,
 )
-from domain.registry.deployment_messages import DeploymentHeld, DeploymentStarted, Gate, StepStarted
+from domain.registry.deployment_facts import Gate
+from domain.registry.deployment_messages import DeploymentHeld, DeploymentStarted, StepStarted
 from domain.registry.evidence import BETS, FAULTS, RISKS, WEIGHTS, Evidence, Turn, upper_rate
 from domain.registry.watch import Accused, Passed, Starved, Verdict, Watch
 from tests.unit.registry.test_deployment import NEW, OF, OLD, started

@@ -12,7 +12,7 @@ from protocol.messages import CommandMessage, Reply
 SHOWN_CHARACTERS_MAX = 64
 
 
-class KnownUseCase:
+class RequireUseCase:
     """Runs commands whose ``use_case`` has a model. No decider can tell: the models are in another stream."""
 
     def __init__(
