@@ -82,6 +82,10 @@ logger = structlog.get_logger(__name__)
 Answering = Callable[[CommandMessage], Awaitable[Reply]]
 
 
+class NoStream(JetStreamUnavailable):
+    """JetStream is there, and the stream of claims is not; or neither is."""
+
+
 class NatsClaims:
     """The claims of one process; made by `open_claims`."""
 
@@ -164,7 +168,7 @@ class NatsClaims:
         found = None
         if not self._away:
             try:
-                found = await self._agreed(id_, revision)
+                found = await self._agreed_anyhow(id_, revision)
             except AWAY as error:
                 self._lost(error)
         if found and not found.ours:
@@ -175,6 +179,15 @@ class NatsClaims:
         if len(self._ours) > OURS_MAX:
             self._unclaimed.pop(self._ours.popitem(last=False)[0], None)
         return found or Claim(id_, self.process, ours=True)
+
+    async def _agreed_anyhow(self, id_: UUID, revision: int) -> Claim:
+        """Return the newest claim, in a stream that is made if it was lost."""
+        try:
+            return await self._agreed(id_, revision)
+        except NoStream:
+            await self.ensure()
+            self._news.set()  # what was ours in the lost one is claimed beside
+            return await self._agreed(id_, 0)
 
     async def _agreed(self, id_: UUID, revision: int) -> Claim:
         """Store a claim if that of ``revision`` (0: none) is the newest, and return the newest."""
@@ -202,7 +215,7 @@ class NatsClaims:
         finally:
             del self._waiting[number]
         if not message.data and (message.headers or {}).get("Status") == NO_RESPONDERS:
-            raise JetStreamUnavailable("no stream takes claims")
+            raise NoStream("no stream takes claims")
         answer: dict[str, Any] = orjson.loads(message.data)
         if error := answer.get("error"):
             if error.get("err_code") == WRONG_LAST_SEQUENCE:

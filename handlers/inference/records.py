@@ -55,7 +55,7 @@ DURABLE_S = 1.0
 CLOCKS_APART_MS = 5_000
 """How far a caller's clock may be ahead of ours: only ids this much younger than our start are surely new."""
 
-NEW_MS = 60_000
+NEW_MS = 600_000
 """An id that was made longer ago is looked up, whoever claims it: claims may have been lost meanwhile."""
 
 REFUSALS = Rate(per_second=50.0, burst=500.0)
