@@ -14,6 +14,8 @@ from typing import Any
 import asyncpg
 
 from aicore.clock import now_us
+from aicore.settings import Settings
+from aicore.wiring.contexts import views_of
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.nats.connection import connect
@@ -22,9 +24,7 @@ from bus.ports import EventLog, LogError
 from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 from bus.relay.relay import Relay, RelayOptions
-from projections.inference.stats import INFERENCE_STATS
 from projections.kernel.runner import ProjectionRunner
-from projections.registry.current_models import CURRENT_MODELS
 from tests.harness.journal import Journal, JournalReader
 from tests.harness.load import Task
 from tests.harness.spooling import spooler
@@ -47,7 +47,8 @@ ACK_WAIT_S = 2.0
 
 FLOOR = "SELECT position FROM realm_{realm}.consumer_floor WHERE name = $1"
 
-VIEWS = (CURRENT_MODELS, INFERENCE_STATS)
+VIEWS = tuple(views_of(Settings()))
+"""Every read model that a context brings."""
 
 SERVER_DOWN = (
     OSError,
@@ -150,7 +151,7 @@ async def relay(options: Options) -> None:
 
 
 async def projection(options: Options) -> None:
-    """Keep both views for ever."""
+    """Keep every view for ever."""
     codec = EventCodec(domain_catalogue())
 
     async def component() -> None:

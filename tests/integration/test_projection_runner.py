@@ -13,7 +13,8 @@ import structlog
 
 from aicore.embedded import EmbeddedPostgres
 from aicore.settings import Settings
-from aicore.wiring.contexts import parts_of
+from aicore.wiring.contexts import parts_of, views_of
+from bus.catalogue import domain_catalogue
 from bus.ports import NewEvent, StreamWrite
 from bus.postgres.connect import connect_pool
 from domain.inference.queries import StatsQuery
@@ -32,7 +33,7 @@ from tests.unit.kit import WAIT_S, ident, message, until
 
 pytestmark = pytest.mark.integration
 
-VIEWS = (CURRENT_MODELS, INFERENCE_STATS)
+VIEWS = tuple(views_of(Settings()))
 
 
 @pytest.fixture
@@ -299,6 +300,24 @@ async def test_failing_rebuild_leaves_the_old_rows(place: Realm) -> None:
 
     assert (await place.projection(INFERENCE_STATS).verify()).ok
     assert len(await place.rows(INFERENCE_STATS)) == 1
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
+async def test_every_view_that_a_context_brings_takes_every_event_and_is_rebuilt_the_same(
+    place: Realm, view: View
+) -> None:
+    heard = [kind for name, kind in domain_catalogue().events.items() if name in view.types]
+    assert {kind.event_name for kind in heard} == view.types
+    for n, kind in enumerate(domain_catalogue().events.values()):
+        new = place.codec.encode(kind.from_example(), ident())
+        await place.log.append(StreamWrite(f"{kind.event_name.partition('.')[0]}-{n}", [new]))
+    await catch_up(place, view)
+    before = await place.rows(view)
+
+    await place.projection(view).rebuild()
+
+    assert await place.rows(view) == before
+    assert (await place.projection(view).verify()).ok
 
 
 async def test_view_may_delete_rows(place: Realm) -> None:
