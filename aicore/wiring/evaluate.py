@@ -36,6 +36,7 @@ from domain.guardrails.check import check
 from domain.guardrails.compiled import compile_policy
 from domain.guardrails.messages import ViolationDetected, ViolationReviewed
 from domain.inference.messages import InferenceCompleted, InferenceRequested
+from domain.outcomes.turn import WHOLE
 from domain.prompts.messages import TemplateFacts
 from domain.registry.facts import artefacts_digest, configuration_digest
 from domain.registry.messages import ModelRegistered
@@ -219,7 +220,7 @@ async def recorded_suite(log: EventLog, codec: EventCodec, use_case: str, cases:
             if isinstance(event, InferenceRequested) and event.use_case == use_case:
                 asked[event.inference_id] = event
             elif isinstance(event, InferenceCompleted) and (found := asked.get(event.inference_id)):
-                if event.finish_reason in {"stop", "length"}:  # else nobody was asked, or nobody answered
+                if event.finish_reason in WHOLE:  # else nobody was asked, or nobody answered
                     answered.append(found)
             elif isinstance(event, ViolationDetected) and event.side == "output":
                 violations[event.violation_id] = event

@@ -29,6 +29,7 @@ from domain.inference.messages import (
     RecordRequest,
 )
 from domain.kernel.decider import Decider, Rejected
+from domain.outcomes.turn import REPLACED
 
 
 def stream_of(inference_id: str) -> str:
@@ -140,7 +141,7 @@ def _outcome(
 def _fell_back(command: RecordCompletion, request: InferenceRequested) -> InferenceFellBack | None:
     """Return the event that says how an answer was not served as it was meant to be, if it was not."""
     left = [attempt for attempt in command.attempts if attempt.fault not in ("", "hedged", "cancelled")]
-    if command.finish_reason in {"authored", "cut", "filtered", "blocked"}:
+    if command.finish_reason in REPLACED:
         kind = command.finish_reason
     elif command.served_tier not in (None, request.tier):
         kind = "tier"

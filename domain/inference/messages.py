@@ -26,6 +26,7 @@ from domain.inference.facts import (
 )
 from domain.kernel.event import Command, Event
 from domain.kernel.vocabulary import ModelId, Operator, Text, Tier, UseCase
+from domain.outcomes import turn
 
 Attempts = Annotated[
     list[AttemptFact],
@@ -157,6 +158,17 @@ class InferenceCompleted(Served, Event, name="inference.completed", version=1):
         ],
     }
 
+    @property
+    def counts_as(self) -> turn.Counts | None:
+        """What it counts as for its model; None: it says nothing of it."""
+        own_tier = self.served_tier in (None, self.tier)
+        return turn.of_answer(
+            self.finish_reason,
+            engine=self.engine,
+            own_tier=own_tier,
+            source_inference_id=self.source_inference_id,
+        )
+
 
 class InferenceFellBack(Event, name="inference.fell_back", version=1):
     """A turn was not served as it was meant to be; its completion follows."""
@@ -228,6 +240,11 @@ class InferenceFailed(Event, name="inference.failed", version=1):
             }
         ],
     }
+
+    @property
+    def counts_as(self) -> turn.Counts | None:
+        """What it counts as for its model; None: it was the caller's own fault."""
+        return turn.of_failure(self.code)
 
 
 class InferenceCancelled(Event, name="inference.cancelled", version=1):
@@ -317,6 +334,11 @@ class InferenceRefused(Event, name="inference.refused", version=1):
         "model_id": "f7598223-8aef-5171-b87d-06627a2e7215",
         "who": "harbour-7",
     }
+
+    @property
+    def counts_as(self) -> turn.Counts | None:
+        """What it counts as for the model that was to answer; None: it was not at fault."""
+        return turn.of_refusal(self.code)
 
 
 InferenceOutcome = InferenceCompleted | InferenceFailed | InferenceCancelled

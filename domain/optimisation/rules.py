@@ -24,7 +24,7 @@ class Seen:
     asked: int = 0
     """Turns that it was to take, however they ended."""
     turns: int = 0
-    """Those that speak for the model or against it (`domain.registry.watch.turn_outcome`)."""
+    """Those that speak for the model or against it (`domain.outcomes`)."""
     failed: int = 0
     refused: int = 0
     """Turned away for want of room."""

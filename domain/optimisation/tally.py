@@ -15,7 +15,7 @@ from domain.inference.messages import (
 from domain.kernel.event import Event
 from domain.optimisation.cost import Usage
 from domain.optimisation.rules import Seen
-from domain.registry.watch import ENDED_MAX, turn_outcome
+from domain.registry.watch import ENDED_MAX
 
 BUCKET_US = 10_000_000
 """Turns are summed up by ten seconds."""
@@ -33,7 +33,7 @@ class Bucket:
     served: int = 0
     """Turns that got an answer, or would have if the model were not at fault."""
     judged: int = 0
-    """Those of them that speak for the model or against it (`domain.registry.watch.turn_outcome`)."""
+    """Those of them that speak for the model or against it (`domain.outcomes`)."""
     failed: int = 0
     refused: int = 0
     violations: int = 0
@@ -92,9 +92,7 @@ class Tally:
                 bucket.own_tokens += tokens if at_own else 0
                 self._judge(event, bucket)
             case InferenceFailed():
-                bucket.served += (
-                    turn_outcome(event) is not None
-                )  # a caller's own fault is no turn of the model
+                bucket.served += event.counts_as is not None  # a caller's own fault is no turn of the model
                 self._judge(event, bucket)
             case InferenceRefused():
                 bucket.refused += event.code == "overloaded"
@@ -137,7 +135,7 @@ class Tally:
 
     def _judge(self, event: InferenceCompleted | InferenceFailed, bucket: Bucket) -> None:
         """Count a turn as a deployment's gate does."""
-        how, critical = turn_outcome(event), self._found.pop(event.inference_id, None)
+        how, critical = event.counts_as, self._found.pop(event.inference_id, None)
         if how is None:  # a line that was shared is one line, however many listened
             return
         bucket.judged += 1

@@ -7,7 +7,7 @@ crashed goes on where the log says.
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, assert_never
+from typing import assert_never
 
 from domain.evaluation.scorers import states
 from domain.guardrails.messages import ViolationDetected
@@ -29,21 +29,6 @@ from domain.registry.deployment_messages import (
 )
 from domain.registry.evidence import Evidence, Measure, Turn, rounded
 
-MODEL_FAULTS = frozenset(
-    {
-        "engine_failed",
-        "engine_unreachable",
-        "engine_timeout",
-        "engine_overloaded",
-        "engine_nonsense",
-        "engine_denied",
-        "engine_misconfigured",
-        "empty_output",
-        "deadline_exceeded",
-    }
-)
-"""Failures that speak against a model and its engine; the others are the caller's."""
-
 WORDS: Mapping[Measure, str] = {
     "failures": "failures",
     "violations": "violations",
@@ -51,34 +36,11 @@ WORDS: Mapping[Measure, str] = {
     "latency": "slow turns",
 }
 
-REFUSALS = frozenset({"no_engine", "overloaded", "engines_away"})
-"""Refusals that speak against a model and its engines."""
-
 OPEN_MAX = 20_000
 RECENT_MAX = 20_000
 
 ENDED_MAX = 20_000
 """Turns remembered after their end, for what is found out about them later."""
-
-
-def turn_outcome(
-    event: InferenceCompleted | InferenceFailed,
-) -> Literal["answered", "failed", "blocked"] | None:
-    """Return how a turn's end speaks for its model; None: it says nothing of it.
-
-    ``blocked``: the guardrails ended the model's line, so only its violation tells of it; or the provider's
-    own filter did, which says something of the words and nothing of who served them.
-    """
-    if isinstance(event, InferenceFailed):
-        return "failed" if event.code in MODEL_FAULTS else None
-    if event.source_inference_id is not None:  # the answer to another turn, which stands for itself
-        return None
-    blocked = event.finish_reason == "blocked"
-    if blocked and not event.engine:  # the question was: no model was asked
-        return None
-    if event.finish_reason in {"authored", "cut"} or event.served_tier not in (None, event.tier):
-        return "failed"
-    return "blocked" if blocked or event.finish_reason == "filtered" else "answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +172,7 @@ class Watch:
             del self._open[next(iter(self._open))]
 
     def _answered(self, event: InferenceCompleted | InferenceFailed, at_us: int) -> None:
-        asked, how = self._open.pop(event.inference_id, None), turn_outcome(event)
+        asked, how = self._open.pop(event.inference_id, None), event.counts_as
         if asked is None or how is None:
             return
         latency_ms = None
@@ -229,7 +191,7 @@ class Watch:
     def _refused(self, event: InferenceRefused, at_us: int) -> None:
         """Count a turn that was turned away because its model had no engine, or none with room."""
         started = self._started
-        if self._step < 0 or event.use_case != started.use_case or event.code not in REFUSALS:
+        if self._step < 0 or event.use_case != started.use_case or event.counts_as is None:
             return
         if event.model_id in (started.model_id, started.previous_model_id):
             share = started.steps[self._step] / 100

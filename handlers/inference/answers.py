@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 
 from domain.inference.messages import InferenceRequested, RecordCompletion
+from domain.outcomes.turn import WHOLE
 from handlers.inference.generation import Generation
 from handlers.inference.guarding import Guard
 from handlers.inference.replies import BLOCKED, repeated
@@ -39,7 +40,7 @@ def key_of(request: InferenceRequested) -> Key:
 
 def lasting(completion: RecordCompletion) -> bool:
     """Say whether an answer ended by itself."""
-    return completion.finish_reason in {"stop", "length"}
+    return completion.finish_reason in WHOLE
 
 
 class Answers:

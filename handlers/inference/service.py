@@ -21,7 +21,7 @@ from functools import partial
 
 from bus.ports import Claims, IdConflict
 from domain.kernel.decider import Rejected
-from domain.registry.watch import REFUSALS
+from domain.outcomes.turn import of_refusal
 from handlers.guardrails.unguarded import Unguarded
 from handlers.inference.admission import Admission, Allowances
 from handlers.inference.answering import Answering
@@ -151,7 +151,7 @@ class InferenceService:
     def _refused(self, turn: Turn, refusal: Rejected) -> None:
         """Record a refusal, and where a model was at fault, which."""
         model_id, who = None, ""
-        if refusal.code in REFUSALS:
+        if of_refusal(refusal.code):
             who = turn.original.stays or turn.id
             model_id = None if turn.original.alias else self._registry.met(turn.original.use_case, who)
         self._records.refusal(turn.message, refusal, model_id=model_id, who=who)

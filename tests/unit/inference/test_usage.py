@@ -6,7 +6,6 @@ import pytest
 
 from domain.inference.messages import InferenceCompleted, InferenceFailed, InferenceFellBack
 from domain.kernel.decider import Rejected
-from domain.registry.watch import turn_outcome
 from handlers.engines.port import End, Message, Piece
 from handlers.inference.admission import AllowanceLimits, Allowances, OverAllowance
 from handlers.inference.service import InferenceService
@@ -69,7 +68,7 @@ async def test_what_a_providers_filter_stopped_is_recorded_as_that(stage: Stage)
     assert (fell_back.kind, fell_back.engine) == ("filtered", "echo")
     assert fell_back.reason == "echo: content_filtered after 1 tokens"
     assert isinstance(completed, InferenceCompleted)
-    assert turn_outcome(completed) == "blocked", "no word against who served it"
+    assert completed.counts_as == "blocked", "no word against who served it"
 
 
 async def test_a_line_that_the_filter_stopped_at_once_is_the_characters_own(stage: Stage) -> None:
@@ -87,7 +86,7 @@ async def test_a_line_that_the_filter_stopped_at_once_is_the_characters_own(stag
         await service(ask())
     failed = (await stage.events())[-1]
     assert isinstance(failed, InferenceFailed)
-    assert (failed.code, turn_outcome(failed)) == ("content_filtered", None)
+    assert (failed.code, failed.counts_as) == ("content_filtered", None)
 
 
 async def test_a_templates_roles_reach_the_engine_and_the_record(stage: Stage) -> None:
