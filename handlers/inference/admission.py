@@ -14,7 +14,7 @@ from handlers.routing.router import Router
 from handlers.routing.turns import NoEngine, RoutedTurn
 
 BURST_S = 4.0
-"""What may be used at once: this many seconds' worth."""
+"""Burst: this many seconds' worth may be used at once."""
 
 KEYS_MAX = 100_000
 """Players and services remembered; who is forgotten begins with a full bucket."""

@@ -1,4 +1,4 @@
-"""What is recorded of inferences: in memory at once, in the spool next, in the log soon.
+"""The records of inferences: in memory at once, in the spool next, in the log soon.
 
 A retry must get the first answer. This process remembers its own; an id that may be older is looked up in the
 log. If the log cannot be read in time, the turn goes on as if the id were new, and says so in our log.

@@ -1,4 +1,4 @@
-"""What a router's outcome becomes: the command that records it, and the reply to the caller."""
+"""From a router's outcome to the command that records it, and to the reply for the caller."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -33,7 +33,7 @@ class Sharing:
 
     inference_id: str
     heard: str = ""
-    """What those who share it have heard before it: the rest of an answer that somebody left."""
+    """The text before it, which those who share it have: it is the rest of an answer that was cancelled."""
     pieces: list[tuple[str, int]] = field(default_factory=list)
     """Text and tokens."""
     done: bool = False
@@ -106,7 +106,7 @@ class Turn:
 
     # --- guard the question -----------------------------------------------------------------------------
     question: Generate = field(init=False)
-    """What the caller wants, from here on as it may be recorded and asked."""
+    """The caller's question, from here on as it may be recorded and asked."""
     original: Generate = field(init=False)
     """The same in the caller's own words: never recorded, only findings are shown with them."""
     held_to: Mapping[str, str] = field(default_factory=dict)
@@ -115,7 +115,7 @@ class Turn:
 
     # --- recall, ask, record ----------------------------------------------------------------------------
     inference: Inference = field(default_factory=Inference)
-    """What is recorded of it."""
+    """Its record."""
 
     # --- answer -----------------------------------------------------------------------------------------
     routed: RoutedTurn = field(init=False)
@@ -129,7 +129,7 @@ class Turn:
     shared: Sharing | None = None
     """The answer to another turn that is listened to."""
     more: Sequence[Found] = ()
-    """What was found after the end, or by the guard of an answer that was shared."""
+    """Findings after the end, or of the guard of an answer that was shared."""
 
     def __post_init__(self) -> None:
         """Count its time from the arrival until an engine is asked."""
