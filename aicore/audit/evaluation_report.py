@@ -1,4 +1,4 @@
-"""What an evaluation found: on the terminal, and as JSON for the record; its page is `evaluation_page`.
+"""What an evaluation found, as JSON for the record; its page is `evaluation_page`.
 
 The JSON's digest stands in the event, so that a report can be held against what was decided on.
 """
@@ -8,9 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from domain.evaluation.messages import ScorerResult
 from domain.evaluation.scorers import Answer
@@ -20,10 +17,6 @@ from handlers.evaluation.runner import CONCURRENT, Finding, Pair
 WORST_MAX = 12
 """Pairs that are shown side by side."""
 
-STYLES = {
-    "passed": "bold green", "failed": "bold red", "undecided": "bold yellow",
-    "worse": "red", "not_worse": "green",
-}  # fmt: skip
 WORDS = {"not_worse": "not worse"}
 
 MEANING = {
@@ -127,49 +120,12 @@ def _answer(answer: Answer) -> dict[str, object]:
     }
 
 
-# --- the terminal -------------------------------------------------------------------------------------------
-
-
-def as_tables(finding: Finding, about: About, *, worst_max: int = 3) -> RenderableType:
-    """Return what the terminal shows; texts of models are never read as markup."""
-    pairs = len(finding.steps)
-    head = Text.assemble(
-        (finding.verdict, STYLES[finding.verdict]),
-        f" after {pairs} pairs of {about.suite}: {MEANING[finding.verdict]}",
-    )
-    reasons = [Text(f"· {reason}") for reason in finding.reasons]
-    shown = [_both(pair, names) for pair, names in worst(finding, worst_max)]
-    return Group(head, *reasons, *_changes(about), "", _scorers(finding), "", _speed(finding, about), *shown)
+# --- figures and words, for each form of the report ---------------------------------------------------------
 
 
 def figures_of(finding: Finding, about: About) -> Sequence[Figure]:
     """Return speed and cost of both."""
     return figures(finding, about.current, about.candidate)
-
-
-def _speed(finding: Finding, about: About) -> Table:
-    table = Table(f"with {CONCURRENT} pairs at a time", "current", "candidate", box=None, pad_edge=False)
-    for figure in figures_of(finding, about):
-        table.add_row(figure.name, f"{figure.current:g}", f"{figure.candidate:g}")
-    return table
-
-
-def _changes(about: About) -> list[RenderableType]:
-    return [Text(f"  {key}: {before or '-'} → {now or '-'}", "dim") for key, before, now in about.changed()]
-
-
-def _scorers(finding: Finding) -> Table:
-    table = Table(
-        "scorer", "verdict", "candidate", "current", "difference", "between", "margin", "pairs",
-        box=None, pad_edge=False,
-    )  # fmt: skip
-    for result in finding.scorers:
-        table.add_row(
-            Text(result.name),
-            Text(WORDS.get(result.verdict, result.verdict), STYLES[result.verdict]),
-            *cells(result, finding.margins[result.name]),
-        )
-    return table
 
 
 def cells(result: ScorerResult, margin: float) -> Sequence[str]:
@@ -182,14 +138,6 @@ def cells(result: ScorerResult, margin: float) -> Sequence[str]:
         f"{margin:.2f}",
         str(result.applied),
     )
-
-
-def _both(pair: Pair, names: Sequence[str]) -> RenderableType:
-    title = Text(f"{pair.case.id} ({', '.join(names)}): {pair.case.prompt}")
-    table = Table(box=None, show_header=False)
-    table.add_row("candidate", Text(told(pair.candidate)))
-    table.add_row("current", Text(told(pair.current)))
-    return Group("", title, table)
 
 
 def told(answer: Answer) -> str:

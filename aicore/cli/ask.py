@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from aicore.cli.terminal import Exit, Failure, Json, err, known_settings, out, print_json
+from aicore.cli.terminal import Exit, Failure, Json, err, known_settings, out, print_json, running
+from aicore.cli.turns import WHOLE_ID, InferenceId, whole_id
 from aicore.cli.wire import over_wire, tell
 from aicore.client import Client
 from aicore.content.world import load_world
@@ -125,7 +126,7 @@ def _warn_of_stranger(npc: str) -> None:
 
 
 def rate(  # noqa: PLR0913 - one parameter per option of the command line
-    inference_id: Annotated[str, typer.Argument(help="The inference whose answer is rated.")],
+    inference: InferenceId,
     rating: Annotated[float, typer.Argument(help="0: useless, 1: perfect.", min=0, max=1)],
     by: Annotated[str, typer.Option("--by", "--operator", help="Who says so.")],
     tag: Annotated[list[str] | None, typer.Option(help="What about it, e.g. out_of_character.")] = None,
@@ -135,9 +136,14 @@ def rate(  # noqa: PLR0913 - one parameter per option of the command line
 ) -> None:
     """Say how good an answer was; `aicore export --rating-min` chooses by it."""
     words = {"rating": rating, "by": by, "tags": tag or [], "comment": comment}
-    payload = {"inference_id": inference_id, **words}
-    reply = over_wire(lambda client: client.command("inference.rate", payload))
-    tell(reply, f"{inference_id} is rated {reply.result['rating']}", json=json)
+    _, system = running()
+
+    async def work(client: Client) -> tuple[str, Reply]:
+        whole = inference if WHOLE_ID.fullmatch(inference) else await whole_id(system, inference)
+        return whole, await client.command("inference.rate", {"inference_id": whole, **words})
+
+    whole, reply = over_wire(work)
+    tell(reply, f"{whole} is rated {reply.result['rating']}", json=json)
 
 
 def _context(pairs: list[str]) -> dict[str, list[str] | str]:

@@ -9,10 +9,9 @@ import orjson
 import typer
 from pydantic import ValidationError
 from rich.progress import Progress
-from rich.table import Table
 
-from aicore.cli.terminal import Exit, Failure, Json, err, out, print_json
-from aicore.cli.wire import find_one, over_wire, vouched_over_wire
+from aicore.cli.terminal import Exit, Failure, Json, Kind, Listing, err, out, print_json, print_rows
+from aicore.cli.wire import one_of, over_wire, vouched_over_wire
 from aicore.client import Client
 from aicore.clock import new_id
 from bus.retry import until_seen
@@ -69,11 +68,19 @@ def list_batches(*, json: Json = False) -> None:
     if json:
         print_json(batches)
         return
-    table = Table("batch", "name", "use case", "status", "answered", "failed", "of", box=None, pad_edge=False)
-    for batch in batches:
-        counts = (str(batch[key]) for key in ("answered", "failed", "items"))
-        table.add_row(batch["batch_id"], batch["name"], batch["use_case"], batch["status"], *counts)
-    out.print(table if batches else "no batches yet; see `aicore batch submit --help`")
+    print_rows(listing(batches), "no batches yet; see `aicore batch submit --help`")
+
+
+COLUMNS = {
+    "batch": Kind.ID, "name": Kind.NAME, "use case": Kind.NAME, "status": Kind.NAME, "answered": Kind.NAME,
+    "failed": Kind.NAME, "of": Kind.NAME,
+}  # fmt: skip
+
+
+def listing(batches: Sequence[Mapping[str, Any]]) -> Listing:
+    """Return the table of batches."""
+    keys = ("batch_id", "name", "use_case", "status", "answered", "failed", "items")
+    return Listing(COLUMNS, [[str(batch[key]) for key in keys] for batch in batches])
 
 
 @app.command()
@@ -234,7 +241,7 @@ async def _find(client: Client, start: str) -> dict[str, Any]:
         return batches if any(batch["batch_id"].startswith(start) for batch in batches) else None
 
     batches = await until_seen(look, every_s=POLL_S, within_s=FIND_S)
-    return find_one(batches or [], start, what="batch", see="batch list")
+    return one_of(batches or [], start, what="batch", see="batch list")
 
 
 async def _batches(client: Client) -> list[dict[str, Any]]:

@@ -1,9 +1,10 @@
 """`aicore content`: the characters, places and facts that the services know. Needs nothing that runs."""
 
-import typer
-from rich.table import Table
+from collections.abc import Mapping, Sequence
 
-from aicore.cli.terminal import Json, known_settings, out, print_json
+import typer
+
+from aicore.cli.terminal import Json, Kind, Listing, known_settings, out, print_json
 from aicore.content.scenes import closing_line
 from aicore.content.speech import load_speech
 from aicore.content.world import VOICES, World, load_world
@@ -27,10 +28,20 @@ def list_content(*, json: Json = False) -> None:
     source = f"of {file}" if file else "of the sample world; AICORE_CONTENT_FILE names one of your own"
     for heading, rows in _shown(world).items():
         out.print(f"{heading} {source}", style="bold", markup=False)
-        table = Table(*(rows[0] if rows else ()), box=None, padding=(0, 2, 0, 0))
-        for row in rows:
-            table.add_row(*row.values())
-        out.print(table)
+        out.print(listing(rows), crop=False)
+
+
+FREE_TEXT, SPARE = {"role", "closed", "text"}, {"archetype", "voice", "home"}
+"""Keys of the rows that are free text, and those that are left out first."""
+
+
+def listing(rows: Sequence[Mapping[str, str]]) -> Listing:
+    """Return the table of characters, places or facts."""
+    heads = rows[0] if rows else {}
+    kinds = {
+        key: Kind.TEXT if key in FREE_TEXT else Kind.SPARE if key in SPARE else Kind.NAME for key in heads
+    }
+    return Listing(kinds, [list(row.values()) for row in rows])
 
 
 def _shown(world: World) -> dict[str, list[dict[str, str]]]:

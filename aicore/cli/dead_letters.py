@@ -1,14 +1,24 @@
 """`aicore dlq`: events that a consumer gave up on: look at them, mend the cause, give them back."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Annotated, TypeVar
 
 import typer
 from nats.aio.client import Client
-from rich.table import Table
 
-from aicore.cli.terminal import Exit, Failure, Json, out, print_json, run_async, running
+from aicore.cli.terminal import (
+    Exit,
+    Failure,
+    Json,
+    Kind,
+    Listing,
+    out,
+    print_json,
+    print_rows,
+    run_async,
+    running,
+)
 from bus.nats.connection import connect
 from bus.nats.dead_letters import DeadLetter, NoSuchLetter, list_letters
 from bus.nats.dead_letters import redrive as give_back
@@ -37,17 +47,22 @@ def list_all(
     if json:
         print_json([_plain(letter) for letter in letters])
         return
-    table = Table("number", "consumer", "event", "subject", "attempts", "reason", "redriven", box=None)
+    print_rows(listing(letters), "no dead letters")
+
+
+COLUMNS = {
+    "number": Kind.NAME, "consumer": Kind.NAME, "event": Kind.NAME, "subject": Kind.TEXT,
+    "attempts": Kind.NAME, "reason": Kind.TEXT, "redriven": Kind.NAME,
+}  # fmt: skip
+
+
+def listing(letters: Sequence[DeadLetter]) -> Listing:
+    """Return the table of letters."""
+    rows = []
     for letter in letters:
-        shown = (
-            letter.consumer,
-            str(letter.position),
-            letter.subject,
-            str(letter.attempts),
-            letter.reason[:80],
-        )
-        table.add_row(str(letter.sequence), *shown, "yes" if letter.redriven else "")
-    out.print(table if letters else "no dead letters")
+        event = (str(letter.position), letter.subject, str(letter.attempts), letter.reason[:80])
+        rows.append([str(letter.sequence), letter.consumer, *event, "yes" if letter.redriven else ""])
+    return Listing(COLUMNS, rows)
 
 
 @app.command()

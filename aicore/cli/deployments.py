@@ -10,13 +10,24 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from aicore.audit.deployment_page import as_html
 from aicore.audit.deployment_replay import Replay, as_row, replay, sparkline, words_of
 from aicore.cli.models import status_of
-from aicore.cli.terminal import Exit, Failure, Json, clock_of, out, print_json, run_async, running
+from aicore.cli.terminal import (
+    Exit,
+    Failure,
+    Json,
+    Kind,
+    Listing,
+    clock_of,
+    out,
+    print_json,
+    print_rows,
+    run_async,
+    running,
+)
 from aicore.cli.wire import (
     MODELS_VIEW,
     ModelId,
@@ -24,7 +35,7 @@ from aicore.cli.wire import (
     Reason,
     check_use_case,
     find_model,
-    find_one,
+    one_of,
     over_wire,
     tell,
     vouched_over_wire,
@@ -112,21 +123,34 @@ def list_deployments(
     if json:
         print_json(rows)
         return
-    table = Table(
-        "use case", "strategy", "state", "since (UTC)", "share", "candidate", "id", box=None, pad_edge=False
-    )
-    for row in rows:
-        state = f"[{STYLES[row['state']]}]{row['state']}[/]"
-        table.add_row(
+    print_rows(listing(rows, names), "no deployments yet; see `aicore deployments start --help`")
+
+
+COLUMNS = {
+    "use case": Kind.NAME, "strategy": Kind.SPARE, "state": Kind.NAME, "since (UTC)": Kind.SPARE,
+    "share": Kind.NAME, "candidate": Kind.NAME, "id": Kind.ID,
+}  # fmt: skip
+STORY_COLUMNS = {
+    "time (UTC)": Kind.NAME, "what": Kind.NAME, "share": Kind.NAME, "turns": Kind.NAME,
+    "evidence": Kind.NAME, "": Kind.TEXT,
+}  # fmt: skip
+
+
+def listing(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Listing:
+    """Return the table of deployments; ``names`` of the models by id."""
+    shown = [
+        [
             row["use_case"],
             row["strategy"] or f"by {row['operator']}",
-            state,
+            Text(row["state"], STYLES[row["state"]]),
             clock_of(row["story"][-1]["at_us"]),
             f"{row['share']} %",
             names.get(row["model_id"], row["model_id"]),
             row["deployment_id"] or "",
-        )
-    out.print(table if rows else "no deployments yet; see `aicore deployments start --help`")
+        ]
+        for row in rows
+    ]
+    return Listing(COLUMNS, shown)
 
 
 @app.command()
@@ -140,7 +164,7 @@ def show(deployment_id: DeploymentId, *, json: Json = False) -> None:
     if json:
         print_json(row)
     else:
-        out.print(_story(row, names))
+        out.print(_story(row, names), crop=False)
 
 
 @app.command()
@@ -260,7 +284,7 @@ async def _names(client: Client) -> Mapping[str, str]:
 async def _find(client: Client, start: str) -> Mapping[str, Any]:
     """Return the one deployment whose id begins so."""
     rows = [row for row in await _rows(client, start=start) if row["deployment_id"]]
-    return find_one(rows, start, what="deployment", see="deployments list")
+    return one_of(rows, start, what="deployment", see="deployments list")
 
 
 async def _watch(client: Client, deployment_id: str, *, json: bool) -> None:
@@ -289,15 +313,21 @@ async def _awaited(client: Client, deployment_id: str) -> Mapping[str, Any]:
 def _story(row: Mapping[str, Any], names: Mapping[str, str]) -> RenderableType:
     candidate = names.get(row["model_id"], row["model_id"])
     head = Text(f"{row['use_case']}: {row['strategy']} of {candidate}, {row['state']}", "bold")
-    table = Table("time (UTC)", "what", "share", "turns", "evidence", "", box=None, pad_edge=False)
-    for each in row["story"]:
+    return Group(head, story_listing(row["story"]))
+
+
+def story_listing(story: Sequence[Mapping[str, Any]]) -> Listing:
+    """Return the table of what happened in a deployment."""
+    rows: list[list[str | Text]] = []
+    for each in story:
         at = datetime.fromtimestamp(each["at_us"] / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         evidence = each.get("evidence") or {}
         share = f"{each['share']} %" if each.get("share") is not None else ""
         turns = f"{evidence['candidate_turns']} / {evidence['control_turns']}" if evidence else ""
         e_value = f"{evidence['e_value']:.3g} of {evidence['limit']:g}" if evidence else ""
-        table.add_row(at, Text(each["what"], STYLES.get(each["what"], "")), share, turns, e_value, _why(each))
-    return Group(head, table)
+        what = Text(each["what"], STYLES.get(each["what"], ""))
+        rows.append([at, what, share, turns, e_value, _why(each)])
+    return Listing(STORY_COLUMNS, rows)
 
 
 def _why(each: Mapping[str, Any]) -> str:

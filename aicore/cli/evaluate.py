@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
-from aicore.audit.evaluation_report import as_tables
+from aicore.cli.evaluation_tables import as_tables
 from aicore.cli.terminal import Exit, Failure, Json, err, out, print_json, progress, running
 from aicore.cli.wire import MODELS_VIEW, ModelId, Operator, Reason, find_model, vouched_over_wire
 from aicore.client import Client
@@ -92,7 +92,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option of the command line
     if json:
         print_json(orjson.loads(outcome.report))
     else:
-        out.print(as_tables(outcome.finding, outcome.about))
+        out.print(as_tables(outcome.finding, outcome.about), crop=False)
     if outcome.finding.verdict != "passed":
         raise typer.Exit(1)
 

@@ -1,15 +1,14 @@
 """`aicore events`: every message of the wire, for people and tools. Needs nothing that runs."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markdown import Markdown
-from rich.table import Table
 
-from aicore.cli.terminal import Exit, Failure, Json, out, print_json
+from aicore.cli.terminal import Exit, Failure, Json, Kind, Listing, out, print_json
 from bus.catalogue import domain_catalogue
 from bus.documents import Declared, asyncapi_of, example_of, fields_of, page_of, row_of, schema_of
 
@@ -36,11 +35,15 @@ def list_all(*, json: Json = False) -> None:
         return
     for kind, heading in GROUPS.items():
         out.print(heading, style="bold")
-        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-        for row in rows:
-            if row["kind"] == kind:
-                table.add_row(row["name"], f"v{row['version']}", row["meaning"])
-        out.print(table)
+        out.print(listing([row for row in rows if row["kind"] == kind]), crop=False)
+
+
+def listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
+    """Return the table of messages of one kind."""
+    columns = {"name": Kind.NAME, "version": Kind.SPARE, "meaning": Kind.TEXT}
+    return Listing(
+        columns, [[row["name"], f"v{row['version']}", str(row["meaning"])] for row in rows], heads=False
+    )
 
 
 @app.command("show")

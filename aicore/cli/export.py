@@ -25,7 +25,7 @@ def export(  # noqa: PLR0913 - one parameter per option of the command line
     file: Annotated[Path, typer.Argument(help="Where to; the name ends in .jsonl or .parquet.")],
     *,
     use_case: Annotated[str, typer.Option(help="Only of this use case.")] = "",
-    model: Annotated[str, typer.Option(help="Only of this model: NAME or NAME:VERSION.")] = "",
+    model: Annotated[str, typer.Option(help="Only of this model: NAME or NAME@VERSION.")] = "",
     tier: Annotated[str, typer.Option(help="Only of this tier: gold, silver or bronze.")] = "",
     npc: Annotated[str, typer.Option(help="Only of this character.")] = "",
     since: Time = "",

@@ -1,18 +1,17 @@
 """`aicore guardrails`: what may be said, what was found, and what people make of it."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
-from aicore.cli.terminal import Exit, Failure, Json, out, print_json
-from aicore.cli.wire import Operator, Reason, find_one, over_wire, tell, vouched_over_wire
+from aicore.cli.terminal import Exit, Failure, Json, Kind, Listing, out, print_json, print_rows
+from aicore.cli.wire import Operator, Reason, one_of, over_wire, tell, vouched_over_wire
 from aicore.client import Client
 from aicore.content.guardrails import DEFAULT_PROFILE, load_policy
 from aicore.settings import load_settings
@@ -155,18 +154,26 @@ def violations(
     if json:
         print_json(found)
         return
-    table = Table(
-        "time (UTC)", "severity", "action", "side", "category", "rule", "text", "review", "id", box=None
-    )
-    for row in found["violations"]:
+    print_rows(listing(found["violations"]), "nothing was found")
+
+
+COLUMNS = {
+    "time (UTC)": Kind.SPARE, "severity": Kind.NAME, "action": Kind.SPARE, "side": Kind.SPARE,
+    "category": Kind.SPARE, "rule": Kind.NAME, "text": Kind.TEXT, "review": Kind.NAME, "id": Kind.ID,
+}  # fmt: skip
+
+
+def listing(violations: Sequence[Mapping[str, Any]]) -> Listing:
+    """Return the table of violations."""
+    rows = []
+    for row in violations:
         at = datetime.fromtimestamp(row["at_us"] / 1e6, UTC).strftime("%m-%d %H:%M:%S")
         review = row["review"]["verdict"] if row["review"] else ""
         words = row["excerpt"][:48] or ("(sealed)" if row["sealed"] else "")
-        columns = (row["action"], row["side"], row["category"], row["rule"], Text(words))
-        table.add_row(
-            at, Text(row["severity"], STYLES[row["severity"]]), *columns, review, row["violation_id"][:13]
-        )
-    out.print(table if found["violations"] else "nothing was found")
+        columns = (row["action"], row["side"], row["category"], row["rule"], words)
+        severity = Text(row["severity"], STYLES[row["severity"]])
+        rows.append([at, severity, *columns, review, row["violation_id"]])
+    return Listing(COLUMNS, rows)
 
 
 @app.command()
@@ -237,7 +244,7 @@ async def _whole_id(client: Client, start: str) -> str:
     if len(start) >= ID_CHARACTERS:
         return start
     known = (await _query(client, "guardrails.violations", {"limit": 500}))["violations"]
-    return str(find_one(known, start, what="violation", see="guardrails violations")["violation_id"])
+    return str(one_of(known, start, what="violation", see="guardrails violations")["violation_id"])
 
 
 async def held(client: Client) -> tuple[Policy, str | None]:

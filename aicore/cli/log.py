@@ -2,19 +2,29 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from aicore.audit.vouching import JETSTREAM, WRITTEN_DOWN, Vouched, vouch
 from aicore.cli.events import event_types
-from aicore.cli.terminal import Exit, Failure, Json, out, print_json, progress, run_async, running
+from aicore.cli.terminal import (
+    Exit,
+    Failure,
+    Json,
+    Kind,
+    Listing,
+    out,
+    print_json,
+    progress,
+    run_async,
+    running,
+)
 from aicore.cli.vouching import refuse_tampered, vouched
 from aicore.clock import now_us
 from bus.nats.wire import envelope_of
@@ -158,14 +168,24 @@ def stats(*, json: Json = False) -> None:
     if json:
         print_json({"realm": system.realm, "bytes_on_disk": size, "types": rows})
         return
-    table = Table("type", "events", "streams", "payload bytes", "last", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(
-            row["type"], *(f"{row[k]:,}" for k in ("events", "streams", "bytes")), _time(row["last_us"])
-        )
-    out.print(table)
+    out.print(listing(rows), crop=False)
     total = sum(row["events"] for row in rows)
     out.print(f"{total:,} events in realm {system.realm}; {size / 1e6:,.1f} MB on disk with indexes")
+
+
+COLUMNS = {
+    "type": Kind.NAME, "events": Kind.NAME, "streams": Kind.SPARE, "payload bytes": Kind.NAME,
+    "last": Kind.SPARE,
+}  # fmt: skip
+
+
+def listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
+    """Return the table of counts by type."""
+    shown = []
+    for row in rows:
+        counts = (f"{row[k]:,}" for k in ("events", "streams", "bytes"))
+        shown.append([row["type"], *counts, _time(row["last_us"])])
+    return Listing(COLUMNS, shown)
 
 
 @app.command()

@@ -1,13 +1,14 @@
 """`aicore models`: the registry, over the public wire."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.table import Table
+from rich.text import Text
 
-from aicore.cli.terminal import Exit, Failure, Json, out, print_json
+from aicore.cli.terminal import Exit, Failure, Json, Kind, Listing, out, print_json, print_rows
 from aicore.cli.wire import (
     LOOK_S,
     MODELS_VIEW,
@@ -57,17 +58,25 @@ def list_models(
     if json:
         print_json(models)
         return
-    table = Table(
-        "use case", "model", "version", "provider", "tier", "status", "evaluation", "id",
-        box=None, pad_edge=False,
-    )  # fmt: skip
+    print_rows(listing(models), "no models yet; see `aicore models register --help`")
+
+
+COLUMNS = {
+    "use case": Kind.NAME, "model": Kind.NAME, "version": Kind.NAME, "provider": Kind.SPARE,
+    "tier": Kind.SPARE, "status": Kind.NAME, "evaluation": Kind.SPARE, "id": Kind.ID,
+}  # fmt: skip
+
+
+def listing(models: Sequence[Mapping[str, Any]]) -> Listing:
+    """Return the table of models."""
+    rows = []
     for model in models:
         status = model["status"]
-        shown = f"[{STYLES.get(status, '')}]{'SILENT' if status == SILENCED else status}[/]"
+        shown = Text("SILENT" if status == SILENCED else status, STYLES.get(status, ""))
         words = (model["use_case"], model["name"], model["version"], model["provider"], model["tier"])
         told = (model["evaluation"], "rolled back" if model["barred"] else None)
-        table.add_row(*words, shown, ", ".join(filter(None, told)), model["model_id"])
-    out.print(table if models else "no models yet; see `aicore models register --help`")
+        rows.append([*words, shown, ", ".join(filter(None, told)), model["model_id"]])
+    return Listing(COLUMNS, rows)
 
 
 @app.command()
@@ -186,7 +195,12 @@ def alias(  # noqa: PLR0913 - the options of one command
 
 @app.command()
 def traffic(
-    shares: Annotated[list[str], typer.Argument(help="MODEL_ID=PERCENT for each, together 100.")],
+    shares: Annotated[
+        list[str],
+        typer.Argument(
+            help="MODEL=PERCENT for each, together 100; MODEL is an id, its beginning, or NAME@VERSION."
+        ),
+    ],
     operator: Operator,
     reason: Reason,
     *,
@@ -198,13 +212,17 @@ def traffic(
     """Split a use case's traffic; a player goes on meeting the same version."""
     wanted: dict[str, int] = {}
     for pair in shares:
-        start, _, percent = pair.partition("=")
+        start, _, percent = pair.rpartition("=")
         if not start or not percent.isdecimal():
-            raise Failure(f"{pair!r} is no share", remedy="write MODEL_ID=PERCENT", code=Exit.USAGE)
+            raise Failure(
+                f"{pair!r} is no share", remedy="write MODEL=PERCENT, e.g. npc-gold@1.4.0=25", code=Exit.USAGE
+            )
         wanted[start] = int(percent)
 
     async def work(client: Client) -> Reply:
         models = {start: await find_model(client, start) for start in wanted}
+        if len({model["model_id"] for model in models.values()}) != len(models):
+            raise Failure("two of the shares are one model's", remedy="name each model once", code=Exit.USAGE)
         if len({model["use_case"] for model in models.values()}) != 1:
             raise Failure("the models serve different use cases", code=Exit.USAGE)
         payload = {

@@ -1,12 +1,21 @@
 """`aicore projections`: the read models, each of which can be made again from the log."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from aicore.cli.terminal import Json, out, print_json, progress, run_async, running
+from aicore.cli.terminal import (
+    Json,
+    Kind,
+    Listing,
+    out,
+    print_json,
+    print_rows,
+    progress,
+    run_async,
+    running,
+)
 from aicore.cli.views import compared, open_runners, refuse_differing
 from aicore.cli.vouching import vouched
 from aicore.clock import now_us
@@ -38,10 +47,18 @@ def list_all(*, json: Json = False) -> None:
     if json:
         print_json(rows)
         return
-    table = Table("projection", "position", "lag", "version", "error", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(str(row[key]) for key in ("name", "position", "lag", "view_version", "error")))
-    out.print(table if rows else "no projection has run yet; start one with `aicore run projections`")
+    print_rows(listing(rows), "no projection has run yet; start one with `aicore run projections`")
+
+
+COLUMNS = {
+    "projection": Kind.NAME, "position": Kind.NAME, "lag": Kind.NAME, "version": Kind.NAME, "error": Kind.TEXT
+}  # fmt: skip
+
+
+def listing(rows: Sequence[Mapping[str, object]]) -> Listing:
+    """Return the table of projections."""
+    keys = ("name", "position", "lag", "view_version", "error")
+    return Listing(COLUMNS, [[str(row[key]) for key in keys] for row in rows])
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """`aicore proposals`: what the optimiser proposes, and what people make of it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,16 +8,25 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
-from aicore.cli.terminal import Exit, Failure, Json, err, out, print_json
+from aicore.cli.terminal import (
+    Exit,
+    Failure,
+    Json,
+    Kind,
+    Listing,
+    err,
+    out,
+    print_json,
+    print_rows,
+)
 from aicore.cli.wire import (
     Operator,
     Reason,
     UseCase,
     check_use_case,
-    find_one,
+    one_of,
     over_wire,
     tell,
     vouched_over_wire,
@@ -56,15 +66,7 @@ def list_proposals(
     if json:
         print_json(found)
         return
-    table = Table(
-        "time (UTC)", "use case", "what", "priority", "status", "why", "id", box=None, pad_edge=False
-    )
-    for row in found["proposals"]:
-        at = datetime.fromtimestamp(row["at_us"] / 1e6, UTC).strftime("%m-%d %H:%M:%S")
-        priority = f"[{STYLES[row['priority']]}]{row['priority']}[/]"
-        words = (row["use_case"], row["action"]["kind"], priority, row["status"], _why(row))
-        table.add_row(at, *words, row["proposal_id"][:12])
-    out.print(table if found["proposals"] else "nothing is proposed")
+    print_rows(listing(found["proposals"]), "nothing is proposed")
     for name, cost in found["costs"].items():
         if cost["turns"]:
             out.print(
@@ -72,6 +74,23 @@ def list_proposals(
                 f"{dollars(cost['per_turn_micro'])} a turn, "
                 f"{dollars(cost['per_player_hour_micro'])} a player's hour[/dim]"
             )
+
+
+COLUMNS = {
+    "time (UTC)": Kind.SPARE, "use case": Kind.NAME, "what": Kind.NAME, "priority": Kind.SPARE,
+    "status": Kind.NAME, "why": Kind.TEXT, "id": Kind.ID,
+}  # fmt: skip
+
+
+def listing(proposals: Sequence[Row]) -> Listing:
+    """Return the table of proposals."""
+    rows = []
+    for row in proposals:
+        at = datetime.fromtimestamp(row["at_us"] / 1e6, UTC).strftime("%m-%d %H:%M:%S")
+        priority = Text(row["priority"], STYLES[row["priority"]])
+        words = (row["use_case"], row["action"]["kind"], priority, row["status"], _why(row))
+        rows.append([at, *words, row["proposal_id"]])
+    return Listing(COLUMNS, rows)
 
 
 @app.command()
@@ -115,7 +134,7 @@ def policy(use_case: UseCase, file: Path, operator: Operator, reason: Reason, *,
 async def _decide(client: Client, command: str, start: str, operator: str, reason: str) -> tuple[Reply, Row]:
     """Decide about the proposal whose id begins so; return the reply and the proposal as it was."""
     rows = (await _found(client, None, start))["proposals"]
-    found = find_one(rows, start, what="proposal", see="proposals list")
+    found = one_of(rows, start, what="proposal", see="proposals list")
     payload = {"use_case": found["use_case"], "proposal_id": found["proposal_id"]}
     return await client.command(command, {**payload, "operator": operator, "reason": reason}), found
 
@@ -136,13 +155,13 @@ async def _found(client: Client, use_case: str | None, start: str = "") -> Any:
     return (await client.query("optimisation.proposals", asked)).result
 
 
-def _why(row: Row) -> str:
+def _why(row: Row) -> Text:
     """Return a proposal's reason, its figures, and what became of it, each on its line."""
-    lines = [escape(row["reason"])]
+    lines = [Text(row["reason"])]
     if row["inputs"]:
-        lines.append(f"[dim]{', '.join(f'{name} {value:g}' for name, value in row['inputs'].items())}[/dim]")
+        lines.append(Text(", ".join(f"{name} {value:g}" for name, value in row["inputs"].items()), "dim"))
     if row["outcome"]:
-        lines.append(escape(f"{row['outcome']}: {row['detail']}"))
+        lines.append(Text(f"{row['outcome']}: {row['detail']}"))
     elif row["decided_by"]:
-        lines.append(escape(f"{row['decided_by']}: {row['decided_reason']}"))
-    return "\n".join(lines)
+        lines.append(Text(f"{row['decided_by']}: {row['decided_reason']}"))
+    return Text("\n").join(lines)

@@ -4,14 +4,13 @@ Reads the files only, so it works whether their process runs or not; a redrive i
 has the spool, or by the next one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
-from aicore.cli.terminal import Exit, Failure, Json, out, print_json
+from aicore.cli.terminal import Exit, Failure, Json, Kind, Listing, out, print_json, print_rows
 from aicore.cli.wire import Operator, Reason
 from aicore.settings import load_settings
 from aicore.spools import TooBusy, spools_in, state_of
@@ -36,17 +35,30 @@ def status(*, directory: Folder = None, json: Json = False) -> None:
     if json:
         print_json(found)
         return
-    table = Table("spool", "in use", "records", "bytes", "oldest", "letters", "damaged", "missing", box=None)
-    for one in found:
-        numbers = (f"{one[k]:,}" for k in ("backlog_records", "backlog_bytes"))
-        rest = (str(one[k]) for k in ("dead_letters", "damaged", "missing"))
-        table.add_row(
-            one["directory"], "yes" if one["in_use"] else "no", *numbers, f"{one['oldest_s']:.0f} s", *rest
-        )
-    out.print(table if found else "no spool here yet")
+    print_rows(listing(found), "no spool here yet")
     for one in found:
         for alert in one["alerts"]:
             out.print(f"[bold red]{alert['code']}[/bold red] {one['directory']}: {alert['message']}")
+
+
+COLUMNS = {
+    "spool": Kind.NAME, "in use": Kind.NAME, "records": Kind.NAME, "bytes": Kind.SPARE, "oldest": Kind.NAME,
+    "letters": Kind.NAME, "damaged": Kind.NAME, "missing": Kind.NAME,
+}  # fmt: skip
+LETTER_COLUMNS = {
+    "letter": Kind.NAME, "stream": Kind.NAME, "events": Kind.TEXT, "error": Kind.NAME, "reason": Kind.TEXT
+}  # fmt: skip
+
+
+def listing(found: Sequence[Mapping[str, Any]]) -> Listing:
+    """Return the table of spools."""
+    rows = []
+    for one in found:
+        numbers = (f"{one[k]:,}" for k in ("backlog_records", "backlog_bytes"))
+        rest = (str(one[k]) for k in ("dead_letters", "damaged", "missing"))
+        used = "yes" if one["in_use"] else "no"
+        rows.append([one["directory"], used, *numbers, f"{one['oldest_s']:.0f} s", *rest])
+    return Listing(COLUMNS, rows)
 
 
 @app.command()
@@ -56,10 +68,18 @@ def letters(*, directory: Folder = None, json: Json = False) -> None:
     if json:
         print_json(found)
         return
-    table = Table("letter", "stream", "events", "error", "reason", box=None)
-    for one in found:
-        table.add_row(one["name"], one["stream"], ", ".join(one["types"]), one["error"], one["reason"])
-    out.print(table if found else "no dead letters")
+    print_rows(letter_listing(found), "no dead letters")
+
+
+def letter_listing(letters: Sequence[Mapping[str, Any]]) -> Listing:
+    """Return the table of letters."""
+    return Listing(
+        LETTER_COLUMNS,
+        [
+            [one["name"], one["stream"], ", ".join(one["types"]), one["error"], one["reason"]]
+            for one in letters
+        ],
+    )
 
 
 @app.command()

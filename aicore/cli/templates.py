@@ -1,14 +1,14 @@
 """`aicore templates`: prompt templates, over the public wire."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.table import Table
 
-from aicore.cli.terminal import Exit, Failure, Json, out, print_json
-from aicore.cli.wire import over_wire, tell, vouched_over_wire
+from aicore.cli.terminal import Exit, Failure, Json, Kind, Listing, out, print_json, print_rows
+from aicore.cli.wire import label_of, one_of, over_wire, tell, vouched_over_wire
 from aicore.client import Client
 from domain.prompts.messages import TemplateFacts
 
@@ -22,24 +22,35 @@ def list_templates(*, json: Json = False) -> None:
     if json:
         print_json(templates)
         return
-    table = Table("template", "sections", "budget", "description", box=None, pad_edge=False)
+    print_rows(listing(templates), "no templates yet; see `aicore templates register --help`")
+
+
+COLUMNS = {
+    "template": Kind.NAME, "sections": Kind.TEXT, "budget": Kind.NAME, "description": Kind.TEXT
+}  # fmt: skip
+
+
+def listing(templates: Sequence[Mapping[str, Any]]) -> Listing:
+    """Return the table of templates."""
+    rows = []
     for template in templates:
         sections = " ".join(section["name"] for section in template["sections"])
-        label = f"{template['name']}@{template['version']}"
-        table.add_row(label, sections, f"{template['budget']} tokens", template["description"])
-    out.print(table if templates else "no templates yet; see `aicore templates register --help`")
+        rows.append([label_of(template), sections, f"{template['budget']} tokens", template["description"]])
+    return Listing(COLUMNS, rows)
 
 
 @app.command()
 def show(
-    template: Annotated[str, typer.Argument(help="The template, NAME@VERSION.")], *, json: Json = False
+    template: Annotated[
+        str, typer.Argument(help="The template, NAME@VERSION; or NAME if it has one version.")
+    ],
+    *,
+    json: Json = False,
 ) -> None:
     """Print a template as `register` takes it: save it, change text and version, register that."""
-    templates = {f"{each['name']}@{each['version']}": each for each in vouched_over_wire(_templates)}
-    if template not in templates:
-        there = f"there are {', '.join(templates) or 'none'}"
-        raise Failure(f"no template {template} is registered", remedy=there, code=Exit.USAGE)
-    payload = {key: templates[template][key] for key in TemplateFacts.model_fields}
+    templates = [{"template_id": label_of(each), **each} for each in vouched_over_wire(_templates)]
+    found = one_of(templates, template, what="template", see="templates list", named=True)
+    payload = {key: found[key] for key in TemplateFacts.model_fields}
     if json:
         print_json(payload)
     else:

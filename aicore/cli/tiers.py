@@ -1,14 +1,14 @@
 """`aicore tiers`: engines, health and latencies against the tiers' promises, once or live."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 from rich.live import Live
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
-from aicore.cli.terminal import Json, out, print_json
+from aicore.cli.terminal import Json, Kind, Listing, out, print_json
 from aicore.cli.wire import over_wire
 from aicore.client import Client
 
@@ -26,10 +26,10 @@ def tiers(
         return (await client.query("inference.tiers")).result
 
     async def live(client: Client) -> None:
-        with Live(_table(await once(client)), console=out, screen=False) as shown:
+        with Live(listing(await once(client)), console=out, screen=False) as shown:
             while True:
                 await asyncio.sleep(REFRESH_S)
-                shown.update(_table(await once(client)))
+                shown.update(listing(await once(client)))
 
     if watch and not json:
         over_wire(live)
@@ -37,36 +37,40 @@ def tiers(
     if json:
         print_json(found)
     else:
-        out.print(_table(found))
+        out.print(listing(found), crop=False)
 
 
-def _table(found: list[dict[str, Any]]) -> Table:
-    table = Table(
-        "tier", "engine", "state", "circuit", "turns", "queue", "answered", "failed",
-        "first token p50/p95/p99", "per token p50/p95/p99", box=None, pad_edge=False,
-    )  # fmt: skip
+COLUMNS = {
+    "tier": Kind.NAME, "engine": Kind.NAME, "state": Kind.TEXT, "circuit": Kind.SPARE, "turns": Kind.NAME,
+    "queue": Kind.NAME, "answered": Kind.SPARE, "failed": Kind.SPARE,
+    "first token p50/p95/p99": Kind.NAME, "per token p50/p95/p99": Kind.NAME,
+}  # fmt: skip
+
+
+def listing(found: list[dict[str, Any]]) -> Listing:
+    """Return the table of engines by tier."""
+    rows: list[list[str | Text]] = []
     for tier in found:
         promise = tier["promise"]
         for engine in tier["engines"]:
-            state = "[green]ok[/]" if engine["ok"] else f"[red]away: {escape(engine['reason'])}[/]"
-            if fault := engine.get("settings_fault"):
-                state = f"[red]{escape(fault)}[/]"
-            table.add_row(
-                tier["tier"],
-                engine["name"],
-                state,
-                engine["circuit"],
-                f"{min(engine['active'], engine['capacity'])} of {engine['capacity']}",
-                str(engine["waiting"]),
-                str(engine["answered"]),
-                str(engine["failed"]),
+            turns = f"{min(engine['active'], engine['capacity'])} of {engine['capacity']}"
+            measured = (
                 _against(engine["ttft_percentiles_ms"], promise["ttft_ms"]),
                 _against(engine["token_percentiles_ms"], promise["token_ms"]),
             )
-    return table
+            counts = (str(engine[key]) for key in ("waiting", "answered", "failed"))
+            names = (tier["tier"], engine["name"], _state(engine))
+            rows.append([*names, engine["circuit"], turns, *counts, *measured])
+    return Listing(COLUMNS, rows)
 
 
-def _against(measured: dict[str, float], promised: float | None) -> str:
+def _state(engine: Mapping[str, Any]) -> Text:
+    if fault := engine.get("settings_fault"):
+        return Text(fault, "red")
+    return Text("ok", "green") if engine["ok"] else Text(f"away: {engine['reason']}", "red")
+
+
+def _against(measured: dict[str, float], promised: float | None) -> str | Text:
     """Return percentiles in ms and the promise that the 95th is held against."""
     of = "" if promised is None else f" of {promised:g} ms"
     if not measured:
@@ -75,4 +79,4 @@ def _against(measured: dict[str, float], promised: float | None) -> str:
     if promised is None:
         return f"{told} ms"
     colour = "green" if measured["p95"] <= promised else "red"
-    return f"[{colour}]{told}[/]{of}"
+    return Text(told, colour).append(of, "default")

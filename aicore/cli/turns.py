@@ -1,10 +1,10 @@
 """`aicore turns`: who was asked what, and all that stood behind an answer, from the log alone."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from aicore.audit.story import Fact, Turn, Wanted, story
@@ -13,26 +13,44 @@ from aicore.cli.terminal import (
     Exit,
     Failure,
     Json,
+    Kind,
+    Listing,
     clock_of,
     out,
     print_json,
+    print_rows,
     progress,
     run_async,
     running,
     time_of,
 )
 from aicore.cli.vouching import shown, vouched
+from aicore.cli.wire import CANDIDATES_MAX, one_of
 from aicore.clock import now_us
+from aicore.running import System
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
+from bus.postgres.connect import connect
 from bus.postgres.log import open_log
+from domain.inference.inference import stream_of
 
 app = typer.Typer(
     no_args_is_help=True, help="Turns: who was asked what, and all that stood behind an answer."
 )
 
 SHOWN_MAX = 60
-ID = re.compile(r"[0-9a-f]{32}")
+ID = re.compile(r"[0-9a-f]{1,32}")
+WHOLE_ID = re.compile(r"[0-9a-f]{32}")
+
+# Purpose: the turns whose id begins so. Index: event_stream_version. Lock: none.
+STREAMS = """
+SELECT stream FROM event WHERE stream >= $1 AND stream < $2 AND version = 1 ORDER BY stream LIMIT $3
+"""
+
+InferenceId = Annotated[
+    str,
+    typer.Argument(help="Its id or the beginning of it, as `aicore turns list` and `aicore ask` print it."),
+]
 
 When = Annotated[str, typer.Option(help="Of the question, e.g. 2026-11-21 or 2026-11-21T18:30; UTC.")]
 
@@ -69,18 +87,27 @@ def list_turns(  # noqa: PLR0913 - one parameter per option of the command line
     if json:
         print_json([_plain(turn) for turn in found])
         return
-    table = Table("time (UTC)", "player", "npc", "question", "answer", "inference", box=None, pad_edge=False)
+    print_rows(listing(found), "no turn of the log fits")
+
+
+COLUMNS = {
+    "time (UTC)": Kind.SPARE, "player": Kind.NAME, "npc": Kind.NAME, "question": Kind.TEXT,
+    "answer": Kind.TEXT, "inference": Kind.ID,
+}  # fmt: skip
+
+
+def listing(found: Sequence[Turn]) -> Listing:
+    """Return the table of turns."""
+    rows = []
     for turn in found:
         words = (turn.asked.player or "", turn.asked.npc or "", _short(turn.asked.prompt), _short(_end(turn)))
-        table.add_row(clock_of(turn.recorded_us), *map(Text, words), turn.asked.inference_id)
-    out.print(table if found else "no turn of the log fits")
+        rows.append([clock_of(turn.recorded_us), *words, turn.asked.inference_id])
+    return Listing(COLUMNS, rows)
 
 
 @app.command()
 def show(
-    inference: Annotated[
-        str, typer.Argument(help="Its id, as `aicore turns list` and `aicore ask` print it.")
-    ],
+    inference: InferenceId,
     *,
     json: Json = False,
 ) -> None:
@@ -88,20 +115,16 @@ def show(
 
     Exit code 1 if the log is not as it was recorded, or a digest, made again from it, is another one.
     """
-    if not ID.fullmatch(inference):
-        remedy = "it has 32 hexadecimal digits; `aicore turns list` shows the newest"
-        raise Failure(f"{inference!r} is no turn", remedy=remedy, code=Exit.USAGE)
+    start = _hexadecimal(inference)
     _, system = running()
     found = vouched(system)
 
     async def work() -> Any:
+        whole = await whole_id(system, start)
         async with open_log(system.postgres_dsn, system.realm, now_us=now_us, writer=False) as log:
-            return await story(log, EventCodec(domain_catalogue()), inference)
+            return await story(log, EventCodec(domain_catalogue()), whole)
 
     facts = run_async(work())
-    if not facts:
-        remedy = "`aicore turns list` shows the newest"
-        raise Failure(f"the log has no turn {inference}", remedy=remedy, code=Exit.USAGE)
     if json:
         print_json([_told(fact) for fact in facts])
     else:
@@ -114,6 +137,32 @@ def show(
         out.print(shown(found), style="dim", soft_wrap=True)
     if not all(fact.sound for fact in facts):
         raise Failure("a digest is not that of what the log holds", remedy="`aicore log verify` says more")
+
+
+async def whole_id(system: System, start: str) -> str:
+    """Return the id of the one turn of the log that begins so; dashes are left out.
+
+    Raises:
+        Failure: there is none, or more than one.
+    """
+    start = _hexadecimal(start)
+    reader = await connect(system.postgres_dsn, system.realm, role="aicore_reader")
+    try:
+        first, last = stream_of(start), stream_of(start + "g")  # g: after each hexadecimal digit
+        streams = [row["stream"] for row in await reader.fetch(STREAMS, first, last, CANDIDATES_MAX + 1)]
+    finally:
+        await reader.close()
+    rows = [{"inference_id": stream.removeprefix(stream_of(""))} for stream in streams]
+    return str(one_of(rows, start, what="inference", see="turns list")["inference_id"])
+
+
+def _hexadecimal(start: str) -> str:
+    """Return an id or the beginning of one as the log writes it. Raises `Failure`: it is none."""
+    bare = start.replace("-", "").lower()
+    if not ID.fullmatch(bare):
+        remedy = "it has up to 32 hexadecimal digits; `aicore turns list` shows the newest"
+        raise Failure(f"{start!r} is no turn", remedy=remedy, code=Exit.USAGE)
+    return bare
 
 
 def _end(turn: Turn) -> str:

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -24,7 +24,7 @@ T = TypeVar("T")
 Row = TypeVar("Row", bound=Mapping[str, Any])
 
 UseCase = Annotated[str, typer.Argument(help="What models are asked to do, e.g. npc_dialogue.")]
-ModelId = Annotated[str, typer.Argument(help="The model's id, or its beginning.")]
+ModelId = Annotated[str, typer.Argument(help="The model: its id or the beginning of it, or NAME@VERSION.")]
 Operator = Annotated[str, typer.Option(help="Who answers for it.")]
 Reason = Annotated[str, typer.Option(help="Why, in words for an auditor.")]
 
@@ -50,6 +50,13 @@ COMMANDS = {
     "guardrails.violations": "guardrails violations",
 }
 """The command of ours behind a message that a remedy of the services may name."""
+
+CANDIDATES_MAX = 8
+"""Ids that are named to somebody who meant one of several."""
+
+PLURALS = {"batch": "batches", "inference": "turns"}
+
+ID_PREFIX = re.compile(r"[0-9a-f-]{1,36}")
 
 AWAY = frozenset({"unavailable", "deadline_exceeded"})
 """Codes of who could not be asked, or did not answer in time."""
@@ -100,17 +107,51 @@ def exit_of(code: str) -> Exit:
     return Exit.USAGE if code in NOT_THERE or code.endswith("_not_found") else Exit.REFUSED
 
 
-def find_one(rows: Iterable[Row], start: str, *, what: str, see: str) -> Row:
-    """Return the one row whose ``{what}_id`` begins with ``start``; ``see`` is the command that lists them.
+def one_of(rows: Iterable[Row], wanted: str, *, what: str, see: str, named: bool = False) -> Row:
+    """Return the one row whose ``{what}_id`` is or begins with ``wanted``.
+
+    A whole id goes before ids that it begins. ``see``: the command that lists them. ``named``: the rows have
+    a name and a version, too, and may be called NAME@VERSION, or NAME where no other row has it.
 
     Raises:
-        Failure: there is none, or more than one.
+        Failure: there is none, or more than one, naming those.
     """
-    found = [row for row in rows if str(row[f"{what}_id"]).startswith(start)]
+    known = list(rows)
+    found = [row for row in known if row[f"{what}_id"] == wanted]
+    if not found and named:
+        found = [row for row in known if label_of(row) == wanted]
+    if not found:
+        found = [
+            row
+            for row in known
+            if (wanted and str(row[f"{what}_id"]).startswith(wanted)) or (named and row["name"] == wanted)
+        ]
     if len(found) == 1:
         return found[0]
-    many = f"{len(found)} {what} ids begin" if found else f"no {what} id begins"
-    raise Failure(f"{many} with {start!r}", remedy=f"`aicore {see}` shows the ids", code=Exit.USAGE)
+    if not found:
+        said = f"no {what} is called {wanted!r}" if named else f"no {what} id begins with {wanted!r}"
+        raise Failure(said, remedy=f"`aicore {see}` shows those there are", code=Exit.USAGE)
+    raise Failure(
+        f"{wanted!r} means {len(found)} {PLURALS.get(what, what + 's')}",
+        remedy=f"say which: {_candidates(found, what, named=named)}",
+        code=Exit.USAGE,
+    )
+
+
+def label_of(row: Mapping[str, Any]) -> str:
+    """Return how people call a model or a template."""
+    return f"{row['name']}@{row['version']}"
+
+
+def _candidates(found: Sequence[Mapping[str, Any]], what: str, *, named: bool) -> str:
+    """Return the ids that somebody may have meant, with their names if they have some."""
+    told = [f"{row[f'{what}_id']}{f' ({_where(row)})' if named else ''}" for row in found[:CANDIDATES_MAX]]
+    more = len(found) - len(told)
+    return ", ".join(told) + (f" and {more} more" if more else "")
+
+
+def _where(row: Mapping[str, Any]) -> str:
+    return f"{label_of(row)}, {row['use_case']}" if "use_case" in row else label_of(row)
 
 
 async def decided(client: Client, command: str, payload: Mapping[str, Any]) -> Reply:
@@ -129,14 +170,17 @@ async def decided(client: Client, command: str, payload: Mapping[str, Any]) -> R
     return reply
 
 
-async def find_model(client: Client, start: str) -> dict[str, Any]:
-    """Return the one model whose id begins so.
+async def find_model(client: Client, wanted: str) -> dict[str, Any]:
+    """Return the one model that an id, its beginning, NAME@VERSION or NAME means.
 
     Raises:
         Failure: there is none, or more than one.
     """
-    models: list[dict[str, Any]] = (await client.query("registry.models", {"model_id": start})).result
-    return find_one(models, start, what="model", see="models list")
+    models: dict[str, dict[str, Any]] = {}
+    # The newest of all for their names, and, however old they are, those of the id.
+    for asked in ({}, {"model_id": wanted}) if ID_PREFIX.fullmatch(wanted) else ({},):
+        models |= {row["model_id"]: row for row in (await client.query("registry.models", asked)).result}
+    return one_of(models.values(), wanted, what="model", see="models list", named=True)
 
 
 def tell(reply: Reply, said: str = "", *, json: bool) -> None:

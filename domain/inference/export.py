@@ -36,7 +36,7 @@ class Selection:
 
     use_case: str = ""
     model: str = ""
-    """The model's name, or name:version."""
+    """The model's name, or name@version."""
     tier: str = ""
     npc: str = ""
     since_us: int = 0
@@ -99,12 +99,10 @@ class Export:
 
     def _wanted(self, request: InferenceRequested, recorded_us: int) -> bool:
         wants = self.selection
-        name, _, version = wants.model.partition(":")
         rating = self.ratings.get(request.inference_id)
         return (
             wants.use_case in ("", request.use_case)
-            and name in ("", request.model_name)
-            and version in ("", request.model_version)
+            and wants.model in ("", *_names_of(request))
             and wants.tier in ("", request.tier)
             and wants.npc in ("", request.npc)
             and wants.since_us <= recorded_us
@@ -121,6 +119,12 @@ class Export:
         model = (request.model_name, request.model_version, request.model_id, request.artefacts_digest)
         self.models[model] += 1
         return row_of(asked, request, answered.position, answer, self.ratings.get(request.inference_id))
+
+
+def _names_of(request: InferenceRequested) -> tuple[str, ...]:
+    """Return what a model may be called; name:version is how exports of earlier releases called it."""
+    name, version = request.model_name, request.model_version
+    return name, f"{name}@{version}", f"{name}:{version}"
 
 
 def row_of(

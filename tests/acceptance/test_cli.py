@@ -254,7 +254,8 @@ def test_a_players_turn_is_found_and_what_stood_behind_it(up: Up) -> None:
     assert facts.keys() >= {"asked", "prompt", "answered", "template", "policy", "model", "model_promoted"}
     assert "made again from the log: the same" in up.run("turns", "show", turn)
     assert "is no turn" in up.run("turns", "show", "xyz", code=2)
-    assert "has no turn" in up.run("turns", "show", "0" * 32, code=2)
+    assert "no inference id begins with" in up.run("turns", "show", "0" * 32, code=2)
+    assert up.json("turns", "show", turn[:24]) == up.json("turns", "show", turn)
     assert "alias_not_found" in up.run("ask", "Who are you?", "--alias", "next", code=2)
 
 
@@ -293,7 +294,7 @@ def test_the_relay_the_projections_and_the_dead_letters_report(up: Up) -> None:
     assert [view["differing"] for view in up.json("projections", "verify")] == [0, 0]
     assert up.json("dlq", "list") == []
     assert up.run("dlq", "show", "1", code=2).count("dlq list") == 1
-    assert "no model id begins with 'nope'" in up.run("models", "show", "nope", code=2)
+    assert "no model is called 'nope'" in up.run("models", "show", "nope", code=2)
     assert "no projection 'nope'" in up.run("projections", "rebuild", "nope", code=2)
 
 

@@ -13,6 +13,7 @@ from aicore.audit import vouching
 from aicore.cli import log as log_commands
 from aicore.cli import relay as relay_commands
 from aicore.cli.terminal import Exit, Failure
+from aicore.cli.turns import whole_id
 from aicore.cli.up import tell_held
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from aicore.running import System
@@ -46,6 +47,25 @@ def system(
     for name, value in {**names, "STATE_DIR": str(tmp_path)}.items():
         monkeypatch.setenv(f"AICORE_{name}", value)
     return System(realm=realm, postgres_dsn=postgres.dsn, nats_url=nats_server.url, state_dir=tmp_path)
+
+
+async def test_a_turn_is_found_by_the_beginning_of_its_id(
+    postgres: EmbeddedPostgres, realm: str, tmp_path: Path
+) -> None:
+    ids = ("019a7f00" + "0" * 24, "019a7f00" + "f" * 24, "019a7f01" + "0" * 24)
+    async with fresh_log(postgres.dsn, realm) as log:
+        for id_ in (*ids, "zz"):
+            await log.append(StreamWrite(f"inference-{id_}", [event(), event()]))
+    system = System(realm=realm, postgres_dsn=postgres.dsn, nats_url="", state_dir=tmp_path)
+
+    assert await whole_id(system, ids[2]) == ids[2]
+    assert await whole_id(system, "019A-7F01") == ids[2]
+    assert await whole_id(system, "019a7f00f") == ids[1]
+    with pytest.raises(Failure, match="'019a7f00' means 2 turns") as told:
+        await whole_id(system, "019a7f00")
+    assert told.value.remedy == f"say which: {ids[0]}, {ids[1]}"
+    with pytest.raises(Failure, match="no inference id begins with '02'"):
+        await whole_id(system, "02")
 
 
 def verified(*arguments: str) -> str:

@@ -6,13 +6,8 @@ from dataclasses import replace
 from rich.console import Console
 
 from aicore.audit.evaluation_page import as_html
-from aicore.audit.evaluation_report import (
-    About,
-    as_json,
-    as_tables,
-    digest_of,
-    worst,
-)
+from aicore.audit.evaluation_report import About, as_json, digest_of, worst
+from aicore.cli.evaluation_tables import as_tables
 from domain.evaluation.evaluation import verdict_of
 from domain.evaluation.scorers import scorers_of
 from handlers.evaluation.runner import Evaluator, Finding, Plan

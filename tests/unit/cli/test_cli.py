@@ -20,7 +20,7 @@ from typer.main import get_command
 from aicore.cli.batch import standing
 from aicore.cli.main import app_of, main
 from aicore.cli.terminal import WIDTH_PIPED, Failure, Plain
-from aicore.cli.wire import COMMANDS, advice, check_use_case, find_one, tell
+from aicore.cli.wire import COMMANDS, advice, check_use_case, tell
 from aicore.client import Refused
 from aicore.content.scenes import closing_line, known_scene
 from aicore.content.speech import load_speech
@@ -308,16 +308,6 @@ def test_every_command_that_a_remedy_may_name_is_there() -> None:
 
 
 # --- what was found, what came of it ------------------------------------------------------------------------
-
-
-def test_an_id_may_be_shortened_as_long_as_it_is_one() -> None:
-    rows = [{"model_id": "4b89"}, {"model_id": "4bf0"}]
-
-    assert find_one(rows, "4b8", what="model", see="models list") is rows[0]
-    for start, said in (("5", "no model id begins with '5'"), ("4b", "2 model ids begin with '4b'")):
-        with pytest.raises(Failure, match=said) as failure:
-            find_one(rows, start, what="model", see="models list")
-        assert failure.value.remedy == "`aicore models list` shows the ids"
 
 
 def test_every_command_tells_its_events_as_text_and_as_json(capsys: pytest.CaptureFixture[str]) -> None:

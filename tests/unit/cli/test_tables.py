@@ -1,0 +1,272 @@
+"""Every table of the command line at 60, 80 and 200 columns: ids and names stay apart, whole and readable."""
+
+import ast
+import itertools
+import re
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from rich.text import Text
+
+from aicore import cli
+from aicore.audit.evaluation_report import About
+from aicore.audit.story import Turn
+from aicore.cli import (
+    batch,
+    content,
+    dead_letters,
+    deployments,
+    evaluation_tables,
+    events,
+    guardrails,
+    log,
+    models,
+    projections,
+    proposals,
+    spool,
+    templates,
+    tiers,
+    turns,
+)
+from aicore.cli.terminal import CONTROLS, WIDTH_PIPED, Kind, Listing, Plain, print_rows
+from bus.nats.dead_letters import DeadLetter
+from domain.inference.messages import InferenceCompleted, InferenceRequested
+from tests.unit.audit.test_evaluation_report import finding
+
+HERE = Path(cli.__file__).parent
+LONG = "a-name-as-long-as-they-may-be." * 4
+IDS = ("019a7f00c1b3" + "0" * 19 + "1", "019a7f00c1b3" + "0" * 18 + "12")
+"""Two that were made in the same millisecond: their first twelve digits are the same."""
+NAMES = (
+    "lamp-keeper",
+    "灯台守りのガルト親方とその弟子たち",
+    "\u200fשומר\u200e המגדלור\u202e",  # noqa: RUF001 - Hebrew
+    "[red]no[/red]",
+    LONG,
+)
+WORDS = "Who keeps the lamp tonight, and who [bold]paid[/] for the oil? " * 2 + "x" * 70
+US = 1_764_500_000_000_000
+
+
+def model(id_: str, name: str) -> dict[str, Any]:
+    return {
+        "use_case": "npc_dialogue", "name": name, "version": "1.4.0", "provider": "embedded", "tier": "gold",
+        "status": "silenced", "evaluation": "undecided", "barred": True, "model_id": id_,
+    }  # fmt: skip
+
+
+def deployment(id_: str, name: str) -> dict[str, Any]:
+    return {
+        "use_case": name, "strategy": "blue_green", "operator": "mira", "state": "rolled_back", "share": 25,
+        "model_id": "m", "deployment_id": id_, "story": [story(name)],
+    }  # fmt: skip
+
+
+def story(what: str) -> dict[str, Any]:
+    evidence = {"candidate_turns": 120, "control_turns": 118, "e_value": 205.1, "limit": 111}
+    told = {"at_us": US, "what": what, "share": 25, "evidence": evidence}
+    return {**told, "operator": "mira", "reason": WORDS}
+
+
+def turn(id_: str, name: str) -> Turn:
+    asked = {**InferenceRequested.example, "inference_id": id_, "npc": "gault", "prompt": WORDS}
+    question = InferenceRequested.model_validate(asked).model_copy(update={"player": name})
+    return Turn(question, 7, US, InferenceCompleted.model_validate(InferenceCompleted.example))
+
+
+def proposal(id_: str, name: str) -> dict[str, Any]:
+    return {
+        "at_us": US, "use_case": name, "action": {"kind": "change_tier"}, "priority": "critical",
+        "status": "approved", "reason": WORDS, "inputs": {"cost": 1.5}, "outcome": "refused", "detail": WORDS,
+        "decided_by": "mira", "decided_reason": "", "proposal_id": id_,
+    }  # fmt: skip
+
+
+def violation(id_: str, name: str) -> dict[str, Any]:
+    return {
+        "at_us": US, "severity": "critical", "action": "redact", "side": "output",
+        "category": "personal_data", "rule": name, "excerpt": WORDS, "sealed": False,
+        "review": {"verdict": "false_positive"}, "violation_id": id_,
+    }  # fmt: skip
+
+
+def of_batch(id_: str, name: str) -> dict[str, Any]:
+    counts = {"answered": 12_000, "failed": 3, "items": 20_000}
+    return {"batch_id": id_, "name": name, "use_case": "npc_dialogue", "status": "submitted", **counts}
+
+
+def tier(name: str) -> dict[str, Any]:
+    percentiles = {"p50": 12.25, "p95": 151.5, "p99": 1_250.0}
+    engine = {
+        "name": name, "ok": False, "reason": WORDS, "circuit": "half_open", "active": 3, "capacity": 8,
+        "waiting": 2, "answered": 12_345, "failed": 12, "ttft_percentiles_ms": percentiles,
+        "token_percentiles_ms": percentiles,
+    }  # fmt: skip
+    return {"tier": "silver", "promise": {"ttft_ms": 250.0, "token_ms": None}, "engines": [engine]}
+
+
+def letter(name: str) -> DeadLetter:
+    facts: dict[str, Any] = {
+        "sequence": 12, "consumer": name, "position": 1_234_567, "attempts": 5, "reason": WORDS,
+        "redriven": True, "subject": "game.evt.inference.completed.inference-" + IDS[0],
+    }  # fmt: skip
+    return DeadLetter(**{**dict.fromkeys(DeadLetter.__dataclass_fields__, b""), **facts})
+
+
+def of_spool(name: str) -> dict[str, Any]:
+    counts = dict.fromkeys(("backlog_records", "backlog_bytes", "dead_letters", "damaged", "missing"), 12_345)
+    return {"directory": name, "in_use": True, "oldest_s": 12.0, **counts}
+
+
+def spool_letter(name: str, stream: str) -> dict[str, Any]:
+    types = ["inference.requested", "inference.completed"]
+    return {"name": name, "stream": stream, "types": types, "error": "VersionConflict", "reason": WORDS}
+
+
+def template(name: str) -> dict[str, Any]:
+    sections = [{"name": each} for each in ("persona", "place", "lore", "memory", "prompt")]
+    return {"name": name, "version": 2, "sections": sections, "budget": 1_500, "description": WORDS}
+
+
+def view(name: str) -> dict[str, Any]:
+    return {"name": name, "position": 1_234_567, "lag": 12, "view_version": 3, "error": WORDS}
+
+
+def counts(name: str) -> dict[str, Any]:
+    return {"type": name, "events": 1_234_567, "streams": 123_456, "bytes": 123_456_789, "last_us": US}
+
+
+CASES: dict[str, Callable[[str, str], Listing]] = {
+    "batch.listing": lambda a, b: batch.listing([of_batch(IDS[0], a), of_batch(IDS[1], b)]),
+    "content.listing": lambda a, b: content.listing(
+        [{"id": "gault", "name": name, "role": WORDS, "voice": "gruff"} for name in (a, b)]
+    ),
+    "dead_letters.listing": lambda a, b: dead_letters.listing([letter(a), letter(b)]),
+    "deployments.listing": lambda a, b: deployments.listing(
+        [deployment(IDS[0], a), deployment(IDS[1], b)], {"m": "npc-gold 1.4.0"}
+    ),
+    "deployments.story_listing": lambda a, b: deployments.story_listing([story(a), story(b)]),
+    "events.listing": lambda a, b: events.listing(
+        [{"name": name, "version": 1, "meaning": WORDS} for name in (a, b)]
+    ),
+    "guardrails.listing": lambda a, b: guardrails.listing([violation(IDS[0], a), violation(IDS[1], b)]),
+    "log.listing": lambda a, b: log.listing([counts(a), counts(b)]),
+    "models.listing": lambda a, b: models.listing([model(IDS[0], a), model(IDS[1], b)]),
+    "projections.listing": lambda a, b: projections.listing([view(a), view(b)]),
+    "proposals.listing": lambda a, b: proposals.listing([proposal(IDS[0], a), proposal(IDS[1], b)]),
+    "spool.letter_listing": lambda a, b: spool.letter_listing([spool_letter(a, b), spool_letter(b, a)]),
+    "spool.listing": lambda a, b: spool.listing([of_spool(a), of_spool(b)]),
+    "templates.listing": lambda a, b: templates.listing([template(a), template(b)]),
+    "tiers.listing": lambda a, b: tiers.listing([tier(a), tier(b)]),
+    "turns.listing": lambda a, b: turns.listing([turn(IDS[0], a), turn(IDS[1], b)]),
+}
+
+
+def printed(listing: Listing, width: int, *, terminal: bool = True) -> list[str]:
+    written = StringIO()
+    console = Plain(file=written, force_terminal=terminal, width=width, color_system=None, highlight=False)
+    console.print(listing, crop=False)
+    return [line.rstrip() for line in written.getvalue().splitlines()]
+
+
+def clean(cell: str | Text) -> str:
+    return str(cell).translate(CONTROLS)
+
+
+def test_every_table_of_the_command_line_is_looked_at_here() -> None:
+    there = set()
+    for file in HERE.glob("*.py"):
+        tree = ast.parse(file.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "Listing":
+                there.add(f"{file.stem}.{node.name}")
+            if isinstance(node, ast.ImportFrom) and node.module == "rich.table":
+                assert file.name == "terminal.py", f"{file.name} makes a table by itself"
+    of_evaluations = {"evaluation_tables.scorer_listing", "evaluation_tables.speed_listing"}
+    assert there == {*CASES, *of_evaluations}
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+@pytest.mark.parametrize("which", sorted(CASES))
+def test_names_and_ids_can_be_read_back_at_any_width(which: str, width: int) -> None:
+    for a, b in itertools.pairwise([*NAMES, NAMES[0]]):
+        check(CASES[which](a, b), width)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+async def test_what_an_evaluation_found_can_be_read_at_any_width(width: int) -> None:
+    found = await finding()
+    check(evaluation_tables.scorer_listing(found), width)
+    about = About(evaluation_id=IDS[0], suite="s@1", suite_digest="", seed=1)
+    check(evaluation_tables.speed_listing(found, about), width)
+
+
+def check(listing: Listing, width: int) -> None:
+    lines = printed(listing, width)
+    assert all(cell_len(line) <= width for line in lines), lines
+    filled = [head for n, head in enumerate(listing.columns) if any(clean(row[n]) for row in listing.rows)]
+    blocks = (
+        all(any(line.startswith(head.split(" ")[0]) for line in lines) for head in filled) and len(filled) > 1
+    )
+    for n, (head, kind) in enumerate(listing.columns.items()):
+        for row in listing.rows:
+            value = clean(row[n])
+            if kind is Kind.NAME:
+                assert apart(value, lines) or (blocks and folded(head, value, lines)), (value, lines)
+            elif kind is Kind.ID:
+                others = [clean(other[n]) for other in listing.rows if other is not row]
+                assert any(
+                    apart(value[:size], lines)
+                    for size in range(8, len(value) + 1)
+                    if not any(other.startswith(value[:size]) for other in others)
+                ), (value, lines)
+
+
+def apart(value: str, lines: list[str]) -> bool:
+    """Say whether a line has the value with nothing beside it but two blanks or the edge."""
+    alone = re.compile(rf"(?:^|  ){re.escape(value.strip())}(?:  |$)")
+    return any(alone.search(line) for line in lines)
+
+
+def folded(head: str, value: str, lines: list[str]) -> bool:
+    """Say whether a block has a value that is too long for one line, and goes on below itself."""
+    for n, line in enumerate(lines):
+        if line.startswith(head):
+            more = itertools.takewhile(lambda each: each.startswith("  "), lines[n + 1 :])
+            if "".join([line.removeprefix(head), *more]).replace(" ", "") == value.replace(" ", ""):
+                return True
+    return False
+
+
+def test_a_name_that_fits_a_narrow_terminal_is_on_one_line_of_it() -> None:
+    name = "n" * 40
+    for which, of in CASES.items():
+        assert any(name in line for line in printed(of(name, "b"), 60)), which
+
+
+def test_a_pipe_gets_whole_ids_and_a_row_a_line_however_long_a_name_is() -> None:
+    lines = printed(models.listing([model(IDS[0], LONG), model(IDS[1], "b")]), WIDTH_PIPED, terminal=False)
+
+    assert len(lines) == 3
+    assert [line.split()[-1] for line in lines[1:]] == list(IDS)
+    assert LONG in lines[1].split()
+
+
+def test_the_list_of_models_is_a_table_at_80_columns() -> None:
+    rows = [model("f7598223-8aef-5171-b87d-06627a2e7215", "npc-gold"), model("0" * 36, "npc-silver")]
+
+    assert printed(models.listing(rows), 80) == [
+        "use case      model       version  status  id",
+        "npc_dialogue  npc-gold    1.4.0    SILENT  f7598223-8ae",
+        "npc_dialogue  npc-silver  1.4.0    SILENT  000000000000",
+    ]
+
+
+def test_an_empty_table_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows(batch.listing([]), "no batches yet; see [aicore]")
+
+    assert capsys.readouterr().out == "no batches yet; see [aicore]\n"
