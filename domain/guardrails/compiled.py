@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Literal, assert_never
 
 from domain.guardrails.normalise import ANY, EITHER, GAP, JOINT, MARK, SEVERAL, STROKE, folded
 from domain.guardrails.personal import FORMS
@@ -471,3 +471,5 @@ def _longest(rule: Rule, node: Node, *, repeated: bool) -> int:
                     rule.id, "pattern", "a repetition is repeated", "write it out, or as two rules"
                 )
             return most * _longest(rule, item, repeated=repeated or most > 1)
+        case _:
+            assert_never(node)

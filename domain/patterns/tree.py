@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import assert_never
 
 CONTROLS = {"n": 10, "t": 9, "r": 13, "f": 12, "v": 11}
 CARET = ord("^")
@@ -114,6 +115,8 @@ def nullable(node: Node) -> bool:
             return any(map(nullable, options))
         case Rep(item, least, _):
             return least == 0 or nullable(item)
+        case _:
+            assert_never(node)
 
 
 @lru_cache(100_000)
@@ -138,6 +141,8 @@ def derived(node: Node, char: str) -> Node:
         case Rep(item, least, most):
             fewer = rep(item, max(0, least - 1), None if most is None else most - 1)
             return seq(derived(item, char), fewer)
+        case _:
+            assert_never(node)
 
 
 def after(node: Node, char: str) -> Node:
@@ -164,6 +169,8 @@ def size(node: Node) -> int:
             return 1 + sum(map(size, options))
         case Rep(item, _, _):
             return 1 + size(item)
+        case _:
+            assert_never(node)
 
 
 def firsts(node: Node) -> Iterator[Chars]:
@@ -181,6 +188,8 @@ def firsts(node: Node) -> Iterator[Chars]:
                 yield from firsts(option)
         case Rep(item, _, _):
             yield from firsts(item)
+        case _:
+            assert_never(node)
 
 
 def printed(node: Node) -> str:
@@ -204,6 +213,8 @@ def printed(node: Node) -> str:
         case Rep(item, least, most):
             text = printed(item) if isinstance(item, Chars) else f"({printed(item)})"
             return text + _times(least, most)
+        case _:
+            assert_never(node)
 
 
 def _without_caret_first(low: int, high: int) -> list[tuple[int, int]]:

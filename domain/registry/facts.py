@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -114,8 +114,10 @@ def _whole(value: JsonValue | Mapping[str, JsonValue]) -> object:
             return {key: _whole(each) for key, each in value.items()}
         case list():
             return [_whole(each) for each in value]
-        case _:
+        case str() | int() | float() | None:  # a truth value is an int
             return value
+        case _:
+            assert_never(value)
 
 
 def artefacts_digest(artefacts: Mapping[str, str]) -> str:

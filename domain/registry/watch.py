@@ -19,12 +19,18 @@ from domain.inference.messages import (
     InferenceRequested,
 )
 from domain.kernel.event import Event
-from domain.registry.deployment_facts import EvidenceFact, MeasureFact
+from domain.registry.deployment_facts import EvidenceFact, Gate, MeasureFact
 from domain.registry.deployment_messages import (
+    DeploymentAborted,
+    DeploymentCompleted,
     DeploymentEvent,
+    DeploymentFailed,
     DeploymentHeld,
+    DeploymentReady,
     DeploymentResumed,
+    DeploymentRolledBack,
     DeploymentStarted,
+    StepPassed,
     StepStarted,
 )
 from domain.registry.evidence import Evidence, Measure, Turn, rounded
@@ -144,8 +150,12 @@ class Watch:
                 self._held = True
             case DeploymentResumed():
                 self._held, self._since_us = False, at_us
-            case _:
+            case DeploymentStarted() | DeploymentReady() | StepPassed():
                 pass
+            case DeploymentCompleted() | DeploymentAborted() | DeploymentFailed() | DeploymentRolledBack():
+                pass  # the end; nobody asks this watch any more
+            case _:
+                assert_never(event)
 
     def found(self, inference_id: str, fault: Measure) -> None:
         """Take in what was found out about a turn, such as a violation of policy."""
@@ -241,30 +251,34 @@ class Watch:
         return ""
 
     def _accused(self) -> Accused | None:
-        gate = self._started.gate
-        match gate.kind:
+        match self._started.gate.kind:
             case "evidence":
                 if not self.evidence.accused:
                     return None
                 measure = self.evidence.worst()
                 return Accused(measure, self.fact(), self._reason(measure))
             case "threshold":
-                if len(self._recent) < gate.turns_min:
-                    return None
-                failures, latency_ms = self._window()
-                turns = len(self._recent)
-                match gate.exceeded(failures, latency_ms):
-                    case "failures":
-                        limit = f"the limit is {gate.failures_max:.1%}"
-                        why = f"{failures:.1%} of {turns} turns failed or broke the policy, {limit}"
-                        return Accused(self._fault(), self.fact(), why)
-                    case "latency":
-                        why = f"{latency_ms:.10g} ms on average, the limit is {gate.latency_ms_max:g} ms"
-                        return Accused("latency", self.fact(), why)
-                    case _:
-                        return None
-            case _:
-                assert_never(gate.kind)
+                return self._over_a_limit(self._started.gate)
+            case kind:
+                assert_never(kind)
+
+    def _over_a_limit(self, gate: Gate) -> Accused | None:
+        if len(self._recent) < gate.turns_min:
+            return None
+        failures, latency_ms = self._window()  # which may drop turns that are too old
+        turns = len(self._recent)
+        match gate.exceeded(failures, latency_ms):
+            case None:
+                return None
+            case "failures":
+                limit = f"the limit is {gate.failures_max:.1%}"
+                why = f"{failures:.1%} of {turns} turns failed or broke the policy, {limit}"
+                return Accused(self._fault(), self.fact(), why)
+            case "latency":
+                why = f"{latency_ms:.10g} ms on average, the limit is {gate.latency_ms_max:g} ms"
+                return Accused("latency", self.fact(), why)
+            case limit_of:
+                assert_never(limit_of)
 
     def _fault(self) -> Measure:
         """Return what took the window over its limit: an evaluation must measure it again."""

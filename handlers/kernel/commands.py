@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, assert_never
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -287,8 +287,10 @@ class _Stream:
                 return self.version == 0
             case "exists":
                 return self.version > 0
-            case _:
+            case int():
                 return self.version == expected
+            case _:
+                assert_never(expected)
 
     def advance(self, state: object, refs: Sequence[EventRef]) -> None:
         self.state = state

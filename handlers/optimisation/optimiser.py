@@ -6,7 +6,7 @@ process died is carried out by the next one, under the same ids.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, assert_never
 from uuid import UUID
 
 import structlog
@@ -253,5 +253,7 @@ def _command(use_case: str, proposal: Proposal) -> Command | None:
             return RollBack.model_validate(by)
         case "move_tier":
             return DescribeModel.model_validate({**by, "configuration": {"tier": action.tier}})
-        case _:
+        case "scale_engine" | "change_budget" | "retrain":
             return None
+        case _:
+            assert_never(action.kind)
