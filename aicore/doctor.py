@@ -23,12 +23,13 @@ from aicore.embedded.place import abandoned
 from aicore.running import System
 from aicore.settings import Settings, masked
 from aicore.spools import TooBusy, spools_in, state_of
-from bus.nats.api import JetStreamError, js_request
+from bus.nats.api import JetStreamError, Missing, js_request
 from bus.nats.connection import BrokerUnreachable, connect
-from bus.nats.dead_letters import list_letters
+from bus.nats.dead_letters import waiting
 from bus.nats.discovery import discovered
 from bus.nats.presence import AnotherLog, processes
 from bus.nats.service import NAME as SERVICE
+from bus.nats.topology import describe, inbox_stream
 from bus.postgres.connect import schema_of
 from bus.postgres.identity import log_identity
 from bus.postgres.migrate import MigrationError, migration_state
@@ -49,6 +50,9 @@ VERIFY_BUDGET_S = 8.0
 
 LAG_EVENTS_MAX = 10_000
 """A projection or relay further behind than this deserves a look."""
+
+INBOX_WAIT_S_MAX = 60.0
+INBOX_SHARE_MAX = 0.9
 
 ROLES = ("aicore_owner", "aicore_writer", "aicore_reader", "aicore_projector")
 TRIGGERS = ("event_append_only", "event_no_truncate")
@@ -453,15 +457,36 @@ async def _spool(patient: Patient) -> Sequence[Check]:
     return found or [Check("spool", "ok", "no record waits long for the log, none was refused")]
 
 
+async def _inbox(patient: Patient) -> Sequence[Check]:
+    """Check that there is an inbox, that it has room, and that what is put in is carried out."""
+    if patient.nats is None:
+        return []
+    run = "is `aicore run commands` running? its log says what it waits for"
+    try:
+        state = await describe(patient.nats, inbox_stream(patient.system.realm))
+    except Missing:
+        return [Check("inbox", "warning", "there is none: whoever publishes to it is refused", run)]
+    waits_s = state.first_age_us / 1e6
+    fact = f"{state.messages} commands wait, the oldest for {waits_s:.0f} s"
+    if state.bytes_max and state.bytes >= INBOX_SHARE_MAX * state.bytes_max:
+        full = f"{fact}; it is {state.bytes / state.bytes_max:.0%} full, and then refuses"
+        return [Check("inbox", "fault", full, f"{run}; AICORE_INBOX_MB_MAX gives it more room")]
+    if state.messages and waits_s > INBOX_WAIT_S_MAX:
+        return [Check("inbox", "fault", fact, f"{run}; a full store of dead letters holds it up, too")]
+    return [Check("inbox", "ok", fact if state.messages else "no command waits")]
+
+
 async def _dead_letters(patient: Patient) -> Sequence[Check]:
     if patient.nats is None:
         return []
     account = await js_request(patient.nats, "INFO")
-    letters = [x for x in await list_letters(patient.nats, patient.system.realm) if not x.redriven]
+    letters = await waiting(patient.nats, patient.system.realm)
     used = int(account.get("storage", 0))
     if letters:
-        mend = "`aicore dlq list`, mend the cause, `aicore dlq redrive NUMBER`"
-        return [Check("dead letters", "warning", f"{len(letters)} wait", mend)]
+        mend = (
+            "`aicore dlq list`, mend the cause, `aicore dlq redrive NUMBER`, or `aicore dlq dismiss NUMBER`"
+        )
+        return [Check("dead letters", "warning", f"{letters} wait", mend)]
     return [Check("dead letters", "ok", f"none; JetStream holds {used / 1e6:.1f} MB")]
 
 
@@ -533,6 +558,7 @@ _CHECKS: tuple[Callable[[Patient], Awaitable[Sequence[Check]]], ...] = (
     _silence,
     _engines,
     _spool,
+    _inbox,
     _dead_letters,
     _disk,
     _abandoned,

@@ -123,6 +123,15 @@ class Settings(BaseSettings):
     bronze_concurrent: int = Field(
         2, ge=0, le=1_024, description="Items of batches that are worked on at a time; 0: none here."
     )
+    inbox_mb_max: int = Field(
+        64,
+        ge=1,
+        le=1_000_000,
+        description="MB of commands that the inbox holds, set aside in JetStream. A full one refuses more.",
+    )
+    inbox_replicas: int = Field(
+        1, ge=1, le=5, description="NATS servers that each keep the inbox, 1 to 5; 3 outlive the loss of one."
+    )
     player_requests_per_s: float = Field(
         10.0,
         ge=0,

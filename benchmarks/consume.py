@@ -18,7 +18,7 @@ from benchmarks.harness import ROUNDS, Progress, Report, Side, in_turn
 from benchmarks.nats_kit import REALM, Bench, bench, until
 from bus.nats.api import js_request
 from bus.nats.connection import connect
-from bus.nats.consumer import ConsumeOptions, Consumer, Delivery
+from bus.nats.consumer import ConsumeOptions, Consumer, Delivery, events_of
 from bus.nats.topology import events_stream
 from bus.relay.relay import Relay, RelayOptions
 from protocol.envelope import Envelope, decode_envelope
@@ -53,11 +53,11 @@ class Count:
 async def ours(nc: Client, number: int) -> float:
     count = Count(number)
 
-    async def handle(delivery: Delivery) -> None:
-        count(delivery.envelope)
+    async def handle(delivery: Delivery[Envelope]) -> None:
+        count(delivery.message)
 
     options = ConsumeOptions(random=lambda: 0.5, now_us=now_us, in_flight_max=IN_FLIGHT_MAX)
-    consumer = Consumer(nc, REALM, "ours", handle, options)
+    consumer = Consumer(nc, REALM, events_of(nc, REALM, "ours", options), handle, options)
     began = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         task = group.create_task(consumer.run())

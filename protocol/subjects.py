@@ -38,6 +38,11 @@ def command_subject(realm: str, command: str) -> str:
     return f"{check_realm(realm)}.cmd.{check_name(command)}"
 
 
+def inbox_subject(realm: str, command: str) -> str:
+    """Return ``{realm}.in.{context}.{command}``."""
+    return f"{check_realm(realm)}.in.{check_name(command)}"
+
+
 def query_subject(realm: str, view: str) -> str:
     """Return ``{realm}.qry.{view}``; a view's name has one to three tokens."""
     return f"{check_realm(realm)}.qry.{_check(VIEW, view, 'view')}"
@@ -83,15 +88,15 @@ def peer_subject(realm: str, process: str) -> str:
 
 
 def parse_subject(subject: str) -> tuple[str, str, str]:
-    """Return (realm, kind, rest) of a subject of ours; kind is cmd, evt, qry, live or dlq.
+    """Return (realm, kind, rest) of a subject of ours; kind is cmd, in, evt, qry, live or dlq.
 
     Raises:
         WireError: ``invalid_field``, it is none.
     """
     realm, _, tail = subject.partition(".")
     kind, _, rest = tail.partition(".")
-    if not REALM.fits(realm) or kind not in ("cmd", "evt", "qry", "live", "dlq") or not rest:
-        raise WireError("invalid_field", "subject", "is not {realm}.{cmd|evt|qry|live|dlq}.…")
+    if not REALM.fits(realm) or kind not in ("cmd", "in", "evt", "qry", "live", "dlq") or not rest:
+        raise WireError("invalid_field", "subject", "is not {realm}.{cmd|in|evt|qry|live|dlq}.…")
     return realm, kind, rest
 
 

@@ -1,4 +1,4 @@
-"""`aicore dlq`: events that a consumer gave up on: look at them, mend the cause, give them back."""
+"""`aicore dlq`: commands of the inbox that were refused: look at them, mend the cause, give them back."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
@@ -21,13 +21,13 @@ from aicore.cli.terminal import (
 )
 from bus.nats.connection import connect
 from bus.nats.dead_letters import DeadLetter, NoSuchLetter, list_letters
+from bus.nats.dead_letters import dismiss as set_aside
 from bus.nats.dead_letters import redrive as give_back
 from bus.nats.dead_letters import show as read_letter
-from protocol.envelope import decode_envelope
 from protocol.errors import WireError
-from protocol.packing import unpack
+from protocol.messages import decode_command
 
-app = typer.Typer(no_args_is_help=True, help="Dead letters: what a consumer could not handle.")
+app = typer.Typer(no_args_is_help=True, help="Dead letters: commands of the inbox that were refused.")
 
 T = TypeVar("T")
 
@@ -51,8 +51,8 @@ def list_all(
 
 
 COLUMNS = {
-    "number": Kind.NAME, "consumer": Kind.NAME, "event": Kind.NAME, "subject": Kind.TEXT,
-    "attempts": Kind.NAME, "reason": Kind.TEXT, "redriven": Kind.NAME,
+    "number": Kind.NAME, "subject": Kind.TEXT, "code": Kind.NAME, "attempts": Kind.NAME, "reason": Kind.TEXT,
+    "then": Kind.NAME,
 }  # fmt: skip
 
 
@@ -60,14 +60,18 @@ def listing(letters: Sequence[DeadLetter]) -> Listing:
     """Return the table of letters."""
     rows = []
     for letter in letters:
-        event = (str(letter.position), letter.subject, str(letter.attempts), letter.reason[:80])
-        rows.append([str(letter.sequence), letter.consumer, *event, "yes" if letter.redriven else ""])
+        what = (letter.subject, letter.code or letter.error_class, str(letter.attempts), letter.reason[:80])
+        rows.append([str(letter.sequence), *what, _then(letter)])
     return Listing(COLUMNS, rows)
+
+
+def _then(letter: DeadLetter) -> str:
+    return "redriven" if letter.redriven else "dismissed" if letter.dismissed else ""
 
 
 @app.command()
 def show(number: Number, *, json: Json = False) -> None:
-    """Show one letter with its event."""
+    """Show one letter with its command."""
     letter = _with_nats(lambda nc, realm: read_letter(nc, realm, number))
     if json:
         print_json(_plain(letter))
@@ -88,6 +92,21 @@ def redrive(number: Number, *, json: Json = False) -> None:
         )
 
 
+@app.command()
+def dismiss(
+    number: Number,
+    *,
+    reason: Annotated[str, typer.Option(help="Why nothing is to be done about it.")],
+    json: Json = False,
+) -> None:
+    """Note that nothing is to be done about a letter: it stays, and the doctor no longer counts it."""
+    done = _with_nats(lambda nc, realm: set_aside(nc, realm, number, reason))
+    if json:
+        print_json({"number": number, "dismissed_now": done})
+    else:
+        out.print(f"letter {number} is dismissed" if done else f"letter {number} was dismissed before")
+
+
 def _with_nats(work: Callable[[Client, str], Awaitable[T]]) -> T:
     _, system = running()
 
@@ -103,13 +122,13 @@ def _with_nats(work: Callable[[Client, str], Awaitable[T]]) -> T:
 
 
 def _plain(letter: DeadLetter) -> dict[str, object]:
-    """Return a letter with its event decoded, as far as that can be done."""
+    """Return a letter with its command decoded, as far as that can be done."""
     values = asdict(letter)
     body = values.pop("body")
     try:
-        envelope = decode_envelope(body)
-        values["event"] = {"type": envelope.type, "stream": envelope.stream, "version": envelope.version}
-        values["payload"] = unpack(envelope.payload, "payload")
+        message = decode_command(body)
+        values["command"] = message.command
+        values["payload"] = message.payload
     except WireError as error:
         values["undecodable"] = str(error)
         values["bytes"] = body[:256].hex()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from aicore.embedded.ports import LOOPBACK, check_port, free_port, may_listen
 from aicore.embedded.process import EmbeddedServerError, dying_with_parent, end_leftover, unbroken, wait_until
+from bus.nats.inbox import DURABLE
 
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 3.0
@@ -22,6 +23,8 @@ INFO_BYTES_MAX = 64 * 1024
 PORT_VARIABLE = "AICORE_NATS_PORT"
 REASON_LINES_MAX = 3
 PASSWORD_BYTES = 32
+SYNC_INTERVAL = "1s"
+"""What JetStream has acknowledged is on the disk so much later; nats-server's own default is two minutes."""
 
 # No path of ours is in it, whatever characters those have: the server runs in its folder.
 CONFIG = """\
@@ -33,6 +36,7 @@ jetstream {{
   store_dir: "store"
   max_memory_store: 256MB
   max_file_store: 32GB
+  sync_interval: {sync}
 }}
 authorization {{
   users: [
@@ -53,7 +57,20 @@ STREAMS = ("CREATE", "UPDATE", "DELETE", "PURGE", "MSG.DELETE", "RESTORE", "SNAP
 OURS = ("*.claim.>", "*.peer.>")
 """What AI Core's processes say to each other."""
 
-RESERVED = (*EVENTS, *OURS, *(f"$JS.API.STREAM.{verb}.>" for verb in STREAMS))
+INBOX = tuple(
+    subject.format(DURABLE)
+    for subject in (
+        "$JS.API.CONSUMER.*.*.{}",
+        "$JS.API.CONSUMER.CREATE.*.{}.>",
+        "$JS.API.CONSUMER.DURABLE.CREATE.*.{}",
+        "$JS.API.CONSUMER.MSG.NEXT.*.{}",
+        "$JS.ACK.*.{}.>",
+        "$JS.ACK.*.*.*.{}.>",
+    )
+)
+"""What would make commands of the inbox vanish: to take them, to call them done, to change who takes them."""
+
+RESERVED = (*EVENTS, *OURS, *(f"$JS.API.STREAM.{verb}.>" for verb in STREAMS), *INBOX)
 """What a client without a password may not publish."""
 
 
@@ -115,6 +132,7 @@ class EmbeddedNats:
                 name=self.server_name,
                 port=self.port,
                 payload=PAYLOAD_BYTES_MAX,
+                sync=json.dumps(SYNC_INTERVAL),
                 events=json.dumps(EVENTS),
                 reserved=json.dumps(RESERVED),
                 anybody=secrets.token_hex(PASSWORD_BYTES),

@@ -7,10 +7,12 @@ components of a process share one log, one NATS connection and one pool per role
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, replace
 from functools import partial
+from random import random
+from typing import Any
 
 import asyncpg
 from nats.aio.client import Client as Nats
@@ -24,17 +26,21 @@ from aicore.wiring.parts import Parts, Served
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.nats.connection import connect
+from bus.nats.inbox import InboxOptions, inbox_consumer
 from bus.nats.presence import present
 from bus.nats.service import ServiceOptions, serve
+from bus.nats.topology import InboxLimits
 from bus.nats.unknown import Declared
 from bus.ports import EventLog
 from bus.postgres.connect import CONNECT_TIMEOUT_S, PostgresUnreachable, connect_pool
 from bus.postgres.identity import log_identity
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
+from bus.relay.inbox import lead_inbox
 from bus.relay.relay import Relay, RelayOptions
 from domain.inference.facts import DEADLINE_MS_MAX
 from domain.inference.messages import Generate
+from handlers.kernel.commands import CommandRunner
 from projections.kernel.reading import Reader
 from projections.kernel.runner import ProjectionRunner
 from projections.kernel.view import View
@@ -45,6 +51,8 @@ SERVICES = ("commands", "queries", "inference")
 DEADLINE_BEYOND_INFERENCE_S = 5.0
 """A service's deadline is so much later than the longest that a question may set itself: inference keeps
 those, and who were cancelled from without would leave a question without an outcome."""
+
+MB = 1_000_000
 
 Ready = Callable[[], None]
 
@@ -161,8 +169,8 @@ def _declared() -> Declared:
 async def _open_services(parts: Parts) -> None:
     """Open what the contexts serve in this process, the command loop and the read models first."""
     brought, served = parts_of(parts.settings), parts.served
+    runner = parts.runner(*(binding for part in brought for binding in part.bindings))
     if "commands" in parts.components:
-        runner = parts.runner(*(binding for part in brought for binding in part.bindings))
         served.commands |= dict.fromkeys(runner.commands, runner)
     if "queries" in parts.components:
         reader = Reader(parts.pools["queries"], parts.log)
@@ -172,6 +180,26 @@ async def _open_services(parts: Parts) -> None:
         for part in brought:
             if component in parts.components and (open_ := part.serve.get(component)):
                 await open_(parts)
+    if "commands" in parts.components:
+        await _open_inbox(parts, runner)
+
+
+async def _open_inbox(parts: Parts, runner: CommandRunner) -> None:
+    """Take commands from the durable inbox, as they are served, whenever this process leads."""
+    system, settings = parts.system, parts.settings
+    commands = {name: parts.served.commands[name] for name in runner.commands}
+    options = InboxOptions(
+        random=random,
+        now_us=now_us,
+        declared=domain_catalogue().commands,
+        limits=InboxLimits(bytes_max=settings.inbox_mb_max * MB, replicas=settings.inbox_replicas),
+    )
+
+    def consume() -> Coroutine[Any, Any, None]:
+        return inbox_consumer(parts.nc, system.realm, commands, runner.lane_of, options).run()
+
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    await parts.background(lead_inbox(system.postgres_dsn, system.realm, consume, name=name))
 
 
 async def _relay(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:

@@ -1,9 +1,11 @@
-"""A durable consumer of a realm's events: at least once, in order per stream, side by side across streams.
+"""The work of a durable consumer: in order within a lane, side by side across lanes, or a dead letter.
 
-A failing event holds back its own stream only; it is tried again after growing, jittered pauses and at last
-put into the dead-letter stream with its reason. Redriven letters come back to this consumer alone, through
-the same lanes. Within a consumer's life each position reaches the handler once (apart from retries); over a
-restart unfinished events come again, so handlers derive ids from what they handle (`bus.ids.derived_id`).
+A failing message holds back its own lane only; it is tried again after growing, jittered pauses, and what
+cannot succeed is put into the dead-letter stream with its reason. Redriven letters come back to this consumer
+alone, through the same lanes. What is consumed is a `Source`: the commands of the inbox
+(`bus.nats.inbox`), or the events of a realm (`events_of`), of which each position reaches the handler once
+in a consumer's life. Over a restart what is unfinished comes again, so handlers derive ids from what they
+handle (`bus.ids.derived_id`).
 
 Limits: one process per consumer name. The count of attempts is of this life.
 """
@@ -11,6 +13,8 @@ Limits: one process per consumer name. The count of attempts is of this life.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
 
 import structlog
 from nats.aio.client import Client
@@ -32,6 +36,34 @@ PUT_RETRY_S = 0.5
 logger = structlog.get_logger(__name__)
 
 
+class Message(Protocol):
+    """What a source reads: whatever has an id."""
+
+    @property
+    def id(self) -> UUID: ...  # noqa: D102 - that of the wire
+
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Why a message becomes a dead letter; ``code`` and ``field`` as an error reply would say them."""
+
+    reason: str
+    error_class: str
+    code: str = ""
+    field: str = ""
+
+
+class Judge(Protocol):
+    """Says what follows from a failure."""
+
+    def judge(self, error: Exception, attempt: int, random: float) -> float | GiveUp:
+        """Return the seconds until the next try, or why there is none; ``attempt`` counts from 1."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """Pauses of ``base_s`` x 2^n, at most ``pause_max_s``, each cut by up to half at random."""
@@ -46,20 +78,46 @@ class RetryPolicy:
         backoff.failures = attempt - 1
         return backoff.failed()
 
+    def judge(self, error: Exception, attempt: int, random: float) -> float | GiveUp:
+        """Give up after ``attempts_max``, whatever the error."""
+        if attempt >= self.attempts_max:
+            return GiveUp(str(error) or type(error).__name__, type(error).__name__)
+        return self.pause_s(attempt, random)
 
-class Delivery:
-    """One event on its way to the handler."""
 
-    __slots__ = ("attempt", "envelope", "redriven")
+class Delivery(Generic[M]):
+    """One message on its way to the handler."""
 
-    def __init__(self, envelope: Envelope, attempt: int, *, redriven: bool) -> None:
+    __slots__ = ("attempt", "message", "redriven")
+
+    def __init__(self, message: M, attempt: int, *, redriven: bool) -> None:
         """``attempt`` counts from 1; ``redriven``: an operator gave it back from the dead letters."""
-        self.envelope = envelope
+        self.message = message
         self.attempt = attempt
         self.redriven = redriven
 
 
-Handler = Callable[[Delivery], Awaitable[None]]
+Handler = Callable[[Delivery[M]], Awaitable[None]]
+OpenFeed = Callable[[Callable[[Item], None]], Feed]
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Generic[M]):
+    """What is consumed.
+
+    Attributes:
+        name: of the consumer in subjects: its letters lie on ``{realm}.dlq.{name}``.
+        durable: its name in the server.
+        open: returns a feed that hands its items to a function.
+        read: (subject, bytes) -> lane and message; raises `WireError` for what is none.
+        deliveries_max: how often the server may hand a message out without an end of it; 0: for ever.
+    """
+
+    name: str
+    durable: str
+    open: OpenFeed
+    read: Callable[[str, bytes], tuple[str, M]]
+    deliveries_max: int = 0
 
 
 async def _from_the_beginning() -> int:
@@ -72,10 +130,10 @@ class ConsumeOptions:
 
     Attributes:
         random: in [0, 1), for the jitter.  now_us: the wall clock, for dead letters.
-        subjects: filters; empty means all of the realm's events.
-        in_flight_max: events asked for, held or handled at once.
-        concurrency: handlers at once, each on another stream; 1 keeps the order of the whole log.
-        floor: where to begin when the server knows no such consumer (relay: `consumer_floor`).
+        subjects: filters of events; empty means all of the realm's.
+        in_flight_max: messages asked for, held or handled at once.
+        concurrency: handlers at once, each on another lane; 1 keeps the order of the whole log.
+        floor: where to begin when the server knows no such consumer of events (relay: `consumer_floor`).
         read_old: reads events that the stream no longer holds (`bus.nats.wire.log_reader`).
     """
 
@@ -85,54 +143,64 @@ class ConsumeOptions:
     in_flight_max: int = 256
     concurrency: int = 16
     ack_wait_s: float = 30.0
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    retry: Judge = field(default_factory=RetryPolicy)
     floor: Callable[[], Awaitable[int]] = _from_the_beginning
     read_old: ReadOld | None = None
 
 
-async def consume(nc: Client, realm: str, name: str, handler: Handler, options: ConsumeOptions) -> None:
+async def consume(
+    nc: Client, realm: str, name: str, handler: Handler[Envelope], options: ConsumeOptions
+) -> None:
     """Hand events to ``handler`` until cancelled; survives every loss of server, stream and consumer.
 
     Raises:
         BehindCache: events were dropped from the stream before this consumer saw them, and ``read_old`` is
             not given.
     """
-    await Consumer(nc, realm, name, handler, options).run()
+    await Consumer(nc, realm, events_of(nc, realm, name, options), handler, options).run()
 
 
-class Consumer:
-    """One running `consume`, for those who want to look at it."""
+def events_of(nc: Client, realm: str, name: str, options: ConsumeOptions) -> Source[Envelope]:
+    """Return the events of a realm as a source; its lanes are the streams."""
+    config = FeedConfig(
+        stream=events_stream(realm),
+        durable=name,
+        subjects=options.subjects or (f"{realm}.evt.>",),
+        in_flight_max=options.in_flight_max,
+        ack_wait_s=options.ack_wait_s,
+    )
+    one = options.concurrency == 1  # then one lane, hence the order of the whole log
 
-    def __init__(self, nc: Client, realm: str, name: str, handler: Handler, options: ConsumeOptions) -> None:
+    def open_(take: Callable[[Item], None]) -> Feed:
+        return Feed(nc, config, take, first_floor=options.floor, read_old=options.read_old)
+
+    def read(_: str, data: bytes) -> tuple[str, Envelope]:
+        envelope = decode_envelope(data)
+        return "" if one else envelope.stream, envelope
+
+    return Source(name, name, open_, read)
+
+
+class Consumer(Generic[M]):
+    """One running consumer, for those who want to look at it."""
+
+    def __init__(
+        self, nc: Client, realm: str, source: Source[M], handler: Handler[M], options: ConsumeOptions
+    ) -> None:
         """Prepare; `run` does the work."""
         self._nc = nc
         self._realm = realm
-        self._name = name
+        self._source = source
         self._handler = handler
         self._options = options
-        self._one = options.concurrency == 1  # then one lane, hence the order of the whole log
-        self._lanes: Lanes[tuple[Item, Envelope | WireError]] = Lanes(
-            self._serve, concurrency=options.concurrency
-        )
-        self.feed = Feed(
-            nc,
-            FeedConfig(
-                stream=events_stream(realm),
-                durable=name,
-                subjects=options.subjects or (f"{realm}.evt.>",),
-                in_flight_max=options.in_flight_max,
-                ack_wait_s=options.ack_wait_s,
-            ),
-            self._take,
-            first_floor=options.floor,
-            read_old=options.read_old,
-        )
+        self._lanes: Lanes[tuple[Item, M | WireError]] = Lanes(self._serve, concurrency=options.concurrency)
+        self.feed = source.open(self._take)
         self._redrives = Feed(
             nc,
             FeedConfig(
                 stream=dead_letters_stream(realm),
-                durable=name,
-                subjects=(redrives_subject(realm, name),),
+                durable=source.durable,
+                subjects=(redrives_subject(realm, source.name),),
                 in_flight_max=REDRIVES_IN_FLIGHT_MAX,
                 ack_wait_s=options.ack_wait_s,
                 restarts=True,
@@ -140,7 +208,7 @@ class Consumer:
             self._take,
             first_floor=_from_the_beginning,
         )
-        self._log = logger.bind(realm=realm, consumer=name)
+        self._log = logger.bind(realm=realm, consumer=source.name)
 
     async def run(self) -> None:
         """Consume until cancelled."""
@@ -154,58 +222,72 @@ class Consumer:
         await self._redrives.run()
 
     def _take(self, item: Item) -> None:
+        subject = (item.headers or {}).get(HEADER + "Subject", item.subject)
         try:
-            envelope = decode_envelope(item.data)
+            lane, message = self._source.read(subject, item.data)
         except WireError as error:
-            self._lanes.put("" if self._one else item.subject, (item, error))
+            lane = "" if self._options.concurrency == 1 else item.subject
+            self._lanes.put(lane, (item, error))
         else:
-            self._lanes.put("" if self._one else envelope.stream, (item, envelope))
+            self._lanes.put(lane, (item, message))
 
-    async def _serve(self, work: tuple[Item, Envelope | WireError]) -> None:
-        item, envelope = work
-        if isinstance(envelope, WireError):
-            now = self._options.now_us()
-            await self._bury(item, envelope, attempts=0, first_us=now)
+    async def _serve(self, work: tuple[Item, M | WireError]) -> None:
+        item, message = work
+        now = self._options.now_us()
+        if isinstance(message, WireError):
+            why = GiveUp(message.message, type(message).__name__, message.code, message.field)
+            await self._bury(item, None, why, attempts=0, first_us=now)
+        elif 0 < self._source.deliveries_max < item.deliveries and item.feed is self.feed:
+            why = GiveUp(
+                f"handed out {item.deliveries - 1} times, and no process came back", "Poison", "gave_up"
+            )
+            await self._bury(item, message, why, attempts=item.deliveries - 1, first_us=now)
         else:
-            await self._try(item, envelope)
+            await self._try(item, message)
         await item.feed.done(item)
 
-    async def _try(self, item: Item, envelope: Envelope) -> None:
-        """Run the handler until it succeeds or its attempts are used up."""
-        retry = self._options.retry
-        attempt, first_us = max(1, item.deliveries), 0
+    async def _try(self, item: Item, message: M) -> None:
+        """Run the handler until it succeeds or there is no hope."""
+        options = self._options
+        attempt, first_us = 1 if self._source.deliveries_max else max(1, item.deliveries), 0
         redriven = item.feed is self._redrives
         while True:
             try:
-                await self._handler(Delivery(envelope, attempt, redriven=redriven))
+                await self._handler(Delivery(message, attempt, redriven=redriven))
             except Exception as error:  # supervised: recorded below, never dropped
-                first_us = first_us or self._options.now_us()
-                if attempt >= retry.attempts_max:
-                    await self._bury(item, error, attempts=attempt, first_us=first_us)
+                first_us = first_us or options.now_us()
+                verdict = options.retry.judge(error, attempt, options.random())
+                if isinstance(verdict, GiveUp):
+                    await self._bury(item, message, verdict, attempts=attempt, first_us=first_us)
                     return
                 self._log.warning(
-                    "handler_failed", position=envelope.position, attempt=attempt, error=type(error).__name__
+                    "handler_failed", id=str(message.id), attempt=attempt, error=type(error).__name__
                 )
-                await asyncio.sleep(retry.pause_s(attempt, self._options.random()))
+                await asyncio.sleep(verdict)
                 attempt += 1
             else:
                 return
 
-    async def _bury(self, item: Item, error: Exception, *, attempts: int, first_us: int) -> None:
-        """Store the item as a dead letter, however long that takes; its stream waits meanwhile."""
+    async def _bury(
+        self, item: Item, message: M | None, why: GiveUp, *, attempts: int, first_us: int
+    ) -> None:
+        """Store the item as a dead letter, however long that takes; its lane waits meanwhile."""
         headers = dict(item.headers or {})
         letter = DeadLetter(
-            consumer=self._name,
+            consumer=self._source.name,
             position=int(headers.get(HEADER + "Position", item.sequence)),
             subject=headers.get(HEADER + "Subject", item.subject),
             body=item.data,
-            reason=str(error) or type(error).__name__,
-            error_class=type(error).__name__,
+            reason=why.reason,
+            error_class=why.error_class,
             attempts=attempts,
             first_failure_us=first_us,
             last_failure_us=self._options.now_us(),
             headers={k: v for k, v in headers.items() if not k.startswith(("Aicore-", "Nats-"))},
             redrive_of=int(headers.get(REDRIVE_OF, 0)),
+            code=why.code,
+            field=why.field,
+            message_id=str(message.id) if message else "",
         )
 
         def failed(failure: Exception, _: float) -> None:
@@ -214,4 +296,10 @@ class Consumer:
         number = await until_done(
             lambda: put(self._nc, self._realm, letter), on=AWAY, pause=PUT_RETRY_S, failed=failed
         )
-        self._log.error("dead_letter", position=letter.position, letter=number, error=letter.error_class)
+        self._log.error(
+            "dead_letter",
+            position=letter.position,
+            letter=number,
+            error=letter.error_class,
+            code=letter.code or None,
+        )

@@ -1,13 +1,17 @@
-"""What a consumer could not handle: kept with its reason, looked at, and given back to that consumer alone.
+"""What a consumer could not handle: kept with its reason, looked at, given back to it, or dismissed.
 
 A letter lies on `{realm}.dlq.{consumer}` with the original body. A redrive is a message on
-`{realm}.dlq.{consumer}.redrive.{letter}`, stored only if that subject is empty: so a letter is redriven once,
-however often and by whomever it is asked, and the subject's existence is the mark.
+`{realm}.dlq.{consumer}.redrive.{letter}`, a dismissal one on `….dismiss.{letter}`, stored only if that
+subject is empty: so each happens once, however often and by whomever it is asked, and the subject's existence
+is the mark.
 """
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from dataclasses import field as field_
+from hashlib import sha256
+from typing import Literal
 
 from nats.aio.client import Client
 
@@ -21,17 +25,22 @@ HEADER = "Aicore-Dlq-"
 ORIGINAL = "Aicore-Original-"
 REDRIVE_OF = "Aicore-Redrive-Of"
 
+Mark = Literal["redrive", "dismiss"]
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One event that a consumer gave up on.
+    """One message that a consumer gave up on.
 
     Attributes:
         sequence: the letter's place in the dead-letter stream; 0 before it is stored.
-        position: the event's position in the log.
+        position: the message's place in its stream; of an event, its position in the log.
         attempts: how often the handler was tried; 0 when the bytes could not be decoded.
         first_failure_us, last_failure_us: µs since 1970-01-01T00:00Z.
         redrive_of: the letter whose redrive failed again, or 0.
+        code, field: as an error reply would have said them; "" where there are none.
+        message_id: of the command or the event; "" if its bytes are none.
+        dismissed: why nothing is to be done about it; "" if nobody said so.
     """
 
     consumer: str
@@ -43,10 +52,14 @@ class DeadLetter:
     attempts: int
     first_failure_us: int
     last_failure_us: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field_(default_factory=dict)
     redrive_of: int = 0
     sequence: int = 0
     redriven: bool = False
+    code: str = ""
+    field: str = ""
+    message_id: str = ""
+    dismissed: str = ""
 
 
 class NoSuchLetter(Exception):
@@ -60,7 +73,12 @@ def letters_subject(realm: str, consumer: str) -> str:
 
 def redrives_subject(realm: str, consumer: str, letter: str = "*") -> str:
     """Return the subject on which a letter (or any, by default) is given back."""
-    return f"{realm}.dlq.{consumer}.redrive.{letter}"
+    return mark_subject(realm, consumer, "redrive", letter)
+
+
+def mark_subject(realm: str, consumer: str, mark: Mark | Literal["*"], letter: str = "*") -> str:
+    """Return the subject whose existence says what was done about a letter."""
+    return f"{realm}.dlq.{consumer}.{mark}.{letter}"
 
 
 async def put(nc: Client, realm: str, letter: DeadLetter) -> int:
@@ -80,7 +98,12 @@ async def put(nc: Client, realm: str, letter: DeadLetter) -> int:
         HEADER + "First-Us": str(letter.first_failure_us),
         HEADER + "Last-Us": str(letter.last_failure_us),
         HEADER + "Redrive-Of": str(letter.redrive_of),
-        "Nats-Msg-Id": f"{letter.consumer}:{letter.position}:{letter.redrive_of}",
+        HEADER + "Code": letter.code,
+        HEADER + "Field": letter.field,
+        HEADER + "Id": letter.message_id,
+        # The bytes, too: a stream that was made anew counts from 1 again.
+        "Nats-Msg-Id": f"{letter.consumer}:{letter.position}:{letter.redrive_of}:"
+        f"{sha256(letter.body).hexdigest()[:16]}",
     }
     answer = await js_publish(nc, letters_subject(realm, letter.consumer), letter.body, headers)
     return int(answer["seq"])
@@ -90,7 +113,7 @@ async def list_letters(
     nc: Client, realm: str, *, consumer: str = "*", after: int = 0, limit: int = 100
 ) -> list[DeadLetter]:
     """Return up to ``limit`` (≤ `LIST_MAX`) letters numbered above ``after``, oldest first; [] when none."""
-    redriven = await _redriven(nc, realm)
+    marks = await _marks(nc, realm)
     found: list[DeadLetter] = []
     while len(found) < min(limit, LIST_MAX):
         query: dict[str, int | str] = {"seq": after + 1, "next_by_subj": letters_subject(realm, consumer)}
@@ -99,7 +122,7 @@ async def list_letters(
         except Missing:
             break
         after = letter.sequence
-        found.append(_marked(letter, redriven))
+        found.append(await _marked(nc, realm, letter, marks))
     return found
 
 
@@ -113,7 +136,19 @@ async def show(nc: Client, realm: str, number: int) -> DeadLetter:
         letter = await _get(nc, realm, {"seq": number})
     except Missing as error:
         raise NoSuchLetter(f"there is no dead letter {number} in realm {realm}") from error
-    return _marked(letter, await _redriven(nc, realm))
+    return await _marked(nc, realm, letter, await _marks(nc, realm))
+
+
+async def waiting(nc: Client, realm: str) -> int:
+    """Return how many letters nobody has redriven or dismissed."""
+    name = dead_letters_stream(realm)
+    try:
+        info = await js_request(nc, f"STREAM.INFO.{name}", {"subjects_filter": letters_subject(realm, "*")})
+    except Missing:
+        return 0
+    first = int(info["state"]["first_seq"])
+    marked = {number for number, _ in await _marks(nc, realm) if number >= first}
+    return sum(map(int, (info["state"].get("subjects") or {}).values())) - len(marked)
 
 
 async def redrive(nc: Client, realm: str, number: int) -> bool:
@@ -128,10 +163,25 @@ async def redrive(nc: Client, realm: str, number: int) -> bool:
         REDRIVE_OF: str(number),
         HEADER + "Position": str(letter.position),
         HEADER + "Subject": letter.subject,
-        "Nats-Expected-Last-Subject-Sequence": "0",
     }
+    return await _mark(nc, mark_subject(realm, letter.consumer, "redrive", str(number)), letter.body, headers)
+
+
+async def dismiss(nc: Client, realm: str, number: int, why: str) -> bool:
+    """Note that nothing is to be done about a letter; return False if that was done before.
+
+    Raises:
+        NoSuchLetter: no letter has that number.
+    """
+    letter = await show(nc, realm, number)
+    subject = mark_subject(realm, letter.consumer, "dismiss", str(number))
+    return await _mark(nc, subject, b"", {HEADER + "Why": " ".join(why.split())[:REASON_CHARACTERS_MAX]})
+
+
+async def _mark(nc: Client, subject: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    """Store a message on a subject that is empty; return False if it is not."""
     try:
-        await js_publish(nc, redrives_subject(realm, letter.consumer, str(number)), letter.body, headers)
+        await js_publish(nc, subject, body, {**headers, "Nats-Expected-Last-Subject-Sequence": "0"})
     except JetStreamError as error:
         if error.err_code == WRONG_LAST_SEQUENCE:
             return False
@@ -139,20 +189,29 @@ async def redrive(nc: Client, realm: str, number: int) -> bool:
     return True
 
 
-async def _redriven(nc: Client, realm: str) -> frozenset[int]:
-    body = {"subjects_filter": redrives_subject(realm, "*")}
+async def _marks(nc: Client, realm: str) -> frozenset[tuple[int, str]]:
+    """Return what was done about which letter: its number and ``redrive`` or ``dismiss``."""
+    body = {"subjects_filter": mark_subject(realm, "*", "*")}
     try:
         info = await js_request(nc, f"STREAM.INFO.{dead_letters_stream(realm)}", body)
     except Missing:
         return frozenset()
-    return frozenset(int(subject.rsplit(".", 1)[1]) for subject in info["state"].get("subjects") or {})
+    subjects = [subject.split(".") for subject in info["state"].get("subjects") or {}]
+    return frozenset((int(tokens[4]), tokens[3]) for tokens in subjects if tokens[4].isdigit())
 
 
-def _marked(letter: DeadLetter, redriven: frozenset[int]) -> DeadLetter:
-    if letter.sequence not in redriven:
-        return letter
-    values = {name: getattr(letter, name) for name in DeadLetter.__slots__}
-    return DeadLetter(**{**values, "redriven": True})
+async def _marked(
+    nc: Client, realm: str, letter: DeadLetter, marks: frozenset[tuple[int, str]]
+) -> DeadLetter:
+    """Return the letter with what was done about it."""
+    if (letter.sequence, "dismiss") in marks:
+        subject = mark_subject(realm, letter.consumer, "dismiss", str(letter.sequence))
+        stored = await js_request(
+            nc, f"STREAM.MSG.GET.{dead_letters_stream(realm)}", {"last_by_subj": subject}
+        )
+        headers = parse_headers(b64(stored["message"].get("hdrs")))
+        letter = replace(letter, dismissed=headers.get(HEADER + "Why") or "no reason was given")
+    return replace(letter, redriven=(letter.sequence, "redrive") in marks)
 
 
 async def _get(nc: Client, realm: str, query: Mapping[str, int | str]) -> DeadLetter:
@@ -161,7 +220,7 @@ async def _get(nc: Client, realm: str, query: Mapping[str, int | str]) -> DeadLe
     subject = str(message["subject"])
     headers = parse_headers(b64(message.get("hdrs")))
     if HEADER + "Reason" not in headers:
-        raise Missing(404, 0, f"message {message['seq']} is a redrive, not a letter")
+        raise Missing(404, 0, f"message {message['seq']} is what was done about a letter")
     return DeadLetter(
         consumer=subject.split(".")[2],
         position=int(headers[HEADER + "Position"]),
@@ -175,6 +234,9 @@ async def _get(nc: Client, realm: str, query: Mapping[str, int | str]) -> DeadLe
         headers={k[len(ORIGINAL) :]: v for k, v in headers.items() if k.startswith(ORIGINAL)},
         redrive_of=int(headers[HEADER + "Redrive-Of"]),
         sequence=int(message["seq"]),
+        code=headers.get(HEADER + "Code", ""),
+        field=headers.get(HEADER + "Field", ""),
+        message_id=headers.get(HEADER + "Id", ""),
     )
 
 

@@ -82,7 +82,17 @@ class BehindCache(Exception):
 class Item:
     """One message on its way; ``sequence`` is its place in the stream (the log's position in `EVT_`)."""
 
-    __slots__ = ("data", "deliveries", "feed", "headers", "progress_at", "reply", "sequence", "subject")
+    __slots__ = (
+        "data",
+        "deliveries",
+        "feed",
+        "headers",
+        "progress_at",
+        "reply",
+        "sequence",
+        "subject",
+        "taken_at",
+    )
 
     def __init__(self, feed: "Feed", subject: str, data: bytes, sequence: int) -> None:
         self.feed = feed
@@ -93,7 +103,8 @@ class Item:
         self.reply = ""
         """Where to acknowledge; "" for an event that came from the log."""
         self.deliveries = 1
-        self.progress_at = 0.0
+        """How often the server has handed it out, this time counted."""
+        self.taken_at = self.progress_at = 0.0
 
 
 class Feed:
@@ -315,8 +326,12 @@ class Feed:
         free = self._config.in_flight_max - len(self._held) - self._asked
         if free < self._low_water and (self._asked or free <= 0):
             return
+        await self._pull(free)
+
+    async def _pull(self, number: int) -> None:
+        """Ask the server for so many messages."""
         request = {
-            "batch": free,
+            "batch": number,
             "expires": int(PULL_EXPIRES_S * SECOND_NS),
             "idle_heartbeat": int(HEARTBEAT_S * SECOND_NS),
         }
@@ -325,7 +340,7 @@ class Feed:
         except NatsError as error:
             self._lost = f"pull failed: {type(error).__name__}"
             return
-        self._asked += free
+        self._asked += number
 
     @staticmethod
     def _vanished(state: StreamState, after: int) -> bool:
@@ -376,18 +391,27 @@ class Feed:
         if held is not None:
             held.reply = reply
             return
-        if self._seen is not None and number <= self._seen:
+        if self._finished(number):
             await self._nc.publish(reply)  # finished in our life; the acknowledgement was lost
             return
-        ahead = self._seen is not None and number > self._seen + 1
-        if ahead and self._jumped is None and not self._config.restarts:
-            self._jumped, self._jumped_at = self._seen, now
+        self._note_jump(number, now)
         item = Item(self, msg.subject, msg.data, number)
         item.headers, item.reply = msg.headers, reply
-        item.deliveries, item.progress_at = int(deliveries), now
+        item.deliveries = int(deliveries)
+        item.taken_at = item.progress_at = now
         self._accept(item)
         if self._asked <= 0:
             self._wake.set()
+
+    def _finished(self, number: int) -> bool:
+        """Return whether a message that is not held was finished before."""
+        return self._seen is not None and number <= self._seen
+
+    def _note_jump(self, number: int, now: float) -> None:
+        """Note that messages before this one did not come."""
+        ahead = self._seen is not None and number > self._seen + 1
+        if ahead and self._jumped is None and not self._config.restarts:
+            self._jumped, self._jumped_at = self._seen, now
 
     def _accept(self, item: Item) -> None:
         self._seen = item.sequence

@@ -1,9 +1,10 @@
-"""The JetStream streams of a realm: `EVT_{realm}`, whose sequence is the log's position, and `DLQ_{realm}`.
+"""The JetStream streams of a realm: events, the inbox and dead letters.
 
-Both can be lost: the first is a cache of the log and rebuilt by the relay, of the second only the redrive
-history is lost (what failed is in the log).
+`EVT_{realm}`, whose sequence is the log's position, is a cache that the relay fills again. `IN_{realm}` and
+`DLQ_{realm}` hold what is nowhere else: commands that did not take effect yet, and those that were refused.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,9 +12,12 @@ from typing import Any
 from nats.aio.client import Client
 
 from bus.nats.api import JetStreamError, Missing, js_request
+from protocol.limits import REQUEST_BYTES_MAX
 
 SECOND_NS = 1_000_000_000
 DAY_S = 86_400
+
+DEAD_LETTERS_BYTES_MAX = 64 * 1024 * 1024
 
 DEDUPLICATION_S = 120
 """How long JetStream remembers message ids; a second line behind the expected sequence."""
@@ -33,12 +37,22 @@ class CacheLimits:
     """How much of the log JetStream keeps; older events are read from Postgres. 0 stands for no limit.
 
     The server sets ``bytes_max`` aside when the stream is made and refuses when its store is used up
-    (error 10047), so it counts per realm: 1 GiB lets 32 realms live in the embedded server's 32 GB.
+    (error 10047), so it counts per realm: 1 GiB lets some 28 realms live in the embedded server's 32 GB.
     """
 
     age_max_s: int = 30 * DAY_S
     bytes_max: int = 1024**3
     replicas: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class InboxLimits:
+    """How much the inbox holds before it refuses its publishers; see `CacheLimits` for ``bytes_max``."""
+
+    bytes_max: int = 64 * 1024**2
+    replicas: int = 1
+    message_bytes_max: int = REQUEST_BYTES_MAX + 1_024
+    """A request with the headers that come along: a larger one is refused to its publisher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +101,11 @@ class StreamState:
 def events_stream(realm: str) -> str:
     """Return the name of the realm's event stream."""
     return f"EVT_{realm}"
+
+
+def inbox_stream(realm: str) -> str:
+    """Return the name of the realm's stream of commands."""
+    return f"IN_{realm}"
 
 
 def dead_letters_stream(realm: str) -> str:
@@ -170,23 +189,56 @@ def _age_us(since: str, now: str | None) -> int:
 
 
 async def ensure_dead_letters(nc: Client, realm: str, *, age_max_s: int = 90 * DAY_S) -> None:
-    """Create the dead-letter stream if it is missing; idempotent."""
-    name = dead_letters_stream(realm)
-    try:
-        await js_request(nc, f"STREAM.INFO.{name}")
-    except Missing:
-        config = {
-            "name": name,
-            "description": f"events that a consumer of realm {realm} could not handle",
+    """Create the dead-letter stream if it is missing; idempotent. A full one refuses, and drops nothing."""
+    await _ensure(
+        nc,
+        {
+            "name": dead_letters_stream(realm),
+            "description": f"what a consumer of realm {realm} could not handle",
             "subjects": [f"{realm}.dlq.>"],
             "retention": "limits",
             "storage": "file",
+            "discard": "new",
+            "max_bytes": DEAD_LETTERS_BYTES_MAX,
             "max_age": age_max_s * SECOND_NS,
             "duplicate_window": DEDUPLICATION_S * SECOND_NS,
             "allow_direct": True,
-        }
+        },
+    )
+
+
+async def ensure_inbox(nc: Client, realm: str, limits: InboxLimits) -> None:
+    """Create the stream of the inbox if it is missing, or give it these limits; idempotent."""
+    await _ensure(
+        nc,
+        {
+            "name": inbox_stream(realm),
+            "description": f"commands that realm {realm} is to carry out; the only copy of each",
+            "subjects": [f"{realm}.in.>"],
+            "retention": "workqueue",
+            "storage": "file",
+            "discard": "new",
+            "max_bytes": limits.bytes_max,
+            "max_msg_size": limits.message_bytes_max,
+            "num_replicas": limits.replicas,
+            "duplicate_window": DEDUPLICATION_S * SECOND_NS,
+            "allow_direct": True,
+        },
+        held_to=("max_bytes", "max_msg_size", "num_replicas"),
+    )
+
+
+async def _ensure(nc: Client, config: Mapping[str, Any], *, held_to: Sequence[str] = ()) -> None:
+    """Create a stream if it is missing; one that is there gets the members ``held_to`` of ``config``."""
+    try:
+        there = (await js_request(nc, f"STREAM.INFO.{config['name']}"))["config"]
+    except Missing:
         try:
-            await js_request(nc, f"STREAM.CREATE.{name}", config)
+            await js_request(nc, f"STREAM.CREATE.{config['name']}", config)
         except JetStreamError as error:
             if "already in use" not in error.description:
                 raise
+        return
+    wanted = {key: config[key] for key in held_to}
+    if any(there.get(key) != value for key, value in wanted.items()):
+        await js_request(nc, f"STREAM.UPDATE.{config['name']}", {**there, **wanted})

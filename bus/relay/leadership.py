@@ -1,13 +1,15 @@
-"""One leader per realm: who holds a Postgres session advisory lock. The lock ends with its connection.
+"""One leader per realm and work: who holds a Postgres session advisory lock, which ends with its session.
 
-A leader that lost its connection without noticing may publish for a moment longer; the expected sequence
-makes that harmless, and both would publish the same bytes.
+A leader that lost its connection without noticing may go on for a moment. A relay's publishes are harmless
+then: the expected sequence refuses them, and both would publish the same bytes. So are commands of the inbox
+(`bus.relay.inbox`): their ids have one effect.
 """
 
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import asyncpg
 import structlog
@@ -42,39 +44,49 @@ WHERE locktype = 'advisory' AND granted AND objsubid = 1
     AND activity.state = 'active' AND activity.query_start < now() - make_interval(secs => $2)
 """
 
+Work = Literal["relay", "inbox"]
+
 logger = structlog.get_logger(__name__)
 
 
 def relay_lock(realm: str) -> int:
-    """Return the advisory lock's key of a realm's relay: 63 bits of a hash, clear of the log's own locks."""
-    digest = hashlib.sha256(b"aicore-relay\x00" + realm.encode()).digest()
+    """Return the advisory lock's key of a realm's relay."""
+    return lock_of("relay", realm)
+
+
+def lock_of(work: Work, realm: str) -> int:
+    """Return the key of a realm's lock for some work: 63 bits of a hash, clear of the log's own locks."""
+    digest = hashlib.sha256(f"aicore-{work}\x00{realm}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 @asynccontextmanager
-async def lead(dsn: str, realm: str, *, role: str, name: str) -> AsyncIterator[asyncpg.Connection]:
-    """Wait until this process leads the realm's relay and yield the connection that holds the lock.
+async def lead(
+    dsn: str, realm: str, *, role: str, name: str, work: Work = "relay"
+) -> AsyncIterator[asyncpg.Connection]:
+    """Wait until this process leads the realm's ``work`` and yield the connection that holds the lock.
 
     Raises:
         OSError, asyncpg.PostgresError: no connection; try again later.
     """
+    lock = lock_of(work, realm)
     settings = {
         "search_path": f"realm_{realm}",
-        "application_name": f"aicore relay {name}",
+        "application_name": f"aicore {work} {name}",
         "idle_session_timeout": f"{SILENCE_MAX_S}s",
     }
     connection = await _connect(dsn, settings)  # only the login itself may end its own other sessions
     try:
         standing_by = False
-        while not await connection.fetchval(TRY_LOCK, relay_lock(realm)):
+        while not await connection.fetchval(TRY_LOCK, lock):
             if not standing_by:
                 standing_by = True
-                logger.info("relay_stands_by", realm=realm)
+                logger.info("stands_by", work=work, realm=realm)
             await asyncio.sleep(STAND_BY_S)
-            if await connection.fetch(END_STUCK, relay_lock(realm), STUCK_S):
-                logger.warning("relay_ended_stuck_leader", realm=realm)
+            if await connection.fetch(END_STUCK, lock, STUCK_S):
+                logger.warning("ended_stuck_leader", work=work, realm=realm)
         await connection.execute(f"SET ROLE {role}")
-        logger.info("relay_leads", realm=realm)
+        logger.info("leads", work=work, realm=realm)
         yield connection
     finally:
         connection.terminate()  # releases the lock at once, also on a broken connection

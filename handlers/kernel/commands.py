@@ -121,6 +121,14 @@ class CommandRunner:
         result = answer(command, outcome.state)
         return Reply(result=result, events=[*outcome.events], duplicate=outcome.duplicate)
 
+    def lane_of(self, message: CommandMessage) -> str:
+        """Return the stream that a command is about; one that will be refused has a lane of its own."""
+        kind = self._kinds.get(message.command)
+        try:
+            return self._bound[kind].stream_of(parse(kind, message.payload)) if kind else message.id.hex
+        except Exception:  # whoever carries it out says what is wrong with it
+            return message.id.hex
+
     async def recall(self, binding: Binding[Any, Any, S], name: str) -> Outcome[S]:
         """Return a stream's state and events as they are in the log now."""
         async with self._turns.setdefault(name, asyncio.Lock()):

@@ -25,6 +25,7 @@ from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 from bus.relay.relay import Relay, RelayOptions
 from projections.kernel.runner import ProjectionRunner
+from protocol.envelope import Envelope
 from tests.harness.journal import Journal, JournalReader
 from tests.harness.load import Task
 from tests.harness.spooling import spooler
@@ -175,8 +176,8 @@ async def subscriber(options: Options) -> None:
     journal = Journal(Path(options["journal"]))
     journal.write("start")
 
-    async def handle(delivery: Delivery) -> None:
-        envelope = delivery.envelope
+    async def handle(delivery: Delivery[Envelope]) -> None:
+        envelope = delivery.message
         journal.write(envelope.position, envelope.stream, envelope.version, envelope.id)
 
     async def floor() -> int:

@@ -19,6 +19,7 @@ from bus.ports import EventLog, NewEvent, StreamWrite
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from bus.relay.relay import Relay, RelayOptions
+from protocol.envelope import Envelope
 
 NOW_US = 1_800_000_000_000_000
 WAIT_S = 20.0
@@ -72,7 +73,7 @@ class Bus:
         return relay
 
     def consume(
-        self, name: str, handler: Callable[[Delivery], Awaitable[None]], **options: object
+        self, name: str, handler: Callable[[Delivery[Envelope]], Awaitable[None]], **options: object
     ) -> asyncio.Task[None]:
         """Start a consumer with short retries."""
         settings: dict[str, object] = {
@@ -141,8 +142,8 @@ class Seen:
         self.positions: list[int] = []
         self.versions: dict[str, list[int]] = {}
 
-    async def __call__(self, delivery: Delivery) -> None:
-        envelope = delivery.envelope
+    async def __call__(self, delivery: Delivery[Envelope]) -> None:
+        envelope = delivery.message
         self.positions.append(envelope.position)
         self.versions.setdefault(envelope.stream, []).append(envelope.version)
 

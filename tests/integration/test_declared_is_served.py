@@ -25,8 +25,10 @@ from bus.nats.discovery import discovered
 from bus.ports import NewEvent, StreamWrite
 from bus.postgres.log import open_log
 from domain.kernel.event import Command
+from domain.registry.messages import RegisterModel
 from protocol.messages import ErrorReply, encode_query
 from protocol.subjects import command_subject, query_subject
+from tests.integration.inbox_kit import Inbox
 from tests.unit.kit import until
 
 CATALOGUE = domain_catalogue()
@@ -96,6 +98,22 @@ async def test_declared_is_served_by_processes_apart_and_every_name_is_answered(
         assert unasked.code == "unknown_query"
         answers = await asyncio.gather(*(client.query("inference.tiers") for _ in range(20)))
         assert {len(answer.result) for answer in answers} == {3}, "who hears all names keeps silent here"
+
+
+@pytest.mark.timeout(120)
+async def test_what_the_command_loop_decides_is_taken_from_the_inbox_and_nothing_else(system: System) -> None:
+    payload = {**RegisterModel.example, "use_case": "market_dialogue"}
+    async with apart(Settings(), system), connect(system.nats_url, name="test") as nc:
+        inbox = Inbox(nc, system.realm)
+        await inbox.there()
+        id_ = await inbox.put(RegisterModel.command_name, payload)
+        turn = await inbox.put("inference.generate", {})
+        await inbox.empty()
+        again = await Client(nc, system.realm, "test:1").command(RegisterModel.command_name, payload, id=id_)
+        [letter] = await inbox.letters()
+
+    assert (again.duplicate, again.events[0].type) == (True, "registry.model_registered")
+    assert (letter.message_id, letter.code) == (str(turn), "request_only")
 
 
 @pytest.mark.timeout(120)

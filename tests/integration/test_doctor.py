@@ -3,7 +3,7 @@
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,15 +16,25 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.micro.service import ServiceConfig
 
+from aicore import doctor
 from aicore.clock import now_us
 from aicore.doctor import Check, examine
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from aicore.running import System
 from aicore.settings import Settings
-from bus.nats.api import js_request
+from bus.nats.api import js_publish, js_request
 from bus.nats.connection import connect
+from bus.nats.dead_letters import DeadLetter, dismiss, put, redrive
 from bus.nats.presence import NAME as PROCESS
-from bus.nats.topology import CacheLimits, create_events_stream, delete_stream, events_stream
+from bus.nats.topology import (
+    CacheLimits,
+    InboxLimits,
+    create_events_stream,
+    delete_stream,
+    ensure_inbox,
+    events_stream,
+    inbox_stream,
+)
 from bus.postgres.connect import schema_of
 from bus.postgres.migrate import migrate
 from bus.relay.leadership import relay_lock
@@ -34,6 +44,8 @@ from protocol.messages import Answer, encode_reply
 from protocol.subjects import query_subject
 
 pytestmark = pytest.mark.integration
+
+INBOX_BYTES_MAX = 20_000
 
 
 @dataclass
@@ -78,6 +90,7 @@ async def case(
     try:
         async with connect(nats_server.url, name="doctor test") as nc:
             await create_events_stream(nc, realm, CacheLimits(bytes_max=0))
+            await ensure_inbox(nc, realm, InboxLimits(bytes_max=INBOX_BYTES_MAX))
             await admin.execute("SELECT pg_advisory_lock($1)", relay_lock(realm))
             await admin.execute("INSERT INTO projection_checkpoint VALUES ('current_models', 1, 0, 0)")
             system = System(
@@ -110,6 +123,7 @@ async def test_a_healthy_system_has_no_fault(case: Case) -> None:
         "stream",
         "projections",
         "dead letters",
+        "inbox",
         "disk",
         "clock",
         "systems",
@@ -232,6 +246,10 @@ async def _damaged_spool(case: Case) -> None:
     (folder / "damaged" / "segment").touch()
 
 
+async def _inbox_full(case: Case) -> None:
+    await js_publish(case.nc, f"{case.system.realm}.in.test.do", bytes(INBOX_BYTES_MAX - 1_000), {})
+
+
 async def _disk_full(case: Case) -> None:
     case.settings = Settings(disk_free_mb_min=10**9)
 
@@ -264,6 +282,7 @@ BROKEN: list[tuple[Callable[[Case], Awaitable[None]], str, str, str]] = [
     (_circuit_open, "engines", "silver: no engine can be asked: c: circuit open", "aicore tiers"),
     (_model_without_engine, "engines", "no engine serves lamplight 1", "AICORE_ENGINES_FILE"),
     (_damaged_spool, "spool", "1 damaged segments", "aicore spool status"),
+    (_inbox_full, "inbox", "full, and then refuses", "aicore run commands"),
     (_disk_full, "disk", "below", "AICORE_DISK_FREE_MB_MIN"),
     (_clock_wrong, "clock", "differ by", "NTP"),
 ]
@@ -299,6 +318,34 @@ async def test_engines_that_others_stand_in_for_are_a_warning(case: Case, away: 
 
     assert (found.name, found.verdict) == ("engines", "warning")
     assert fact in found.fact
+
+
+async def test_an_inbox_that_nobody_empties_or_that_is_not_there_is_told(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "INBOX_WAIT_S_MAX", 0.0)
+    await js_publish(case.nc, f"{case.system.realm}.in.test.do", b"", {})
+
+    (waits,) = [check for check in await case.examine() if check.verdict != "ok"]
+    await delete_stream(case.nc, inbox_stream(case.system.realm))
+    (missing,) = [check for check in await case.examine() if check.verdict != "ok"]
+
+    assert (waits.name, waits.verdict) == ("inbox", "fault")
+    assert waits.fact.startswith("1 commands wait, the oldest for")
+    assert (missing.name, missing.verdict, missing.fact[:12]) == ("inbox", "warning", "there is non")
+
+
+async def test_dead_letters_that_wait_are_counted(case: Case) -> None:
+    letter = DeadLetter("in", 1, f"{case.system.realm}.in.test.do", b"", "no", "Rejected", 1, 0, 0)
+    numbers = [
+        await put(case.nc, case.system.realm, replace(letter, position=place)) for place in range(1, 5)
+    ]
+    await redrive(case.nc, case.system.realm, numbers[0])
+    await dismiss(case.nc, case.system.realm, numbers[1], "a test")
+
+    (found,) = [check for check in await case.examine() if check.verdict != "ok"]
+
+    assert (found.name, found.verdict, found.fact) == ("dead letters", "warning", "2 wait")
 
 
 async def test_a_missing_role_is_named_with_its_mend(case: Case) -> None:

@@ -14,6 +14,7 @@ from bus.nats.feed import matches_any
 from bus.nats.follow import FollowOptions, follow
 from bus.nats.topology import create_events_stream, delete_stream, events_stream
 from bus.nats.wire import log_reader
+from protocol.envelope import Envelope
 from tests.integration.nats_kit import LIMITS, NOW_US, Bus, Seen, open_bus, until
 
 pytestmark = pytest.mark.integration
@@ -28,8 +29,8 @@ async def bus(postgres: EmbeddedPostgres, nats_server: EmbeddedNats, realm: str)
 async def test_each_stream_stays_in_order_while_others_are_retried(bus: Bus) -> None:
     seen, failures = Seen(), Counter[int]()
 
-    async def sometimes(delivery: Delivery) -> None:
-        position = delivery.envelope.position
+    async def sometimes(delivery: Delivery[Envelope]) -> None:
+        position = delivery.message.position
         await asyncio.sleep(0)
         if position % 7 == 0 and failures[position] < 2:
             failures[position] += 1
@@ -48,7 +49,7 @@ async def test_each_stream_stays_in_order_while_others_are_retried(bus: Bus) -> 
 async def test_never_holds_more_than_its_bound(bus: Bus) -> None:
     gate, held, most = asyncio.Event(), 0, 0
 
-    async def slow(delivery: Delivery) -> None:
+    async def slow(delivery: Delivery[Envelope]) -> None:
         nonlocal held, most
         held += 1
         most = max(most, held)
@@ -106,7 +107,7 @@ async def test_consumer_deleted_underneath_recovers(bus: Bus) -> None:
 async def test_long_handler_is_not_delivered_again(bus: Bus) -> None:
     gate, calls = asyncio.Event(), 0
 
-    async def long(delivery: Delivery) -> None:
+    async def long(delivery: Delivery[Envelope]) -> None:
         nonlocal calls
         calls += 1
         async with asyncio.timeout(10):
@@ -131,8 +132,8 @@ async def test_long_handler_is_not_delivered_again(bus: Bus) -> None:
 async def test_given_up_event_is_a_dead_letter_and_redriven_once_to_its_consumer(bus: Bus) -> None:
     seen, other, broken = Seen(), Seen(), True
 
-    async def fails(delivery: Delivery) -> None:
-        if broken and delivery.envelope.position == 3:
+    async def fails(delivery: Delivery[Envelope]) -> None:
+        if broken and delivery.message.position == 3:
             raise LookupError("no such\nmodel")
         await seen(delivery)
 

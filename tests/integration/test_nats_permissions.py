@@ -1,5 +1,6 @@
 """The embedded NATS: who may publish events and touch their stream, and that nobody else can."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,12 +17,14 @@ from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from bus.nats.api import JetStreamError, JetStreamUnavailable, js_request
 from bus.nats.claims import open_claims
 from bus.nats.connection import BrokerUnreachable, connect
+from bus.nats.inbox import DURABLE
 from bus.nats.service import ServiceOptions, serve
-from bus.nats.topology import describe, events_config, events_stream
+from bus.nats.topology import describe, events_config, events_stream, inbox_stream
 from bus.ports import OwnerGone
-from protocol.messages import CommandMessage
+from protocol.messages import CommandMessage, Reply
 from protocol.meta import Meta
 from protocol.subjects import claim_subject, peer_subject
+from tests.integration.inbox_kit import Inbox
 from tests.integration.nats_kit import LIMITS, Bus, open_bus
 
 pytestmark = pytest.mark.integration
@@ -125,6 +128,47 @@ async def test_a_game_service_follows_and_asks_without_a_password(wire: Wire) ->
 
     assert found == list(range(1, 21))
     await js.delete_consumer(wire.stream, "game")
+
+
+async def test_a_game_service_puts_commands_in_and_can_make_none_vanish(
+    wire: Wire, nats_server: EmbeddedNats
+) -> None:
+    realm = wire.bus.realm
+    ours, stream = Inbox(wire.bus.nc, realm), inbox_stream(realm)
+    await ours.open()
+    theirs, begun, done = Inbox(wire.anybody, realm), asyncio.Event(), asyncio.Event()
+    id_ = await theirs.put("test.do", {})
+
+    async def do(message: CommandMessage) -> Reply:
+        assert message.id == id_
+        begun.set()
+        await done.wait()
+        return Reply()
+
+    async with ours.taken({"test.do": do}):
+        await begun.wait()
+        config = {"ack_policy": "explicit"}
+        consumer = f"{stream}.{DURABLE}"
+        forbidden = {
+            f"$JS.API.CONSUMER.MSG.NEXT.{consumer}": {"batch": 1},
+            f"$JS.API.CONSUMER.DELETE.{consumer}": None,
+            f"$JS.API.CONSUMER.PAUSE.{consumer}": {"pause_until": "2100-01-01T00:00:00Z"},
+            f"$JS.API.CONSUMER.DURABLE.CREATE.{consumer}": {"config": {**config, "durable_name": DURABLE}},
+            f"$JS.API.CONSUMER.CREATE.{consumer}": {"config": {**config, "name": DURABLE}},
+            f"$JS.API.STREAM.PURGE.{stream}": None,
+            f"$JS.ACK.{consumer}.1.1.1.1.0": None,
+        }
+        for subject, body in forbidden.items():
+            with pytest.raises(NatsTimeoutError):
+                await theirs.nc.request(
+                    subject, json.dumps(body).encode() if body else b"", timeout=REFUSED_S
+                )
+        other = {"stream_name": stream, "config": {**config, "durable_name": "mine"}, "action": "create"}
+        with pytest.raises(JetStreamError, match="work"):  # the queue has its one consumer
+            await js_request(theirs.nc, f"CONSUMER.DURABLE.CREATE.{stream}.mine", other)
+        assert await ours.left() == 1
+        done.set()
+        await ours.empty()
 
 
 async def test_components_have_streams_of_their_own(wire: Wire, nats_server: EmbeddedNats) -> None:

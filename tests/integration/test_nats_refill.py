@@ -21,6 +21,7 @@ from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from bus.relay.comparison import taken_out
 from bus.relay.status import relay_status
+from protocol.envelope import Envelope
 from tests.integration.log_kit import event as any_event
 from tests.integration.nats_kit import NOW_US, Bus, Seen, open_bus, until
 from tests.integration.test_nats_relay import floor_of
@@ -97,7 +98,7 @@ async def test_a_consumer_that_is_behind_a_purge_misses_nothing(bus: Bus, *, fro
     bus.relay(verify_every_s=3_600.0, floors_every_s=2.0)
     await bus.relayed(await bus.append(40))
 
-    async def slow(delivery: Delivery) -> None:
+    async def slow(delivery: Delivery[Envelope]) -> None:
         await go_on.wait()
         await seen(delivery)
 

@@ -78,7 +78,7 @@ OTHERS = {
     "the system and what runs now": "up run doctor env relay.status relay.confirm-log relay.refill tiers "
     "projections.list projections.rebuild spool.status spool.letters spool.redrive spool.dismiss ask "
     "log.stats",
-    "what a consumer was given": "dlq.list dlq.show dlq.redrive",
+    "what the inbox was given": "dlq.list dlq.show dlq.redrive dlq.dismiss",
     "files of the program": "content.list events.list events.show events.schema events.asyncapi "
     "guardrails.check",
     "a decision, refused or recorded": "rate models.register models.describe models.promote models.retire "

@@ -111,8 +111,8 @@ def tier(name: str) -> dict[str, Any]:
 
 def letter(name: str) -> DeadLetter:
     facts: dict[str, Any] = {
-        "sequence": 12, "consumer": name, "position": 1_234_567, "attempts": 5, "reason": WORDS,
-        "redriven": True, "subject": "game.evt.inference.completed.inference-" + IDS[0],
+        "sequence": 12, "consumer": "in", "position": 1_234_567, "attempts": 5, "reason": WORDS,
+        "redriven": True, "subject": "game.in.registry.register_model", "code": name,
     }  # fmt: skip
     return DeadLetter(**{**dict.fromkeys(DeadLetter.__dataclass_fields__, b""), **facts})
 

@@ -1,0 +1,155 @@
+"""SPEC.md's clients, run more than once: a durable consumer resumes, drops what it has, and notices a gap."""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from aicore.running import System
+from bus.nats.api import js_publish, js_request
+from bus.nats.connection import connect
+from bus.nats.topology import events_stream
+from protocol.messages import CommandMessage, encode_command
+from tests.acceptance.kit import COMMAND_TIMEOUT_S, ROOT, Up
+from tests.harness.folders import open_folder
+from tests.harness.node import node_folder
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180), pytest.mark.xdist_group("cli")]
+
+BLOCK = re.compile(r"^```(python|js)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+NAMES = {"python": "market", "js": "bazaar"}
+"""Of the consumer in each language's example."""
+
+
+def example(language: str, containing: str) -> str:
+    """Return the block of SPEC.md in a language that has a text in it."""
+    found = [
+        text
+        for of, text in BLOCK.findall((ROOT / "protocol" / "SPEC.md").read_text())
+        if (of, containing in text) == (language, True)
+    ]
+    assert len(found) == 1, (language, containing)
+    return str(found[0])
+
+
+@pytest.fixture(scope="module")
+def up() -> Iterator[Up]:
+    with open_folder() as folder:
+        running = Up(folder).wait_up()
+        yield running
+        running.stop()
+
+
+class Client:
+    """A client of SPEC.md in a folder of its own."""
+
+    def __init__(self, up: Up, language: str, folder: Path) -> None:
+        self.up, self.language, self.folder = up, language, folder
+        self.name = NAMES[language]
+        self.environment = {**os.environ, **up.json("env")}
+
+    def run(self, containing: str, code: int = 0) -> str:
+        """Run an example and return what it said."""
+        text = example(self.language, containing)
+        if self.language == "python":
+            command = [sys.executable, "-c", text]
+        else:
+            script = node_folder() / "client.mjs"
+            script.write_text(text)
+            command = ["node", str(script)]
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT_S,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def consume(self, code: int = 0) -> str:
+        return self.run("goes on after", code)
+
+    def heard(self) -> list[int]:
+        """Consume, and return the positions of what was new."""
+        return [int(line.split()[0]) for line in self.consume().splitlines() if line[0].isdigit()]
+
+    def ask(self, *subjects_and_bodies: tuple[str, bytes]) -> None:
+        """Send requests to JetStream as an operator would, or commands into the inbox."""
+        system = System.model_validate_json((self.up.folder / "run.json").read_text())
+
+        async def send() -> None:
+            async with connect(system.relay_url, name="test") as nc:
+                for subject, body in subjects_and_bodies:
+                    if subject.startswith("demo."):
+                        await js_publish(nc, subject, body, {})
+                    else:
+                        await js_request(nc, subject, json.loads(body or b"null"))
+
+        asyncio.run(send())
+
+    def something_happens(self) -> None:
+        """Have two events recorded that are about a use case of their own."""
+        payload = {
+            "use_case": f"u{uuid4().hex[:8]}",
+            "name": "ember-gold",
+            "version": "0.3.0",
+            "provider": "embedded",
+            "model_type": "self_hosted",
+            "tier": "gold",
+        }
+        message = CommandMessage(uuid4(), "registry.register_model", payload)
+        self.ask(("demo.in.registry.register_model", encode_command(message)))
+
+
+@pytest.mark.parametrize("language", ["python", "js"])
+def test_a_durable_consumer_resumes_drops_what_it_has_and_notices_a_gap(
+    up: Up, language: str, tmp_path: Path
+) -> None:
+    client = Client(up, language, tmp_path)
+    first = client.heard()
+    assert first == list(range(1, len(first) + 1)) != []
+
+    assert client.run("Nats-Msg-Id").startswith("JetStream has it")
+    more = client.heard()
+    assert more[:2] == [len(first) + 1, len(first) + 2], "it goes on where it was"
+    assert client.heard() == []
+
+    stream = events_stream("demo")
+    config = {"durable_name": client.name, "ack_policy": "explicit", "filter_subject": "demo.evt.>"}
+    client.ask(
+        (f"CONSUMER.DELETE.{stream}.{client.name}", b""),
+        (
+            f"CONSUMER.DURABLE.CREATE.{stream}.{client.name}",
+            json.dumps({"stream_name": stream, "config": config}).encode(),
+        ),
+    )
+    assert client.heard() == [], "everything came again, as after a crash before its acknowledgements"
+    up.run("relay", "refill")
+    client.something_happens()
+    after = client.heard()
+    assert after[:2] == [(more or first)[-1] + 1, (more or first)[-1] + 2], "a stream made anew is no gap"
+
+    for file in tmp_path.iterdir():
+        file.unlink()
+    client.something_happens()
+    assert "events 1 to" in client.consume(code=1)
+
+
+@pytest.mark.parametrize(("language", "use_case"), [("python", "market_dialogue"), ("js", "bazaar_dialogue")])
+def test_a_command_that_is_put_in_takes_effect(up: Up, language: str, use_case: str, tmp_path: Path) -> None:
+    client = Client(up, language, tmp_path)
+    if not up.json("models", "list", "--use-case", use_case):  # the test above ran it, too
+        client.run("Nats-Msg-Id")
+
+    assert [model["name"] for model in up.json("models", "list", "--use-case", use_case)] == ["ember-gold"]
+    assert up.json("dlq", "list") == []
