@@ -29,7 +29,8 @@ from aicore.wiring.classifier import open_classifier
 from benchmarks.guardrail_cases import CANARY, SPELLINGS, Case, load_cases
 from benchmarks.harness import Progress, Report, percentile, rounds_of
 from domain.guardrails.check import check
-from domain.guardrails.compiled import Compiled, compile_policy
+from domain.guardrails.compiled import Compiled
+from domain.guardrails.compiler import compile_policy
 from domain.guardrails.stream import StreamGuard
 from domain.inference.facts import PROMPT_CHARACTERS_MAX
 from handlers.guardrails.classifier import TEXT_MAX

@@ -18,7 +18,7 @@ from aicore.settings import load_settings
 from aicore.wiring.sealing import Seal, SealError, seal_of
 from domain.guardrails.check import Verdict
 from domain.guardrails.check import check as check_text
-from domain.guardrails.compiled import compile_policy
+from domain.guardrails.compiler import compile_policy
 from domain.guardrails.policy import Policy, PolicyError, policy_from
 from domain.guardrails.violations import place_of
 from protocol.messages import Reply

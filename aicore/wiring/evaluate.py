@@ -33,7 +33,7 @@ from domain.evaluation.scorers import scorers_of
 from domain.evaluation.suite import CASES_MAX, Case, criteria_of, label
 from domain.evaluation.suite import digest_of as suite_digest
 from domain.guardrails.check import check
-from domain.guardrails.compiled import compile_policy
+from domain.guardrails.compiler import compile_policy
 from domain.guardrails.messages import ViolationDetected, ViolationReviewed
 from domain.inference.messages import InferenceCompleted, InferenceRequested
 from domain.outcomes.turn import WHOLE

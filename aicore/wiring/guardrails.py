@@ -3,7 +3,7 @@
 from aicore.content.guardrails import DEFAULT_PROFILE, load_policy
 from aicore.settings import Settings
 from aicore.wiring.parts import Part, Parts
-from domain.guardrails.compiled import compile_policy
+from domain.guardrails.compiler import compile_policy
 from domain.guardrails.queries import PolicyQuery, ViolationsQuery
 from handlers.guardrails.active import ActivePolicy
 from handlers.guardrails.board import ViolationBoard

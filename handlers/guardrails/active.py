@@ -6,7 +6,8 @@ import structlog
 
 from bus.codec import UnknownEvent
 from bus.ports import EventLog, RecordedEvent
-from domain.guardrails.compiled import Compiled, compile_policy
+from domain.guardrails.compiled import Compiled
+from domain.guardrails.compiler import compile_policy
 from domain.guardrails.messages import PolicyActivated, PolicyPublished
 from domain.guardrails.policies import POLICIES, STREAM
 from domain.guardrails.policy import PolicyError

@@ -8,7 +8,7 @@ from benchmarks.guardrail_cases import load_cases
 from benchmarks.harness import Report
 from benchmarks.paced import answer, characters
 from benchmarks.peers import host_of
-from domain.guardrails.compiled import compile_policy
+from domain.guardrails.compiler import compile_policy
 from domain.guardrails.stream import StreamGuard
 from domain.patterns import rest_of
 

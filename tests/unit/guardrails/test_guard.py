@@ -25,7 +25,8 @@ from bus.memory import MemoryLog
 from bus.ports import Where
 from bus.spool.spool import Spool
 from domain.guardrails.check import check
-from domain.guardrails.compiled import Compiled, compile_policy
+from domain.guardrails.compiled import Compiled
+from domain.guardrails.compiler import compile_policy
 from domain.guardrails.messages import ViolationDetected
 from domain.guardrails.scan import Finding
 from domain.inference.messages import (

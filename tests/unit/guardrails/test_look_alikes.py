@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from aicore.content.guardrails import load_policy
 from aicore.training.look_alikes import ignorables, known, readings
 from domain.guardrails.check import check
-from domain.guardrails.compiled import Compiled, compile_policy
+from domain.guardrails.compiled import Compiled
+from domain.guardrails.compiler import compile_policy
 from domain.guardrails.look_alikes import READINGS, UNSEEN
 from domain.guardrails.normalise import JOINT, letters_of, unseen
 from domain.guardrails.stream import StreamGuard

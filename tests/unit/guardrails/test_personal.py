@@ -8,7 +8,7 @@ from aicore.cli.guardrails import revealed
 from aicore.content.guardrails import DEFAULT_PROFILE, load_policy
 from aicore.wiring.sealing import Seal
 from domain.guardrails.check import check
-from domain.guardrails.compiled import compile_policy
+from domain.guardrails.compiler import compile_policy
 from domain.guardrails.messages import ViolationDetected, ViolationRevealed
 from domain.guardrails.policy import policy_from
 from domain.inference.messages import InferenceCompleted, InferenceRequested

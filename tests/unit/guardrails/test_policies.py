@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from aicore.content.guardrails import DEFAULT_PROFILE, load_policy
-from domain.guardrails.compiled import Compiled, compile_policy
+from domain.guardrails.compiled import Compiled
+from domain.guardrails.compiler import compile_policy
 from domain.guardrails.messages import ViolationDetected
 from domain.guardrails.policy import Policy, PolicyError, digest_of
 from domain.inference.messages import InferenceRequested

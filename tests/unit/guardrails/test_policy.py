@@ -11,7 +11,7 @@ from aicore.content.guardrails import load_policy
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.ports import RecordedEvent
-from domain.guardrails.compiled import compile_policy
+from domain.guardrails.compiler import compile_policy
 from domain.guardrails.messages import (
     EXAMPLE_POLICY,
     ActivatePolicy,
@@ -148,7 +148,7 @@ def test_a_policy_that_cannot_be_used_is_not_published() -> None:
 
 def test_a_policy_that_would_take_minutes_is_refused_with_the_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scar: 200 phrases of two terms of 20 words each took 16 s of everybody's time, and had no limit."""
-    monkeypatch.setattr("domain.guardrails.compiled.LETTERS_MAX", 1_000)
+    monkeypatch.setattr("domain.guardrails.compiler.LETTERS_MAX", 1_000)
     words = [f"{a}{b}bells" for a in "abcdefghijklmnopqrst" for b in "aeiou"]
     rules = {"phrases": [f"<a> <b> {word}" for word in words]}
     huge = policy(rules, terms={"a": words[:20], "b": words[20:40]})

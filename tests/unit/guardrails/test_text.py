@@ -10,7 +10,8 @@ import domain.guardrails.compiled as compiled_module
 import domain.guardrails.scan as scan_module
 from aicore.content.guardrails import load_policy
 from domain.guardrails.check import check
-from domain.guardrails.compiled import Compiled, compile_policy
+from domain.guardrails.compiled import Compiled
+from domain.guardrails.compiler import compile_policy
 from domain.guardrails.normalise import JOINT, MARK, folded, letters_of, plain
 from domain.guardrails.personal import CHECKS, address, iban, luhn
 from domain.guardrails.scan import Scan
