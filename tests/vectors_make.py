@@ -188,6 +188,10 @@ def _messages() -> Iterable[Case]:
     reply = Reply({"status": "current"}, [ref], duplicate=True)
     told = {"result": {"status": "current"}, "positions": [7], "duplicate": True}
     yield {"name": "a reply", "kind": "reply", "hex": encode_reply(reply).hex(), **told}
+    warning = {"code": "unknown_npc", "field": "npc", "message": "the content has no character 'gualt'"}
+    warned = {"text": "I keep the lamp.", "finish_reason": "stop", "warnings": [warning]}
+    yield {"name": "a reply with a warning", "kind": "reply", "hex": encode_reply(Reply(warned)).hex(),
+           "result": warned, "positions": [], "duplicate": False}  # fmt: skip
     answer = encode_reply(Answer([1, None, "x"], 9))
     yield {"name": "an answer", "kind": "reply", "hex": answer.hex(), "result": [1, None, "x"], "position": 9}
     error = ErrorReply("version_conflict", "it moved", "expected", "reload", "reload", None, {"actual": 4})

@@ -1,19 +1,16 @@
 """`aicore ask`: a line from the current model of a use case; `aicore rate`: how good it was."""
 
-import difflib
 from collections.abc import Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
-from aicore.cli.terminal import Exit, Failure, Json, err, known_settings, out, print_json, running
+from aicore.cli.terminal import Exit, Failure, Json, err, out, print_json, running
 from aicore.cli.turns import WHOLE_ID, InferenceId, whole_id
 from aicore.cli.wire import over_wire, tell
 from aicore.client import Client
-from aicore.content.world import load_world
 from protocol.messages import Reply
 
 
@@ -53,22 +50,21 @@ def ask(  # noqa: PLR0913 - one parameter per option of the command line
     json: Json = False,
 ) -> None:
     """Ask the current model; question and answer become events."""
-    given = _context(context or [])
     words = {
         "npc": npc, "seed": seed, "tier": tier, "authored_line": authored, "deadline_ms": deadline_ms,
         "use_case": use_case, "prompt": prompt, "max_tokens": max_tokens, "temperature": temperature,
-        "consent": consent, "context": given, "max_age_s": max_age_s, "player": player,
+        "consent": consent, "context": _context(context or []), "max_age_s": max_age_s, "player": player,
         "conversation": conversation, "alias": alias, "adapter": adapter, "pattern": pattern,
     }  # fmt: skip
     payload = {name: value for name, value in words.items() if value is not None}
-    if npc is not None and "npc" not in given:
-        _warn_of_stranger(npc)
     if stream:
         reply = over_wire(partial(_streamed, payload=payload, json=json))
     else:
         with err.status("asking"):
             reply = over_wire(lambda client: client.command("inference.generate", payload))
     result = reply.result
+    for warning in result.get("warnings", ()):
+        err.print(f"warning: {warning['message']}", style="yellow", markup=False, soft_wrap=True)
     if json:
         print_json(result)
         return
@@ -114,15 +110,6 @@ async def _streamed(client: Client, *, payload: dict[str, Any], json: bool) -> R
             else:
                 out.print(item, end="", style="bold", markup=False, soft_wrap=True)
     raise AssertionError("a stream ends with its reply")
-
-
-def _warn_of_stranger(npc: str) -> None:
-    """Say on stderr that the content does not know a character: nothing is refused, callers may have more."""
-    known = [each.id for each in load_world(known_settings().content_file).npc]
-    if npc not in known:
-        near = difflib.get_close_matches(npc, known, n=1)
-        way_out = f"did you mean {near[0]}?" if near else "`aicore content list` names those it knows"
-        err.print(f"[yellow]the content has no character {escape(repr(npc))}[/yellow]; {way_out}")
 
 
 def rate(  # noqa: PLR0913 - one parameter per option of the command line

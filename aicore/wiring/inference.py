@@ -51,6 +51,7 @@ async def _turns(parts: Parts) -> None:
 async def inference_service(parts: Parts) -> InferenceService:
     """Open the service that answers turns (`Parts.once`)."""
     settings, records = parts.settings, await parts.once(records_of)
+    world = load_world(settings.content_file)
     service = InferenceService(
         records,
         await parts.once(models_in_memory),
@@ -58,7 +59,8 @@ async def inference_service(parts: Parts) -> InferenceService:
         timeout_s=settings.inference_timeout_s,
         give=token_giver(parts.nc),
         allowances=Allowances(_limits(settings), time.perf_counter),
-        scenes=partial(known_scene, load_world(settings.content_file)),
+        scenes=partial(known_scene, world),
+        characters=[each.id for each in world.npc],
         guard=await _guardrails(parts),
         claims=await parts.once(claims_of),
     )

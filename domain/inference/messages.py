@@ -356,8 +356,10 @@ class Generate(Ask, Terms, Command, name="inference.generate"):
     told no counts); ``ttft_ms``; ``latency_ms``; ``served``
     (``engine``, ``tier``, ``choice``, ``attempts``: how many engines were asked, ``repeats``: the inference
     whose answer it is, or nil); ``template``; ``cut`` (maps: ``section``, ``items``, ``tokens``);
-    ``event_id`` and ``recorded``. A cancelled one has only text, finish_reason, inference_id, latency_ms,
-    event_id and recorded.
+    ``event_id`` and ``recorded``; ``warnings`` (maps: ``code``, ``field``, ``message``) of names that nothing
+    here knows, though the answer does not depend on them: ``unknown_npc`` if neither the content has the
+    character nor the context an ``npc``. A cancelled one has only text, finish_reason, inference_id,
+    latency_ms, event_id, recorded and warnings.
 
     Refused, until something is changed, with ``no_current_model``, ``use_case_silenced``,
     ``alias_not_found``, ``template_not_found``, ``no_engine``, ``unknown_context``, ``prompt_too_long`` or

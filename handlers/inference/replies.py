@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from domain.inference.facts import AttemptFact, CandidateFact
 from domain.inference.inference import Inference
@@ -15,6 +16,7 @@ from domain.inference.messages import (
 from domain.kernel.decider import Rejected
 from handlers.engines.port import EngineError
 from handlers.inference.records import outcome_id
+from handlers.inference.unknown_names import Warnings
 from handlers.routing.turns import Attempt, DeadlineExceeded, NoEngine, Routed, RoutedTurn
 from protocol.messages import CommandMessage, Reply
 
@@ -130,14 +132,22 @@ def describe_failure(error: EngineError | NoEngine | DeadlineExceeded) -> str:
     return f"{fault}; {error}" if fault else str(error)
 
 
-def reply_of(known: Inference, message: CommandMessage, *, recorded: bool, duplicate: bool = False) -> Reply:
+def reply_of(
+    known: Inference,
+    message: CommandMessage,
+    *,
+    recorded: bool,
+    duplicate: bool = False,
+    warnings: Warnings = (),
+) -> Reply:
     """Return the answer for the caller; its events have no position yet, so the reply names the id.
 
     Raises:
         FailedForGood: ``inference_failed``.
     """
     request, outcome = known.request, known.outcome
-    where = {"event_id": str(outcome_id(message.id)), "recorded": recorded}
+    where: dict[str, Any] = {"event_id": str(outcome_id(message.id)), "recorded": recorded}
+    where["warnings"] = [dict(each) for each in warnings]
     match request, outcome:
         case InferenceRequested(), InferenceCompleted():
             result = {

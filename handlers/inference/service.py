@@ -33,6 +33,7 @@ from handlers.inference.questions import Questions, Scenes, repeats
 from handlers.inference.records import InferenceRecords
 from handlers.inference.replies import reply_of
 from handlers.inference.turn import PieceSink, Turn
+from handlers.inference.unknown_names import warnings_of
 from handlers.registry.models import RegistryView
 from handlers.routing.router import Router
 from protocol.errors import WireError
@@ -57,11 +58,13 @@ class InferenceService:
         give: Give | None = None,
         allowances: Allowances | None = None,
         scenes: Scenes | None = None,
+        characters: Collection[str] | None = None,
         guard: Guard | None = None,
         claims: Claims | None = None,
     ) -> None:
         """Prepare. ``timeout_s``: time for an answer where the caller sets no deadline; ``give`` streams.
 
+        ``characters``: the ids that the content knows; who names another one is warned.
         Without a ``guard`` nothing is checked: for benchmarks of the router alone. Without ``claims`` no
         other process may serve the realm; where there are, `answer_peer` must hear from them.
         """
@@ -70,6 +73,7 @@ class InferenceService:
         self._router = router
         self._timeout_s = timeout_s
         self._give = give
+        self._characters = characters
         self._guard = guard or Unguarded()
         self._inbox = Inbox(router.now)
         self._ownership = Ownership(claims, records, router.now)
@@ -119,7 +123,7 @@ class InferenceService:
             finally:
                 await self._ownership.release(turn)
             if turn.inference.outcome is not None:
-                return reply_of(turn.inference, message, recorded=True, duplicate=True)
+                return self._reply(turn, recorded=True, duplicate=True)
             await self._question_guard.classify(turn)
             turn.give = turn.give or self._piece_sink(turn)
             outcome = await self._answering.outcome(turn)
@@ -127,7 +131,13 @@ class InferenceService:
             if guard_us := turn.checks.us:
                 outcome = outcome.model_copy(update={"guard_us": guard_us})
             turn.inference, recorded = await self._records.outcome(outcome, message, turn.inference)
-            return reply_of(turn.inference, message, recorded=recorded)
+            return self._reply(turn, recorded=recorded)
+
+    def _reply(self, turn: Turn, *, recorded: bool, duplicate: bool = False) -> Reply:
+        warnings = warnings_of(turn.request, self._characters) if turn.inference.request else ()
+        return reply_of(
+            turn.inference, turn.message, recorded=recorded, duplicate=duplicate, warnings=warnings
+        )
 
     async def _begin(self, turn: Turn) -> None:
         """Bring a turn to its recorded question: a new one, or that of an earlier try."""

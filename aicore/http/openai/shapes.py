@@ -41,7 +41,8 @@ class Shape:
             said = {"message": {"role": "assistant", "content": text, "refusal": None}}
         choice = {"index": 0, **said, "logprobs": None, "finish_reason": reason_of(reply)}
         kind = "chat.completion" if self._chat else "text_completion"
-        return orjson.dumps({**self._base, "object": kind, "choices": [choice], "usage": usage_of(reply)})
+        whole = {**self._base, "object": kind, "choices": [choice], "usage": usage_of(reply)}
+        return orjson.dumps(whole | _warned(reply))
 
     def first(self) -> bytes:
         """Return the event before the first text: a chat says there who speaks."""
@@ -54,7 +55,8 @@ class Shape:
 
     def last(self, reply: Reply) -> bytes:
         """Return the events of a stream's end, `DONE` included."""
-        end = self._piece({"delta": {}} if self._chat else {"text": ""}, reason_of(reply))
+        nothing: dict[str, Any] = {"delta": {}} if self._chat else {"text": ""}
+        end = self._piece(nothing, reason_of(reply), **_warned(reply))
         if self._usage:
             end += event({**self._base, "object": self._kind, "choices": [], "usage": usage_of(reply)})
         return end + DONE
@@ -63,9 +65,9 @@ class Shape:
     def _kind(self) -> str:
         return "chat.completion.chunk" if self._chat else "text_completion"
 
-    def _piece(self, said: dict[str, Any], reason: str | None) -> bytes:
+    def _piece(self, said: dict[str, Any], reason: str | None, **more: Any) -> bytes:
         choice = {"index": 0, **said, "logprobs": None, "finish_reason": reason}
-        return event({**self._base, "object": self._kind, "choices": [choice], **self._usage})
+        return event({**self._base, "object": self._kind, "choices": [choice], **self._usage, **more})
 
 
 def event(value: object) -> bytes:
@@ -81,6 +83,12 @@ def model_of(name: str) -> dict[str, object]:
 def reason_of(reply: Reply) -> str:
     """Return OpenAI's word for why an answer ended."""
     return REASONS[str(reply.result["finish_reason"])]
+
+
+def _warned(reply: Reply) -> dict[str, Any]:
+    """Return the warnings of inference.generate as a field of their own, where there are some."""
+    warnings = reply.result["warnings"]
+    return {"warnings": warnings} if warnings else {}
 
 
 def usage_of(reply: Reply) -> dict[str, int]:

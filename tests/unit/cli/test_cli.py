@@ -162,12 +162,6 @@ def test_a_suite_and_recorded_turns_exclude_each_other(cli: Cli, tmp_path: Path)
     assert "--recorded 5 exclude each other" in said
 
 
-def test_a_character_that_the_content_does_not_know_is_told(cli: Cli) -> None:
-    assert "no character 'gualt'; did you mean gault?" in cli("ask", "hi", "--npc", "gualt", code=3)
-    assert "no character" not in cli("ask", "hi", "--npc", "gault", code=3)
-    assert "no character" not in cli("ask", "hi", "--npc", "wen", "--context", "npc=Wen, a diver", code=3)
-
-
 # --- content ------------------------------------------------------------------------------------------------
 
 PACK = """
@@ -226,7 +220,6 @@ def test_the_content_is_that_of_the_file_that_the_settings_name(
     (wen,) = found["characters"]
     assert (wen["id"], wen["voice"], wen["home"]) == ("wen", "blunt", "the Glass Quay")
     assert found["facts"] == [{"about": "the salt lamp", "text": "the salt lamp burns only at low tide"}]
-    assert "no character 'gault'" in cli("ask", "hi", "--npc", "gault", code=3)
     scene = known_scene(load_world(file), "wen", "Who lights the salt lamp?")
     assert scene["lore"] == ["the salt lamp burns only at low tide"]
     assert closing_line(load_world(file), load_speech(), "wen") == "No. Ask something else."

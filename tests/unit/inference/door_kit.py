@@ -1,7 +1,7 @@
 """The OpenAI door on the in-memory log, with an engine that says the prompt's words one by one."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,8 +87,10 @@ class Door:
 
 
 @asynccontextmanager
-async def door(key: str = "", **options: Any) -> AsyncIterator[Door]:
-    """Serve the door to a `WordEngine`."""
+async def door(
+    key: str = "", *, characters: Collection[str] | None = None, **options: Any
+) -> AsyncIterator[Door]:
+    """Serve the door to a `WordEngine`; ``characters`` are those that the content knows."""
     log, codec = memory_log(), EventCodec(domain_catalogue())
     runner, view = runner_on(log, codec), RegistryView(log, decode=codec.decode)
     reply = await runner(message("registry.register_model", model()))
@@ -104,7 +106,7 @@ async def door(key: str = "", **options: Any) -> AsyncIterator[Door]:
         router = Router({"gold": tier, "silver": tier}, clock=clock, draw=lambda: 0.0)
         folder = Path(stack.enter_context(TemporaryDirectory()))
         _, records = await stack.enter_async_context(spooled(log, codec, folder))
-        service = InferenceService(records, view, router)
+        service = InferenceService(records, view, router, characters=characters)
         port = free_port("127.0.0.1")
         opened = OpenAIDoor(service, view, tiers=router.tiers, new_id=new_id, key=SecretStr(key), **options)
         await stack.enter_async_context(serving_http(opened.app(), "127.0.0.1", port))

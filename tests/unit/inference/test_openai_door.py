@@ -138,6 +138,24 @@ async def test_a_chats_chunks_are_as_openais() -> None:
     assert len({(chunk["id"], chunk["created"], chunk["model"], chunk["object"]) for chunk in chunks}) == 1
 
 
+async def test_a_character_that_the_content_does_not_know_is_told_beside_the_choices() -> None:
+    async with door(characters=["gault"]) as opened:
+        for path, body in (("chat/completions", CHAT), ("completions", COMPLETION)):
+            _, whole, _ = await opened.post(path, {**body, "npc": "gualt"})
+            chunks = [json.loads(line) for line in (await opened.lines(path, {**body, "npc": "gualt"}))[:-1]]
+            _, known, _ = await opened.post(path, {**body, "npc": "gault"})
+            assert [each["code"] for each in whole["warnings"]] == ["unknown_npc"]
+            assert [chunk.get("warnings") for chunk in chunks] == [None] * (len(chunks) - 1) + [
+                whole["warnings"]
+            ]
+            assert "warnings" not in known
+        async with client(opened.url) as ai:
+            answer = await ai.chat.completions.create(
+                model=USE_CASE, messages=ASKED, extra_body={"npc": "gualt"}
+            )
+        assert (answer.model_extra or {})["warnings"] == whole["warnings"]
+
+
 def test_every_reason_for_an_end_has_openais_word() -> None:
     said = InferenceCompleted.model_fields["finish_reason"].description or ""
     assert set(re.findall(r"\b([a-z]+) \(", said)) == set(REASONS)

@@ -139,6 +139,36 @@ async def test_a_character_that_the_content_knows_brings_a_context(stage: Stage)
     assert prompts == ["[Wen, ferryman] true: the sea is deep. says hi answer:", "[tom] says hi answer:"]
 
 
+@pytest.mark.parametrize(
+    ("npc", "context", "warned"),
+    [
+        ("gualt", {}, "the content has no character 'gualt'; did you mean 'gault'?"),
+        ("zzz", {}, "the content has no character 'zzz'; add the character there, or give context.npc"),
+        ("gault", {}, ""),
+        ("wen", {"npc": "Wen, a diver"}, ""),
+        (None, {}, ""),
+    ],
+)
+async def test_a_character_that_nobody_knows_is_answered_with_a_warning(
+    stage: Stage, npc: str | None, context: dict[str, str], warned: str
+) -> None:
+    await templated(stage)
+    service = stage.service(characters=["gault", "ilse_harrow"])
+    question = ask("hi", npc=npc, max_tokens=2, context=context)
+
+    replies = [await service(question), await service(question)]  # the first, and a repeat
+
+    warnings = [{"code": "unknown_npc", "field": "npc", "message": warned}] if warned else []
+    assert [reply.result["warnings"] for reply in replies] == [warnings, warnings]
+    assert [reply.duplicate for reply in replies] == [False, True]
+
+
+async def test_without_content_no_character_is_warned_of(stage: Stage) -> None:
+    await templated(stage)
+
+    assert (await stage.service()(ask("hi", npc="gualt", max_tokens=2))).result["warnings"] == []
+
+
 # --- the split of the traffic -----------------------------------------------------------------------
 
 
