@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from aicore.doctor import _tier
+from aicore.doctor.services import tier_findings
 from domain.routing.health import CLOSED, FAILURES_MAX, OPEN_MS_MOST
 from handlers.engines.port import End, EngineAsk, EngineError, EngineFault, Piece
 from handlers.routing.router import Router
@@ -112,12 +112,12 @@ async def test_settings_that_a_server_refuses_are_told_once_and_left_alone_at_on
     [tier], _ = await TierBoard(routes).answer({})
     told = tier["engines"][0]["settings_fault"]
     assert told == f"{code}: {fault}", "doctor shows it as long as it holds, also while nobody asks"
-    [check] = _tier(tier, [tier])
+    [check] = tier_findings(tier, [tier])
     assert (check.verdict, told in check.fact) == ("warning", True)
     now[0], refused.fails_at = now[0] + 2 * OPEN_MS_MOST, None
     await served(routes, turn())
     [tier], _ = await TierBoard(routes).answer({})
-    assert _tier(tier, [tier]) == []
+    assert tier_findings(tier, [tier]) == []
 
 
 async def test_an_engine_is_left_alone_for_as_long_as_it_asks_for() -> None:

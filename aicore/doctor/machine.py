@@ -1,0 +1,64 @@
+"""The machine: what waits on it for the log, its disk, its clock, and what others left on it."""
+
+import shutil
+from collections.abc import Sequence
+
+from aicore.doctor.check import Check, Patient
+from aicore.embedded import place
+from aicore.spools import TooBusy, spools_in, state_of
+
+
+async def spool(patient: Patient) -> Sequence[Check]:
+    """Check what waits on this machine for the log."""
+    found = []
+    for folder in spools_in(patient.system.state_dir):
+        try:
+            state = state_of(folder)
+        except TooBusy:  # it is being shipped: all is well
+            continue
+        for alert in state["alerts"]:
+            fact = f"{alert['code']}: {alert['message']}"
+            found.append(Check("spool", "fault", fact, f"`aicore spool status`; it lies in {folder.path}"))
+    return found or [Check("spool", "ok", "no record waits long for the log, none was refused")]
+
+
+async def disk(patient: Patient) -> Sequence[Check]:
+    """Check that the log has room to grow."""
+    folder = patient.system.state_dir
+    if not folder.exists():
+        return []
+    free_mb = shutil.disk_usage(folder).free // 1_000_000
+    limit = patient.settings.disk_free_mb_min
+    fact = f"{free_mb:,} MB free in {folder}"
+    if free_mb < limit:
+        mend = f"free some space or move AICORE_STATE_DIR; the limit is AICORE_DISK_FREE_MB_MIN={limit}"
+        return [Check("disk", "fault", f"{fact}, below {limit:,} MB", mend)]
+    return [Check("disk", "ok", fact)]
+
+
+async def abandoned(patient: Patient) -> Sequence[Check]:
+    """Check that no folder of an embedded server outlived its state directory."""
+    del patient  # about the machine, whatever the system
+    found = place.abandoned()
+    if not found:
+        return []
+    names = " ".join(str(folder) for folder in found)
+    fact = f"{len(found)} folders of embedded servers belong to state directories that are not there"
+    return [Check("abandoned data", "warning", fact, f"if those are gone for good: rm -r {names}")]
+
+
+async def clock(patient: Patient) -> Sequence[Check]:
+    """Check that Postgres's clock and ours tell the same time."""
+    if patient.postgres is None:
+        return []
+    before = patient.now_us()
+    theirs = await patient.postgres.fetchval("SELECT (extract(epoch FROM clock_timestamp()) * 1e6)::bigint")
+    after = patient.now_us()
+    # The server read its clock somewhere between; only what that cannot explain is a difference.
+    skew_ms = max(before - theirs, theirs - after, 0) / 1_000
+    limit = patient.settings.clock_skew_ms_max
+    fact = f"ours and Postgres's differ by {skew_ms:.1f} ms"
+    if skew_ms > limit:
+        mend = f"let NTP set both machines' clocks; the limit is AICORE_CLOCK_SKEW_MS_MAX={limit}"
+        return [Check("clock", "fault", fact, mend)]
+    return [Check("clock", "ok", fact)]

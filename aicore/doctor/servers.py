@@ -1,0 +1,66 @@
+"""The two servers: whether they answer, and in which version."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from nats.aio.client import Client
+
+from aicore.doctor.check import CONNECT_TIMEOUT_S, FAILURES, Check
+from aicore.running import System
+from aicore.settings import masked
+from bus.nats.connection import BrokerUnreachable, connect
+
+POSTGRES_MIN = 16
+"""`GRANT … WITH SET` and `pg_has_role(…, 'SET')` came with it."""
+
+NATS_MIN = (2, 12)
+
+
+@asynccontextmanager
+async def postgres_of(system: System, found: list[Check]) -> AsyncIterator[asyncpg.Connection | None]:
+    """Yield a connection to the system's Postgres, None if it does not answer; add what was ``found``."""
+    where = masked(system.postgres_dsn)
+    try:
+        connection = await asyncpg.connect(system.postgres_dsn, timeout=CONNECT_TIMEOUT_S)
+    except FAILURES as error:
+        fact = f"does not answer at {where}: {type(error).__name__}: {error}"
+        mend = f"start it (`aicore up` for the embedded one; its log is in {system.state_dir}), or correct"
+        found.append(Check("postgres", "fault", fact, f"{mend} AICORE_POSTGRES_DSN"))
+        yield None
+        return
+    try:
+        version = connection.get_server_version()
+        # asyncpg counts as before version 10: the second part of 18.4 is its `micro`.
+        fact = f"PostgreSQL {version.major}.{version.micro} at {where}"
+        if version.major < POSTGRES_MIN:
+            found.append(Check("postgres", "fault", fact, f"upgrade the server to {POSTGRES_MIN} or newer"))
+        else:
+            found.append(Check("postgres", "ok", fact))
+        yield connection
+    finally:
+        connection.terminate()
+
+
+@asynccontextmanager
+async def nats_of(system: System, found: list[Check]) -> AsyncIterator[Client | None]:
+    """Yield a connection to the system's NATS, None if it does not answer; add what was ``found``."""
+    where = masked(system.nats_url)
+    try:
+        async with connect(system.nats_url, name="aicore doctor", timeout_s=CONNECT_TIMEOUT_S) as nc:
+            found.append(_nats_version(nc, where))
+            yield nc
+    except BrokerUnreachable as error:
+        fact = f"does not answer at {where}: {error.reason}"
+        mend = f"start it (`aicore up` for the embedded one; its log is in {system.state_dir}), or correct"
+        found.append(Check("nats", "fault", fact, f"{mend} AICORE_NATS_URL"))
+        yield None
+
+
+def _nats_version(nc: Client, where: str) -> Check:
+    version = nc.connected_server_version
+    fact = f"nats-server {version.major}.{version.minor} at {where}"
+    if (version.major, version.minor) < NATS_MIN:
+        wanted = ".".join(map(str, NATS_MIN))
+        return Check("nats", "fault", fact, f"upgrade the server to {wanted} or newer")
+    return Check("nats", "ok", fact)
