@@ -16,7 +16,6 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.micro.service import ServiceConfig
 
-from aicore import doctor
 from aicore.clock import now_us
 from aicore.doctor import Check, examine
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
@@ -323,7 +322,7 @@ async def test_engines_that_others_stand_in_for_are_a_warning(case: Case, away: 
 async def test_an_inbox_that_nobody_empties_or_that_is_not_there_is_told(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "INBOX_WAIT_S_MAX", 0.0)
+    monkeypatch.setattr("aicore.doctor.stream.INBOX_WAIT_S_MAX", 0.0)
     await js_publish(case.nc, f"{case.system.realm}.in.test.do", b"", {})
 
     (waits,) = [check for check in await case.examine() if check.verdict != "ok"]
