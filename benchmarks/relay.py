@@ -14,11 +14,11 @@ from benchmarks.harness import ROUNDS, Progress, Report, Side, in_turn, percenti
 from benchmarks.nats_kit import REALM, Bench, bench, new_event, until
 from bus.nats.api import js_request
 from bus.nats.connection import connect
-from bus.nats.follow import follow
 from bus.nats.topology import CacheLimits, create_events_stream, delete_stream, events_stream
 from bus.nats.wire import encode
 from bus.ports import StreamWrite
 from bus.relay.relay import Relay, RelayOptions
+from protocol.envelope import decode_envelope
 
 BARE = "bare"
 """A realm name for the other side's stream."""
@@ -62,7 +62,7 @@ async def bare(nc: Client, messages: list[tuple[str, str, bytes]]) -> float:
 
 
 async def latency(on: Bench, nc: Client, seconds: float) -> tuple[list[float], list[float]]:
-    """Return ms from the append's return, and from its call, to a follower, at `RATE` appends a second."""
+    """Return ms from the append's return, and from its call, to a subscriber, at `RATE` appends a second."""
     called: dict[int, float] = {}
     committed: dict[int, float] = {}
     arrived: dict[int, float] = {}
@@ -76,13 +76,12 @@ async def latency(on: Bench, nc: Client, seconds: float) -> tuple[list[float], l
         called[result.positions[0]] = began
 
     async def read() -> None:
-        async with (
-            connect(on.url, name="reader") as other,
-            follow(other, REALM, name="r", after=head) as events,
-        ):
-            async for envelope in events:
-                arrived[envelope.position] = time.perf_counter()
-                if envelope.position >= last:
+        async with connect(on.url, name="reader") as other:
+            events = await other.subscribe(f"{REALM}.evt.>")
+            async for message in events.messages:
+                position = decode_envelope(message.data).position
+                arrived[position] = time.perf_counter()
+                if position >= last:
                     return
 
     relay = Relay(on.dsn, nc, REALM, RelayOptions(now_us=now_us))

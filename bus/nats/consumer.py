@@ -21,7 +21,7 @@ from nats.aio.client import Client
 
 from bus.nats.api import JetStreamError, JetStreamUnavailable
 from bus.nats.dead_letters import HEADER, REDRIVE_OF, DeadLetter, put, redrives_subject
-from bus.nats.feed import Feed, FeedConfig, Item, ReadOld
+from bus.nats.feed import Feed, FeedConfig, Item
 from bus.nats.lanes import Lanes
 from bus.nats.topology import dead_letters_stream, ensure_dead_letters, events_stream
 from bus.retry import Backoff, until_done
@@ -134,7 +134,6 @@ class ConsumeOptions:
         in_flight_max: messages asked for, held or handled at once.
         concurrency: handlers at once, each on another lane; 1 keeps the order of the whole log.
         floor: where to begin when the server knows no such consumer of events (relay: `consumer_floor`).
-        read_old: reads events that the stream no longer holds (`bus.nats.wire.log_reader`).
     """
 
     random: Callable[[], float]
@@ -145,7 +144,6 @@ class ConsumeOptions:
     ack_wait_s: float = 30.0
     retry: Judge = field(default_factory=RetryPolicy)
     floor: Callable[[], Awaitable[int]] = _from_the_beginning
-    read_old: ReadOld | None = None
 
 
 async def consume(
@@ -154,8 +152,7 @@ async def consume(
     """Hand events to ``handler`` until cancelled; survives every loss of server, stream and consumer.
 
     Raises:
-        BehindCache: events were dropped from the stream before this consumer saw them, and ``read_old`` is
-            not given.
+        BehindCache: events were dropped from the stream before this consumer saw them.
     """
     await Consumer(nc, realm, events_of(nc, realm, name, options), handler, options).run()
 
@@ -172,7 +169,7 @@ def events_of(nc: Client, realm: str, name: str, options: ConsumeOptions) -> Sou
     one = options.concurrency == 1  # then one lane, hence the order of the whole log
 
     def open_(take: Callable[[Item], None]) -> Feed:
-        return Feed(nc, config, take, first_floor=options.floor, read_old=options.read_old)
+        return Feed(nc, config, take, first_floor=options.floor)
 
     def read(_: str, data: bytes) -> tuple[str, Envelope]:
         envelope = decode_envelope(data)

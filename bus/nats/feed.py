@@ -10,10 +10,10 @@ One process per durable name: a second one would take the consumer over at each 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 import structlog
@@ -36,14 +36,11 @@ TICK_S = 0.25
 """How often the loop looks for a reconnect, silence and messages that need an in-progress signal."""
 
 BEHIND_PATIENCE_S = 10.0
-"""Without a log to read from: so long is waited for the relay, which fills a stream that was emptied."""
+"""So long is waited for the relay, which fills a stream that was emptied."""
 
 ATTACH_RETRY_S = 0.2
 """Pause while the stream is missing, rebuilt or the server away."""
 
-REFILL_BATCH = 500
-EPHEMERAL_IDLE_S = 60
-"""An ephemeral consumer that nobody pulls from is removed by the server after this."""
 
 logger = structlog.get_logger(__name__)
 
@@ -57,26 +54,12 @@ class FeedConfig:
     subjects: tuple[str, ...]
     in_flight_max: int = 256
     ack_wait_s: float = 30.0
-    ephemeral: bool = False
-    """No acknowledgements and no memory in the server: for followers that keep their own place."""
     restarts: bool = False
     """The stream may begin again at 1 (dead letters); otherwise we wait until it is past our floor again."""
 
 
-class Old(NamedTuple):
-    """An event read from the log because the stream no longer has it."""
-
-    position: int
-    subject: str
-    data: bytes
-
-
-ReadOld = Callable[[int, int], Awaitable[Sequence[Old]]]
-"""(after position, limit) -> the next events of the log, unfiltered; [] at its end."""
-
-
 class BehindCache(Exception):
-    """The stream no longer has the events after our floor, and no log was given to read them from."""
+    """The stream no longer has the events after our floor."""
 
 
 class Item:
@@ -101,7 +84,7 @@ class Item:
         self.sequence = sequence
         self.headers: dict[str, str] | None = None
         self.reply = ""
-        """Where to acknowledge; "" for an event that came from the log."""
+        """Where to acknowledge; "" for what is another stream's by now."""
         self.deliveries = 1
         """How often the server has handed it out, this time counted."""
         self.taken_at = self.progress_at = 0.0
@@ -117,10 +100,8 @@ class Feed:
         deliver: Callable[[Item], None],
         *,
         first_floor: Callable[[], Awaitable[int]],
-        read_old: ReadOld | None = None,
     ) -> None:
         """Prepare; nothing is asked for before `run`. ``first_floor``: where a new consumer begins."""
-        self._read_old = read_old
         self._nc = nc
         self._config = config
         self._deliver = deliver
@@ -173,7 +154,7 @@ class Feed:
         """Acknowledge a finished item and free its place. A lost acknowledgement is made up for later."""
         if self._held.get(item.sequence) is item:
             del self._held[item.sequence]
-        if item.reply and not self._config.ephemeral:
+        if item.reply:
             try:
                 await self._nc.publish(item.reply)
             except NatsError as error:
@@ -184,7 +165,7 @@ class Feed:
     async def in_progress(self, item: Item) -> None:
         """Tell the server that the item is being worked on, which restarts its acknowledgement time."""
         item.progress_at = self._clock()
-        if not item.reply or self._config.ephemeral:
+        if not item.reply:
             return
         try:
             await self._nc.publish(item.reply, b"+WPI")
@@ -230,7 +211,7 @@ class Feed:
                 f"the stream ends at {state.last}, before our floor {floor}: being rebuilt"
             )
         if floor + 1 < state.first and not self._config.restarts:
-            floor = await self._refill(floor, state.first - 1)
+            floor = self._behind(floor, state.first - 1)
         await js_request(
             self._nc,
             f"CONSUMER.DURABLE.CREATE.{name}",
@@ -239,8 +220,7 @@ class Feed:
 
     async def _floor_for(self, info: dict[str, Any] | None, state: StreamState) -> int:
         if self._seen is None:
-            known = info if not self._config.ephemeral else None
-            self._seen = _acked(known) if known else await self._first_floor()
+            self._seen = _acked(info) if info else await self._first_floor()
         if self._config.restarts and self._seen > state.last:
             self._held.clear()
             self._seen = 0
@@ -259,44 +239,27 @@ class Feed:
         for place in [place for place in self._held if place > agreed]:
             self._held.pop(place).reply = ""  # it must not acknowledge what comes at its place
 
-    async def _refill(self, after: int, upto: int) -> int:
-        """Deliver the events (``after``, ``upto``] from the log, within our bound; return how far that went.
+    def _behind(self, after: int, upto: int) -> int:
+        """Wait for the relay, which fills a stream that was emptied; return where to go on if it does not.
 
         Raises:
-            BehindCache: there is no log to read from.
+            BehindCache: limits of the stream let events go that we had not seen.
         """
-        if self._read_old is None:
-            now = self._clock()
-            self._behind_since = self._behind_since or now
-            if now - self._behind_since < BEHIND_PATIENCE_S:
-                raise JetStreamUnavailable(f"the stream begins at {upto + 1}, we stand at {after}")
-            if self._suspects:  # nobody filled it again: it was a limit, which lets go unseen
-                self._log.warning("consumer_goes_on", after=after, upto=upto)
-                self._seen = upto
-                return upto
-            raise BehindCache(
-                f"consumer {self._config.durable} stands at {after}, the stream begins at {upto + 1}; "
-                "give the consumer the log, or enlarge the cache"
-            )
-        self._log.info("consumer_reads_log", after=after, upto=upto)
-        while after < upto:
-            batch = await self._read_old(after, min(REFILL_BATCH, upto - after))
-            if not batch:
-                raise JetStreamUnavailable(f"the log ends at {after}, before the stream begins")
-            for old in batch:
-                while len(self._held) >= self._config.in_flight_max:
-                    self._wake.clear()
-                    await self._wake.wait()
-                after = old.position
-                if old.position in self._held or not matches_any(self._config.subjects, old.subject):
-                    continue
-                self._accept(Item(self, old.subject, old.data, old.position))
-        return after
+        now = self._clock()
+        self._behind_since = self._behind_since or now
+        if now - self._behind_since < BEHIND_PATIENCE_S:
+            raise JetStreamUnavailable(f"the stream begins at {upto + 1}, we stand at {after}")
+        if self._suspects:  # nobody filled it again: it was a limit, which lets go unseen
+            self._log.warning("consumer_goes_on", after=after, upto=upto)
+            self._seen = upto
+            return upto
+        raise BehindCache(
+            f"consumer {self._config.durable} stands at {after}, the stream begins at {upto + 1}; "
+            "enlarge the cache"
+        )
 
     def _stands_at(self, info: dict[str, Any], floor: int) -> bool:
         """Return whether the server's consumer can be used as it is: same settings, nothing unfinished."""
-        if self._config.ephemeral:
-            return False  # a follower knows its own place, whatever one of its name left behind
         settings, wanted = info["config"], consumer_config(self._config, floor)
         filters = settings.get("filter_subjects") or [settings.get("filter_subject", "")]
         return (
@@ -434,34 +397,17 @@ class Feed:
 def consumer_config(config: FeedConfig, floor: int) -> dict[str, Any]:
     """Return the durable consumer's configuration that continues after sequence ``floor``."""
     subjects = list(config.subjects)
-    ephemeral = {"inactive_threshold": EPHEMERAL_IDLE_S * SECOND_NS, "mem_storage": True, "num_replicas": 1}
     return {
         "durable_name": config.durable,
         "deliver_policy": "by_start_sequence",
         "opt_start_seq": floor + 1,
-        "ack_policy": "none" if config.ephemeral else "explicit",
+        "ack_policy": "explicit",
         "ack_wait": int(config.ack_wait_s * SECOND_NS),
         "max_deliver": -1,
-        "max_ack_pending": config.in_flight_max if not config.ephemeral else -1,
+        "max_ack_pending": config.in_flight_max,
         "replay_policy": "instant",
-        **(ephemeral if config.ephemeral else {}),
         **({"filter_subject": subjects[0]} if len(subjects) == 1 else {"filter_subjects": subjects}),
     }
-
-
-def matches_any(patterns: Sequence[str], subject: str) -> bool:
-    """Return whether a NATS subject is covered by one of the patterns (`*` one token, `>` the rest)."""
-    tokens = subject.split(".")
-    return any(_matches(pattern.split("."), tokens) for pattern in patterns)
-
-
-def _matches(pattern: list[str], tokens: list[str]) -> bool:
-    for index, part in enumerate(pattern):
-        if part == ">":
-            return len(tokens) > index
-        if index >= len(tokens) or part not in ("*", tokens[index]):
-            return False
-    return len(pattern) == len(tokens)
 
 
 def _acked(info: dict[str, Any]) -> int:

@@ -1,11 +1,10 @@
 """From what the log holds to what travels: an event's subject and its envelope's bytes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import asyncpg
 
-from bus.nats.feed import Old, ReadOld
-from bus.ports import EventLog, RecordedEvent
+from bus.ports import RecordedEvent
 from protocol.envelope import Envelope, encode_envelope
 from protocol.subjects import event_subject
 
@@ -30,16 +29,6 @@ def envelope_of(realm: str, event: RecordedEvent) -> Envelope:
 def encode(realm: str, event: RecordedEvent) -> tuple[str, bytes]:
     """Return the subject and the envelope's bytes of an event of the log."""
     return event_subject(realm, event.type, event.stream), encode_envelope(envelope_of(realm, event))
-
-
-def log_reader(log: EventLog, realm: str) -> ReadOld:
-    """Return a reader of old events, for consumers and followers that are behind the stream."""
-
-    async def read(after: int, limit: int) -> Sequence[Old]:
-        events = await log.read_all(after=after, limit=limit)
-        return [Old(event.position, *encode(realm, event)) for event in events]
-
-    return read
 
 
 def row_encoder(realm: str) -> Callable[[asyncpg.Record], tuple[str, bytes]]:

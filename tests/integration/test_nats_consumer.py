@@ -1,4 +1,4 @@
-"""Durable consumers on a real server: order, retries, bounds, dead letters and their redrive, followers."""
+"""Durable consumers on a real server: order, retries, bounds, dead letters and their redrive."""
 
 import asyncio
 from collections import Counter
@@ -10,10 +10,7 @@ from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from bus.nats.api import js_publish, js_request
 from bus.nats.consumer import Delivery
 from bus.nats.dead_letters import NoSuchLetter, list_letters, redrive, show
-from bus.nats.feed import matches_any
-from bus.nats.follow import FollowOptions, follow
-from bus.nats.topology import create_events_stream, delete_stream, events_stream
-from bus.nats.wire import log_reader
+from bus.nats.topology import create_events_stream, events_stream
 from protocol.envelope import Envelope
 from tests.integration.nats_kit import LIMITS, NOW_US, Bus, Seen, open_bus, until
 
@@ -173,59 +170,3 @@ async def test_poison_goes_straight_to_the_dead_letters(bus: Bus) -> None:
     await until(buried, "a dead letter")
     [letter] = await list_letters(bus.nc, bus.realm)
     assert (letter.attempts, letter.error_class, letter.body) == (0, "WireError", b"\xc1 no event")
-
-
-async def test_new_consumer_reads_what_the_stream_dropped_from_the_log(bus: Bus) -> None:
-    await bus.append(60)
-    bus.relay(rebuild_events=20)
-    await bus.relayed(60)
-    seen = Seen()
-    bus.consume("late", seen, concurrency=1, in_flight_max=16, read_old=log_reader(bus.log, bus.realm))
-    await seen.reach(60)
-    await bus.relayed(await bus.append(10))
-    await seen.reach(70)
-    assert seen.positions == list(range(1, 71))
-
-
-async def test_follower_sees_no_seam_between_log_and_stream(bus: Bus) -> None:
-    await bus.append(60)
-    bus.relay(rebuild_events=20)
-    await bus.relayed(60)
-    positions: list[int] = []
-    options = FollowOptions(read_old=log_reader(bus.log, bus.realm))
-    async with follow(bus.nc, bus.realm, name="tail", after=5, options=options) as events:
-        async for envelope in events:
-            positions.append(envelope.position)
-            if len(positions) == 55:
-                await bus.append(10)
-            if len(positions) == 60:
-                await delete_stream(bus.nc, events_stream(bus.realm))
-                await bus.append(10)
-            if len(positions) == 75:
-                break
-    assert positions == list(range(6, 81))
-
-
-async def test_follower_with_filter(bus: Bus) -> None:
-    bus.relay()
-    await bus.append(10)
-    await bus.append(4, type_="test.changed")
-    options = FollowOptions(subjects=[f"{bus.realm}.evt.test.changed.>"])
-    async with follow(bus.nc, bus.realm, name="filtered", options=options) as events:
-        assert [(await anext(events)).position for _ in range(4)] == [11, 12, 13, 14]
-
-
-async def test_follower_of_a_used_name_begins_where_it_is_told(bus: Bus) -> None:
-    bus.relay()
-    await bus.append(10)
-    for after in (0, 0, 7):
-        async with follow(bus.nc, bus.realm, name="same", after=after) as events:
-            assert [(await anext(events)).position for _ in range(3)] == [after + 1, after + 2, after + 3]
-
-
-@pytest.mark.parametrize(
-    ("pattern", "subject", "covered"),
-    [("a.>", "a.b.c", True), ("a.>", "a", False), ("a.*.c", "a.b.c", True), ("a.*", "a.b.c", False)],
-)
-def test_filter_patterns(pattern: str, subject: str, covered: bool) -> None:
-    assert matches_any([pattern], subject) is covered

@@ -15,7 +15,6 @@ from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from bus.nats.api import Missing, js_request
 from bus.nats.consumer import Delivery
 from bus.nats.topology import CacheLimits, StreamState, delete_stream, events_stream
-from bus.nats.wire import log_reader
 from bus.ports import StreamWrite
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
@@ -91,8 +90,7 @@ async def test_a_consumer_that_a_purge_moved_on_gets_what_it_had_not_seen(bus: B
     await pull.unsubscribe()
 
 
-@pytest.mark.parametrize("from_log", [False, True], ids=["waits", "reads the log"])
-async def test_a_consumer_that_is_behind_a_purge_misses_nothing(bus: Bus, *, from_log: bool) -> None:
+async def test_a_consumer_that_is_behind_a_purge_misses_nothing(bus: Bus) -> None:
     """The scar: the server went on after the purge as if everything before had been seen."""
     go_on, seen = asyncio.Event(), Seen()
     bus.relay(verify_every_s=3_600.0, floors_every_s=2.0)
@@ -102,8 +100,7 @@ async def test_a_consumer_that_is_behind_a_purge_misses_nothing(bus: Bus, *, fro
         await go_on.wait()
         await seen(delivery)
 
-    read_old = log_reader(bus.log, bus.realm) if from_log else None
-    bus.consume("slow", slow, in_flight_max=4, read_old=read_old)
+    bus.consume("slow", slow, in_flight_max=4)
 
     async def holding() -> bool:
         info = await js_request(bus.nc, f"CONSUMER.INFO.{events_stream(bus.realm)}.slow")
