@@ -23,6 +23,7 @@ from pydantic import BaseModel
 
 from bus.reading import reading_schema
 from domain.kernel.event import Event
+from domain.kernel.visibility import Erased
 
 REFUSALS = (msgspec.MsgspecError, ValueError, RecursionError)
 """What a compiled reader raises for a payload that it does not take."""
@@ -33,7 +34,7 @@ SCALARS = {"str": str, "int": int, "float": float, "bool": bool, "none": None}
 SAYS_NOTHING = {"type", "metadata", "ref", "serialization"}
 """Keys of a core schema that do not change what is read."""
 
-PLAIN = {"title", "extra_fields_behavior"}
+PLAIN = {"title", "extra_fields_behavior", "hide_input_in_errors"}
 """What a model's configuration may say: nothing else leaves values as they are."""
 
 # How pydantic fills an instance (`BaseModel.model_construct`), each slot's setter looked up once.
@@ -153,10 +154,15 @@ class _Compiler:
                 )
             case "union":
                 _only(schema, "choices")
-                choices = [self.shape(choice) for choice in schema["choices"]]
-                if any(choice.finish for choice in choices):
+                # What is gone goes the validator's way: whoever is still there is read no slower for it.
+                choices = map(self._resolved, schema["choices"])
+                there = [choice for choice in choices if choice.get("cls") is not Erased]
+                if len(there) == 1:
+                    return self.shape(there[0])
+                shapes = [self.shape(choice) for choice in there]
+                if any(shape.finish for shape in shapes):
                     raise _UnknownShape("union")
-                return _Shape(reduce(or_, (choice.type for choice in choices)))
+                return _Shape(reduce(or_, (shape.type for shape in shapes)))
         raise _UnknownShape(schema["type"])
 
     def _chain(self, schema: Mapping[str, Any]) -> _Shape:

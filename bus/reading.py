@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import SchemaValidator
+from pydantic_core.core_schema import CoreConfig
 
 from domain.kernel.event import Event
 
@@ -27,7 +28,8 @@ def reading_validator(kind: type[Event]) -> Callable[[Any], Any]:
     It raises `pydantic.ValidationError` where a field is missing or of another type.
     """
     # With prebuilt validators pydantic-core would take the model's own, limits and all, for a model's schema.
-    return SchemaValidator(reading_schema(kind), None, _use_prebuilt=False).validate_python
+    quiet = CoreConfig(hide_input_in_errors=True)
+    return SchemaValidator(reading_schema(kind), quiet, _use_prebuilt=False).validate_python
 
 
 def reading_schema(kind: type[Event]) -> Any:

@@ -25,7 +25,7 @@ TYPES = (InferenceRequested.event_name, InferenceCompleted.event_name, Inference
 RATED = "inference.rated"
 """Feedback on an inference: an event with its ``inference_id`` and a number ``rating``."""
 
-LEFT_OUT: tuple[Verdict, ...] = ("no_consent", "filtered", "failed", "unanswered", "unknown")
+LEFT_OUT: tuple[Verdict, ...] = ("no_consent", "filtered", "failed", "unanswered", "erased", "unknown")
 PAGE = 500
 ROW_GROUP = 5_000
 CHUNK_BYTES = 1024 * 1024

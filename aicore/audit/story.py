@@ -27,6 +27,7 @@ from domain.inference.messages import (
     InferenceRequested,
 )
 from domain.kernel.event import Event
+from domain.kernel.visibility import Erased, shown
 from domain.prompts.messages import TemplateRegistered
 from domain.prompts.template import digest_of as template_digest
 from domain.prompts.template import label
@@ -120,7 +121,7 @@ def _fits(event: InferenceRequested, wanted: Wanted) -> bool:
 
 
 def _says(turn: Turn, end: Event | None, text: str) -> bool:
-    said = f"{turn.asked.prompt}\n{getattr(end, 'text', '')}"
+    said = f"{shown(turn.asked.prompt, '')}\n{shown(getattr(end, 'text', ''), '')}"
     return text.casefold() in said.casefold()
 
 
@@ -162,9 +163,7 @@ def _of_turn(at: RecordedEvent, event: Event) -> Iterator[Fact]:
         case InferenceRequested():
             who = event.player or "a player who is not named"
             yield Fact("asked", f"{who} to {event.npc or 'nobody in particular'}: {event.prompt}", at)
-            digest = "sha256:" + hashlib.sha256(event.rendered_prompt.encode()).hexdigest()
-            same = digest == event.prompt_hash
-            yield Fact("prompt", f"{event.rendered_prompt} ({_same(digest, same)})", at, same)
+            yield _prompt(event, at)
             drawn = f"seed {event.seed}, temperature {event.temperature:g}, at most {event.max_tokens} tokens"
             yield Fact("drawn with", drawn, at)
             yield Fact("route", event.route_reason, at)
@@ -188,6 +187,16 @@ def _of_turn(at: RecordedEvent, event: Event) -> Iterator[Fact]:
         yield Fact("guarded", f"{event.guard_us / 1e3:g} ms, question and answer together", at)
 
 
+def _prompt(event: InferenceRequested, at: RecordedEvent) -> Fact:
+    """Return what the model got, and whether it is still what was hashed; what is gone proves nothing."""
+    words = event.rendered_prompt
+    if isinstance(words, Erased):
+        return Fact("prompt", f"{words} ({event.prompt_hash}, which cannot be made again)", at)
+    digest = "sha256:" + hashlib.sha256(words.encode()).hexdigest()
+    same = digest == event.prompt_hash
+    return Fact("prompt", f"{words} ({_same(digest, same)})", at, same)
+
+
 async def _violations(
     log: EventLog, codec: EventCodec, inference_id: str, first: RecordedEvent, last: RecordedEvent
 ) -> AsyncIterator[Fact]:
@@ -206,10 +215,15 @@ async def _violations(
                 said = (
                     f"{event.severity} {event.category} ({event.rule} of {event.policy}) in the {event.side}"
                 )
-                sealed = f"sealed: `aicore guardrails reveal {event.violation_id}`" if event.sealed else ""
-                words = event.excerpt or sealed or "no excerpt is kept"
-                yield Fact("violation", f"{said}: {event.action}; {words}", recorded)
+                yield Fact("violation", f"{said}: {event.action}; {_excerpt(event)}", recorded)
         after = page[-1].position
+
+
+def _excerpt(event: ViolationDetected) -> str:
+    """Return what was found, or the way to it."""
+    if not isinstance(event.sealed, Erased) and event.sealed:
+        return f"sealed: `aicore guardrails reveal {event.violation_id}`"
+    return str(event.excerpt) or "no excerpt is kept"
 
 
 async def _template(

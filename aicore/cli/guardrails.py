@@ -21,6 +21,7 @@ from domain.guardrails.check import check as check_text
 from domain.guardrails.compiler import compile_policy
 from domain.guardrails.policy import Policy, PolicyError, policy_from
 from domain.guardrails.violations import place_of
+from domain.kernel.visibility import GONE
 from protocol.messages import Reply
 
 app = typer.Typer(no_args_is_help=True, help="Guardrails: what may be said, and what was found.")
@@ -169,7 +170,7 @@ def listing(violations: Sequence[Mapping[str, Any]]) -> Listing:
     for row in violations:
         at = datetime.fromtimestamp(row["at_us"] / 1e6, UTC).strftime("%m-%d %H:%M:%S")
         review = row["review"]["verdict"] if row["review"] else ""
-        words = row["excerpt"][:48] or ("(sealed)" if row["sealed"] else "")
+        words = _words(row)
         columns = (row["action"], row["side"], row["category"], row["rule"], words)
         severity = Text(row["severity"], STYLES[row["severity"]])
         rows.append([at, severity, *columns, review, row["violation_id"]])
@@ -224,6 +225,13 @@ def reveal(
     reply = vouched_over_wire(work)
     words = revealed(seal, reply.result)
     tell(replace(reply, result={**reply.result, "text": words}), repr(words), json=json)
+
+
+def _words(row: Mapping[str, Any]) -> str:
+    """Return what a table shows of a violation's words, which may be sealed, or a map where they are gone."""
+    if not isinstance(row["excerpt"], str):
+        return GONE
+    return row["excerpt"][:48] or ("(sealed)" if row["sealed"] else "")
 
 
 def revealed(seal: Seal, found: Mapping[str, Any]) -> str:

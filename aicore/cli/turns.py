@@ -100,7 +100,8 @@ def listing(found: Sequence[Turn]) -> Listing:
     """Return the table of turns."""
     rows = []
     for turn in found:
-        words = (turn.asked.player or "", turn.asked.npc or "", _short(turn.asked.prompt), _short(_end(turn)))
+        prompt = str(turn.asked.prompt)
+        words = (turn.asked.player or "", turn.asked.npc or "", _short(prompt), _short(_end(turn)))
         rows.append([clock_of(turn.recorded_us), *words, turn.asked.inference_id])
     return Listing(COLUMNS, rows)
 
@@ -170,7 +171,7 @@ def _end(turn: Turn) -> str:
         case None:
             return "(none yet)"
         case end:
-            return getattr(end, "text", "") or f"({end.event_name.partition('.')[2]})"
+            return str(getattr(end, "text", "")) or f"({end.event_name.partition('.')[2]})"
 
 
 def _short(text: str) -> str:

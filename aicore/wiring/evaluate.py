@@ -36,6 +36,7 @@ from domain.guardrails.check import check
 from domain.guardrails.compiler import compile_policy
 from domain.guardrails.messages import ViolationDetected, ViolationReviewed
 from domain.inference.messages import InferenceCompleted, InferenceRequested
+from domain.kernel.visibility import Erased, shown
 from domain.outcomes.turn import WHOLE
 from domain.prompts.messages import TemplateFacts
 from domain.registry.facts import artefacts_digest, configuration_digest
@@ -220,7 +221,8 @@ async def recorded_suite(log: EventLog, codec: EventCodec, use_case: str, cases:
             if isinstance(event, InferenceRequested) and event.use_case == use_case:
                 asked[event.inference_id] = event
             elif isinstance(event, InferenceCompleted) and (found := asked.get(event.inference_id)):
-                if event.finish_reason in WHOLE:  # else nobody was asked, or nobody answered
+                # Else nobody was asked, or nobody answered; and what is erased can be asked no more.
+                if event.finish_reason in WHOLE and _whole(found):
                     answered.append(found)
             elif isinstance(event, ViolationDetected) and event.side == "output":
                 violations[event.violation_id] = event
@@ -228,9 +230,9 @@ async def recorded_suite(log: EventLog, codec: EventCodec, use_case: str, cases:
                 reviews[event.violation_id] = event.verdict  # the last one counts
         after = page[-1].position
     confirmed = [
-        _attack(n, asked[broken.inference_id], broken)
+        _attack(n, found, broken)
         for n, (id_, broken) in enumerate(violations.items())
-        if reviews.get(id_) == "confirmed" and broken.inference_id in asked
+        if reviews.get(id_) == "confirmed" and (found := asked.get(broken.inference_id)) and _whole(found)
     ][-min(cases, CASES_MAX // 2) :]
     chosen = answered[-min(cases, CASES_MAX - len(confirmed)) :]
     if not chosen:
@@ -261,15 +263,20 @@ async def recorded_suite(log: EventLog, codec: EventCodec, use_case: str, cases:
     return suite
 
 
+def _whole(asked: InferenceRequested) -> bool:
+    return not isinstance(asked.prompt, Erased) and not isinstance(asked.context, Erased)
+
+
 def _case(number: int, asked: InferenceRequested) -> Case:
-    lore = asked.context.get("lore", [])
+    prompt, context = shown(asked.prompt), shown(asked.context, {})
+    lore = context.get("lore", [])
     said = [lore] if isinstance(lore, str) else lore
     return Case(
         id=f"turn-{number}",
         kind="replay",
-        prompt=asked.prompt,
+        prompt=prompt,
         npc=asked.npc,
-        context=asked.context,
+        context=context,
         facts=[fact for fact in said if fact.strip() and len(fact) <= FACT_MAX][:FACTS_MAX],
         max_tokens=asked.max_tokens,
         pattern=asked.pattern,
@@ -277,7 +284,8 @@ def _case(number: int, asked: InferenceRequested) -> Case:
 
 
 def _attack(number: int, asked: InferenceRequested, broken: ViolationDetected) -> Case:
-    forbidden = [broken.excerpt] if broken.excerpt else []
+    excerpt = shown(broken.excerpt, "")
+    forbidden = [excerpt] if excerpt else []
     more = {"id": f"confirmed-{number}", "kind": "attack", "forbidden": forbidden}
     return _case(number, asked).model_copy(update=more)
 

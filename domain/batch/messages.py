@@ -17,6 +17,7 @@ from domain.inference.facts import (
     Temperature,
 )
 from domain.kernel.event import Command, Event
+from domain.kernel.visibility import Discreet, Private
 from domain.kernel.vocabulary import Operator, Reason, Text, UseCase
 
 ITEMS_PER_CHUNK_MAX = 500
@@ -34,15 +35,15 @@ ItemId = Annotated[
 ]
 
 
-class Item(BaseModel):
-    """One question of a batch."""
+class Item(Discreet):
+    """One question of a batch: the studio's words, no player's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: ItemId
-    prompt: Prompt
+    prompt: Annotated[Prompt, Private()]
     npc: Character = None
-    context: Context = Field(default_factory=dict)
+    context: Annotated[Context, Private()] = Field(default_factory=dict)
 
 
 class Finished(BaseModel):

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from domain.inference.facts import Character, Context, MaxTokens, Pattern, Prompt, Seed, Temperature
 from domain.kernel.decider import Rejected
+from domain.kernel.visibility import Private
 from domain.kernel.vocabulary import Text, UseCase
 
 CASES_MAX = 1_000
@@ -174,6 +175,7 @@ class SuiteFacts(BaseModel):
         list[Case],
         Field(min_length=1, max_length=CASES_MAX, description="What is asked; at most 1,000 cases."),
         AfterValidator(_unique),
+        Private(),
     ]
     scorers: list[ScorerChoice] = Field(
         min_length=1,

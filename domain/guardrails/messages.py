@@ -9,14 +9,17 @@ from pydantic import Field
 
 from domain.guardrails.policy import Action, Category, Policy, Severity
 from domain.kernel.event import Command, Event
-from domain.kernel.vocabulary import INT32_MAX, Digest, ModelId, Operator, Reason, Text, UseCase
+from domain.kernel.visibility import Erased, Personal, Private
+from domain.kernel.vocabulary import INT32_MAX, Digest, ModelId, Operator, Player, Reason, Text, UseCase
 
 EXCERPT_MAX = 200
 
 SEALED_MAX = 1_100
 """Characters of base64: `EXCERPT_MAX` characters of up to four bytes, and 16 bytes of AES-SIV."""
 
-Whole = Annotated[Policy, Field(description="The policy, whole.")]
+_Excerpt = Annotated[Text, Field(max_length=EXCERPT_MAX)]
+_Sealed = Annotated[str, Field(max_length=SEALED_MAX, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
+Whole = Annotated[Policy, Field(description="The policy, whole."), Private()]
 PolicyName = Annotated[
     str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Name of the policy, e.g. default.")
 ]
@@ -140,18 +143,16 @@ class ViolationFacts(Event):
     end: int = Field(
         ge=0, description="The character after the last one.", json_schema_extra={"unit": "characters"}
     )
-    excerpt: Text = Field(
+    excerpt: Annotated[_Excerpt | Erased, Personal(of="player")] = Field(
         "",
-        max_length=EXCERPT_MAX,
         description="What was found, at most 200 characters; empty where it is personal data.",
     )
-    sealed: str = Field(
+    sealed: Annotated[_Sealed | Erased, Personal(of="player"), Private()] = Field(
         "",
-        max_length=SEALED_MAX,
-        pattern=r"^[A-Za-z0-9+/]*={0,2}$",
         description="What was found where it is personal data, at most 200 characters, encrypted with the "
         "services' AICORE_PERSONAL_KEY (AES-SIV, in base64); empty: it is none, or there was no key.",
     )
+    player: Player = None
 
 
 class ViolationDetected(ViolationFacts, name="guardrails.violation_detected", version=2):
@@ -176,6 +177,7 @@ class ViolationDetected(ViolationFacts, name="guardrails.violation_detected", ve
         "end": 8,
         "excerpt": "As an AI",
         "sealed": "",
+        "player": None,
     }
 
 

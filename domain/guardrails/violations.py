@@ -20,6 +20,7 @@ from domain.guardrails.messages import (
     ViolationReviewed,
 )
 from domain.kernel.decider import Decider, Rejected
+from domain.kernel.visibility import shown
 
 
 def stream_of(violation_id: str) -> str:
@@ -90,12 +91,13 @@ def _found(violation_id: str, state: Violation) -> ViolationDetected:
 
 
 def _reveal(command: RevealViolation, state: Violation) -> Sequence[ViolationEvent]:
-    if not _found(command.violation_id, state).sealed:
+    if not shown(_found(command.violation_id, state).sealed, ""):
         raise Rejected(
             "nothing_sealed",
             f"violation {command.violation_id} holds no sealed words",
             field="violation_id",
-            remedy="only personal data are sealed, and only while the services have an AICORE_PERSONAL_KEY",
+            remedy="only personal data are sealed, only while the services have an AICORE_PERSONAL_KEY, and "
+            "only until the player's data are erased",
         )
     # Never "already so": each look counts. A retry, which has the same command id, is not decided again.
     return [ViolationRevealed(**command.model_dump())]

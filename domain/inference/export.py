@@ -11,12 +11,17 @@ from typing import Literal, NamedTuple
 
 from domain.inference.messages import InferenceCompleted, InferenceFailed, InferenceRequested
 from domain.kernel.event import Event
+from domain.kernel.visibility import Erased, shown
 
 FORMAT_VERSION = 1
 """Of rows and manifest; a change of meaning is a new one."""
 
-Verdict = Literal["no_consent", "filtered", "failed", "unanswered", "unknown", "selected"]
-"""What became of a request; unknown: an event of a version that is newer than this program."""
+Verdict = Literal["no_consent", "filtered", "failed", "unanswered", "erased", "unknown", "selected"]
+"""What became of a request.
+
+erased: its words or its answer's are gone, so that there is nothing to learn from; unknown: an event of a
+version that is newer than this program.
+"""
 
 Value = str | int | float | bool | None
 Row = Mapping[str, Value]
@@ -76,7 +81,9 @@ class Export:
                     self._ask(request, fact)
                 case InferenceCompleted() as answer:
                     asked = self._open.pop(answer.inference_id, None)
-                    if asked is not None:
+                    if asked is not None and isinstance(answer.text, Erased):
+                        self.counts["erased"] += 1
+                    elif asked is not None:
                         yield self._row(asked, fact, answer)
                 case InferenceFailed() as failure:
                     if self._open.pop(failure.inference_id, None) is not None:
@@ -94,6 +101,8 @@ class Export:
             self.counts["no_consent"] += 1
         elif not self._wanted(request, fact.recorded_us):
             self.counts["filtered"] += 1
+        elif isinstance(request.prompt, Erased) or isinstance(request.rendered_prompt, Erased):
+            self.counts["erased"] += 1
         else:
             self._open[request.inference_id] = fact
 
@@ -140,9 +149,9 @@ def row_of(
         "use_case": request.use_case,
         "tier": request.tier,
         "npc": request.npc,
-        "prompt": request.prompt,
-        "rendered_prompt": request.rendered_prompt,
-        "completion": answer.text,
+        "prompt": shown(request.prompt),
+        "rendered_prompt": shown(request.rendered_prompt),
+        "completion": shown(answer.text),
         "finish_reason": answer.finish_reason,
         "max_tokens": request.max_tokens,
         "temperature": request.temperature,

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from domain.kernel.vocabulary import Alias, ModelId, ModelName, ModelVersion, Provider, Tier, UseCase
+from domain.kernel.visibility import Erased, Personal
+from domain.kernel.vocabulary import Alias, ModelId, ModelName, ModelVersion, Player, Provider, Tier, UseCase
 from domain.patterns import check
 from domain.patterns.reader import LENGTH_MAX
 from domain.prompts.messages import Role
@@ -65,9 +66,6 @@ Temperature = Annotated[
 Seed = Annotated[int, Field(ge=0, le=SEED_MAX, description="Seed of the random draws, 32 bits.")]
 _Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
 Character = Annotated[_Id | None, Field(description="Id of the character that speaks, if one does.")]
-Player = Annotated[
-    _Id | None, Field(description="Id of the player that is spoken to, if any; an id, never a name.")
-]
 TokenCount = Annotated[int, Field(ge=0, le=2**32, json_schema_extra={"unit": "tokens"})]
 UsageEstimated = Annotated[
     bool,
@@ -131,13 +129,13 @@ Context = Annotated[
 Pattern = Annotated[str, Field(min_length=1, max_length=LENGTH_MAX), AfterValidator(check)] | None
 
 
-class Ask(BaseModel):
-    """What the caller wants: the part of a request that a retry must repeat word for word."""
+class AskFacts(BaseModel):
+    """What the caller wants, as it is recorded: a retry must repeat all of it word for word."""
 
     model_config = ConfigDict(frozen=True)
 
     use_case: UseCase
-    prompt: Prompt
+    prompt: Annotated[Prompt | Erased, Personal(of="player")]
     max_tokens: MaxTokens = 64
     temperature: Temperature = 0.7
     npc: Character = None
@@ -147,7 +145,7 @@ class Ask(BaseModel):
         description="Whether the player agreed that this request and its answer may be used to train models.",
     )
     conversation: Conversation = None
-    context: Context = Field(default_factory=dict)
+    context: Annotated[Context | Erased, Personal(of="player")] = Field(default_factory=dict)
     alias: Alias | None = Field(None, description="Ask the version that this alias points to.")
     adapter: str | None = Field(
         None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", description="LoRA adapter of the model, by name."
@@ -182,6 +180,13 @@ class Ask(BaseModel):
         "given again if it is no older than this; 0: never.",
         json_schema_extra={"unit": "s"},
     )
+
+
+class Ask(AskFacts):
+    """What the caller wants, as it is asked: every word of it is there."""
+
+    prompt: Annotated[Prompt, Personal(of="player")]
+    context: Annotated[Context, Personal(of="player")] = Field(default_factory=dict)
 
 
 class Terms(BaseModel):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
-from domain.inference.facts import Ask
+from domain.inference.facts import AskFacts
 from domain.inference.messages import (
     InferenceCancelled,
     InferenceCommand,
@@ -29,6 +29,7 @@ from domain.inference.messages import (
     RecordRequest,
 )
 from domain.kernel.decider import Decider, Rejected
+from domain.kernel.visibility import alike
 from domain.outcomes.turn import REPLACED
 
 
@@ -42,9 +43,12 @@ def cost_micro(*, tokens: int, per_1k_tokens: int) -> int:
     return -(-tokens * per_1k_tokens // 1_000)
 
 
-def same_ask(a: Ask, b: Ask) -> bool:
-    """Say whether two requests ask for the same thing; the route may differ between a try and its retry."""
-    return all(getattr(a, name) == getattr(b, name) for name in Ask.model_fields)
+def same_ask(a: AskFacts, b: AskFacts) -> bool:
+    """Say whether two requests ask for the same thing; the route may differ between a try and its retry.
+
+    What was erased of one of them decides nothing: the rest does.
+    """
+    return all(alike(getattr(a, name), getattr(b, name)) for name in AskFacts.model_fields)
 
 
 # --- state --------------------------------------------------------------------------------------------------
@@ -126,7 +130,7 @@ def _rate(command: RateInference, state: Inference) -> Sequence[InferenceEvent]:
             remedy="an answer's record takes a moment, and longer while the log is down: send it again later",
         )
     facts = {"use_case": state.request.use_case, "model_id": state.request.model_id}
-    rated = InferenceRated(**command.model_dump(), **facts)
+    rated = InferenceRated(**command.model_dump(), **facts, player=state.request.player)
     return [] if rated == state.rated else [rated]
 
 
@@ -175,7 +179,9 @@ def _end(
             tokens = command.prompt_tokens + command.completion_tokens
             price = 0 if command.source_inference_id else request.cost_micro_per_1k_tokens
             cost = cost_micro(tokens=tokens, per_1k_tokens=price)
-            return InferenceCompleted.model_construct(**dict(command), **subject, cost_micro=cost)
+            return InferenceCompleted.model_construct(
+                **dict(command), **subject, cost_micro=cost, player=request.player
+            )
         case RecordCompletion():
             return InferenceFailed.model_validate(
                 {
@@ -191,7 +197,8 @@ def _end(
         case RecordFailure():
             return InferenceFailed.model_validate({**command.model_dump(), **subject})
         case RecordCancellation():
-            return InferenceCancelled.model_validate({**command.model_dump(), **subject})
+            told = {**command.model_dump(), **subject, "player": request.player}
+            return InferenceCancelled.model_validate(told)
         case _:
             assert_never(command)
 

@@ -1,10 +1,11 @@
 """What is said while an answer is made: its pieces, and that nobody wants it any more."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from domain.kernel.event import LiveMessage
+from domain.kernel.visibility import Personal
 
 _ID = Field(min_length=16, max_length=16, description="Id of the command inference.generate, 16 bytes (bin).")
 
@@ -19,7 +20,7 @@ class Piece(LiveMessage, name="inference.piece", subject="{stream_to}"):
     v: Literal[1] = Field(description="The version of the format.")
     id: bytes = _ID
     n: int = Field(ge=0, description="0, 1, 2, … without gap.")
-    text: str = Field(description="The piece.")
+    text: Annotated[str, Personal(of="id")] = Field(description="The piece.")
 
 
 class Cancel(LiveMessage, name="inference.cancel", subject="{realm}.live.inference.cancel"):

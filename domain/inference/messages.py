@@ -10,6 +10,7 @@ from pydantic import Field
 from domain.inference.facts import (
     TEXT_CHARACTERS_MAX,
     Ask,
+    AskFacts,
     AttemptFact,
     GuardTime,
     HeldTo,
@@ -25,7 +26,8 @@ from domain.inference.facts import (
     UsageEstimated,
 )
 from domain.kernel.event import Command, Event
-from domain.kernel.vocabulary import ModelId, Operator, Text, Tier, UseCase
+from domain.kernel.visibility import Erased, Personal
+from domain.kernel.vocabulary import ModelId, Operator, Player, Text, Tier, UseCase
 from domain.outcomes import turn
 
 Attempts = Annotated[
@@ -39,17 +41,18 @@ Tags = Annotated[
     list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]],
     Field(max_length=16, description="What about it, in words that can be counted, e.g. out_of_character."),
 ]
+_Words = Annotated[str, Field(max_length=TEXT_CHARACTERS_MAX)]
 Comment = Annotated[Text, Field(max_length=2_000, description="Why, for a person; never a player's name.")]
 
 # --- what happened ------------------------------------------------------------------------------------------
 
 
-class InferenceRequested(Ask, Terms, Route, HeldTo, Event, name="inference.requested", version=1):
+class InferenceRequested(AskFacts, Terms, Route, HeldTo, Event, name="inference.requested", version=1):
     """A model was asked; exactly one of completed, failed and cancelled follows on this stream."""
 
     inference_id: InferenceId
     seed: Seed
-    rendered_prompt: str = Field(
+    rendered_prompt: Annotated[str | Erased, Personal(of="player")] = Field(
         description="The words that the model got: its template filled with the prompt."
     )
     prompt_hash: str = Field(
@@ -107,7 +110,7 @@ class InferenceCompleted(Served, Event, name="inference.completed", version=1):
     use_case: UseCase
     model_id: ModelId
     tier: Tier
-    text: str = Field(max_length=TEXT_CHARACTERS_MAX, description="The answer; never empty.")
+    text: Annotated[_Words | Erased, Personal(of="player")] = Field(description="The answer; never empty.")
     finish_reason: str = Field(
         max_length=64,
         description="Why it ended: stop (the model was done), length (max_tokens was reached), cut (after "
@@ -131,6 +134,7 @@ class InferenceCompleted(Served, Event, name="inference.completed", version=1):
         "asked for this one.",
     )
     guard_us: GuardTime = 0
+    player: Player = None
 
     example: ClassVar = {
         "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
@@ -156,6 +160,7 @@ class InferenceCompleted(Served, Event, name="inference.completed", version=1):
         "attempts": [
             {"engine": "embedded", "tier": "gold", "fault": "", "tokens": 11, "ttft_ms": 2.1, "ms": 9.5}
         ],
+        "player": None,
     }
 
     @property
@@ -254,11 +259,14 @@ class InferenceCancelled(Event, name="inference.cancelled", version=1):
     use_case: UseCase
     model_id: ModelId
     tier: Tier
-    text: str = Field(max_length=TEXT_CHARACTERS_MAX, description="What had been given by then.")
+    text: Annotated[_Words | Erased, Personal(of="player")] = Field(
+        description="What had been given by then."
+    )
     completion_tokens: TokenCount = Field(description="Tokens of it.")
     latency_ms: Milliseconds = Field(description="Time until the cancellation.")
     attempts: Attempts = Field(default_factory=list)
     guard_us: GuardTime = 0
+    player: Player = None
 
     example: ClassVar = {
         "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
@@ -279,6 +287,7 @@ class InferenceCancelled(Event, name="inference.cancelled", version=1):
                 "ms": 6.1,
             }
         ],
+        "player": None,
     }
 
 
@@ -290,8 +299,9 @@ class InferenceRated(Event, name="inference.rated", version=1):
     model_id: ModelId
     rating: Rating
     tags: Tags
-    comment: Comment
+    comment: Annotated[Comment | Erased, Personal(of="player")]
     by: Operator
+    player: Player = None
 
     example: ClassVar = {
         "inference_id": "0190a6c0f3a87cc2b5a2d6e1f0a1b2c3",
@@ -301,6 +311,7 @@ class InferenceRated(Event, name="inference.rated", version=1):
         "tags": ["in_voice"],
         "comment": "He would say just that.",
         "by": "mira",
+        "player": None,
     }
 
 
@@ -362,9 +373,10 @@ class Generate(Ask, Terms, Command, name="inference.generate"):
     latency_ms, event_id, recorded and warnings.
 
     Refused, until something is changed, with ``no_current_model``, ``use_case_silenced``,
-    ``alias_not_found``, ``template_not_found``, ``no_engine``, ``unknown_context``, ``prompt_too_long`` or
-    ``question_too_long``; for ``retry_after_ms`` with ``overloaded`` (no engine has room), ``engines_away``
-    (none can be asked) or ``over_allowance`` (of this player or service). ``inference_failed`` is recorded,
+    ``alias_not_found``, ``template_not_found``, ``no_engine``, ``unknown_context``, ``prompt_too_long``,
+    ``question_too_long`` or ``turn_erased`` (a repeat of what is erased by now); for ``retry_after_ms`` with
+    ``overloaded`` (no engine has room), ``engines_away`` (none can be asked) or ``over_allowance`` (of this
+    player or service). ``inference_failed`` is recorded,
     so it takes a new id: no engine answered, and there was no authored_line. What breaks the guardrails is
     no refusal: it is answered, with finish_reason blocked.
     """
@@ -400,7 +412,7 @@ class RateInference(Command, name="inference.rate"):
     inference_id: InferenceId
     rating: Rating
     tags: Tags = Field(default_factory=list)
-    comment: Comment = ""
+    comment: Annotated[Comment, Personal(of="inference_id")] = ""
     by: Operator
 
     example: ClassVar = {
@@ -417,7 +429,7 @@ class RecordRequest(Ask, Terms, Route, HeldTo, Command, name="inference.record_r
 
     inference_id: InferenceId
     seed: Seed
-    rendered_prompt: Prompt
+    rendered_prompt: Annotated[Prompt, Personal(of="player")]
 
     example: ClassVar = {k: v for k, v in InferenceRequested.example.items() if k != "prompt_hash"}
 
@@ -426,7 +438,7 @@ class RecordCompletion(Served, Command, name="inference.record_completion"):
     """Record what the model answered."""
 
     inference_id: InferenceId
-    text: str = Field(max_length=TEXT_CHARACTERS_MAX, description="The answer.")
+    text: Annotated[_Words, Personal(of="inference_id")] = Field(description="The answer.")
     finish_reason: str = Field(max_length=64, description="Why it ended.")
     prompt_tokens: TokenCount = Field(description="Tokens of the rendered prompt.")
     completion_tokens: TokenCount = Field(description="Tokens that were generated for the answer.")
@@ -463,7 +475,7 @@ class RecordCancellation(Command, name="inference.record_cancellation"):
     """Record that the caller wanted no more of it."""
 
     inference_id: InferenceId
-    text: str = Field(max_length=TEXT_CHARACTERS_MAX, description="What had been given by then.")
+    text: Annotated[_Words, Personal(of="inference_id")] = Field(description="What had been given by then.")
     completion_tokens: TokenCount = Field(description="Tokens of it.")
     latency_ms: Milliseconds = Field(description="Time until the cancellation.")
     attempts: Attempts = Field(default_factory=list)

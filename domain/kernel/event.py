@@ -7,14 +7,17 @@ renaming an event, removing a field or changing a field's meaning is a new versi
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from domain.kernel.visibility import Discreet
 
 
-class Event(BaseModel):
+class Event(Discreet):
     """A fact. Declare one as ``class ModelRegistered(Event, name="registry.model_registered", version=1)``.
 
     The name is ``{context}.{past_tense}``, both ``[a-z][a-z0-9_]*``. Each field carries a description, and
     its unit where it has one (``json_schema_extra={"unit": "ms"}``); ``example`` is one complete payload.
+    What is `Personal` is declared ``str | Erased``: it may be gone when the event is read.
 
     Unknown fields are ignored on reading, so that a newer writer may add optional ones at any time; the
     stored bytes keep them.
@@ -39,7 +42,7 @@ class Event(BaseModel):
         return cls.model_validate(dict(cls.example))
 
 
-class Command(BaseModel):
+class Command(Discreet):
     """An intention in the imperative: ``class RegisterModel(Command, name="registry.register_model")``.
 
     Commands are checked strictly: an unknown field is the caller's mistake and is refused by name.
@@ -57,7 +60,7 @@ class Command(BaseModel):
             cls.command_name = name
 
 
-class Query(BaseModel):
+class Query(Discreet):
     """A question to what is known: ``class CurrentQuery(Query, name="registry.current")``.
 
     The first paragraph of the docstring says what is asked, the rest what the answer's ``result`` is. Queries
@@ -76,7 +79,7 @@ class Query(BaseModel):
             cls.query_name = name
 
 
-class LiveMessage(BaseModel):
+class LiveMessage(Discreet):
     """A message of core NATS: ``class Piece(LiveMessage, name="inference.piece", subject="…")``.
 
     Its fields are those of the whole message, not of a payload. It is not stored; who listens now hears it.

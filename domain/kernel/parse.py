@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Command, Query
+from domain.kernel.visibility import hides
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -38,7 +39,7 @@ def parse(model: type[M], data: Mapping[str, object]) -> M:
         faults = error.errors(include_url=False, include_context=False)
         raise Rejected(
             "invalid_field",
-            "; ".join(map(_told, faults[:8])),
+            "; ".join(_told(model, fault) for fault in faults[:8]),
             field=_path(faults[0]),
             remedy=_REMEDIES.get(faults[0]["type"], _form(model)),
         ) from None
@@ -71,12 +72,12 @@ def _beyond_json(data: Mapping[str, object]) -> tuple[str, str, str] | None:
     return None
 
 
-def _told(fault: ErrorDetails) -> str:
+def _told(model: type[BaseModel], fault: ErrorDetails) -> str:
     path, message, value = _path(fault), fault["msg"].removeprefix("Value error, "), fault["input"]
     word = isinstance(value, str) and fault["type"] == "literal_error" and _WORD.fullmatch(value)
     # A number where a text belongs may be one that somebody typed.
     number = isinstance(value, bool | int | float) and fault["type"] != "string_type"
-    shown = f"; it is {value!r}" if word or number else ""
+    shown = f"; it is {value!r}" if (word or number) and not hides(model, fault["loc"]) else ""
     return f"{path}: {message}{shown}" if path else message
 
 

@@ -124,6 +124,12 @@ Reason = Annotated[
 Text = Annotated[str, AfterValidator(_printable)]
 """Text that can be stored and shown anywhere; give it a limit and a description where it is used."""
 
+Player = Annotated[
+    Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")] | None,
+    Field(description="Id of the player that is spoken to, if any; an id, never a name."),
+]
+"""Whom `Personal` values are about: a pseudonym, which stays when they are erased."""
+
 IdPrefix = Annotated[str, Field(max_length=128), AfterValidator(_printable)]
 """How an id begins, as a person types it; "" is the beginning of all."""
 

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from domain.kernel.event import Command, Event
+from domain.kernel.visibility import Discreet, Private
 from domain.kernel.vocabulary import Digest, Operator, Text
 
 SECTIONS_MAX = 32
@@ -25,7 +26,7 @@ SectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Role = Literal["system", "user", "assistant"]
 
 
-class Section(BaseModel):
+class Section(Discreet):
     """One part of a prompt."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +41,7 @@ class Section(BaseModel):
             description="What stands there, {value} being the value. Without {value} it always stands there; "
             "with it only if there is a value.",
         ),
+        Private(),
     ]
     cut: int = Field(
         0,

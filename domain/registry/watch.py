@@ -19,6 +19,7 @@ from domain.inference.messages import (
     InferenceRequested,
 )
 from domain.kernel.event import Event
+from domain.kernel.visibility import Erased, shown
 from domain.registry.deployment_facts import EvidenceFact, Gate, MeasureFact
 from domain.registry.deployment_messages import (
     DeploymentAborted,
@@ -189,7 +190,9 @@ class Watch:
         asked_turn = _with(asked.turn, "failures") if how == "failed" else asked.turn
         if isinstance(event, InferenceCompleted) and how == "answered":
             latency_ms = event.latency_ms
-            ignored = asked.lore and not any(states(fact, event.text) for fact in asked.lore)
+            text = event.text
+            gone = isinstance(text, Erased)  # nobody can say any more what it said: no evidence
+            ignored = asked.lore and not gone and not any(states(fact, shown(text)) for fact in asked.lore)
             asked_turn = _with(asked_turn, "lore") if ignored else asked_turn
         turn = replace(asked_turn, latency_ms=latency_ms)
         self.evidence.observe(turn)
@@ -339,7 +342,7 @@ class Watch:
 
 def _lore_of(event: InferenceRequested) -> tuple[str, ...]:
     """Return the facts in a request's context: both models were given such, so one may ask who uses them."""
-    lore = event.context.get("lore", [])
+    lore = [] if isinstance(event.context, Erased) else event.context.get("lore", [])
     return (lore,) if isinstance(lore, str) else tuple(lore)
 
 

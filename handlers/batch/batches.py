@@ -26,6 +26,7 @@ from domain.inference.messages import InferenceCompleted
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Event
 from domain.kernel.parse import parse
+from domain.kernel.visibility import shown as shown_words
 from handlers.kernel.commands import Binding
 from handlers.kernel.follow import Decode, MemoryView
 
@@ -152,5 +153,5 @@ class BatchView(MemoryView):
         for recorded in await self._log.read_stream(inference_stream(inference_id)):
             event = self._decode(recorded)
             if isinstance(event, InferenceCompleted):
-                return event.text
+                return shown_words(event.text)
         return ""

@@ -30,6 +30,7 @@ from domain.guardrails.stream import StreamGuard, cuts_of, shown
 from domain.guardrails.violations import VIOLATION, Violation, place_of, stream_of, violation_id_of
 from domain.inference.messages import Generate, InferenceRequested
 from domain.kernel.decider import Rejected
+from domain.kernel.visibility import Erased
 from handlers.guardrails.active import ActivePolicy
 from handlers.guardrails.classifier import TEXT_MAX, Classifier, sentence_end
 from handlers.kernel.commands import Binding
@@ -141,7 +142,8 @@ class Guardrails:
 
     def contradiction(self, request: InferenceRequested, text: str) -> "list[Found]":
         """Return what a finished answer says against what is true in the world; it is told, not stopped."""
-        found = self.lore(text, request.rendered_prompt) if self.lore else None
+        asked = request.rendered_prompt
+        found = self.lore(text, asked) if self.lore and not isinstance(asked, Erased) else None
         if found is None:
             return []
         finding = Finding("lore", "contradiction", "medium", "log", 0, len(text), "")
@@ -210,7 +212,8 @@ class Guardrails:
             place = place_of(side=found.side, start=finding.start, end=finding.end)
             facts["sealed"] = self.seal(words, request.inference_id, place)
         id_ = violation_id_of(command_id=message.id, facts=facts)
-        self.on_violation(ViolationDetected.model_validate({"violation_id": id_, **facts}), message)
+        whole = {"violation_id": id_, **facts, "player": request.player}
+        self.on_violation(ViolationDetected.model_validate(whole), message)
         if finding.severity == "critical":
             logger.error(
                 "critical_violation", inference=request.inference_id, rule=finding.rule, side=found.side

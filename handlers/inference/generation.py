@@ -71,7 +71,7 @@ class Generation:
             turn.request,
             turn.routed,
             ttft_ms=(first - began) * 1e3,
-            tokens=(self._count(turn)(turn.request.rendered_prompt), turn.tokens),
+            tokens=(self._count(turn)(turn.routed.ask.prompt), turn.tokens),
         )
         return await self.close(turn, began, base)
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from domain.guardrails.check import WITHHELD
 from domain.inference.facts import MICRO_DOLLARS_MAX, PROMPT_CHARACTERS_MAX, SEED_MAX, Ask, Terms
-from domain.inference.inference import same_ask
+from domain.inference.inference import Inference, same_ask
 from domain.inference.messages import Generate, InferenceRequested, RecordRequest
 from domain.kernel.decider import Rejected
+from domain.kernel.visibility import Erased, shown
 from domain.prompts.assembly import Assembled, assemble, room_for
 from domain.registry.facts import artefacts_digest
 from domain.registry.state import Model
@@ -80,16 +81,15 @@ class Questions:
 
     def routed(self, turn: Turn, request: RecordRequest | InferenceRequested) -> RoutedTurn:
         """Return a turn as the router takes it. A repeat of what a crash left open has a time of its own."""
+        words = shown(request.rendered_prompt)  # they are there: `see_whole` refuses others
         return RoutedTurn(
             tier=request.tier,
             # Nobody's: then the character's authored line is said.
             provider="" if self._registry.silenced(request.use_case) else request.provider,
             model=f"{request.model_name}@{request.model_version}",
             ask=EngineAsk(
-                prompt=request.rendered_prompt,
-                messages=messages_of(
-                    request.rendered_prompt, ((each.role, each.characters) for each in request.roles)
-                ),
+                prompt=words,
+                messages=messages_of(words, ((each.role, each.characters) for each in request.roles)),
                 max_tokens=request.max_tokens,
                 temperature=request.temperature,
                 seed=request.seed,
@@ -163,6 +163,22 @@ class Questions:
         return {name: value for name, value in found.items() if name in sections}
 
 
+def see_whole(inference: Inference) -> None:
+    """Accept a recorded turn that can be answered (again): its words are there.
+
+    Raises:
+        Rejected: ``turn_erased``.
+    """
+    request, text = inference.request, getattr(inference.outcome, "text", "")
+    words = (request.prompt, request.context, request.rendered_prompt) if request else ()
+    if any(isinstance(each, Erased) for each in (*words, text)):
+        raise Rejected(
+            "turn_erased",
+            "the words of this turn were erased with its player's data",
+            remedy="ask anew, with a command id of its own",
+        )
+
+
 def repeats(turn: Turn, request: InferenceRequested) -> bool:
     """Say whether a turn's question is the one that was recorded under its id.
 
@@ -170,7 +186,8 @@ def repeats(turn: Turn, request: InferenceRequested) -> bool:
     """
     if same_ask(turn.question, request):
         return True
-    redacted = MASK in request.prompt or WITHHELD in request.prompt or MASK in str(request.context)
+    prompt, context = shown(request.prompt), shown(request.context)
+    redacted = MASK in prompt or WITHHELD in prompt or MASK in str(context)
     words = {"prompt": request.prompt, "context": request.context}
     return bool(turn.findings or redacted) and same_ask(turn.question.model_copy(update=words), request)
 

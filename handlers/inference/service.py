@@ -29,7 +29,7 @@ from handlers.inference.answers import Answers
 from handlers.inference.guarding import Guard, QuestionGuard
 from handlers.inference.inbox import Inbox
 from handlers.inference.ownership import Ownership, RefusedElsewhere
-from handlers.inference.questions import Questions, Scenes, repeats
+from handlers.inference.questions import Questions, Scenes, repeats, see_whole
 from handlers.inference.records import InferenceRecords
 from handlers.inference.replies import reply_of
 from handlers.inference.turn import PieceSink, Turn
@@ -89,8 +89,8 @@ class InferenceService:
         Raises:
             Rejected: ``invalid_field``, ``no_current_model``, ``no_engine``, ``template_not_found``,
                 ``unknown_context``, ``prompt_too_long``, ``question_too_long``, ``overloaded``,
-                ``engines_away``, ``over_allowance`` (recorded as refused), or ``inference_failed``
-                (recorded: a repeat gives the same).
+                ``engines_away``, ``over_allowance``, ``turn_erased`` (recorded as refused), or
+                ``inference_failed`` (recorded: a repeat gives the same).
             IdConflict: the id asked for something else before.
             LogUnavailable: the log cannot be asked for a model that was never seen, or for what came of an id
                 that was here before and is forgotten.
@@ -151,6 +151,8 @@ class InferenceService:
             turn.inference = self._records.request(record, turn.message)
         elif not repeats(turn, turn.inference.request):
             raise IdConflict(turn.message.id, "asked for something else before")
+        else:
+            see_whole(turn.inference)
 
     def _piece_sink(self, turn: Turn) -> PieceSink | None:
         """Return what sends the pieces to the request's ``stream_to``, if it has one."""

@@ -190,7 +190,7 @@ def test_a_word_of_an_answer_that_was_changed_is_not_shown(system: System) -> No
     async def change() -> None:
         async with superuser(system.postgres_dsn, system.realm) as session:
             old = await session.fetchval("SELECT payload FROM event WHERE position = $1", EVENTS)
-            word = InferenceCompleted.from_example().text.split()[0].encode()
+            word = str(InferenceCompleted.from_example().text).split()[0].encode()
             new = old.replace(word, word[::-1])
             assert new != old
             await session.execute("UPDATE event SET payload = $1 WHERE position = $2", new, EVENTS)
