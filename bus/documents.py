@@ -7,6 +7,7 @@ from typing import Any
 from bus.catalogue import Catalogue
 from domain.inference.live import Piece
 from domain.kernel.event import Command, Event, LiveMessage, Query
+from domain.kernel.visibility import Erased, personal_of, private_of
 from protocol.packing import pack
 
 ASYNCAPI_VERSION = "3.0.0"
@@ -58,7 +59,7 @@ def _row(kind: str, name: str, version: int, meaning: str, subject: str) -> dict
 
 
 def fields_of(kind: Declared) -> list[dict[str, str]]:
-    """Return each field's name, type, unit, limits, whether it is required, and its meaning."""
+    """Return each field's name, type, unit, limits, whether it is required, visibility and meaning."""
     schema = kind.model_json_schema()
     required = set(schema.get("required", ()))
     return [
@@ -68,10 +69,20 @@ def fields_of(kind: Declared) -> list[dict[str, str]]:
             "unit": str(part.get("unit", "")),
             "limits": _limits(_resolved(part, schema)),
             "required": "yes" if name in required else "no",
+            "visibility": _visibility(kind, name),
             "meaning": str(part.get("description") or _resolved(part, schema).get("description", "")),
         }
         for name, part in schema.get("properties", {}).items()
     ]
+
+
+def _visibility(kind: Declared, name: str) -> str:
+    """Return whose words a field holds, or that it is private; of a part of it with the part's path."""
+    told = [(path, f"personal of {of}") for path, of in personal_of(kind).items()]
+    told += [(path, "private") for path in sorted(private_of(kind))]
+    own = [word for path, word in told if path == name]
+    parts = [f"{path} {word}" for path, word in told if path.startswith(f"{name}.")]
+    return ", ".join([*own, *parts])
 
 
 def page_of(kind: Declared) -> str:
@@ -79,7 +90,10 @@ def page_of(kind: Declared) -> str:
     row = row_of(kind)
     lines = [f"# {row['name']}", "", summary_of(kind), ""]
     lines += [f"{row['kind']}, version {row['version']} · subject `{row['subject']}`", ""]
-    lines += ["| field | type | unit | limits | required | meaning |", "|---|---|---|---|---|---|"]
+    lines += [
+        "| field | type | unit | limits | required | visibility | meaning |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for field in fields_of(kind):
         lines.append("| " + " | ".join(value.replace("|", "\\|") for value in field.values()) + " |")
     if example := example_of(kind):
@@ -272,8 +286,10 @@ def _type(part: dict[str, Any], schema: dict[str, Any]) -> str:
         if resolved.get("format") == "binary"
         else resolved.get("type", "any")
     )
-    nullable = any(option.get("type") == "null" for option in part.get("anyOf", ()))
-    return f"{name} or null" if nullable else str(name)
+    options = part.get("anyOf", ())
+    nullable = any(option.get("type") == "null" for option in options)
+    erasable = any(option.get("$ref", "").endswith(f"/{Erased.__name__}") for option in options)
+    return " or ".join([str(name), *(["null"] if nullable else []), *(["erased"] if erasable else [])])
 
 
 def _limits(resolved: dict[str, Any]) -> str:

@@ -92,7 +92,7 @@ def outcome(decode: Callable[..., Event], kind: type[Event], data: bytes) -> Any
         event = decode(kind.event_name, kind.event_version, data)
     except WireError as error:
         return error.code, error.field, str(error)
-    return repr(event)
+    return type(event), repr(event.model_dump())
 
 
 @given(st.data())
