@@ -1,6 +1,6 @@
 """Typed events to stored bytes and back: the one place where `domain` and `protocol` meet."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import ormsgpack
@@ -11,6 +11,7 @@ from bus.ports import PAYLOAD_BYTES_MAX, AppendTooLarge, NewEvent, RecordedEvent
 from bus.quick_reading import REFUSALS, quick_reader
 from bus.reading import reading_validator
 from domain.kernel.event import Event
+from domain.kernel.visibility import Private
 from protocol.errors import WireError
 from protocol.meta import Meta, encode_meta
 from protocol.packing import pack, unpack
@@ -38,7 +39,7 @@ class UnknownEvent(Event):
 
     type: str
     schema_version: int
-    payload: bytes
+    payload: Annotated[bytes, Private()]
 
 
 class EventCodec:

@@ -46,7 +46,7 @@ class NewEvent:
     id: UUID
     type: str
     schema_version: int
-    payload: bytes
+    payload: bytes = field(repr=False)
     meta: bytes = b"\x80"
 
 
@@ -75,6 +75,11 @@ class RecordedEvent(NamedTuple):
     hash: bytes
     """32 bytes: SHA-256 over the previous event's hash and every other column (protocol/SPEC.md, "Chain")."""
 
+    def __repr__(self) -> str:
+        """Return its place without the payload, which may hold a player's words."""
+        place = f"position={self.position}, stream={self.stream!r}, version={self.version}"
+        return f"RecordedEvent({place}, type={self.type!r}, id={self.id})"
+
 
 class RecordedPayload(NamedTuple):
     """What a fold over history needs of a `RecordedEvent`."""
@@ -84,6 +89,10 @@ class RecordedPayload(NamedTuple):
     type: str
     schema_version: int
     payload: bytes
+
+    def __repr__(self) -> str:
+        """Return its place without the payload, as `RecordedEvent` does."""
+        return f"RecordedPayload(position={self.position}, type={self.type!r})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,10 @@ class Envelope(NamedTuple):
     extra: Mapping[str, Any] = _NOTHING
     """Keys that this version does not know."""
 
+    def __repr__(self) -> str:
+        """Return its place without the payload, which may hold a player's words."""
+        return f"Envelope(id={self.id}, type={self.type!r}, stream={self.stream!r}, position={self.position})"
+
 
 _packb = msgpack.Packer().pack
 

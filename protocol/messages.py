@@ -21,7 +21,7 @@ class CommandMessage:
 
     id: UUID
     command: str
-    payload: Mapping[str, Any]
+    payload: Mapping[str, Any] = dataclasses.field(repr=False)
     expected: Expected = "any"
     """The version that the target stream must have."""
     meta: Meta = dataclasses.field(default_factory=Meta)
@@ -57,7 +57,7 @@ class EventRef:
 class Reply:
     """A command that was carried out (or was so already: no events)."""
 
-    result: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    result: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     events: Sequence[EventPlace] = ()
     duplicate: bool = False
     """The command had been carried out before; this is the first result."""
@@ -80,7 +80,7 @@ class ErrorReply:
 class Answer:
     """A query's result, and the position of the log that it is true as of."""
 
-    result: Any
+    result: Any = dataclasses.field(repr=False)
     position: int
 
 

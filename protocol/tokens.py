@@ -16,6 +16,10 @@ class TokenMessage(NamedTuple):
     """0, 1, 2, … without gap."""
     text: str
 
+    def __repr__(self) -> str:
+        """Return its place without the text, which is said to a player."""
+        return f"TokenMessage(id={self.id!r}, number={self.number})"
+
 
 def encode_tokens(message: TokenMessage) -> bytes:
     """Return a token message's bytes."""

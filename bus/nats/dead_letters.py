@@ -46,7 +46,7 @@ class DeadLetter:
     consumer: str
     position: int
     subject: str
-    body: bytes
+    body: bytes = field(repr=False)
     reason: str
     error_class: str
     attempts: int

@@ -34,6 +34,10 @@ class Frame(NamedTuple):
     size: int
     """Bytes of the header and the body."""
 
+    def __repr__(self) -> str:
+        """Return its place without the body, which may hold a player's words."""
+        return f"Frame(sequence={self.sequence}, offset={self.offset}, size={self.size})"
+
 
 class Gap(NamedTuple):
     """Bytes from ``start`` to ``end`` that are no frame and were one."""

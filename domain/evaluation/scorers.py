@@ -20,7 +20,7 @@ from domain.patterns import PatternError, matches
 class Answer:
     """What a model made of a case."""
 
-    text: str
+    text: str = field(repr=False)
     fault: str = ""
     """What kind of failure; empty if there was none."""
     prompt_tokens: int = 0

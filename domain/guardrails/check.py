@@ -1,7 +1,7 @@
 """Checks a whole text: what is found in it, what to do, and what may be shown of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from domain.guardrails.compiled import Compiled
@@ -21,7 +21,7 @@ class Verdict:
     """By where they begin."""
     action: Action | None
     """The strongest of the findings' actions; None if there are no findings."""
-    text: str
+    text: str = field(repr=False)
     """What may be shown: up to what stops it, with redactions made."""
     blocked: Finding | None
     """What stops it; the caller shows a line of its own instead, or goes on from there."""

@@ -10,7 +10,7 @@ ignores what separates letters, so that a finding still knows where words begin.
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from domain.guardrails.look_alikes import BLANKS, READINGS
 from domain.guardrails.look_alikes import UNSEEN as UNSEEN_RANGES
@@ -77,7 +77,7 @@ _INKLESS = frozenset(chr(code) for first, last in UNSEEN_RANGES for code in rang
 class Folded:
     """A folded text and, for each of its symbols, the index of the original character."""
 
-    text: str
+    text: str = field(repr=False)
     origins: tuple[int, ...]
 
     def span(self, start: int, end: int) -> tuple[int, int]:

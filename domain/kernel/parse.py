@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Command, Query
-from domain.kernel.visibility import hides
+from domain.kernel.visibility import Path, hides, public_path
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -31,7 +31,8 @@ def parse(model: type[M], data: Mapping[str, object]) -> M:
             message names every one, and the value where it cannot be private.
     """
     if found := _beyond_json(data):
-        path, message, remedy = found
+        at, message, remedy = found
+        path = _path(model, at)
         raise Rejected("invalid_field", f"{path}: {message}", field=path, remedy=remedy)
     try:
         return model.model_validate(data, strict=True)
@@ -40,20 +41,20 @@ def parse(model: type[M], data: Mapping[str, object]) -> M:
         raise Rejected(
             "invalid_field",
             "; ".join(_told(model, fault) for fault in faults[:8]),
-            field=_path(faults[0]),
+            field=_path(model, faults[0]["loc"]),
             remedy=_REMEDIES.get(faults[0]["type"], _form(model)),
         ) from None
 
 
-def _beyond_json(data: Mapping[str, object]) -> tuple[str, str, str] | None:
+def _beyond_json(data: Mapping[str, object]) -> tuple[Path, str, str] | None:
     """Return path, fact and remedy of the first value that no read model or JSON text could hold, if any.
 
     Postgres has no U+0000 in text, and JSON no NaN: a declaration that forgot to say so would end in
     ``internal``. Level by level: depth costs no stack.
     """
-    level: list[tuple[str, object]] = [("", data)]
+    level: list[tuple[Path, object]] = [((), data)]
     while level:
-        below: list[tuple[str, object]] = []
+        below: list[tuple[Path, object]] = []
         for path, value in level:
             match value:
                 case str() if "\x00" in value:
@@ -63,9 +64,9 @@ def _beyond_json(data: Mapping[str, object]) -> tuple[str, str, str] | None:
                 case Mapping():
                     if any("\x00" in key for key in value if isinstance(key, str)):
                         return path, "a key must not contain the character U+0000", "remove it"
-                    below += [(f"{path}.{key}" if path else str(key), item) for key, item in value.items()]
+                    below += [((*path, str(key)), item) for key, item in value.items()]
                 case list():
-                    below += [(f"{path}.{n}", item) for n, item in enumerate(value)]
+                    below += [((*path, n), item) for n, item in enumerate(value)]
                 case _:
                     pass
         level = below
@@ -73,7 +74,8 @@ def _beyond_json(data: Mapping[str, object]) -> tuple[str, str, str] | None:
 
 
 def _told(model: type[BaseModel], fault: ErrorDetails) -> str:
-    path, message, value = _path(fault), fault["msg"].removeprefix("Value error, "), fault["input"]
+    path, value = _path(model, fault["loc"]), fault["input"]
+    message = fault["msg"].removeprefix("Value error, ")
     word = isinstance(value, str) and fault["type"] == "literal_error" and _WORD.fullmatch(value)
     # A number where a text belongs may be one that somebody typed.
     number = isinstance(value, bool | int | float) and fault["type"] != "string_type"
@@ -81,8 +83,9 @@ def _told(model: type[BaseModel], fault: ErrorDetails) -> str:
     return f"{path}: {message}{shown}" if path else message
 
 
-def _path(fault: ErrorDetails) -> str:
-    return ".".join(map(str, fault["loc"]))
+def _path(model: type[BaseModel], path: Path) -> str:
+    """Return a dotted path; within a personal or private value it shows no key that the caller made up."""
+    return ".".join(map(str, public_path(model, path)))
 
 
 def _form(model: type[BaseModel]) -> str:

@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+Path = tuple[str | int, ...]
+"""Where in a payload: keys and places in lists."""
+
 GONE = "(erased)"
 """What pages and rows of text show where a personal value is gone."""
 
@@ -102,15 +105,46 @@ def private_of(kind: type[BaseModel]) -> frozenset[str]:
     return frozenset(path for path, mark in _marks(kind) if isinstance(mark, Private))
 
 
-def hides(kind: type[BaseModel], path: Iterable[str | int]) -> bool:
+def hides(kind: type[BaseModel], path: Path) -> bool:
     """Say whether what stands at a path of a payload is personal or private, or lies within such a value."""
+    return _depth(kind, path) < len(path) + 1
+
+
+def public_path(kind: type[BaseModel], path: Path) -> Path:
+    """Return a path of a payload up to the first key within a marked value that no declaration knows."""
+    depth, known = _depth(kind, path), _field_names(kind)
+    unknown = (n for n, step in enumerate(path) if n >= depth and isinstance(step, str) and step not in known)
+    return path[: next(unknown, len(path))]
+
+
+def _depth(kind: type[BaseModel], path: Path) -> int:
+    """Return how many steps lead to the marked value that a path goes into; more than it has if to none."""
     marked, at = {*personal_of(kind), *private_of(kind)}, ""
-    for step in path:
+    for depth, step in enumerate(path, 1):
         if isinstance(step, str):
             at = f"{at}.{step}" if at else step
             if at in marked:
-                return True
-    return False
+                return depth
+    return len(path) + 1
+
+
+@cache
+def _field_names(kind: type[BaseModel]) -> frozenset[str]:
+    """Return the names of all fields of a declaration and of the models within it."""
+    names, todo, seen = set[str](), [kind], set[type[BaseModel]]()
+    while todo:
+        model = todo.pop()
+        seen.add(model)
+        for name, field in model.model_fields.items():
+            names.add(name)
+            todo += [part for part in _models(field.annotation) if part not in seen]
+    return frozenset(names)
+
+
+def hidden_names(kinds: Iterable[type[BaseModel]]) -> frozenset[str]:
+    """Return the names of all marked fields, of whatever declaration and at any depth."""
+    paths = (path for kind in kinds for path in (*personal_of(kind), *private_of(kind)))
+    return frozenset(path.rpartition(".")[2] for path in paths)
 
 
 @cache
@@ -127,8 +161,8 @@ def _marks(kind: type[BaseModel], within: tuple[type, ...] = ()) -> Iterator[tup
     """Yield every mark of a declaration with its dotted path; subjects are paths from there, too."""
     for name, field in kind.model_fields.items():
         yield from ((name, mark) for mark in _marks_on(field))
-        for inner in _parts(field.annotation):
-            if isinstance(inner, type) and issubclass(inner, BaseModel) and inner not in within:
+        for inner in _models(field.annotation):
+            if inner not in within:
                 for path, mark in _marks(inner, (*within, kind)):
                     moved = Personal(f"{name}.{mark.of}") if isinstance(mark, Personal) else mark
                     yield f"{name}.{path}", moved
@@ -137,6 +171,11 @@ def _marks(kind: type[BaseModel], within: tuple[type, ...] = ()) -> Iterator[tup
 def _marks_on(field: Any) -> Iterator[Personal | Private]:
     yield from (each for each in field.metadata if isinstance(each, Personal | Private))
     yield from (each for each in _parts(field.annotation) if isinstance(each, Personal | Private))
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    parts = (each for each in _parts(annotation) if isinstance(each, type))
+    return (each for each in parts if issubclass(each, BaseModel))
 
 
 def _parts(annotation: Any) -> Iterator[Any]:

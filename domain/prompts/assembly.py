@@ -6,7 +6,7 @@ see.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from domain.kernel.decider import Rejected
 from domain.prompts.messages import SLOT, Role, Section, TemplateFacts
@@ -27,7 +27,7 @@ class Cut:
 class Assembled:
     """A prompt and how it came about."""
 
-    text: str
+    text: str = field(repr=False)
     tokens: int
     """As counted, part by part."""
     cut: tuple[Cut, ...] = ()

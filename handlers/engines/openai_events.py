@@ -8,7 +8,7 @@ what each must come to. What says nothing is passed over; only what cannot be an
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -46,7 +46,7 @@ Sources: the API references of the servers above, and of Anthropic and Bedrock, 
 class Chunk:
     """What one event says."""
 
-    text: str = ""
+    text: str = field(default="", repr=False)
     reason: FinishReason | None = None
     """Why the answer ended; None: it goes on."""
     token: bool = False

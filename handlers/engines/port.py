@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 from domain.patterns import PatternError, TooInvolved, rest_of
@@ -67,7 +67,7 @@ class Message:
     """One message of a chat."""
 
     role: Role
-    text: str
+    text: str = field(repr=False)
 
 
 def upper_count(text: str) -> int:
@@ -94,7 +94,7 @@ def messages_of(prompt: str, roles: Iterable[tuple[Role, int]]) -> tuple[Message
 class EngineAsk:
     """One request to an engine."""
 
-    prompt: str
+    prompt: str = field(repr=False)
     """As rendered by the template."""
     messages: tuple[Message, ...] = ()
     """The same words as a chat engine gets them; empty: the prompt as one message of the user."""
@@ -109,7 +109,7 @@ class EngineAsk:
     """A regular expression that the whole answer must match; no backreferences, no look-around."""
     priority: int = 0
     """0 is the most urgent."""
-    sent: str = ""
+    sent: str = field(default="", repr=False)
     """What another engine has given of this answer already: go on after it, repeat none of it."""
 
     def rest(self) -> str | None:
@@ -143,7 +143,7 @@ class EngineAsk:
 class Piece:
     """Some of the answer's text; whole tokens, whole characters, never empty."""
 
-    text: str
+    text: str = field(repr=False)
     tokens: int = 1
 
 
@@ -229,7 +229,7 @@ class Engine(Protocol):
 class Generation:
     """One finished answer."""
 
-    text: str
+    text: str = field(repr=False)
     prompt_tokens: int
     completion_tokens: int
     ttft_ms: float

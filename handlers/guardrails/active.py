@@ -66,7 +66,7 @@ class ActivePolicy(MemoryView):
             # A tenth of a second and more: on the loop every line under way would stand still.
             self.compiled = await asyncio.to_thread(compile_policy, self._state.published[label], profile)
         except (PolicyError, KeyError):  # by a newer program; what held goes on holding
-            logger.exception("policy_not_active", policy=label, profile=profile)
+            logger.exception("policy_not_active", label=label, profile=profile)
             return False
         self._activated = True
         return True

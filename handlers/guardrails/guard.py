@@ -227,7 +227,7 @@ class Found:
     finding: Finding
     side: Any
     """input or output."""
-    text: str = ""
+    text: str = field(default="", repr=False)
     """Its words, personal data in the clear: they are recorded sealed or not at all."""
     policy: str = ""
     """Label of the policy that it broke; empty: the one in force."""

@@ -32,9 +32,9 @@ class Sharing:
     """An answer under way that others may listen to."""
 
     inference_id: str
-    heard: str = ""
+    heard: str = field(default="", repr=False)
     """The text before it, which those who share it have: it is the rest of an answer that was cancelled."""
-    pieces: list[tuple[str, int]] = field(default_factory=list)
+    pieces: list[tuple[str, int]] = field(default_factory=list, repr=False)
     """Text and tokens."""
     done: bool = False
     completion: RecordCompletion | None = None
@@ -121,7 +121,7 @@ class Turn:
     routed: RoutedTurn = field(init=False)
     """As the router takes it."""
     began: float = field(init=False)
-    given: list[str] = field(default_factory=list)
+    given: list[str] = field(default_factory=list, repr=False)
     """The pieces of the answer so far."""
     tokens: int = 0
     guarded: Guarded | UnguardedAnswer | None = None

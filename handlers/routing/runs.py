@@ -77,7 +77,7 @@ class Progress:
 
     turn: RoutedTurn
     began: float
-    texts: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list, repr=False)
     tokens: int = 0
     """Pieces' tokens, as they were given."""
     used: int = 0

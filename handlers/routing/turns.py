@@ -87,7 +87,7 @@ class Attempt:
 class Routed:
     """How a turn was served: the last item of `Router.stream`."""
 
-    text: str
+    text: str = field(repr=False)
     tier: str
     engine: str
     """Who brought it to its end; "" if nobody did."""

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aicore.http.openai.faults import Fault, shown, wrong
@@ -33,7 +33,7 @@ class Asked:
     """A request that was understood."""
 
     model: str
-    payload: Mapping[str, Any]
+    payload: Mapping[str, Any] = field(repr=False)
     """Of inference.generate."""
     actor: str
     stream: bool
