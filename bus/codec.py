@@ -11,7 +11,7 @@ from bus.ports import PAYLOAD_BYTES_MAX, AppendTooLarge, NewEvent, RecordedEvent
 from bus.quick_reading import REFUSALS, quick_reader
 from bus.reading import reading_validator
 from domain.kernel.event import Event
-from domain.kernel.visibility import Private
+from domain.kernel.visibility import Private, public_path
 from protocol.errors import WireError
 from protocol.meta import Meta, encode_meta
 from protocol.packing import pack, unpack
@@ -100,7 +100,7 @@ class EventCodec:
             event: Event = validate(payload)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
+            where = ".".join(map(str, public_path(self.catalogue.events[kind], first["loc"])))
             raise WireError(
                 "invalid_field", f"payload.{where}", f"{kind} version {version}: {first['msg']}"
             ) from error
