@@ -19,6 +19,7 @@ from bus.ports import NewEvent, StreamWrite
 from domain.inference.export import COLUMNS, Export, Fact, Row, Selection
 from domain.inference.messages import InferenceCompleted, InferenceFailed, InferenceRequested
 from domain.kernel.event import Event
+from domain.kernel.visibility import ERASED, erased
 from protocol.packing import pack
 from tests.unit.spec import changed
 from tests.vectors_make import SPACE
@@ -83,6 +84,22 @@ def test_what_was_recorded_before_there_was_consent_means_no() -> None:
 
     rows, making = when(given(old, COMPLETED))
     assert (rows, making.counts["no_consent"]) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        given(erased(REQUESTED), COMPLETED),
+        given(REQUESTED, erased(COMPLETED)),
+        given(changed(REQUESTED, rendered_prompt=ERASED), COMPLETED),
+    ],
+    ids=["question", "answer", "rendered"],
+)
+def test_from_what_is_erased_nothing_is_learnt(facts: list[Fact]) -> None:
+    rows, making = when(facts)
+
+    assert rows == []
+    assert making.counts == {"erased": 1, "unanswered": 0}
 
 
 def test_a_player_is_in_no_row() -> None:

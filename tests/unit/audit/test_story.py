@@ -16,6 +16,7 @@ from domain.guardrails.messages import PolicyActivated, PolicyPublished, Violati
 from domain.guardrails.policy import digest_of as policy_digest
 from domain.inference.messages import InferenceCompleted, InferenceFailed, InferenceRequested
 from domain.kernel.event import Event
+from domain.kernel.visibility import erased
 from domain.prompts.messages import TemplateRegistered
 from domain.prompts.template import digest_of
 from domain.registry.deployment_messages import StepStarted
@@ -178,3 +179,21 @@ async def test_a_policy_that_the_program_brought_along_is_named_by_the_turn_itse
 
 async def test_a_turn_that_is_not_there_has_no_story() -> None:
     assert await Book().story() == []
+
+
+async def test_a_story_of_erased_words_is_told_and_its_turn_is_found_without_them() -> None:
+    book = Book()
+    found = changed(ViolationDetected.from_example(), inference_id=TURN)
+    await book.write(f"inference-{TURN}", *map(erased, (REQUESTED, InferenceCompleted.from_example())))
+    await book.write("violation-1", erased(found))
+
+    facts = await book.story()
+
+    told = {fact.what.strip(): fact.said for fact in facts}
+    assert told["asked"] == "ann to lamp-keeper: (erased)"
+    assert told["prompt"] == f"(erased) ({REQUESTED.prompt_hash}, which cannot be made again)"
+    assert told["answered"] == "(erased) (stop)"
+    assert told["violation"].endswith("replace; (erased)")
+    assert all(fact.sound for fact in facts)
+    assert [each.asked.player for each in await book.turns(player="ann")] == ["ann"]
+    assert await book.turns(text="erased") == []

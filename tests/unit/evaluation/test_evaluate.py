@@ -22,6 +22,7 @@ from domain.guardrails.messages import ViolationDetected, ViolationReviewed
 from domain.inference.inference import stream_of
 from domain.inference.messages import InferenceCompleted, InferenceRequested
 from domain.kernel.decider import Rejected
+from domain.kernel.visibility import ERASED
 from domain.registry.facts import configuration_digest
 from handlers.engines.port import EngineError
 from handlers.evaluation.commands import EvaluationStart, suites
@@ -165,6 +166,21 @@ async def test_no_more_turns_are_replayed_than_a_suite_takes(monkeypatch: pytest
     found = re.search(r"about (\d+) \(--recorded\)", refused.value.remedy)
     assert found
     assert 10 < len((await recorded_suite(log, codec, UC, int(found[1]))).cases) < 40
+
+
+@pytest.mark.parametrize("gone", ["prompt", "context"])
+async def test_what_is_erased_is_asked_no_more(gone: str) -> None:
+    log, codec = await played(1)
+    erased, _ = await played(1, **{gone: ERASED})
+    ours, theirs = ident(), (await erased.read_all(after=0))[0]
+    other = codec.decode(theirs).model_copy(update={"inference_id": ours.hex})
+    answer = InferenceCompleted.model_validate(
+        {**InferenceCompleted.example, "inference_id": ours.hex, "use_case": UC}
+    )
+    new = [codec.encode(event, ident()) for event in (other, answer)]
+    await log.append(StreamWrite(stream_of(ours.hex), new, "any"))
+
+    assert [case.prompt for case in (await recorded_suite(log, codec, UC, 3)).cases] == ["Question 0?"]
 
 
 async def test_only_confirmed_lines_of_models_and_turns_with_an_answer_become_cases() -> None:

@@ -4,12 +4,16 @@ import logging
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import structlog
+from pydantic import BaseModel, ValidationError
 
 from aicore.logs import set_up
+from domain.inference.messages import Generate
+
+CANARY = "Xyzzy canary"
 
 
 @pytest.mark.parametrize("form", ["console", "json"])
@@ -39,6 +43,59 @@ def test_a_full_disk_loses_lines_and_ends_nothing(form: Literal["console", "json
         set_up("warning", form, StringIO())
         with suppress(OSError):
             file.close()
+
+
+class Stranger(BaseModel):
+    """A model that is no declaration of ours, so that it hides nothing by itself."""
+
+    age: int = 0
+    nickname: str = ""
+
+
+def logged(form: Literal["console", "json"], **values: Any) -> str:
+    file = StringIO()
+    set_up("info", form, file)
+    structlog.get_logger("test").info("happened", **values)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"prompt": CANARY},
+        {"command": {"use_case": "a", "context": {"place": CANARY}}},
+        {"found": [{"excerpt": CANARY}]},
+        {"message": Generate(use_case="a", prompt=CANARY)},
+        {"model": Stranger(nickname=CANARY)},
+        {"error": f"Input should be a number [type=int_type, input_value='{CANARY}', input_type=str]"},
+    ],
+    ids=str,
+)
+def test_what_is_declared_personal_is_in_no_line(
+    form: Literal["console", "json"], values: dict[str, Any]
+) -> None:
+    written = logged(form, **values)
+
+    assert "happened" in written
+    assert CANARY not in written
+    assert "plain words" in logged(form, detail="plain words")
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_what_pydantic_quotes_of_its_input_is_in_no_traceback(form: Literal["console", "json"]) -> None:
+    file = StringIO()
+    set_up("warning", form, file)
+    value = " ".join(["Xyzzy", "canary"])
+
+    try:
+        Stranger.model_validate({"age": value})
+    except ValidationError:
+        structlog.get_logger("test").exception("by_us")
+        logging.getLogger("test").exception("by a library")
+
+    assert file.getvalue().count("input_value=<hidden>") == 2
+    assert CANARY not in file.getvalue()
 
 
 def fails(payload: dict[str, str]) -> None:
