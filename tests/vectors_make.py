@@ -17,6 +17,7 @@ import msgpack
 
 from bus.catalogue import domain_catalogue
 from bus.documents import example_of
+from domain.kernel.visibility import erased, personal_of
 from protocol.chain import genesis, link
 from protocol.envelope import Envelope, encode_envelope
 from protocol.messages import (
@@ -239,6 +240,12 @@ def _evolved() -> Iterable[Case]:
     )
     newer = plain._replace(type="registry.model_retired", schema=99, stream="registry-a1")
     yield case("a schema version that nobody knows yet", newer)
+    for name, kind in domain_catalogue().events.items():
+        if personal_of(kind):
+            payload = erased(kind.from_example()).model_dump(mode="json")
+            found = envelope(f"erased {name}", pack(payload), type=name, schema=kind.event_version,
+                             stream=f"{name.split('.')[0]}-a1")  # fmt: skip
+            yield case(f"{name} with its personal values erased", found, payload=payload)
 
 
 def _malformed() -> Iterable[Case]:

@@ -167,7 +167,8 @@ async def test_it_runs_over_nats(
         async with connect(nats_server.url, name="test") as nc:
             events = await nc.subscribe(f"{realm}.evt.bounty.>")
             client = Client(nc, realm, "player:ann")
-            post = {"bounty_id": "rat_king", "target": "The Rat King", "reward": 30}
+            shown = {"bounty_id": "rat_king", "target": "The Rat King", "reward": 30}
+            post = {**shown, "player": "ann", "note": "It ate my lute."}
             reply = await client.command("bounty.post", post, id=uuid4())
             event = msgpack.unpackb((await events.next_msg(timeout=20)).data)
             answer = await client.query("bounty.open", {"at_least": 10})
@@ -175,7 +176,7 @@ async def test_it_runs_over_nats(
                 answer = await client.query("bounty.open", {"at_least": 10})
         assert reply.result == {"bounty_id": "rat_king"}
         assert (event["type"], msgpack.unpackb(event["payload"])) == ("bounty.posted", post)
-        assert answer.result == [post]
+        assert answer.result == [shown]
         assert answer.position >= event["position"]
     finally:
         program.terminate()
