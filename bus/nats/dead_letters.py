@@ -46,7 +46,7 @@ class DeadLetter:
     consumer: str
     position: int
     subject: str
-    body: bytes = field(repr=False)
+    body: bytes = field_(repr=False)
     reason: str
     error_class: str
     attempts: int
