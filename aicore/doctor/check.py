@@ -1,4 +1,4 @@
-"""What a check looks at and what it finds."""
+"""Checks: their finding, and the system that they look at."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

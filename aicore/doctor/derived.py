@@ -1,4 +1,4 @@
-"""What is derived from the log: the tables of read models, and what follows it in memory."""
+"""Everything derived from the log: the tables of read models, and its followers in memory."""
 
 from collections.abc import Sequence
 

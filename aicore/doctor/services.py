@@ -1,4 +1,4 @@
-"""What answers players: a model that may speak for each use case, and engines that serve it."""
+"""Answers for players: a model that may speak for each use case, and engines that serve it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

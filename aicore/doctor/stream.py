@@ -1,4 +1,4 @@
-"""What NATS carries: the log's stream, the processes on which log, the inbox, and the dead letters."""
+"""NATS: the log's stream, the processes on which log, the inbox, and the dead letters."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,1 +1,1 @@
-"""What the end of a turn counts as, decided once for all who count: recording, gate, optimiser, repeats."""
+"""Outcomes of turns, decided once for all that count them: record, gate, optimiser, repeats."""

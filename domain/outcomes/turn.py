@@ -1,4 +1,4 @@
-"""What the end of a turn counts as: an answer, a failure of its model, a line that was stopped, or nothing.
+"""The outcome of a turn for its model: an answer, a failure, a line that was stopped, or nothing.
 
 The codes and the reasons are storage format, so this reads what any version of the program recorded; one
 that is not known counts as an answer, or, of a failure or a refusal, as the caller's own.

@@ -1,4 +1,4 @@
-"""What is known of a deployment: plan, gate, evidence; the fields that commands and events share."""
+"""Plan, gate and evidence of a deployment: the fields that commands and events share."""
 
 from typing import Annotated, Literal
 
@@ -28,7 +28,7 @@ Step = Annotated[int, Field(ge=0, le=31, description="Number of the step, from 0
 
 
 class Gate(BaseModel):
-    """What a step must show before the next one, and what takes the candidate back."""
+    """The conditions of a next step, and of the candidate's rollback."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -115,7 +115,7 @@ class MeasureFact(BaseModel):
 
 
 class EvidenceFact(BaseModel):
-    """What a gate knew when it decided; whoever folds the log up to ``position`` gets the same."""
+    """The gate's knowledge when it decided; a fold of the log up to ``position`` gives the same."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -186,7 +186,7 @@ class Plan(BaseModel):
 
 
 class OfDeployment(BaseModel):
-    """What every event of a deployment names."""
+    """The ids that every event of a deployment names."""
 
     deployment_id: DeploymentId
     use_case: UseCase

@@ -1,4 +1,4 @@
-"""What may be asked of a deployment and what happened in it.
+"""Commands and events of deployments.
 
 Names and versions of events are storage format: they stay in the log for ever.
 """
@@ -236,7 +236,7 @@ class StartDeployment(Plan, Command, name="deployment.start"):
 
 
 class OnDeployment(Command):
-    """What is said to a deployment under way; refused with ``deployment_not_found`` if it is not."""
+    """A command to a deployment under way; refused with ``deployment_not_found`` if it is not."""
 
     use_case: UseCase
     deployment_id: DeploymentId
@@ -355,10 +355,10 @@ class RollBackOnEvidence(OnDeployment, name="deployment.accuse"):
 
 
 OPERATOR_COMMANDS = (StartDeployment, HoldDeployment, ResumeDeployment, AbortDeployment, RollBack)
-"""What people say."""
+"""The commands of people."""
 
 GATE_COMMANDS = (ConfirmReady, PassStep, RollBackOnEvidence)
-"""What the deployment manager says; never taken from the wire."""
+"""The commands of the deployment manager; never taken from the wire."""
 
 DeploymentCommand = (
     StartDeployment

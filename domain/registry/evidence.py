@@ -69,14 +69,14 @@ class Turn:
     share: float
     """Chance that its player met the candidate: 0 to 1."""
     key: str
-    """Who stays with one model: the conversation or the player."""
+    """The conversation or the player that stays with one model."""
     faults: frozenset[Measure] = frozenset()
     latency_ms: float | None = None
     """None for a turn that failed, or that the guardrails ended."""
 
 
 class Stakes:
-    """What several bettors made of the same claim: one from the start, and a fresh one from each later step.
+    """The wealth of several bettors on one claim: one from the start, and a fresh one from each later step.
 
     A bettor who lost for long, because the candidate did well, is slow to win when it turns bad; so a part of
     the stake is kept for each step. Before its step begins it lies there as it is, so the sum stays fair.
@@ -102,7 +102,7 @@ class Stakes:
 
     @property
     def wealth(self) -> float:
-        """What all stakes have become, from 1."""
+        """All stakes together, from 1."""
         first, *later = map(sum, self._runs)
         if not self._kept:
             return first
@@ -122,7 +122,7 @@ class Faults:
 
     @property
     def wealth(self) -> float:
-        """What the stakes have become, from 1."""
+        """The stakes together, from 1."""
         return self.stakes.wealth
 
     def first(self, turn: Turn) -> bool:
@@ -170,7 +170,7 @@ class Latency:
 
     @property
     def wealth(self) -> float:
-        """What the stakes have become, from 1."""
+        """The stakes together, from 1."""
         return self.stakes.wealth
 
     def observe(self, turn: Turn, chance: float) -> None:

@@ -76,7 +76,7 @@ class Run:
 
 @dataclass(slots=True)
 class Deployments:
-    """What is known of the use cases, and the deployments under way."""
+    """The use cases as the log tells of them, and the deployments under way."""
 
     use_cases: UseCases = field(default_factory=UseCases)
     runs: dict[DeploymentId, Run] = field(default_factory=dict)

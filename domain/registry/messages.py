@@ -1,4 +1,4 @@
-"""What may be asked of the registry and what happened there.
+"""Commands and events of the registry.
 
 Names and versions of events are storage format: they stay in the log for ever.
 """
@@ -158,7 +158,7 @@ class TrafficShifted(Event, name="registry.traffic_shifted", version=1):
 
 
 class Evaluated(BaseModel):
-    """What an evaluation says of a candidate."""
+    """The verdict of an evaluation on a candidate."""
 
     model_config = ConfigDict(frozen=True)
 

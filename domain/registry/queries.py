@@ -1,4 +1,4 @@
-"""What may be asked of the registry."""
+"""Queries of the registry."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""What is known of a use case: its models, who serves it, and the deployment under way."""
+"""The state of a use case: its models, which one serves, and the deployment under way."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -15,7 +15,7 @@ KINDS = (DeploymentRolledBack, EvaluationStarted, EvaluationFinished, ModelEvalu
 
 @dataclass(slots=True)
 class _Verdicts:
-    """What ended and was not told yet, and what must be told along."""
+    """Evaluations that ended and are not recorded yet, with the facts to be recorded along."""
 
     untold: dict[str, tuple[EvaluationFinished, Heard]] = field(default_factory=dict)
     begun: dict[str, tuple[int, EvaluationStarted]] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """A deployment's gate: folds the turns of the log into evidence and says what follows from it.
 
-Whoever folds the same events gets the same verdict, so an audit can repeat each one, and a manager that
+Two folds of the same events come to the same verdict, so an audit can repeat each one, and a manager that
 crashed goes on where the log says.
 """
 
