@@ -11,12 +11,9 @@ from domain.inference.messages import (
     InferenceRefused,
     InferenceRequested,
     RateInference,
-    RecordCancellation,
-    RecordCompletion,
-    RecordFailure,
-    RecordRequest,
 )
 from domain.inference.queries import StatsQuery
+from domain.inference.recording import RecordCancellation, RecordCompletion, RecordFailure, RecordRequest
 from domain.kernel.context import Context
 
 CONTEXT = Context(

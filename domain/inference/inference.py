@@ -14,7 +14,6 @@ from typing import Any, assert_never
 from domain.inference.facts import AskFacts
 from domain.inference.messages import (
     InferenceCancelled,
-    InferenceCommand,
     InferenceCompleted,
     InferenceEvent,
     InferenceFailed,
@@ -23,6 +22,9 @@ from domain.inference.messages import (
     InferenceRated,
     InferenceRequested,
     RateInference,
+)
+from domain.inference.recording import (
+    InferenceCommand,
     RecordCancellation,
     RecordCompletion,
     RecordFailure,

@@ -7,7 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from domain.inference.messages import Generate, RecordCancellation, RecordCompletion, RecordFailure
+from domain.inference.messages import Generate
+from domain.inference.recording import RecordCancellation, RecordCompletion, RecordFailure
 from domain.kernel.decider import Rejected
 from domain.routing.allowance import Bucket, Rate
 from handlers.routing.router import Router

@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from domain.inference.inference import stream_of
-from domain.inference.messages import RecordCancellation, RecordCompletion, RecordFailure
+from domain.inference.recording import RecordCancellation, RecordCompletion, RecordFailure
 from handlers.engines.port import EngineError
 from handlers.guardrails.guard import stops
 from handlers.inference.answers import Answers, SharedAnswers, lasting

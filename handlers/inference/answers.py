@@ -15,7 +15,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import aclosing
 
-from domain.inference.messages import InferenceRequested, RecordCompletion
+from domain.inference.messages import InferenceRequested
+from domain.inference.recording import RecordCompletion
 from domain.outcomes.turn import WHOLE
 from handlers.inference.generation import Generation
 from handlers.inference.guarding import Guard

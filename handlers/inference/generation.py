@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
 
-from domain.inference.messages import RecordCompletion
+from domain.inference.recording import RecordCompletion
 from handlers.inference.guarding import Guard
 from handlers.inference.replies import blocked_completion, completion_of
 from handlers.inference.turn import Sharing, Turn

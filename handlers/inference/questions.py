@@ -12,7 +12,8 @@ from typing import Any
 from domain.guardrails.check import WITHHELD
 from domain.inference.facts import MICRO_DOLLARS_MAX, PROMPT_CHARACTERS_MAX, SEED_MAX, Ask, Terms
 from domain.inference.inference import Inference, same_ask
-from domain.inference.messages import Generate, InferenceRequested, RecordRequest
+from domain.inference.messages import Generate, InferenceRequested
+from domain.inference.recording import RecordRequest
 from domain.kernel.decider import Rejected
 from domain.kernel.visibility import Erased, shown
 from domain.prompts.assembly import Assembled, assemble, room_for

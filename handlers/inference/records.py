@@ -33,11 +33,8 @@ from domain.inference.messages import (
     InferenceRefused,
     InferenceRequested,
     RateInference,
-    RecordCancellation,
-    RecordCompletion,
-    RecordFailure,
-    RecordRequest,
 )
+from domain.inference.recording import RecordCancellation, RecordCompletion, RecordFailure, RecordRequest
 from domain.kernel.decider import Rejected
 from domain.routing.allowance import Bucket, Rate
 from domain.routing.messages import EngineStateChanged

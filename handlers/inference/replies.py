@@ -11,8 +11,8 @@ from domain.inference.messages import (
     InferenceCompleted,
     InferenceFailed,
     InferenceRequested,
-    RecordCompletion,
 )
+from domain.inference.recording import RecordCompletion
 from domain.kernel.decider import Rejected
 from handlers.engines.port import EngineError
 from handlers.inference.records import outcome_id

@@ -12,7 +12,8 @@ from typing import Any
 from bus.ports import Claim
 from domain.guardrails.scan import Finding
 from domain.inference.inference import Inference
-from domain.inference.messages import Generate, InferenceRequested, RecordCompletion
+from domain.inference.messages import Generate, InferenceRequested
+from domain.inference.recording import RecordCompletion
 from domain.kernel.parse import parse
 from handlers.guardrails.guard import CheckTime, Found, Guarded
 from handlers.guardrails.unguarded import UnguardedAnswer

@@ -7,15 +7,8 @@ from hypothesis import given as any_of
 from hypothesis import strategies as st
 
 from domain.inference.inference import INFERENCE, Inference, cost_micro
-from domain.inference.messages import (
-    InferenceCompleted,
-    InferenceEvent,
-    InferenceFailed,
-    InferenceRequested,
-    RecordCompletion,
-    RecordFailure,
-    RecordRequest,
-)
+from domain.inference.messages import InferenceCompleted, InferenceEvent, InferenceFailed, InferenceRequested
+from domain.inference.recording import RecordCompletion, RecordFailure, RecordRequest
 from domain.kernel.decider import Rejected
 from tests.unit.spec import changed, given
 

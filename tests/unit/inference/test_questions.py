@@ -6,12 +6,8 @@ from typing import Any
 
 import pytest
 
-from domain.inference.messages import (
-    InferenceCompleted,
-    InferenceRated,
-    InferenceRequested,
-    RecordCompletion,
-)
+from domain.inference.messages import InferenceCompleted, InferenceRated, InferenceRequested
+from domain.inference.recording import RecordCompletion
 from domain.kernel.decider import Rejected
 from handlers.engines.port import End, EngineAsk, Piece
 from handlers.inference.answers import Answers, key_of

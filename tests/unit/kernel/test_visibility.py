@@ -27,14 +27,8 @@ from domain.contexts import CONTEXTS
 from domain.guardrails.messages import RevealViolation, ViolationDetected
 from domain.guardrails.violations import VIOLATION
 from domain.inference.inference import INFERENCE
-from domain.inference.messages import (
-    InferenceCompleted,
-    InferenceRated,
-    InferenceRequested,
-    RateInference,
-    RecordCompletion,
-    RecordRequest,
-)
+from domain.inference.messages import InferenceCompleted, InferenceRated, InferenceRequested, RateInference
+from domain.inference.recording import RecordCompletion, RecordRequest
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Event
 from domain.kernel.parse import parse
