@@ -22,7 +22,22 @@ settings.register_profile("dev", COMMON, max_examples=BY_DAY, derandomize=True)
 settings.register_profile("nightly", COMMON, max_examples=20 * BY_DAY, derandomize=False, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
+LONG = (
+    "test_kill_rounds",
+    "acceptance/",
+    "test_spool_kill",
+    "test_start_environment",
+    "test_adding_a_context",
+)
+"""Begun first: what takes long and comes last would have one worker wait for the other."""
+
 _realms = count(1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long ones first; apart from that the order is as it was drawn."""
+    items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if name in item.nodeid), len(LONG)))
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from tests.acceptance.kit import Up
 from tests.harness.examples import examples
 from tests.harness.folders import open_folder
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.xdist_group("up")]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.xdist_group("extremes")]
 
 CATALOGUE = domain_catalogue()
 ANSWER_TIMEOUT_S = 60

@@ -7,7 +7,7 @@ import pytest
 
 from tests.acceptance.kit import Up
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180), pytest.mark.xdist_group("up")]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180), pytest.mark.xdist_group("settings")]
 
 ENGINES = """
 [engines.shipped]

@@ -27,7 +27,7 @@ from tests.acceptance.kit import COMMAND_TIMEOUT_S, ROOT, Up
 from tests.harness.folders import open_folder
 from tests.harness.node import node_folder
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180), pytest.mark.xdist_group("cli")]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180), pytest.mark.xdist_group("snippets")]
 
 OWN_TESTS = ("docs/adding-a-context.md",)
 """Pages with a test of their own."""

@@ -21,7 +21,7 @@ from tests.acceptance.kit import COMMAND_TIMEOUT_S, ROOT, Up
 from tests.harness.folders import open_folder
 from tests.harness.node import node_folder
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180), pytest.mark.xdist_group("cli")]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180), pytest.mark.xdist_group("spec_clients")]
 
 BLOCK = re.compile(r"^```(python|js)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NAMES = {"python": "market", "js": "bazaar"}

@@ -21,7 +21,7 @@ from bus.postgres.connect import schema_of
 from bus.postgres.migrate import migrate
 from tests.acceptance.kit import ROOT, Up
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(90), pytest.mark.xdist_group("up")]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(90)]
 
 TOLD_S = 20.0
 """For a whole start that fails, on a busy machine; the old silence was 60 s."""
