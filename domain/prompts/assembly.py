@@ -70,11 +70,13 @@ def assemble(
             cut is too long already.
     """
     sections = {section.name: section for section in template.sections}
-    if unknown := sorted(context.keys() - sections.keys()):
+    if unknown := context.keys() - sections.keys():
+        # How many, not which: a context is personal, with whatever keys a caller makes up.
         raise Rejected(
             "unknown_context",
-            f"the template {template.name}@{template.version} has no section {unknown[0]!r}",
-            field=f"context.{unknown[0]}",
+            f"the template {template.name}@{template.version} has no section for {len(unknown)} of the "
+            f"context's {len(context)} keys",
+            field="context",
             remedy=f"it has {', '.join(sections)}",
         )
     items = {name: _items(context.get(name, ()), template.reserved) for name in sections}

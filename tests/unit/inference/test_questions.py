@@ -89,7 +89,7 @@ async def test_what_does_not_fit_is_cut_oldest_first_and_told(stage: Stage) -> N
 @pytest.mark.parametrize(
     ("changes", "code", "field"),
     [
-        ({"context": {"colour": "red"}}, "unknown_context", "context.colour"),
+        ({"context": {"colour": "red"}}, "unknown_context", "context"),
         ({"prompt": "word " * 30}, "prompt_too_long", "prompt"),
         ({"max_tokens": 30}, "invalid_field", "max_tokens"),
         ({"max_tokens": -1}, "invalid_field", "max_tokens"),
