@@ -105,7 +105,7 @@ def _reason(letter: dict[str, Any]) -> dict[str, Any]:
 async def _planted(running: Running) -> tuple[set[str], int]:
     """Send all; return what was taken, and how many were refused. No refusal says the word."""
     taken, refused, said = set[str](), 0, list[tuple[str, str]]()
-    await running.ask("batch.open", dict(ASKED["batch.open"].example))
+    await running.ask("batch.open", example("batch.open", running.known))
     turn = await running.ask("inference.generate", {"use_case": "npc_bark", "prompt": SPOKEN})
     running.known["inference_id"] = turn.result["inference_id"]
     for name in REQUESTS:

@@ -112,9 +112,13 @@ def test_an_answer_that_leaves_no_room_for_a_prompt_is_the_fault_of_max_tokens()
     assert f"budget of {budget} tokens" in refusal.value.message
 
 
-def test_a_key_without_a_section_is_refused_by_name() -> None:
-    with pytest.raises(Rejected, match="no section 'colour'"):
+def test_a_key_without_a_section_is_refused_and_is_not_repeated() -> None:
+    """Whatever key a caller makes up may be a player's word; the sections that there are help to find it."""
+    with pytest.raises(Rejected, match="no section for 1 of the context's 1 keys") as refusal:
         assemble(template(), {"colour": "red"}, room=9, count=words)
+
+    assert "colour" not in f"{refusal.value.message} {refusal.value.field} {refusal.value.remedy}"
+    assert refusal.value.remedy.startswith("it has ")
 
 
 @any_of(st.lists(st.sampled_from(["<", "said", ">", "<said>", " ", "x"]), max_size=12))
