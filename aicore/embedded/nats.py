@@ -54,7 +54,7 @@ EVENTS = ("*.evt.>",)
 STREAMS = ("CREATE", "UPDATE", "DELETE", "PURGE", "MSG.DELETE", "RESTORE", "SNAPSHOT", "PEER", "LEADER")
 """What only AI Core does with a JetStream stream."""
 
-OURS = ("*.claim.>", "*.peer.>")
+OURS = ("*.claim.>", "*.peer.>", "*.dlq.>")
 """What AI Core's processes say to each other."""
 
 INBOX = tuple(

@@ -11,7 +11,7 @@ Limits: one process per consumer name. The count of attempts is of this life.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
@@ -20,7 +20,7 @@ import structlog
 from nats.aio.client import Client
 
 from bus.nats.api import JetStreamError, JetStreamUnavailable
-from bus.nats.dead_letters import HEADER, REDRIVE_OF, DeadLetter, put, redrives_subject
+from bus.nats.dead_letters import HEADER, REDRIVE_OF, DeadLetter, count_in, put, redrives_subject
 from bus.nats.feed import Feed, FeedConfig, Item
 from bus.nats.lanes import Lanes
 from bus.nats.topology import dead_letters_stream, ensure_dead_letters, events_stream
@@ -219,7 +219,7 @@ class Consumer(Generic[M]):
         await self._redrives.run()
 
     def _take(self, item: Item) -> None:
-        subject = (item.headers or {}).get(HEADER + "Subject", item.subject)
+        subject = self._origin(item).get(HEADER + "Subject", item.subject)
         try:
             lane, message = self._source.read(subject, item.data)
         except WireError as error:
@@ -227,6 +227,10 @@ class Consumer(Generic[M]):
             self._lanes.put(lane, (item, error))
         else:
             self._lanes.put(lane, (item, message))
+
+    def _origin(self, item: Item) -> Mapping[str, str]:
+        """Return what a redrive says of the message's first way; what senders write there says nothing."""
+        return item.headers or {} if item.feed is self._redrives else {}
 
     async def _serve(self, work: tuple[Item, M | WireError]) -> None:
         item, message = work
@@ -269,11 +273,11 @@ class Consumer(Generic[M]):
         self, item: Item, message: M | None, why: GiveUp, *, attempts: int, first_us: int
     ) -> None:
         """Store the item as a dead letter, however long that takes; its lane waits meanwhile."""
-        headers = dict(item.headers or {})
+        headers, origin = dict(item.headers or {}), self._origin(item)
         letter = DeadLetter(
             consumer=self._source.name,
-            position=int(headers.get(HEADER + "Position", item.sequence)),
-            subject=headers.get(HEADER + "Subject", item.subject),
+            position=count_in(origin, HEADER + "Position") or item.sequence,
+            subject=origin.get(HEADER + "Subject", item.subject),
             body=item.data,
             reason=why.reason,
             error_class=why.error_class,
@@ -281,7 +285,7 @@ class Consumer(Generic[M]):
             first_failure_us=first_us,
             last_failure_us=self._options.now_us(),
             headers={k: v for k, v in headers.items() if not k.startswith(("Aicore-", "Nats-"))},
-            redrive_of=int(headers.get(REDRIVE_OF, 0)),
+            redrive_of=count_in(origin, REDRIVE_OF),
             code=why.code,
             field=why.field,
             message_id=str(message.id) if message else "",
@@ -290,13 +294,13 @@ class Consumer(Generic[M]):
         def failed(failure: Exception, _: float) -> None:
             self._log.warning("dead_letter_waits", position=letter.position, error=str(failure))
 
-        number = await until_done(
+        stored = await until_done(
             lambda: put(self._nc, self._realm, letter), on=AWAY, pause=PUT_RETRY_S, failed=failed
         )
         self._log.error(
             "dead_letter",
             position=letter.position,
-            letter=number,
+            letter=stored,
             error=letter.error_class,
             code=letter.code or None,
         )

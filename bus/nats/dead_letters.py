@@ -19,7 +19,11 @@ from bus.nats.api import WRONG_LAST_SEQUENCE, JetStreamError, Missing, js_publis
 from bus.nats.topology import dead_letters_stream, ensure_dead_letters
 
 LIST_MAX = 1_000
-REASON_CHARACTERS_MAX = 1_000
+HEADER_CHARACTERS_MAX = 1_000
+DIGITS_MAX = 20
+LETTER_DOTS = 2
+"""In the subject of a letter; one of what was done about it has more."""
+
 
 HEADER = "Aicore-Dlq-"
 ORIGINAL = "Aicore-Original-"
@@ -88,23 +92,24 @@ async def put(nc: Client, realm: str, letter: DeadLetter) -> int:
         JetStreamError, JetStreamUnavailable: not known to be stored; put it again.
     """
     await ensure_dead_letters(nc, realm)
-    headers = {ORIGINAL + key: value for key, value in letter.headers.items()}
-    headers |= {
-        HEADER + "Position": str(letter.position),
-        HEADER + "Subject": letter.subject,
-        HEADER + "Reason": " ".join(letter.reason.split())[:REASON_CHARACTERS_MAX],
-        HEADER + "Error": letter.error_class,
-        HEADER + "Attempts": str(letter.attempts),
-        HEADER + "First-Us": str(letter.first_failure_us),
-        HEADER + "Last-Us": str(letter.last_failure_us),
-        HEADER + "Redrive-Of": str(letter.redrive_of),
-        HEADER + "Code": letter.code,
-        HEADER + "Field": letter.field,
-        HEADER + "Id": letter.message_id,
-        # The bytes, too: a stream that was made anew counts from 1 again.
-        "Nats-Msg-Id": f"{letter.consumer}:{letter.position}:{letter.redrive_of}:"
-        f"{sha256(letter.body).hexdigest()[:16]}",
+    told = {
+        "Position": letter.position,
+        "Subject": letter.subject,
+        "Reason": letter.reason,
+        "Error": letter.error_class,
+        "Attempts": letter.attempts,
+        "First-Us": letter.first_failure_us,
+        "Last-Us": letter.last_failure_us,
+        "Redrive-Of": letter.redrive_of,
+        "Code": letter.code,
+        "Field": letter.field,
+        "Id": letter.message_id,
     }
+    headers = {ORIGINAL + key: value for key, value in letter.headers.items()}
+    headers |= {HEADER + key: one_line(str(value)) for key, value in told.items()}
+    # The bytes, too: a stream that was made anew counts from 1 again.
+    digest = sha256(letter.body).hexdigest()[:16]
+    headers["Nats-Msg-Id"] = f"{letter.consumer}:{letter.position}:{letter.redrive_of}:{digest}"
     answer = await js_publish(nc, letters_subject(realm, letter.consumer), letter.body, headers)
     return int(answer["seq"])
 
@@ -175,7 +180,7 @@ async def dismiss(nc: Client, realm: str, number: int, why: str) -> bool:
     """
     letter = await show(nc, realm, number)
     subject = mark_subject(realm, letter.consumer, "dismiss", str(number))
-    return await _mark(nc, subject, b"", {HEADER + "Why": " ".join(why.split())[:REASON_CHARACTERS_MAX]})
+    return await _mark(nc, subject, b"", {HEADER + "Why": one_line(why)})
 
 
 async def _mark(nc: Client, subject: str, body: bytes, headers: Mapping[str, str]) -> bool:
@@ -219,25 +224,40 @@ async def _get(nc: Client, realm: str, query: Mapping[str, int | str]) -> DeadLe
     message = (await js_request(nc, f"STREAM.MSG.GET.{name}", query))["message"]
     subject = str(message["subject"])
     headers = parse_headers(b64(message.get("hdrs")))
-    if HEADER + "Reason" not in headers:
+    if subject.count(".") != LETTER_DOTS:
         raise Missing(404, 0, f"message {message['seq']} is what was done about a letter")
+    told = {key: headers.get(HEADER + key, "") for key in ("Reason", "Error", "Code", "Field", "Id")}
     return DeadLetter(
         consumer=subject.split(".")[2],
-        position=int(headers[HEADER + "Position"]),
-        subject=headers[HEADER + "Subject"],
+        position=count_in(headers, HEADER + "Position"),
+        subject=headers.get(HEADER + "Subject", ""),
         body=b64(message.get("data")),
-        reason=headers[HEADER + "Reason"],
-        error_class=headers[HEADER + "Error"],
-        attempts=int(headers[HEADER + "Attempts"]),
-        first_failure_us=int(headers[HEADER + "First-Us"]),
-        last_failure_us=int(headers[HEADER + "Last-Us"]),
+        reason=told["Reason"],
+        error_class=told["Error"],
+        attempts=count_in(headers, HEADER + "Attempts"),
+        first_failure_us=count_in(headers, HEADER + "First-Us"),
+        last_failure_us=count_in(headers, HEADER + "Last-Us"),
         headers={k[len(ORIGINAL) :]: v for k, v in headers.items() if k.startswith(ORIGINAL)},
-        redrive_of=int(headers[HEADER + "Redrive-Of"]),
+        redrive_of=count_in(headers, HEADER + "Redrive-Of"),
         sequence=int(message["seq"]),
-        code=headers.get(HEADER + "Code", ""),
-        field=headers.get(HEADER + "Field", ""),
-        message_id=headers.get(HEADER + "Id", ""),
+        code=told["Code"],
+        field=told["Field"],
+        message_id=told["Id"],
     )
+
+
+def one_line(text: str) -> str:
+    """Return a text as a header can hold it: a sender's words may be in it, line breaks and all."""
+    kept = "".join(
+        character if character.isprintable() else " " for character in text[:HEADER_CHARACTERS_MAX]
+    )
+    return " ".join("".join(kept).split())
+
+
+def count_in(headers: Mapping[str, str], name: str) -> int:
+    """Return a header's number; 0 if there is none, or somebody wrote something else there."""
+    digits = headers.get(name, "")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < DIGITS_MAX else 0
 
 
 def parse_headers(block: bytes) -> dict[str, str]:

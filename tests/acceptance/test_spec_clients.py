@@ -6,8 +6,10 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -153,3 +155,31 @@ def test_a_command_that_is_put_in_takes_effect(up: Up, language: str, use_case: 
 
     assert [model["name"] for model in up.json("models", "list", "--use-case", use_case)] == ["ember-gold"]
     assert up.json("dlq", "list") == []
+
+
+def test_a_refused_command_is_seen_given_back_and_dismissed(up: Up, tmp_path: Path) -> None:
+    client = Client(up, "python", tmp_path)
+    body = encode_command(CommandMessage(uuid4(), "registry.retire_model", {"model_id": "nobody"}))
+    before = len(up.json("dlq", "list"))
+    client.ask(("demo.in.registry.retire_model", body))
+
+    letter = _letters(up, before + 1)[-1]
+    assert (letter["code"], letter["command"]) == ("invalid_field", "registry.retire_model")
+    number = str(letter["sequence"])
+    assert up.json("dlq", "show", number)["payload"] == {"model_id": "nobody"}
+    assert "invalid_field" in up.run("dlq", "list")
+    assert "is with its consumer" in up.run("dlq", "redrive", number)
+    assert "was redriven before" in up.run("dlq", "redrive", number)
+    again = _letters(up, before + 2)[-1]
+    assert again["redrive_of"] == letter["sequence"]
+    assert "1 wait" in up.run("doctor")
+    assert "is dismissed" in up.run("dlq", "dismiss", str(again["sequence"]), "--reason", "a test")
+    assert all(check["name"] != "dead letters" or check["verdict"] == "ok" for check in up.json("doctor"))
+
+
+def _letters(up: Up, number: int) -> list[dict[str, Any]]:
+    """Wait for so many letters."""
+    deadline = time.monotonic() + COMMAND_TIMEOUT_S
+    while len(found := up.json("dlq", "list")) < number:
+        assert time.monotonic() < deadline, "no letter came"
+    return list(found)

@@ -13,7 +13,7 @@ from aicore.clock import new_id
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
-from bus.nats.api import JetStreamError, js_request
+from bus.nats.api import JetStreamError, js_publish, js_request
 from bus.nats.connection import connect
 from bus.nats.dead_letters import dismiss, list_letters, redrive, show, waiting
 from bus.nats.inbox import DURABLE
@@ -288,6 +288,48 @@ async def test_an_expected_version_that_does_not_hold_is_refused(
     [letter] = await list_letters(inbox.nc, inbox.realm)
     assert letter.code == "version_conflict"
     assert (await log.head()).position == 0
+
+
+HOSTILE = {"x\r\nNats-Msg-Id: 1\r\nNats-Rollup: all": 1, "y" * 100_000: 2}
+
+
+async def test_nothing_that_a_sender_writes_stops_the_consumer(inbox: Inbox, runner: CommandRunner) -> None:
+    """The scar: names of unknown fields, and headers that only we should send, were taken as they came."""
+    subject, body = (
+        f"{inbox.realm}.in.{REGISTER}",
+        encode_command(CommandMessage(new_id(), REGISTER, HOSTILE)),
+    )
+    forged = {"Aicore-Dlq-Position": "a", "Aicore-Redrive-Of": "b", "Aicore-Dlq-Subject": "c", "X-Own": "d"}
+    async with inbox.taken({REGISTER: runner}, runner.lane_of):
+        await js_publish(inbox.nc, subject, body, forged)
+        await js_publish(inbox.nc, subject, b"\xc1", forged)
+        first, second = await inbox.letters(2)
+        await js_publish(inbox.nc, f"{inbox.realm}.dlq.in.redrive.x", b"\xc1", forged)
+        _, _, third = await inbox.letters(3)
+        await inbox.put(REGISTER, model())
+        await inbox.empty()
+
+    for letter in (first, second):
+        assert (letter.subject, letter.redrive_of) == (subject, 0)
+        assert letter.headers["X-Own"] == "d"
+    assert len(first.field) <= 1_000
+    assert "\n" not in first.field + first.reason
+    assert third.redrive_of == 0
+
+
+async def test_a_message_on_the_letters_subject_that_is_no_letter_hides_none(inbox: Inbox) -> None:
+    async def do(_: CommandMessage) -> Reply:
+        raise Rejected("never", "it will never do")
+
+    async with inbox.taken({DO: do}):
+        await inbox.put(DO, {})
+        await inbox.letters(1)
+        await js_publish(inbox.nc, f"{inbox.realm}.dlq.in", b"", {"Aicore-Dlq-Reason": "x"})
+        await js_publish(inbox.nc, f"{inbox.realm}.dlq.in", b"what", {})
+        await inbox.put(DO, {})
+        found = await inbox.letters(4)
+
+    assert [letter.code for letter in found] == ["never", "", "", "never"]
 
 
 # --- what is tried again --------------------------------------------------------------------------------

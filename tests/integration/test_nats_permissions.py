@@ -157,6 +157,8 @@ async def test_a_game_service_puts_commands_in_and_can_make_none_vanish(
             f"$JS.API.CONSUMER.CREATE.{consumer}": {"config": {**config, "name": DURABLE}},
             f"$JS.API.STREAM.PURGE.{stream}": None,
             f"$JS.ACK.{consumer}.1.1.1.1.0": None,
+            f"{realm}.dlq.in": {"who fills": "the letters holds the inbox up"},
+            f"{realm}.dlq.in.redrive.1": None,
         }
         for subject, body in forbidden.items():
             with pytest.raises(NatsTimeoutError):
