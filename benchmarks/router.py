@@ -129,8 +129,8 @@ def decisions(number: int) -> list[float]:
         draw=lambda: next(draws) % 101 / 101,
     )
     pace = Pace().after(time.perf_counter() * 1e3, ttft_ms=9, turn_ms=200)
-    for n, desk in enumerate(router.desks().values()):
-        desk.active, desk.pace, desk.load = n, pace, load
+    for n, engine_state in enumerate(router.engine_states().values()):
+        engine_state.active, engine_state.pace, engine_state.load = n, pace, load
     ask, took = EngineAsk(prompt="Who keeps the lamp?", max_tokens=32), []
     for _ in range(number):
         turn = RoutedTurn(

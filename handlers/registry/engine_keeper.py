@@ -118,10 +118,10 @@ class EngineKeeper:
 
     async def _retire(self, engine: OwnEngine) -> None:
         """Let an engine finish what it has, then stop it."""
-        desk = self._router.remove(engine)
+        engine_state = self._router.remove(engine)
 
         async def idle() -> bool | None:
-            return desk is None or not desk.active or None
+            return engine_state is None or not engine_state.active or None
 
         await until_seen(idle, every_s=DRAIN_LOOK_S, within_s=DRAIN_S)
         await _stopped(engine)

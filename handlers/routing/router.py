@@ -19,7 +19,7 @@ from domain.routing.choice import AWAY, Choice, Turn, choose, fits
 from domain.routing.health import EngineView
 from domain.routing.messages import EngineStateChanged
 from handlers.engines.port import REQUEST_FAULTS, End, Engine, EngineError, Health, Piece, upper_count
-from handlers.routing.runs import FILTERED, SERVING, UNHEALTHY, Desk, Progress, Run, race
+from handlers.routing.runs import FILTERED, SERVING, UNHEALTHY, EngineState, Progress, Run, race
 from handlers.routing.turns import DeadlineExceeded, NoEngine, Routed, RoutedTurn, Tier
 
 PROBE_EVERY_S = 2.0
@@ -69,7 +69,7 @@ class Router:
         self._clock = clock
         self._draw = draw
         engines = {engine.name: engine for tier in tiers.values() for engine in tier.engines}
-        self._desks = {name: Desk(engine) for name, engine in engines.items()}
+        self._engine_states = {name: EngineState(engine) for name, engine in engines.items()}
         self._homes: OrderedDict[tuple[str, str, str], str] = OrderedDict()
         """Who has a prefix, by tier, model and prefix: those of another tier or model are other engines."""
         self._hedges: dict[str, float] = {}
@@ -113,58 +113,64 @@ class Router:
 
     def has_room(self, tier: str) -> bool:
         """Say whether an engine of a tier is at most half busy: then work that can wait disturbs nobody."""
-        desks = (
-            [self._desks[engine.name] for engine in self._tiers[tier].engines] if tier in self._tiers else []
+        engine_states = (
+            [self._engine_states[engine.name] for engine in self._tiers[tier].engines]
+            if tier in self._tiers
+            else []
         )
-        return any(desk.active <= desk.engine.capacity // 2 for desk in desks if desk.ok)
+        return any(
+            engine_state.active <= engine_state.engine.capacity // 2
+            for engine_state in engine_states
+            if engine_state.ok
+        )
 
     @property
     def tiers(self) -> Mapping[str, Tier]:
         """The tiers by name."""
         return self._tiers
 
-    def desks(self) -> Mapping[str, Desk]:
+    def engine_states(self) -> Mapping[str, EngineState]:
         """Return what is kept of each engine, by name: to be looked at."""
-        return self._desks
+        return self._engine_states
 
     def views(self) -> Mapping[str, EngineView]:
         """Return what is known of each engine now, by name."""
-        return {name: desk.view() for name, desk in self._desks.items()}
+        return {name: engine_state.view() for name, engine_state in self._engine_states.items()}
 
     def add(self, tier: str, engine: Engine) -> None:
         """Let a started engine serve a tier from now on; one of that name takes the other's place."""
         known = self._tiers[tier]
         others = [each for each in known.engines if each.name != engine.name]
         self._tiers[tier] = replace(known, engines=[*others, engine])
-        self._desks[engine.name] = Desk(engine)
+        self._engine_states[engine.name] = EngineState(engine)
 
-    def remove(self, engine: Engine) -> Desk | None:
+    def remove(self, engine: Engine) -> EngineState | None:
         """Ask an engine no more; return what was kept of it. Turns that it has are not disturbed."""
         for name, tier in self._tiers.items():
             left = [each for each in tier.engines if each is not engine]
             self._tiers[name] = replace(tier, engines=left)
-        if (desk := self._desks.get(engine.name)) and desk.engine is engine:
-            del self._desks[engine.name]
-            return desk
+        if (engine_state := self._engine_states.get(engine.name)) and engine_state.engine is engine:
+            del self._engine_states[engine.name]
+            return engine_state
         return None
 
     async def run(self) -> None:
         """Probe the engines for ever, those in trouble more often."""
 
-        async def probing(desk: Desk) -> None:
+        async def probing(engine_state: EngineState) -> None:
             due = self._clock()
-            while self._desks.get(desk.engine.name) is desk:
-                if desk.state != SERVING or self._clock() >= due:
-                    await self._probe(desk)
+            while self._engine_states.get(engine_state.engine.name) is engine_state:
+                if engine_state.state != SERVING or self._clock() >= due:
+                    await self._probe(engine_state)
                     due = self._clock() + PROBE_EVERY_S
                 await asyncio.sleep(PROBE_AGAIN_S)
 
-        watched = set[Desk]()
+        watched = set[EngineState]()
         async with asyncio.TaskGroup() as group:
             while True:
-                for desk in set(self._desks.values()) - watched:
-                    group.create_task(probing(desk))
-                watched = set(self._desks.values())
+                for engine_state in set(self._engine_states.values()) - watched:
+                    group.create_task(probing(engine_state))
+                watched = set(self._engine_states.values())
                 await asyncio.sleep(PROBE_AGAIN_S)
 
     async def stream(self, turn: RoutedTurn) -> AsyncGenerator[Piece | Routed, None]:
@@ -240,7 +246,8 @@ class Router:
         """Say whether an engine may be asked again in time; who asked to be left alone is."""
         until_ms = (self._clock() + left_s) * 1e3
         return any(
-            not desk.breaker.asked or desk.breaker.retry_at_ms <= until_ms for desk in self._in_reach(turn)
+            not engine_state.breaker.asked or engine_state.breaker.retry_at_ms <= until_ms
+            for engine_state in self._in_reach(turn)
         )
 
     def _let_one_through(self, turn: RoutedTurn) -> None:
@@ -251,22 +258,24 @@ class Router:
         """
         now_ms = self._clock() * 1e3
         broken = [
-            desk
-            for desk in self._in_reach(turn)
-            if desk.ok and desk.breaker.circuit(now_ms) == "open" and not desk.breaker.asked
+            engine_state
+            for engine_state in self._in_reach(turn)
+            if engine_state.ok
+            and engine_state.breaker.circuit(now_ms) == "open"
+            and not engine_state.breaker.asked
         ]
         if broken:
-            first = min(broken, key=lambda desk: desk.breaker.retry_at_ms)
+            first = min(broken, key=lambda engine_state: engine_state.breaker.retry_at_ms)
             first.breaker = first.breaker.probed(now_ms)
 
-    def _in_reach(self, turn: RoutedTurn) -> list[Desk]:
+    def _in_reach(self, turn: RoutedTurn) -> list[EngineState]:
         """Return what is kept of the engines that may serve a turn, on its tier and below."""
-        tier, desks = turn.tier, list[Desk]()
+        tier, engine_states = turn.tier, list[EngineState]()
         while tier:
             engines = self._tiers[tier].engines
-            desks += [self._desks[e.name] for e in engines if e.provider == turn.provider]
+            engine_states += [self._engine_states[e.name] for e in engines if e.provider == turn.provider]
             tier = self._tiers[tier].below
-        return desks
+        return engine_states
 
     # --- one tier -----------------------------------------------------------------------------------
 
@@ -274,14 +283,14 @@ class Router:
         """Try the tier's engines, best first, until one brings the turn to its end or none is left."""
         tier = self._tiers[name]
         while choice := self._choose(name, state):
-            desks = [self._desks[engine] for engine in choice.order]
+            engine_states = [self._engine_states[engine] for engine in choice.order]
             async with AsyncExitStack() as stack:
                 try:
-                    run = await self._open(tier, name, desks, state, stack)
+                    run = await self._open(tier, name, engine_states, state, stack)
                     async with aclosing(run.pieces(state)) as pieces:
                         async for piece in pieces:
                             yield piece
-                    self._home(name, state.turn, run.desk)
+                    self._home(name, state.turn, run.engine_state)
                     state.waiting_since = None
                     return
                 except EngineError as error:
@@ -321,7 +330,7 @@ class Router:
                 draw=self._draw(),
                 excluded=state.excluded,
             ),
-            [self._desks[engine.name].view() for engine in engines],
+            [self._engine_states[engine.name].view() for engine in engines],
             tier.objective,
             now * 1e3,
         )
@@ -329,7 +338,12 @@ class Router:
         return choice if choice.order else None
 
     async def _open(
-        self, tier: Tier, name: str, desks: Sequence[Desk], state: Progress, stack: AsyncExitStack
+        self,
+        tier: Tier,
+        name: str,
+        engine_states: Sequence[EngineState],
+        state: Progress,
+        stack: AsyncExitStack,
     ) -> Run:
         """Return the run that gave the first token; ``stack`` closes all that were begun.
 
@@ -338,31 +352,35 @@ class Router:
             DeadlineExceeded: see there.
         """
         begin = partial(self._begin, tier, name, state, stack)
-        run = begin(desks[0])
-        if tier.hedge_after_ms is not None and len(desks) > 1:
+        run = begin(engine_states[0])
+        if tier.hedge_after_ms is not None and len(engine_states) > 1:
             hedges = self._hedges.get(name, HEDGES_AT_ONCE)
             self._hedges[name] = min(HEDGES_AT_ONCE, hedges + HEDGE_SHARE)
-            return await race(run, partial(self._hedge, name, desks[1], begin), tier.hedge_after_ms / 1e3)
+            return await race(
+                run, partial(self._hedge, name, engine_states[1], begin), tier.hedge_after_ms / 1e3
+            )
         if fault := await run.open():
             raise fault
         return run
 
-    def _hedge(self, name: str, desk: Desk, begin: Callable[[Desk], Run]) -> Run | None:
+    def _hedge(self, name: str, engine_state: EngineState, begin: Callable[[EngineState], Run]) -> Run | None:
         """Begin with a second engine, if it has room and not too many turns had one."""
-        if self._hedges[name] < 1 or desk.active >= desk.engine.capacity:
+        if self._hedges[name] < 1 or engine_state.active >= engine_state.engine.capacity:
             return None
         self._hedges[name] -= 1
-        return begin(desk)
+        return begin(engine_state)
 
-    def _begin(self, tier: Tier, name: str, state: Progress, stack: AsyncExitStack, desk: Desk) -> Run:
-        run = Run(self, desk, tier, name, state)
+    def _begin(
+        self, tier: Tier, name: str, state: Progress, stack: AsyncExitStack, engine_state: EngineState
+    ) -> Run:
+        run = Run(self, engine_state, tier, name, state)
         stack.push_async_callback(run.close)
         return run
 
-    def _home(self, tier: str, turn: RoutedTurn, desk: Desk) -> None:
+    def _home(self, tier: str, turn: RoutedTurn, engine_state: EngineState) -> None:
         if turn.prefix:
             place = (tier, turn.model, turn.prefix)
-            self._homes[place] = desk.engine.name
+            self._homes[place] = engine_state.engine.name
             self._homes.move_to_end(place)
             if len(self._homes) > HOMES_MAX:
                 self._homes.popitem(last=False)
@@ -412,39 +430,41 @@ class Router:
             return replace(routed, finish_reason="cut")
         return replace(routed, text=state.turn.authored, engine="", finish_reason="authored")
 
-    async def _probe(self, desk: Desk) -> None:
+    async def _probe(self, engine_state: EngineState) -> None:
         try:
-            health = await desk.engine.health()
+            health = await engine_state.engine.health()
         except Exception as error:  # what a server says of itself must not end who asks the others
             health = Health(False, f"{type(error).__name__}: {error}")
-        if health.ok and not desk.ok:  # an engine that is well and fails all the same stays left alone
-            desk.breaker = desk.breaker.probed(self._clock() * 1e3)
-        desk.ok, desk.reason = health.ok, health.reason
-        self.note(desk, health.reason or "its probe says that it is well")
+        if (
+            health.ok and not engine_state.ok
+        ):  # an engine that is well and fails all the same stays left alone
+            engine_state.breaker = engine_state.breaker.probed(self._clock() * 1e3)
+        engine_state.ok, engine_state.reason = health.ok, health.reason
+        self.note(engine_state, health.reason or "its probe says that it is well")
 
-    def note(self, desk: Desk, reason: str) -> None:
+    def note(self, engine_state: EngineState, reason: str) -> None:
         """Tell of an engine whose state is another one now."""
-        circuit = desk.breaker.circuit(self._clock() * 1e3)
-        state = f"circuit_{circuit}" if circuit != "closed" else SERVING if desk.ok else UNHEALTHY
-        if state == desk.state:
+        circuit = engine_state.breaker.circuit(self._clock() * 1e3)
+        state = f"circuit_{circuit}" if circuit != "closed" else SERVING if engine_state.ok else UNHEALTHY
+        if state == engine_state.state:
             return
-        before, desk.state = desk.state, state
-        name = desk.engine.name
+        before, engine_state.state = engine_state.state, state
+        name = engine_state.engine.name
         log = logger.info if state == SERVING else logger.warning
         log("engine_state", engine=name, before=before, after=state, reason=reason)
         if self._on_engine_state:
-            tiers = [tier for tier, found in self._tiers.items() if desk.engine in found.engines]
+            tiers = [tier for tier, found in self._tiers.items() if engine_state.engine in found.engines]
             changed = {"engine": name, "tiers": tiers, "before": before, "after": state}
             # A server's own words: what the log cannot hold must not end the turn that heard them.
             shown = reason.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
             self._on_engine_state(EngineStateChanged(**changed, reason=shown[:2_000]))
 
-    def blame_settings(self, desk: Desk, error: EngineError) -> None:
+    def blame_settings(self, engine_state: EngineState, error: EngineError) -> None:
         """Tell an operator, once until it answers, of an engine whose settings its server refuses."""
-        if not desk.settings_fault.startswith(error.code):
-            desk.settings_fault = f"{error.code}: {error}"
+        if not engine_state.settings_fault.startswith(error.code):
+            engine_state.settings_fault = f"{error.code}: {error}"
             logger.error(
-                "engine_settings_refused", engine=desk.engine.name, code=error.code, detail=str(error)
+                "engine_settings_refused", engine=engine_state.engine.name, code=error.code, detail=str(error)
             )
 
     def now(self) -> float:

@@ -32,7 +32,7 @@ RECENT_MAX = 1_024
 
 
 @dataclass(slots=True, eq=False)
-class Desk:
+class EngineState:
     """One engine and what this router knows of it."""
 
     engine: Engine
@@ -130,11 +130,11 @@ class Host(Protocol):
         """Return a number in [0, 1)."""
         ...
 
-    def note(self, desk: Desk, reason: str) -> None:
+    def note(self, engine_state: EngineState, reason: str) -> None:
         """Tell of an engine whose state is another one now."""
         ...
 
-    def blame_settings(self, desk: Desk, error: EngineError) -> None:
+    def blame_settings(self, engine_state: EngineState, error: EngineError) -> None:
         """Tell of an engine that only an operator can mend, once."""
         ...
 
@@ -142,24 +142,26 @@ class Host(Protocol):
 class Run:
     """One engine's attempt at (the rest of) a turn."""
 
-    def __init__(self, router: Host, desk: Desk, tier: Tier, name: str, state: Progress) -> None:
+    def __init__(
+        self, router: Host, engine_state: EngineState, tier: Tier, name: str, state: Progress
+    ) -> None:
         self._router = router
-        self.desk = desk
+        self.engine_state = engine_state
         self._tier = tier
         self._name = name
         self._state = state
         self._began = router.now()
-        self._items = desk.engine.stream(state.rest())
+        self._items = engine_state.engine.stream(state.rest())
         self._first: Piece | End | None = None
-        self._attempt = Attempt(engine=desk.engine.name, tier=name)
+        self._attempt = Attempt(engine=engine_state.engine.name, tier=name)
         self._noted = False
         self.lost = False
         """Another one was quicker."""
-        desk.active += 1
-        self._queued = desk.active > desk.engine.capacity
+        engine_state.active += 1
+        self._queued = engine_state.active > engine_state.engine.capacity
         self._behind = False
         """It waited in vain while others were served: no word against the engine."""
-        desk.breaker = desk.breaker.began()
+        engine_state.breaker = engine_state.breaker.began()
 
     async def open(self) -> EngineError | DeadlineExceeded | None:
         """Wait for the first item; return the fault if there is none."""
@@ -170,13 +172,15 @@ class Run:
             return error
         except DeadlineExceeded as late:
             return late
-        self.desk.heard = self._router.now()
-        waited = (self.desk.heard - self._began) * 1e3
+        self.engine_state.heard = self._router.now()
+        waited = (self.engine_state.heard - self._began) * 1e3
         self._attempt = replace(self._attempt, ttft_ms=round(waited, 3))
-        self.desk.breaker = self.desk.breaker.answering()
+        self.engine_state.breaker = self.engine_state.breaker.answering()
         if not self._queued:
-            self.desk.pace = self.desk.pace.after(self.desk.heard * 1e3, ttft_ms=waited)
-        self.desk.ttft_ms.append(waited)
+            self.engine_state.pace = self.engine_state.pace.after(
+                self.engine_state.heard * 1e3, ttft_ms=waited
+            )
+        self.engine_state.ttft_ms.append(waited)
         return None
 
     async def pieces(self, state: Progress) -> AsyncGenerator[Piece, None]:
@@ -184,7 +188,10 @@ class Run:
         item = self._first
         last = since = self._router.now()
         length = len(state.rest().sent)
-        measured, turns = state.tokens + (item.tokens if isinstance(item, Piece) else 0), self.desk.active
+        measured, turns = (
+            state.tokens + (item.tokens if isinstance(item, Piece) else 0),
+            self.engine_state.active,
+        )
         while isinstance(item, Piece):
             if state.tokens >= state.turn.ask.max_tokens:  # it goes on and on: nobody asked for that
                 item = End("length", 0, 0, estimated=True)
@@ -201,13 +208,13 @@ class Run:
             except EngineError as error:
                 self._failed(error)
                 raise
-            now = self.desk.heard = self._router.now()
+            now = self.engine_state.heard = self._router.now()
             if isinstance(item, Piece):
                 token_ms = (now - last) * 1e3 / max(1, item.tokens)
-                self.desk.token_ms.append(token_ms)
+                self.engine_state.token_ms.append(token_ms)
                 if state.tokens + item.tokens - measured >= MEASURED_TOKENS:
                     self._measure(state.tokens + item.tokens - measured, now, since, turns)
-                    measured, since, turns = state.tokens + item.tokens, now, self.desk.active
+                    measured, since, turns = state.tokens + item.tokens, now, self.engine_state.active
             last = now
         assert isinstance(item, End)
         self._done(item, last)
@@ -219,12 +226,12 @@ class Run:
         state.prompt_tokens = state.prompt_tokens or end.prompt_tokens
         self._count(end)
         self._ended(now)
-        self.desk.breaker = self.desk.breaker.succeeded()
-        self.desk.settings_fault = ""
-        self.desk.answered[self._name] += 1
-        self._router.note(self.desk, "it answered to the end")
+        self.engine_state.breaker = self.engine_state.breaker.succeeded()
+        self.engine_state.settings_fault = ""
+        self.engine_state.answered[self._name] += 1
+        self._router.note(self.engine_state, "it answered to the end")
         if end.finish_reason == "filtered":
-            state.filtered = f"{self.desk.engine.name}: its provider's filter stopped the answer"
+            state.filtered = f"{self.engine_state.engine.name}: its provider's filter stopped the answer"
         self._note(FILTERED if state.filtered else "")
 
     def _count(self, end: End | None) -> None:
@@ -238,7 +245,7 @@ class Run:
         """Raise `EngineError` for an answer that would not fit into its record."""
         if length > ANSWER_CHARACTERS_MAX:
             error = EngineError(
-                f"{self.desk.engine.name}: an answer of more than {ANSWER_CHARACTERS_MAX} characters",
+                f"{self.engine_state.engine.name}: an answer of more than {ANSWER_CHARACTERS_MAX} characters",
                 "engine_nonsense",
             )
             self._failed(error)
@@ -246,26 +253,31 @@ class Run:
 
     def _ended(self, now: float) -> None:
         """Note how long a turn has its place: while others wait, what the engine gets done tells it best."""
-        desk, crowded = self.desk, self.desk.active > self.desk.engine.capacity
-        if crowded and desk.ended is not None:
-            each_ms = (now - desk.ended) * 1e3 * desk.engine.capacity
-            desk.pace = desk.pace.after(now * 1e3, turn_ms=each_ms)
+        engine_state, crowded = (
+            self.engine_state,
+            self.engine_state.active > self.engine_state.engine.capacity,
+        )
+        if crowded and engine_state.ended is not None:
+            each_ms = (now - engine_state.ended) * 1e3 * engine_state.engine.capacity
+            engine_state.pace = engine_state.pace.after(now * 1e3, turn_ms=each_ms)
         elif not self._queued:
-            desk.pace = desk.pace.after(now * 1e3, turn_ms=(now - self._began) * 1e3)
-        desk.ended = now if crowded else None
+            engine_state.pace = engine_state.pace.after(now * 1e3, turn_ms=(now - self._began) * 1e3)
+        engine_state.ended = now if crowded else None
 
     def _measure(self, tokens: int, now: float, since: float, turns: int) -> None:
         """Note how long some tokens took; ``turns`` were on the engine when they began."""
-        between = (turns + self.desk.active) / 2
-        self.desk.load = self.desk.load.after(between, (now - since) * 1e3 / tokens, now * 1e3)
+        between = (turns + self.engine_state.active) / 2
+        self.engine_state.load = self.engine_state.load.after(
+            between, (now - since) * 1e3 / tokens, now * 1e3
+        )
 
     async def close(self) -> None:
         """End the attempt, whatever came of it; the engine is told to stop."""
-        self.desk.active -= 1
+        self.engine_state.active -= 1
         if not self._noted:  # cancelled, or another engine was quicker: no word against this one
-            self.desk.ended = None
+            self.engine_state.ended = None
             self._count(None)
-            self.desk.breaker = self.desk.breaker.abandoned()
+            self.engine_state.breaker = self.engine_state.breaker.abandoned()
             self._note("hedged" if self.lost else "cancelled")
         await self._items.aclose()
 
@@ -279,39 +291,42 @@ class Run:
             if left is not None and left <= limit_s:
                 raise DeadlineExceeded("the deadline passed; the engine was told to stop") from None
             self._behind = self._first is None and self._queued
-            self._behind &= self._router.now() - self.desk.heard < limit_s
+            self._behind &= self._router.now() - self.engine_state.heard < limit_s
             if self._behind:
                 raise EngineError(
-                    f"{self.desk.engine.name}: others were served for {limit_s:g} s", "engine_overloaded"
+                    f"{self.engine_state.engine.name}: others were served for {limit_s:g} s",
+                    "engine_overloaded",
                 ) from None
             raise EngineError(
-                f"{self.desk.engine.name}: no token for {limit_s:g} s", "engine_timeout"
+                f"{self.engine_state.engine.name}: no token for {limit_s:g} s", "engine_timeout"
             ) from None
         except StopAsyncIteration:
-            raise EngineError(f"{self.desk.engine.name} broke off without an end") from None
+            raise EngineError(f"{self.engine_state.engine.name} broke off without an end") from None
         except EngineError:
             raise
         except Exception as error:  # whatever an engine makes of its answer, the turn goes on elsewhere
-            logger.exception("engine_fault_unforeseen", engine=self.desk.engine.name)
-            raise EngineError(f"{self.desk.engine.name}: {type(error).__name__}: {error}") from error
+            logger.exception("engine_fault_unforeseen", engine=self.engine_state.engine.name)
+            raise EngineError(f"{self.engine_state.engine.name}: {type(error).__name__}: {error}") from error
 
     def _failed(self, error: EngineError) -> None:
-        state, desk = self._state, self.desk
-        state.excluded.add(desk.engine.name)
+        state, engine_state = self._state, self.engine_state
+        state.excluded.add(engine_state.engine.name)
         state.engine_failed |= error.retriable
         self._count(None)
-        desk.failed[self._name] += error.code != FILTERED
-        desk.ended = None
+        engine_state.failed[self._name] += error.code != FILTERED
+        engine_state.ended = None
         if error.retriable and not self._behind:
             now_ms, wait_ms = self._router.now() * 1e3, _wait_ms(error)
-            desk.breaker = desk.breaker.failed(now_ms, jitter=self._router.jitter(), wait_ms=wait_ms)
-            self._router.note(desk, f"{error.code}: {error}")
+            engine_state.breaker = engine_state.breaker.failed(
+                now_ms, jitter=self._router.jitter(), wait_ms=wait_ms
+            )
+            self._router.note(engine_state, f"{error.code}: {error}")
         else:
-            desk.breaker = desk.breaker.abandoned()
+            engine_state.breaker = engine_state.breaker.abandoned()
         if not error.retriable:
-            state.unable.add(desk.engine.name)
+            state.unable.add(engine_state.engine.name)
         if error.code in SETTINGS_FAULTS:
-            self._router.blame_settings(desk, error)
+            self._router.blame_settings(engine_state, error)
         self._note(error.code)
 
     def _note(self, fault: str) -> None:

@@ -19,7 +19,7 @@ class TierBoard:
         """Return each tier's promise and its engines' state; the position is 0, as the log is not asked."""
         parse(TiersQuery, query)
         views, now_ms = self._router.views(), self._router.now() * 1e3
-        desks = self._router.desks()
+        engine_states = self._router.engine_states()
         shown = [
             {
                 "tier": name,
@@ -34,14 +34,14 @@ class TierBoard:
                         "ok": (view := views[engine.name]).ok,
                         "reason": view.reason,
                         "circuit": view.breaker.circuit(now_ms),
-                        "settings_fault": desks[engine.name].settings_fault,
+                        "settings_fault": engine_states[engine.name].settings_fault,
                         "active": view.active,
                         "capacity": view.capacity,
                         "waiting": max(0, view.active - view.capacity),
-                        "answered": desks[engine.name].answered[name],
-                        "failed": desks[engine.name].failed[name],
-                        "ttft_percentiles_ms": _percentiles(desks[engine.name].ttft_ms),
-                        "token_percentiles_ms": _percentiles(desks[engine.name].token_ms),
+                        "answered": engine_states[engine.name].answered[name],
+                        "failed": engine_states[engine.name].failed[name],
+                        "ttft_percentiles_ms": _percentiles(engine_states[engine.name].ttft_ms),
+                        "token_percentiles_ms": _percentiles(engine_states[engine.name].token_ms),
                         "ttft_ms": view.pace.ttft_ms,
                         "turn_ms": view.pace.turn_ms,
                         "token_ms": view.load.token_ms if view.load.weight else None,

@@ -124,7 +124,7 @@ async def served(first: str, second: str, pattern: str | None) -> tuple[list[str
             clock=asyncio.get_running_loop().time,
             draw=lambda: 0.0,
         )
-        router.desks()[engines[1].name].active = 1  # so that the first one is asked first
+        router.engine_states()[engines[1].name].active = 1  # so that the first one is asked first
         ask = EngineAsk(prompt=PROMPT, messages=SCENE, max_tokens=60, seed=1, pattern=pattern)
         turn = RoutedTurn(tier="gold", provider="any", ask=ask, authored="Not now.")
         async with aclosing(router.stream(turn)) as items:

@@ -209,14 +209,14 @@ async def test_a_failure_is_told_as_it_was(realm: Realm) -> None:
 
 async def test_what_was_refused_may_be_answered_by_another_process(realm: Realm) -> None:
     one, two = await realm.begin(2)
-    desk = one.service._router.desks()["echo"]
-    desk.ok = False
+    engine_state = one.service._router.engine_states()["echo"]
+    engine_state.ok = False
     asked = question()
     with pytest.raises(Rejected) as refusal:
         await one.service(asked)
     assert refusal.value.code == "engines_away"
     assert (await two.service(asked)).duplicate is False
-    desk.ok = True
+    engine_state.ok = True
     assert (await one.service(asked)).duplicate
 
 

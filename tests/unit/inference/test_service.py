@@ -339,8 +339,8 @@ async def test_a_question_while_every_engine_is_away_is_told_so(stage: Stage) ->
     """The scar: it was told that the tier is overloaded, and to come again in 50 ms."""
     await stage.register()
     service = stage.service()
-    desk = service._router.desks()["echo"]
-    desk.ok, desk.reason = False, "nobody answers there"
+    engine_state = service._router.engine_states()["echo"]
+    engine_state.ok, engine_state.reason = False, "nobody answers there"
     with pytest.raises(
         Overloaded, match=r"no engine can be asked now: echo: unhealthy: nobody answers"
     ) as no:

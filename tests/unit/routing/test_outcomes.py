@@ -37,7 +37,7 @@ async def test_what_a_providers_filter_stops_is_asked_of_nobody_else(error: Engi
         assert routed.reason
     assert second.asks == []
     assert routes.views()["a"].breaker == CLOSED
-    assert routes.desks()["a"].failed["gold"] == 0
+    assert routes.engine_states()["a"].failed["gold"] == 0
 
 
 @pytest.mark.parametrize("error", [None, REFUSED])

@@ -112,9 +112,11 @@ async def test_when_all_engines_are_slow_few_turns_ask_two() -> None:
     asked = sum(len(each.attempts) for each in found)
     assert turns < asked <= turns + HEDGES_AT_ONCE + turns * HEDGE_SHARE
 
-    routing.desks()["b"].active = routing.desks()["a"].active = 99
+    routing.engine_states()["b"].active = routing.engine_states()["a"].active = 99
     routing._hedges["gold"] = HEDGES_AT_ONCE
-    assert routing._hedge("gold", routing.desks()["b"], lambda _: pytest.fail("it has no room")) is None
+    assert (
+        routing._hedge("gold", routing.engine_states()["b"], lambda _: pytest.fail("it has no room")) is None
+    )
 
 
 async def test_the_deadline_ends_the_turn_in_the_engine() -> None:
@@ -197,25 +199,29 @@ async def test_who_refuses_because_engines_are_away_says_so_and_when_they_are_pr
     tiers = {"gold": Tier(engines=[engine], below="silver", patience_s=0), "silver": Tier(engines=[below])}
     routing = Router(tiers, clock=lambda: now[0], draw=lambda: 0.0)
     assert routing.refusal(turn()) is None
-    for desk in routing.desks().values():
-        desk.ok, desk.reason = False, "nobody answers there"
+    for engine_state in routing.engine_states().values():
+        engine_state.ok, engine_state.reason = False, "nobody answers there"
     refusal = routing.refusal(turn())
     assert refusal is not None
     assert (refusal.away, refusal.retry_after_ms) == (True, 1_000)
     assert str(refusal) == "a: unhealthy: nobody answers there; c: unhealthy: nobody answers there"
 
-    routing.desks()["c"].breaker = Breaker(9, 7_000.0, 4_000.0)
-    routing.desks()["a"].breaker = Breaker(9, 5_000.0, 4_000.0)
+    routing.engine_states()["c"].breaker = Breaker(9, 7_000.0, 4_000.0)
+    routing.engine_states()["a"].breaker = Breaker(9, 5_000.0, 4_000.0)
     assert (refusal := routing.refusal(turn())) is not None
     assert refusal.retry_after_ms == 5_000, "until then nobody is let through"
 
     now[0] = 100.0
-    routing.desks()["a"].breaker = Breaker(9, 5_000.0, 4_000.0, probing=True)
+    routing.engine_states()["a"].breaker = Breaker(9, 5_000.0, 4_000.0, probing=True)
     assert (refusal := routing.refusal(turn())) is not None
     assert refusal.retry_after_ms == 1_000, "a probe is under way, and it is unhealthy"
 
-    desk = routing.desks()["c"]
-    desk.ok, desk.breaker, desk.active = True, CLOSED, desk.engine.capacity + 64
+    engine_state = routing.engine_states()["c"]
+    engine_state.ok, engine_state.breaker, engine_state.active = (
+        True,
+        CLOSED,
+        engine_state.engine.capacity + 64,
+    )
     assert (refusal := routing.refusal(turn())) is not None
     assert not refusal.away, "the tier below is there, and full"
 
@@ -254,7 +260,7 @@ async def test_who_waits_too_long_behind_others_leaves_without_a_word_against_th
     routing = Router({"gold": tier}, clock=lambda: 0.0, draw=lambda: 0.0)
     async with aclosing(routing.stream(turn())) as items:
         await anext(items)
-        engine.stalls_at, routing.desks()["a"].pace = 0, Pace(ttft_ms=1, turn_ms=1)
+        engine.stalls_at, routing.engine_states()["a"].pace = 0, Pace(ttft_ms=1, turn_ms=1)
         for _ in range(FAILURES_MAX):
             with pytest.raises(NoEngine) as refused:
                 await served(routing, turn())
@@ -262,7 +268,7 @@ async def test_who_waits_too_long_behind_others_leaves_without_a_word_against_th
             assert refused.value.fault.code == "engine_overloaded"
         assert routing.views()["a"].breaker == CLOSED
 
-        routing.desks()["a"].heard = -1.0
+        routing.engine_states()["a"].heard = -1.0
         with pytest.raises(NoEngine) as refused:
             await served(routing, turn())
         assert refused.value.fault is not None
@@ -273,10 +279,10 @@ async def test_who_waits_too_long_behind_others_leaves_without_a_word_against_th
 def test_nobody_is_sent_to_wait_longer_than_a_first_token_may_take() -> None:
     tier = Tier(engines=[Scripted("a", capacity=1)], first_token_s=2)
     routing = Router({"gold": tier}, clock=lambda: 0.0, draw=lambda: 0.0)
-    desk = routing.desks()["a"]
-    desk.active, desk.pace = 4, Pace(ttft_ms=10, turn_ms=400)
+    engine_state = routing.engine_states()["a"]
+    engine_state.active, engine_state.pace = 4, Pace(ttft_ms=10, turn_ms=400)
     assert routing.refusal(turn()) is None
-    desk.active = 5
+    engine_state.active = 5
     assert (refusal := routing.refusal(turn())) is not None
     assert "at most 2000 may pass" in str(refusal)
 
@@ -292,7 +298,7 @@ async def test_an_engine_that_goes_away_is_a_warning_once_per_change() -> None:
     routing = router(engine)
     with capture_logs() as logs:
         for _ in range(4):
-            await routing._probe(routing.desks()["a"])
+            await routing._probe(routing.engine_states()["a"])
     told = [(each["log_level"], each["engine"], each["reason"]) for each in logs]
     assert told == [
         ("warning", "a", "http://vllm:8000: nobody answers there"),
@@ -338,25 +344,25 @@ async def test_a_stalled_engine_is_left_although_the_deadline_is_far() -> None:
 async def test_a_probing_turn_that_is_cancelled_leaves_the_way_to_the_next() -> None:
     engine = Scripted("a", stalls_at=0)
     routes = router(engine)
-    desk = routes._desks["a"]
-    desk.breaker = Breaker(FAILURES_MAX, retry_at_ms=0.0, open_ms=OPEN_MS_FIRST)
+    engine_state = routes._engine_states["a"]
+    engine_state.breaker = Breaker(FAILURES_MAX, retry_at_ms=0.0, open_ms=OPEN_MS_FIRST)
     async with asyncio.TaskGroup() as group:
         probing = group.create_task(served(routes, turn()))
         await until(lambda: engine.open)
-        assert not desk.breaker.admits(routes.now() * 1e3)
+        assert not engine_state.breaker.admits(routes.now() * 1e3)
         probing.cancel()
-    assert desk.breaker.admits(routes.now() * 1e3)
+    assert engine_state.breaker.admits(routes.now() * 1e3)
 
 
 async def test_an_engine_that_is_well_and_fails_all_the_same_stays_left_alone() -> None:
     routes = router(Scripted("a"))
-    desk = routes._desks["a"]
-    desk.breaker = Breaker(FAILURES_MAX, retry_at_ms=routes.now() * 1e3 + 30_000.0, open_ms=30_000.0)
-    await routes._probe(desk)
-    assert not desk.breaker.admits(routes.now() * 1e3)
-    desk.ok = False
-    await routes._probe(desk)
-    assert desk.breaker.admits(routes.now() * 1e3), "it was away and is back"
+    engine_state = routes._engine_states["a"]
+    engine_state.breaker = Breaker(FAILURES_MAX, retry_at_ms=routes.now() * 1e3 + 30_000.0, open_ms=30_000.0)
+    await routes._probe(engine_state)
+    assert not engine_state.breaker.admits(routes.now() * 1e3)
+    engine_state.ok = False
+    await routes._probe(engine_state)
+    assert engine_state.breaker.admits(routes.now() * 1e3), "it was away and is back"
 
 
 async def test_changes_of_an_engines_state_are_told_once_each() -> None:
@@ -438,11 +444,13 @@ async def test_when_all_circuits_are_open_the_next_one_is_tried_all_the_same() -
     for _ in range(FAILURES_MAX):
         with pytest.raises(NoEngine):
             await served(routing, turn())
-    desk = routing._desks["a"]
-    desk.breaker = replace(desk.breaker, open_ms=30_000.0, retry_at_ms=routing.now() * 1e3 + 30_000.0)
+    engine_state = routing._engine_states["a"]
+    engine_state.breaker = replace(
+        engine_state.breaker, open_ms=30_000.0, retry_at_ms=routing.now() * 1e3 + 30_000.0
+    )
     engine.fails_at = None
     patient = router(engine, patience_s=2.0)
-    patient._desks["a"].breaker = desk.breaker
+    patient._engine_states["a"].breaker = engine_state.breaker
     assert (await served(patient, turn()))[1].engine == "a"
 
 
@@ -500,6 +508,6 @@ async def test_a_probe_that_breaks_ends_no_router() -> None:
             raise OverflowError("cannot convert float infinity to integer")
 
     routing = router(Unwell("a"), Scripted("b"))
-    await routing._probe(routing._desks["a"])
+    await routing._probe(routing._engine_states["a"])
     assert "OverflowError" in routing.views()["a"].reason
     assert not routing.views()["a"].ok
