@@ -122,6 +122,7 @@ def asyncapi_of(catalogue: Catalogue, *, version: str) -> dict[str, Any]:
         _add_event(channels, operations, messages, event)
     for command in catalogue.commands.values():
         _add_command(channels, operations, messages, command)
+    _add_inbox(channels, operations, catalogue)
     for query in catalogue.queries.values():
         _add_query(channels, operations, messages, query)
     for live in catalogue.live.values():
@@ -170,6 +171,20 @@ def _add_command(
     messages[key] = _message(kind, {})
     channels[key] = _channel(f"{{realm}}.cmd.{kind.command_name}", key, _REALM)
     operations[f"do.{kind.command_name}"] = _request(key, row_of(kind)["meaning"])
+
+
+def _add_inbox(channels: dict[str, Any], operations: dict[str, Any], catalogue: Catalogue) -> None:
+    """Add the one channel on which every command may be put that is a decision and nothing more."""
+    keys = [f"command.{name}" for name in catalogue.commands]
+    command = {"description": "Name of the command: `{context}.{name}`"}
+    channels["inbox"] = {
+        "address": "{realm}.in.{command}",
+        "messages": {key: {"$ref": f"#/components/messages/{key}"} for key in keys},
+        "parameters": {**_REALM, "command": command},
+        "x-nats-jetstream": {"stream": "IN_{realm}", "Nats-Msg-Id": "the command's id in hexadecimal digits"},
+    }
+    summary = "Commands that nobody waits for; the reply is JetStream's. SPEC.md, Inbox."
+    operations["put"] = {"action": "receive", "channel": {"$ref": "#/channels/inbox"}, "summary": summary}
 
 
 def _add_query(

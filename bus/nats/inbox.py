@@ -56,7 +56,7 @@ class InboxOptions:
     Attributes:
         random: in [0, 1), for the jitter.  now_us: the wall clock, for dead letters.
         declared: names of commands that requests may carry, beyond those that are taken here.
-        concurrency: commands at once, each on another stream.
+        concurrency: commands at once, each on another stream; the log takes them in groups.
         in_flight_max: commands asked for, waiting here or carried out at once.
     """
 
@@ -64,7 +64,7 @@ class InboxOptions:
     now_us: Callable[[], int]
     declared: Collection[str] = ()
     limits: InboxLimits = field(default_factory=InboxLimits)
-    concurrency: int = 16
+    concurrency: int = 64
     in_flight_max: int = 256
     ack_wait_s: float = ACK_WAIT_S
     deadline_s: float = DEADLINE_S

@@ -386,6 +386,9 @@ def test_asyncapi_lists_every_event_and_command_and_refers_only_to_what_is_there
     assert "{realm}.cmd.inference.generate" in addresses
     assert {f"{{realm}}.qry.{query.query_name}" for query in QUERIES} < addresses
     assert "{realm}.live.inference.cancel" in addresses
+    inbox = document["channels"]["inbox"]
+    assert inbox["address"] == "{realm}.in.{command}"
+    assert inbox["messages"].keys() == {f"command.{name}" for name in CATALOGUE.commands}
     for reference in references(document):
         found: Any = document
         for part in reference.removeprefix("#/").split("/"):
