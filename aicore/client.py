@@ -40,7 +40,7 @@ REQUEST_TIMEOUT_S = 40.0
 BEYOND_DEADLINE_S = 10.0
 EVENTS_PENDING_MAX = 65_536
 NO_RESPONDERS = "503"
-"""What NATS itself answers where nobody listens."""
+"""NATS's own answer where no service listens."""
 
 
 class Refused(Exception):

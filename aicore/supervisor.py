@@ -63,7 +63,7 @@ def say_nothing(_component: str, _reason: str) -> None:
 
 
 class Start(NamedTuple):
-    """Who hears how a start goes.
+    """Listener to the progress of a start.
 
     Attributes:
         ready: called once all components serve.

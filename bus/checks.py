@@ -1,4 +1,4 @@
-"""What every adapter of the log refuses before it begins: broken limits and formats, named clearly."""
+"""Checks that every adapter of the log makes before an append: limits and formats."""
 
 import re
 from collections.abc import Sequence

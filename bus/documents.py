@@ -1,4 +1,4 @@
-"""What is derived from declarations for people and tools: JSON Schemas, AsyncAPI, a page per message."""
+"""Documents derived from declarations: JSON Schemas, AsyncAPI, a page per message."""
 
 import inspect
 import json

@@ -1,4 +1,4 @@
-"""What an append expects of its streams, and what a repeated one gets: the rules that every log shares."""
+"""Expected versions of an append, and the result of a repeated one: the rules of every log."""
 
 from bus.ports import AppendResult, ExpectedVersion, IdConflict, NewEvent, RecordedEvent, Where
 

@@ -134,7 +134,7 @@ class MemoryLog:
 
 @dataclass(slots=True, eq=False)
 class ClaimBoard:
-    """What the processes of a realm share of their claims: `MemoryClaims` of one board know each other."""
+    """Claims shared by the processes of a realm: `MemoryClaims` of one board know each other."""
 
     claims: dict[UUID, Claim] = field(default_factory=dict)
     answers: dict[str, Callable[[CommandMessage], Awaitable[Reply]]] = field(default_factory=dict)

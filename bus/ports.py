@@ -82,7 +82,7 @@ class RecordedEvent(NamedTuple):
 
 
 class RecordedPayload(NamedTuple):
-    """What a fold over history needs of a `RecordedEvent`."""
+    """The part of a `RecordedEvent` that a fold over history needs."""
 
     position: int
     recorded_us: int
@@ -344,7 +344,7 @@ class WorkItem(Protocol):
 
     @property
     def data(self) -> bytes:
-        """What was put."""
+        """The bytes that were put."""
         ...
 
     @property

@@ -1,1 +1,1 @@
-"""What may happen and what it means: pure functions over frozen data, one folder per bounded context."""
+"""The rules: pure functions over frozen data, one folder per bounded context."""

@@ -1,4 +1,4 @@
-"""What can be wrong with bytes or names: one typed error for everything this package refuses."""
+"""Errors of bytes and names: one typed error for everything that this package refuses."""
 
 from typing import Literal
 

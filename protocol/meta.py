@@ -1,4 +1,4 @@
-"""What surrounds an event without being part of the fact: who, because of what, in which trace."""
+"""Metadata of an event, beside the fact: actor, cause, trace."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What an evaluation found, as JSON for the record; its page is `evaluation_page`.
+"""The report of an evaluation, as JSON for the record; its page is `evaluation_page`.
 
 The JSON's digest stands in the event, so that a report can be held against what was decided on.
 """
@@ -28,7 +28,7 @@ MEANING = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What the figures are about."""
+    """The subject of a report: suite, candidate, current model."""
 
     evaluation_id: str
     suite: str
@@ -36,7 +36,7 @@ class About:
     suite_digest: str
     seed: int
     candidate: Mapping[str, str] = field(default_factory=dict)
-    """What is known of the candidate: name, version, digest of its files, template, temperature …"""
+    """Facts about the candidate: name, version, digest of its files, template, temperature …"""
     current: Mapping[str, str] = field(default_factory=dict)
     made_at: str = ""
 

@@ -41,7 +41,7 @@ class ExportError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to export, where to, and what the manifest says of the circumstances."""
+    """An export: selection, file, and the circumstances for the manifest."""
 
     file: Path
     realm: str

@@ -62,7 +62,7 @@ def _plain(fact: EvidenceFact | None) -> object:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What the gate says after an event, were it not for the clock."""
+    """The gate's verdict after an event, the clock left aside."""
 
     position: int
     at_us: int

@@ -1,4 +1,4 @@
-"""What stands behind one turn, from the log alone: prompt, model, evaluation, who let it speak, policy.
+"""Everything behind one turn, from the log alone: prompt, model, evaluation, promotion, policy.
 
 For an auditor: every fact names the event that it was read from, and each digest that can be made again from
 the log is made again and compared.

@@ -63,11 +63,11 @@ class _Memory(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Vouched:
-    """What the log was found to be."""
+    """Result of verifying the log."""
 
     verdict: Verdict
     known: Mapping[str, Head]
-    """What it was compared with, by where that is known from."""
+    """Heads that it was compared with, by their source."""
     jetstream_answered: bool
     memory: Path
 

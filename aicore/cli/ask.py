@@ -15,41 +15,43 @@ from protocol.messages import Reply
 
 
 def ask(  # noqa: PLR0913 - one parameter per option of the command line
-    prompt: Annotated[str, typer.Argument(help="What to say to the model.")],
+    prompt: Annotated[str, typer.Argument(help="Text to send to the model.")],
     *,
-    use_case: Annotated[str, typer.Option(help="Whose current model answers.")] = "npc_dialogue",
+    use_case: Annotated[str, typer.Option(help="Use case whose current model answers.")] = "npc_dialogue",
     npc: Annotated[str | None, typer.Option(help="Id of the character that speaks.")] = None,
     player: Annotated[str | None, typer.Option(help="Id of the player who is spoken to.")] = None,
     conversation: Annotated[
-        str | None, typer.Option(help="Id of the conversation, all of which meets one version.")
+        str | None, typer.Option(help="Id of the conversation; all its turns get one version of the model.")
     ] = None,
     alias: Annotated[
-        str | None, typer.Option(help="Another version, by a name of `aicore models alias`.")
+        str | None, typer.Option(help="Alias of another version (`aicore models alias`).")
     ] = None,
     adapter: Annotated[str | None, typer.Option(help="LoRA adapter of the model.")] = None,
     pattern: Annotated[
         str | None, typer.Option(help="Regular expression that the whole answer must match.")
     ] = None,
     max_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 64,
-    temperature: Annotated[float, typer.Option(help="0: always the likeliest words; at most 2.")] = 0.7,
-    seed: Annotated[int | None, typer.Option(help="Seed of the random draws.")] = None,
+    temperature: Annotated[
+        float, typer.Option(help="Sampling temperature, from 0 (the likeliest words) to 2.")
+    ] = 0.7,
+    seed: Annotated[int | None, typer.Option(help="Seed for sampling.")] = None,
     context: Annotated[
         list[str] | None,
-        typer.Option(help="A value for the prompt's template, section=text; give it again for more."),
+        typer.Option(help="Value for a section of the prompt template, section=text; repeatable."),
     ] = None,
     max_age_s: Annotated[
-        int, typer.Option(help="An answer to the same question may be given again that is no older.")
+        int, typer.Option(help="Age of the oldest cached answer that may be reused, in seconds; 0: none.")
     ] = 0,
-    tier: Annotated[str | None, typer.Option(help="gold, silver or bronze; else the model's own.")] = None,
-    authored: Annotated[
-        str | None, typer.Option(help="What the character says if no engine can speak.")
+    tier: Annotated[
+        str | None, typer.Option(help="Tier: gold, silver or bronze; default: the model's own.")
     ] = None,
+    authored: Annotated[str | None, typer.Option(help="Fallback line, said if no engine can answer.")] = None,
     deadline_ms: Annotated[int | None, typer.Option(help="Time for the whole answer, in ms.")] = None,
-    consent: Annotated[bool, typer.Option(help="The player agrees to its use for training.")] = False,
-    stream: Annotated[bool, typer.Option(help="Show the words as they come; Ctrl-C cancels.")] = False,
+    consent: Annotated[bool, typer.Option(help="The player consents to the use for training.")] = False,
+    stream: Annotated[bool, typer.Option(help="Stream the answer; Ctrl-C cancels.")] = False,
     json: Json = False,
 ) -> None:
-    """Ask the current model; question and answer become events."""
+    """Ask the current model; question and answer are recorded."""
     words = {
         "npc": npc, "seed": seed, "tier": tier, "authored_line": authored, "deadline_ms": deadline_ms,
         "use_case": use_case, "prompt": prompt, "max_tokens": max_tokens, "temperature": temperature,
@@ -114,14 +116,14 @@ async def _streamed(client: Client, *, payload: dict[str, Any], json: bool) -> R
 
 def rate(  # noqa: PLR0913 - one parameter per option of the command line
     inference: InferenceId,
-    rating: Annotated[float, typer.Argument(help="0: useless, 1: perfect.", min=0, max=1)],
-    by: Annotated[str, typer.Option("--by", "--operator", help="Who says so.")],
-    tag: Annotated[list[str] | None, typer.Option(help="What about it, e.g. out_of_character.")] = None,
-    comment: Annotated[str, typer.Option(help="Why, for a person.")] = "",
+    rating: Annotated[float, typer.Argument(help="Rating, from 0 (useless) to 1 (perfect).", min=0, max=1)],
+    by: Annotated[str, typer.Option("--by", "--operator", help="Person or service that rates.")],
+    tag: Annotated[list[str] | None, typer.Option(help="Tag, e.g. out_of_character; repeatable.")] = None,
+    comment: Annotated[str, typer.Option(help="Comment for people.")] = "",
     *,
     json: Json = False,
 ) -> None:
-    """Say how good an answer was; `aicore export --rating-min` chooses by it."""
+    """Rate an answer; `aicore export --rating-min` filters by it."""
     words = {"rating": rating, "by": by, "tags": tag or [], "comment": comment}
     _, system = running()
 

@@ -1,4 +1,4 @@
-"""`aicore batch`: many questions that nobody waits for."""
+"""`aicore batch`: many questions, answered in the background."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from aicore.clock import new_id
 from bus.retry import until_seen
 from domain.batch.messages import ITEMS_MAX, ITEMS_PER_CHUNK_MAX, Item
 
-app = typer.Typer(no_args_is_help=True, help="Batches: many questions that nobody waits for.")
+app = typer.Typer(no_args_is_help=True, help="Batches: many questions, answered in the background.")
 
 CHUNK_BYTES_MAX = 400_000
 """Of the items of one command; the wire takes 512 KiB."""
@@ -31,20 +31,24 @@ BatchId = Annotated[str, typer.Argument(help="The batch's id, or its beginning."
 
 @app.command()
 def submit(  # noqa: PLR0913 - one parameter per option of the command line
-    file: Annotated[Path, typer.Argument(help="JSON Lines: an id and a prompt in each.", exists=True)],
-    use_case: Annotated[str, typer.Option(help="Whose current model answers.")],
-    operator: Annotated[str, typer.Option(help="Who answers for it.")],
-    name: Annotated[str, typer.Option(help="What it is; else the file's name.")] = "",
+    file: Annotated[
+        Path, typer.Argument(help="JSON Lines file; each line has an id and a prompt.", exists=True)
+    ],
+    use_case: Annotated[str, typer.Option(help="Use case whose current model answers.")],
+    operator: Annotated[str, typer.Option(help="Person responsible, as the log records it.")],
+    name: Annotated[str, typer.Option(help="Name of the batch; default: the file's name.")] = "",
     max_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 64,
-    temperature: Annotated[float, typer.Option(help="0: always the likeliest words; at most 2.")] = 0.7,
+    temperature: Annotated[
+        float, typer.Option(help="Sampling temperature, from 0 (the likeliest words) to 2.")
+    ] = 0.7,
     *,
-    consent: Annotated[bool, typer.Option(help="The answers may be used for training.")] = False,
-    wait: Annotated[bool, typer.Option(help="Show the progress until it is done.")] = False,
+    consent: Annotated[bool, typer.Option(help="Consent: the answers may be used for training.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait for the end, showing progress.")] = False,
     json: Json = False,
 ) -> None:
     """Submit a file of questions; a line may have npc and context, too.
 
-    With --wait exit code 1 unless every item was answered.
+    With --wait: exit code 1 if an item has no answer.
     """
     batch_id = new_id().hex
     facts = {"name": name or file.name, "use_case": use_case, "operator": operator, "consent": consent}
@@ -87,17 +91,17 @@ def listing(batches: Sequence[Mapping[str, Any]]) -> Listing:
 def status(
     batch_id: BatchId,
     *,
-    wait: Annotated[bool, typer.Option(help="Show the progress until it is done.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait for the end, showing progress.")] = False,
     json: Json = False,
 ) -> None:
-    """Show how a batch stands. With --wait exit code 1 unless every item was answered."""
+    """Show the progress of a batch. With --wait: exit code 1 if an item has no answer."""
 
     async def work(client: Client) -> dict[str, Any]:
         found = await _find(client, batch_id)
         if found["status"] == "submitted" and (
             why := standing((await client.query("inference.tiers")).result)
         ):
-            err.print(f"it stands still: {why}", style="yellow", markup=False, soft_wrap=True)
+            err.print(f"stalled: {why}", style="yellow", markup=False, soft_wrap=True)
         return await _watched(client, found["batch_id"]) if wait else found
 
     _end(vouched_over_wire(work), waited=wait, json=json)
@@ -121,12 +125,12 @@ def standing(tiers: Sequence[Mapping[str, Any]]) -> str:
 @app.command()
 def cancel(
     batch_id: BatchId,
-    operator: Annotated[str, typer.Option(help="Who answers for it.")],
-    reason: Annotated[str, typer.Option(help="Why, in words for an auditor.")],
+    operator: Annotated[str, typer.Option(help="Person responsible, as the log records it.")],
+    reason: Annotated[str, typer.Option(help="Reason, in words for an auditor.")],
     *,
     json: Json = False,
 ) -> None:
-    """Give up the rest of a batch; what was answered stays."""
+    """Cancel the rest of a batch; the answers so far stay."""
 
     async def work(client: Client) -> dict[str, Any]:
         found = await _find(client, batch_id)
@@ -139,11 +143,13 @@ def cancel(
 @app.command()
 def results(
     batch_id: BatchId,
-    to: Annotated[Path | None, typer.Option("--out", help="File for JSON Lines; else the terminal.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="JSON Lines file to write; default: the terminal.")
+    ] = None,
     *,
     json: Json = False,
 ) -> None:
-    """Write what came of a batch's items so far, a JSON object a line; with --json a list of them."""
+    """Write the results so far, one JSON object a line; with --json as one list."""
 
     async def work(client: Client) -> list[dict[str, Any]]:
         found = await _find(client, batch_id)
@@ -192,7 +198,7 @@ def _items(file: Path) -> list[tuple[dict[str, Any], int]]:
         raise Failure(f"{file} has no items", remedy=remedy, code=Exit.USAGE)
     if len(items) > ITEMS_MAX:
         said = f"{file} has {len(items):,} items, the limit is {ITEMS_MAX:,}"
-        raise Failure(said, remedy="make several files of it", code=Exit.USAGE)
+        raise Failure(said, remedy="split it into several files", code=Exit.USAGE)
     return items
 
 
@@ -258,8 +264,8 @@ def _tell(batch: dict[str, Any], *, json: bool) -> None:
 
 
 def _end(batch: dict[str, Any], *, waited: bool, json: bool) -> None:
-    """Tell how a batch stands; who waited for the answers hears by the exit code if some are missing."""
+    """Print the progress of a batch; if it was waited for, missing answers are a failure."""
     _tell(batch, json=json)
     if waited and batch["answered"] < batch["items"]:
-        why = f"`aicore batch results {batch['batch_id']}` says why"
+        why = f"`aicore batch results {batch['batch_id']}` gives the reasons"
         raise Failure(f"{batch['items'] - batch['answered']} of {batch['items']} have no answer", remedy=why)

@@ -19,7 +19,7 @@ def group() -> None:
 
 @app.command("list")
 def list_content(*, json: Json = False) -> None:
-    """List what a character's name brings into a prompt; checks the file of AICORE_CONTENT_FILE."""
+    """List characters, places and facts; checks the file of AICORE_CONTENT_FILE."""
     file = known_settings().content_file
     world = load_world(file)
     if json:

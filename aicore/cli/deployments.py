@@ -1,4 +1,4 @@
-"""`aicore deployments`: bring a candidate to its players, watch it, hold it, take it back."""
+"""`aicore deployments`: roll a candidate out, watch it, hold it, roll it back."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ from bus.postgres.log import open_log
 from bus.retry import until_seen
 from protocol.messages import Reply
 
-app = typer.Typer(no_args_is_help=True, help="Deployments: how a candidate comes to its players, and back.")
+app = typer.Typer(no_args_is_help=True, help="Deployments: roll a candidate out step by step, or back.")
 
 DeploymentId = Annotated[str, typer.Argument(help="The deployment's id, or its beginning.")]
 
@@ -71,16 +71,20 @@ def start(  # noqa: PLR0913 - the options of one command
     operator: Operator,
     reason: Reason,
     *,
-    strategy: Annotated[str, typer.Option(help="blue_green, canary or all_at_once.")] = "canary",
-    steps: Annotated[str, typer.Option(help="Percent at each step, e.g. 5,25,100; the strategy's own.")] = "",
-    gate: Annotated[str, typer.Option(help="evidence or threshold.")] = "evidence",
+    strategy: Annotated[str, typer.Option(help="Strategy: blue_green, canary or all_at_once.")] = "canary",
+    steps: Annotated[
+        str, typer.Option(help="Percent at each step, e.g. 5,25,100; default: the strategy's own.")
+    ] = "",
+    gate: Annotated[str, typer.Option(help="Gate: evidence or threshold.")] = "evidence",
     turns: Annotated[int, typer.Option(help="Turns that the candidate must answer in each step.")] = 40,
-    false_alarms: Annotated[float, typer.Option(help="Chance of taking back one that is no worse.")] = 0.01,
-    override: Annotated[str, typer.Option(help="Why it may go without a passed evaluation.")] = "",
-    watch: Annotated[bool, typer.Option(help="Show it until it has ended.")] = False,
+    false_alarms: Annotated[
+        float, typer.Option(help="Chance of rolling back a candidate that is no worse.")
+    ] = 0.01,
+    override: Annotated[str, typer.Option(help="Reason to deploy without a passed evaluation.")] = "",
+    watch: Annotated[bool, typer.Option(help="Watch it until it has ended.")] = False,
     json: Json = False,
 ) -> None:
-    """Start a deployment. Nobody meets the candidate before its engine runs and has answered."""
+    """Start a deployment. Players meet the candidate once its engine has answered a probe."""
     try:
         shares = [int(each) for each in steps.split(",") if each.strip()]
     except ValueError:
@@ -113,7 +117,7 @@ def list_deployments(
     *,
     json: Json = False,
 ) -> None:
-    """List the newest 100 deployments, and models that were taken back when none ran; the oldest first."""
+    """List the newest 100 deployments, and rollbacks outside of any; the oldest first."""
 
     async def work(client: Client) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, str]]:
         await check_use_case(client, use_case)
@@ -155,7 +159,7 @@ def listing(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> List
 
 @app.command()
 def show(deployment_id: DeploymentId, *, json: Json = False) -> None:
-    """Tell a deployment's story: what happened, when, and what the gate knew."""
+    """Show the history of a deployment: each step, its time, and the gate's evidence."""
 
     async def work(client: Client) -> tuple[Mapping[str, Any], Mapping[str, str]]:
         return await _find(client, deployment_id), await _names(client)
@@ -169,7 +173,7 @@ def show(deployment_id: DeploymentId, *, json: Json = False) -> None:
 
 @app.command()
 def watch(deployment_id: DeploymentId, *, json: Json = False) -> None:
-    """Show a deployment live until it has ended; with --json print it when it has."""
+    """Show a deployment live until it has ended; with --json print it at the end."""
     vouched_over_wire(lambda client: _watch(client, deployment_id, json=json))
 
 
@@ -177,12 +181,12 @@ def watch(deployment_id: DeploymentId, *, json: Json = False) -> None:
 def replay_command(
     deployment_id: DeploymentId,
     *,
-    html: Annotated[Path | None, typer.Option(help="Write a page with a plot there.")] = None,
+    html: Annotated[Path | None, typer.Option(help="HTML file to write, with a plot.")] = None,
     json: Json = False,
 ) -> None:
-    """Judge a deployment again after each turn, from the log alone: the same verdicts must come out.
+    """Replay the gate of a deployment turn by turn from the log, and compare its verdicts.
 
-    Exit code 1 if one comes out early, late, never or otherwise, or if there is none to compare.
+    Exit code 1 if a verdict comes early, late, never or otherwise, or if there is none to compare.
     """
     _, system = running()
     id_ = vouched_over_wire(lambda client: _find(client, deployment_id))["deployment_id"]
@@ -211,19 +215,19 @@ def replay_command(
 
 @app.command()
 def hold(deployment_id: DeploymentId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
-    """Let the traffic stay as it is; the gate goes on watching."""
+    """Hold a deployment: the traffic stays as it is, the gate goes on watching."""
     _say("deployment.hold", deployment_id, operator, reason, json=json)
 
 
 @app.command()
 def resume(deployment_id: DeploymentId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
-    """Let a held deployment go on."""
+    """Resume a held deployment."""
     _say("deployment.resume", deployment_id, operator, reason, json=json)
 
 
 @app.command()
 def abort(deployment_id: DeploymentId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
-    """End a deployment without a word against the candidate."""
+    """Abort a deployment, without a verdict against the candidate."""
     _say("deployment.abort", deployment_id, operator, reason, json=json)
 
 
@@ -235,11 +239,11 @@ def roll_back(
     *,
     silence: Annotated[
         bool,
-        typer.Option("--silence", help="Let the use case fall silent if no model is left to go back to."),
+        typer.Option("--silence", help="If no healthy model is left, silence the use case."),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Take a model back: a candidate out of its deployment, or the current model for the one before it."""
+    """Roll a model back: a candidate out of its deployment, or the current model to the one before."""
 
     async def work(client: Client) -> Reply:
         model = await find_model(client, model_id)
@@ -262,7 +266,7 @@ def _say(command: str, deployment_id: str, operator: str, reason: str, *, json: 
 
 
 def _state(reply: Reply) -> str:
-    """Return how the deployment stands, and the model if the command was about one."""
+    """Return the state of the deployment, and of the model if the command names one."""
     lines = [status_of(reply)] if "model_id" in reply.result else []
     if id_ := reply.result.get("deployment_id"):
         lines.append(f"deployment {id_}: {reply.result['deployment']}")
@@ -276,7 +280,7 @@ async def _rows(client: Client, use_case: str | None = None, start: str = "") ->
 
 
 async def _names(client: Client) -> Mapping[str, str]:
-    """Return what people call the models, by id."""
+    """Return the models' names by id."""
     models = (await client.query("registry.models")).result
     return {model["model_id"]: f"{model['name']} {model['version']}" for model in models}
 

@@ -33,20 +33,22 @@ def evaluate(  # noqa: PLR0913 - one parameter per option of the command line
     reason: Reason,
     *,
     suite: Annotated[
-        Path | None, typer.Option(help="JSON file with a suite; without it the sample world's.", exists=True)
+        Path | None, typer.Option(help="JSON file with a suite; default: the sample world's.", exists=True)
     ] = None,
     recorded: Annotated[
         int,
-        typer.Option(help="Replay so many of the newest recorded turns instead.", min=0, max=CASES_MAX),
+        typer.Option(help="Number of the newest recorded turns to use as the suite.", min=0, max=CASES_MAX),
     ] = 0,
-    pairs: Annotated[int | None, typer.Option(help="Most pairs; the suite's own.", min=8)] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the report as a page there.")] = None,
+    pairs: Annotated[
+        int | None, typer.Option(help="Pairs at most; default: the suite's own limit.", min=8)
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="HTML file to write the report to.")] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Write the report with every pair as JSON there.")
+        Path | None, typer.Option(help="JSON file to write the report to, with every pair.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Ask a candidate and the current model the same, score both, and record the verdict.
+    """Compare a candidate with the current model on the same questions, and record the verdict.
 
     Exit code 0: passed; 1: failed or undecided.
     """
@@ -105,7 +107,7 @@ async def _explained(work: Awaitable[Outcome]) -> Outcome:
 
 
 def _check(suite: Path | None, recorded: int, reports: Sequence[Path | None]) -> None:
-    """Refuse now what would be ignored, or would be lost at the end."""
+    """Refuse options that exclude each other, and folders that are not there, before any work is done."""
     if suite is not None and recorded:
         said = f"--suite {suite} and --recorded {recorded} exclude each other"
         raise Failure(said, remedy="leave one of them out", code=Exit.USAGE)
@@ -118,7 +120,7 @@ async def _current(client: Client, candidate: dict[str, Any]) -> dict[str, Any]:
     """Return the model that a candidate is compared with."""
     if candidate["status"] == "retired":
         raise CannotEvaluate(
-            f"{candidate['name']} {candidate['version']} is retired; nobody will meet it again",
+            f"{candidate['name']} {candidate['version']} is retired",
             "evaluate another model, or register this one under a new version",
         )
     models: Sequence[dict[str, Any]] = (
@@ -127,13 +129,13 @@ async def _current(client: Client, candidate: dict[str, Any]) -> dict[str, Any]:
     current = next((model for model in models if model["status"] == "current"), None)
     if current is None:
         raise Failure(
-            f"no model speaks for {candidate['use_case']}, so there is nothing to compare with",
-            remedy="promote one first: aicore models promote (--override WHY if it was rolled back)",
+            f"{candidate['use_case']} has no current model to compare with",
+            remedy="promote one first: `aicore models promote` (if it was rolled back, with --override WHY)",
         )
     if current["model_id"] == candidate["model_id"]:
         raise Failure(
             f"{candidate['name']} {candidate['version']} is the current model itself",
-            remedy="evaluate a candidate: aicore models list",
+            remedy="evaluate a candidate; `aicore models list` shows them",
             code=Exit.USAGE,
         )
     return current

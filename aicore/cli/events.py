@@ -23,7 +23,7 @@ GROUPS = {
     "query": "queries, on {realm}.qry.{name}",
     "live": "live messages, on subjects of their own (`aicore events show NAME`)",
 }
-"""What each kind of message is headed with in the list."""
+"""Heading of each kind of message in the list."""
 
 
 @app.command("list")

@@ -1,4 +1,4 @@
-"""`aicore export`: recorded inferences as training data, with where they came from."""
+"""`aicore export`: recorded inferences as training data, with their provenance."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -18,11 +18,11 @@ from domain.inference.export import Selection
 
 REASON_CHARACTERS_MIN = 8
 
-Time = Annotated[str, typer.Option(help="Of the request, e.g. 2026-11-21 or 2026-11-21T18:30; UTC.")]
+Time = Annotated[str, typer.Option(help="Time of the request, e.g. 2026-11-21 or 2026-11-21T18:30; UTC.")]
 
 
 def export(  # noqa: PLR0913 - one parameter per option of the command line
-    file: Annotated[Path, typer.Argument(help="Where to; the name ends in .jsonl or .parquet.")],
+    file: Annotated[Path, typer.Argument(help="File to write; its name ends in .jsonl or .parquet.")],
     *,
     use_case: Annotated[str, typer.Option(help="Only of this use case.")] = "",
     model: Annotated[str, typer.Option(help="Only of this model: NAME or NAME@VERSION.")] = "",
@@ -30,18 +30,18 @@ def export(  # noqa: PLR0913 - one parameter per option of the command line
     npc: Annotated[str, typer.Option(help="Only of this character.")] = "",
     since: Time = "",
     until: Time = "",
-    rating_min: Annotated[float | None, typer.Option(help="Only rated, and at least so.")] = None,
+    rating_min: Annotated[float | None, typer.Option(help="Lowest rating to include.")] = None,
     after: Annotated[int, typer.Option(help="Only after this position of the log.", min=0)] = 0,
     upto: Annotated[int, typer.Option(help="Only up to this position; 0: its end.", min=0)] = 0,
     without_consent_filter: Annotated[
-        str, typer.Option(metavar="REASON", help="Take requests without consent, too; says why.")
+        str, typer.Option(metavar="REASON", help="Include requests without consent; REASON is kept.")
     ] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
     json: Json = False,
 ) -> None:
     """Write requests and their answers as training data, and a manifest beside them.
 
-    Only records whose player consented, unless --without-consent-filter gives a reason, which is kept.
+    Records without the player's consent are left out, unless --without-consent-filter gives a reason.
     """
     _, system = running()
     reason = without_consent_filter.strip()

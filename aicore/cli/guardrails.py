@@ -1,4 +1,4 @@
-"""`aicore guardrails`: what may be said, what was found, and what people make of it."""
+"""`aicore guardrails`: policies, violations, and their review."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -24,33 +24,40 @@ from domain.guardrails.violations import place_of
 from domain.kernel.visibility import GONE
 from protocol.messages import Reply
 
-app = typer.Typer(no_args_is_help=True, help="Guardrails: what may be said, and what was found.")
+app = typer.Typer(no_args_is_help=True, help="Guardrails: policies, violations and their review.")
 
 ID_CHARACTERS = 36
 STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 
-Profile = Annotated[str, typer.Option(help="The policy's profile, e.g. TeenSafe.")]
+Profile = Annotated[str, typer.Option(help="Profile of the policy, e.g. TeenSafe.")]
 PolicyFile = Annotated[
-    Path | None, typer.Option("--policy", help="TOML file; the one brought along.", exists=True)
+    Path | None,
+    typer.Option(
+        "--policy", help="TOML file of a policy; default: the one shipped with the program.", exists=True
+    ),
 ]
 
 
 @app.command()
 def check(  # noqa: PLR0913 - the options of one command
-    text: Annotated[str, typer.Argument(help="What somebody says.")],
+    text: Annotated[str, typer.Argument(help="Text to check.")],
     *,
-    side: Annotated[str, typer.Option(help="input (a player) or output (a model).")] = "output",
-    profile: Annotated[str | None, typer.Option(help="The policy's profile; the one that holds.")] = None,
+    side: Annotated[str, typer.Option(help="Side: input (a player) or output (a model).")] = "output",
+    profile: Annotated[
+        str | None, typer.Option(help="Profile of the policy; default: the active one.")
+    ] = None,
     policy: PolicyFile = None,
-    active: Annotated[bool, typer.Option("--active", help="Try what holds in the running realm.")] = False,
+    active: Annotated[
+        bool, typer.Option("--active", help="Check against the active policy of the running realm.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Try a policy on a text. Exit code 1 if it may not be shown as it is.
+    """Check a text against a policy. Exit code 1 if it would be changed or blocked.
 
-    Without --active no system has to run: it is the policy of the program or of --policy.
+    No system has to run, except with --active: the policy is the program's, or that of --policy.
     """
     if side not in ("input", "output"):
-        raise Failure(f"--side {side}: it is input or output", code=Exit.USAGE)
+        raise Failure(f"--side {side}: write input or output", code=Exit.USAGE)
     if active and policy:
         raise Failure("--active and --policy name two policies", remedy="leave one out", code=Exit.USAGE)
     if text != text.encode("utf-8", "replace").decode():
@@ -78,7 +85,7 @@ def check(  # noqa: PLR0913 - the options of one command
 
 
 def verdict_of(verdict: Verdict, text: str, side: Literal["input", "output"]) -> dict[str, Any]:
-    """Return a verdict as it is told: the action, what may be asked or shown, and what was found."""
+    """Return a verdict for output: the action, the text that may be asked or shown, and the findings."""
     findings = [
         {
             "rule": found.rule,
@@ -95,14 +102,14 @@ def verdict_of(verdict: Verdict, text: str, side: Literal["input", "output"]) ->
 
 @app.command()
 def policy(*, json: Json = False) -> None:
-    """Show which policy holds, and which were published."""
+    """Show the active policy, and the published ones."""
     shown = vouched_over_wire(lambda client: _query(client, "guardrails.policy", {}))
     if json:
         print_json(shown)
         return
-    came = ", brought along by the program" if shown["brought_along"] else ""
+    came = ", shipped with the program" if shown["brought_along"] else ""
     why = f"profile {shown['profile'] or DEFAULT_PROFILE}{came}"
-    out.print(f"{shown['active']} holds ({why}), {len(shown['rules'])} rules, {shown['digest'][:19]}…")
+    out.print(f"active: {shown['active']} ({why}), {len(shown['rules'])} rules, {shown['digest'][:19]}…")
     out.print(f"published: {', '.join(shown['published']) or 'none'}")
 
 
@@ -110,15 +117,17 @@ def policy(*, json: Json = False) -> None:
 def publish(
     operator: Operator,
     reason: Reason,
-    file: Annotated[Path | None, typer.Argument(help="TOML file; without it the one brought along.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="TOML file of a policy; default: the one shipped with the program.")
+    ] = None,
     *,
     json: Json = False,
 ) -> None:
-    """Make a version of a policy available; a rule that cannot be used is named with the way out."""
+    """Publish a version of a policy; a rule that cannot be used is named with its remedy."""
     policy = _policy(file)
     payload = {"policy": policy.model_dump(mode="json"), "operator": operator, "reason": reason}
     reply = over_wire(lambda client: client.command("guardrails.publish_policy", payload))
-    said = f"{policy.label} is published; it holds after `aicore guardrails activate {policy.label}`"
+    said = f"{policy.label} is published; to activate it: `aicore guardrails activate {policy.label}`"
     tell(reply, said, json=json)
 
 
@@ -131,25 +140,27 @@ def activate(
     profile: Profile = DEFAULT_PROFILE,
     json: Json = False,
 ) -> None:
-    """Hold the realm to a published policy from now on."""
+    """Activate a published policy for the realm."""
     name, _, version = label.partition("@")
     if not version.isdecimal():
-        raise Failure(f"{label!r} is no policy", remedy="write NAME@VERSION", code=Exit.USAGE)
+        raise Failure(f"{label!r} is no label of a policy", remedy="write NAME@VERSION", code=Exit.USAGE)
     payload = {"name": name, "version": int(version), "profile": profile}
     by = {"operator": operator, "reason": reason}
     reply = over_wire(lambda client: client.command("guardrails.activate_policy", {**payload, **by}))
-    tell(reply, f"the realm is held to {label}, profile {profile}", json=json)
+    tell(reply, f"policy {label} is active, profile {profile}", json=json)
 
 
 @app.command()
 def violations(
     *,
-    limit: Annotated[int, typer.Option(help="How many, the newest.", min=1, max=500)] = 20,
-    unreviewed: Annotated[bool, typer.Option("--unreviewed", help="Only those nobody judged.")] = False,
-    severity: Annotated[str | None, typer.Option(help="Only low, medium, high or critical.")] = None,
+    limit: Annotated[int, typer.Option(help="Number of violations, the newest.", min=1, max=500)] = 20,
+    unreviewed: Annotated[bool, typer.Option("--unreviewed", help="Only those without a review.")] = False,
+    severity: Annotated[
+        str | None, typer.Option(help="Only of this severity: low, medium, high or critical.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Show what was found, the newest first."""
+    """List violations, the newest first."""
     query = {"limit": limit, "unreviewed": unreviewed, "severity": severity}
     found = vouched_over_wire(lambda client: _query(client, "guardrails.violations", query))
     if json:
@@ -180,14 +191,16 @@ def listing(violations: Sequence[Mapping[str, Any]]) -> Listing:
 @app.command()
 def review(  # noqa: PLR0913 - the options of one command
     violation_id: Annotated[str, typer.Argument(help="The violation's id, or its beginning.")],
-    verdict: Annotated[str, typer.Argument(help="confirmed, false_positive or adjusted.")],
+    verdict: Annotated[str, typer.Argument(help="Verdict: confirmed, false_positive or adjusted.")],
     operator: Operator,
     reason: Reason,
     *,
-    severity: Annotated[str | None, typer.Option(help="With adjusted: what it should have been.")] = None,
+    severity: Annotated[
+        str | None, typer.Option(help="The right severity, with the verdict adjusted.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Say whether a finding was right."""
+    """Review a violation: was the finding right?"""
 
     async def work(client: Client) -> Reply:
         found = await _whole_id(client, violation_id)
@@ -207,7 +220,7 @@ def reveal(
     *,
     json: Json = False,
 ) -> None:
-    """Show the words of personal data, with the key of AICORE_PERSONAL_KEY; the look is recorded first."""
+    """Decrypt the personal data of a violation with AICORE_PERSONAL_KEY; each look is recorded first."""
     seal = seal_of(load_settings())
     if seal is None:
         raise Failure(

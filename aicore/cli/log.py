@@ -36,7 +36,7 @@ from protocol.cloudevents import to_cloudevent
 from protocol.meta import decode_meta
 from protocol.packing import unpack
 
-app = typer.Typer(no_args_is_help=True, help="The log: every event, in order, for ever.")
+app = typer.Typer(no_args_is_help=True, help="The log: every event, in order.")
 
 STATS_TIMEOUT_S = 60.0
 SHOWN_CHARACTERS_MAX = 160
@@ -49,7 +49,7 @@ LESS_TELLING = ("_id", "_hash", "_digest")
 """Ends of keys that one line leaves out; `show` has everything."""
 
 Unverified = Annotated[
-    bool, typer.Option("--unverified", help="As it lies in the table, whether or not it was recorded so.")
+    bool, typer.Option("--unverified", help="Skip the verification: show rows as they are in the table.")
 ]
 Type = Annotated[list[str] | None, typer.Option("--type", help="Only events of this type; repeatable.")]
 
@@ -72,10 +72,10 @@ SELECT coalesce(min(position), 1) FROM
 def tail(  # noqa: PLR0913 - one parameter per option of the command line
     *,
     last: Annotated[
-        int, typer.Option("--last", "-n", help="Begin with so many events before the end.", min=0)
+        int, typer.Option("--last", "-n", help="Number of the newest events to begin with.", min=0)
     ] = 10,
-    after: Annotated[int | None, typer.Option(help="Begin after this position instead.", min=0)] = None,
-    follow: Annotated[bool, typer.Option(help="Go on with new events until Ctrl-C.")] = True,
+    after: Annotated[int | None, typer.Option(help="Position to begin after, instead.", min=0)] = None,
+    follow: Annotated[bool, typer.Option(help="Follow new events until Ctrl-C.")] = True,
     type_: Type = None,
     unverified: Unverified = False,
     json: Json = False,
@@ -103,10 +103,10 @@ def tail(  # noqa: PLR0913 - one parameter per option of the command line
 
 @app.command()
 def show(
-    position: Annotated[int, typer.Argument(help="The event's place in the log.", min=1)],
+    position: Annotated[int, typer.Argument(help="Position of the event in the log.", min=1)],
     *,
     cloudevent: Annotated[
-        bool, typer.Option("--cloudevent", help="As a CloudEvent in binary mode: NATS headers and body.")
+        bool, typer.Option("--cloudevent", help="Print a CloudEvent in binary mode: NATS headers and body.")
     ] = False,
     unverified: Unverified = False,
     json: Json = False,
@@ -191,18 +191,18 @@ def listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
 @app.command()
 def verify(
     *,
-    after: Annotated[int, typer.Option(help="Begin after this position, trusting its event.", min=0)] = 0,
+    after: Annotated[int, typer.Option(help="Position to begin after; its event is trusted.", min=0)] = 0,
     head: Annotated[
         str | None,
-        typer.Option(metavar="POSITION:HASH", help="An end of the log that was written down before."),
+        typer.Option(metavar="POSITION:HASH", help="Head of the log that an earlier verification printed."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Prove by the hash chain that no event was changed, removed from between, swapped or inserted.
+    """Prove by the hash chain that no event was changed, removed, swapped or inserted.
 
-    That nothing was cut off at the end a chain cannot show. So the log is also compared with JetStream's last
-    event, if NATS answers, and with --head: keep the head that is printed at another place.
-    Exit code 1 with the first bad position if something is wrong.
+    The chain alone cannot show a log that was cut off at its end. So the log is also compared with the last
+    event of JetStream, if NATS answers, and with --head: keep the printed head at another place.
+    If something is wrong: exit code 1, and the first bad position.
     """
     known = _head_of(head) if head else None
     _, system = running()
@@ -258,7 +258,7 @@ def _head_of(text: str) -> Head:
     position, _, digest = text.partition(":")
     if not position.isdecimal() or not HASH.fullmatch(digest):
         raise Failure(
-            f"--head {text}: is no end of a log",
+            f"--head {text}: is no head of a log",
             remedy=f"write {HEAD_FORM}, as verify prints it",
             code=Exit.USAGE,
         )

@@ -40,7 +40,7 @@ MACHINE = {
     errno.EMFILE: "raise the limit of open files (`ulimit -n 4096`)",
     errno.ENFILE: "close programs: the machine has no open files left",
 }
-"""What to do about an error of the machine, by its number."""
+"""Remedies for errors of the machine, by errno."""
 
 FILES = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 

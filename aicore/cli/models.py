@@ -27,7 +27,7 @@ from aicore.client import Client
 from bus.retry import until_seen
 from protocol.messages import Reply
 
-app = typer.Typer(no_args_is_help=True, help="Models: what serves which use case.")
+app = typer.Typer(no_args_is_help=True, help="Models: register, promote and retire versions; split traffic.")
 
 STYLES = {
     "testing": "yellow",
@@ -81,7 +81,7 @@ def listing(models: Sequence[Mapping[str, Any]]) -> Listing:
 
 @app.command()
 def show(model_id: ModelId, *, json: Json = False) -> None:
-    """Show everything that is known of a model."""
+    """Show all facts about a model."""
     model = vouched_over_wire(lambda client: find_model(client, model_id), view=MODELS_VIEW)
     if json:
         print_json(model)
@@ -97,7 +97,7 @@ def register(
     *,
     json: Json = False,
 ) -> None:
-    """Make a model known; registering the same again changes nothing."""
+    """Register a model; registering the same again changes nothing."""
     try:
         payload = orjson.loads(file.read_bytes())
     except orjson.JSONDecodeError as error:
@@ -116,20 +116,16 @@ def describe(  # noqa: PLR0913 - one parameter per option of the command line
     *,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="KEY=VALUE of the configuration, e.g. template=lines@2; repeatable."),
+        typer.Option("--set", help="Configuration value, KEY=VALUE, e.g. template=lines@2; repeatable."),
     ] = None,
-    unset: Annotated[
-        list[str] | None, typer.Option(help="A key of the configuration to take away; repeatable.")
-    ] = None,
-    description: Annotated[str | None, typer.Option(help="What it is good for.")] = None,
+    unset: Annotated[list[str] | None, typer.Option(help="Configuration key to remove; repeatable.")] = None,
+    description: Annotated[str | None, typer.Option(help="Description for people.")] = None,
     json: Json = False,
 ) -> None:
-    """Change a model's configuration or description; a current one's next turns go by it, on your word."""
+    """Change a model's configuration or description. If it is current, players' next turns use it."""
     configuration = {**_pairs(set_ or []), **dict.fromkeys(unset or [])}
     if not configuration and description is None:
-        raise Failure(
-            "nothing is to be changed", remedy="give --set, --unset or --description", code=Exit.USAGE
-        )
+        raise Failure("no change is given", remedy="add --set, --unset or --description", code=Exit.USAGE)
 
     async def work(client: Client) -> Reply:
         model = await find_model(client, model_id)
@@ -156,19 +152,19 @@ def promote(
     override: Annotated[
         str,
         typer.Option(
-            help="Why one that never served may do without a passed evaluation; or, where no model speaks, "
-            "one that was rolled back."
+            help="Reason to promote without a passed evaluation; or, if the use case is silent, a model that "
+            "was rolled back."
         ),
     ] = "",
     json: Json = False,
 ) -> None:
-    """Make a model the current one of its use case: one that served before, or passed its evaluation."""
+    """Make a model current: one that served its use case before, or passed its evaluation."""
     _decide("registry.promote_model", model_id, operator, reason, json=json, override=override)
 
 
 @app.command()
 def retire(model_id: ModelId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
-    """Take a model out for good; not while it is the current one."""
+    """Retire a model for good; the current one cannot be retired."""
     _decide("registry.retire_model", model_id, operator, reason, json=json)
 
 
@@ -179,10 +175,10 @@ def alias(  # noqa: PLR0913 - the options of one command
     operator: Operator,
     reason: Reason,
     *,
-    remove: Annotated[bool, typer.Option("--remove", help="Take the alias away instead.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the alias instead.")] = False,
     json: Json = False,
 ) -> None:
-    """Let a name point to a version; who asks for it (`alias` of inference.generate) gets that version."""
+    """Point an alias to a version, which requests with that `alias` get."""
 
     async def work(client: Client) -> Reply:
         model = await find_model(client, model_id)
@@ -205,11 +201,12 @@ def traffic(
     reason: Reason,
     *,
     override: Annotated[
-        str, typer.Option(help="Why players may meet one that never served and passed no evaluation.")
+        str,
+        typer.Option(help="Reason to give traffic to a model that never served and passed no evaluation."),
     ] = "",
     json: Json = False,
 ) -> None:
-    """Split a use case's traffic; a player goes on meeting the same version."""
+    """Split a use case's traffic; each player stays with one version."""
     wanted: dict[str, int] = {}
     for pair in shares:
         start, _, percent = pair.rpartition("=")
@@ -222,7 +219,7 @@ def traffic(
     async def work(client: Client) -> Reply:
         models = {start: await find_model(client, start) for start in wanted}
         if len({model["model_id"] for model in models.values()}) != len(models):
-            raise Failure("two of the shares are one model's", remedy="name each model once", code=Exit.USAGE)
+            raise Failure("two shares are of one model", remedy="name each model once", code=Exit.USAGE)
         if len({model["use_case"] for model in models.values()}) != 1:
             raise Failure("the models serve different use cases", code=Exit.USAGE)
         payload = {
@@ -291,11 +288,11 @@ def _decide(command: str, model_id: str, operator: str, reason: str, *, json: bo
 
 
 def status_of(reply: Reply) -> str:
-    """Return how a model stands after a command, and that nobody speaks if so."""
+    """Return a model's status after a command, and whether its use case is silent."""
     lines = [f"model {reply.result['model_id']} is {reply.result['status']}"]
     if reply.result["status"] == SILENCED:
         lines += [
-            f"{reply.result['use_case']} is SILENT: no model may speak, callers get authored lines",
+            f"{reply.result['use_case']} is SILENT: no model may answer, callers get authored lines",
             "  aicore models promote ANOTHER, or this one with --override WHY",
         ]
     return "\n".join(lines)

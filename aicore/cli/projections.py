@@ -26,7 +26,7 @@ from projections.projections.status import status
 
 app = typer.Typer(no_args_is_help=True, help="Projections: read models made from the log.")
 
-Names = Annotated[list[str] | None, typer.Argument(help="Which ones; all without a name.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Projections; default: all.")]
 
 
 @app.command("list")
@@ -63,7 +63,7 @@ def listing(rows: Sequence[Mapping[str, object]]) -> Listing:
 
 @app.command()
 def rebuild(names: Names = None, *, json: Json = False) -> None:
-    """Make the rows anew from the log and swap them in; readers see the old ones until then."""
+    """Rebuild the rows from the log and swap them in; readers see the old ones until then."""
 
     async def work() -> dict[str, int]:
         async with open_runners(names or []) as runners:
@@ -86,7 +86,7 @@ def rebuild(names: Names = None, *, json: Json = False) -> None:
 
 @app.command()
 def verify(names: Names = None, *, json: Json = False) -> None:
-    """Compare the rows with those of a rebuild; changes nothing. Exit code 1 if they differ."""
+    """Compare the rows with a rebuild; nothing is changed. Exit code 1 if they differ."""
     vouched(running()[1])
 
     found = compared(names or [])

@@ -1,4 +1,4 @@
-"""`aicore proposals`: what the optimiser proposes, and what people make of it."""
+"""`aicore proposals`: the optimiser's proposals, and decisions about them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,7 +36,7 @@ from bus.retry import until_seen
 from domain.optimisation.cost import dollars
 from protocol.messages import Reply
 
-app = typer.Typer(no_args_is_help=True, help="Proposals of the optimiser.")
+app = typer.Typer(no_args_is_help=True, help="Proposals of the optimiser: list, approve, reject.")
 
 STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 
@@ -56,7 +56,7 @@ def list_proposals(
     *,
     json: Json = False,
 ) -> None:
-    """List the newest 200 proposals, the newest first, and what the use cases cost now."""
+    """List the newest 200 proposals, the newest first, and the current costs."""
 
     async def work(client: Client) -> Any:
         await check_use_case(client, use_case)
@@ -66,7 +66,7 @@ def list_proposals(
     if json:
         print_json(found)
         return
-    print_rows(listing(found["proposals"]), "nothing is proposed")
+    print_rows(listing(found["proposals"]), "no proposals")
     for name, cost in found["costs"].items():
         if cost["turns"]:
             out.print(
@@ -95,7 +95,7 @@ def listing(proposals: Sequence[Row]) -> Listing:
 
 @app.command()
 def approve(proposal_id: ProposalId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
-    """Have a proposal carried out, and tell what came of it. Exit code 4 if a rule refused it."""
+    """Approve a proposal and print the outcome. Exit code 4 if a rule refused it."""
 
     async def work(client: Client) -> tuple[Reply, Row | None]:
         reply, row = await _decide(client, "optimisation.approve", proposal_id, operator, reason)
@@ -105,7 +105,7 @@ def approve(proposal_id: ProposalId, operator: Operator, reason: Reason, *, json
     came = {"outcome": row and row["outcome"], "detail": row and row["detail"]}
     tell(replace(reply, result={**reply.result, **came}), json=json)
     if row is None:
-        err.print(f"not carried out within {WAIT_S:g} s; `aicore proposals list` tells what comes of it")
+        err.print(f"not carried out within {WAIT_S:g} s; `aicore proposals list` shows the outcome")
     elif row["outcome"] == "refused":
         raise Failure(f"refused: {row['detail']}", code=Exit.REFUSED)
     elif not json:
@@ -114,7 +114,7 @@ def approve(proposal_id: ProposalId, operator: Operator, reason: Reason, *, json
 
 @app.command()
 def reject(proposal_id: ProposalId, operator: Operator, reason: Reason, *, json: Json = False) -> None:
-    """Have a proposal not carried out."""
+    """Reject a proposal."""
     decision = ("optimisation.reject", proposal_id, operator, reason)
     reply, _ = over_wire(lambda client: _decide(client, *decision))
     tell(reply, json=json)
@@ -122,7 +122,7 @@ def reject(proposal_id: ProposalId, operator: Operator, reason: Reason, *, json:
 
 @app.command()
 def policy(use_case: UseCase, file: Path, operator: Operator, reason: Reason, *, json: Json = False) -> None:
-    """Set what the optimiser looks at and may do by itself, from a JSON file."""
+    """Set the optimiser's policy (limits, and actions it may take by itself) from a JSON file."""
     try:
         content = orjson.loads(file.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:

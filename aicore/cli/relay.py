@@ -1,4 +1,4 @@
-"""`aicore relay`: how the log's copy in JetStream stands to the log."""
+"""`aicore relay`: JetStream's copy of the log, compared and refilled."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ from bus.relay.status import RelayStatus, relay_status
 
 REFILL_LOOK_S = 0.2
 REFILL_PATIENCE_S = 30.0
-"""How long the refilling may stand still."""
+"""Longest time without progress."""
 
 app = typer.Typer(no_args_is_help=True, help="The relay: from the log into JetStream.")
 
@@ -42,7 +42,7 @@ async def compared(system: System) -> Finding:
 
 @app.command()
 def status(*, json: Json = False) -> None:
-    """Show who leads, how far JetStream is, and when both were last compared."""
+    """Show the leader, JetStream's lag, and the last comparison with the log."""
     _, system = running()
 
     async def work() -> RelayStatus:
@@ -69,14 +69,18 @@ def status(*, json: Json = False) -> None:
 
 @app.command()
 def refill(*, json: Json = False) -> None:
-    """Make JetStream's stream of events anew from the log; players go on being answered.
+    """Rebuild JetStream's stream of events from the log; players go on being answered.
 
     Followers wait meanwhile and go on where they were. Refused while JetStream holds what the log lacks.
     """
     _, system = running()
     found = run_async(compared(system))
     if found.lost is not None:
-        raise Failure(f"{found.reason}: it is the witness of that", remedy=HELD_MEND, code=Exit.REFUSED)
+        raise Failure(
+            f"{found.reason}: a refill would destroy the only copy of those events",
+            remedy=HELD_MEND,
+            code=Exit.REFUSED,
+        )
     with progress() as bar:
         task = bar.add_task("refilling", total=found.head)
         last = run_async(_refilled(system, lambda at: bar.update(task, completed=at)))
@@ -92,7 +96,9 @@ async def _refilled(system: System, moved: Callable[[int], None]) -> int:
     async with connect(system.relay_url, name="aicore cli") as nc:
         status = await relay_status(system.postgres_dsn, nc, system.realm, now_us=now_us())
         if not status.leader:
-            raise Failure("no relay leads: nobody would fill it", remedy="start one with `aicore run relay`")
+            raise Failure(
+                "no relay leads, so none would refill the stream", remedy="start one with `aicore run relay`"
+            )
         await delete_stream(nc, name)
         last, stands_since = -1, time.monotonic()
         while time.monotonic() - stands_since < REFILL_PATIENCE_S:
@@ -106,17 +112,15 @@ async def _refilled(system: System, moved: Callable[[int], None]) -> int:
             if now > last:
                 last, stands_since = now, time.monotonic()
                 moved(now)
-    raise Failure(
-        f"it stands at {max(last, 0)} of {status.log_head}", remedy="`aicore relay status` says more"
-    )
+    raise Failure(f"stalled at {max(last, 0)} of {status.log_head}", remedy="`aicore relay status` says more")
 
 
 @app.command("confirm-log")
 def confirm_log(operator: Operator, reason: Reason, *, json: Json = False) -> None:
-    """Say that the log is right, though JetStream holds events that it has not: those are given up.
+    """Confirm the log: events that only JetStream holds are given up.
 
-    For a log that was restored from a backup on purpose. Recorded in the log; the relay then makes JetStream
-    anew. Copies of the events that are given up are gone after that: look at them first.
+    For a log that was restored from a backup on purpose. The confirmation is recorded; the relay then
+    rebuilds JetStream, and the last copies of those events are gone: look at them first.
     """
     _, system = running()
     found = run_async(compared(system))

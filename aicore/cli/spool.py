@@ -1,4 +1,4 @@
-"""`aicore spool`: what waits on this machine for the log, and what the log refused for good.
+"""`aicore spool`: records on this machine that wait for the log, and those that it refused for good.
 
 Reads the files only, so it works whether their process runs or not; a redrive is taken up by the process that
 has the spool, or by the next one.
@@ -19,15 +19,15 @@ from bus.spool.records import Letter
 
 app = typer.Typer(no_args_is_help=True, help="The spool: records on this disk that wait for the log.")
 
-Name = Annotated[str, typer.Argument(help="The letter, as `aicore spool letters` shows it.")]
+Name = Annotated[str, typer.Argument(help="Name of the letter, from `aicore spool letters`.")]
 Folder = Annotated[
-    Path | None, typer.Option("--directory", help="Another spool than those of the state directory.")
+    Path | None, typer.Option("--directory", help="Folder of a spool; default: those of the state directory.")
 ]
 
 
 @app.command()
 def status(*, directory: Folder = None, json: Json = False) -> None:
-    """Show what waits, for how long, and what is set aside."""
+    """Show backlog, age, dead letters and damage."""
     try:
         found = [state_of(folder) for folder in _spools(directory)]
     except TooBusy as error:
@@ -63,7 +63,7 @@ def listing(found: Sequence[Mapping[str, Any]]) -> Listing:
 
 @app.command()
 def letters(*, directory: Folder = None, json: Json = False) -> None:
-    """List what the log refused for good, with the reason."""
+    """List dead letters: appends that the log refused for good, with the reason."""
     found = [_plain(folder, letter) for folder in _spools(directory) for letter in folder.letters()]
     if json:
         print_json(found)
@@ -87,24 +87,26 @@ def redrive(
     name: Name,
     *,
     anyhow: Annotated[
-        bool, typer.Option("--anyhow", help="Append whatever the stream's version is by now.")
+        bool, typer.Option("--anyhow", help="Ignore the expected version of the stream.")
     ] = False,
     directory: Folder = None,
     json: Json = False,
 ) -> None:
-    """Put a letter's append again; mend the cause first."""
+    """Redrive a dead letter: its append is tried again. Fix the cause first."""
     path = _where(directory, name, lambda folder: folder.redrive(name, anyhow=anyhow))
     if json:
         print_json({"name": name, "directory": str(path), "anyhow": anyhow})
     else:
-        out.print(f"{name} is given back; the process that has {path} appends it, or the next one")
+        out.print(
+            f"{name} is queued again; the process that owns {path} appends it, or the next one to open it"
+        )
 
 
 @app.command()
 def dismiss(
     name: Name, operator: Operator, reason: Reason, *, directory: Folder = None, json: Json = False
 ) -> None:
-    """Set a letter aside that needs nothing, such as a second record of the same turn; the file is kept."""
+    """Dismiss a dead letter that needs nothing, such as a second record of a turn; its file is kept."""
     path = _where(directory, name, lambda folder: folder.dismiss(name, f"{operator}: {reason}\n"))
     if json:
         print_json({"name": name, "directory": str(path)})

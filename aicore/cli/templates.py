@@ -12,7 +12,7 @@ from aicore.cli.wire import label_of, one_of, over_wire, tell, vouched_over_wire
 from aicore.client import Client
 from domain.prompts.messages import TemplateFacts
 
-app = typer.Typer(no_args_is_help=True, help="Prompt templates: how a context becomes a prompt.")
+app = typer.Typer(no_args_is_help=True, help="Prompt templates, which turn a context into a prompt.")
 
 
 @app.command("list")
@@ -47,7 +47,7 @@ def show(
     *,
     json: Json = False,
 ) -> None:
-    """Print a template as `register` takes it: save it, change text and version, register that."""
+    """Print a template in the form that `register` takes: change text and version, then register it."""
     templates = [{"template_id": label_of(each), **each} for each in vouched_over_wire(_templates)]
     found = one_of(templates, template, what="template", see="templates list", named=True)
     payload = {key: found[key] for key in TemplateFacts.model_fields}
@@ -63,12 +63,10 @@ def register(
         Path, typer.Argument(help="JSON file with the payload of prompts.register_template.", exists=True)
     ],
     *,
-    operator: Annotated[
-        str | None, typer.Option(help="Who answers for it, if the file does not say.")
-    ] = None,
+    operator: Annotated[str | None, typer.Option(help="Person responsible, if the file names none.")] = None,
     json: Json = False,
 ) -> None:
-    """Make a template known; what has a name and version never changes."""
+    """Register a version of a template; a registered version never changes."""
     try:
         payload = orjson.loads(file.read_bytes())
     except orjson.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""What every command shares: output for people or as JSON, the exit codes, and how errors are told.
+"""Shared parts of all commands: output for people or as JSON, exit codes, errors, tables.
 
 Results go to stdout, everything else to stderr, so that ``--json`` can be piped.
 """
@@ -30,11 +30,11 @@ WIDTH_PIPED = 200
 
 BIDI = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 CONTROLS = dict.fromkeys({*range(32), *range(127, 160), *BIDI} - {ord("\n"), ord("\t")})
-"""Signs that tell a terminal what to do, such as to show a line backwards, for `str.translate`."""
+"""Control characters, such as those that reverse a line, for `str.translate`."""
 
 
 class Plain(Console):
-    """A console on which words of players and models are words: what they tell the terminal is left out."""
+    """A console that leaves control characters of players' and models' texts out."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         """Yield what is to be written; colours and the cursor are told in other ways than in its text."""
@@ -58,9 +58,9 @@ class Exit(IntEnum):
     USAGE = 2
     """The command line or a setting is wrong; also if it names something that is not there."""
     UNREACHABLE = 3
-    """Nothing runs there, or a server does not answer."""
+    """Nothing is running, or a server does not answer."""
     REFUSED = 4
-    """The system understood and refused; the reason was printed."""
+    """The system refused; the reason was printed."""
 
 
 class Failure(Exception):
@@ -129,7 +129,9 @@ def time_of(text: str) -> int:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise Failure(f"{text!r} is no time; write 2026-11-21 or 2026-11-21T18:30", code=Exit.USAGE) from None
+        raise Failure(
+            f"{text!r} is no date or time; write 2026-11-21 or 2026-11-21T18:30", code=Exit.USAGE
+        ) from None
     return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1_000_000)
 
 
@@ -156,7 +158,7 @@ ID_MIN = 12
 
 
 class Kind(Enum):
-    """What a column of a table holds, which decides what happens to it in a narrow terminal."""
+    """Kind of a column, which decides how it shrinks in a narrow terminal."""
 
     ID = "an id: whole, or a prefix that no other row has"
     NAME = "a name or a figure: always whole"

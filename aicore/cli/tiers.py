@@ -17,10 +17,10 @@ REFRESH_S = 1.0
 
 def tiers(
     *,
-    watch: Annotated[bool, typer.Option(help="Go on showing until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option(help="Refresh until Ctrl-C.")] = False,
     json: Json = False,
 ) -> None:
-    """Show which engines serve which tier and how they keep its promise."""
+    """Show the engines of each tier, their state, and their latencies against its promise."""
 
     async def once(client: Client) -> Any:
         return (await client.query("inference.tiers")).result

@@ -1,4 +1,4 @@
-"""`aicore turns`: who was asked what, and all that stood behind an answer, from the log alone."""
+"""`aicore turns`: recorded turns, and everything behind an answer, from the log alone."""
 
 import re
 from collections.abc import Sequence
@@ -34,9 +34,7 @@ from bus.postgres.connect import connect
 from bus.postgres.log import open_log
 from domain.inference.inference import stream_of
 
-app = typer.Typer(
-    no_args_is_help=True, help="Turns: who was asked what, and all that stood behind an answer."
-)
+app = typer.Typer(no_args_is_help=True, help="Turns: questions, answers, and everything behind them.")
 
 SHOWN_MAX = 60
 ID = re.compile(r"[0-9a-f]{1,32}")
@@ -52,7 +50,7 @@ InferenceId = Annotated[
     typer.Argument(help="Its id or the beginning of it, as `aicore turns list` and `aicore ask` print it."),
 ]
 
-When = Annotated[str, typer.Option(help="Of the question, e.g. 2026-11-21 or 2026-11-21T18:30; UTC.")]
+When = Annotated[str, typer.Option(help="Time of the question, e.g. 2026-11-21 or 2026-11-21T18:30; UTC.")]
 
 
 @app.command("list")
@@ -62,13 +60,13 @@ def list_turns(  # noqa: PLR0913 - one parameter per option of the command line
     npc: Annotated[str, typer.Option(help="Only of this character.")] = "",
     conversation: Annotated[str, typer.Option(help="Only of this conversation.")] = "",
     use_case: Annotated[str, typer.Option(help="Only of this use case.")] = "",
-    text: Annotated[str, typer.Option(help="Only with these words in question or answer.")] = "",
+    text: Annotated[str, typer.Option(help="Only with this text in question or answer.")] = "",
     since: When = "",
     until: When = "",
-    last: Annotated[int, typer.Option("--last", "-n", help="So many of the newest.", min=1)] = 20,
+    last: Annotated[int, typer.Option("--last", "-n", help="Number of the newest turns.", min=1)] = 20,
     json: Json = False,
 ) -> None:
-    """List the newest turns that fit, the oldest first."""
+    """List the newest matching turns, the oldest first."""
     wanted = Wanted(
         player=player, npc=npc, conversation=conversation, use_case=use_case, text=text,
         since_us=time_of(since), until_us=time_of(until), limit=last,
@@ -87,7 +85,7 @@ def list_turns(  # noqa: PLR0913 - one parameter per option of the command line
     if json:
         print_json([_plain(turn) for turn in found])
         return
-    print_rows(listing(found), "no turn of the log fits")
+    print_rows(listing(found), "no turn matches")
 
 
 COLUMNS = {
@@ -112,9 +110,9 @@ def show(
     *,
     json: Json = False,
 ) -> None:
-    """Tell what stood behind a turn: prompt, model, evaluation, who let it speak, policy.
+    """Show everything behind a turn: prompt, model, evaluation, promotion, policy.
 
-    Exit code 1 if the log is not as it was recorded, or a digest, made again from it, is another one.
+    Exit code 1 if the log was changed, or if a digest, recomputed from it, differs.
     """
     start = _hexadecimal(inference)
     _, system = running()
@@ -137,7 +135,9 @@ def show(
         out.print("`aicore log show POSITION` prints an event")
         out.print(shown(found), style="dim", soft_wrap=True)
     if not all(fact.sound for fact in facts):
-        raise Failure("a digest is not that of what the log holds", remedy="`aicore log verify` says more")
+        raise Failure(
+            "a recorded digest differs from that of the log's content", remedy="`aicore log verify` says more"
+        )
 
 
 async def whole_id(system: System, start: str) -> str:

@@ -37,16 +37,16 @@ FILES_MIN = 256
 DEMO_STOP_TIMEOUT_S = 2.0
 
 Components = Annotated[
-    list[str], typer.Argument(help=f"Which ones: {', '.join(COMPONENTS)}.", metavar="COMPONENT...")
+    list[str], typer.Argument(help=f"Components: {', '.join(COMPONENTS)}.", metavar="COMPONENT...")
 ]
 
 
 def up(
     *,
-    demo: Annotated[bool, typer.Option(help="Play the demo once everything runs.")] = False,
+    demo: Annotated[bool, typer.Option(help="Play the demo when everything is ready.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to the terminal.")] = False,
     servers_only: Annotated[
-        bool, typer.Option(help="Only the embedded servers; run the components with `aicore run`.")
+        bool, typer.Option(help="Start the embedded servers only; run the components with `aicore run`.")
     ] = False,
     vllm: Annotated[
         bool, typer.Option(help="Serve gold and silver from a vLLM of our own (`make venv-vllm` first).")
@@ -75,7 +75,9 @@ def _vllms(settings: Settings) -> Mapping[str, EmbeddedVllm]:
     """Return our own vLLM servers by tier, not started."""
     python = vllm_python(Path(__file__).parents[2])
     if python is None:
-        raise Failure("vLLM is not installed", remedy="`make venv-vllm` does it (3.5 GB)", code=Exit.USAGE)
+        raise Failure(
+            "vLLM is not installed", remedy="`make venv-vllm` installs it (3.5 GB)", code=Exit.USAGE
+        )
     return {
         tier: EmbeddedVllm(
             settings.state_dir,
@@ -116,7 +118,9 @@ def open_files() -> None:
     try:
         Path.cwd()
     except FileNotFoundError:
-        raise Failure("the working directory is gone", remedy="cd to another", code=Exit.USAGE) from None
+        raise Failure(
+            "the working directory is gone", remedy="change to another directory", code=Exit.USAGE
+        ) from None
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, FILES_WANTED)
     if soft != resource.RLIM_INFINITY and soft < most:

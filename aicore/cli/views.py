@@ -1,4 +1,4 @@
-"""The read models as the command line looks at them: made again from the log, and compared with it."""
+"""Read models for the command line: rebuilt from the log, and compared with it."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -31,7 +31,7 @@ def refuse_differing(found: Comparison) -> None:
     if not found.ok:
         raise Failure(
             f"{found.name} differs from a rebuild in {found.differing} rows, first {found.first_difference}",
-            remedy=f"`aicore projections rebuild {found.name}` mends it",
+            remedy=f"`aicore projections rebuild {found.name}` repairs it",
         )
 
 

@@ -1,4 +1,4 @@
-"""What every page does first that says what was said or decided: verify the log that it tells from."""
+"""Verification of the log, before a page shows what was said or decided."""
 
 from aicore.audit.vouching import Tampered, Vouched, vouch
 from aicore.cli.terminal import Failure, progress, run_async

@@ -1,4 +1,4 @@
-"""What the commands that speak over the public wire share."""
+"""Shared parts of the commands that use the public wire."""
 
 import difflib
 import re
@@ -15,7 +15,7 @@ from bus.retry import until_seen
 from protocol.messages import ErrorReply, Reply
 
 LOOK_S, SHOWN_S = 0.1, 1.0
-"""At what was done a moment ago: the views that tell of it are behind the log."""
+"""Between two looks at a view, and at most: it is behind the log for a moment."""
 
 MODELS_VIEW = "current_models"
 """The read model that tells of models."""
@@ -23,10 +23,10 @@ MODELS_VIEW = "current_models"
 T = TypeVar("T")
 Row = TypeVar("Row", bound=Mapping[str, Any])
 
-UseCase = Annotated[str, typer.Argument(help="What models are asked to do, e.g. npc_dialogue.")]
+UseCase = Annotated[str, typer.Argument(help="Use case, e.g. npc_dialogue.")]
 ModelId = Annotated[str, typer.Argument(help="The model: its id or the beginning of it, or NAME@VERSION.")]
-Operator = Annotated[str, typer.Option(help="Who answers for it.")]
-Reason = Annotated[str, typer.Option(help="Why, in words for an auditor.")]
+Operator = Annotated[str, typer.Option(help="Person responsible, as the log records it.")]
+Reason = Annotated[str, typer.Option(help="Reason, in words for an auditor.")]
 
 COMMANDS = {
     "registry.register_model": "models register",
@@ -44,6 +44,7 @@ COMMANDS = {
     "deployment.list": "deployments list",
     "evaluation.start": "evaluate",
     "prompts.register_template": "templates register",
+    "optimisation.proposals": "proposals list",
     "batch.open": "batch submit",
     "batch.list": "batch list",
     "guardrails.publish_policy": "guardrails publish",
@@ -59,7 +60,7 @@ PLURALS = {"batch": "batches", "inference": "turns"}
 ID_PREFIX = re.compile(r"[0-9a-f-]{1,36}")
 
 AWAY = frozenset({"unavailable", "deadline_exceeded"})
-"""Codes of who could not be asked, or did not answer in time."""
+"""Codes of services that could not be reached, or did not answer in time."""
 
 NOT_THERE = frozenset({"unknown_use_case", "no_current_model", "suite_not_registered", "unknown_context"})
 """Codes that say, beside those that end in ``_not_found``, that the command names what is not there."""
@@ -157,7 +158,7 @@ def _where(row: Mapping[str, Any]) -> str:
 async def decided(client: Client, command: str, payload: Mapping[str, Any]) -> Reply:
     """Send a command of the registry and return its reply once the view of models shows it.
 
-    Whoever looks next sees what was done; a view that stands still is not waited for, for long.
+    The next look then sees what was done. A view that stands still is waited for no longer than `SHOWN_S`.
     """
     reply = await client.command(command, payload)
     written = max((event.position for event in reply.events), default=0)
@@ -221,10 +222,10 @@ async def check_use_case(client: Client, use_case: str | None) -> None:
 
 
 def advice(error: ErrorReply) -> str:
-    """Return what somebody at a terminal can do about a refusal."""
+    """Return the remedy of a refusal in terms of the command line."""
     when = f" after {error.retry_after_ms} ms" if error.retry_after_ms else ""
     again = "" if "again" in error.remedy else f"send it again{when}"
-    retry = {"later": again, "reload": "read the state again and decide anew", "never": ""}
+    retry = {"later": again, "reload": "reload the state and decide again", "never": ""}
     remedy = _MESSAGE.sub(lambda found: _command(found[1]) or found[0], error.remedy)
     return "; ".join(part for part in (remedy, retry[error.retry]) if part)
 

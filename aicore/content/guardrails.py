@@ -7,7 +7,7 @@ from importlib.resources import files
 from domain.guardrails.policy import Policy, policy_from
 
 DEFAULT_PROFILE = "MatureFullExperience"
-"""What holds until an operator activates another one: the sample game is for adults."""
+"""Profile until an operator activates another one: the sample game is for adults."""
 
 
 @lru_cache(1)

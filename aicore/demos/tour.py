@@ -36,7 +36,7 @@ USE_CASE = DIALOGUE
 
 
 class Question(NamedTuple):
-    """What a player says to whom."""
+    """A player's line, and the character it is said to."""
 
     use_case: str
     npc: str

@@ -49,13 +49,13 @@ no_auth_user: "anybody"
 """
 
 EVENTS = ("*.evt.>",)
-"""What the relay alone publishes: what follows the events must be able to believe them."""
+"""Subjects of the relay alone: followers must be able to trust events."""
 
 STREAMS = ("CREATE", "UPDATE", "DELETE", "PURGE", "MSG.DELETE", "RESTORE", "SNAPSHOT", "PEER", "LEADER")
-"""What only AI Core does with a JetStream stream."""
+"""Operations on JetStream streams that only AI Core may do."""
 
 OURS = ("*.claim.>", "*.peer.>", "*.dlq.>")
-"""What AI Core's processes say to each other."""
+"""Subjects between AI Core's own processes."""
 
 INBOX = tuple(
     subject.format(DURABLE)
@@ -71,7 +71,7 @@ INBOX = tuple(
 """What would make commands of the inbox vanish: to take them, to call them done, to change who takes them."""
 
 RESERVED = (*EVENTS, *OURS, *(f"$JS.API.STREAM.{verb}.>" for verb in STREAMS), *INBOX)
-"""What a client without a password may not publish."""
+"""Subjects that a client without a password may not publish on."""
 
 
 class EmbeddedNats:

@@ -1,4 +1,4 @@
-"""What every context brings, found by its name: `domain.contexts` is the list, there is no second one."""
+"""The parts of every context, found by its name: `domain.contexts` is the list, there is no second one."""
 
 from collections.abc import Sequence
 from importlib import import_module

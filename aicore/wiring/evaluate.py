@@ -71,7 +71,7 @@ class CannotEvaluate(EngineError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What is compared, by whom and why."""
+    """A comparison: candidate, current model, suite, and who wants it and why."""
 
     candidate: Mapping[str, Any]
     """Rows of registry.models."""
@@ -95,7 +95,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an evaluation came to."""
+    """Outcome of an evaluation."""
 
     finding: Finding
     about: About

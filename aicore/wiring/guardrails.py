@@ -1,4 +1,4 @@
-"""What may be said: the policy that holds, its commands, and what was found."""
+"""Guardrails: the active policy, its commands, and violations."""
 
 from aicore.content.guardrails import DEFAULT_PROFILE, load_policy
 from aicore.settings import Settings

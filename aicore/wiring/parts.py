@@ -33,7 +33,7 @@ S = TypeVar("S")
 V = TypeVar("V", bound=MemoryView)
 
 COMPONENTS = ("commands", "inference", "queries", "relay", "projections")
-"""What may run as a process of its own."""
+"""Components that may run as processes of their own."""
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Served:
     commands: dict[str, CommandHandler] = field(default_factory=dict)
     queries: dict[type[Query], QueryHandler] = field(default_factory=dict)
     malformed: dict[str, Callable[[WireError], None]] = field(default_factory=dict)
-    """Who hears of a command's messages that cannot be read."""
+    """Listeners to messages of a command that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Parts:
 
     served: Served = field(default_factory=Served)
     followers: list[Follower] = field(default_factory=list)
-    """What follows the log here; doctor asks how it stands."""
+    """Followers of the log in this process; doctor asks for their state."""
 
     opened: dict[Callable[["Parts"], Awaitable[Any]], Any] = field(default_factory=dict)
 
@@ -106,7 +106,7 @@ Ask = Callable[[Reader, Mapping[str, Any]], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a context brings into the program.
+    """Contribution of a context to the program.
 
     Attributes:
         bindings: commands that the command loop runs against a decider; served by ``commands``.

@@ -1,4 +1,4 @@
-"""What the read models say of themselves."""
+"""Status of the read models themselves."""
 
 from aicore.settings import Settings
 from aicore.wiring.parts import Part

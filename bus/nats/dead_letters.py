@@ -1,4 +1,4 @@
-"""What a consumer could not handle: kept with its reason, looked at, given back to it, or dismissed.
+"""Dead letters: messages that a consumer could not handle, kept with the reason, redriven or dismissed.
 
 A letter lies on `{realm}.dlq.{consumer}` with the original body. A redrive is a message on
 `{realm}.dlq.{consumer}.redrive.{letter}`, a dismissal one on `….dismiss.{letter}`, stored only if that

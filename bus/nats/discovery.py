@@ -1,4 +1,4 @@
-"""What NATS's service discovery tells: nobody says how many will answer, so they are given a time."""
+"""NATS's service discovery. The number of answers is unknown beforehand, so there is a time limit."""
 
 import asyncio
 from typing import Any

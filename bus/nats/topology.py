@@ -57,7 +57,7 @@ class InboxLimits:
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """What a stream holds; ``last`` of an empty stream is one before its next sequence."""
+    """Content of a stream; ``last`` of an empty stream is one before its next sequence."""
 
     first: int
     last: int

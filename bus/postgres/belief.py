@@ -1,4 +1,4 @@
-"""What a writer believes of the log's end while its plans are on their way. Pure; no I/O.
+"""A writer's belief about the log's end while its plans are on their way. Pure; no I/O.
 
 A plan that stands on another one that has not landed yet is a bet that nobody else writes. As long as bets
 are won (`sure`), any number of plans may be on their way. Once an answer was a surprise, the next plan is

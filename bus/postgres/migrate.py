@@ -38,7 +38,7 @@ class Migration:
 
 @dataclass(frozen=True, slots=True)
 class MigrationState:
-    """What is applied in a realm against what the files say."""
+    """Migrations applied in a realm, against the files."""
 
     applied: tuple[str, ...]
     pending: tuple[str, ...]

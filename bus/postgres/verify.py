@@ -41,12 +41,12 @@ Progress = Callable[[int, int], None]
 
 
 class Unverifiable(ValueError):
-    """What was asked for cannot be verified; the message says why."""
+    """The request cannot be verified; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a verification found."""
+    """Result of a verification."""
 
     ok: bool
     events: int
@@ -58,7 +58,7 @@ class Verdict:
     reason: str
     events_per_s: float
     elsewhere: bool = False
-    """What is wrong shows only against an event that is known from elsewhere."""
+    """The fault shows only against an event that is known from elsewhere."""
     whole: bool = True
     """False: the time was up before the end of the log; nothing bad was found up to ``head``."""
 

@@ -28,7 +28,7 @@ TICK_S = 0.25
 
 
 class Resync(Exception):
-    """What the stream holds is in doubt: compare, then publish from where it ends. Not an error by itself."""
+    """The stream's content is in doubt: compare, then publish from its end. Not an error by itself."""
 
 
 class Publisher:

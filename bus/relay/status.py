@@ -1,4 +1,4 @@
-"""What `aicore relay status` shows: who leads, how far the stream is behind, when it was compared."""
+"""State of the relay: leader, lag of the stream, last comparison. For `aicore relay status`."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class RelayStatus:
     """One moment's state. Times in µs since 1970-01-01T00:00Z, 0 for never."""
 
     leader: str
-    """Who leads now; "" when nobody does."""
+    """The leader; "" if there is none."""
     log_head: int
     stream_first: int
     stream_last: int

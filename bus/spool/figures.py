@@ -1,4 +1,4 @@
-"""What a spool says of itself: its figures, and the rule by which they become alerts. Pure."""
+"""Figures of a spool, and the rules by which they become alerts. Pure."""
 
 from collections import deque
 from dataclasses import dataclass

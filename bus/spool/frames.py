@@ -47,7 +47,7 @@ class Gap(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """What bytes hold."""
+    """Content of a run of bytes."""
 
     frames: list[Frame]
     gaps: list[Gap]

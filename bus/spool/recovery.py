@@ -1,4 +1,4 @@
-"""What a spool's files come to when it is opened: what is to ship, to cut, set aside, missing. Pure."""
+"""Recovery of a spool's files at its opening: to ship, to cut, to set aside, missing. Pure."""
 
 from collections import deque
 from dataclasses import dataclass, field

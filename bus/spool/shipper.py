@@ -41,7 +41,7 @@ logger = structlog.get_logger(__name__)
 
 
 class Appends(Protocol):
-    """What a spool needs of a log; every `bus.ports.EventLog` has it."""
+    """The part of a log that a spool needs; every `bus.ports.EventLog` has it."""
 
     async def append(self, *writes: StreamWrite) -> AppendResult:
         """Append all writes atomically; see `bus.ports.EventLog.append`."""

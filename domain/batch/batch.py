@@ -135,7 +135,7 @@ def _add(command: AddItems, state: Batch) -> Sequence[BatchEvent]:
             "batch_too_large",
             f"the batch would have {total} items, the limit is {ITEMS_MAX}",
             field="items",
-            remedy="make several batches of it",
+            remedy="split it into several batches",
         )
     return [BatchItemsAdded(batch_id=command.batch_id, items=new)]
 

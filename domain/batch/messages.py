@@ -47,7 +47,7 @@ class Item(Discreet):
 
 
 class Finished(BaseModel):
-    """What came of one item."""
+    """Outcome of one item."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -58,7 +58,7 @@ class Finished(BaseModel):
 
 
 class BatchFacts(BaseModel):
-    """What holds for all items of a batch."""
+    """Settings of all items of a batch."""
 
     model_config = ConfigDict(frozen=True)
 

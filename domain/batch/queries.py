@@ -1,4 +1,4 @@
-"""What may be asked of the batches."""
+"""Queries of the batches."""
 
 from typing import ClassVar
 

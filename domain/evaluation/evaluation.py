@@ -161,7 +161,7 @@ def _check_complete(command: FinishEvaluation, started: EvaluationStarted) -> No
             "evaluation_too_old",
             f"evaluation {started.evaluation_id} was begun by an older program, which kept no margins",
             field="evaluation_id",
-            remedy="abort it and start a new one (aicore evaluate)",
+            remedy="abort it (evaluation.abort) and start a new one (evaluation.start)",
         )
     given, wanted = [result.name for result in command.scorers], set(started.scorers)
     if len(given) != len(set(given)) or set(given) != wanted:
@@ -195,7 +195,7 @@ def _check_complete(command: FinishEvaluation, started: EvaluationStarted) -> No
                 "evidence_missing",
                 f"{result.name} is said to be no worse, but applied to no pair",
                 field="scorers",
-                remedy="of nothing the verdict is undecided",
+                remedy="without a pair the verdict is undecided",
             )
 
 

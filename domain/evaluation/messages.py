@@ -39,7 +39,7 @@ EvaluationVerdict = Annotated[
 
 
 class ScorerResult(BaseModel):
-    """What one scorer found."""
+    """Result of one scorer."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -50,7 +50,7 @@ BISECTIONS = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criterion:
-    """What is asked of one scorer."""
+    """The claim that is tested for one scorer."""
 
     name: str
     margin: float

@@ -18,11 +18,11 @@ from domain.patterns import PatternError, matches
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a model made of a case."""
+    """A model's answer to a case."""
 
     text: str = field(repr=False)
     fault: str = ""
-    """What kind of failure; empty if there was none."""
+    """Kind of failure; empty if there was none."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     ttft_ms: float = 0.0

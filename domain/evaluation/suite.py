@@ -138,7 +138,7 @@ class ScorerChoice(_Part):
 
 
 class Lexicon(_Part):
-    """What the scorers must know of the world."""
+    """Facts of the world for the scorers."""
 
     names: dict[_Key, Annotated[list[_Name], Field(max_length=1_000)]] = Field(
         default_factory=dict,

@@ -1,4 +1,4 @@
-"""What may be said: a policy of rules, and a machine that finds what breaks them as it is written. Pure.
+"""Guardrails: a policy of rules, and a machine that finds violations as a text is written. Pure.
 
 Text is read one character at a time in two foldings (`normalise`): as letters, for phrases that somebody may
 have spelled with signs, look-alikes or gaps; and as plain lower case, for forms such as an address or a card

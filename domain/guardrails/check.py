@@ -15,16 +15,16 @@ WITHHELD = "[withheld]"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found in a text."""
+    """Findings in a text."""
 
     findings: tuple[Finding, ...]
     """By where they begin."""
     action: Action | None
     """The strongest of the findings' actions; None if there are no findings."""
     text: str = field(repr=False)
-    """What may be shown: up to what stops it, with redactions made."""
+    """Text that may be shown: up to the finding that stops it, with redactions."""
     blocked: Finding | None
-    """What stops it; the caller shows a line of its own instead, or goes on from there."""
+    """Finding that stops the text; the caller shows a line of its own instead, or goes on from there."""
 
     @property
     def harmless(self) -> bool:

@@ -123,7 +123,7 @@ class PolicyActivated(Event, name="guardrails.policy_activated", version=1):
 
 
 class ViolationFacts(Event):
-    """What is known of a violation when it is detected."""
+    """Facts of a violation at its detection."""
 
     violation_id: ViolationId
     inference_id: InferenceId

@@ -1,4 +1,4 @@
-"""What may be asked of the guardrails."""
+"""Queries of the guardrails."""
 
 from pydantic import Field
 

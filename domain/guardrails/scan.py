@@ -122,7 +122,7 @@ class Scan:
 
     @property
     def findings(self) -> list[Finding]:
-        """What was found, the longest from each place on."""
+        """Findings, the longest from each place on."""
         return list(self._findings.values())
 
     def feed(self, piece: str, *, until_stopped: bool = False) -> None:

@@ -24,7 +24,7 @@ class StreamGuard:
         self._released = 0
         self._ended = False
         self.blocked: Finding | None = None
-        """What stopped the text; from then on nothing is released."""
+        """Finding that stopped the text; after it nothing is released."""
 
     def prime(self, before: str) -> None:
         """Read what was given out already: a span that began there is found, nothing of it is given again."""
@@ -34,7 +34,7 @@ class StreamGuard:
 
     @property
     def findings(self) -> Sequence[Finding]:
-        """What was found so far, the longest from each place on."""
+        """Findings so far, the longest from each place on."""
         return tuple(self._scan.findings)
 
     @property

@@ -17,7 +17,7 @@ FORMAT_VERSION = 1
 """Of rows and manifest; a change of meaning is a new one."""
 
 Verdict = Literal["no_consent", "filtered", "failed", "unanswered", "erased", "unknown", "selected"]
-"""What became of a request.
+"""Fate of a request.
 
 erased: its words or its answer's are gone, so that there is nothing to learn from; unknown: an event of a
 version that is newer than this program.

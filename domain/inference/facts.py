@@ -1,4 +1,4 @@
-"""What is recorded of an inference: the fields that its commands and events share, with their limits."""
+"""Facts of an inference: the fields that its commands and events share, with their limits."""
 
 from typing import Annotated
 
@@ -130,7 +130,7 @@ Pattern = Annotated[str, Field(min_length=1, max_length=LENGTH_MAX), AfterValida
 
 
 class AskFacts(BaseModel):
-    """What the caller wants, as it is recorded: a retry must repeat all of it word for word."""
+    """A caller's question as it is recorded: a retry must repeat all of it unchanged."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -237,7 +237,7 @@ class AttemptFact(BaseModel):
 
 
 class Served(BaseModel):
-    """Who gave an answer, and how the router came to them."""
+    """Engine that gave an answer, and the router's choice."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -259,7 +259,7 @@ class Served(BaseModel):
 
 
 class CutFact(BaseModel):
-    """What a section of the prompt lost to the budget."""
+    """Loss of a section of the prompt to the budget."""
 
     model_config = ConfigDict(frozen=True)
 

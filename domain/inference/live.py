@@ -1,4 +1,4 @@
-"""What is said while an answer is made: its pieces, and that nobody wants it any more."""
+"""Live messages while an answer is made: its pieces, and its cancellation."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""What may be asked of inference."""
+"""Queries of inference."""
 
 from pydantic import Field
 

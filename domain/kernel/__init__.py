@@ -1,1 +1,1 @@
-"""What every context stands on: deciders, declarations, parsing, the shared vocabulary."""
+"""The base of every context: deciders, declarations, parsing, the shared vocabulary."""

@@ -15,7 +15,7 @@ Upcaster = Callable[[Payload], Payload]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a context says and hears. Declared as ``CONTEXT`` in ``domain/<context>/__init__.py``.
+    """The messages of a context. Declared as ``CONTEXT`` in ``domain/<context>/__init__.py``.
 
     Attributes:
         name: the folder's name in every layer, and of its file in `aicore.wiring`.

@@ -26,7 +26,7 @@ class Heard(NamedTuple):
     correlation: UUID
     """Of the conversation that the event belongs to; its own id, if it began one."""
     actor: str
-    """Who caused it."""
+    """The actor that caused it."""
 
 
 class Moment(NamedTuple):

@@ -1,4 +1,4 @@
-"""What a turn, an engine's hour and a player's hour cost. Pure.
+"""Costs of a turn, an engine's hour and a player's hour. Pure.
 
 Money is counted in micro-dollars, whole ones, rounded up: a bill is never understated.
 """
@@ -12,7 +12,7 @@ HOUR_S = 3_600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What was used in a span of time."""
+    """Usage in a span of time."""
 
     seconds: float
     turns: int
@@ -29,7 +29,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What it comes to, in micro-dollars."""
+    """Total cost, in micro-dollars."""
 
     engine_micro: int
     total_micro: int

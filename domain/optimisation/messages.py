@@ -35,7 +35,7 @@ Seconds = Annotated[float, Field(gt=0, le=2_592_000, json_schema_extra={"unit": 
 
 
 class Action(BaseModel):
-    """What is to be done."""
+    """A proposed action."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,7 +50,7 @@ class Action(BaseModel):
 
 
 class OptimiserPolicy(BaseModel):
-    """What the optimiser looks at, and what it may do by itself."""
+    """Policy of the optimiser: limits, and actions that it may take by itself."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""What the optimiser knows of every use case, and what it proposes by that: a process. Pure.
+"""The optimiser's view of every use case, and its proposals: a process. Pure.
 
 It hears registry, policies and evaluations from the beginning of the log, and the turns of the last while.
 What the tiers serve is told from outside (`Outlook.told`), as no event says it.

@@ -228,7 +228,7 @@ def _decidable(command: ApproveProposal | RejectProposal, state: Proposals, want
         "proposal_decided",
         f"the proposal was {found.status} already",
         field="proposal_id",
-        remedy="aicore proposals list shows what is open",
+        remedy="ask the query optimisation.proposals for the open ones",
     )
 
 
@@ -239,7 +239,7 @@ def _found(use_case: str, id_: str, state: Proposals) -> Proposal:
         "proposal_not_found",
         f"{use_case} has no proposal {id_}",
         field="proposal_id",
-        remedy="aicore proposals list shows all",
+        remedy="ask the query optimisation.proposals for the ids",
     )
 
 

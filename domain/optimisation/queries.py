@@ -1,4 +1,4 @@
-"""What may be asked of the optimiser."""
+"""Queries of the optimiser."""
 
 from pydantic import Field
 

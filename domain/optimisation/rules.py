@@ -1,4 +1,4 @@
-"""What follows from how a use case goes, with its reasons: what to do, the most urgent first. Pure."""
+"""Rules from figures of a use case to actions with reasons, the most urgent first. Pure."""
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What happened to a use case lately, summed up by ten seconds. Pure; whoever folds it holds it."""
+"""Recent figures of a use case, in buckets of ten seconds. Pure; its holder folds it."""
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ USUAL_S = 86_400.0
 
 @dataclass(slots=True)
 class Bucket:
-    """What happened to a use case in ten seconds."""
+    """Figures of a use case in a bucket of ten seconds."""
 
     begin_us: int
     asked: int = 0

@@ -1,4 +1,4 @@
-"""What may be asked of the read models themselves."""
+"""Queries of the read models themselves."""
 
 from domain.kernel.event import Query
 

@@ -16,7 +16,7 @@ Value = str | Sequence[str]
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What a section lost."""
+    """Loss of a section to the budget."""
 
     section: str
     items: int

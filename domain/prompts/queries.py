@@ -1,4 +1,4 @@
-"""What may be asked of the prompt templates."""
+"""Queries of the prompt templates."""
 
 from pydantic import Field
 

@@ -54,7 +54,7 @@ def on_word(command: RollBack, state: UseCaseModels) -> Decision:
     if command.model_id != state.current:
         raise Rejected(
             "model_has_no_traffic",
-            f"nobody meets {model.label}",
+            f"no player meets {model.label}",
             field="model_id",
             remedy="name the current model, or the candidate of the deployment under way",
         )
@@ -117,7 +117,7 @@ def no_way_back(use_case: str) -> Rejected:
     """Return the refusal of a rollback after which nobody could speak."""
     return Rejected(
         "no_way_back",
-        f"{use_case} has no healthy model to go back to: nobody could speak any more",
+        f"{use_case} has no healthy model to go back to: it would fall silent",
         field="model_id",
         remedy="promote another model (registry.promote_model), or say silence (deployment.roll_back): "
         "characters then say their authored lines",

@@ -1,4 +1,4 @@
-"""What operators decide about the log's copy in JetStream."""
+"""Decisions of operators about the log's copy in JetStream."""
 
 from domain.kernel.context import Context
 from domain.relay.messages import ConfirmLog, LogConfirmed

@@ -1,4 +1,4 @@
-"""Who confirmed the log against JetStream, and for which lost event. One stream: `STREAM`."""
+"""Confirmations of the log against JetStream, by operator and lost event. One stream: `STREAM`."""
 
 from collections.abc import Sequence
 

@@ -13,7 +13,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What is left of a rate at an instant; may be below 0, as a use's size is known only afterwards."""
+    """The rest of a rate at an instant; may be below 0, as a use's size is known only afterwards."""
 
     rate: Rate
     left: float

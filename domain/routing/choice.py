@@ -35,7 +35,7 @@ HEADROOM_TIE = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """What a tier promises; None promises nothing."""
+    """Promises of a tier; None: no promise."""
 
     ttft_ms: float | None = None
     token_ms: float | None = None

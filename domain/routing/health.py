@@ -1,4 +1,4 @@
-"""What is known of an engine from its own recent answers: latencies, load and a circuit breaker. Pure."""
+"""Health of an engine, from its own recent answers: latencies, load and a circuit breaker. Pure."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -229,7 +229,7 @@ class EngineView:
     active: int = 0
     """Requests of this router that are there now."""
     ok: bool = True
-    """What its last health probe said."""
+    """Result of its last health probe."""
     reason: str = ""
     breaker: Breaker = CLOSED
     pace: Pace = field(default_factory=Pace)

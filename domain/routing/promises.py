@@ -1,4 +1,4 @@
-"""What the tiers promise, in milliseconds."""
+"""Promises of the tiers, in milliseconds."""
 
 GOLD_TOKEN_MS = 16.0
 """Per token: a frame at 60 Hz; domain.md 1.12."""

@@ -1,4 +1,4 @@
-"""What may be asked of the router."""
+"""Queries of the router."""
 
 from domain.kernel.event import Query
 

@@ -47,7 +47,7 @@ BATCH_RECORDS: Binding[Any, Any, Batch] = Binding(
     stream_of=lambda command: stream_of(command.batch_id),
     decider=BATCH,
 )
-"""What workers say to the decider; no message does."""
+"""Commands from workers to the decider; never taken from the wire."""
 
 
 def shown(batch: Batch) -> Mapping[str, Any]:
@@ -126,7 +126,7 @@ class BatchView(MemoryView):
                 "batch_not_found",
                 f"there is no batch {asked.batch_id}",
                 field="batch_id",
-                remedy="batch.list tells which there are",
+                remedy="ask the query batch.list for the ids",
             )
         if asked.batch_id in self._ended:
             batch = await self._whole_of(asked.batch_id)

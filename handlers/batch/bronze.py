@@ -57,7 +57,7 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WorkerDependencies:
-    """What the workers of a process share."""
+    """Dependencies of the workers of a process."""
 
     view: BatchView
     queue: WorkQueue
@@ -70,7 +70,7 @@ class WorkerDependencies:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Result:
-    """What came of an item; the queue is told once the log has it."""
+    """Outcome of an item; acknowledged to the queue once the log has it."""
 
     item: Finished
     taken: WorkItem

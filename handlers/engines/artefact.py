@@ -21,7 +21,7 @@ DIGEST = "sha256:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What `manifest.json` says."""
+    """Content of `manifest.json`."""
 
     name: str
     context: int

@@ -178,7 +178,7 @@ class OpenAICompatibleEngine:
     async def likelihood(self, prompt: str, text: str) -> float:
         """Return how likely a text is; only vLLM tells. See `handlers.engines.port.Scoring`."""
         if not self._vllm or self._chat is not None:
-            raise EngineError(f"{self.name} does not tell how likely a text is; use vLLM", "unsupported")
+            raise EngineError(f"{self.name} returns no log probabilities of a text; use vLLM", "unsupported")
         begin = len(await self._logprobs(prompt))
         found = [each for each in (await self._logprobs(f"{prompt} {text}"))[begin:] if each is not None]
         if not found:
@@ -198,7 +198,9 @@ class OpenAICompatibleEngine:
         except (aiohttp.ClientError, OSError) as error:
             raise _broken(f"{self.name} at {self._at}", error) from error
         except (ValueError, KeyError, TypeError, IndexError, StopIteration, AttributeError) as error:
-            raise EngineError(f"{self.name} told no chances ({error!r})", "engine_nonsense") from error
+            raise EngineError(
+                f"{self.name} returned no log probabilities ({error!r})", "engine_nonsense"
+            ) from error
 
     async def _check(self, answer: aiohttp.ClientResponse, ask: EngineAsk) -> None:
         """Raise what the status says, if it is not OK."""
@@ -337,9 +339,9 @@ async def _usage(events: AsyncIterator[Mapping[str, Any]], reading: _Reading) ->
 def _broken(who: str, error: Exception) -> EngineError:
     """Return what a failed connection means."""
     if isinstance(error, (aiohttp.ServerTimeoutError, TimeoutError)):
-        return EngineError(f"{who} is silent", "engine_timeout")
+        return EngineError(f"{who} timed out", "engine_timeout")
     if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError):
         return EngineError(f"{who}: no secure connection ({error}); see its url", "engine_misconfigured")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return EngineError(f"{who}: nobody answers there", "engine_unreachable")
+        return EngineError(f"{who}: not reachable", "engine_unreachable")
     return EngineError(f"{who} broke off ({type(error).__name__})")

@@ -1,4 +1,4 @@
-"""What servers that speak the OpenAI API send: their event streams and chunks, read leniently. No I/O.
+"""Event streams and chunks of servers with the OpenAI API, read leniently. No I/O.
 
 The shapes are those of the public documentation of vLLM, llama.cpp, Ollama, TGI, SGLang, OpenAI, Azure,
 Gemini's OpenAI door, OpenRouter, LiteLLM, DeepSeek and Mistral; tests/unit/engines/shapes holds them, with
@@ -44,7 +44,7 @@ Sources: the API references of the servers above, and of Anthropic and Bedrock, 
 
 @dataclass(slots=True)  # not frozen: there is one for each token, and a frozen one takes twice as long
 class Chunk:
-    """What one event says."""
+    """Content of one event."""
 
     text: str = field(default="", repr=False)
     reason: FinishReason | None = None

@@ -1,4 +1,4 @@
-"""What a server's refusal means: whose fault it is, and what to do about it. Pure.
+"""Refusals of servers: whose fault they are, and the remedy. Pure.
 
 The statuses are RFC 9110's; what the words say is read from the bodies that OpenAI, Azure, Gemini, vLLM,
 llama.cpp, TGI, Ollama, OpenRouter, LiteLLM, DeepSeek, Mistral and DashScope document for their errors. A body

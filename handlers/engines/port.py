@@ -1,4 +1,4 @@
-"""What the router needs of an inference engine; every engine passes the same tests."""
+"""The port of inference engines for the router; every engine passes the same tests."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
@@ -161,7 +161,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What an engine says of itself."""
+    """An engine's description of itself."""
 
     ok: bool
     reason: str = ""

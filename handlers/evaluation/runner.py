@@ -126,7 +126,7 @@ class ScorerFailed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is compared, and how surely."""
+    """Plan of a comparison: suite, scorers, error bounds."""
 
     suite: SuiteFacts
     scorers: Mapping[str, Scorer]
@@ -166,7 +166,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What came of an evaluation."""
+    """Outcome of an evaluation."""
 
     verdict: Overall
     scorers: Sequence[ScorerResult]
@@ -175,7 +175,7 @@ class Finding:
     thresholds: Mapping[str, tuple[float, float]]
     """Logarithms of the evidence that decides, as in `Step.wealths`."""
     margins: Mapping[str, float]
-    """What counted as not worse, by scorer."""
+    """Margin within which a difference counts as not worse, by scorer."""
 
     def command(self, evaluation_id: str, report_digest: str) -> FinishEvaluation:
         """Return what records it."""

@@ -1,1 +1,1 @@
-"""What may be said, held between the players and the engines."""
+"""Guardrails between the players and the engines."""

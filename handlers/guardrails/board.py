@@ -1,4 +1,4 @@
-"""What the guardrails found lately and which policy holds, in memory, and the queries over both."""
+"""Recent violations and the active policy, in memory, and the queries over both."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Mapping

@@ -261,9 +261,9 @@ class Guarded:
     policy: str
     classifier: Classifier | None = None
     _judged: str = ""
-    """What was released, for the classifier."""
+    """Released text, for the classifier."""
     _waiting: str = ""
-    """What the rules let through and the classifier has not seen."""
+    """Text that passed the rules and awaits the classifier."""
     _unsafe: Finding | None = None
     _raw: list[str] = field(default_factory=list)
 

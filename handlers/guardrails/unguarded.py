@@ -1,4 +1,4 @@
-"""What stands in for the guardrails where nothing is checked: benchmarks of the router alone."""
+"""Stand-in for the guardrails without any check: for benchmarks of the router alone."""
 
 from collections.abc import Callable, Mapping, Sequence
 

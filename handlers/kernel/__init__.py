@@ -1,1 +1,1 @@
-"""What every handler stands on: the command loop and the bounded look-up."""
+"""The base of every handler: the command loop and the bounded look-up."""

@@ -69,7 +69,7 @@ class Binding(Generic[C, E, S]):
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[S]):
-    """What a command came to: the state right after it, its events (none: already so), if it is a retry."""
+    """Outcome of a command: the state right after it, its events (none: already so), if it is a retry."""
 
     state: S
     events: Sequence[EventRef] = ()

@@ -46,7 +46,7 @@ class Standing:
     name: str
     position: int
     error: str
-    """What it could not take in; "" if all is well."""
+    """Event that it could not take in; "" if there is none."""
 
 
 class Follower(Protocol):

@@ -72,7 +72,7 @@ OPTIMISATION_RECORDS: Binding[Any, Any, Proposals] = Binding(
     stream_of=lambda command: stream_of(command.use_case),
     decider=PROPOSALS,
 )
-"""What the optimiser says to the decider; no message does."""
+"""Commands from the optimiser to the decider; never taken from the wire."""
 
 
 class Optimiser:

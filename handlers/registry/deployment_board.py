@@ -29,7 +29,7 @@ class DeploymentBoard(MemoryView):
         self._rows: dict[str, dict[str, Any]] = {}
         """By the deployment's id; a rollback outside of one by its position."""
         self._use_cases = UseCases()
-        """What the deployments' events alone tell of each use case."""
+        """State of each use case by its deployments' events alone."""
 
     async def answer(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``deployment.list``."""

@@ -30,7 +30,7 @@ GATE_RECORDS: Binding[Any, Any, UseCaseModels] = Binding(
     stream_of=lambda command: stream_of(command.use_case),
     decider=USE_CASE,
 )
-"""What the gates say to the decider; no message does."""
+"""Commands from the gates to the decider; never taken from the wire."""
 
 
 class DeploymentManager:

@@ -50,7 +50,7 @@ Make = Callable[[Model], OwnEngine | None]
 
 
 class _Key(NamedTuple):
-    """What an own engine is for: use cases that registered the same share it."""
+    """Key of an own engine: use cases that registered the same model share it."""
 
     tier: str
     label: str

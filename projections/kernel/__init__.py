@@ -1,1 +1,1 @@
-"""What every read model stands on: the view, its table, the runner."""
+"""The base of every read model: the view, its table, the runner."""

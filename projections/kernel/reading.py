@@ -23,7 +23,7 @@ QueryHandler = Callable[[Mapping[str, Any]], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What answers are made from: one realm's read models, and its log."""
+    """Sources of answers: one realm's read models, and its log."""
 
     pool: asyncpg.Pool
     log: EventLog

@@ -50,7 +50,7 @@ OPERATING_FAILURES = (
     asyncpg.InsufficientResourcesError,  # disk full, too many connections
     asyncpg.ReadOnlySQLTransactionError,  # a replica that nobody has promoted yet
 )
-"""What is the server's or the network's fault, not the event's."""
+"""Errors of the server or the network, not of the event."""
 
 Progress = Callable[[int, int], None]
 """Called with (position reached, position to reach)."""

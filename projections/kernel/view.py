@@ -1,4 +1,4 @@
-"""What a read model is: a table, the rows that an event concerns, and a pure function to the next row."""
+"""A read model: a table, the rows that an event concerns, and a pure function to the next row."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

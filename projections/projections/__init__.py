@@ -1,1 +1,1 @@
-"""What the read models say of themselves."""
+"""Status of the read models themselves."""

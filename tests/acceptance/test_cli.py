@@ -72,7 +72,7 @@ def test_the_log_is_verified_against_jetstream_and_a_head_kept_elsewhere(up: Up)
     bad = re.search(r"first bad position (\d+)", cut)
     assert bad, "what another test asked may be recorded meanwhile"
     assert int(bad[1]) > int(position)
-    assert "is no end of a log" in up.run("log", "verify", "--head", "7", code=2)
+    assert "is no head of a log" in up.run("log", "verify", "--head", "7", code=2)
     assert "from position 5 (event 4 is trusted)" in up.run("log", "verify", "--after", "4")
     assert "no event 999999" in up.run("log", "verify", "--after", "999999", code=2)
 
@@ -169,7 +169,7 @@ def test_models_are_listed_shown_promoted_and_retired(up: Up, tmp_path: Path) ->
     assert "is current" in up.run("models", "promote", second["model_id"], *why, *with_override)
     assert "is current" in up.run("models", "promote", first["model_id"], *why), "it served before"
 
-    assert "nothing was recorded" in up.run("models", "promote", first["model_id"], *why)
+    assert "No change: already in that state." in up.run("models", "promote", first["model_id"], *why)
     for group in ("models", "deployments", "proposals"):
         assert "did you mean npc_dialogue?" in up.run(group, "list", "--use-case", "npc_dialogu", code=2)
     policy = tmp_path / "policy.json"
@@ -238,7 +238,7 @@ def test_a_prompt_is_changed_by_a_new_version_of_its_template(up: Up, tmp_path: 
         assert time.monotonic() < deadline, "a view is a moment behind, not for ever"
     assert changed["configuration"] == {"template": "cindermouth-summary@2", "copies": 2}
     up.run(*change, "template=cindermouth-summary@1", "--unset", "copies")
-    assert "nothing is to be changed" in up.run(*change[:-1], code=2)
+    assert "no change is given" in up.run(*change[:-1], code=2)
 
 
 def test_a_players_turn_is_found_and_what_stood_behind_it(up: Up) -> None:
@@ -274,7 +274,7 @@ def test_answers_are_exported_with_consent_only_unless_a_reason_is_given(up: Up,
     assert manifest["consent"] == {"required": False, "why_not": "a test of the export"}
     assert json.loads((tmp_path / "all.parquet.manifest.json").read_text()) == manifest
     assert "--overwrite" in up.run("export", str(mine), code=2)
-    assert "is no time" in up.run("export", str(mine), "--since", "soon", code=2)
+    assert "is no date or time" in up.run("export", str(mine), "--since", "soon", code=2)
     said = up.run("export", str(mine), "--without-consent-filter", "test", code=2)
     assert "'test' has 4 characters" in said
     assert "at least 8" in said

@@ -325,7 +325,7 @@ async def test_what_comes_before_the_first_token_of_a_chat_is_none() -> None:
 async def test_nobody_there_is_told_at_once() -> None:
     async with engine_on(f"http://127.0.0.1:{free_port('127.0.0.1')}") as far:
         health = await far.health()
-        assert (health.ok, health.reason) == (False, f"{far._at}: nobody answers there")
+        assert (health.ok, health.reason) == (False, f"{far._at}: not reachable")
         with pytest.raises(EngineError, match=far._at) as fault:
             await collect(far, EngineAsk(prompt="x", max_tokens=4), asyncio.get_running_loop().time)
     assert fault.value.code == "engine_unreachable"

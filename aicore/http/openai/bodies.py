@@ -118,7 +118,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen = set[str]()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise Fault(
-            400, "duplicate_key", f"the key `{shown(twice)}` stands twice in one object",
+            400, "duplicate_key", f"the key `{shown(twice)}` occurs twice in one object",
             recorded="malformed_message",
         )  # fmt: skip
     return found

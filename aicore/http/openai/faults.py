@@ -1,4 +1,4 @@
-"""What goes wrong at the OpenAI door, in the form, the words and the statuses that OpenAI's clients know.
+"""Errors of the OpenAI door, in the form, the words and the statuses that OpenAI's clients know.
 
 `Fault` is raised wherever a request is read; what the inference service refuses becomes one by `of_problem`.
 """

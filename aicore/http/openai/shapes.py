@@ -1,4 +1,4 @@
-"""What is sent back: how completions and chats differ, whole and in pieces."""
+"""Responses: completions and chats, whole and in pieces."""
 
 import time
 from typing import Any

@@ -186,7 +186,9 @@ def test_an_evaluation_that_an_older_program_began_says_how_to_go_on() -> None:
     results = scored("not_worse")
     old = changed(begun(results, cases=0), margins={})
     given(EVALUATION, old).when(changed(FINISH, scorers=results)).then_rejected(
-        "evaluation_too_old", field="evaluation_id", says="abort it and start a new one"
+        "evaluation_too_old",
+        field="evaluation_id",
+        says="abort it (evaluation.abort) and start a new one (evaluation.start)",
     )
 
 
