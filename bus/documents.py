@@ -2,12 +2,13 @@
 
 import inspect
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from bus.catalogue import Catalogue
 from domain.inference.live import Piece
 from domain.kernel.event import Command, Event, LiveMessage, Query
-from domain.kernel.visibility import Erased, personal_of, private_of
+from domain.kernel.visibility import Erased, Personal, Private, personal_of, private_of
 from protocol.packing import pack
 
 ASYNCAPI_VERSION = "3.0.0"
@@ -27,7 +28,18 @@ def schema_of(kind: Declared) -> dict[str, Any]:
     schema["description"] = summary_of(kind)
     if example := example_of(kind):
         schema["examples"] = [example]
+    if shows := shows_of(kind):
+        schema["x-result"] = shows
     return schema
+
+
+def shows_of(kind: Declared) -> dict[str, str]:
+    """Return what of the result of a command or query is personal or private, by dotted path."""
+    marks: Mapping[str, Personal | Private] = getattr(kind, "shows", {})
+    return {
+        path: f"personal of {mark.of}" if isinstance(mark, Personal) else "private"
+        for path, mark in marks.items()
+    }
 
 
 def example_of(kind: Declared) -> dict[str, Any]:
@@ -96,6 +108,9 @@ def page_of(kind: Declared) -> str:
     ]
     for field in fields_of(kind):
         lines.append("| " + " | ".join(value.replace("|", "\\|") for value in field.values()) + " |")
+    if shows := shows_of(kind):
+        told = ", ".join(f"`{path}` ({word})" for path, word in shows.items())
+        lines += ["", f"Of the result: {told}."]
     if example := example_of(kind):
         packed = pack(example).hex()
         lines += ["", "Example:", "", "```json", json.dumps(example, indent=2, ensure_ascii=False), "```", ""]

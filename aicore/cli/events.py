@@ -10,7 +10,7 @@ from rich.markdown import Markdown
 
 from aicore.cli.terminal import Exit, Failure, Json, Kind, Listing, out, print_json
 from bus.catalogue import domain_catalogue
-from bus.documents import Declared, asyncapi_of, example_of, fields_of, page_of, row_of, schema_of
+from bus.documents import Declared, asyncapi_of, example_of, fields_of, page_of, row_of, schema_of, shows_of
 
 app = typer.Typer(no_args_is_help=True, help="The catalogue: every event, command, query and live message.")
 
@@ -51,7 +51,9 @@ def show(name: Name, *, json: Json = False) -> None:
     """Show one declaration: meaning, subject, fields with units and limits, an example."""
     kind = _find(name)
     if json:
-        print_json({**row_of(kind), "fields": fields_of(kind), "example": example_of(kind)})
+        print_json(
+            {**row_of(kind), "fields": fields_of(kind), "shows": shows_of(kind), "example": example_of(kind)}
+        )
     else:
         out.print(Markdown(page_of(kind)))
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from domain.batch.messages import BatchId
 from domain.kernel.event import Query
+from domain.kernel.visibility import Personal, Private
 from domain.kernel.vocabulary import Count
 
 PAGE_MAX = 100
@@ -28,6 +29,7 @@ class ResultsQuery(Query, name="batch.results"):
     """
 
     example: ClassVar = {"batch_id": "0" * 32, "after": 100, "limit": 100}
+    shows: ClassVar = {"prompt": Private(), "text": Personal(of="inference_id")}
 
     batch_id: BatchId
     after: Count = Field(0, description="How many to leave out: those that were read before.")

@@ -272,6 +272,7 @@ class RevealViolation(Command, name="guardrails.reveal_violation"):
     reason: Reason
 
     example: ClassVar = dict(ViolationRevealed.example)
+    shows: ClassVar = {"sealed": Personal(of="violation_id")}
 
 
 PolicyCommand = PublishPolicy | ActivatePolicy

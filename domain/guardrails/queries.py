@@ -1,9 +1,12 @@
 """Queries of the guardrails."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from domain.guardrails.policy import Severity
 from domain.kernel.event import Query
+from domain.kernel.visibility import Personal, Private
 
 PAGE_MAX = 500
 """Entries of one answer at most."""
@@ -17,6 +20,11 @@ class ViolationsQuery(Query, name="guardrails.violations"):
     each were found since the log began).
     """
 
+    shows: ClassVar = {
+        "violations.excerpt": Personal(of="violations.player"),
+        "violations.sealed": Personal(of="violations.player"),
+    }
+
     limit: int = Field(50, ge=1, le=PAGE_MAX, description="At most so many.")
     unreviewed: bool = Field(False, description="Only those that nobody judged.")
     severity: Severity | None = Field(None, description="Only those of one severity.")
@@ -29,5 +37,7 @@ class PolicyQuery(Query, name="guardrails.policy"):
     ``brought_along`` (true while none was activated), ``published`` (a list of name@version), ``profiles``
     (by name) and ``rules`` (each with ``id``, ``category``, ``severity`` and ``action``).
     """
+
+    shows: ClassVar = {"policy": Private()}
 
     whole: bool = Field(False, description="Add ``policy``: every word of what holds.")

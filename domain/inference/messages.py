@@ -378,6 +378,8 @@ class Generate(Ask, Terms, Command, name="inference.generate"):
     no refusal: it is answered, with finish_reason blocked.
     """
 
+    shows: ClassVar = {"text": Personal(of="inference_id")}
+
     tier: Tier | None = Field(None, description="Service level wanted; null: the model's own.")
     seed: Seed | None = Field(
         None, description="Seed of the random draws; null: derived from the command id."

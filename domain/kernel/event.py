@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import ConfigDict
 
-from domain.kernel.visibility import Discreet
+from domain.kernel.visibility import Discreet, Personal, Private
 
 
 class Event(Discreet):
@@ -52,6 +52,8 @@ class Command(Discreet):
 
     command_name: ClassVar[str]
     example: ClassVar[Mapping[str, Any]]
+    shows: ClassVar[Mapping[str, Personal | Private]] = {}
+    """What of the result is personal or private, by dotted path; lists stand for each of their items."""
 
     def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
         """Record the wire name given as a class argument."""
@@ -71,6 +73,8 @@ class Query(Discreet):
 
     query_name: ClassVar[str]
     example: ClassVar[Mapping[str, Any]]
+    shows: ClassVar[Mapping[str, Personal | Private]] = {}
+    """What of the result is personal or private, as with a command; a personal value may be erased."""
 
     def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
         """Record the wire name given as a class argument."""

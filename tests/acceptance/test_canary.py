@@ -102,6 +102,50 @@ def _reason(letter: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in letter.items() if key not in ("payload", "bytes")}
 
 
+def places_of(value: Any, path: str = "") -> Iterator[str]:
+    """Yield the dotted path of each text with the canary in it; lists stand for each of their items."""
+    match value:
+        case dict():
+            for key, each in value.items():
+                yield from [path] if CANARY in str(key) else places_of(each, f"{path}.{key}" if path else key)
+        case list():
+            for each in value:
+                yield from places_of(each, path)
+        case str() if CANARY in value:
+            yield path
+
+
+def test_what_results_show_is_declared(running: Running) -> None:
+    undeclared = running.runner.run(_undeclared(running))
+
+    assert undeclared == set()
+
+
+async def _undeclared(running: Running) -> set[tuple[str, str]]:
+    """Return where results show the word though they do not say so; after all that was sent before."""
+    words: dict[str, dict[str, Any]] = {
+        "inference.generate": {
+            "use_case": "npc_bark",
+            "prompt": "Hi",
+            "authored_line": CANARY,
+            "deadline_ms": 1,
+        },
+        "guardrails.policy": {"whole": True},
+        "batch.results": {"batch_id": example("batch.open", {})["batch_id"]},
+    }
+    told, shown = set[tuple[str, str]](), set[str]()
+    for name in ASKED:
+        kind: Any = ASKED[name]
+        if name in words or name.startswith(("guardrails.violations", "prompts.templates")) or "list" in name:
+            reply = await running.ask(name, words.get(name, {}))
+            for path in places_of(getattr(reply, "result", {})):
+                shown.add(name)
+                marked = any(path == each or path.startswith(f"{each}.") for each in kind.shows)
+                told |= set() if marked else {(name, path)}
+    assert {"prompts.templates", "inference.generate"} <= shown, "otherwise it is no test"
+    return told
+
+
 async def _planted(running: Running) -> tuple[set[str], int]:
     """Send all; return what was taken, and how many were refused. No refusal says the word."""
     taken, refused, said = set[str](), 0, list[tuple[str, str]]()

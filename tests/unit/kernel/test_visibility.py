@@ -16,6 +16,9 @@ import bus
 import domain
 import handlers
 import protocol
+from aicore.audit.story import Turn
+from aicore.cli.guardrails import listing as violations_listing
+from aicore.cli.turns import listing as turns_listing
 from aicore.settings import Settings
 from aicore.wiring.contexts import views_of
 from bus.catalogue import domain_catalogue
@@ -23,8 +26,10 @@ from bus.codec import EventCodec, UnknownEvent
 from bus.documents import asyncapi_of, fields_of, page_of, schema_of
 from bus.ports import StreamWrite
 from bus.quick_reading import quick_reader
+from domain.batch.queries import ResultsQuery
 from domain.contexts import CONTEXTS
 from domain.guardrails.messages import RevealViolation, ViolationDetected
+from domain.guardrails.queries import ViolationsQuery
 from domain.guardrails.violations import VIOLATION
 from domain.inference.inference import INFERENCE
 from domain.inference.messages import InferenceCompleted, InferenceRated, InferenceRequested, RateInference
@@ -137,6 +142,8 @@ def test_documents_show_it() -> None:
     assert "| personal of player, private |" in page_of(ViolationDetected)
     assert schema_of(InferenceCompleted)["properties"]["text"]["x-personal"] == "player"
     assert schema_of(ViolationDetected)["properties"]["sealed"]["x-private"] is True
+    assert "Of the result: `violations.excerpt` (personal of violations.player)" in page_of(ViolationsQuery)
+    assert schema_of(ResultsQuery)["x-result"] == {"prompt": "private", "text": "personal of inference_id"}
     document = json.dumps(asyncapi_of(domain_catalogue(), version="0"))
     assert '"x-personal": "player"' in document
     assert '"x-private": true' in document
@@ -365,3 +372,12 @@ async def test_read_models_in_memory_take_it_in() -> None:
     result, _ = await board.answer({})
     assert board.standing.error == ""
     assert result["violations"][0]["excerpt"] == {"erased": True}
+
+
+def test_tables_of_turns_and_violations_show_what_is_gone() -> None:
+    turn = Turn(gone(InferenceRequested), 1, 1, gone(InferenceCompleted))
+    (row,) = turns_listing([turn]).rows
+    assert [str(cell) for cell in row].count("(erased)") == 2
+    found = {**gone(ViolationDetected).model_dump(), "at_us": 1, "position": 1, "review": None}
+    (row,) = violations_listing([found]).rows
+    assert [str(cell) for cell in row].count("(erased)") == 1
