@@ -12,6 +12,7 @@ from aicore.audit.rejudge import Check, Rejudge
 from bus.codec import EventCodec
 from bus.ports import EventLog, RecordedEvent, Where
 from domain.kernel.event import Event
+from domain.kernel.visibility import Erased
 from domain.registry.deployment_facts import EvidenceFact
 from domain.registry.deployment_messages import (
     DeploymentAborted,
@@ -53,6 +54,8 @@ class Replay:
     steps: list[tuple[int, int]] = field(default_factory=list)
     """Turns at which a step began, and its share in percent."""
     checks: list[Check] = field(default_factory=list)
+    erased: int = 0
+    """Turns whose answers are erased: whether they said their lore is known no more; evidence may differ."""
 
     @property
     def same(self) -> bool:
@@ -103,6 +106,7 @@ def _turned(found: Replay, again: Rejudge, event: Event, recorded: RecordedEvent
     before = sum(evidence.turns.values())
     again.observe(event, recorded.position, recorded.recorded_us)
     if (turns := sum(evidence.turns.values())) > before:
+        found.erased += isinstance(getattr(event, "text", ""), Erased)
         wealth: dict[str, float] = dict(evidence.wealth().items())
         found.points.append(Point(turns, {**wealth, "together": evidence.e_value}))
 

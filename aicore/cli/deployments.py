@@ -199,7 +199,8 @@ def replay_command(
     if html is not None:
         html.write_text(as_html(found), encoding="utf-8")
     if json:
-        print_json({"deployment_id": id_, "same": found.same, "checks": [as_row(c) for c in found.checks]})
+        checks = [as_row(check) for check in found.checks]
+        print_json({"deployment_id": id_, "same": found.same, "erased": found.erased, "checks": checks})
     elif not found.checks:
         out.print(
             f"nothing to compare: no verdict was due or said on {id_} yet, in {len(found.points)} turns"
@@ -209,6 +210,10 @@ def replay_command(
         for check in found.checks:
             verdict = "[green]the same[/]" if check.same else "[bold red]ANOTHER[/]"
             out.print(f"  {check.what}: {words_of(check)}, {verdict}")
+        if found.erased:
+            out.print(
+                f"{found.erased} answers are erased since: whether they used their lore is known no more"
+            )
     if not found.same:
         raise typer.Exit(1)
 

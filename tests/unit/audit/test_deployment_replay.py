@@ -12,6 +12,7 @@ from bus.codec import EventCodec
 from bus.memory import MemoryLog
 from bus.ports import StreamWrite
 from domain.kernel.event import Event
+from domain.kernel.visibility import erased
 from domain.registry.deployment_facts import EvidenceFact
 from domain.registry.deployment_messages import (
     DeploymentAborted,
@@ -282,3 +283,12 @@ async def test_a_step_that_must_last_is_passed_when_its_time_is_over() -> None:
     await evening.write(*passed(evening.watch.fact()))
 
     assert (await evening.again()).same
+
+
+async def test_turns_whose_answers_are_erased_are_counted() -> None:
+    evening = Evening(honest)
+    await evening.begin()
+    await evening.play(3)
+    await evening.play(2, lambda number, model: erased(answered(number, model)))
+
+    assert (await evening.again()).erased == 2
