@@ -42,7 +42,7 @@ DELIVERIES_MAX = 10
 """A command that was the first of the queue in so many lives takes its process down with it."""
 
 TRIES_MAX = 10
-"""Of a command that fails for a reason that nobody knows: some three minutes."""
+"""Of a command that fails for a reason that nobody knows: within a minute."""
 
 PAUSE_S_MIN, PAUSE_S_MAX = 0.1, 30.0
 

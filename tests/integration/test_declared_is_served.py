@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,6 +33,7 @@ from tests.integration.inbox_kit import Inbox
 from tests.unit.kit import until
 
 CATALOGUE = domain_catalogue()
+ROOT = Path(__file__).parents[2]
 
 
 @asynccontextmanager
@@ -114,6 +116,16 @@ async def test_what_the_command_loop_decides_is_taken_from_the_inbox_and_nothing
 
     assert (again.duplicate, again.events[0].type) == (True, "registry.model_registered")
     assert (letter.message_id, letter.code) == (str(turn), "request_only")
+    taken = {
+        kind.command_name
+        for part in parts_of(Settings())
+        for binding in part.bindings
+        for kind in binding.commands
+        if binding.answer
+    }
+    told = (ROOT / "protocol" / "SPEC.md").read_text()
+    (row,) = [line for line in told.splitlines() if line.startswith("| not for the inbox |")]
+    assert set(re.findall(r"`(\w+\.\w+)`", row)) == CATALOGUE.commands.keys() - taken
 
 
 @pytest.mark.timeout(120)
