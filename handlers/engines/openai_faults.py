@@ -73,6 +73,10 @@ REMEDIES: Mapping[EngineFault, str] = {
 }
 
 
+WORD = re.compile(r"\w+")
+HIDDEN = re.compile("\0+")
+
+
 def refusal(  # noqa: PLR0913 - all that an answer says, by name
     who: str, status: int, body: str, *, headers: Mapping[str, str], ask: EngineAsk, secret: str = ""
 ) -> EngineError:
@@ -89,7 +93,8 @@ def refusal(  # noqa: PLR0913 - all that an answer says, by name
     code = fault_of(status, body[:READ_CHARACTERS].lower(), ask)
     said = shown(body) or headers.get("Location", "")
     told = f"{who}: HTTP {status}: {said}" if said else f"{who}: HTTP {status}"
-    return _error(told, code, secret, retry_after_s(headers) if code == "engine_overloaded" else None)
+    wait_s = retry_after_s(headers) if code == "engine_overloaded" else None
+    return _error(_unquoted(told, ask), code, secret, wait_s)
 
 
 def broken_off(who: str, said: object, *, ask: EngineAsk, secret: str = "") -> EngineError:
@@ -99,7 +104,24 @@ def broken_off(who: str, said: object, *, ask: EngineAsk, secret: str = "") -> E
     code = fault_of(status, " ".join(found)[:READ_CHARACTERS].lower(), ask)
     if code == "invalid_request":  # it began to answer: the request was good enough for that
         code = "engine_failed"
-    return _error(f"{who}: {_inner(said) or ' '.join(found)}", code, secret, None)
+    return _error(_unquoted(f"{who}: {_inner(said) or ' '.join(found)}", ask), code, secret, None)
+
+
+def _unquoted(told: str, ask: EngineAsk) -> str:
+    """Return an error without what it quotes of the question or the answer: three words in a row or more."""
+    asked = " ".join([ask.prompt, ask.sent, *(message.text for message in ask.messages)])
+    theirs = WORD.findall(asked.lower())
+    quotable = set(zip(theirs, theirs[1:], theirs[2:], strict=False))
+    words = [(found.group().lower(), found.start(), found.end()) for found in WORD.finditer(told)]
+    hidden = [
+        (begin, end)
+        for (one, begin, _), (two, _, _), (three, _, end) in zip(words, words[1:], words[2:], strict=False)
+        if (one, two, three) in quotable
+    ]
+    letters = list(told)
+    for begin, end in hidden:
+        letters[begin:end] = "\0" * (end - begin)
+    return HIDDEN.sub("…", "".join(letters))
 
 
 def _error(told: str, code: EngineFault, secret: str, wait_s: float | None) -> EngineError:

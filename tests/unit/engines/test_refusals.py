@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
+from handlers.engines.openai_faults import broken_off, refusal
 from handlers.engines.port import EngineAsk, EngineError, EngineFault, collect
 from tests.unit.engines.server_kit import engine_at, served_by
 
@@ -198,3 +199,33 @@ async def test_an_address_that_speaks_no_tls_is_a_fault_of_the_settings() -> Non
             await collect(far, ASK, asyncio.get_running_loop().time)
         assert fault.value.code == "engine_misconfigured"
         assert not (await far.health()).ok
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "cannot parse 'My name is Ann Lee, and I live at the quay' of the request",
+        'bad input: {"content": "my name is  ann lee,\\nand I live at the quay"}',
+        "after 'and I live at the quay' came nothing",
+    ],
+)
+def test_what_a_server_quotes_of_the_question_is_not_kept(said: str) -> None:
+    """Servers repeat what they could not take; the error goes into our log and the record of the turn."""
+    ask = EngineAsk(prompt="My name is Ann Lee, and I live at the quay", max_tokens=8)
+    body = json.dumps(openai(said))
+
+    errors = [
+        refusal("far", 400, body, headers={}, ask=ask),
+        broken_off("far", openai(said), ask=ask),
+    ]
+    for error in errors:
+        assert "Lee" not in str(error)
+        assert "quay" not in str(error)
+        assert str(error).startswith("far: ")
+        assert "…" in str(error)
+
+
+def test_what_a_server_says_itself_is_kept_whole() -> None:
+    error = refusal("far", 400, json.dumps(VLLM_LONG), headers={}, ask=ASK)
+
+    assert "maximum context length is 256 tokens. However, you requested 300 tokens" in str(error)
