@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two workers: the suite waits for servers more than it computes.
 WORKERS ?= 2
 
-.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow test test-slow test-nightly gates bench bench-ratchet bench-record train train-guard look-alikes number-plans clean venv node
+.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow test test-slow test-nightly mutants gates bench bench-ratchet bench-record train train-guard look-alikes number-plans clean venv node
 
 run: venv ## Start everything and play the demo; Ctrl-C stops it
 	@exec $(BIN)/aicore up --demo
@@ -24,6 +24,11 @@ test-slow: venv node ## The long runs: 200 kill rounds, a million appends
 # Other examples each time, twenty times as many: what fails here is printed with a line that makes it fail by day.
 test-nightly: venv ## The properties with many random examples
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "hypothesis and not vllm" --timeout 3600
+
+# Survivors are listed in tests/mutants/explained.txt with the reason why no test can notice them, or it fails.
+# MODULES="watch planning" looks at those whose path holds one of the words, OPTIONS=--json prints for programs.
+mutants: venv ## Small faults put into the kernel, the gate and the log: which ones does no test notice? (~10 minutes)
+	@nice $(BIN)/python -m tests.mutants $(OPTIONS) $(MODULES)
 
 gates: venv ## Format, lint, types, layers: what must hold before anything runs
 	$(BIN)/ruff format --check --quiet .

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from aicore.content.weights import shipped_model
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
@@ -20,6 +20,9 @@ COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # By day everybody's run tries the same, so that a failure is of the change. By night others each time.
 settings.register_profile("dev", COMMON, max_examples=BY_DAY, derandomize=True)
 settings.register_profile("nightly", COMMON, max_examples=20 * BY_DAY, derandomize=False, print_blob=True)
+# A mutant is noticed by whether a test fails; the smallest example of it is of no use.
+QUICK = settings(COMMON, max_examples=BY_DAY, derandomize=True, phases=[Phase.explicit, Phase.generate])
+settings.register_profile("mutants", QUICK)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 LONG = (

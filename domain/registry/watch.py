@@ -40,7 +40,6 @@ WORDS: Mapping[Measure, str] = {
     "failures": "failures",
     "violations": "violations",
     "lore": "lines that ignore their lore",
-    "latency": "slow turns",
 }
 
 OPEN_MAX = 20_000

@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,8 @@ def test_it_holds_what_a_dict_would_and_the_first_value_stands(steps: list[dict[
     assert len(grown) == len(plain)
     assert all(key in grown and grown[key] == plain[key] for key in plain)
     assert "zz" not in grown
+    with pytest.raises(KeyError, match="zz"):
+        grown["zz"]
 
 
 def test_an_older_state_stays_as_it_was() -> None:

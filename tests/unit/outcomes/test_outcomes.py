@@ -99,6 +99,12 @@ def test_what_the_router_asks_another_engine_for_is_the_models_fault(code: Engin
     assert (code in RETRIABLE) == (code in MODEL_FAULTS)
 
 
+def test_the_reasons_are_those_that_were_recorded() -> None:
+    """Storage format: one that was renamed here would count otherwise in every old log."""
+    assert {"stop", "length"} == WHOLE
+    assert {"authored", "cut", "filtered", "blocked"} == REPLACED
+
+
 def test_every_reason_that_is_promised_is_whole_or_replaced() -> None:
     described = InferenceCompleted.model_fields["finish_reason"].description or ""
     assert not WHOLE & REPLACED

@@ -1,0 +1,158 @@
+"""Data from outside: what passes, and what a refusal tells: field, fact, way out, and no private words."""
+
+import math
+from typing import Annotated, Any, ClassVar, Literal
+
+import pytest
+from pydantic import AfterValidator, BaseModel, Field, JsonValue
+
+from domain.kernel.decider import Rejected
+from domain.kernel.event import Command, Query
+from domain.kernel.parse import parse
+
+
+def _even(value: int) -> int:
+    if value % 2:
+        raise ValueError("must be even")
+    return value
+
+
+class Lamp(BaseModel):
+    colour: Literal["red", "green"] = "red"
+
+
+class Light(Command, name="lamp.light"):
+    minutes: Annotated[int, Field(ge=1, le=90), AfterValidator(_even)] = 2
+    keeper: str = "wen"
+    bright: float = 1.0
+    on: bool = True
+    lamps: list[Lamp] = Field(default_factory=list)
+    notes: dict[str, JsonValue] = Field(default_factory=dict)
+
+    example: ClassVar = {}
+
+
+class Lit(Query, name="lamp.lit"):
+    minutes: int
+
+
+def refused(data: dict[Any, Any], model: type[BaseModel] = Light) -> Rejected:
+    with pytest.raises(Rejected) as found:
+        parse(model, data)
+    assert found.value.code == "invalid_field"
+    return found.value
+
+
+COLOURS = "lamps.0.colour: Input should be 'red' or 'green'"
+FORM = "`aicore events show lamp.light` tells what each field takes"
+
+
+def test_data_of_the_right_form_pass() -> None:
+    assert parse(Light, {}) == Light()
+    data = {"minutes": 90, "bright": 0.5, "lamps": [{"colour": "green"}], "notes": {"a": [1.5, None, "x"]}}
+    assert parse(Light, data).model_dump(exclude_unset=True) == data
+
+
+@pytest.mark.parametrize(
+    ("data", "field", "message", "remedy"),
+    [
+        ({"minutes": 91 + 1}, "minutes", "minutes: Input should be less than or equal to 90; it is 92", FORM),
+        ({"minutes": 3}, "minutes", "minutes: must be even; it is 3", FORM),
+        ({"minutes": "4"}, "minutes", "minutes: Input should be a valid integer", FORM),
+        ({"minutes": True}, "minutes", "minutes: Input should be a valid integer; it is True", FORM),
+        ({"keeper": 5550123}, "keeper", "keeper: Input should be a valid string", FORM),
+        ({"keeper": None}, "keeper", "keeper: Input should be a valid string", FORM),
+        ({"on": 1.5}, "on", "on: Input should be a valid boolean; it is 1.5", FORM),
+        ({"nmae": "wen"}, "nmae", "nmae: Extra inputs are not permitted", "remove the field"),
+        (
+            {"lamps": [{}, {"colour": "blue"}]},
+            "lamps.1.colour",
+            "lamps.1.colour: Input should be 'red' or 'green'; it is 'blue'",
+            FORM,
+        ),
+        ({"lamps": [{"colour": "my own"}]}, "lamps.0.colour", COLOURS, FORM),
+        ({"lamps": [{"colour": "x" * 33}]}, "lamps.0.colour", COLOURS, FORM),
+        (
+            {"lamps": [{"colour": "x" * 32}]},
+            "lamps.0.colour",
+            f"{COLOURS}; it is '{'x' * 32}'",
+            FORM,
+        ),
+        ({"lamps": [{"colour": "a.b-c_d"}]}, "lamps.0.colour", f"{COLOURS}; it is 'a.b-c_d'", FORM),
+    ],
+)  # fmt: skip
+def test_a_refusal_names_the_field_the_fact_and_the_way_out(
+    data: dict[str, Any], field: str, message: str, remedy: str
+) -> None:
+    refusal = refused(data)
+
+    told = refusal.message.replace(", unable to parse string as an integer", "")
+    assert (refusal.field, told, refusal.remedy) == (field, message, remedy)
+
+
+def test_the_way_out_is_where_the_message_is_described() -> None:
+    assert refused({}, Lit).remedy == "add the field"
+    assert (
+        refused({"minutes": "x"}, Lit).remedy == "`aicore events show lamp.lit` tells what each field takes"
+    )
+    assert refused({"colour": "x"}, Lamp).remedy == "send a value of the form that the schema gives"
+
+
+def test_the_message_names_every_field_at_fault_up_to_eight_and_the_first_is_the_field() -> None:
+    refusal = refused({"minutes": 0, "keeper": 1, "extra": 1})
+
+    assert (refusal.field, refusal.remedy) == ("minutes", FORM)
+    assert [part.partition(":")[0] for part in refusal.message.split("; ")] == [
+        "minutes", "it is 0", "keeper", "extra", "it is 1",
+    ]  # fmt: skip
+    assert refused({f"x{n}": "" for n in range(12)}).message.count("Extra inputs") == 8
+
+
+def test_data_that_are_no_map_have_no_field() -> None:
+    refusal = refused([], Lamp)  # type: ignore[arg-type]  # what a caller may send
+
+    assert refusal.field == ""
+    assert refusal.message.startswith("Input should be")
+
+
+# --- what no store could hold ----------------------------------------------------------------------------
+
+NUL = "must not contain the character U+0000"
+KEY = "a key must not contain the character U+0000"
+FINITE = "must be a finite number"
+LEFT_OUT = "leave it out, or send a number"
+
+
+@pytest.mark.parametrize(
+    ("data", "field", "fact", "remedy"),
+    [
+        ({"keeper": "a\x00"}, "keeper", NUL, "remove it"),
+        ({"bright": math.nan}, "bright", FINITE, LEFT_OUT),
+        ({"bright": math.inf}, "bright", FINITE, LEFT_OUT),
+        ({"bright": -math.inf}, "bright", FINITE, LEFT_OUT),
+        ({"notes": {"k\x00": 1}}, "notes", KEY, "remove it"),
+        ({"notes": {"a": {"b": [1, {"c": "\x00"}]}}}, "notes.a.b.1.c", NUL, "remove it"),
+        ({"lamps": [{}, {"colour": "\x00"}]}, "lamps.1.colour", NUL, "remove it"),
+        ({"notes": {"a": [[1.0, math.nan]]}}, "notes.a.0.1", FINITE, LEFT_OUT),
+        ({"notes": {5: {"a": "\x00"}}}, "notes.5.a", NUL, "remove it"),
+        ({"notes": {5: 1, "k\x00": 1}}, "notes", KEY, "remove it"),
+    ],
+)
+def test_what_no_read_model_holds_is_refused_wherever_it_is(
+    data: dict[str, Any], field: str, fact: str, remedy: str
+) -> None:
+    refusal = refused(data)
+
+    assert (refusal.field, refusal.message, refusal.remedy) == (field, f"{field}: {fact}", remedy)
+
+
+def test_of_several_the_outermost_is_named() -> None:
+    assert refused({"notes": {"a": {"b": "\x00"}}, "keeper": "\x00"}).field == "keeper"
+
+
+def test_depth_costs_no_stack() -> None:
+    deep: dict[str, Any] = {"end": math.nan}
+    for _ in range(5_000):
+        deep = {"a": deep}
+
+    assert refused({"notes": deep}).field.endswith("a.end")
