@@ -60,20 +60,19 @@ class Row(NamedTuple):
         return self.killed / self.mutants if self.mutants else 1.0
 
 
-def explanations(module: str) -> dict[str, str]:
-    """Return the reasons for the mutants of a module that cannot be killed, by place and change."""
-    found = {}
+def explanations() -> dict[str, dict[str, str]]:
+    """Return why a mutant cannot be killed, by module and by the mutant's place and change."""
+    found: dict[str, dict[str, str]] = {}
     for line in EXPLAINED.read_text().splitlines():
-        file, *rest = line.split(BETWEEN)
-        if file == module:
-            place, change, reason = rest
-            found[f"{place}{BETWEEN}{change}"] = reason
+        module, rest = line.split(BETWEEN, 1)
+        name, reason = rest.rsplit(BETWEEN, 1)
+        found.setdefault(module, {})[name] = reason
     return found
 
 
 def judged(module: str, tests: Sequence[str], jobs: int) -> Row:
     """Judge a module, showing how far it is."""
-    known, lived, count = explanations(module), [], 0
+    known, lived, count = explanations().get(module, {}), [], 0
     for mutant, killed in judge(module, tests, jobs):
         count += 1
         if not killed:
