@@ -64,6 +64,7 @@ class Process(Generic[S]):
         react: what is due by the state, after each event and at each tick; what came to nothing is due again.
         recent: names of events that it hears from ``since`` on only, as there are too many of them.
         tick_s: how often time alone may make something due; None: never.
+        insists: whether a refused command that is still due is said again once something else has happened.
         since: by the state that ``types`` alone give and the log's last position, where to begin.
     """
 
@@ -75,3 +76,4 @@ class Process(Generic[S]):
     recent: tuple[str, ...] = ()
     since: Callable[[S, int], int] = lambda _, head: head
     tick_s: float | None = None
+    insists: bool = True

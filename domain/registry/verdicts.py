@@ -65,4 +65,5 @@ VERDICTS: Process[_Verdicts] = Process(
     initial=lambda _: _Verdicts(),
     evolve=_evolve,
     react=_react,
+    insists=False,  # a verdict that nobody takes is none; there may be many, and each new one asks for all
 )

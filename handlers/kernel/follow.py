@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
@@ -121,9 +121,7 @@ class MemoryView(ABC):
             try:
                 event = self._decode(recorded)
                 if isinstance(event, UnknownEvent):
-                    self._pass_over(
-                        recorded, f"{event.type} version {event.schema_version} is not known here"
-                    )
+                    self._pass_over(recorded, _unknown(event))
                 self.apply(event, recorded)
             except Exception as error:
                 logger.exception("event_not_taken_in", view=self.name, position=recorded.position)
@@ -137,6 +135,15 @@ class MemoryView(ABC):
     def _pass_over(self, recorded: RecordedEvent, why: str) -> None:
         logger.warning("event_passed_over", view=self.name, position=recorded.position, why=why)
         self._error = f"event {recorded.position} was passed over: {why}"
+
+
+class _Said(NamedTuple):
+    """What came of a command."""
+
+    until: float
+    """Up to which position it is not said again: for ever, or until more happens."""
+    taken: bool
+    """Whether the log has what follows from it."""
 
 
 class ProcessRunner(Generic[S]):
@@ -157,8 +164,12 @@ class ProcessRunner(Generic[S]):
         self._process = process
         self._decode = decode
         self._now_us = now_us
-        self._said: dict[UUID, float] = {}
-        """By a command's id, up to which position it is not said again: for ever, or until more happens."""
+        self._said: dict[UUID, _Said] = {}
+        """By a command's id."""
+        self._later: set[UUID] = set()
+        """Commands that the log could not take; each try may wait long, and events with it."""
+        self._anew = 0
+        """The last position at which something may have made a refused command welcome."""
         self._reacting = asyncio.Lock()
         self._moved = asyncio.Condition()
         self._unsaid = asyncio.Event()
@@ -195,7 +206,7 @@ class ProcessRunner(Generic[S]):
     async def _run(self) -> None:
         """Fold what was, and say nothing until all of it is known; then follow."""
         process, head = self._process, (await self._log.head()).position
-        self.live, self._said = False, {}
+        self.live, self._said, self._later = False, {}, set()
         await self._catch_up(head)
         self.position, self.live, types = head, True, (*process.types, *process.recent)
         async with asyncio.TaskGroup() as group:
@@ -244,6 +255,8 @@ class ProcessRunner(Generic[S]):
 
     def _heard(self, recorded: RecordedEvent) -> Heard:
         meta, event = decode_meta(recorded.meta), self._decode(recorded)
+        if isinstance(event, UnknownEvent):
+            raise WireError("unsupported_version", "", f"{_unknown(event)}; upgrade this program")
         correlation = meta.correlation or recorded.id
         return Heard(event, recorded.id, recorded.position, recorded.recorded_us, correlation, meta.actor)
 
@@ -251,6 +264,8 @@ class ProcessRunner(Generic[S]):
         self.state = self._process.evolve(self.state, self._heard(recorded))
         self.position = recorded.position
         self._error = ""
+        if recorded.type not in self._process.recent:  # of those there are too many to try again at each
+            self._anew = recorded.position
 
     async def _tick(self, pause_s: float) -> None:
         while True:
@@ -263,12 +278,15 @@ class ProcessRunner(Generic[S]):
             await self._unsaid.wait()
             self._unsaid.clear()
             await asyncio.sleep(AGAIN_S_MIN)
+            self._later.clear()
             await self.react()
 
     async def react(self, at_us: int | None = None, *, tick_us: int | None = None) -> None:
         """Say all that is due now, or was when an event was recorded at ``at_us``; at a tick, at its time."""
         async with self._reacting:
             now_us = self._now_us() if tick_us is None else tick_us
+            if tick_us is not None:
+                self._anew = self.position
             moment = Moment(at_us or now_us, now_us, tick=tick_us is not None)
             for due in self._process.react(self.state, moment):
                 await self.say(due)
@@ -288,25 +306,33 @@ class ProcessRunner(Generic[S]):
     async def say(self, due: Due) -> bool:
         """Say a command once; return whether the log has what follows from it.
 
-        What was refused is said again once something else has happened; what the log could not take, soon.
+        What was refused, or changed nothing, is said again once something else has happened, at a tick if
+        that was one of the recent events; what the log could not take, soon.
         """
-        id_ = derived_id(due.of, 0, due.what)
-        if self._said.get(id_, -1) >= self.position:
-            return self._said[id_] == inf
+        id_, at = derived_id(due.of, 0, due.what), self.position
+        if id_ in self._later:
+            return False
+        said = self._said.get(id_)
+        if said is not None and said.until >= self._anew:
+            return said.taken
         meta = Meta(correlation=due.correlation, causation=due.cause, actor=due.actor)
         try:
-            await self._runner.execute(due.command, id_, meta=meta)
+            outcome = await self._runner.execute(due.command, id_, meta=meta)
         except Rejected as refusal:  # things moved on meanwhile; the log will tell
             logger.info("command_refused", process=self._process.name, what=due.what, detail=str(refusal))
-            self._said[id_] = self.position
+            # What was heard since it was said may be what it lacked.
+            self._said[id_] = _Said(at if self._process.insists else inf, taken=False)
             return False
         except IdConflict:  # another process said it first, in its own words
             logger.info("command_said_already", process=self._process.name, what=due.what)
+            self._said[id_] = _Said(inf, taken=True)
         except (LogError, WireError) as error:
             logger.warning("command_not_said", process=self._process.name, what=due.what, error=str(error))
+            self._later.add(id_)
             self._unsaid.set()
             return False
-        self._said[id_] = inf
+        else:
+            self._said[id_] = _Said(inf if outcome.events else at, taken=True)
         return True
 
 
@@ -318,6 +344,10 @@ async def keep_going(name: str, work: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             logger.exception("begins_anew", what=name)
         await asyncio.sleep(AGAIN_S_MIN)
+
+
+def _unknown(event: UnknownEvent) -> str:
+    return f"{event.type} version {event.schema_version} is not known here"
 
 
 def _first(error: BaseException) -> BaseException:

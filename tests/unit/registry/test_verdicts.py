@@ -140,3 +140,23 @@ async def test_a_verdict_that_could_not_be_told_is_told_later(
     monkeypatch.setattr("handlers.kernel.follow.AGAIN_S_MIN", 0.001)
     await stage.tell_until(1, runner)
     assert await stage.told() == [1]
+
+
+async def test_verdicts_that_nobody_takes_are_not_told_again_with_every_new_one() -> None:
+    stage = Stage()
+    await stage.prepare()
+    for n in range(1, 21):
+        await stage.finish(n, candidate=OLD)  # compared with itself
+    doer, said = CommandRunner(stage.log, stage.codec, [VERDICT_RECORDS]), list[str]()
+    execute = doer.execute
+
+    async def noting(command: Any, *rest: Any, **more: Any) -> Any:
+        said.append(command.evaluation_id)
+        return await execute(command, *rest, **more)
+
+    doer.execute = noting  # type: ignore[method-assign]  # it counts
+    for n in range(21, 24):
+        await stage.finish(n)
+    await stage.tell_until(23, doer)
+
+    assert sorted(said) == [f"{n:032x}" for n in range(1, 24)]
