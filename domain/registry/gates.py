@@ -82,6 +82,8 @@ class Deployments:
     runs: dict[DeploymentId, Run] = field(default_factory=dict)
     starts: dict[DeploymentId, int] = field(default_factory=dict)
     """Positions at which the deployments under way began."""
+    changes: int = 0
+    """How often a use case changed: other engines may be called for."""
 
 
 def _evolve(state: Deployments, heard: Heard) -> Deployments:
@@ -100,6 +102,7 @@ def _moved(state: Deployments, heard: Heard) -> None:
     event = heard.event
     if state.use_cases.take(event) is None:
         return
+    state.changes += 1
     if isinstance(event, DeploymentStarted):
         id_, at = heard.id, heard.position
         state.runs[event.deployment_id] = Run(event, Watch(event), heard.correlation, id_, id_, id_)

@@ -77,8 +77,19 @@ class DeploymentManager:
         By how things are now, which is known before the turns of a long deployment are read.
         """
         while True:
-            await self._keeper.keep(dict(self._gates.state.use_cases))
-            await self._gates.changed(within_s=KEEP_S)
+            state = self._gates.state
+            seen = state.changes
+            await self._keeper.keep(dict(state.use_cases))
+            await self._changed_since(seen)
+
+    async def _changed_since(self, seen: int) -> None:
+        """Return when a use case has changed, or after a while. Turns change none, and there are many."""
+        try:
+            async with asyncio.timeout(KEEP_S):
+                while self._gates.state.changes == seen:
+                    await self._gates.changed(within_s=KEEP_S)
+        except TimeoutError:
+            pass
 
     def _is_to_be_prepared(self, run: Run) -> bool:
         found = self._gates.state.use_cases[run.started.use_case].deployment

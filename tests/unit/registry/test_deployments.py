@@ -405,6 +405,29 @@ async def test_an_engine_that_nobody_could_foresee_fails_its_deployment_and_noth
         assert not stage.manager.done()
 
 
+async def test_an_engine_that_does_not_start_is_not_tried_again_at_every_turn(tmp_path: Path) -> None:
+    starts = list[int]()
+
+    class Broken(Flaky):
+        async def start(self) -> None:
+            starts.append(stage.turns)
+            raise EngineError("its weights are torn")
+
+    async with staged(tmp_path, Broken("2")) as stage:
+        alias = {"use_case": UC, "alias": "next", "model_id": NEW, **BY}
+        await stage.runner(message("registry.set_alias", alias))
+        await until(lambda: starts)
+        for _ in range(20):
+            await stage.play(1)
+            await asyncio.sleep(0.01)
+        tried = len(starts)
+        described = {"use_case": UC, "model_id": OLD, "description": "of old", **BY}
+        await stage.runner(message("registry.describe_model", described))
+        await until(lambda: len(starts) > tried)
+
+    assert tried <= 2, "a start costs seconds; only what is called for changes what is tried"
+
+
 async def test_a_reply_says_of_a_deployment_what_the_board_says(tmp_path: Path) -> None:
     """The scar: the start's reply said running while nobody could meet the candidate yet."""
     async with staged(tmp_path, Flaky("2")) as stage:
