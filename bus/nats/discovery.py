@@ -1,11 +1,16 @@
 """NATS's service discovery. The number of answers is unknown beforehand, so there is a time limit."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import NoRespondersError
+from nats.errors import TimeoutError as NatsTimeoutError
+
+from bus.nats.api import request
 
 DISCOVERY_S = 0.25
 """How long services are given to answer; on one network they take a few milliseconds."""
@@ -28,8 +33,30 @@ async def discovered(nc: Client, verb: str, service: str, realm: str) -> list[di
 
 
 def _told(data: bytes, realm: str) -> list[dict[str, Any]]:
+    """Return what a service of the realm said; nothing of "no responders", and of what strangers say."""
     try:
         told = orjson.loads(data)
     except ValueError:
-        return []  # "no responders", or a stranger's
-    return [told] if isinstance(told, dict) and told.get("metadata", {}).get("realm") == realm else []
+        return []
+    if not isinstance(told, dict) or not isinstance(told.get("metadata"), dict):
+        return []
+    return [told] if told["metadata"].get("realm") == realm else []
+
+
+def subjects_of(told: Mapping[str, Any]) -> list[str]:
+    """Return the subjects that a service takes by its INFO."""
+    endpoints = told.get("endpoints")
+    known = endpoints if isinstance(endpoints, list) else []
+    named = [each.get("subject") for each in known if isinstance(each, dict)]
+    return [subject for subject in named if isinstance(subject, str)]
+
+
+async def listens(nc: Client, service: str, id_: str) -> bool:
+    """Say whether a service is there, though it may be too busy to answer: the server knows who listens."""
+    try:
+        await request(nc, f"$SRV.PING.{service}.{id_}", b"", timeout_s=DISCOVERY_S)
+    except NoRespondersError:
+        return False
+    except NatsTimeoutError:
+        return True
+    return True

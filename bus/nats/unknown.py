@@ -3,11 +3,11 @@
 Each process then subscribes to the subjects that it serves, so a name that nobody knows would meet NATS's
 "no responders" instead of a typed reply. Every process joins one more queue group that hears all requests:
 who gets one keeps silent if the name is served somewhere, which NATS's service discovery tells, and answers
-if not.
+if not. A process that is too busy to answer discovery still listens, which the server tells at once.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from bus.nats.discovery import discovered
+from bus.nats.discovery import discovered, listens, subjects_of
 from protocol.errors import WireError
 from protocol.messages import ErrorReply, encode_reply
 from protocol.subjects import parse_subject
@@ -58,10 +58,12 @@ async def answering_unknown(
             await nc.subscribe(f"{realm}.{kind}.>", queue=f"{realm}-{service}-unknown", cb=clerk.take(group))
             for kind in ("cmd", "qry")
         ]
-        yield
-        if nc.is_connected and not nc.is_draining:
-            for subscription in subscriptions:
-                await subscription.unsubscribe()
+        try:
+            yield
+        finally:  # the connection serves on, and who stayed would take names and say nothing
+            if not nc.is_closed and not nc.is_draining:
+                for subscription in subscriptions:
+                    await subscription.unsubscribe()
 
 
 class _Clerk:
@@ -71,6 +73,9 @@ class _Clerk:
         self._nc, self._realm, self._service = nc, realm, service
         self._declared, self._served = declared, served
         self._elsewhere: dict[str, float] = {}
+        """By a subject that is served, until when that counts."""
+        self._services: dict[str, Sequence[str]] = {}
+        """By the id of a service that was there at the last look, the subjects that it takes."""
         self._looking = asyncio.Lock()
         self._looked = 0.0
 
@@ -99,20 +104,10 @@ class _Clerk:
 
     async def _answer(self, message: Msg, kind: str, name: str, *, arrived: float) -> None:
         known = self._declared.commands if kind == "cmd" else self._declared.queries
-        if await self._is_served(message.subject, arrived):
-            return
-        if name not in known:
-            reply = unknown(kind, name, known)
-        else:
-            reply = ErrorReply(
-                "unavailable",
-                f"no process serves {name} now",
-                remedy="start one: `aicore up`, or `aicore run` with its component",
-                retry="later",
-                retry_after_ms=BUSY_RETRY_MS,
-            )
         try:
-            await message.respond(encode_reply(reply))
+            if await self._is_served(message.subject, arrived):
+                return
+            await message.respond(encode_reply(_no_one(kind, name, known)))
         except NatsError as error:
             logger.info("reply_not_sent", subject=message.subject, error=type(error).__name__)
 
@@ -125,7 +120,28 @@ class _Clerk:
             return self._known(subject)
 
     async def _look(self) -> None:
-        """Ask every service of this realm for its subjects."""
-        for told in await discovered(self._nc, "INFO", self._service, self._realm):
-            for endpoint in told["endpoints"]:
-                self._elsewhere[endpoint["subject"]] = self._now() + KNOWN_S
+        """Ask every service of this realm for its subjects; who is too busy to answer keeps its own."""
+        found: dict[str, Sequence[str]] = {
+            id_: subjects_of(told)
+            for told in await discovered(self._nc, "INFO", self._service, self._realm)
+            if isinstance(id_ := told.get("id"), str) and id_.isalnum()
+        }
+        silent = [id_ for id_ in self._services if id_ not in found]
+        there = await asyncio.gather(*(listens(self._nc, self._service, id_) for id_ in silent))
+        found |= {id_: self._services[id_] for id_, busy in zip(silent, there, strict=True) if busy}
+        self._services = found
+        until = self._now() + KNOWN_S
+        self._elsewhere = {subject: until for subjects in found.values() for subject in subjects}
+
+
+def _no_one(kind: str, name: str, known: Collection[str]) -> ErrorReply:
+    """Return the reply to a name that no process serves now."""
+    if name not in known:
+        return unknown(kind, name, known)
+    return ErrorReply(
+        "unavailable",
+        f"no process serves {name} now",
+        remedy="start one: `aicore up`, or `aicore run` with its component",
+        retry="later",
+        retry_after_ms=BUSY_RETRY_MS,
+    )

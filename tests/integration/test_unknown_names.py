@@ -1,0 +1,132 @@
+"""Names that nobody serves, while others do: strangers, services that fail, and services that are busy."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from aicore.client import Client as OurClient
+from aicore.embedded import EmbeddedNats
+from bus.nats import unknown
+from bus.nats.connection import connect
+from bus.nats.service import ServiceOptions, serve
+from bus.nats.unknown import Declared
+from protocol.messages import Answer, CommandMessage, ErrorReply, Reply, encode_command
+from protocol.subjects import command_subject
+
+pytestmark = pytest.mark.integration
+
+ID = UUID(int=7)
+DECLARED = Declared(commands=("test.here", "test.there"), queries=())
+
+
+async def answer(_: CommandMessage) -> Reply:
+    return Reply(result={"done": True})
+
+
+@asynccontextmanager
+async def part(nc: Client, realm: str, name: str) -> AsyncIterator[None]:
+    """Serve one of the declared commands, as a process of its own does."""
+    options = ServiceOptions(new_id=lambda: ID, declared=DECLARED)
+    async with serve(nc, realm, {name: answer}, {}, options):
+        yield
+
+
+@pytest.fixture
+async def nc(nats_server: EmbeddedNats) -> AsyncIterator[Client]:
+    async with connect(nats_server.url, name="test") as nc:
+        yield nc
+
+
+async def ask(nc: Client, realm: str, name: str) -> Reply | ErrorReply | Answer:
+    message = encode_command(CommandMessage(id=ID, command=name, payload={}))
+    return await OurClient(nc, realm, "test:1").request(command_subject(realm, name), message)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"metadata": null}',
+        '{"metadata": []}',
+        "[]",
+        '{"metadata": {"realm": "%s"}}',
+        '{"metadata": {"realm": "%s"}, "endpoints": null}',
+        '{"metadata": {"realm": "%s"}, "endpoints": [null, {}, {"subject": 7}]}',
+    ],
+)
+async def test_what_a_stranger_says_in_discovery_ends_no_service(nc: Client, realm: str, said: str) -> None:
+    async def strange(message: Msg) -> None:
+        await message.respond((said.replace("%s", realm)).encode())
+
+    await nc.subscribe("$SRV.INFO.aicore", cb=strange)
+    async with part(nc, realm, "test.here"):
+        reply = await ask(nc, realm, "test.nobody_knows")
+        assert isinstance(reply, ErrorReply)
+        assert reply.code == "unknown_command"
+        assert isinstance(await ask(nc, realm, "test.here"), Reply)
+
+
+async def test_a_service_that_failed_leaves_nobody_behind_who_hears_names(nc: Client, realm: str) -> None:
+    """Its connection serves on, and whoever stayed in the queue group would take names and say nothing."""
+    with pytest.raises(ExceptionGroup):
+        async with part(nc, realm, "test.here"):
+            raise OSError("a server was lost")
+    async with part(nc, realm, "test.here"), asyncio.TaskGroup() as group:
+        asked = [group.create_task(ask(nc, realm, f"test.nobody_{n}")) for n in range(20)]
+    assert {reply.code for task in asked if isinstance(reply := task.result(), ErrorReply)} == {
+        "unknown_command"
+    }
+
+
+async def test_a_service_that_is_busy_for_longer_than_discovery_waits_is_not_taken_for_gone(
+    nats_server: EmbeddedNats, nc: Client, realm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine's start may hold a process for a second; its callers must not hear that there is none."""
+    monkeypatch.setattr(unknown, "KNOWN_S", 0.05)
+    ready, busy, end = threading.Event(), threading.Event(), threading.Event()
+
+    async def elsewhere() -> None:
+        async with connect(nats_server.url, name="elsewhere") as own, part(own, realm, "test.there"):
+            ready.set()
+            while not end.is_set():
+                await asyncio.sleep(0.01)
+                if busy.is_set():
+                    busy.clear()
+                    time.sleep(1.0)  # noqa: ASYNC251 - it holds its loop
+
+    thread = threading.Thread(target=asyncio.run, args=(elsewhere(),))
+    thread.start()
+    try:
+        await asyncio.to_thread(ready.wait)
+        async with part(nc, realm, "test.here"):
+            for _ in range(4):  # either of them may have to look who serves it
+                assert isinstance(await ask(nc, realm, "test.there"), Reply)
+                await asyncio.sleep(0.1)
+            for _ in range(3):
+                busy.set()
+                await asyncio.sleep(0.1)
+                assert isinstance(await ask(nc, realm, "test.there"), Reply)
+    finally:
+        end.set()
+        await asyncio.to_thread(thread.join)
+
+
+async def test_a_service_that_ended_is_known_to_be_gone(
+    nc: Client, realm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unknown, "KNOWN_S", 0.05)
+    async with part(nc, realm, "test.here"):
+        async with part(nc, realm, "test.there"):
+            for _ in range(4):
+                assert isinstance(await ask(nc, realm, "test.there"), Reply)
+                await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)  # for a moment it counts as there
+        reply = await ask(nc, realm, "test.there")
+    assert isinstance(reply, ErrorReply)
+    assert (reply.code, reply.retry) == ("unavailable", "later")
