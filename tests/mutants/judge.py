@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -37,6 +37,8 @@ MEMORY_BYTES = 2 << 30
 """What a mutant may take beyond what its parent has."""
 
 OPTIONS = ("-q", "-s", "-x", "--assert=plain", "-p", "no:randomly", "-p", "no:cacheprovider")
+
+CACHED = type(cache(lambda: None))
 
 Outcome = tuple[Mutant, bool]
 """A mutant, and whether a test noticed it."""
@@ -93,6 +95,7 @@ class _Warm:
         self.path, self.found, self.jobs, self.told = path, found, jobs, told
         self.failed: Callable[[], None] = lambda: None
         self.live: dict[tuple[str, int], list[FunctionType]] = {}
+        self.cached: list[Any] = []
         self.collecting = self._coverage()
 
     def _coverage(self) -> coverage.Coverage:
@@ -111,6 +114,7 @@ class _Warm:
         early = set(self.collecting.get_data().lines(str(self.path)) or ())
         if session.testsfailed:
             return None
+        self.live, self.cached = _functions(self.path), _cached(self.path)
         costs = self._measured(session.items)
         imports = [name for name in sys.modules if name.partition(".")[0] not in OURS]
         slow = [item.nodeid for item in session.items if costs[item.nodeid][0] >= SLOW_S]
@@ -121,7 +125,6 @@ class _Warm:
         for n, mutant in enumerate(self.found):
             items = [item for item in quick if not set(mutant.lines).isdisjoint(costs[item.nodeid][1])]
             work.append((n, partial(self._tried, mutant, items)))
-        self.live = _functions(self.path)
         for n, killed in _outcomes((each for each in work if self.found[each[0]].place), self.jobs, limit_s):
             # Who ran it while importing may keep what it made then.
             unclear = not killed and not early.isdisjoint(self.found[n].lines)
@@ -130,6 +133,10 @@ class _Warm:
             if not mutant.place:
                 self.told.write(json.dumps([n, None]) + "\n")
         return True
+
+    def _forget(self) -> None:
+        for each in self.cached:
+            each.cache_clear()
 
     def _measured(self, items: list[pytest.Item]) -> dict[str, tuple[float, list[int]]]:
         """Return each test's CPU time and the lines that it runs, from a run without mutants."""
@@ -140,6 +147,7 @@ class _Warm:
             measuring, found = self._coverage(), {}
             measuring.start()
             for item in items:
+                self._forget()
                 measuring.switch_context(item.nodeid)
                 begun = time.process_time()
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
@@ -169,6 +177,7 @@ class _Warm:
             if code.co_qualname == mutant.place:
                 for function in self.live.get((code.co_qualname, code.co_firstlineno), ()):
                     function.__code__ = code
+        self._forget()
         for item in items:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
         return 0
@@ -181,6 +190,13 @@ def _functions(path: Path) -> dict[tuple[str, int], list[FunctionType]]:
         if isinstance(each, FunctionType) and each.__code__.co_filename == str(path):
             found.setdefault((each.__code__.co_qualname, each.__code__.co_firstlineno), []).append(each)
     return found
+
+
+def _cached(path: Path) -> list[Any]:
+    """Return a file's functions that keep results: only the first test that asks would run their lines."""
+    every = [each for each in gc.get_objects() if isinstance(each, CACHED)]
+    codes = [getattr(getattr(each, "__wrapped__", None), "__code__", None) for each in every]
+    return [each for each, code in zip(every, codes, strict=True) if code and code.co_filename == str(path)]
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

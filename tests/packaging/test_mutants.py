@@ -12,8 +12,13 @@ ROOT = Path(__file__).parents[2]
 
 MODULE = """\
 '''A small module.'''
+from functools import cache
 LIMIT = 3
 UNSEEN = 5
+
+@cache
+def halved(a):
+    return a // 2
 
 class Box:
     @property
@@ -29,13 +34,19 @@ def ends():
     return 'done'
 """
 TEST = """\
-from small import LIMIT, Box, bigger, ends
+from small import LIMIT, Box, bigger, ends, halved
 
 def test_limit():
     assert LIMIT == 3
 
 def test_box():
     assert Box().over is True
+
+def test_halved_is_called():
+    halved(9)
+
+def test_halved():
+    assert halved(9) == 4
 
 def test_bigger():
     assert bigger(2, 1)
@@ -54,7 +65,7 @@ print(json.dumps({f"{mutant.label} | {mutant.change}": killed for mutant, killed
 
 
 def test_what_a_test_notices_is_told_from_what_none_does(tmp_path: Path) -> None:
-    """In a function, a property, a constant that was imported long ago, and a loop without an end."""
+    """In a function, a property, what is cached, what was imported long ago, and a loop without an end."""
     (tmp_path / "small.py").write_text(MODULE)
     (tmp_path / "test_small.py").write_text(TEST)
     command = [sys.executable, "-c", JUDGE, str(tmp_path / "small.py"), str(tmp_path / "test_small.py")]
@@ -68,6 +79,10 @@ def test_what_a_test_notices_is_told_from_what_none_does(tmp_path: Path) -> None
         "LIMIT | 3 -> 2": True,
         "UNSEEN | 5 -> 6": False,
         "UNSEEN | 5 -> 4": False,
+        "halved | return a // 2 -> return None": True,
+        "halved | a // 2 -> a * 2": True,
+        "halved | a // 2 -> a // 3": True,
+        "halved | a // 2 -> a // 1": True,
         "Box.over | return LIMIT > 2 -> return None": True,
         "Box.over | LIMIT > 2 -> LIMIT >= 2": False,
         "Box.over | LIMIT > 2 -> LIMIT > 3": True,

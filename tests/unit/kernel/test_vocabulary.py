@@ -22,6 +22,7 @@ from domain.kernel.vocabulary import (
     ModelName,
     ModelVersion,
     Operator,
+    Player,
     Provider,
     Reason,
     Text,
@@ -63,6 +64,7 @@ WORDS: dict[str, tuple[Any, list[object], list[object]]] = {
         ["", "0f" * 32, *(f"sha256:{digits}" for digits in ("0f" * 31 + "0", "0f" * 32 + "0", "0F" * 32))],
     ),
     "Alias": (Alias, ["a", "next", "to-day_1", "a" * 63], ["", "a" * 64, "Next", "-a", "9a", "a.b"]),
+    "Player": (Player, ["a", "P_1-z", "x" * 128], ["", "x" * 129, "a b", "ann@example.org", "a\n"]),
     "Operator": (Operator, ["a", "x" * 128, "Mira É."], ["", "x" * 129, "a\x00"]),
     "Reason": (Reason, ["a", "x" * 2_000], ["", "x" * 2_001, "a\x00"]),
     "Text": (Text, ["", "any\nthing", "x" * 100_000], ["\x00", "a\x00b", 5]),
@@ -101,6 +103,7 @@ SAYS = {
     "Tier": "gold.*silver.*bronze",
     "Digest": "SHA-256",
     "Alias": "at most 63",
+    "Player": "an id, never a name",
     "Operator": "at most 128",
     "Reason": "at most 2,000",
 }
