@@ -49,6 +49,13 @@ def test_wrong_types_are_still_refused(payload: object) -> None:
         reading_validator(Told)(payload)
 
 
+def test_what_is_of_a_wrong_type_is_not_told_as_it_may_be_somebodys_word() -> None:
+    with pytest.raises(ValidationError) as fault:
+        reading_validator(Told)({"words": "a word of Ann's", "by": "ann"})
+
+    assert "Ann" not in str(fault.value)
+
+
 def test_writing_keeps_every_limit() -> None:
     with pytest.raises(ValidationError):
         Told(words=11, by="ann")

@@ -194,6 +194,13 @@ def test_every_deployment_under_way_is_judged() -> None:
     assert {due.what.split()[0] for due in log.due(at_s=500)} == {"deployment.pass", "deployment.hold"}
 
 
+def test_each_event_of_a_use_case_is_counted_as_a_change_and_no_turn_is() -> None:
+    log = Log()
+    assert (GATES.initial(0).changes, log.state.changes) == (0, log.position)
+    log.turn(1)
+    assert log.state.changes == log.position - 2
+
+
 def test_what_is_known_begins_empty() -> None:
     one, other = Deployments(), GATES.initial(7)
     one.runs["x"] = one.starts["x"] = 1  # type: ignore[assignment]  # anything
