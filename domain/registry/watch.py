@@ -122,8 +122,10 @@ class Watch:
         """The candidate's newest turns by id."""
 
     def observe(self, event: Event, position: int, at_us: int) -> None:
-        """Take an event in; those of other use cases change nothing."""
+        """Take an event in; those of other use cases change nothing, and there are many."""
         self._position, self._at_us = position, at_us
+        if getattr(event, "use_case", None) != self._started.use_case:
+            return
         if isinstance(event, InferenceRequested):
             self._asked(event)
         elif isinstance(event, (InferenceCompleted, InferenceFailed)):

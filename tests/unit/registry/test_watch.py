@@ -569,3 +569,20 @@ def test_each_later_step_has_a_stake_of_its_own() -> None:
             play(gate, 2 * n + 1, NEW, answered(2 * n + 1, NEW, latency_ms=5_000))
     assert plain.verdict(SECOND) is None
     assert isinstance(stepping.verdict(SECOND), Accused)
+
+
+def test_turns_of_other_use_cases_cost_a_gate_no_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With twenty deployments each turn is heard by twenty gates, of which one is concerned."""
+    gate, summed = watch(), list[int]()
+    e_value = vars(Evidence)["e_value"].fget
+
+    def counted(evidence: Evidence) -> float:
+        summed.append(1)
+        return float(e_value(evidence))
+
+    monkeypatch.setattr(Evidence, "e_value", property(counted))
+    for number in range(100):
+        gate.observe(asked(number, NEW, use_case="market_dialogue"), number, number)
+        gate.observe(answered(number, NEW, use_case="market_dialogue"), number, number)
+
+    assert summed == []
