@@ -9,8 +9,8 @@ what is half known. Neither ends the program. `Standing` is what doctor asks.
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
-from dataclasses import dataclass
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
 from math import inf
 from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
@@ -228,7 +228,8 @@ class ProcessRunner(Generic[S]):
         if process.recent:
             state = process.initial(0)
             async for recorded in self._pages(0, head, process.types):
-                state = process.evolve(state, self._heard(recorded))
+                with suppress(WireError):  # who only looks passes over it; below, where it counts, it is told
+                    state = process.evolve(state, self._heard(recorded))
             begin = process.since(state, head)
             self.state = state  # who only looks need not wait for all the rest
             await self._told()
@@ -336,14 +337,33 @@ class ProcessRunner(Generic[S]):
         return True
 
 
-async def keep_going(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Do ``work`` for ever, beginning anew after an error that nobody expected; others must go on."""
-    while True:
-        try:
-            await work()
-        except Exception:
-            logger.exception("begins_anew", what=name)
-        await asyncio.sleep(AGAIN_S_MIN)
+class Restarts:
+    """Work beside a process, done anew after an error that nobody expected; others must go on."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._error = ""
+
+    def standing(self, process: Standing) -> Standing:
+        """Return how the process is, with what failed beside it."""
+        return process if process.error else replace(process, error=self._error)
+
+    async def keep_going(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do ``work`` for ever. An error is told until the work has lasted for a while."""
+        while True:
+            well = asyncio.get_running_loop().call_later(AGAIN_S_MAX, self._tell, "")
+            try:
+                await work()
+            except Exception as error:
+                found = _first(error)
+                self._tell(f"began anew after {type(found).__name__}: {found}")
+                logger.exception("begins_anew", what=self._name)
+            finally:
+                well.cancel()
+            await asyncio.sleep(AGAIN_S_MIN)
+
+    def _tell(self, error: str) -> None:
+        self._error = error
 
 
 def _unknown(event: UnknownEvent) -> str:

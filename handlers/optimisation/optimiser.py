@@ -37,7 +37,7 @@ from domain.registry.rollback import no_way_back
 from domain.registry.use_case import USE_CASE
 from domain.routing.tiers import tiers_serving
 from handlers.kernel.commands import Binding, CommandRunner
-from handlers.kernel.follow import Decode, ProcessRunner, Standing, keep_going
+from handlers.kernel.follow import Decode, ProcessRunner, Restarts, Standing
 from protocol.errors import WireError
 from protocol.meta import Meta
 
@@ -91,6 +91,7 @@ class Optimiser:
         self._runner = runner
         self._now_us = now_us
         self._tiers = tiers
+        self._restarts = Restarts("optimiser")
         self._process = ProcessRunner(log, runner, PROCESS, decode=decode, now_us=now_us)
         self._done: set[str] = set()
 
@@ -102,11 +103,11 @@ class Optimiser:
     @property
     def standing(self) -> Standing:
         """Return how far it is."""
-        return self._process.standing
+        return self._restarts.standing(self._process.standing)
 
     async def run(self) -> None:
         """Follow the log, look at it every few seconds, and carry out what was approved, for ever."""
-        await keep_going("optimiser", self._run)
+        await self._restarts.keep_going(self._run)
 
     async def _run(self) -> None:
         self._done = set()  # an action may have been cut short; its ids make it happen once

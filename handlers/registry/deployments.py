@@ -16,7 +16,7 @@ from domain.registry.gates import GATES, TICK_S, Run
 from domain.registry.state import Model, UseCaseModels
 from domain.registry.use_case import USE_CASE, stream_of
 from handlers.kernel.commands import Binding, CommandRunner
-from handlers.kernel.follow import Decode, ProcessRunner, Standing, keep_going
+from handlers.kernel.follow import Decode, ProcessRunner, Restarts, Standing
 from handlers.registry.engine_keeper import EngineKeeper, Missing
 
 KEEP_S = 5.0
@@ -46,6 +46,7 @@ class DeploymentManager:
         now_us: Callable[[], int],
     ) -> None:
         """Prepare; ``runner`` has `GATE_RECORDS`."""
+        self._restarts = Restarts("deployments")
         self._gates = ProcessRunner(log, runner, GATES, decode=decode, now_us=now_us)
         self._keeper = keeper
         self._preparing: set[DeploymentId] = set()
@@ -53,11 +54,11 @@ class DeploymentManager:
     @property
     def standing(self) -> Standing:
         """Return how far the judging is."""
-        return self._gates.standing
+        return self._restarts.standing(self._gates.standing)
 
     async def run(self) -> None:
         """Judge, prepare and keep engines for ever."""
-        await keep_going("deployments", self._run)
+        await self._restarts.keep_going(self._run)
 
     async def _run(self) -> None:
         self._preparing = set()

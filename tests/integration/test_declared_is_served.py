@@ -103,6 +103,24 @@ async def test_declared_is_served_by_processes_apart_and_every_name_is_answered(
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize("alone", ["commands", "queries", "inference"])
+async def test_declared_is_served_however_the_services_are_divided(system: System, alone: str) -> None:
+    """One beside the two others; each of the seven sets of services runs in one of these tests."""
+    others = {"commands", "queries", "inference"} - {alone}
+    async with (
+        program(Settings(), system, [alone]),
+        connect(system.nats_url, name="test") as nc,
+    ):
+        first = await served(nc, system.realm)
+        async with program(Settings(), system, others):
+            assert await served(nc, system.realm) == declared(system.realm)
+            assert first < declared(system.realm)
+            reply = await Client(nc, system.realm, "test:1").request(f"{system.realm}.cmd.no.such", b"")
+            assert isinstance(reply, ErrorReply)
+            assert reply.code == "unknown_command"
+
+
+@pytest.mark.timeout(120)
 async def test_what_the_command_loop_decides_is_taken_from_the_inbox_and_nothing_else(system: System) -> None:
     payload = {**RegisterModel.example, "use_case": "market_dialogue"}
     async with apart(Settings(), system), connect(system.nats_url, name="test") as nc:

@@ -523,3 +523,22 @@ async def test_what_a_rule_forbids_is_told_and_not_done() -> None:
         (outcome,) = await stage.events(CarriedOut)
         assert outcome.outcome == "refused"
         assert "not_evaluated" in outcome.detail
+
+
+async def test_an_optimiser_that_cannot_look_says_so() -> None:
+    """What fails beside its process is an error as well; doctor asks how it stands."""
+
+    async def nonsense() -> Any:
+        return [7]
+
+    async with staged() as stage:
+        stage.tiers = nonsense  # type: ignore[method-assign]  # an inference service of another kind
+        policy = OptimiserPolicy(engine_hour_micro=3_600_000_000).model_dump()
+        await stage.say("optimisation.set_policy", use_case=UC, policy=policy, operator="mira", reason="test")
+        optimiser = stage.another()
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(optimiser.run())
+            await until(lambda: optimiser.standing.error)
+            task.cancel()
+
+    assert optimiser.standing.error.startswith("began anew after TypeError")

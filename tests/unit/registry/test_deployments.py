@@ -15,7 +15,7 @@ from aicore.audit.rejudge import Check
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
-from bus.ports import LogUnavailable, StreamWrite
+from bus.ports import LogUnavailable, NewEvent, StreamWrite
 from domain.batch.messages import BatchOpened
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Event
@@ -426,6 +426,24 @@ async def test_an_engine_that_does_not_start_is_not_tried_again_at_every_turn(tm
         await until(lambda: len(starts) > tried)
 
     assert tried <= 2, "a start costs seconds; only what is called for changes what is tried"
+
+
+@pytest.mark.parametrize("version", [1, 99])
+async def test_engines_are_kept_though_the_judging_stands_still_before_what_it_cannot_read(
+    version: int, tmp_path: Path
+) -> None:
+    """A torn event, or a newer program's, holds up who acts; players still need their engines."""
+    async with staged(tmp_path, Flaky("2")) as stage:
+        assert stage.manager
+        stage.manager.cancel()
+        torn = NewEvent(ident(), "registry.model_promoted", version, b"\x80")
+        await stage.log.append(StreamWrite("registry-lamps", [torn], "any"))
+        alias = {"use_case": UC, "alias": "next", "model_id": NEW, **BY}
+        await stage.runner(message("registry.set_alias", alias))
+        async with asyncio.TaskGroup() as group:
+            stage.begin_manager(group)
+            await until(lambda: stage.made)
+            stage.manager.cancel()
 
 
 async def test_a_reply_says_of_a_deployment_what_the_board_says(tmp_path: Path) -> None:
