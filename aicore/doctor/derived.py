@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from aicore.doctor.check import LAG_EVENTS_MAX, Check, Patient, in_schema
-from bus.nats.discovery import discovered
+from bus.nats.discovery import discovered, followers_of
 from bus.nats.service import NAME as SERVICE
 
 
@@ -38,14 +38,10 @@ async def followers(patient: Patient) -> Sequence[Check]:
     if patient.nats is None:
         return []
     told = await discovered(patient.nats, "STATS", SERVICE, patient.system.realm)
-    standing = [each for one in told if one["endpoints"] for each in one["endpoints"][0]["data"]["followers"]]
+    standing = [each for one in told for each in followers_of(one)]
     mend = (
         "an event of a newer program: upgrade this one; a damaged one: `aicore log verify`; then start anew"
     )
-    wrong = [
-        Check("followers", "fault", f"{each['name']}: {each['error']}", mend)
-        for each in standing
-        if each["error"]
-    ]
-    names = ", ".join(sorted({each["name"] for each in standing}))
+    wrong = [Check("followers", "fault", f"{name}: {error}", mend) for name, error in standing if error]
+    names = ", ".join(sorted({name for name, _ in standing}))
     return wrong or [Check("followers", "ok", f"{names} take in all that the log holds")] * bool(standing)

@@ -45,10 +45,24 @@ def _told(data: bytes, realm: str) -> list[dict[str, Any]]:
 
 def subjects_of(told: Mapping[str, Any]) -> list[str]:
     """Return the subjects that a service takes by its INFO."""
-    endpoints = told.get("endpoints")
-    known = endpoints if isinstance(endpoints, list) else []
-    named = [each.get("subject") for each in known if isinstance(each, dict)]
+    named = [each.get("subject") for each in _maps(told.get("endpoints"))]
     return [subject for subject in named if isinstance(subject, str)]
+
+
+def followers_of(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return name and error ("": none) of what follows the log in a service, by its STATS."""
+    found = dict[str, str]()
+    for endpoint in _maps(told.get("endpoints")):  # each of them shows the same
+        for data in _maps([endpoint.get("data")]):
+            for each in _maps(data.get("followers")):
+                if isinstance(name := each.get("name"), str) and isinstance(error := each.get("error"), str):
+                    found[name] = error
+    return list(found.items())
+
+
+def _maps(found: Any) -> list[dict[str, Any]]:
+    """Return the maps of a list: anybody may answer discovery, whatever they like."""
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 async def listens(nc: Client, service: str, id_: str) -> bool:

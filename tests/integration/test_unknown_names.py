@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -12,7 +13,11 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from aicore.client import Client as OurClient
+from aicore.doctor.check import Patient
+from aicore.doctor.derived import followers
 from aicore.embedded import EmbeddedNats
+from aicore.running import System
+from aicore.settings import Settings
 from bus.nats import unknown
 from bus.nats.connection import connect
 from bus.nats.service import ServiceOptions, serve
@@ -49,7 +54,7 @@ async def ask(nc: Client, realm: str, name: str) -> Reply | ErrorReply | Answer:
     return await OurClient(nc, realm, "test:1").request(command_subject(realm, name), message)
 
 
-@pytest.mark.parametrize(
+STRANGE = pytest.mark.parametrize(
     "said",
     [
         '{"metadata": null}',
@@ -58,8 +63,13 @@ async def ask(nc: Client, realm: str, name: str) -> Reply | ErrorReply | Answer:
         '{"metadata": {"realm": "%s"}}',
         '{"metadata": {"realm": "%s"}, "endpoints": null}',
         '{"metadata": {"realm": "%s"}, "endpoints": [null, {}, {"subject": 7}]}',
+        '{"metadata": {"realm": "%s"}, "endpoints": [{"data": {"followers": [7, {"name": "x"}]}}]}',
     ],
 )
+"""What may come back from discovery, where everybody may answer."""
+
+
+@STRANGE
 async def test_what_a_stranger_says_in_discovery_ends_no_service(nc: Client, realm: str, said: str) -> None:
     async def strange(message: Msg) -> None:
         await message.respond((said.replace("%s", realm)).encode())
@@ -70,6 +80,18 @@ async def test_what_a_stranger_says_in_discovery_ends_no_service(nc: Client, rea
         assert isinstance(reply, ErrorReply)
         assert reply.code == "unknown_command"
         assert isinstance(await ask(nc, realm, "test.here"), Reply)
+
+
+@STRANGE
+async def test_doctor_passes_over_what_a_stranger_says(
+    nc: Client, realm: str, said: str, tmp_path: Path
+) -> None:
+    async def strange(message: Msg) -> None:
+        await message.respond((said.replace("%s", realm)).encode())
+
+    await nc.subscribe("$SRV.STATS.aicore", cb=strange)
+    system = System(realm=realm, state_dir=tmp_path, postgres_dsn="", nats_url="", pid=0)
+    assert await followers(Patient(Settings(), system, None, nc, lambda: 0)) == []
 
 
 async def test_a_service_that_failed_leaves_nobody_behind_who_hears_names(nc: Client, realm: str) -> None:
