@@ -8,9 +8,8 @@ from typing import Annotated, Any
 import orjson
 import typer
 from pydantic import ValidationError
-from rich.progress import Progress
 
-from aicore.cli.terminal import Exit, Failure, Json, Kind, Listing, err, out, print_json, print_rows
+from aicore.cli.terminal import Exit, Failure, Json, Kind, Listing, err, out, print_json, print_rows, progress
 from aicore.cli.wire import one_of, over_wire, vouched_over_wire
 from aicore.client import Client
 from aicore.clock import new_id
@@ -228,12 +227,12 @@ def _item(line: bytes, where: str) -> dict[str, Any]:
 
 async def _watched(client: Client, batch_id: str) -> dict[str, Any]:
     """Show a batch's progress until it has ended."""
-    with Progress(console=err) as progress:
-        task = progress.add_task("items", total=None)
+    with progress() as bar:
+        task = bar.add_task("items", total=None)
         while True:
             found = await _find(client, batch_id)
             finished = found["answered"] + found["failed"]
-            progress.update(task, total=found["items"] or None, completed=finished)
+            bar.update(task, total=found["items"] or None, completed=finished)
             if found["status"] in {"completed", "cancelled"}:
                 return found
             await asyncio.sleep(POLL_S)

@@ -141,9 +141,9 @@ def clock_of(us: int) -> str:
 
 
 def progress() -> Progress:
-    """Return a progress bar on stderr that vanishes when done."""
+    """Return a progress bar on stderr that vanishes when done; in a file or a pipe there is none."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=err, transient=True)
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
 # --- tables -------------------------------------------------------------------------------------------------

@@ -43,7 +43,8 @@ async def abandoned(patient: Patient) -> Sequence[Check]:
     if not found:
         return []
     names = " ".join(str(folder) for folder in found)
-    fact = f"{len(found)} folders of embedded servers belong to state directories that are not there"
+    many = f"{len(found)} folders" if len(found) > 1 else "1 folder"
+    fact = f"{many} of embedded servers, whose state directory is gone"
     return [Check("abandoned data", "warning", fact, f"if those are gone for good: rm -r {names}")]
 
 

@@ -80,7 +80,8 @@ async def systems(patient: Patient) -> Sequence[Check]:
     if strangers:
         fact = f"the realm is served from another log, too: {'; '.join(map(str, strangers))}"
         return [Check("systems", "fault", fact, AnotherLog.remedy)]
-    return [Check("systems", "ok", f"{len(found)} processes serve the realm, all on the log {log}")]
+    many = f"{len(found)} processes serve the realm, all" if len(found) > 1 else "1 process serves the realm,"
+    return [Check("systems", "ok", f"{many} on the log {log}")]
 
 
 async def inbox(patient: Patient) -> Sequence[Check]:

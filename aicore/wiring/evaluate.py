@@ -116,7 +116,7 @@ async def evaluate(
     Raises:
         Refused: the system refuses it (an unknown scorer, a suite of this version with other content, …).
         EngineError: a model cannot be run here.
-        CannotEvaluate: the suite is another use case's, or a scorer failed.
+        CannotEvaluate: the suite is another use case's, a model has no template, or a scorer failed.
     """
     suite, id_ = comparison.suite, comparison.evaluation_id.hex
     candidate, current = comparison.candidate, comparison.current
@@ -313,15 +313,32 @@ def _facts(row: Mapping[str, Any]) -> Mapping[str, str]:
     }
 
 
+def wanted_template(row: Mapping[str, Any]) -> str:
+    """Return the template of a model's configuration, ``NAME@VERSION``.
+
+    Raises:
+        CannotEvaluate: it has none.
+    """
+    wanted = row["configuration"].get("template")
+    if not wanted:
+        raise CannotEvaluate(
+            f"{row['name']} {row['version']} has no template, and an evaluation's cases are put into one",
+            f"give it one: `aicore models describe {row['model_id']} --set template=NAME@VERSION`; "
+            "`aicore templates list` names what is registered",
+        )
+    return str(wanted)
+
+
 async def _template(client: Client, row: Mapping[str, Any]) -> TemplateFacts:
-    wanted = str(row["configuration"].get("template", ""))
+    wanted = wanted_template(row)
     for each in (await client.query("prompts.templates", {"template": wanted})).result:
         if f"{each['name']}@{each['version']}" == wanted:
             return TemplateFacts.model_validate(
                 {key: value for key, value in each.items() if key in TemplateFacts.model_fields}
             )
-    raise EngineError(
-        f"{row['name']} {row['version']} wants the template {wanted!r}, which is not registered"
+    raise CannotEvaluate(
+        f"{row['name']} {row['version']} wants the template {wanted!r}, which is not registered",
+        "`aicore templates list` names what is; `aicore templates register FILE` registers one",
     )
 
 

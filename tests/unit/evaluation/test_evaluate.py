@@ -8,7 +8,7 @@ import pytest
 
 from aicore.content.suites import default_suite
 from aicore.settings import SettingsError
-from aicore.wiring.evaluate import CannotEvaluate, rating, recorded_suite, with_pairs
+from aicore.wiring.evaluate import CannotEvaluate, rating, recorded_suite, wanted_template, with_pairs
 from aicore.wiring.scorers import load_scorers
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
@@ -128,6 +128,15 @@ async def test_what_has_another_configuration_by_now_is_not_measured_for_minutes
     with pytest.raises(Rejected) as refused:
         await start(message("evaluation.start", {**facts, "evaluation_id": "e" * 32}))
     assert refused.value.code == "configuration_differs"
+
+
+def test_a_model_without_a_template_cannot_be_evaluated_and_is_told_how_to_get_one() -> None:
+    """The scar: it "wants the template ''", and doctor, who was said to know more, found nothing wrong."""
+    row = {"name": "m", "version": "2", "model_id": "4527", "configuration": {"prompt_template": "{prompt}"}}
+    with pytest.raises(CannotEvaluate, match="m 2 has no template") as refused:
+        wanted_template(row)
+    assert "aicore models describe 4527 --set template=" in refused.value.remedy
+    assert wanted_template({**row, "configuration": {"template": "line@1"}}) == "line@1"
 
 
 async def played(turns: int, **asking: Any) -> tuple[MemoryLog, EventCodec]:
