@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
@@ -262,7 +262,8 @@ def masked(url: str) -> str:
         for pair in parts.query.split("&")
     ]
     netloc = f"{name}{colon}{MASK if colon else ''}{at}{hosts}"
-    return urlunsplit((parts.scheme, netloc, parts.path, "&".join(pairs), ""))
+    # By hand: urlunsplit leaves the // out where no host follows, and that is another address.
+    return f"{parts.scheme}://{netloc}{parts.path}{'?' if parts.query else ''}{'&'.join(pairs)}"
 
 
 def _check_dsn(value: str) -> None:

@@ -73,11 +73,13 @@ def _server(text: str) -> tuple[str, str]:
         parts = urlsplit(text if "://" in text else f"nats://{text}")
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise AddressError(f"is no address; {ENCODE}") from None
+        raise AddressError(f"is no address; a port is a number up to 65535; {ENCODE}") from None
     if parts.scheme not in SCHEMES:
         raise AddressError("must begin with nats:// or tls://")
     if not host:
         raise AddressError("names no host")
+    if port == 0:  # a server asked for 0 takes any free port; nobody can be reached there
+        raise AddressError("names port 0, where nobody can listen")
     if parts.path.strip("/") or parts.query or parts.fragment or host.count("@"):
         raise AddressError(f"has more than user, host and port; {ENCODE}")
     shown = f"[{host}]" if ":" in host else host

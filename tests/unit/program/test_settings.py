@@ -105,6 +105,8 @@ def test_the_key_of_personal_data_is_shown_nowhere(monkeypatch: pytest.MonkeyPat
     [
         ("postgresql://u:pw@h:5432/db", "postgresql://u:***@h:5432/db"),
         ("postgresql://u@/db?host=/run/x&password=pw", "postgresql://u@/db?host=/run/x&password=***"),
+        ("postgresql:///db?host=/run/x", "postgresql:///db?host=/run/x"),
+        ("postgres:///db?password=pw", "postgres:///db?password=***"),
         ("nats://token@h:4222", "nats://***@h:4222"),
         ("nats://h:4222", "nats://h:4222"),
     ],

@@ -36,6 +36,8 @@ def test_an_address_is_read_as_it_is_meant(
         "nats://u:hunter2#x@h",
         "nats://u:hunter/2@h",
         "nats://u:hunter2@h:port",
+        "nats://u:hunter2@h:0",
+        "nats://u:hunter2@h:65536",
         "nats://u:hunter2@[h",
         "nats://u:hunter2@",
         "nats://u:hunter2@a,nats://v:hunter2@b",
