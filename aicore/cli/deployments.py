@@ -333,7 +333,7 @@ def story_listing(story: Sequence[Mapping[str, Any]]) -> Listing:
         evidence = each.get("evidence") or {}
         share = f"{each['share']} %" if each.get("share") is not None else ""
         turns = f"{evidence['candidate_turns']} / {evidence['control_turns']}" if evidence else ""
-        e_value = f"{evidence['e_value']:.3g} of {evidence['limit']:g}" if evidence else ""
+        e_value = f"{evidence['e_value']:.3g} of {evidence['limit']:.3g}" if evidence else ""
         what = Text(each["what"], STYLES.get(each["what"], ""))
         rows.append([at, what, share, turns, e_value, _why(each)])
     return Listing(STORY_COLUMNS, rows)

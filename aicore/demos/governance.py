@@ -329,7 +329,7 @@ def _line(each: Mapping[str, Any]) -> str:
     share = f" {each['share']} %" if each.get("share") is not None else ""
     found = (
         f": {evidence['candidate_turns']} turns against {evidence['control_turns']}, "
-        f"evidence {evidence['e_value']:.3g} of {evidence['limit']:g}"
+        f"evidence {evidence['e_value']:.3g} of {evidence['limit']:.3g}"
         if evidence
         else ""
     )

@@ -110,17 +110,17 @@ async def play(url: str, realm: str) -> None:
         Unanswered: nothing serves there. TimeoutError: an event did not arrive.
     """
     async with connect(url, realm, actor="demo:client") as client, _watched(client) as watcher:
-        console.rule("[bold]1[/bold] prompt templates and models are registered", align="left")
+        console.rule("[bold]1.[/bold] prompt templates and models are registered", align="left")
         for template in TEMPLATES:
             reply = await client.command("prompts.register_template", template)
             await watcher.reach(reply)
             console.print(f"  template [bold]{reply.result['template']}[/bold]")
         for facts in DEMO_MODELS:
             await _register(client, watcher, facts)
-        console.rule("[bold]2[/bold] players talk; the words come as they are made", align="left")
+        console.rule("[bold]2.[/bold] players talk; the words come as they are made", align="left")
         for question in QUESTIONS:
             await _ask(client, watcher, question, new_id())
-        console.rule("[bold]3[/bold] the same command twice takes effect once", align="left")
+        console.rule("[bold]3.[/bold] the same command twice takes effect once", align="left")
         again = new_id()
         first = await _ask(client, watcher, QUESTIONS[0], again)
         second = await _ask(client, watcher, QUESTIONS[0], again)
@@ -128,9 +128,9 @@ async def play(url: str, realm: str) -> None:
         console.print(
             f"  same answer, same event, duplicate={second.duplicate}" if same else "  [red]differs[/]"
         )
-        console.rule("[bold]4[/bold] nonsense gets a typed answer", align="left")
+        console.rule("[bold]4.[/bold] nonsense gets a typed answer", align="left")
         await _send_nonsense(client)
-        console.rule("[bold]5[/bold] what the read models made of it", align="left")
+        console.rule("[bold]5.[/bold] what the read models made of it", align="left")
         await _show_views(client, at_least=watcher.last)
 
 
