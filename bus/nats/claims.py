@@ -349,6 +349,6 @@ async def open_claims(nc: Client, realm: str, new_id: Callable[[], UUID]) -> Asy
             yield claims
         finally:
             mending.cancel()
-            if nc.is_connected and not nc.is_draining:
+            if not nc.is_closed and not nc.is_draining:  # away, too: it would come back with them
                 for subscription in subscriptions:
                     await subscription.unsubscribe()

@@ -9,6 +9,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
+from nats.micro.service import Service
 
 from bus.nats.api import request
 
@@ -74,3 +75,17 @@ async def listens(nc: Client, service: str, id_: str) -> bool:
     except NatsTimeoutError:
         return True
     return True
+
+
+async def leave(nc: Client, service: Service) -> None:
+    """Stop a service, also while the server is away: a connection comes back with all its subscriptions."""
+    if nc.is_closed or nc.is_draining:
+        return
+    if nc.is_connected:
+        await service.stop()
+        return
+    for endpoint in service._endpoints:  # `stop` would wait for the server
+        if endpoint._subscription:
+            await endpoint._subscription.unsubscribe()
+    for subscription in service._subscriptions.values():
+        await subscription.unsubscribe()

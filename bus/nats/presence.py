@@ -16,7 +16,9 @@ import structlog
 from nats import micro
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.micro.service import Service, ServiceConfig
+from nats.micro.service import ServiceConfig
+
+from bus.nats.discovery import leave
 
 NAME = "aicore-process"
 VERSION = "0.1.0"
@@ -84,7 +86,7 @@ async def present(
             yield
             watching.cancel()
     finally:
-        await _leave(nc, service)
+        await leave(nc, service)
 
 
 async def processes(nc: Client, realm: str, *, own: str = "") -> list[Presence]:
@@ -152,8 +154,3 @@ def _presence(data: bytes, realm: str) -> Presence | None:
         return Presence(str(answer["id"]), str(about["log"]), int(about["since_us"]), about)
     except (ValueError, KeyError, TypeError):  # not one of ours
         return None
-
-
-async def _leave(nc: Client, service: Service) -> None:
-    if nc.is_connected and not nc.is_draining:
-        await service.stop()

@@ -21,6 +21,7 @@ from nats.errors import Error as NatsError
 from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, EndpointStats, Service, ServiceConfig
 
+from bus.nats.discovery import leave
 from bus.nats.unknown import Declared, answering_unknown, unknown
 from bus.problems import problem_of, unforeseen
 from protocol.errors import WireError
@@ -111,8 +112,7 @@ async def serve(
                 await nc.flush()
                 yield service
         finally:
-            if nc.is_connected and not nc.is_draining:
-                await service.stop()
+            await leave(nc, service)
 
 
 def _subjects(

@@ -57,5 +57,5 @@ async def cancellable(nc: Client, realm: str, cancel: Callable[[str], bool]) -> 
     try:
         yield
     finally:
-        if nc.is_connected and not nc.is_draining:
+        if not nc.is_closed and not nc.is_draining:  # away, too: it would come back with them
             await subscription.unsubscribe()
