@@ -20,6 +20,9 @@ class Belief:
         self.tip: Tip | None = None
         """None: to be asked of the database."""
         self.known: dict[str, int] = {}
+        self.guesses: dict[str, int] = {}
+        """Versions that were certain once. Without them a surprise was followed by others for ever: groups in
+        turn, each of streams of which the answer to the other says nothing."""
         self.sure = False
         self._flying = 0
         self._heard: tuple[Tip, Mapping[str, int]] | None = None
@@ -39,7 +42,7 @@ class Belief:
         """Take the end that the database told of, unless it is what is believed."""
         if tip != self.tip:
             self.tip = tip
-            self.known.clear()
+            self._doubt()
 
     def sent(self, plan: Plan) -> None:
         """Count on a plan that is on its way; each ends in one of the three methods below."""
@@ -84,12 +87,17 @@ class Belief:
     def _land(self) -> None:
         if self._flying:
             return
-        self.known.clear()
+        self._doubt()
         self.tip = None
         if self._heard and not self._lost:
             self.tip, versions = self._heard
             remember(self.known, versions)
         self._heard, self._lost = None, False
+
+    def _doubt(self) -> None:
+        """Take what was certain for likely."""
+        remember(self.guesses, self.known)
+        self.known.clear()
 
 
 def remember(known: MutableMapping[str, int], heads: Mapping[str, int]) -> None:

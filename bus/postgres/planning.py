@@ -9,17 +9,20 @@ then it writes nothing, and the plan tells nobody anything.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
 from bus.expectations import meets
-from bus.ports import AppendResult, ExpectedVersion, StreamWrite, VersionConflict
+from bus.ports import AppendResult, StreamWrite, VersionConflict
 from protocol.chain import link
 
 GROUP_EVENTS_MAX = 2_000
 """Events in one group commit; one append may be larger and is then a group of its own."""
 
 ROW_COLUMNS = 8
+EMPTY: Mapping[str, int] = MappingProxyType({})
+
 REPEATING = (0, 3, 4, 5)
 """Columns of a plan's rows that often say the same in all: stream, type, schema version, metadata."""
 
@@ -87,7 +90,11 @@ class Plan:
 
 
 def plan_group(
-    group: Sequence[Sequence[StreamWrite]], tip: Tip, known: Mapping[str, int], now_us: int
+    group: Sequence[Sequence[StreamWrite]],
+    tip: Tip,
+    known: Mapping[str, int],
+    now_us: int,
+    guesses: Mapping[str, int] = EMPTY,
 ) -> Plan:
     """Return the plan of a group of appends, in their order.
 
@@ -96,6 +103,7 @@ def plan_group(
         tip: the remembered end of the log.
         known: versions of streams that are certain if the tip is.
         now_us: the clock; the time of recording never runs backwards.
+        guesses: versions of streams that were certain once; the database says whether they still hold.
     """
     plan = Plan(tip._replace(recorded_us=max(now_us, tip.recorded_us)))
     taken: set[UUID] = set()
@@ -104,7 +112,7 @@ def plan_group(
         if not taken.isdisjoint(ids):
             plan.outcomes.append(None)
             continue
-        conflict = _first_conflict(plan, writes, known)
+        conflict = _first_conflict(plan, writes, known, guesses)
         if conflict:
             plan.outcomes.append(conflict)
             continue
@@ -119,14 +127,14 @@ def plan_group(
 
 
 def _first_conflict(
-    plan: Plan, writes: Sequence[StreamWrite], known: Mapping[str, int]
+    plan: Plan, writes: Sequence[StreamWrite], known: Mapping[str, int], guesses: Mapping[str, int]
 ) -> VersionConflict | None:
     for write in writes:
         actual = plan.heads.get(write.stream)
         if actual is None:
             actual = known.get(write.stream)
             if actual is None:
-                actual = plan.unsure[write.stream] = _assumed(write.expected)
+                actual = plan.unsure[write.stream] = _assumed(write, guesses)
             plan.heads[write.stream] = plan.bases[write.stream] = actual
         if write.expected not in ("any", "exists"):
             plan.pinned.add(write.stream)
@@ -137,13 +145,16 @@ def _first_conflict(
     return None
 
 
-def _assumed(expected: ExpectedVersion) -> int:
-    """Return the likeliest version of an unknown stream: what the caller says, else that it is new."""
+def _assumed(write: StreamWrite, guesses: Mapping[str, int]) -> int:
+    """Return the likeliest version of a stream: what the caller says, what it was, or that it is new."""
+    expected = write.expected
     match expected:
-        case "any" | "none":
+        case "none":
             return 0
+        case "any":
+            return guesses.get(write.stream, 0)
         case "exists":
-            return 1
+            return guesses.get(write.stream, 1)
         case _:
             return expected
 

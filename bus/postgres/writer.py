@@ -227,7 +227,9 @@ class GroupWriter:
         belief = self._belief
         base = belief.tip
         assert base is not None
-        plan = plan_group([waiting.writes for waiting in group], base, belief.known, self._now_us())
+        plan = plan_group(
+            [waiting.writes for waiting in group], base, belief.known, self._now_us(), belief.guesses
+        )
         belief.sent(plan)
         self.calls += 1
         try:

@@ -147,3 +147,23 @@ def test_a_conflict_stays_in_a_shifted_plan_and_pins_its_stream() -> None:
 )
 def test_exact_expectations_pin_their_stream(expected: int | str, pinned: set[str]) -> None:
     assert plan_group([write(1, "story-a", expected)], END, {}, 1_000).pinned == pinned
+
+
+def test_one_surprise_is_not_followed_by_others_for_ever(belief: Belief) -> None:
+    """The scar: two lanes took turns with streams of their own, each a surprise to the other."""
+    truth = {"story-a": 1, "story-b": 7}
+    belief.known |= truth
+    sent(belief, write(2))
+    belief.surprised(Tip(20, b"s" * 32, 2_000), {"story-a": 2})
+    truth["story-a"] = 2
+    assert not belief.sure
+
+    for n, stream in enumerate(("story-b", "story-a", "story-b"), 3):
+        assert belief.tip is not None
+        plan = plan_group([write(n, stream)], belief.tip, belief.known, 3_000, belief.guesses)
+        belief.sent(plan)
+        assert all(truth[of] == version for of, version in plan.unsure.items()), "what it was is what it is"
+        belief.came_true(plan)
+        truth[stream] += 1
+
+    assert belief.sure
