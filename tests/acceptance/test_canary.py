@@ -19,6 +19,7 @@ from domain.kernel.visibility import personal_of, private_of
 from tests.acceptance.kit import Up
 from tests.acceptance.test_extremes import ASKED, META, REALM, Running, example
 from tests.harness.folders import open_folder
+from tests.unit.kit import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.xdist_group("up")]
 
@@ -122,7 +123,15 @@ def test_what_results_show_is_declared(running: Running) -> None:
 
 
 async def _undeclared(running: Running) -> set[tuple[str, str]]:
-    """Return where results show the word though they do not say so; after all that was sent before."""
+    """Return where results show the word though they do not say so."""
+    template = example("prompts.register_template", {})
+    spoken_to = {"name": "canary-line", "sections": spoken(template["sections"])}
+    await running.ask("prompts.register_template", {**template, **spoken_to})
+
+    async def known() -> bool:
+        return CANARY in str(getattr(await running.ask("prompts.templates", {}), "result", ""))
+
+    await until(known)
     words: dict[str, dict[str, Any]] = {
         "inference.generate": {
             "use_case": "npc_bark",

@@ -102,7 +102,7 @@ def test_guardrails_end_a_turn_and_tell_of_it(up: Up) -> None:
     assert "prompt" not in said["text"]
     id_ = violation(up, "injection")["violation_id"]
     up.run("guardrails", "review", id_, "confirmed", *WHO)
-    assert "default@1 holds" in up.run("guardrails", "policy")
+    assert "active: default@1" in up.run("guardrails", "policy")
     up.run("guardrails", "check", "Blood on the altar.", code=0)
     assert "ignore" in up.run("guardrails", "check", order, "--side", "input", code=1).lower()
 
