@@ -26,7 +26,7 @@ from domain.kernel.event import Command, Event
 from domain.kernel.parse import parse
 from protocol.errors import WireError
 from protocol.messages import CommandMessage, EventRef, Reply
-from protocol.meta import Meta, decode_meta
+from protocol.meta import Meta
 
 ATTEMPTS_MAX = 64
 """Loads and appends of one command. At each conflict another process got a command through; one with a queue
@@ -313,12 +313,6 @@ def _used(command_id: UUID) -> IdConflict:
 def caused_by(message: CommandMessage) -> Meta:
     """Return the metadata of events that a command causes: its correlation or itself, and itself as cause."""
     return replace(message.meta, correlation=message.meta.correlation or message.id, causation=message.id)
-
-
-def caused_by_event(recorded: RecordedEvent) -> Meta:
-    """Return the metadata of what an event causes: its correlation or itself, and itself as cause."""
-    meta = decode_meta(recorded.meta)
-    return replace(meta, correlation=meta.correlation or recorded.id, causation=recorded.id)
 
 
 def _ref(recorded: RecordedEvent) -> EventRef:
