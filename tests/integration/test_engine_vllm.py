@@ -67,6 +67,17 @@ async def test_a_prompt_that_begins_as_another_one_is_found_in_the_prefix_cache(
     assert await hits() > before
 
 
+async def test_a_crowd_with_prompts_that_nobody_had_before_is_answered(
+    engine: OpenAICompatibleEngine,
+) -> None:
+    """The scar: read in parts, a prompt with a seed ended the server. One batch takes fewer than 48."""
+    prompts = [f"<npc> Keeper {n} of the quay. " + f"Ships {n} to {n + 9} are late. " * 8 for n in range(48)]
+    async with asyncio.TaskGroup() as group:
+        for seed, prompt in enumerate(prompts):
+            group.create_task(answer(engine, prompt=prompt, max_tokens=2, temperature=1.0, seed=seed))
+    assert (await engine.health()).ok
+
+
 async def test_an_adapter_is_loaded_and_used(
     engine: OpenAICompatibleEngine, vllm: EmbeddedVllm, tmp_path: Path
 ) -> None:
