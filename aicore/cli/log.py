@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from aicore.audit.vouching import JETSTREAM, WRITTEN_DOWN, Vouched, vouch
 from aicore.cli.events import event_types
+from aicore.cli.recorded import print_event, time_shown, whole
 from aicore.cli.terminal import (
     Exit,
     Failure,
@@ -33,21 +33,12 @@ from bus.postgres.connect import connect
 from bus.postgres.log import open_log
 from bus.postgres.verify import Unverifiable
 from protocol.cloudevents import to_cloudevent
-from protocol.meta import decode_meta
-from protocol.packing import unpack
 
 app = typer.Typer(no_args_is_help=True, help="The log: every event, in order.")
 
 STATS_TIMEOUT_S = 60.0
-SHOWN_CHARACTERS_MAX = 160
 HASH = re.compile(r"[0-9a-f]{64}")
 HEAD_FORM = "POSITION:HASH with 64 hexadecimal digits"
-MOST_TELLING = ("prompt", "text", "excerpt", "reason", "message", "code")
-"""Keys that one line begins with: it is cut at its end."""
-
-LESS_TELLING = ("_id", "_hash", "_digest")
-"""Ends of keys that one line leaves out; `show` has everything."""
-
 Unverified = Annotated[
     bool, typer.Option("--unverified", help="Skip the verification: show rows as they are in the table.")
 ]
@@ -93,7 +84,7 @@ def tail(  # noqa: PLR0913 - one parameter per option of the command line
                 start = await _before(types, last) if types and last else max(0, head - last)
             where = Where(types=types)
             async for event in _events(log, start, where, until=None if follow else head):
-                _print(event, json=json)
+                print_event(event, json=json)
 
     try:
         run_async(work())
@@ -135,7 +126,7 @@ def show(
             lines = [*(f"{name}: {value}" for name, value in headers.items()), "", body.hex()]
             out.print("\n".join(lines), markup=False, soft_wrap=True)
         return
-    event = _whole(found)
+    event = whole(found)
     if json:
         print_json(event)
         return
@@ -184,7 +175,7 @@ def listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
     shown = []
     for row in rows:
         counts = (f"{row[k]:,}" for k in ("events", "streams", "bytes"))
-        shown.append([row["type"], *counts, _time(row["last_us"])])
+        shown.append([row["type"], *counts, time_shown(row["last_us"])])
     return Listing(COLUMNS, shown)
 
 
@@ -301,41 +292,3 @@ async def _events(
             if event.position <= until:
                 yield event
         after = batch[-1].position
-
-
-def _print(event: RecordedEvent, *, json: bool) -> None:
-    if json:
-        print_json(_whole(event))
-        return
-    fields = unpack(event.payload, "payload")
-    keys = sorted(fields, key=lambda key: key not in MOST_TELLING)
-    payload = " ".join(f"{key}={fields[key]}" for key in keys if not key.endswith(LESS_TELLING))
-    line = Text(f"{event.position:>8}  ", style="bold")
-    line.append(f"{_time(event.recorded_us)}  ", style="dim")
-    line.append(f"{event.type:<26} ", style="cyan")
-    line.append(f"{event.stream} v{event.version}  ", style="magenta")
-    line.append(payload if len(payload) <= SHOWN_CHARACTERS_MAX else payload[:SHOWN_CHARACTERS_MAX] + "…")
-    out.print(line, soft_wrap=True)
-
-
-def _whole(event: RecordedEvent) -> dict[str, Any]:
-    meta = decode_meta(event.meta)
-    return {
-        "position": event.position,
-        "type": event.type,
-        "schema": event.schema_version,
-        "stream": event.stream,
-        "version": event.version,
-        "id": str(event.id),
-        "time": _time(event.recorded_us),
-        "actor": meta.actor,
-        "correlation": str(meta.correlation or ""),
-        "causation": str(meta.causation or ""),
-        "trace": meta.trace,
-        "hash": event.hash.hex(),
-        "payload": unpack(event.payload, "payload"),
-    }
-
-
-def _time(us: int) -> str:
-    return datetime.fromtimestamp(us / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

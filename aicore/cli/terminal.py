@@ -118,8 +118,13 @@ def print_rows(found: "Listing", none: str) -> None:
 
 def print_json(value: object) -> None:
     """Print one JSON value on one line; bytes as hexadecimal digits."""
-    sys.stdout.write(orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode() + "\n")
+    sys.stdout.write(json_line(value).decode())
     sys.stdout.flush()
+
+
+def json_line(value: object) -> bytes:
+    """Return one JSON value as a line; bytes as hexadecimal digits."""
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE)
 
 
 def time_of(text: str) -> int:

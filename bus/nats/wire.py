@@ -1,4 +1,4 @@
-"""From what the log holds to what travels: an event's subject and its envelope's bytes."""
+"""Between what the log holds and what travels: an event's subject and its envelope."""
 
 from collections.abc import Callable
 
@@ -23,6 +23,22 @@ def envelope_of(realm: str, event: RecordedEvent) -> Envelope:
         meta=event.meta,
         hash=event.hash,
         payload=event.payload,
+    )
+
+
+def event_of(envelope: Envelope) -> RecordedEvent:
+    """Return the event of the log that an envelope carries."""
+    return RecordedEvent(
+        position=envelope.position,
+        stream=envelope.stream,
+        version=envelope.version,
+        id=envelope.id,
+        type=envelope.type,
+        schema_version=envelope.schema,
+        recorded_us=envelope.time,
+        meta=envelope.meta,
+        payload=envelope.payload,
+        hash=envelope.hash,
     )
 
 

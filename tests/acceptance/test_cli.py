@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -313,6 +314,32 @@ def test_components_can_be_added_as_processes(up: Up) -> None:
 
     assert "relay projections ready" in ready
     assert process.returncode == 0, rest
+
+
+def test_new_events_are_handed_to_a_program(up: Up, tmp_path: Path) -> None:
+    command = ["events", "follow", "pager", "--from-start", "--type", "registry.model_registered", "--"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "aicore", *command, "sh", "-c", "cat >> taken"],
+        cwd=tmp_path,
+        env={**up.environment, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    registered = up.json("log", "stats")["types"]
+    expected = next(row["events"] for row in registered if row["type"] == "registry.model_registered")
+    deadline = time.monotonic() + COMMAND_TIMEOUT_S
+    taken: list[str] = []
+    while len(taken) < expected and process.poll() is None and time.monotonic() < deadline:
+        taken = (tmp_path / "taken").read_text().splitlines() if (tmp_path / "taken").exists() else []
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=COMMAND_TIMEOUT_S)
+
+    assert process.returncode == 0, said
+    assert json.loads(taken[0])["payload"]["model_id"]
+    assert len(taken) == expected
+    assert "is no name of a follower" in up.run("events", "follow", "in", code=2)
+    assert "no event 'no.such'" in up.run("events", "follow", "x", "--type", "no.such", code=2)
 
 
 def test_errors_are_one_sentence_with_a_remedy(up: Up, tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ ELSEWHERE = {
     "aicore up": "the system of these tests",
     "aicore run": "test_given_settings.py runs components",
     "aicore demo": "test_governance.py plays them",
+    "aicore events follow": "it goes on until Ctrl-C; test_cli.py follows",
     "export AICORE_": "servers of nobody",
 }
 """Lines of shell blocks that are not run here, by their beginning: why."""
