@@ -1,7 +1,9 @@
 """Servers for the tests: one embedded Postgres and one NATS per worker, one fresh realm per test."""
 
+import gc
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -9,12 +11,17 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, Phase, settings
 
+from aicore.collector import relax_collector
 from aicore.content.weights import shipped_model
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from aicore.embedded.vllm import EmbeddedVllm
 from tests.conformance.engine_kit import PYTHON
 from tests.harness.examples import BY_DAY
 from tests.harness.folders import open_folder
+
+# Else each program that a test starts would compile all of ours anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # By day everybody's run tries the same, so that a failure is of the change. By night others each time.
@@ -41,6 +48,17 @@ _realms = count(1)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the long ones first; apart from that the order is as it was drawn."""
     items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if name in item.nodeid), len(LONG)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Search for garbage in what tests make, not in five thousand tests and all that they import."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        relax_collector()
 
 
 @pytest.fixture(autouse=True)

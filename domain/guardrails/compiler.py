@@ -7,7 +7,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal, assert_never
 
 from domain.guardrails.compiled import Branch, Compiled, Forms, Machine, Phrase, Ready
@@ -145,6 +145,7 @@ def _quoted(canary: str) -> str:
     return "".join(symbol for symbol in _letters(canary) if symbol not in EITHER)
 
 
+@lru_cache(maxsize=8_192)  # the same words stand in many combinations
 def _letters(text: str) -> str:
     """Return the letters of a text without what separates them; the likeliest where there are several."""
     return folded(text.lower()).text.translate(_LIKELIEST)
@@ -281,7 +282,9 @@ class _Builder:
                         "among them",
                         "use fewer phrases, shorter terms, or a gap (~) between two terms",
                     )
-                branch = branch.children.setdefault(letter, Branch(letter, branch.depth + 1))
+                if (further := branch.children.get(letter)) is None:
+                    further = branch.children[letter] = Branch(letter, branch.depth + 1)
+                branch = further
             spaces.add(branch.depth)
         ends = [branch]
         if stem:

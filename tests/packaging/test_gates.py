@@ -27,6 +27,17 @@ def test_make_test_runs_the_gates_and_ci_runs_make_test() -> None:
     assert "make test" in (ROOT / ".ci" / "run").read_text()
 
 
+@pytest.mark.xdist_group("a group")
+def test_a_group_of_tests_goes_to_one_worker(request: pytest.FixtureRequest) -> None:
+    """The scar: pytest 9.2 and pytest-xdist 3.8 form no groups and say nothing: each worker had all servers.
+
+    Source: pytest-xdist issue 1386.
+    """
+    grouping = getattr(request.config.option, "loadgroup", False)
+
+    assert request.node.nodeid.endswith("@a group" if grouping else request.node.name)
+
+
 def test_constraints_name_no_index_and_no_path() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
 

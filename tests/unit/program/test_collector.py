@@ -9,11 +9,11 @@ from aicore.cli.up import Stopper
 def test_nothing_is_searched_for_garbage_once_all_has_stopped() -> None:
     """The scar: with a gigabyte of trees a stop took 30 s, all of them after the last server had stopped."""
     thresholds = gc.get_threshold()
+    gc.unfreeze()
     try:
         Stopper().run(lambda: asyncio.sleep(0))
         assert not gc.isenabled()
         assert gc.get_freeze_count() > 0
     finally:
-        gc.unfreeze()
         gc.enable()
         gc.set_threshold(*thresholds)
