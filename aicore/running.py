@@ -21,6 +21,7 @@ from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from aicore.embedded.ports import check_port, free_port
 from aicore.embedded.process import Watched, watching
 from aicore.embedded.vllm import EmbeddedVllm
+from aicore.keys import OWN_FILE, named_keys, own_key
 from aicore.settings import Settings, SettingsError
 
 RUN_FILE = "run.json"
@@ -55,6 +56,8 @@ class System(BaseModel):
     """Of our own vLLM servers, by tier."""
     http_port: int = 0
     """Of the OpenAI-compatible door; 0: there is none."""
+    http_key_kept: bool = False
+    """Whether the door takes the key that the state directory keeps (`aicore.keys.own_key`)."""
     server_pids: dict[str, int] = {}
     """Of the servers as they were started first."""
     state_dir: Path = Path(".state")
@@ -125,6 +128,7 @@ def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> 
             postgres_dsn=dsn,
             nats_url=nats_url,
             http_port=settings.http_port or free_port(settings.http_host),
+            http_key_kept=_key_kept(settings, folder),
             pid=os.getpid(),
             server_pids=pids,
             state_dir=folder,
@@ -191,6 +195,21 @@ def _made(folder: Path) -> Path:
         said = (error.strerror or type(error).__name__).lower()
         raise SettingsError(f"AICORE_STATE_DIR: {error.filename or folder}: {said}") from error
     return folder
+
+
+def _key_kept(settings: Settings, folder: Path) -> bool:
+    """Make the door's key, where the settings give none; return whether that one holds.
+
+    Raises:
+        SettingsError: it cannot be kept.
+    """
+    if named_keys(settings.http_key.get_secret_value()):
+        return False
+    try:
+        own_key(folder)
+    except OSError as error:
+        raise SettingsError(f"AICORE_STATE_DIR: {folder / OWN_FILE}: {error.strerror}") from error
+    return True
 
 
 def _progress(seconds: float) -> None:

@@ -6,7 +6,7 @@ that may hold one.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,15 +16,28 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from aicore.keys import named_keys
 from bus.nats.address import MASK, AddressError, parse_address
 
 PREFIX = "AICORE_"
 SECRET = frozenset({"postgres_dsn", "nats_url", "http_key", "personal_key"})
 
 OF_THE_PROCESS = frozenset(
-    {"realm", "state_dir", "nats_port", "http_port", "http_host", "log_level", "log_format", "pool_size_max"}
+    {
+        "realm",
+        "state_dir",
+        "nats_port",
+        "http_port",
+        "http_host",
+        "http_hosts",
+        "log_level",
+        "log_format",
+        "pool_size_max",
+    }
 )
 """Settings of a process and its addresses; all others say what the system is like, whoever asks."""
+
+HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?")
 
 PERSONAL_KEY_DIGITS = 128
 """Hexadecimal digits of the key of personal data: 64 bytes, the longest key that AES-SIV takes."""
@@ -77,7 +90,14 @@ class Settings(BaseSettings):
     )
     http_host: str = Field("127.0.0.1", description="Address that the OpenAI-compatible door listens on.")
     http_key: SecretStr = Field(
-        SecretStr(""), description="Bearer token that the OpenAI-compatible door asks for; empty: none."
+        SecretStr(""),
+        description="Keys that the OpenAI-compatible door takes, as name:key, several with commas between "
+        "them, each of at least 16 characters. Without one a key is made and kept in AICORE_STATE_DIR.",
+    )
+    http_hosts: str = Field(
+        "",
+        description="Names under which the OpenAI-compatible door is asked, with commas between them; "
+        "localhost and addresses in numbers need not be named.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line that is written: debug, info, warning or error."
@@ -189,12 +209,30 @@ class Settings(BaseSettings):
             parse_address(value)
         return value
 
+    @field_validator("http_key")
+    @classmethod
+    def _http_keys(cls, value: SecretStr) -> SecretStr:
+        named_keys(value.get_secret_value())
+        return value
+
+    @field_validator("http_hosts")
+    @classmethod
+    def _names(cls, value: str) -> str:
+        if wrong := [name for name in hosts_of(value) if not HOST_NAME.fullmatch(name)]:
+            raise ValueError(f"{wrong[0][:60]!r} is no name of a host; a port is not part of it")
+        return value
+
     @field_validator("personal_key")
     @classmethod
     def _personal(cls, value: SecretStr) -> SecretStr:
         if not re.fullmatch(rf"([0-9a-fA-F]{{{PERSONAL_KEY_DIGITS}}})?", value.get_secret_value()):
             raise ValueError(f"must be {PERSONAL_KEY_DIGITS} hexadecimal digits, or empty")
         return value
+
+    @property
+    def http_names(self) -> Sequence[str]:
+        """Names under which the door may be asked."""
+        return (*hosts_of(self.http_hosts), self.http_host.lower())
 
     def environment(self) -> dict[str, str]:
         """Return the settings as environment variables for a child process."""
@@ -215,6 +253,11 @@ class Settings(BaseSettings):
         """Return these settings with ``given`` for what they leave open; what is set here wins."""
         own = {name: getattr(self, name) for name in self.model_fields_set}
         return Settings(**{**given, **own})
+
+
+def hosts_of(text: str) -> list[str]:
+    """Return the names of a list with commas, in lower case."""
+    return [name.strip().lower() for name in text.split(",") if name.strip()]
 
 
 def load_settings() -> Settings:

@@ -27,7 +27,7 @@ from benchmarks.engines_kit import answering, cpu_s, free_port, paced_engines
 from benchmarks.harness import Progress, Report, percentile, rounds_of, servers
 from benchmarks.litellm_kit import Proxy, litellm_proxy
 from benchmarks.paced import MARK
-from benchmarks.router_child import REALM, USE_CASE
+from benchmarks.router_child import KEY, REALM, USE_CASE
 from bus.postgres.migrate import migrate
 from domain.routing.choice import Objective
 from domain.routing.health import Load, Pace
@@ -92,7 +92,7 @@ class Ways:
     async def _http(self, url: str) -> list[float]:
         wanted = {"model": USE_CASE, "prompt": f"{next(numbers)}{MARK}", "max_tokens": TOKENS}
         body = orjson.dumps({**wanted, "stream": True, "temperature": 0})
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
         async with self.session.post(f"{url}/v1/completions", data=body, headers=headers) as answer:
             return [time.perf_counter() async for line in answer.content if WORDS.search(line)]
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import nats
 import uvloop
-from pydantic import SecretStr
 
 from aicore.clock import new_id, now_us
 from aicore.collector import relax_collector
 from aicore.http.openai.door import OpenAIDoor
 from aicore.http.server import serving_http
+from aicore.keys import Keys
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.nats.claims import open_claims
@@ -38,6 +38,7 @@ from protocol.meta import Meta
 
 USE_CASE = "bench"
 REALM = "bench"
+KEY = "a-key-of-the-benchmark"
 
 
 async def serving(dsn: str, nats_url: str, upstream: str, folder: Path, port: int) -> None:
@@ -72,7 +73,7 @@ async def serving(dsn: str, nats_url: str, upstream: str, folder: Path, port: in
         service = InferenceService(records, view, router, give=token_giver(nc), claims=claims)
         claims.answer_with(service.answer_peer)
         await stack.enter_async_context(cancellable(nc, REALM, service.cancel))
-        door = OpenAIDoor(service, view, tiers=router.tiers, new_id=new_id, key=SecretStr(""))
+        door = OpenAIDoor(service, view, tiers=router.tiers, new_id=new_id, keys=Keys({"benchmark": KEY}))
         await stack.enter_async_context(serving_http(door.app(), "127.0.0.1", port))
         commands = {"inference.generate": service}
         await stack.enter_async_context(serve(nc, REALM, commands, {}, ServiceOptions(new_id=new_id)))

@@ -11,6 +11,9 @@ from protocol.kinds import read
 from protocol.limits import META_BYTES_MAX
 from protocol.packing import pack, unpack
 
+LABEL = "label"
+"""Key for what a caller says of who asked, where ``actor`` is what its connection proves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Meta:

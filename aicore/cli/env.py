@@ -3,17 +3,20 @@
 import shlex
 
 from aicore.cli.terminal import Json, print_json, running
+from aicore.keys import kept_key
 
 
 def env(*, json: Json = False) -> None:
     """Print where the running system is, for a shell: `eval "$(aicore env)"`.
 
-    NATS_URL is what the clients of README.md read, OPENAI_BASE_URL what OpenAI's own ones do.
+    NATS_URL is what the clients of README.md read; OpenAI's own ones read OPENAI_BASE_URL and OPENAI_API_KEY.
     """
     _, system = running()
     found = {"NATS_URL": system.nats_url}
     if system.http_port:
         found["OPENAI_BASE_URL"] = f"http://127.0.0.1:{system.http_port}/v1"
+        if key := system.http_key_kept and kept_key(system.state_dir):
+            found["OPENAI_API_KEY"] = key
     if json:
         print_json(found)
         return

@@ -21,6 +21,7 @@ from aicore.content.weights import SHIPPED, shipped_model
 from aicore.embedded.ports import shown_host
 from aicore.embedded.process import dying_with_parent
 from aicore.embedded.vllm import EmbeddedVllm, vllm_python
+from aicore.keys import named_keys, own_key
 from aicore.logs import set_up
 from aicore.running import LOG_FILE, System, find, serving
 from aicore.settings import Settings, load_settings, masked
@@ -260,7 +261,16 @@ def _tell(settings: Settings, system: System) -> None:
     if system.http_port:
         host = shown_host(settings.http_host)
         out.print(f"  OpenAI API (HTTP) http://{host}:{system.http_port}/v1", soft_wrap=True)
+        out.print(f"  its key           {_key_shown(settings, system)}", soft_wrap=True, highlight=False)
     out.print(f"  state and logs    {system.state_dir}", soft_wrap=True)
+
+
+def _key_shown(settings: Settings, system: System) -> str:
+    """Return the key that was made here; of those that somebody gave, the names alone."""
+    if system.http_key_kept:
+        return escape(own_key(system.state_dir))
+    names = ", ".join(named_keys(settings.http_key.get_secret_value()))
+    return f"of {escape(names)}, as AICORE_HTTP_KEY gives them"
 
 
 async def tell_held(system: System) -> None:

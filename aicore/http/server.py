@@ -19,17 +19,21 @@ IDLE_S = 75.0
 LINGER_S = 1.0
 """How long the rest of a body that was refused is read, so that its sender sees the answer."""
 
+HEADERS_MAX = 64
+HEADER_BYTES_MAX = 4_096
+"""Of a request: its first line, and each header. A longer one gets status 400."""
+
 
 @asynccontextmanager
 async def serving_http(
-    app: web.Application, host: str, port: int, *, most: int | None = None
+    app: web.Application, host: str, port: int, connections: Connections | None = None
 ) -> AsyncIterator[None]:
-    """Serve ``app`` while the context is open, on at most ``most`` connections; None: `connections_max`.
+    """Serve ``app`` while the context is open; ``connections`` None: as many as `connections_max` says.
 
     Raises:
         PortUnusable: another process has the port, or ``host`` is no address of this machine.
     """
-    connections = Connections(connections_max() if most is None else most)
+    connections = connections or Connections(connections_max())
     app.middlewares.insert(0, connections.busy)
     # A handler is not cancelled when its caller leaves: the answer's record must come to its end.
     runner = web.AppRunner(
@@ -38,6 +42,9 @@ async def serving_http(
         shutdown_timeout=STOP_TIMEOUT_S,
         lingering_time=LINGER_S,
         keepalive_timeout=IDLE_S,
+        max_line_size=HEADER_BYTES_MAX,
+        max_field_size=HEADER_BYTES_MAX,
+        max_headers=HEADERS_MAX,
         auto_decompress=False,  # see `aicore.http.openai.bodies`
         logger=_server_log(),
     )
@@ -50,7 +57,8 @@ async def serving_http(
             server = await loop.create_server(connections, host, port, backlog=BACKLOG, reuse_address=True)
         except OSError as error:
             raise port_fault(host, port, "AICORE_HTTP_PORT", error) from error
-        yield
+        with connections.watched():
+            yield
     finally:
         if server is not None:
             server.close()

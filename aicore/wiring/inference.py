@@ -10,6 +10,7 @@ from aicore.content.suites import contradictions
 from aicore.content.world import load_world
 from aicore.http.openai.door import OpenAIDoor
 from aicore.http.server import serving_http
+from aicore.keys import OWN_NAME, Keys, named_keys, own_key
 from aicore.settings import Settings
 from aicore.wiring.classifier import classifier_of
 from aicore.wiring.guardrails import active_policy
@@ -43,9 +44,21 @@ async def _turns(parts: Parts) -> None:
     parts.served.malformed[name] = service.malformed
     if port := parts.system.http_port or parts.settings.http_port:
         registry, router = await parts.once(models_in_memory), await parts.once(router_of)
-        key = parts.settings.http_key
-        door = OpenAIDoor(service, registry, tiers=router.tiers, new_id=new_id, key=key)
+        door = OpenAIDoor(
+            service,
+            registry,
+            tiers=router.tiers,
+            new_id=new_id,
+            keys=_keys(parts),
+            hosts=parts.settings.http_names,
+        )
         await parts.stack.enter_async_context(serving_http(door.app(), parts.settings.http_host, port))
+
+
+def _keys(parts: Parts) -> Keys:
+    """Return who may ask at the door: whom the settings name, or who can read the state directory."""
+    given = named_keys(parts.settings.http_key.get_secret_value())
+    return Keys(given or {OWN_NAME: own_key(parts.system.state_dir)})
 
 
 async def inference_service(parts: Parts) -> InferenceService:

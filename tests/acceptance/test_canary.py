@@ -186,9 +186,13 @@ async def _planted(running: Running) -> tuple[set[str], int]:
 
 async def _at_the_door(running: Running) -> list[tuple[str, str]]:
     """Ask the HTTP door the same, and wrongly; return each refusal that says the word."""
-    port = json.loads((running.up.folder / "run.json").read_text())["http_port"]
+    told = running.up.json("env")
+    url, key = (
+        told["OPENAI_BASE_URL"].removesuffix("/v1"),
+        {"Authorization": f"Bearer {told['OPENAI_API_KEY']}"},
+    )
     said, statuses = [], set[int]()
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as door:
+    async with aiohttp.ClientSession(url, headers=key) as door:
         for body in _bodies():
             async with door.post("/v1/chat/completions", json=body) as reply:
                 text = await reply.text()

@@ -124,12 +124,15 @@ def broker_of(up: Up) -> set[str]:
 
 
 def door_of(up: Up) -> set[str]:
-    """Return where its HTTP door is; it answers there."""
-    address = f"http://127.0.0.1:{place_of(up)['http_port']}/v1/models"
+    """Return where its HTTP door is, and its key; it answers there."""
+    told = up.json("env")
+    address = f"{told['OPENAI_BASE_URL']}/models"
+    bearer = {"Authorization": f"Bearer {told['OPENAI_API_KEY']}"}
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(address, timeout=10) as answer:
+    with direct.open(urllib.request.Request(address, headers=bearer), timeout=10) as answer:
         assert json.load(answer)["data"]
-    return {address}
+    assert told["OPENAI_API_KEY"] in up.output
+    return {address, told["OPENAI_API_KEY"]}
 
 
 def database_of(up: Up) -> set[str]:

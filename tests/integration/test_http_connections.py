@@ -12,7 +12,7 @@ from aiohttp import ClientError, ClientSession, web
 from aicore.cli.terminal import Failure
 from aicore.cli.up import FILES_MIN, open_files
 from aicore.embedded.ports import free_port
-from aicore.http.connections import CONNECTIONS_MAX, connections_max
+from aicore.http.connections import CONNECTIONS_MAX, Connections, connections_max
 from aicore.http.server import serving_http
 
 pytestmark = pytest.mark.integration
@@ -40,7 +40,7 @@ class Page:
 async def door(page: Page) -> AsyncIterator[int]:
     app, port = web.Application(), free_port()
     app.add_routes([web.get("/now", page.now), web.get("/later", page.later)])
-    async with serving_http(app, "127.0.0.1", port, most=MOST):
+    async with serving_http(app, "127.0.0.1", port, Connections(MOST)):
         yield port
 
 

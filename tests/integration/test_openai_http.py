@@ -19,6 +19,7 @@ from aicore.content.weights import shipped_model
 from aicore.embedded.ports import free_port
 from aicore.http.openai.door import OpenAIDoor
 from aicore.http.server import serving_http
+from aicore.keys import Keys
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
@@ -34,6 +35,7 @@ from tests.unit.kit import memory_log, message, model, runner_on, spooled, until
 pytestmark = pytest.mark.integration
 
 USE_CASE = "npc_dialogue"
+KEY = "a-key-of-the-tests"
 logs: list[MemoryLog] = []
 """The log behind the newest door."""
 
@@ -41,7 +43,7 @@ SAID = "Where is the Ferryman?"
 
 
 @asynccontextmanager
-async def door(key: str = "") -> AsyncIterator[tuple[str, Router]]:
+async def door() -> AsyncIterator[tuple[str, Router]]:
     """Serve the door and yield its URL and the router behind it."""
     log, codec = memory_log(), EventCodec(domain_catalogue())
     logs[:] = [log]
@@ -65,13 +67,13 @@ async def door(key: str = "") -> AsyncIterator[tuple[str, Router]]:
         _, records = await stack.enter_async_context(spooled(log, codec, folder))
         service = InferenceService(records, view, router)
         port = free_port("127.0.0.1")
-        app = OpenAIDoor(service, view, tiers=router.tiers, new_id=new_id, key=SecretStr(key)).app()
+        app = OpenAIDoor(service, view, tiers=router.tiers, new_id=new_id, keys=Keys({"tests": KEY})).app()
         await stack.enter_async_context(serving_http(app, "127.0.0.1", port))
         yield f"http://127.0.0.1:{port}", router
 
 
 @asynccontextmanager
-async def client(url: str, key: str = "none") -> AsyncIterator[openai.AsyncOpenAI]:
+async def client(url: str, key: str = KEY) -> AsyncIterator[openai.AsyncOpenAI]:
     async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as opened:
         yield opened
 
@@ -162,12 +164,12 @@ async def test_what_the_engine_refuses_is_the_requests_own_fault(
     assert (refused.value.status_code, refused.value.code) == (status, code)
 
 
-async def test_a_key_is_asked_for_where_one_is_set() -> None:
-    async with door("secret") as (url, _):
+async def test_a_key_is_asked_for() -> None:
+    async with door() as (url, _):
         async with client(url, "wrong") as ai:
             with pytest.raises(openai.AuthenticationError):
                 await ai.models.list()
-        async with client(url, "secret") as ai:
+        async with client(url) as ai:
             assert (await ai.models.list()).data
 
 
@@ -176,7 +178,8 @@ async def test_a_key_is_asked_for_where_one_is_set() -> None:
 
 @asynccontextmanager
 async def engine_on(url: str, **options: Any) -> AsyncIterator[OpenAICompatibleEngine]:
-    engine = OpenAICompatibleEngine("far", url=url, model=USE_CASE, vllm=False, **options)
+    key = SecretStr(KEY)
+    engine = OpenAICompatibleEngine("far", url=url, model=USE_CASE, vllm=False, api_key=key, **options)
     await engine.start()
     try:
         yield engine

@@ -1,6 +1,5 @@
 """From a JSON object to what is asked of the inference service, by the table of fields."""
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,10 +19,8 @@ from aicore.http.openai.fields import (
     by_name,
 )
 from domain.inference.facts import PROMPT_CHARACTERS_MAX, SEED_MAX
-from protocol.limits import ACTOR_BYTES_MAX
 
 INDEX = re.compile(r"\[\d+\]")
-ANONYMOUS = "http:anonymous"
 NAMES = {"use_case": "model", "tier": "model"}
 """OpenAI's names of our fields, on both endpoints."""
 
@@ -35,7 +32,8 @@ class Asked:
     model: str
     payload: Mapping[str, Any] = field(repr=False)
     """Of inference.generate."""
-    actor: str
+    label: str
+    """What the caller says of its user, or ""."""
     stream: bool
     include_usage: bool
     ignored: tuple[str, ...]
@@ -123,7 +121,7 @@ def _asked(given: dict[str, Any], prompt: str, words: str, ignored: dict[str, No
     return Asked(
         model=given["model"],
         payload=payload,
-        actor=actor_of(given.get("user") or given.get("safety_identifier")),
+        label=given.get("user") or given.get("safety_identifier") or "",
         stream=given.get("stream", False),
         include_usage=options.get("include_usage", False),
         ignored=tuple(ignored),
@@ -137,16 +135,6 @@ def _options(given: Mapping[str, Any], ignored: dict[str, None]) -> dict[str, An
     if not given.get("stream"):
         raise wrong("invalid_value", "stream_options", "is only for requests with stream")
     return _read(given["stream_options"], _STREAM_OPTIONS, "stream_options.", ignored)
-
-
-def actor_of(user: str | None) -> str:
-    """Return who asks, as records name them: two users are never one."""
-    if user is None:
-        return ANONYMOUS
-    actor = f"http:{user}"
-    if len(actor) <= ACTOR_BYTES_MAX and user.isascii() and user.isprintable():
-        return actor
-    return f"http:sha256-{hashlib.sha256(user.encode()).hexdigest()}"
 
 
 # --- messages -----------------------------------------------------------------------------------------------

@@ -1,29 +1,30 @@
 """The OpenAI-compatible door: the same requests, router and records as on NATS, for tools that speak HTTP.
 
 A model's name here is a use case, such as ``npc_dialogue``, or ``npc_dialogue@silver`` for a tier. What
-becomes of each field is in `aicore.http.openai.fields`. Loopback only by default.
+becomes of each field is in `aicore.http.openai.fields`. Loopback only by default, and to who has a key; the
+key's name is who asked, and what a request says of its user is a label beside it.
 """
 
 import asyncio
-import hmac
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from uuid import UUID
 
 import orjson
 import structlog
 from aiohttp import web
-from pydantic import SecretStr
 
+from aicore.http.boundary import host_fault, page_fault
 from aicore.http.openai.asking import NAMES, Asked, chat, completion
 from aicore.http.openai.bodies import BODY_TIMEOUT_S, object_of
 from aicore.http.openai.faults import Fault, model_unknown, of_problem, shown
 from aicore.http.openai.shapes import Shape, event, model_of
+from aicore.keys import Keys
 from bus.problems import problem_of
 from handlers.inference.service import InferenceService
 from handlers.registry.models import RegistryView
 from protocol.errors import WireError
 from protocol.messages import CommandMessage, Reply
-from protocol.meta import Meta
+from protocol.meta import LABEL, Meta
 
 SEND_TIMEOUT_S = 10.0
 """Longest wait for a caller to take a piece of a stream; then it counts as gone, and its engine is free."""
@@ -32,6 +33,12 @@ ID = web.RequestKey("id", UUID)
 """A request's own id: that of its command, and what `X-Request-Id` says."""
 
 ASKED = web.RequestKey("asked", Asked)
+
+OWNER = web.RequestKey("owner", str)
+"""Name of the key that a request came with."""
+
+HEALTH = "/health"
+"""The one page that asks for no key: it says that the process serves, and nothing else."""
 
 logger = structlog.get_logger(__name__)
 
@@ -48,16 +55,21 @@ class OpenAIDoor:
         *,
         tiers: Collection[str],
         new_id: Callable[[], UUID],
-        key: SecretStr,
+        keys: Keys,
+        hosts: Collection[str] = (),
         body_timeout_s: float = BODY_TIMEOUT_S,
         send_timeout_s: float = SEND_TIMEOUT_S,
     ) -> None:
-        """Prepare. With a ``key`` every request must carry it as a bearer token."""
+        """Prepare. Every request must carry one of ``keys`` as a bearer token.
+
+        ``hosts``: names under which the door is asked, beside ``localhost`` and addresses in numbers.
+        """
         self._service = service
         self._registry = registry
         self._tiers = tiers
         self._new_id = new_id
-        self._key = key.get_secret_value()
+        self._keys = keys
+        self._hosts = frozenset(host.lower() for host in hosts)
         self._body_timeout_s = body_timeout_s
         self._send_timeout_s = send_timeout_s
 
@@ -68,15 +80,15 @@ class OpenAIDoor:
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/v1/models/{model}", self._one_model)
-        app.router.add_get("/health", self._health)
+        app.router.add_get(HEALTH, self._health)
         return app
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Check the key and turn every failure into OpenAI's form of an error."""
+        """Admit a request, and turn every failure into OpenAI's form of an error."""
         request[ID] = self._new_id()
         try:
-            self._check_key(request)
+            self._admit(request)
             return await handler(request)
         except Exception as error:  # the edge: every failure becomes a typed answer
             fault = self._fault_of(error, request)
@@ -86,15 +98,22 @@ class OpenAIDoor:
             response.headers["X-Request-Id"] = request[ID].hex
             return response
 
-    def _check_key(self, request: web.Request) -> None:
-        """Refuse who has no key, where one is set. Raises `Fault`."""
+    def _admit(self, request: web.Request) -> None:
+        """Note whose key a request came with. Raises `Fault`: another host, a page in a browser, no key."""
+        if fault := host_fault(request, self._hosts):
+            raise Fault(421, "unknown_host", fault)
+        if fault := page_fault(request):
+            raise Fault(403, "origin_refused", fault)
+        if request.path == HEALTH:
+            return
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         # What is no UTF-8 in a header comes as surrogates.
         token = given.strip().encode("utf-8", "surrogateescape")
-        fits = scheme.lower() == "bearer" and hmac.compare_digest(token, self._key.encode())
-        if self._key and not fits:
+        owner = self._keys.owner(token) if scheme.lower() == "bearer" else None
+        if owner is None:
             headers = {"WWW-Authenticate": 'Bearer realm="aicore"'}
             raise Fault(401, "invalid_api_key", "the API key is missing or wrong", headers=headers)
+        request[OWNER] = owner
 
     def _fault_of(self, error: Exception, request: web.Request) -> Fault:
         """Return what a caller is told; only an error of ours is logged with where it came from."""
@@ -103,7 +122,10 @@ class OpenAIDoor:
         if isinstance(error, web.HTTPException):
             return _of_route(error, request)
         if (problem := problem_of(error)) is None:
-            logger.error("http_request_failed", exc_info=error, error_id=request[ID].hex, path=request.path)
+            # Not the path as it came: it may hold anything, a key that slipped into it among that.
+            route = request.match_info.route.resource
+            path = route.canonical if route else ""
+            logger.error("http_request_failed", exc_info=error, error_id=request[ID].hex, path=path)
             return Fault(500, "internal", f"an error of ours; report the id {request[ID].hex}")
         asked = request.get(ASKED)
         return of_problem(problem, error, asked.params if asked else NAMES, asked.model if asked else "")
@@ -132,9 +154,9 @@ class OpenAIDoor:
 
     async def _answer(self, request: web.Request, asked: Asked, *, is_chat: bool) -> web.StreamResponse:
         request[ASKED] = asked
-        command = CommandMessage(
-            request[ID], "inference.generate", asked.payload, "any", Meta(actor=asked.actor)
-        )
+        label = {LABEL: asked.label} if asked.label else {}
+        meta = Meta(actor=f"http:{request[OWNER]}", extra=label)
+        command = CommandMessage(request[ID], "inference.generate", asked.payload, "any", meta)
         headers = {"X-Request-Id": command.id.hex}
         if asked.ignored:
             headers["X-Aicore-Ignored"] = ", ".join(asked.ignored)

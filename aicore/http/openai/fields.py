@@ -96,7 +96,7 @@ BOTH: tuple[Field, ...] = (
     Field(
         "user",
         "served",
-        "the actor of the record, `http:{user}`; as its SHA-256 if it is long or not plain ASCII",
+        "a label in the record's metadata; the record's actor is the key's name, `http:{name}`",
         text(USER_CHARACTERS_MAX),
     ),
     Field("n", "refused", "one answer per request; send the request again", nothing=(1,)),

@@ -10,12 +10,12 @@ from typing import Any
 
 import aiohttp
 import openai
-from pydantic import SecretStr
 
 from aicore.clock import new_id
 from aicore.embedded.ports import free_port
 from aicore.http.openai.door import OpenAIDoor
 from aicore.http.server import serving_http
+from aicore.keys import Keys
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
@@ -28,6 +28,8 @@ from handlers.routing.turns import Tier
 from tests.unit.kit import WAIT_S, EchoEngine, memory_log, message, model, runner_on, spooled
 
 USE_CASE = "npc_dialogue"
+KEY = "a-key-of-the-tests"
+KEYS = {"tests": KEY}
 
 
 class WordEngine(EchoEngine):
@@ -88,9 +90,9 @@ class Door:
 
 @asynccontextmanager
 async def door(
-    key: str = "", *, characters: Collection[str] | None = None, **options: Any
+    *, keys: Mapping[str, str] = KEYS, characters: Collection[str] | None = None, **options: Any
 ) -> AsyncIterator[Door]:
-    """Serve the door to a `WordEngine`; ``characters`` are those that the content knows."""
+    """Serve the door to a `WordEngine`; its session has `KEY`; the content knows ``characters``."""
     log, codec = memory_log(), EventCodec(domain_catalogue())
     runner, view = runner_on(log, codec), RegistryView(log, decode=codec.decode)
     reply = await runner(message("registry.register_model", model()))
@@ -108,13 +110,14 @@ async def door(
         _, records = await stack.enter_async_context(spooled(log, codec, folder))
         service = InferenceService(records, view, router, characters=characters)
         port = free_port("127.0.0.1")
-        opened = OpenAIDoor(service, view, tiers=router.tiers, new_id=new_id, key=SecretStr(key), **options)
+        opened = OpenAIDoor(service, view, tiers=router.tiers, new_id=new_id, keys=Keys(keys), **options)
         await stack.enter_async_context(serving_http(opened.app(), "127.0.0.1", port))
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        bearer = {"Authorization": f"Bearer {KEY}"}
+        session = await stack.enter_async_context(aiohttp.ClientSession(headers=bearer))
         yield Door(f"http://127.0.0.1:{port}", engine, log, codec, service, session)
 
 
 @asynccontextmanager
-async def client(url: str, key: str = "none") -> AsyncIterator[openai.AsyncOpenAI]:
+async def client(url: str, key: str = KEY) -> AsyncIterator[openai.AsyncOpenAI]:
     async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as opened:
         yield opened

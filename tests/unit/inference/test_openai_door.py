@@ -21,12 +21,13 @@ from aicore.http.openai.bodies import BODY_BYTES_MAX
 from aicore.http.openai.shapes import REASONS
 from domain.inference.messages import InferenceCompleted, InferenceRefused
 from handlers.engines.port import EngineFault
-from tests.unit.inference.door_kit import USE_CASE, Door, client, door
+from tests.unit.inference.door_kit import KEY, USE_CASE, Door, client, door
 from tests.unit.kit import until
 
 ASKED: list[ChatCompletionMessageParam] = [{"role": "user", "content": "who goes there"}]
 CHAT: dict[str, Any] = {"model": USE_CASE, "messages": ASKED}
 COMPLETION: dict[str, Any] = {"model": USE_CASE, "prompt": "who goes there"}
+HEADS = f"Host: localhost\r\nAuthorization: Bearer {KEY}\r\n".encode()
 USAGE = {"prompt_tokens": 3, "completion_tokens": 3, "total_tokens": 6}
 
 
@@ -52,7 +53,7 @@ async def test_the_stream_helper_knows_who_speaks_and_what_it_took() -> None:
 
 async def test_the_sync_client_streams_helps_lists_and_retrieves() -> None:
     def use(url: str) -> None:
-        with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as ai:
+        with openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0) as ai:
             with ai.chat.completions.stream(model=USE_CASE, messages=ASKED) as stream:
                 for _ in stream:
                     pass
@@ -236,7 +237,7 @@ async def test_a_caller_that_takes_nothing_frees_its_engine() -> None:
             }
         )
         for _ in range(40):  # what is not read piles up on the way, until nothing more fits
-            head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            head = f"POST /v1/chat/completions HTTP/1.1\r\n{HEADS.decode()}Content-Type: application/json\r\n"
             writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
         with structlog.testing.capture_logs() as logged:
             await until(lambda: _ended(opened))
@@ -254,13 +255,17 @@ def _ended(opened: Door) -> bool:
 
 
 @pytest.mark.parametrize(
-    "given", ["", "Basic c2VjcmV0", "Bearer wrong", "Bearer", "Bearer s\u00e9cret", "Bearer \udcff"]
-)
+    "given",
+    [
+        "", "Basic YS1rZXk6", f"Basic {KEY}", KEY, "Bearer wrong", "Bearer", f"Bearer {KEY}\u00e9",
+        f"Bearer {KEY[:-1]}", f"Bearer {KEY} {KEY}", "Bearer \udcff",
+    ],
+)  # fmt: skip
 async def test_without_the_key_nobody_is_served(given: str) -> None:
-    async with door("secret") as opened:
+    async with door() as opened:
         raw = given.encode("utf-8", "surrogateescape")
         status, head, found = await bare(
-            opened, b"GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: " + raw
+            opened, b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nAuthorization: " + raw
         )
     assert (status, found["error"]["type"], found["error"]["code"]) == (
         401, "authentication_error", "invalid_api_key",
@@ -270,8 +275,9 @@ async def test_without_the_key_nobody_is_served(given: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 async def test_with_the_key_everybody_is(scheme: str) -> None:
-    async with door("sécret") as opened:
-        raw = f"GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: {scheme} sécret".encode()
+    async with door(keys={"smith": "ein-Schlüssel-aus-Köln"}) as opened:
+        key = f"Authorization: {scheme} ein-Schlüssel-aus-Köln"
+        raw = f"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n{key}".encode()
         status, _, found = await bare(opened, raw)
     assert (status, found["object"]) == (200, "list")
 
@@ -373,7 +379,7 @@ async def test_packed_bodies_are_read(packed: bytes, name: str) -> None:
 async def test_a_body_that_does_not_come_is_waited_for_only_so_long() -> None:
     async with door(body_timeout_s=0.1) as opened:
         kind = b"\r\nContent-Type: application/json"
-        head = b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 99" + kind
+        head = b"POST /v1/completions HTTP/1.1\r\n" + HEADS + b"Content-Length: 99" + kind
         status, _, found = await bare(opened, head)
     assert (status, found["error"]["code"]) == (408, "request_timeout")
 
@@ -383,14 +389,14 @@ async def test_a_client_that_breaks_off_leaves_no_trace_in_the_log(caplog: pytes
         port = int(opened.url.rpartition(":")[2])
         with structlog.testing.capture_logs() as logged:
             for sent in (
-                b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"POST /v1/completions HTTP/1.1\r\n" + HEADS + b"Content-Type: application/json\r\n"
                 b"Content-Length: 99\r\n\r\n{",
-                b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"POST /v1/completions HTTP/1.1\r\n" + HEADS + b"Content-Type: application/json\r\n"
                 b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
                 b"GET /v1/models HTTP/9.9\r\n\r\n",
                 b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
                 b"GET / HTTP/1.1\r\n" + b"X: " + b"y" * 20_000 + b"\r\n\r\n",
-                b"GET /v1/models HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+                b"GET /v1/models HTTP/1.1\r\n" + HEADS + b"Content-Length: -1\r\n\r\n",
             ):
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.write(sent)
@@ -408,7 +414,7 @@ async def test_a_streams_caller_that_leaves_is_no_error_of_ours(caplog: pytest.L
         with structlog.testing.capture_logs() as logged:
             for words in (2, 200):
                 body = {**CHAT, "stream": True, "messages": [{"role": "user", "content": "w " * words}]}
-                async with aiohttp.ClientSession() as session:
+                async with aiohttp.ClientSession(headers=opened.session.headers) as session:
                     answer = await session.post(f"{opened.url}/v1/chat/completions", json=body)
                     await answer.content.readany()
                     answer.close()

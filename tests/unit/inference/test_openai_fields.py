@@ -34,8 +34,8 @@ from aicore.http.openai.fields import (
     manual,
 )
 from domain.inference.messages import Generate, InferenceRequested
-from protocol.meta import decode_meta
-from tests.unit.inference.door_kit import USE_CASE, Door, door
+from protocol.meta import Meta, decode_meta
+from tests.unit.inference.door_kit import KEY, USE_CASE, Door, client, door
 from tests.unit.kit import until
 
 PAGE = Path(__file__).parents[3] / "docs" / "openai.md"
@@ -218,41 +218,44 @@ async def recorded(opened: Door) -> InferenceRequested:
 
 
 @pytest.mark.parametrize(
-    ("fields", "actor"),
+    ("fields", "label"),
     [
-        ({}, "http:anonymous"),
-        ({"user": "lira"}, "http:lira"),
-        ({"safety_identifier": "lira"}, "http:lira"),
-        ({"user": "lira", "safety_identifier": "other"}, "http:lira"),
-        ({"user": "Ærik"}, "http:sha256-"),
-        ({"user": "x" * 200}, "http:sha256-"),
+        ({}, None),
+        ({"user": "lira"}, "lira"),
+        ({"safety_identifier": "lira"}, "lira"),
+        ({"user": "lira", "safety_identifier": "other"}, "lira"),
+        ({"user": "Ærik"}, "Ærik"),
+        ({"user": "http:tests"}, "http:tests"),
+        ({"user": "x" * 500}, "x" * 500),
     ],
 )
-async def test_a_user_is_the_actor_of_the_record(fields: dict[str, str], actor: str) -> None:
+async def test_who_asked_is_the_key_and_the_user_is_a_label(
+    fields: dict[str, str], label: str | None
+) -> None:
+    """A request's own word was the actor: any caller could be any other in the record."""
     async with door() as opened:
         await opened.chat(**fields)
         await recorded(opened)
-        (found,) = await actors(opened)
-    assert found.startswith(actor) if actor.endswith("-") else found == actor
-    assert len(found.encode()) <= 128
+        (found,) = await metas(opened)
+    assert (found.actor, found.extra) == ("http:tests", {"label": label} if label else {})
 
 
-async def actors(opened: Door) -> set[str]:
-    """Return who asked, as records say it."""
+async def metas(opened: Door) -> list[Meta]:
+    """Return the metadata of each request's record."""
     found = [each for each in await opened.log.read_all() if each.type == "inference.requested"]
-    return {decode_meta(each.meta).actor for each in found}
+    return [decode_meta(each.meta) for each in found]
 
 
-async def test_two_users_are_never_one_actor() -> None:
-    """Long or foreign names were cut at 128 bytes or became "anonymous"."""
-    async with door() as opened:
-        for user in ("x" * 200, "x" * 201, "Ærik", "Ørik"):
-            await opened.chat(user=user)
+async def test_two_keys_are_two_actors() -> None:
+    async with door(keys={"tests": KEY, "forge": "another-key-of-the-tests"}) as opened:
+        for key in (KEY, "another-key-of-the-tests"):
+            async with client(opened.url, key) as ai:
+                await ai.completions.create(model=USE_CASE, prompt="who")
 
-        async def all_there() -> bool:
-            return len(await actors(opened)) == 4
+        async def both_there() -> bool:
+            return [meta.actor for meta in await metas(opened)] == ["http:tests", "http:forge"]
 
-        await until(all_there)
+        await until(both_there)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_neither_secrets_nor_what_is_the_process_own_are_passed_on(
     secrets = {
         "postgres_dsn": "postgresql://u:hunter2@h/db",
         "nats_url": "nats://u:hunter2@h",
-        "http_key": "hunter2",
+        "http_key": "hunter2-and-more-of-it",
         "personal_key": "ab" * 64,
     }
     assert set(secrets) == SECRET
