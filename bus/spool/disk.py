@@ -225,13 +225,18 @@ def held(path: Path) -> Iterator[Directory]:
 
 
 class SegmentWriter:
-    """Appends frames to segments, durably. Used by one thread at a time."""
+    """Appends frames to segments, durably. Used by one thread at a time. `end` it.
+
+    It can begin a segment when the process may open no more files: its folder stays open, and a file is held
+    back for the first segment; a later one takes the place of the one before it.
+    """
 
     def __init__(self, path: Path, salt: int, segment_bytes_max: int) -> None:
         self._path = path
         self._salt = salt
         self._bytes_max = segment_bytes_max
-        self._file = -1
+        self._folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        self._file = os.dup(self._folder)
         self._void: Path | None = None
         """A segment that was begun and has nothing durable; the next one has its name."""
         self.segment: Segment | None = None
@@ -243,13 +248,13 @@ class SegmentWriter:
             OSError: a new one cannot be made.
         """
         if self.segment is None or self.segment.length >= self._bytes_max:
-            self.close()
+            self._release()
             path = self._path / f"{first:020d}-{self._salt:08x}{SUFFIX}"
             if path == self._void:
                 path.unlink(missing_ok=True)
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             self.segment = Segment(path, first, self._salt, 0)
-            sync_folder(self._path)
+            os.fsync(self._folder)
         return self.segment
 
     def write(self, data: bytes) -> int:
@@ -273,10 +278,19 @@ class SegmentWriter:
                 os.ftruncate(self._file, self.segment.length)
             if not self.segment.length:
                 self._void = self.segment.path
-        self.close()
+        self._release()
+        with suppress(OSError):
+            self._file = os.dup(self._folder)
 
-    def close(self) -> None:
-        """Close the open segment."""
+    def end(self) -> None:
+        """Close the open segment; nothing can be begun any more."""
+        self._release()
+        if self._folder >= 0:
+            os.close(self._folder)
+        self._folder = -1
+
+    def _release(self) -> None:
+        """Close the open segment, or what was held back for one."""
         if self._file >= 0:
             os.close(self._file)
         if self.segment is not None:

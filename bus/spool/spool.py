@@ -245,13 +245,14 @@ class Spool:
         """Leave the directory tidy; no task runs any more."""
         try:
             await self._checkpoint()
-            self._writer.close()
+            self._writer.end()
             if not self._records:
                 for segment in self._reader.rest():
                     await self._run(segment.delete)
         except OSError as error:
             logger.warning("spool_disk_failing", error=str(error))
         finally:
+            self._writer.end()
             self._executor.shutdown(wait=True)
 
     # --- private ----------------------------------------------------------------------------------------

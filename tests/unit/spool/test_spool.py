@@ -531,3 +531,36 @@ async def test_the_command_line_sees_what_waits_and_gives_letters_back(
         await spool.drained()
     assert await numbers(gate.log) == [1_000, 2, 1]
     assert (state()["in_use"], state()["backlog_records"], state()["dead_letters"]) == (False, 0, 0)
+
+
+@contextmanager
+def no_file_left() -> Iterator[None]:
+    """Let this process open no file more."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = [os.open("/dev/null", os.O_RDONLY)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (held[0] + 100, limits[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                held.append(os.dup(held[0]))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for each in held:
+            os.close(each)
+
+
+async def test_without_a_file_left_records_are_made_durable_and_shipped_afterwards(
+    tmp_path: Path, log: MemoryLog, gate: Gate
+) -> None:
+    """The scar: one connection too many elsewhere in the process, and no answer was recorded."""
+    gate.open = False
+    async with open_spool(tmp_path, gate, options(segment_bytes_max=2_000)) as spool:
+        with no_file_left():
+            for number in range(1, 101):
+                await spool.put(write(number))
+        assert len(segments(tmp_path)) > 1
+        gate.open = True
+        await spool.drained()
+
+    assert await numbers(log) == list(range(1, 101))
