@@ -3,21 +3,28 @@
 import asyncio
 import os
 import resource
+import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 from aiohttp import ClientError, ClientSession, web
 
-from aicore.cli.terminal import Failure
+from aicore.cli.terminal import Failure, loop_factory
 from aicore.cli.up import FILES_MIN, open_files
 from aicore.embedded.ports import free_port
-from aicore.http.connections import CONNECTIONS_MAX, Connections, connections_max
+from aicore.http.connections import CONNECTIONS_MAX, Connections, connections_max, peer_of
 from aicore.http.server import serving_http
+from tests.harness.files import no_file_left
+from tests.unit.kit import WAIT_S, until
 
 pytestmark = pytest.mark.integration
 
 MOST = 8
+MUCH = 64 * 1024**2
+"""Bytes of an answer that no socket holds."""
+
+NOW = b"GET /now HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class Page:
@@ -35,18 +42,23 @@ class Page:
         await self.go_on.wait()
         return web.Response(text="later")
 
+    async def much(self, _: web.Request) -> web.Response:
+        return web.Response(body=bytes(MUCH))
+
 
 @asynccontextmanager
-async def door(page: Page) -> AsyncIterator[int]:
+async def door(page: Page, connections: Connections | None = None) -> AsyncIterator[int]:
     app, port = web.Application(), free_port()
-    app.add_routes([web.get("/now", page.now), web.get("/later", page.later)])
-    async with serving_http(app, "127.0.0.1", port, Connections(MOST)):
+    app.add_routes([web.get("/now", page.now), web.get("/later", page.later), web.get("/much", page.much)])
+    async with serving_http(app, "127.0.0.1", port, connections or Connections(MOST)):
         yield port
 
 
-async def hold(port: int, stack: AsyncExitStack, said: bytes = b"") -> asyncio.StreamReader:
-    """Open a connection and leave it open."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def hold(
+    port: int, stack: AsyncExitStack, said: bytes = b"", *, of: str = "127.0.0.1"
+) -> asyncio.StreamReader:
+    """Open a connection, from the address ``of``, and leave it open."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(of, 0))
     stack.callback(writer.close)
     writer.write(said)
     await writer.drain()
@@ -84,6 +96,102 @@ async def test_a_request_under_way_is_never_closed_for_another() -> None:
         page.go_on.set()
         async with asyncio.timeout(5):
             assert [(await each.read()).endswith(b"later") for each in busy] == [True] * MOST
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /now HTTP/1.1\r\nHost: x\r\nX: "], ids=["silent", "slow"])
+async def test_who_has_asked_nothing_is_closed_after_a_while(said: bytes) -> None:
+    connections = Connections(MOST, head_timeout_s=10)
+    async with door(Page(), connections) as port, AsyncExitStack() as stack:
+        slow = await hold(port, stack, said)
+        asked = await hold(port, stack, NOW)
+        await asked.readuntil(b"now")
+        now = asyncio.get_running_loop().time()
+        connections.sweep(now + 9)
+        later = await hold(port, stack)
+        assert not slow.at_eof()
+        connections.sweep(now + 10.5)
+        async with asyncio.timeout(WAIT_S):
+            assert await slow.read() == b""
+        await asyncio.sleep(0.05)
+        assert [asked.at_eof(), later.at_eof()] == [False, True], "one that has asked may be idle for longer"
+
+
+async def test_who_takes_nothing_of_an_answer_is_closed(caplog: pytest.LogCaptureFixture) -> None:
+    """A reader that takes nothing kept its connection, and its answer in memory, for as long as it liked."""
+    connections = Connections(MOST, send_timeout_s=10)
+    async with door(Page(), connections) as port, AsyncExitStack() as stack:
+        reader = await hold(port, stack, b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+        now = asyncio.get_running_loop().time()
+        await until(
+            lambda: [each for each in connections._present() if each.transport.get_write_buffer_size()]
+        )
+        for passed in (1, 6, 10):
+            connections.sweep(now + passed)
+            await asyncio.sleep(0)
+            assert connections._present(), passed
+        connections.sweep(now + 11.5)
+        await until(lambda: not connections._present())
+        taken = len(await _rest(reader))
+    assert taken < MUCH
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+async def test_a_peer_from_elsewhere_has_half_of_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aicore.http.connections.peer_of", lambda address: str(address[0]))
+    page = Page()
+    later = b"GET /later HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    async with door(page) as port, AsyncExitStack() as stack:
+        busy = [await hold(port, stack, later, of="127.0.0.2") for _ in range(MOST)]
+        async with asyncio.timeout(WAIT_S):
+            for _ in range(MOST // 2):
+                await page.waiting.get()
+            other = await hold(port, stack, NOW, of="127.0.0.3")
+            await other.readuntil(b"now")
+        page.go_on.set()
+        async with asyncio.timeout(WAIT_S):
+            ends = [await _rest(each) for each in busy]
+        assert sorted(end.endswith(b"later") for end in ends) == [False] * (MOST // 2) + [True] * (MOST // 2)
+
+
+async def _rest(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.read()
+    except ConnectionResetError:
+        return b""
+
+
+@pytest.mark.parametrize(
+    ("address", "peer"),
+    [
+        (("127.0.0.1", 1), ""), (("127.9.9.9", 1), ""), (("::1", 1, 0, 0), ""),
+        (("::ffff:127.0.0.1", 1, 0, 0), ""),
+        ("", ""), (None, ""), (("10.0.0.7", 1), "10.0.0.7"), (("::ffff:10.0.0.7", 1, 0, 0), "10.0.0.7"),
+        (("2001:db8::1", 1, 0, 0), "2001:db8::/64"), (("2001:db8::ffff:1", 1, 0, 0), "2001:db8::/64"),
+        (("fe80::1%eth0", 1, 0, 2), "fe80::/64"),
+    ],
+)  # fmt: skip
+def test_a_peer_is_a_machine_or_a_network(address: object, peer: str) -> None:
+    assert peer_of(address) == peer
+
+
+@pytest.mark.parametrize("stolen", [False, True], ids=["none left", "each stolen that comes free"])
+def test_without_a_file_left_the_door_goes_on_afterwards(stolen: bool) -> None:
+    """On the loop that serves in production, whose listener an error of accept could close for good."""
+
+    async def flooded() -> bytes:
+        async with door(Page()) as port, AsyncExitStack() as stack:
+            callers = [stack.enter_context(socket.socket()) for _ in range(20)]
+            with no_file_left(stealing=stolen):
+                for caller in callers:
+                    caller.setblocking(False)
+                    with suppress(BlockingIOError):
+                        caller.connect(("127.0.0.1", port))
+                    await asyncio.sleep(0.005)
+            async with asyncio.timeout(WAIT_S):
+                return await (await hold(port, stack, NOW)).readuntil(b"now")
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        assert runner.run(flooded()).startswith(b"HTTP/1.1 200")
 
 
 def test_the_door_has_a_part_of_the_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,12 @@ def test_constraints_name_no_index_and_no_path() -> None:
     assert [line for line in lines if "==" not in line] == []
 
 
-PAGES = ["README.md", "CHANGELOG.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+PAGES = [
+    "README.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))),
+]
 
 
 @pytest.mark.parametrize("name", PAGES)

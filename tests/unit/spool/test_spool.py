@@ -31,6 +31,7 @@ from bus.ports import (
 )
 from bus.spool.disk import SUFFIX, Directory, NoSuchLetter, SpoolInUse
 from bus.spool.spool import Spool, SpoolOptions, open_free_spool, open_spool
+from tests.harness.files import no_file_left
 
 WAIT_S = 10.0
 POLL_S = 0.005
@@ -531,23 +532,6 @@ async def test_the_command_line_sees_what_waits_and_gives_letters_back(
         await spool.drained()
     assert await numbers(gate.log) == [1_000, 2, 1]
     assert (state()["in_use"], state()["backlog_records"], state()["dead_letters"]) == (False, 0, 0)
-
-
-@contextmanager
-def no_file_left() -> Iterator[None]:
-    """Let this process open no file more."""
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    held = [os.open("/dev/null", os.O_RDONLY)]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (held[0] + 100, limits[1]))
-    try:
-        with suppress(OSError):
-            while True:
-                held.append(os.dup(held[0]))
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-        for each in held:
-            os.close(each)
 
 
 async def test_without_a_file_left_records_are_made_durable_and_shipped_afterwards(
