@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from io import StringIO
-from typing import Any, Literal, TextIO, cast
+from typing import Any, Literal, Protocol, TextIO, cast
 
 import structlog
 from pydantic import BaseModel
@@ -75,10 +75,26 @@ class _Formatter(logging.Formatter):
         return _unquoted(super().format(record))
 
 
+class Written(Protocol):
+    """What the log is written to: a stream, or a `LogFile`. One call of `write` is a whole entry."""
+
+    def write(self, text: str, /) -> int:
+        """Append an entry."""
+        ...
+
+    def flush(self) -> None:
+        """Hand on what is kept back."""
+        ...
+
+    def isatty(self) -> bool:
+        """Say whether people read it as it comes."""
+        ...
+
+
 class _Lossy:
     """A file that takes what can be written: what fails for want of room is no reason to end the program."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: Written) -> None:
         self._file = file
 
     def write(self, text: str) -> int:
@@ -93,7 +109,7 @@ class _Lossy:
             self._file.flush()
 
 
-def set_up(level: str, form: Literal["console", "json"], file: TextIO | None = None) -> None:
+def set_up(level: str, form: Literal["console", "json"], file: Written | None = None) -> None:
     """Configure structlog and the standard library's logging; may be called again for another file."""
     written = file or sys.stderr
     target = cast("TextIO", _Lossy(written))

@@ -7,7 +7,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +22,7 @@ from aicore.embedded.ports import shown_host
 from aicore.embedded.process import dying_with_parent
 from aicore.embedded.vllm import EmbeddedVllm, vllm_python
 from aicore.keys import named_keys, own_key
+from aicore.logfiles import LogFile
 from aicore.logs import set_up
 from aicore.running import LOG_FILE, System, find, serving
 from aicore.settings import Settings, load_settings, masked
@@ -321,7 +322,7 @@ def _logging(settings: Settings, path: Path | None) -> Iterator[None]:
         set_up(settings.log_level, settings.log_format)
         yield
         return
-    with path.open("a", buffering=1) as file:
+    with closing(LogFile(path)) as file:
         set_up(settings.log_level, settings.log_format, file)
         try:
             yield

@@ -15,6 +15,8 @@ from typing import Protocol
 import psutil
 import structlog
 
+from aicore.logfiles import trim
+
 PR_SET_PDEATHSIG = 1
 """Source: Linux prctl(2)."""
 
@@ -127,6 +129,11 @@ class Watched(Protocol):
         """Its process id, None while it does not run."""
         ...
 
+    @property
+    def log(self) -> Path:
+        """The file that its process appends to."""
+        ...
+
     def launch(self) -> None:
         """Start its process, without waiting until it answers."""
         ...
@@ -134,12 +141,17 @@ class Watched(Protocol):
 
 @contextlib.contextmanager
 def watching(servers: Sequence[Watched]) -> Iterator[None]:
-    """Start a server again that has ended, while the context is open; who needs it sees when it answers."""
+    """Start a server again that has ended, while the context is open; who needs it sees when it answers.
+
+    Their logs are kept from growing without end, too.
+    """
     over = threading.Event()
 
     def watch() -> None:
         while not over.wait(WATCH_EVERY_S):
             for server in servers:
+                with contextlib.suppress(OSError):  # a full disk: next time
+                    trim(server.log)
                 if server.pid is None:
                     logger.warning("server_restarts", server=server.name)
                     try:

@@ -1,6 +1,7 @@
 """Who watches over the servers' processes."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ class Server:
     """One that cannot be started at first."""
 
     name, pid, tries = "vllm-gold", None, 0
+    log = Path("/nowhere/vllm.log")
 
     def __init__(self) -> None:
         self.started = threading.Event()
