@@ -1,6 +1,6 @@
 """`aicore models`: the registry, over the public wire."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ import orjson
 import typer
 from rich.text import Text
 
-from aicore.cli.terminal import Exit, Failure, Json, Kind, Listing, out, print_json, print_rows
+from aicore.cli.terminal import Exit, Failure, Json, Kind, Listing, err, out, print_json, print_rows
 from aicore.cli.wire import (
     LOOK_S,
     MODELS_VIEW,
@@ -25,6 +25,7 @@ from aicore.cli.wire import (
 )
 from aicore.client import Client
 from bus.retry import until_seen
+from domain.registry.configuration import misspelt
 from protocol.messages import Reply
 
 app = typer.Typer(no_args_is_help=True, help="Models: register, promote and retire versions; split traffic.")
@@ -106,6 +107,9 @@ def register(
         raise Failure(f"{file} must hold one JSON object", code=Exit.USAGE)
     reply = over_wire(lambda client: client.command("registry.register_model", payload))
     tell(reply, status_of(reply), json=json)
+    configuration = payload.get("configuration")
+    if isinstance(configuration, dict):
+        warn_of(configuration)
 
 
 @app.command()
@@ -141,6 +145,14 @@ def describe(  # noqa: PLR0913 - one parameter per option of the command line
 
     reply = over_wire(work)
     tell(reply, status_of(reply), json=json)
+    warn_of(key for key, value in configuration.items() if value is not None)
+
+
+def warn_of(keys: Iterable[str]) -> None:
+    """Say on stderr which keys of a configuration nothing reads though they are nearly one that is read."""
+    for key, near in misspelt(keys).items():
+        said = f"warning: nothing reads the key {key!r}; did you mean {near!r}?"
+        err.print(said, style="yellow", markup=False, soft_wrap=True)
 
 
 @app.command()
