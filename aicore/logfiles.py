@@ -6,6 +6,7 @@ line is in one file, whole.
 
 import os
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -17,9 +18,11 @@ LOGS_EARLIER_MAX = 4
 """Files that are kept beside the one that is written to."""
 
 COPY_BYTES = 1024**2
+COPIES = 2
+"""A process that writes faster than its lines are copied loses those beyond so many times ``bytes_max``."""
 
-UNENDED_MAX = 1_000
-"""How often the end of a line is looked for that does not come; then it was written without one."""
+UNENDED_MAX, UNENDED_S = 1_000, 0.001
+"""How often, and after how long a pause, the end of a line is looked for; then it was written without one."""
 
 
 class LogFile:
@@ -88,7 +91,8 @@ def trim(path: Path, *, bytes_max: int = LOG_BYTES_MAX, earlier_max: int = LOGS_
     """Empty the log of a running process that appends to it, if it is too long; return whether it was.
 
     What was in it is NAME.1 afterwards, its last ``bytes_max`` if it was longer. The process goes on writing
-    to the same file. A line that it writes between the last read and the cut is lost; none is torn.
+    to the same file. A line that it writes between the last read and the cut is lost; none is torn. May wait
+    for the end of a line, so not for an event loop.
 
     Raises:
         OSError: the disk is full, or failing; the log is as it was.
@@ -102,7 +106,7 @@ def trim(path: Path, *, bytes_max: int = LOG_BYTES_MAX, earlier_max: int = LOGS_
             with os.fdopen(_opened(draft), "wb") as copy:
                 if log.seek(max(0, length - bytes_max)):
                     log.readline()  # from its middle on
-                _copy(log, copy)
+                _copy(log, copy, COPIES * bytes_max)
         except OSError:
             draft.unlink(missing_ok=True)
             raise
@@ -111,15 +115,20 @@ def trim(path: Path, *, bytes_max: int = LOG_BYTES_MAX, earlier_max: int = LOGS_
     return True
 
 
-def _copy(log: BinaryIO, copy: BinaryIO) -> None:
-    """Copy to the end of ``log`` and of a line: what is being written is seen before it is whole."""
+def _copy(log: BinaryIO, copy: BinaryIO, most: int) -> None:
+    """Copy ``most`` bytes of ``log``, less if it ends before that, and then to the end of the line."""
     last = b"\n"
+    while most > 0 and (chunk := log.read(min(most, COPY_BYTES))):
+        copy.write(chunk)
+        most, last = most - len(chunk), chunk[-1:]
     for _ in range(UNENDED_MAX):
-        while chunk := log.read(COPY_BYTES):
-            copy.write(chunk)
-            last = chunk[-1:]
         if last == b"\n":
             return
+        # A line across two pages can be seen half, while its writer has lost the processor.
+        rest = log.readline()
+        copy.write(rest)
+        last = rest[-1:] or last
+        time.sleep(UNENDED_S)
 
 
 def shift(path: Path, earlier_max: int, *, newest: Path | None = None) -> None:
