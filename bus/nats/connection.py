@@ -57,6 +57,8 @@ async def connect(
     """Yield a connection called ``name`` (shown in the server's monitoring); drain and close it on exit.
 
     ``url``: of one server, or of several with commas between them; see `parse_address`.
+    ``options``: of nats-py. Unless they say otherwise, a server that refuses is asked again until the time is
+    over.
 
     Raises:
         AddressError: ``url`` is no address.
@@ -78,12 +80,11 @@ async def connect(
                 closed_cb=events.on_closed,
                 connect_timeout=max(1, int(timeout_s)),
                 reconnect_time_wait=RECONNECT_WAIT_S,  # type: ignore[arg-type] # see RECONNECT_WAIT_S
-                max_reconnect_attempts=-1,
                 ping_interval=PING_INTERVAL_S,
                 max_outstanding_pings=PINGS_OUTSTANDING_MAX,
                 drain_timeout=DRAIN_TIMEOUT_S,
                 pending_size=PENDING_BYTES_MAX,
-                **options,
+                **{"max_reconnect_attempts": -1, **options},
             )
     except (OSError, NatsError) as error:  # TimeoutError is an OSError
         await nc.close()

@@ -27,7 +27,7 @@ ANSWER_TIMEOUT_S = 2.0
 """For our own announcement to answer us: a NATS that is this slow says nothing about others."""
 
 OTHERS_S = 0.2
-"""For the others', after our own came."""
+"""For the others', after our own came if there is one."""
 
 WATCH_S = 10.0
 
@@ -90,7 +90,10 @@ async def present(
 
 
 async def processes(nc: Client, realm: str, *, own: str = "") -> list[Presence]:
-    """Return the processes that serve ``realm`` now, as they answer; ``own`` must be among their ids."""
+    """Return the processes that serve ``realm`` now, as they answer; ``own`` must be among their ids.
+
+    Takes `OTHERS_S`, from our own answer on if there is one.
+    """
     found: dict[str, Presence] = {}
     ours = asyncio.Event()
     inbox = nc.new_inbox()
@@ -109,11 +112,12 @@ async def processes(nc: Client, realm: str, *, own: str = "") -> list[Presence]:
 
         async with asyncio.TaskGroup() as group:
             collecting = group.create_task(collect())
-            try:
-                async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                    await (ours.wait() if own else asyncio.sleep(OTHERS_S))
-            except TimeoutError:
-                logger.warning("processes_not_known", realm=realm, server=str(nc.connected_url))
+            if own:
+                try:
+                    async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                        await ours.wait()
+                except TimeoutError:
+                    logger.warning("processes_not_known", realm=realm, server=str(nc.connected_url))
             await asyncio.sleep(OTHERS_S)
             collecting.cancel()
     finally:

@@ -129,8 +129,7 @@ def python(text: str, shell: Shell, folder: Path) -> None:
 
 
 def js(text: str, shell: Shell, folder: Path) -> None:
-    packages = node_folder()
-    script = packages / "snippet.mjs"
+    script = node_folder(folder) / "snippet.mjs"
     script.write_text(text)
 
     assert len(run(["node", str(script)], shell, folder)) > 10

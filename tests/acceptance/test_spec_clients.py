@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -28,6 +29,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(180), pytest.mark.xdi
 BLOCK = re.compile(r"^```(python|js)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NAMES = {"python": "market", "js": "bazaar"}
 """Of the consumer in each language's example."""
+
+IDLE = {"python": ("timeout=2", "timeout=1"), "js": ("expires: 2000", "expires: 1000")}
+"""How long each of them waits for more before it ends, and how long here."""
 
 VIEW_S = 20.0
 """For the read model to have what the client heard of."""
@@ -65,10 +69,11 @@ class Client:
     def run(self, containing: str, code: int = 0) -> str:
         """Run an example and return what it said."""
         text = example(self.language, containing).replace(f"{self.name}_dialogue", self.use_case)
+        text = text.replace(*IDLE[self.language])
         if self.language == "python":
             command = [sys.executable, "-c", text]
         else:
-            script = node_folder() / "client.mjs"
+            script = node_folder(self.folder) / "client.mjs"
             script.write_text(text)
             command = ["node", str(script)]
         done = subprocess.run(
@@ -82,6 +87,15 @@ class Client:
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
+
+    @contextmanager
+    def recorded(self, number: int = 2) -> Iterator[None]:
+        """Wait, at the end, until so many events more are in the log and in JetStream."""
+        before = self.up.json("relay", "status")["log_head"]
+        yield
+        deadline = time.monotonic() + COMMAND_TIMEOUT_S
+        while (now := self.up.json("relay", "status"))["stream_last"] < before + number:
+            assert time.monotonic() < deadline, now
 
     def consume(self, code: int = 0) -> str:
         return self.run("goes on after", code)
@@ -115,7 +129,8 @@ class Client:
             "tier": "gold",
         }
         message = CommandMessage(uuid4(), "registry.register_model", payload)
-        self.ask(("demo.in.registry.register_model", encode_command(message)))
+        with self.recorded():
+            self.ask(("demo.in.registry.register_model", encode_command(message)))
 
 
 @pytest.mark.parametrize("language", ["python", "js"])
@@ -127,7 +142,8 @@ def test_a_durable_consumer_resumes_drops_what_it_has_and_notices_a_gap(
     first = client.heard()
     assert first == list(range(1, len(first) + 1)) != []
 
-    assert client.run("Nats-Msg-Id").startswith("JetStream has it")
+    with client.recorded():
+        assert client.run("Nats-Msg-Id").startswith("JetStream has it")
     more = client.heard()
     assert more[:2] == [len(first) + 1, len(first) + 2], "it goes on where it was"
     assert client.heard() == []

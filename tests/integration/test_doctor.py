@@ -81,9 +81,14 @@ def tiers() -> list[dict[str, Any]]:
 
 @pytest.fixture
 async def case(
-    postgres: EmbeddedPostgres, nats_server: EmbeddedNats, realm: str, tmp_path: Path
+    postgres: EmbeddedPostgres,
+    nats_server: EmbeddedNats,
+    realm: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Case]:
     """A migrated realm with its empty stream; the test itself holds the relay's lock, as a leader would."""
+    monkeypatch.setattr("bus.nats.discovery.DISCOVERY_S", 0.01)  # nobody is there to be waited for
     await migrate(postgres.dsn, realm)
     admin = await asyncpg.connect(postgres.dsn, server_settings={"search_path": schema_of(realm)})
     try:

@@ -14,10 +14,10 @@ VECTORS = Path(__file__).parents[2] / "protocol" / "vectors"
 CHECK_TIMEOUT_S = 60
 
 
-@pytest.fixture(scope="module")
-def script() -> Path:
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
     """The script with its packages."""
-    return node_folder("check.mjs") / "check.mjs"
+    return node_folder(tmp_path, "check.mjs") / "check.mjs"
 
 
 def check(script: Path, *arguments: str) -> str:

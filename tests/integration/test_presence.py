@@ -1,6 +1,5 @@
 """Two logs of one realm never stand beside each other on one NATS."""
 
-import asyncio
 from contextlib import AsyncExitStack
 
 import asyncpg
@@ -16,6 +15,7 @@ from bus.nats.connection import connect
 from bus.nats.presence import NAME, AnotherLog, present, processes
 from bus.postgres.identity import SERVER, log_identity
 from bus.postgres.migrate import migrate
+from tests.integration.nats_kit import until
 
 pytestmark = pytest.mark.integration
 
@@ -50,10 +50,14 @@ async def test_of_two_that_meet_afterwards_the_later_one_ends(
     async with connect(nats_server.url, name="ours") as nc, connect(nats_server.url, name="other") as other:
         ended: BaseException | None = None
         with capture_logs() as said:
+
+            async def noticed() -> bool:
+                return "another_log" in {line["event"] for line in said}
+
             try:
                 async with present(nc, realm, "ours", since_us=5, about=ABOUT):
                     service = await micro.add_service(other, config)
-                    await asyncio.sleep(1.0)
+                    await until(noticed, "the other noticed")
             except BaseExceptionGroup as group:
                 (ended,) = leaves(group)
         await service.stop()
