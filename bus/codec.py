@@ -1,5 +1,6 @@
 """Typed events to stored bytes and back: the one place where `domain` and `protocol` meet."""
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -32,6 +33,8 @@ def _unpacked(data: bytes) -> Any:
 
 EMPTY_META = Meta()
 EMPTY_META_BYTES = encode_meta(EMPTY_META)
+NEVER = -1
+"""Newest version of a type that this program does not know."""
 
 
 class UnknownEvent(Event):
@@ -42,16 +45,34 @@ class UnknownEvent(Event):
     payload: Annotated[bytes, Private()]
 
 
+Reader = tuple[int, Callable[[bytes], Event] | None, Callable[[Any], Any]]
+"""How events of one type are read: its newest version, the quick way if it has one, the careful one."""
+
+
+class _Readers(dict[str, Reader]):
+    """Readers by type, each made when its first event comes.
+
+    A dictionary, because a look-up that is no call is what a replay pays for each event.
+    """
+
+    def __init__(self, events: Mapping[str, type[Event]]) -> None:
+        self._events = events
+
+    def __missing__(self, kind: str) -> Reader:
+        """Make the reader of a declared type; of another every version is too new."""
+        declared = self._events.get(kind)
+        if declared is None:
+            return NEVER, None, UnknownEvent.model_validate
+        made = self[kind] = declared.event_version, quick_reader(declared), reading_validator(declared)
+        return made
+
+
 class EventCodec:
-    """Encodes and decodes the events of a catalogue. Stateless; safe to share."""
+    """Encodes and decodes the events of a catalogue. Safe to share."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        # What a replay needs per event, looked up once: newest version, quick reader and validator.
-        self._known = {
-            name: (kind.event_version, quick_reader(kind), reading_validator(kind))
-            for name, kind in catalogue.events.items()
-        }
+        self._readers = _Readers(catalogue.events)
 
     def encode(self, event: Event, event_id: UUID, meta: Meta = EMPTY_META) -> NewEvent:
         """Return ``event`` ready to append.
@@ -79,10 +100,9 @@ class EventCodec:
 
     def decode_payload(self, kind: str, version: int, data: bytes) -> Event:
         """Return the typed event of ``data``; raises as `decode` does."""
-        known = self._known.get(kind)
-        if known is None or version > known[0]:
+        newest, quick, _ = self._readers[kind]
+        if version > newest:
             return UnknownEvent(type=kind, schema_version=version, payload=data)
-        newest, quick, _ = known
         if quick is None or version < newest:
             return self._decode_carefully(kind, version, data)
         try:
@@ -92,7 +112,7 @@ class EventCodec:
 
     def _decode_carefully(self, kind: str, version: int, data: bytes) -> Event:
         """Return the typed event of a payload that is of an older version or that `quick_reader` leaves."""
-        newest, _, validate = self._known[kind]
+        newest, _, validate = self._readers[kind]
         try:
             payload: Any = _unpacked(data)
             if version < newest:

@@ -114,7 +114,10 @@ class _Warm:
         early = set(self.collecting.get_data().lines(str(self.path)) or ())
         if session.testsfailed:
             return None
+        gc.unfreeze()  # what tests/conftest.py froze is not among the collector's objects
         self.live, self.cached = _functions(self.path), _cached(self.path)
+        if not self.live:
+            raise RuntimeError(f"{self.path}: no function of it lives here")
         costs = self._measured(session.items)
         imports = [name for name in sys.modules if name.partition(".")[0] not in OURS]
         slow = [item.nodeid for item in session.items if costs[item.nodeid][0] >= SLOW_S]

@@ -119,7 +119,9 @@ def test_what_is_recorded_is_read_by_its_type_version_and_payload() -> None:
     assert CODEC.decode(RecordedPayload(1, 5, "story.told", 2, payload)) == Told(text="fog", words=1)
 
 
-@pytest.mark.parametrize(("kind", "version"), [("story.ended", 1), ("story.told", 3), ("batch.opened", 2)])
+@pytest.mark.parametrize(
+    ("kind", "version"), [("story.ended", 0), ("story.ended", 1), ("story.told", 3), ("batch.opened", 2)]
+)
 def test_a_type_or_version_of_a_newer_program_comes_with_its_bytes(kind: str, version: int) -> None:
     assert decoded(b"\x81\xa1a\x01", kind=kind, version=version) == UnknownEvent(
         type=kind, schema_version=version, payload=b"\x81\xa1a\x01"
