@@ -25,6 +25,7 @@ from handlers.inference.service import InferenceService
 from handlers.registry.models import RegistryView
 from handlers.routing.router import Router
 from handlers.routing.turns import Tier
+from tests.unit.inference.kit import PATIENCE_S
 from tests.unit.kit import WAIT_S, EchoEngine, memory_log, message, model, runner_on, spooled
 
 USE_CASE = "npc_dialogue"
@@ -104,7 +105,7 @@ async def door(
         async with asyncio.timeout(WAIT_S):
             await view.reached(reply.events[-1].position)
         clock = asyncio.get_running_loop().time
-        tier = Tier(engines=[engine])
+        tier = Tier(engines=[engine], patience_s=PATIENCE_S)
         router = Router({"gold": tier, "silver": tier}, clock=clock, draw=lambda: 0.0)
         folder = Path(stack.enter_context(TemporaryDirectory()))
         _, records = await stack.enter_async_context(spooled(log, codec, folder))

@@ -36,8 +36,12 @@ from tests.unit.kit import (
 )
 
 
+PATIENCE_S = 0.1
+"""How long a turn waits for an engine that is away to come back: none of these does."""
+
+
 def routes(*engines: EchoEngine, waiting_max: int = 64) -> Router:
-    tier = Tier(engines=engines, objective=Objective(waiting_max=waiting_max))
+    tier = Tier(engines=engines, objective=Objective(waiting_max=waiting_max), patience_s=PATIENCE_S)
     clock = asyncio.get_running_loop().time
     return Router({"gold": tier, "silver": tier}, clock=clock, draw=lambda: 0.0)
 

@@ -335,7 +335,10 @@ def test_engines_are_called_for_by_whoever_may_have_to_speak_at_once() -> None:
     assert wanted_of(USE_CASE.fold(events)) == {NEW, third}
 
 
-async def test_a_version_without_an_engine_is_not_deployed(tmp_path: Path) -> None:
+async def test_a_version_without_an_engine_is_not_deployed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.registry.deployments.MISSING_S", 0.1)
     async with staged(tmp_path, None) as stage:
         await stage.start()
         await until(lambda: stage.view.models(UC).ended == "failed")
@@ -373,6 +376,7 @@ async def test_a_manager_that_comes_back_goes_on_whatever_the_log_ends_with(tmp_
 async def test_what_the_log_did_not_take_is_said_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("handlers.kernel.follow.AGAIN_S_MIN", 0.05)
     async with staged(tmp_path, Flaky("2")) as stage:
         append, away = stage.log.append, 2
 
