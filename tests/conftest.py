@@ -41,6 +41,7 @@ LONG = (
 )
 """Begun first: what takes long and comes last would have one worker wait for the other."""
 
+PLAIN = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
 _realms = count(1)
 
 
@@ -63,8 +64,13 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.fixture(autouse=True)
 def own_log() -> None:
-    """Log as if no test had been before: a command of the CLI sets the log of its process up."""
+    """Log as if no test had been before: a command of the CLI sets the log of its process up.
+
+    As by default, but errors without their frames' variables: to render a policy or a log takes seconds.
+    """
     structlog.reset_defaults()
+    *before, _ = structlog.get_config()["processors"]
+    structlog.configure(processors=[*before, PLAIN])
 
 
 @pytest.fixture

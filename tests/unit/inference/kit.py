@@ -35,7 +35,6 @@ from tests.unit.kit import (
     until,
 )
 
-
 PATIENCE_S = 0.1
 """How long a turn waits for an engine that is away to come back: none of these does."""
 
