@@ -5,7 +5,7 @@ Names and versions of events are storage format: they stay in the log for ever.
 
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from domain.inference.facts import (
     Character,
@@ -16,6 +16,7 @@ from domain.inference.facts import (
     Prompt,
     Temperature,
 )
+from domain.kernel.declared import Declared
 from domain.kernel.event import Command, Event
 from domain.kernel.visibility import Discreet, Private
 from domain.kernel.vocabulary import Operator, Reason, Text, UseCase
@@ -46,7 +47,7 @@ class Item(Discreet):
     context: Annotated[Context, Private()] = Field(default_factory=dict)
 
 
-class Finished(BaseModel):
+class Finished(Declared):
     """Outcome of one item."""
 
     model_config = ConfigDict(frozen=True)
@@ -57,7 +58,7 @@ class Finished(BaseModel):
     message: str = Field("", max_length=500, description="What went wrong, for a person.")
 
 
-class BatchFacts(BaseModel):
+class BatchFacts(Declared):
     """Settings of all items of a batch."""
 
     model_config = ConfigDict(frozen=True)

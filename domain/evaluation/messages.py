@@ -5,10 +5,11 @@ Names and versions of events are storage format: they stay in the log for ever.
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from domain.evaluation.suite import ScorerName, SuiteFacts
 from domain.inference.facts import Seed
+from domain.kernel.declared import Declared
 from domain.kernel.event import Command, Event
 from domain.kernel.vocabulary import Digest, ModelId, Operator, Reason, Text, UseCase
 
@@ -38,7 +39,7 @@ EvaluationVerdict = Annotated[
 ]
 
 
-class ScorerResult(BaseModel):
+class ScorerResult(Declared):
     """Result of one scorer."""
 
     model_config = ConfigDict(frozen=True)

@@ -8,10 +8,11 @@ import json
 from collections.abc import Collection
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from domain.inference.facts import Character, Context, MaxTokens, Pattern, Prompt, Seed, Temperature
 from domain.kernel.decider import Rejected
+from domain.kernel.declared import Declared
 from domain.kernel.visibility import Private
 from domain.kernel.vocabulary import Text, UseCase
 
@@ -53,7 +54,7 @@ class UnknownScorer(Rejected):
         self.known = frozenset(known)
 
 
-class _Part(BaseModel):
+class _Part(Declared):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -162,7 +163,7 @@ def _unique(cases: list[Case]) -> list[Case]:
     return cases
 
 
-class SuiteFacts(BaseModel):
+class SuiteFacts(Declared):
     """A suite as its author describes it."""
 
     model_config = ConfigDict(frozen=True)

@@ -12,8 +12,9 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
+from domain.kernel.declared import Declared
 from domain.kernel.vocabulary import INT32_MAX, Text
 
 Level = Annotated[int, Field(ge=0, le=4, description="0 none, 1 mild, 2 moderate, 3 strong, 4 extreme.")]
@@ -54,7 +55,7 @@ class PolicyError(ValueError):
         self.remedy = remedy
 
 
-class _Data(BaseModel):
+class _Data(Declared):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 

@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
+from domain.kernel.declared import Declared
 from domain.kernel.visibility import Erased, Personal
 from domain.kernel.vocabulary import Alias, ModelId, ModelName, ModelVersion, Player, Provider, Tier, UseCase
 from domain.patterns import check
@@ -129,7 +130,7 @@ Context = Annotated[
 Pattern = Annotated[str, Field(min_length=1, max_length=LENGTH_MAX), AfterValidator(check)] | None
 
 
-class AskFacts(BaseModel):
+class AskFacts(Declared):
     """A caller's question as it is recorded: a retry must repeat all of it unchanged."""
 
     model_config = ConfigDict(frozen=True)
@@ -189,7 +190,7 @@ class Ask(AskFacts):
     context: Annotated[Context, Personal(of="player")] = Field(default_factory=dict)
 
 
-class Terms(BaseModel):
+class Terms(Declared):
     """How urgent it is; a retry may say otherwise."""
 
     model_config = ConfigDict(frozen=True)
@@ -207,7 +208,7 @@ class Terms(BaseModel):
     )
 
 
-class CandidateFact(BaseModel):
+class CandidateFact(Declared):
     """An engine as the router saw it when it chose."""
 
     model_config = ConfigDict(frozen=True)
@@ -221,7 +222,7 @@ class CandidateFact(BaseModel):
     ruled_out: str = Field("", max_length=2_000, description="Why it was no candidate; empty if it was.")
 
 
-class AttemptFact(BaseModel):
+class AttemptFact(Declared):
     """One engine's part in an answer."""
 
     model_config = ConfigDict(frozen=True)
@@ -236,7 +237,7 @@ class AttemptFact(BaseModel):
     ms: Milliseconds = Field(0.0, description="Time from its being asked to its end.")
 
 
-class Served(BaseModel):
+class Served(Declared):
     """Engine that gave an answer, and the router's choice."""
 
     model_config = ConfigDict(frozen=True)
@@ -258,7 +259,7 @@ class Served(BaseModel):
     )
 
 
-class CutFact(BaseModel):
+class CutFact(Declared):
     """Loss of a section of the prompt to the budget."""
 
     model_config = ConfigDict(frozen=True)
@@ -268,7 +269,7 @@ class CutFact(BaseModel):
     tokens: TokenCount = Field(0, description="Their tokens.")
 
 
-class HeldTo(BaseModel):
+class HeldTo(Declared):
     """The guardrails that a question was held to; all empty where there are none, or in older events."""
 
     model_config = ConfigDict(frozen=True)
@@ -280,7 +281,7 @@ class HeldTo(BaseModel):
     )
 
 
-class RoleFact(BaseModel):
+class RoleFact(Declared):
     """Whose some of the prompt's words are."""
 
     model_config = ConfigDict(frozen=True)
@@ -291,7 +292,7 @@ class RoleFact(BaseModel):
     )
 
 
-class Route(BaseModel):
+class Route(Declared):
     """Which model answers, on which tier, and why: decided before the model is called."""
 
     model_config = ConfigDict(frozen=True)

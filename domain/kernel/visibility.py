@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from domain.kernel.declared import Declared
+
 Path = tuple[str | int, ...]
 """Where in a payload: keys and places in lists."""
 
@@ -52,7 +54,7 @@ class Private:
         return {**handler(schema), "x-private": True}
 
 
-class Erased(BaseModel):
+class Erased(Declared):
     """Stands where a personal value was, once the person's data are erased; the map {erased: true}."""
 
     model_config = ConfigDict(frozen=True)
@@ -77,7 +79,7 @@ class _StandIn:
         return f"<{self.word}>"
 
 
-class Discreet(BaseModel):
+class Discreet(Declared):
     """A model whose representations, in logs, tracebacks and errors, show no personal or private value."""
 
     model_config = ConfigDict(hide_input_in_errors=True)

@@ -5,8 +5,9 @@ Names and versions of events are storage format: they stay in the log for ever.
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from domain.kernel.declared import Declared
 from domain.kernel.event import Command, Event
 from domain.kernel.vocabulary import ModelId, Operator, Reason, Text, Tier, UseCase
 
@@ -34,7 +35,7 @@ Inputs = Annotated[
 Seconds = Annotated[float, Field(gt=0, le=2_592_000, json_schema_extra={"unit": "s"})]
 
 
-class Action(BaseModel):
+class Action(Declared):
     """A proposed action."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,7 +50,7 @@ class Action(BaseModel):
     )
 
 
-class OptimiserPolicy(BaseModel):
+class OptimiserPolicy(Declared):
     """Policy of the optimiser: limits, and actions that it may take by itself."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

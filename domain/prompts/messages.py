@@ -5,8 +5,9 @@ Names and versions of events are storage format: they stay in the log for ever.
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from domain.kernel.declared import Declared
 from domain.kernel.event import Command, Event
 from domain.kernel.visibility import Discreet, Private
 from domain.kernel.vocabulary import Digest, Operator, Text
@@ -58,7 +59,7 @@ class Section(Discreet):
     )
 
 
-class TemplateFacts(BaseModel):
+class TemplateFacts(Declared):
     """A template as its author describes it."""
 
     model_config = ConfigDict(frozen=True)

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from domain.kernel.declared import Declared
 from domain.kernel.vocabulary import ModelId, Operator, Reason, Text, UseCase
 
 Strategy = Annotated[
@@ -27,7 +28,7 @@ Steps = Annotated[
 Step = Annotated[int, Field(ge=0, le=31, description="Number of the step, from 0.")]
 
 
-class Gate(BaseModel):
+class Gate(Declared):
     """The conditions of a next step, and of the candidate's rollback."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -104,7 +105,7 @@ class Gate(BaseModel):
         return None
 
 
-class MeasureFact(BaseModel):
+class MeasureFact(Declared):
     """One measure as it was when a gate decided."""
 
     model_config = ConfigDict(frozen=True)
@@ -114,7 +115,7 @@ class MeasureFact(BaseModel):
     control: int = Field(ge=0, description="Faults of the current model; for latency 0.")
 
 
-class EvidenceFact(BaseModel):
+class EvidenceFact(Declared):
     """The gate's knowledge when it decided; a fold of the log up to ``position`` gives the same."""
 
     model_config = ConfigDict(frozen=True)
@@ -156,7 +157,7 @@ Took = Annotated[
 ]
 
 
-class CheckFact(BaseModel):
+class CheckFact(Declared):
     """One thing that was looked at before a candidate got traffic."""
 
     model_config = ConfigDict(frozen=True)
@@ -172,7 +173,7 @@ class CheckFact(BaseModel):
 Checks = Annotated[list[CheckFact], Field(max_length=16, description="What was looked at, in order.")]
 
 
-class Plan(BaseModel):
+class Plan(Declared):
     """How a deployment goes: what the command asks for and the event keeps."""
 
     model_config = ConfigDict(frozen=True)
@@ -185,7 +186,7 @@ class Plan(BaseModel):
     reason: Reason
 
 
-class OfDeployment(BaseModel):
+class OfDeployment(Declared):
     """The ids that every event of a deployment names."""
 
     deployment_id: DeploymentId

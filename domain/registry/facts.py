@@ -5,8 +5,9 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Literal, assert_never
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
+from domain.kernel.declared import Declared
 from domain.kernel.vocabulary import (
     CONFIGURATION_KEYS_MAX,
     INT64_MAX,
@@ -60,7 +61,7 @@ Lineage = Annotated[
 ]
 
 
-class ModelFacts(BaseModel):
+class ModelFacts(Declared):
     """A model as its registrar describes it."""
 
     model_config = ConfigDict(frozen=True)

@@ -5,9 +5,10 @@ Names and versions of events are storage format: they stay in the log for ever.
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from domain.evaluation.suite import ScorerName
+from domain.kernel.declared import Declared
 from domain.kernel.event import Command, Event
 from domain.kernel.vocabulary import (
     CONFIGURATION_KEYS_MAX,
@@ -157,7 +158,7 @@ class TrafficShifted(Event, name="registry.traffic_shifted", version=1):
     }
 
 
-class Evaluated(BaseModel):
+class Evaluated(Declared):
     """The verdict of an evaluation on a candidate."""
 
     model_config = ConfigDict(frozen=True)

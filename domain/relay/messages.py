@@ -5,13 +5,14 @@ Names and versions of events are storage format: they stay in the log for ever.
 
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from domain.kernel.declared import Declared
 from domain.kernel.event import Command, Event
 from domain.kernel.vocabulary import COUNT_MAX, Operator, Reason
 
 
-class Lost(BaseModel):
+class Lost(Declared):
     """The newest event that JetStream holds and the log does not."""
 
     lost_position: int = Field(

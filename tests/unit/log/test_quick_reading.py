@@ -17,6 +17,7 @@ from bus.codec import EventCodec
 from bus.quick_reading import REFUSALS, quick_reader
 from bus.reading import reading_validator
 from domain.kernel.context import Context
+from domain.kernel.declared import Declared
 from domain.kernel.event import Event
 from protocol.errors import WireError
 from protocol.packing import pack
@@ -25,7 +26,7 @@ EVENTS = tuple(domain_catalogue().events.values())
 CODEC = EventCodec(domain_catalogue())
 
 
-class Part(BaseModel):
+class Part(Declared):
     model_config = ConfigDict(extra="forbid")
 
     name: str
@@ -179,7 +180,7 @@ class Dated(Event, name="story.dated", version=1):
     example: ClassVar = {"on": "2026-11-30"}
 
 
-class Nested(BaseModel):
+class Nested(Declared):
     inner: "Nested | None" = None
 
 
@@ -200,12 +201,21 @@ class Trimmed(Event, name="story.trimmed", version=1):
     example: ClassVar = {"words": "a"}
 
 
+class Foreign(BaseModel):
+    name: str
+
+
+class Holding(Event, name="story.holding", version=1):
+    part: Foreign
+    example: ClassVar = {"part": {"name": "beam"}}
+
+
 class Either(Event, name="story.either", version=1):
     value: list[int] | list[str]
     example: ClassVar = {"value": [1]}
 
 
-@pytest.mark.parametrize("kind", [Dated, Deep, Hidden, Trimmed, Either])
+@pytest.mark.parametrize("kind", [Dated, Deep, Hidden, Trimmed, Holding, Either])
 def test_a_shape_that_is_not_known_goes_without(kind: type[Event]) -> None:
     codec = EventCodec(build_catalogue([Context("story", events=(kind,))]))
     packed = msgpack.packb(kind.example)

@@ -1,0 +1,25 @@
+"""What every declared model stands on: events, commands, queries, answers, and the parts within them."""
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+
+class Declared(BaseModel):
+    """A model that may be made of its values alone, without what pydantic notes beside them.
+
+    pydantic keeps three slots beside a model's values: which fields were given, extra and private values.
+    A reader of history makes millions of models, all fields given, nothing extra or private. It leaves the
+    slots empty (`bus.quick_reading`: each would cost it 50 ns), and they read as if it had not.
+    """
+
+    if not TYPE_CHECKING:  # a checker would take any attribute for one that there is
+
+        def __getattr__(self, name: str) -> Any:
+            """Return what stands in an empty slot; raise `AttributeError` for all that is no slot."""
+            match name:
+                case "__pydantic_fields_set__":
+                    return set(type(self).model_fields)
+                case "__pydantic_extra__" | "__pydantic_private__":
+                    return None
+            return super().__getattr__(name)
