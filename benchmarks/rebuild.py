@@ -39,7 +39,7 @@ async def projection(on: Bench, codec: EventCodec, head: int) -> float:
     """Return events per second of rebuilding the inference statistics."""
     pool = await connect_pool(on.dsn, REALM, role="aicore_projector")
     try:
-        runner = ProjectionRunner(pool, on.log, INFERENCE_STATS, decode=codec.decode, now_us=now_us)
+        runner = ProjectionRunner(pool, on.log, INFERENCE_STATS, decode_page=codec.decode_page, now_us=now_us)
         await runner.start()
         began = time.perf_counter()
         assert await runner.rebuild() == head

@@ -130,7 +130,7 @@ async def rebuild(log: EventLog, dsn: str, number: int) -> float:
         await log.append(StreamWrite(stream_of("bulk"), events, "any"))
     pool = await connect_pool(dsn, REALM, role="aicore_projector")
     try:
-        runner = ProjectionRunner(pool, log, CURRENT_MODELS, decode=codec.decode, now_us=now_us)
+        runner = ProjectionRunner(pool, log, CURRENT_MODELS, decode_page=codec.decode_page, now_us=now_us)
         await runner.start()
         began = time.perf_counter()
         await runner.rebuild()

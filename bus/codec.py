@@ -8,7 +8,7 @@ import ormsgpack
 from pydantic import ValidationError
 
 from bus.catalogue import Catalogue
-from bus.ports import PAYLOAD_BYTES_MAX, AppendTooLarge, NewEvent, RecordedEvent, RecordedPayload
+from bus.ports import PAYLOAD_BYTES_MAX, AppendTooLarge, NewEvent, PayloadPage, RecordedEvent, RecordedPayload
 from bus.quick_reading import REFUSALS, quick_reader
 from bus.reading import reading_validator
 from domain.kernel.event import Event
@@ -109,6 +109,22 @@ class EventCodec:
             return quick(data)
         except REFUSALS:
             return self._decode_carefully(kind, version, data)
+
+    def decode_page(self, page: PayloadPage) -> list[Event]:
+        """Return a page's typed events, in order; raises as `decode` does, for the first that fails."""
+        events: list[Event] = []
+        readers, add = self._readers, events.append
+        for row in page.rows:
+            kind, version, data = row[2], row[3], row[4]
+            newest, quick, _ = readers[kind]
+            if quick is None or version != newest:
+                add(self.decode_payload(kind, version, data))
+                continue
+            try:
+                add(quick(data))
+            except REFUSALS:
+                add(self._decode_carefully(kind, version, data))
+        return events
 
     def _decode_carefully(self, kind: str, version: int, data: bytes) -> Event:
         """Return the typed event of a payload that is of an older version or that `quick_reader` leaves."""

@@ -1,7 +1,7 @@
 """The log and claims in memory: their contracts in the plainest code, for tests and as models."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -14,8 +14,8 @@ from bus.ports import (
     NewEvent,
     OwnerGone,
     OwnerSilent,
+    PayloadPage,
     RecordedEvent,
-    RecordedPayload,
     StreamWrite,
     VersionConflict,
     Where,
@@ -103,12 +103,9 @@ class MemoryLog:
 
     async def read_payloads(
         self, *, after: int = 0, limit: int = 1_000, where: Where = Where()
-    ) -> Sequence[RecordedPayload]:
+    ) -> PayloadPage:
         """Return payloads of the log; see the port."""
-        found = await self.read_all(after=after, limit=limit, where=where)
-        return [
-            RecordedPayload(e.position, e.recorded_us, e.type, e.schema_version, e.payload) for e in found
-        ]
+        return PayloadPage.of(await self.read_all(after=after, limit=limit, where=where))
 
     async def find(self, event_id: UUID) -> RecordedEvent | None:
         """Return the event with this id; see the port."""

@@ -228,5 +228,6 @@ def projection_runners(
 ) -> Mapping[str, ProjectionRunner]:
     """Return a runner for each of ``views``, by name."""
     return {
-        view.name: ProjectionRunner(pool, log, view, decode=codec.decode, now_us=now_us) for view in views
+        view.name: ProjectionRunner(pool, log, view, decode_page=codec.decode_page, now_us=now_us)
+        for view in views
     }

@@ -5,7 +5,7 @@ reader ever looks at transaction ids, so a transaction held open elsewhere in th
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
@@ -20,8 +20,8 @@ from bus.ports import (
     InvalidAppend,
     LogUnavailable,
     LogUnread,
+    PayloadPage,
     RecordedEvent,
-    RecordedPayload,
     StreamWrite,
     Where,
 )
@@ -84,9 +84,9 @@ class PostgresLog:
 
     async def read_payloads(
         self, *, after: int = 0, limit: int = 1_000, where: Where = Where()
-    ) -> Sequence[RecordedPayload]:
+    ) -> PayloadPage:
         """Return payloads of the log; see the port."""
-        return list(map(_make_payload, await self._rows(PAYLOAD_COLUMNS, after, limit, where)))
+        return PayloadPage(await self._rows(PAYLOAD_COLUMNS, after, limit, where))
 
     async def find(self, event_id: UUID) -> RecordedEvent | None:
         """Return the event with this id; see the port."""
@@ -166,7 +166,6 @@ class PostgresLog:
 
 # `RecordedEvent._make` without its Python frame: a replay makes hundreds of thousands a second.
 _make: Callable[[Any], RecordedEvent] = partial(tuple.__new__, RecordedEvent)
-_make_payload: Callable[[Any], RecordedPayload] = partial(tuple.__new__, RecordedPayload)
 
 
 def _recorded(rows: list[Any]) -> list[RecordedEvent]:

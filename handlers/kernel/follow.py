@@ -8,7 +8,7 @@ what is half known. Neither ends the program. `Standing` is what doctor asks.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from math import inf
@@ -20,6 +20,7 @@ import structlog
 from bus.codec import UnknownEvent
 from bus.ids import derived_id
 from bus.ports import EventLog, IdConflict, LogError, RecordedEvent, Where
+from bus.read_ahead import read_ahead
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Event
 from domain.kernel.process import Due, Heard, Moment, Process
@@ -227,9 +228,10 @@ class ProcessRunner(Generic[S]):
         process, begin = self._process, head
         if process.recent:
             state = process.initial(0)
-            async for recorded in self._pages(0, head, process.types):
-                with suppress(WireError):  # who only looks passes over it; below, where it counts, it is told
-                    state = process.evolve(state, self._heard(recorded))
+            async with aclosing(self._pages(0, head, process.types)) as events:
+                async for recorded in events:
+                    with suppress(WireError):  # those who only look pass over it; below it counts
+                        state = process.evolve(state, self._heard(recorded))
             begin = process.since(state, head)
             self.state = state  # who only looks need not wait for all the rest
             await self._told()
@@ -238,21 +240,25 @@ class ProcessRunner(Generic[S]):
             (0, begin, process.types),
             (begin, head, (*process.types, *process.recent)),
         ):
-            async for recorded in self._pages(after, until, types):
-                self.position = position
-                state, position = process.evolve(state, self._heard(recorded)), recorded.position
+            async with aclosing(self._pages(after, until, types)) as events:
+                async for recorded in events:
+                    self.position = position
+                    state, position = process.evolve(state, self._heard(recorded)), recorded.position
         self.state, self._error = state, ""
 
-    async def _pages(self, after: int, until: int, types: tuple[str, ...]) -> AsyncIterator[RecordedEvent]:
+    async def _pages(
+        self, after: int, until: int, types: tuple[str, ...]
+    ) -> AsyncGenerator[RecordedEvent, None]:
         """Yield the events of ``types`` after one position, up to another."""
-        while after < until:
-            page = await self._log.read_all(after=after, limit=PAGE, where=Where(types=types))
-            for recorded in page:
-                if recorded.position <= until:
-                    yield recorded
-            if len(page) < PAGE:
-                return
-            after = page[-1].position
+
+        def read(after: int) -> Awaitable[Sequence[RecordedEvent]]:
+            return self._log.read_all(after=after, limit=PAGE, where=Where(types=types))
+
+        async with read_ahead(read, after=after, until=until, limit=PAGE) as pages:
+            async for page in pages:
+                for recorded in page:
+                    if recorded.position <= until:
+                        yield recorded
 
     def _heard(self, recorded: RecordedEvent) -> Heard:
         meta, event = decode_meta(recorded.meta), self._decode(recorded)

@@ -8,16 +8,19 @@ The pool is borrowed: its role needs what migrations/0100 grants, and temporary 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
+from operator import attrgetter
 
 import asyncpg
 import orjson
 import structlog
 
 from bus.codec import UnknownEvent
-from bus.ports import EventLog, LogError, RecordedEvent, RecordedPayload, Where
+from bus.ports import EventLog, LogError, PayloadPage, RecordedEvent, Where
+from bus.read_ahead import read_ahead
 from domain.kernel.event import Event
 from projections.kernel.table import (
     CHECKPOINT_ADVANCE,
@@ -97,13 +100,13 @@ class ProjectionRunner:
         log: EventLog,
         view: View,
         *,
-        decode: Callable[[RecordedEvent | RecordedPayload], Event],
+        decode_page: Callable[[PayloadPage], Sequence[Event]],
         now_us: Callable[[], int],
     ) -> None:
         self._pool = pool
         self._log = log
         self._view = view
-        self._decode = decode
+        self._decode_page = decode_page
         self._now_us = now_us
         self._table = Table(view, view.name)
         self.position = 0
@@ -184,7 +187,8 @@ class ProjectionRunner:
             if rest and rest[0].position != done + 1:
                 return False
             if rest:
-                await self._write(connection, self._table, rest)
+                mine = (recorded for recorded in rest if recorded.type in self._view.types)
+                await self._write(connection, self._table, PayloadPage.of(mine))
                 done = rest[-1].position
                 await connection.execute(
                     CHECKPOINT_ADVANCE, self._view.name, self._view.version, done, self._now_us()
@@ -245,24 +249,25 @@ class ProjectionRunner:
         self, connection: asyncpg.Connection, table: Table, after: int, goal: int, progress: Progress | None
     ) -> None:
         where = Where(types=sorted(self._view.types))
-        while after < goal:
-            batch = await self._log.read_payloads(after=after, limit=REPLAY_BATCH, where=where)
-            await self._write(
-                connection, table, [recorded for recorded in batch if recorded.position <= goal]
-            )
-            after = batch[-1].position if len(batch) == REPLAY_BATCH else goal
-            if progress:
-                progress(min(after, goal), goal)
 
-    async def _write(
-        self, connection: asyncpg.Connection, table: Table, batch: Iterable[RecordedEvent | RecordedPayload]
-    ) -> None:
-        """Apply ``batch`` to the rows of ``table``: one read and at most two writes, however many events."""
-        mine = [recorded for recorded in batch if recorded.type in self._view.types]
-        if not mine:
+        def read(after: int) -> Awaitable[PayloadPage]:
+            return self._log.read_payloads(after=after, limit=REPLAY_BATCH, where=where)
+
+        async with read_ahead(read, after=after, until=goal, limit=REPLAY_BATCH) as pages:
+            async for page in pages:
+                upto = bisect_right(page, goal, key=attrgetter("position"))
+                await self._write(connection, table, page[:upto])
+                if progress and page[-1].position < goal:
+                    progress(page[-1].position, goal)
+        if progress and after < goal:
+            progress(goal, goal)
+
+    async def _write(self, connection: asyncpg.Connection, table: Table, page: PayloadPage) -> None:
+        """Apply ``page`` to the rows of ``table``: one read and at most two writes, however many events."""
+        if not page:
             return
         try:
-            facts = [self._fact(recorded) for recorded in mine]
+            facts = self._facts(page)
             keys = {key for fact in facts for key in self._view.keys_of(fact)}
             found = await connection.fetch(table.load, table.keys_json(keys))
             rows = {table.key_of(row): row for row in (orjson.loads(record["row"]) for record in found)}
@@ -275,12 +280,13 @@ class ProjectionRunner:
             raise
         except Exception as error:  # whatever a view does wrong must stop this view only, and say where
             raise ProjectionFailed(
-                self._view.name, mine[0].position, f"{type(error).__name__}: {error}"
+                self._view.name, page[0].position, f"{type(error).__name__}: {error}"
             ) from error
 
-    def _fact(self, recorded: RecordedEvent | RecordedPayload) -> Fact:
-        event = self._decode(recorded)
-        if isinstance(event, UnknownEvent):
-            newer = f"{event.type} version {event.schema_version} is newer than this program; upgrade it"
-            raise WireError("unsupported_version", "", newer)
-        return Fact(event, recorded.position, recorded.recorded_us)
+    def _facts(self, page: PayloadPage) -> list[Fact]:
+        events = self._decode_page(page)
+        for event in events:
+            if isinstance(event, UnknownEvent):
+                newer = f"{event.type} version {event.schema_version} is newer than this program; upgrade it"
+                raise WireError("unsupported_version", "", newer)
+        return [Fact(event, row[0], row[1]) for event, row in zip(events, page.rows, strict=True)]

@@ -226,7 +226,7 @@ async def test_reading_by_type_context_and_stream_prefix(log: EventLog) -> None:
     async def found(where: Where, **limits: int) -> list[int]:
         events = await log.read_all(where=where, **limits)
         rows = await log.read_payloads(where=where, **limits)
-        assert rows == [
+        assert list(rows) == [
             RecordedPayload(e.position, e.recorded_us, e.type, e.schema_version, e.payload) for e in events
         ]
         return [e.position for e in events]

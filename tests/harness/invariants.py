@@ -197,7 +197,7 @@ async def check_projections(world: World) -> None:
     try:
         async with open_log(world.postgres.dsn, REALM, now_us=now_us, writer=False) as log:
             for view in VIEWS:
-                runner = ProjectionRunner(pool, log, view, decode=codec.decode, now_us=now_us)
+                runner = ProjectionRunner(pool, log, view, decode_page=codec.decode_page, now_us=now_us)
                 compared = await runner.verify()
                 assert compared.ok, compared
     finally:

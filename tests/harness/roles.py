@@ -163,7 +163,7 @@ async def projection(options: Options) -> None:
                 asyncio.TaskGroup() as group,
             ):
                 for view in VIEWS:
-                    runner = ProjectionRunner(pool, log, view, decode=codec.decode, now_us=now_us)
+                    runner = ProjectionRunner(pool, log, view, decode_page=codec.decode_page, now_us=now_us)
                     group.create_task(runner.run())
         finally:
             pool.terminate()

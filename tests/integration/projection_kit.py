@@ -35,7 +35,9 @@ class Realm:
     pool: asyncpg.Pool
 
     def projection(self, view: View) -> ProjectionRunner:
-        return ProjectionRunner(self.pool, self.log, view, decode=self.codec.decode, now_us=lambda: START_US)
+        return ProjectionRunner(
+            self.pool, self.log, view, decode_page=self.codec.decode_page, now_us=lambda: START_US
+        )
 
     def commands(self) -> CommandRunner:
         return runner_on(self.log, self.codec)

@@ -9,7 +9,14 @@ from pydantic import BaseModel
 
 from bus.catalogue import build_catalogue
 from bus.codec import EMPTY_META, EMPTY_META_BYTES, EventCodec, UnknownEvent
-from bus.ports import PAYLOAD_BYTES_MAX, AppendTooLarge, NewEvent, RecordedEvent, RecordedPayload
+from bus.ports import (
+    PAYLOAD_BYTES_MAX,
+    AppendTooLarge,
+    NewEvent,
+    PayloadPage,
+    RecordedEvent,
+    RecordedPayload,
+)
 from bus.quick_reading import quick_reader
 from domain.kernel.context import Context
 from domain.kernel.event import Event
@@ -147,6 +154,64 @@ def test_what_the_quick_reader_leaves_is_read_with_care() -> None:
     twice = b"\x83\xa4text\xa1a\xa4text\xa1b\xa5words\x02"
 
     assert decoded(twice) == Told(text="b", words=2)
+
+
+PAGE = PayloadPage(
+    [
+        (position, 5, kind, version, msgpack.packb(payload))
+        for position, (kind, version, payload) in enumerate(
+            [
+                ("story.told", 2, {"text": "fog", "words": 1}),
+                ("story.told", 1, {"line": "mist"}),
+                ("story.told", 2, {"text": "rain", "words": "7"}),
+                ("story.kept", 2, {"line": {"by": "ann"}}),
+                ("story.told", 3, {"text": "hail"}),
+                ("story.ended", 1, {}),
+                ("story.told", 2, {"text": "snow", "words": 2}),
+            ],
+            start=1,
+        )
+    ]
+)
+
+
+def test_a_page_is_read_as_its_events_are() -> None:
+    events = CODEC.decode_page(PAGE)
+
+    assert events == [CODEC.decode(recorded) for recorded in PAGE]
+    assert [type(event) for event in events] == [Told, Told, Told, Kept, UnknownEvent, UnknownEvent, Told]
+
+
+def test_the_first_fault_in_a_page_is_raised_as_that_of_its_event() -> None:
+    broken = PayloadPage([*PAGE.rows, (8, 5, "story.told", 2, b"\x81"), (9, 5, "story.told", 2, b"\xc1")])
+    with pytest.raises(WireError) as alone:
+        CODEC.decode(broken[7])
+
+    with pytest.raises(WireError) as found:
+        CODEC.decode_page(broken)
+
+    assert str(found.value) == str(alone.value)
+
+
+def test_types_and_versions_that_are_not_known_leave_nothing_behind() -> None:
+    codec = EventCodec(CODEC.catalogue)
+    for n in range(100):
+        codec.decode_payload(f"story.told_{n}", 1, b"\x80")
+        codec.decode_payload("story.told", 3 + n, b"\x80")
+
+    assert [*codec._readers] == ["story.told"]
+
+
+def test_a_page_is_a_sequence_of_its_events_and_shows_no_payload() -> None:
+    first = RecordedPayload(1, 5, "story.told", 2, PAGE.rows[0][4])
+
+    assert (len(PAGE), PAGE[0], PAGE[-1].position) == (7, first, 7)
+    assert list(PAGE)[:1] == list(PAGE[:1]) == [first]
+    assert isinstance(PAGE[2:], PayloadPage)
+    assert [recorded.position for recorded in PAGE[2:4]] == [3, 4]
+    assert "fog" not in repr(PAGE) + repr(first)
+    recorded = RecordedEvent(1, "story-a", 1, ID, *first[2:4], 5, b"\x80", first.payload, bytes(32))
+    assert list(PayloadPage.of([recorded])) == [first]
 
 
 @pytest.mark.parametrize(
