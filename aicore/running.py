@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from aicore.clock import now_us
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
-from aicore.embedded.ports import check_port, free_port
+from aicore.embedded.ports import LOOPBACK, check_port, free_port
 from aicore.embedded.process import Watched, watching
 from aicore.embedded.vllm import EmbeddedVllm
 from aicore.keys import OWN_FILE, named_keys, own_key
@@ -56,6 +56,7 @@ class System(BaseModel):
     """Of our own vLLM servers, by tier."""
     http_port: int = 0
     """Of the OpenAI-compatible door; 0: there is none."""
+    http_host: str = LOOPBACK
     http_key_kept: bool = False
     """Whether the door takes the key that the state directory keeps (`aicore.keys.own_key`)."""
     server_pids: dict[str, int] = {}
@@ -128,6 +129,7 @@ def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> 
             postgres_dsn=dsn,
             nats_url=nats_url,
             http_port=settings.http_port or free_port(settings.http_host),
+            http_host=settings.http_host,
             http_key_kept=_key_kept(settings, folder),
             pid=os.getpid(),
             server_pids=pids,

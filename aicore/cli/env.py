@@ -3,6 +3,7 @@
 import shlex
 
 from aicore.cli.terminal import Json, print_json, running
+from aicore.embedded.ports import shown_host
 from aicore.keys import kept_key
 
 
@@ -14,7 +15,7 @@ def env(*, json: Json = False) -> None:
     _, system = running()
     found = {"NATS_URL": system.nats_url}
     if system.http_port:
-        found["OPENAI_BASE_URL"] = f"http://127.0.0.1:{system.http_port}/v1"
+        found["OPENAI_BASE_URL"] = f"http://{shown_host(system.http_host)}:{system.http_port}/v1"
         if key := system.http_key_kept and kept_key(system.state_dir):
             found["OPENAI_API_KEY"] = key
     if json:

@@ -18,7 +18,7 @@ from aicore.cli.relay import compared
 from aicore.cli.terminal import Exit, Failure, err, loop_factory, out
 from aicore.collector import relax_collector, spare_the_end
 from aicore.content.weights import SHIPPED, shipped_model
-from aicore.embedded.ports import shown_host
+from aicore.embedded.ports import is_loopback, shown_host
 from aicore.embedded.process import dying_with_parent
 from aicore.embedded.vllm import EmbeddedVllm, vllm_python
 from aicore.keys import named_keys, own_key
@@ -256,7 +256,9 @@ def _tell_trouble(component: str, reason: str) -> None:
 
 
 def _tell(settings: Settings, system: System) -> None:
-    out.print(f"[bold green]AI Core is up[/bold green]: realm [bold]{system.realm}[/bold], all on loopback")
+    away = "" if is_loopback(settings.http_host) else f" but the HTTP door, on {settings.http_host}"
+    said = f"realm [bold]{system.realm}[/bold], all on loopback{escape(away)}"
+    out.print(f"[bold green]AI Core is up[/bold green]: {said}")
     out.print(f"  log (Postgres)    {masked(system.postgres_dsn)}", soft_wrap=True)
     out.print(f"  wire (NATS)       {masked(system.nats_url)}", soft_wrap=True)
     if system.http_port:

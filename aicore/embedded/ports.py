@@ -1,6 +1,7 @@
 """Whether we may listen on a port, and who has it if not: a start says so at once, with the way out."""
 
 import errno
+import ipaddress
 import socket
 from contextlib import suppress
 
@@ -9,6 +10,8 @@ import psutil
 from aicore.embedded.process import EmbeddedServerError
 
 LOOPBACK = "127.0.0.1"
+EVERYWHERE = {"": LOOPBACK, "0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - what somebody may have chosen
+"""An address of this machine for those that mean all of its addresses."""
 
 
 class PortUnusable(EmbeddedServerError, OSError):
@@ -94,8 +97,17 @@ def listens(pid: int, port: int) -> bool:
 
 
 def shown_host(host: str) -> str:
-    """Return a host as it stands in a URL: IPv6 in brackets."""
+    """Return a host as it stands in a URL: IPv6 in brackets, and for all addresses one that can be asked."""
+    host = EVERYWHERE.get(host, host)
     return f"[{host}]" if ":" in host else host
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches a server that listens on ``host``."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _addresses(
