@@ -84,11 +84,12 @@ def own_key(folder: Path) -> str:
 
 def kept_key(folder: Path) -> str | None:
     """Return the key that the state directory keeps, or None: none, not whole, or not for its owner alone."""
-    path = folder / OWN_FILE
-    with suppress(OSError, ValueError):
-        key = path.read_text().strip()
-        closed = path.stat().st_mode & 0o077 == 0
-        return key if closed and len(key) >= KEY_CHARACTERS_MIN else None
+    with suppress(OSError, ValueError), (folder / OWN_FILE).open() as file:
+        seen = os.fstat(file.fileno())
+        # Put there by somebody else, it would be known to somebody else.
+        ours = seen.st_uid in (os.geteuid(), folder.stat().st_uid) and not seen.st_mode & 0o077
+        key = file.read().strip()
+        return key if ours and len(key) >= KEY_CHARACTERS_MIN else None
     return None
 
 

@@ -81,6 +81,7 @@ class OpenAIDoor:
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/v1/models/{model}", self._one_model)
         app.router.add_get(HEALTH, self._health)
+        app.on_response_prepare.append(_tell_little)
         return app
 
     @web.middleware
@@ -228,6 +229,12 @@ class _Stream:
             if self.request.transport:
                 self.request.transport.abort()
             raise ConnectionResetError(f"the caller took nothing for {self._timeout_s:g} s") from None
+
+
+async def _tell_little(_: web.Request, response: web.StreamResponse) -> None:
+    """Say neither which versions serve, nor let a browser take an answer for a page."""
+    response.headers["Server"] = "aicore"
+    response.headers["X-Content-Type-Options"] = "nosniff"
 
 
 def _not_cancelled(reply: Reply) -> None:

@@ -86,6 +86,10 @@ async def test_health_asks_for_no_key_and_says_nothing_else() -> None:
         bare_heads = {"Authorization": ""}
         async with opened.session.get(f"{opened.url}/health", headers=bare_heads) as answer:
             assert (answer.status, await answer.read()) == (200, b"")
+            assert (answer.headers["Server"], answer.headers["X-Content-Type-Options"]) == (
+                "aicore",
+                "nosniff",
+            )
         for path in ("/metrics", "/v1/models", "/v1/nothing", "/", "/health/x"):
             async with opened.session.get(opened.url + path, headers=bare_heads) as answer:
                 assert answer.status == 401, path

@@ -28,6 +28,16 @@ def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == [OWN_FILE]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_key_that_somebody_else_put_there_is_none(tmp_path: Path) -> None:
+    made = own_key(tmp_path)
+    os.chown(tmp_path / OWN_FILE, 65_534, 65_534)
+
+    assert kept_key(tmp_path) is None
+    assert own_key(tmp_path) != made
+    assert (tmp_path / OWN_FILE).stat().st_uid == 0
+
+
 def test_who_asks_at_once_gets_the_same_key(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = set(pool.map(lambda _: own_key(tmp_path), range(32)))
