@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.xdist_group("batches"),
 ]
 
-ITEMS = 120
+ITEMS = 60
 DONE_S = 90
 WHO = ("--operator", "test")
 

@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.xdist_group("repeats"),
 ]
 
-IDS, TIMES = 20, 12
+IDS, TIMES = 10, 12
 READY_S, SHIPPED_S = 30, 60
 
 
@@ -77,7 +77,7 @@ async def sent_all(url: str, words: str) -> set[str]:
     return inferences
 
 
-@pytest.mark.parametrize("number", [2, 4])
+@pytest.mark.parametrize("number", [pytest.param(2, marks=pytest.mark.slow), 4])
 def test_a_repeat_has_one_effect_whichever_process_gets_it(tmp_path: Path, number: int) -> None:
     up = Up(tmp_path).wait_up()
     try:

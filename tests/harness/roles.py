@@ -8,6 +8,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +99,20 @@ async def writer(options: Options) -> None:
         ):
             for index in range(options["tasks"]):
                 task = Task(options["seed"], options["name"], index)
-                group.create_task(_append_forever(log, codec, task, journal, acknowledged))
+                append = partial(_append_forever, log, codec, task, pace=options["pace"])
+                group.create_task(append(journal, acknowledged))
 
     await persist(component)
 
 
 async def _append_forever(
-    log: EventLog, codec: EventCodec, task: Task, journal: Journal, acknowledged: dict[int, int]
+    log: EventLog,
+    codec: EventCodec,
+    task: Task,
+    journal: Journal,
+    acknowledged: dict[int, int],
+    *,
+    pace: float,
 ) -> None:
     draws = random.Random(f"{task}/{acknowledged.get(task.index)}")
     while True:
@@ -122,7 +130,7 @@ async def _append_forever(
             again = draws.randrange(number + 1)
             repeated = await _append(log, task, again, codec)
             assert repeated.duplicate, f"{task} {again}: appended a second time at {repeated.positions}"
-        await asyncio.sleep(draws.uniform(PACE_MIN_S, PACE_MAX_S))
+        await asyncio.sleep(draws.uniform(PACE_MIN_S, PACE_MAX_S) * pace)
 
 
 async def _append(log: EventLog, task: Task, number: int, codec: EventCodec) -> Any:

@@ -43,6 +43,8 @@ class World:
     postgres: EmbeddedPostgres
     nats: EmbeddedNats
     children: Children
+    pace: float
+    """How many times longer the writers pause than usual: less load where it is nothing to the test."""
     draws: random.Random = field(init=False)
     journals: dict[str, JournalReader] = field(init=False)
     """What the writers and the subscribers were told, by name."""
@@ -52,8 +54,9 @@ class World:
     def __post_init__(self) -> None:
         self.draws = random.Random(self.seed)
         common = {"dsn": self.postgres.dsn, "nats": self.nats.url, "realm": REALM, "seed": self.seed}
+        writing = {**common, "tasks": TASKS, "pace": self.pace}
         for name in WRITERS:
-            self.children.add(name, "writer", journal=str(self._journal(name)), tasks=TASKS, **common)
+            self.children.add(name, "writer", journal=str(self._journal(name)), **writing)
         for name in RELAYS:
             self.children.add(name, "relay", **common)
         self.children.add("projector", "projection", **common)
@@ -240,7 +243,7 @@ SECOND_SHARE = 0.4
 
 
 @contextmanager
-def open_world(seed: int) -> Iterator[World]:
+def open_world(seed: int, *, pace: float = 1.0) -> Iterator[World]:
     """Start both servers in a new folder, and the children's warm parent; the end leaves nothing."""
     with open_folder() as folder:
         postgres = EmbeddedPostgres(folder, fsync=True)
@@ -249,7 +252,7 @@ def open_world(seed: int) -> Iterator[World]:
             postgres.start()
             nats.start()
             with Children(folder) as children:
-                yield World(folder, seed, postgres, nats, children)
+                yield World(folder, seed, postgres, nats, children, pace)
         finally:
             nats.stop()
             postgres.stop()

@@ -20,15 +20,16 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    """A world at work."""
-    with open_world(secrets.randbits(32)) as opened:
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """A world at work, at the pace that a test asks for."""
+    with open_world(secrets.randbits(32), pace=getattr(request, "param", 1.0)) as opened:
         await migrate(opened.postgres.dsn, REALM)
         opened.start_children()
         await converge(opened)
         yield opened
 
 
+@pytest.mark.parametrize("world", [5.0], indirect=True, ids=["calm"])
 async def test_stand_by_relay_takes_over_and_the_stopped_one_does_no_harm(world: World) -> None:
     """Each relay is stopped in turn, so the leader is, too: the other must go on, and then both run again."""
     for name in RELAYS:

@@ -350,14 +350,16 @@ async def test_a_pattern_that_ends_too_late_is_cut_and_says_so() -> None:
     assert found.finish_reason == "length"
 
 
-async def test_an_answer_goes_on_in_the_middle_of_its_pattern() -> None:
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
+async def test_an_answer_goes_on_in_the_middle_of_its_pattern(every: int) -> None:
     """Wherever the first engine broke off, also within a character class, what follows makes it whole."""
     begin = EngineAsk(prompt=PROMPT, max_tokens=90, pattern=JSON_LINE, seed=3)
     async with running() as engine:
         whole = (await answer_to(engine, begin)).text
-        for cut in range(1, len(whole) + 1):
-            rest = await answer_to(engine, replace(begin, sent=whole[:cut]))
-            assert re.fullmatch(JSON_LINE, whole[:cut] + rest.text), (whole[:cut], rest.text)
+        begun = [whole[:cut] for cut in range(1, len(whole) + 1, every)]
+        asks = [answer_to(engine, replace(begin, sent=sent)) for sent in begun]
+        for sent, rest in zip(begun, await asyncio.gather(*asks), strict=True):
+            assert re.fullmatch(JSON_LINE, sent + rest.text), (sent, rest.text)
 
 
 @pytest.mark.parametrize(("pattern", "longest"), [("a|ab", "ab"), ("no|no, sir", "no, sir")])
