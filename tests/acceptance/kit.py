@@ -61,8 +61,10 @@ class Up:
         assert UP in self.output, self.output
         return self
 
-    def run(self, *arguments: str, code: int = 0, **settings: str) -> str:
+    def run(self, *arguments: str, code: int | tuple[int, ...] = 0, **settings: str) -> str:
         """Run a command of the CLI beside it, in this process, and return its stdout.
+
+        ``code``: how it is to end, or how it may.
 
         Of the system's settings it has the state directory only, and those that are given.
 
@@ -80,7 +82,8 @@ class Up:
             with pytest.raises(SystemExit) as ended:
                 main()
         said = out.getvalue() if code == 0 else out.getvalue() + err.getvalue()
-        assert int(ended.value.code or 0) == code, (
+        codes = code if isinstance(code, tuple) else (code,)
+        assert int(ended.value.code or 0) in codes, (
             arguments,
             ended.value.code,
             out.getvalue(),
