@@ -77,6 +77,7 @@ OTHERS = {
     "the system and what runs now": "up run doctor env relay.status relay.confirm-log relay.refill tiers "
     "projections.list projections.rebuild spool.status spool.letters spool.redrive spool.dismiss ask "
     "log.stats",
+    "new events as they come, for a program of somebody's": "events.follow",
     "what the inbox was given": "dlq.list dlq.show dlq.redrive dlq.dismiss",
     "files of the program": "content.list events.list events.show events.schema events.asyncapi "
     "guardrails.check",
