@@ -5,23 +5,30 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
+STEP_BACK_NS_MAX = 1_000_000_000
+"""A wall clock that is set back by more was wrong before; as much is what the log's time allows."""
+
 
 class ForwardClock:
-    """The wall clock, which may be set back, as a clock that never is: then it goes on at its own pace.
+    """The wall clock, as a clock that goes on at its own pace where that is set back a little.
 
-    Else gates, windows and cool-downs would stand still until the wall clock has caught up with the log.
+    Else gates, windows and cool-downs would stand still until it has caught up with the log. Where it is set
+    back by more than a second, it was that far ahead of Postgres's, and this process wrote nothing meanwhile
+    (`bus.postgres.clock`): then it is followed, so that the process may write again.
     """
 
     def __init__(self, wall_ns: Callable[[], int], steady_ns: Callable[[], int]) -> None:
         self._wall_ns = wall_ns
         self._steady_ns = steady_ns
         self._ahead_ns = wall_ns() - steady_ns()
-        """The most that the wall clock was ever seen ahead of the steady one."""
+        """The most that the wall clock was seen ahead of the steady one since it was last set back far."""
 
     def __call__(self) -> int:
         """Return microseconds since 1970-01-01T00:00Z."""
         steady = self._steady_ns()
-        self._ahead_ns = max(self._ahead_ns, self._wall_ns() - steady)
+        ahead = self._wall_ns() - steady
+        if ahead > self._ahead_ns or ahead < self._ahead_ns - STEP_BACK_NS_MAX:
+            self._ahead_ns = ahead
         return (steady + self._ahead_ns) // 1_000
 
 

@@ -43,7 +43,7 @@ def check_writes(writes: Sequence[StreamWrite]) -> tuple[int, int]:
         raise InvalidAppend(
             f"events: {events} in one append, the limit is {APPEND_EVENTS_MAX}; make several appends"
         )
-    if events > 1 and len({event.id for write in writes for event in write.events}) < events:
+    if events > 1 and len({event.id.int for write in writes for event in write.events}) < events:
         raise InvalidAppend("id: two events of one append have the same id; each event needs its own")
     return events, size
 

@@ -32,6 +32,7 @@ class MemoryLog:
         self._now_us = now_us
         self._genesis = genesis(realm)
         self.reachable = True
+        self.clock_wrong = ""
         self._events: list[RecordedEvent] = []
         self._streams: dict[str, list[RecordedEvent]] = {}
         self._ids: dict[UUID, RecordedEvent] = {}

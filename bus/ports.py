@@ -135,8 +135,7 @@ class PayloadPage(Sequence[RecordedPayload]):
         return f"PayloadPage({len(self.rows)} events)"
 
 
-@dataclass(frozen=True, slots=True)
-class AppendResult:
+class AppendResult(NamedTuple):
     """Where an append's events are: one entry per event, in the order given."""
 
     positions: tuple[int, ...]
@@ -216,6 +215,18 @@ class LogUnread(LogUnavailable):
     """The log cannot be read, or did not answer in time: nothing was written by that."""
 
 
+class ClockWrong(LogUnavailable):
+    """This node's clock is too far from the log's server's; nothing was written."""
+
+    def __init__(self, skew_us: int) -> None:
+        way = "ahead of" if skew_us > 0 else "behind"
+        super().__init__(
+            f"this node's clock is {abs(skew_us) / 1e6:,.1f} s {way} Postgres's, so it writes nothing; "
+            "let NTP set both machines' clocks"
+        )
+        self.skew_us = skew_us
+
+
 class Fenced(LogError):
     """This writer was overtaken while it held the log; nothing of the refused commit was recorded."""
 
@@ -231,6 +242,11 @@ class EventLog(Protocol):
     @property
     def reachable(self) -> bool:
         """Whether its last read succeeded."""
+        ...
+
+    @property
+    def clock_wrong(self) -> str:
+        """What is wrong with this process's clock, for which nothing is written; "" if nothing is."""
         ...
 
     async def append(self, *writes: StreamWrite) -> AppendResult:

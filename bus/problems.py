@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from bus.ports import (
     AppendTooLarge,
+    ClockWrong,
     Fenced,
     IdConflict,
     InvalidAppend,
@@ -46,22 +47,8 @@ def problem_of(error: Exception) -> ErrorReply | None:
             return ErrorReply(
                 "invalid_field", str(error), "payload", "keep to the limits of protocol/SPEC.md"
             )
-        case LogUnread():
-            return ErrorReply(
-                "unavailable",
-                "the log cannot be read at the moment",
-                remedy="send it again with the same id",
-                retry="later",
-                retry_after_ms=UNAVAILABLE_RETRY_MS,
-            )
         case LogUnavailable() | Fenced():
-            return ErrorReply(
-                "unavailable",
-                "the log cannot be written at the moment; whether this took effect is unknown",
-                remedy="send it again with the same id: it takes effect once",
-                retry="later",
-                retry_after_ms=UNAVAILABLE_RETRY_MS,
-            )
+            return _unavailable(error)
         case _:
             return None
 
@@ -75,6 +62,29 @@ def unforeseen(error_id: UUID) -> ErrorReply:
         retry="later",
         retry_after_ms=UNFORESEEN_RETRY_MS,
         details={"error_id": str(error_id)},
+    )
+
+
+def _unavailable(error: LogUnavailable | Fenced) -> ErrorReply:
+    """Say what is known of an append or a read that failed because the log is away, and when to try again."""
+    told, remedy = (
+        "whether this took effect is unknown",
+        "send it again with the same id: it takes effect once",
+    )
+    message, details = f"the log cannot be written at the moment; {told}", dict[str, object]()
+    if isinstance(error, LogUnread):
+        message, remedy = "the log cannot be read at the moment", "send it again with the same id"
+    elif isinstance(error, ClockWrong):
+        message = "the clock of the process that took this is wrong; nothing was written"
+        remedy = "send it again with the same id: another process may take it"
+        details = {"clock_skew_ms": error.skew_us // 1_000}
+    return ErrorReply(
+        "unavailable",
+        message,
+        remedy=remedy,
+        retry="later",
+        retry_after_ms=UNAVAILABLE_RETRY_MS,
+        details=details,
     )
 
 

@@ -33,6 +33,7 @@ _CHECKS: tuple[Callable[[Patient], Awaitable[Sequence[Check]]], ...] = (
     machine.disk,
     machine.abandoned,
     machine.clock,
+    machine.clocks,
 )
 
 

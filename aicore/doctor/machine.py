@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from aicore.doctor.check import Check, Patient
 from aicore.embedded import place
 from aicore.spools import TooBusy, spools_in, state_of
+from bus.nats.discovery import clock_of, discovered
+from bus.nats.service import NAME
 
 
 async def spool(patient: Patient) -> Sequence[Check]:
@@ -59,7 +61,14 @@ async def clock(patient: Patient) -> Sequence[Check]:
     skew_ms = max(before - theirs, theirs - after, 0) / 1_000
     limit = patient.settings.clock_skew_ms_max
     fact = f"ours and Postgres's differ by {skew_ms:.1f} ms"
-    if skew_ms > limit:
-        mend = f"let NTP set both machines' clocks; the limit is AICORE_CLOCK_SKEW_MS_MAX={limit}"
-        return [Check("clock", "fault", fact, mend)]
-    return [Check("clock", "ok", fact)]
+    mend = f"let NTP set both machines' clocks; the limit is AICORE_CLOCK_SKEW_MS_MAX={limit}"
+    return [Check("clock", "fault", fact, mend) if skew_ms > limit else Check("clock", "ok", fact)]
+
+
+async def clocks(patient: Patient) -> Sequence[Check]:
+    """Check that every process of the realm tells the time that Postgres does, within a second."""
+    if patient.nats is None:
+        return []
+    told = [clock_of(each) for each in await discovered(patient.nats, "STATS", NAME, patient.system.realm)]
+    mend = "nothing is recorded by it until its machine's clock is right: let NTP set it"
+    return [Check("clock", "fault", f"process {name}: {wrong}", mend) for name, wrong in told if wrong]

@@ -151,6 +151,7 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
             new_id=new_id,
             malformed=parts.served.malformed,
             standing=lambda: [asdict(each.standing) for each in parts.followers],
+            about=lambda: {"process": process_name(), "clock_wrong": parts.log.clock_wrong},
             deadlines_s={Generate.command_name: DEADLINE_MS_MAX / 1e3 + DEADLINE_BEYOND_INFERENCE_S},
             declared=None if parts.components >= set(SERVICES) else _declared(),
         )
@@ -158,6 +159,11 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
         async with serve(parts.nc, parts.system.realm, parts.served.commands, queries, options):
             ready()
             await stop.wait()
+
+
+def process_name() -> str:
+    """Return what operators call this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _declared() -> Declared:
@@ -198,7 +204,7 @@ async def _open_inbox(parts: Parts, runner: CommandRunner) -> None:
     def consume() -> Coroutine[Any, Any, None]:
         return inbox_consumer(parts.nc, system.realm, commands, runner.lane_of, options).run()
 
-    name = f"{socket.gethostname()}:{os.getpid()}"
+    name = process_name()
     await parts.background(lead_inbox(system.postgres_dsn, system.realm, consume, name=name))
 
 

@@ -61,6 +61,16 @@ def followers_of(told: Mapping[str, Any]) -> list[tuple[str, str]]:
     return list(found.items())
 
 
+def clock_of(told: Mapping[str, Any]) -> tuple[str, str]:
+    """Return a process's name, and what is wrong with its clock ("": nothing), by its STATS."""
+    for endpoint in _maps(told.get("endpoints")):
+        for data in _maps([endpoint.get("data")]):
+            name, wrong = data.get("process"), data.get("clock_wrong")
+            if isinstance(name, str) and isinstance(wrong, str):
+                return name, wrong
+    return "", ""
+
+
 def _maps(found: Any) -> list[dict[str, Any]]:
     """Return the maps of a list: anybody may answer discovery, whatever they like."""
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []

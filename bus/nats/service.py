@@ -62,6 +62,7 @@ class ServiceOptions:
         in_flight_max: requests at once.
         malformed: by command, who hears of messages that cannot be read, before those are answered.
         standing: what `$SRV.STATS` shows of what follows the log here.
+        about: what it shows of the process beside that.
         declared: every name there is, where other processes serve the rest of them; None: this one has all.
     """
 
@@ -73,6 +74,7 @@ class ServiceOptions:
     in_flight_max: int = IN_FLIGHT_MAX
     declared: Declared | None = None
     standing: Callable[[], Sequence[Mapping[str, Any]]] = tuple
+    about: Callable[[], Mapping[str, Any]] = dict
     malformed: Mapping[str, Callable[[WireError], None]] = field(default_factory=dict)
 
 
@@ -174,6 +176,7 @@ class _Dispatcher:
             "in_flight": self._in_flight,
             "problems": dict(self._problems),
             "followers": list(self._options.standing()),
+            **self._options.about(),
         }
 
     async def take(self, request: Request) -> None:

@@ -16,6 +16,7 @@ import structlog
 
 from bus.ports import (
     AppendResult,
+    ClockWrong,
     Head,
     InvalidAppend,
     LogUnavailable,
@@ -25,6 +26,7 @@ from bus.ports import (
     StreamWrite,
     Where,
 )
+from bus.postgres.clock import SKEW_US_MAX, ServerClock
 from bus.postgres.connect import AWAY, connect, connect_pool
 from bus.postgres.writer import GroupWriter
 from bus.retry import until_done
@@ -39,6 +41,9 @@ RETRY_S = 0.2
 
 NOTIFY_PAUSE_S = 0.004
 """Least time between two notifications: NOTIFY takes a lock of the whole server at its commit."""
+
+COMPARE_CLOCKS_S = 5.0
+"""Longest time between two comparisons of our clock with the server's."""
 
 READERS_MAX = 6
 
@@ -59,12 +64,21 @@ logger = structlog.get_logger(__name__)
 class PostgresLog:
     """An `EventLog`; made by `open_log`."""
 
-    def __init__(self, pool: asyncpg.Pool, realm: str, writer: GroupWriter | None) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, realm: str, writer: GroupWriter | None, clock: ServerClock
+    ) -> None:
         self._pool = pool
         self._realm = realm
         self._writer = writer
+        self.clock = clock
+        """Of a log that is open for writing."""
         self.reachable = True
         self._news = asyncio.Event()
+
+    @property
+    def clock_wrong(self) -> str:
+        """What is wrong with this process's clock, or ""; see the port."""
+        return str(ClockWrong(self.clock.skew_us)) if self.clock.wrong else ""
 
     async def append(self, *writes: StreamWrite) -> AppendResult:
         """Append all writes or none, durably; see the port."""
@@ -174,7 +188,12 @@ def _recorded(rows: list[Any]) -> list[RecordedEvent]:
 
 @asynccontextmanager
 async def open_log(
-    dsn: str, realm: str, *, now_us: Callable[[], int], writer: bool = True
+    dsn: str,
+    realm: str,
+    *,
+    now_us: Callable[[], int],
+    writer: bool = True,
+    skew_us_max: int | None = SKEW_US_MAX,
 ) -> AsyncIterator[PostgresLog]:
     """Open a realm's log for as long as the block lasts; the realm must have been migrated.
 
@@ -183,6 +202,7 @@ async def open_log(
         realm: the realm's name.
         now_us: the clock that stamps events, µs since 1970.
         writer: False for a process that only reads; its role then cannot append either.
+        skew_us_max: most that ``now_us`` may differ from the server's clock; None: a test's own time.
 
     Raises:
         LogUnavailable: the server is away.
@@ -192,8 +212,9 @@ async def open_log(
         pool = await connect_pool(dsn, realm, role=role, size_max=READERS_MAX, jit="off")
     except AWAY as error:
         raise LogUnavailable(f"no log at the server ({type(error).__name__}: {error})") from error
-    notifier = _Notifier(dsn, realm)
-    log = PostgresLog(pool, realm, None)
+    clock = ServerClock(now_us, asyncio.get_running_loop().time, skew_us_max)
+    notifier = _Notifier(dsn, realm, clock)
+    log = PostgresLog(pool, realm, None, clock)
     tasks: list[asyncio.Task[None]] = []
     try:
         async with asyncio.TaskGroup() as group:
@@ -203,7 +224,7 @@ async def open_log(
                     log.wake()
                     notifier.tell(position)
 
-                log._writer = GroupWriter(dsn, realm, now_us=now_us, on_commit=committed)
+                log._writer = GroupWriter(dsn, realm, now_us=now_us, on_commit=committed, clock=clock)
                 tasks.append(group.create_task(log._writer.run()))
                 tasks.append(group.create_task(notifier.run()))
             tasks.append(group.create_task(_listen(dsn, realm, role, log.wake)))
@@ -224,11 +245,15 @@ def channel_of(realm: str) -> str:
 
 
 class _Notifier:
-    """Wakes readers in other processes, outside the write transactions and at most every `NOTIFY_PAUSE_S`."""
+    """Wakes readers in other processes, outside the write transactions and at most every `NOTIFY_PAUSE_S`.
 
-    def __init__(self, dsn: str, realm: str) -> None:
+    Its session also compares the clocks, so that it is known how they stand when nobody appends.
+    """
+
+    def __init__(self, dsn: str, realm: str, clock: ServerClock) -> None:
         self._dsn = dsn
         self._realm = realm
+        self._clock = clock
         self._position = 0
         self._news = asyncio.Event()
 
@@ -245,11 +270,16 @@ class _Notifier:
         session = await connect(self._dsn, self._realm, role="aicore_writer", synchronous_commit="off")
         try:
             while True:
-                await self._news.wait()
-                self._news.clear()
-                await session.execute(
-                    "SELECT pg_notify($1, $2)", channel_of(self._realm), str(self._position)
-                )
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(COMPARE_CLOCKS_S):
+                        await self._news.wait()
+                if self._news.is_set():
+                    self._news.clear()
+                    await session.execute(
+                        "SELECT pg_notify($1, $2)", channel_of(self._realm), str(self._position)
+                    )
+                if not self._clock.fresh:
+                    await self._clock.measure(session)
                 await asyncio.sleep(NOTIFY_PAUSE_S)
         finally:
             session.terminate()

@@ -1,7 +1,7 @@
-"""Plans a group commit: which position, version and hash each waiting event gets. Pure; no I/O.
+"""Plans a group commit: which position and version each waiting event gets. Pure; no I/O.
 
-A plan is made from what the writer remembers of the log's end. What it only assumes is listed in
-``unsure``, and the database checks it together with the end itself. If the memory was outdated, the database
+A plan is made from what the writer remembers of the log's end. The database checks that, and the versions of
+all streams that get rows or are judged (``unsure``); hashes are computed there. If the memory was old, it
 puts the rows where the log ends now (`Plan.shifted`), unless an outcome depends on a stream that has changed:
 then it writes nothing, and the plan tells nobody anything.
 """
@@ -15,12 +15,11 @@ from uuid import UUID
 
 from bus.expectations import meets
 from bus.ports import AppendResult, StreamWrite, VersionConflict
-from protocol.chain import link
 
 GROUP_EVENTS_MAX = 2_000
 """Events in one group commit; one append may be larger and is then a group of its own."""
 
-ROW_COLUMNS = 8
+ROW_COLUMNS = 7
 EMPTY: Mapping[str, int] = MappingProxyType({})
 
 REPEATING = (0, 3, 4, 5)
@@ -33,7 +32,6 @@ class Tip(NamedTuple):
     """The end of the log as the writer remembers it."""
 
     position: int
-    hash: bytes
     recorded_us: int
 
 
@@ -53,8 +51,12 @@ class Plan:
     """Version of each stream touched, after the plan."""
     outcomes: list[AppendResult | VersionConflict | None] = field(default_factory=list)
     """One per append; None: it shares an id with an earlier one of the group and must wait for the next."""
-    rows: list[tuple[str, int, UUID, str, int, bytes, bytes, bytes]] = field(default_factory=list)
-    """Stream, version, id, type, schema version, metadata, payload, hash: the order of `log_append`."""
+    rows: list[tuple[str, int, UUID, str, int, bytes, bytes]] = field(default_factory=list)
+    """Stream, version, id, type, schema version, metadata, payload: the order of `log_append`."""
+
+    def judged(self) -> dict[str, int]:
+        """Return the version assumed of each stream that gets no rows; of all others the rows say it."""
+        return {stream: version for stream, version in self.unsure.items() if self.heads[stream] == version}
 
     def columns(self) -> tuple[Sequence[object], ...]:
         """Return the rows column by column; one that has the same value in all rows has it once."""
@@ -105,24 +107,31 @@ def plan_group(
         now_us: the clock; the time of recording never runs backwards.
         guesses: versions of streams that were certain once; the database says whether they still hold.
     """
-    plan = Plan(tip._replace(recorded_us=max(now_us, tip.recorded_us)))
-    taken: set[UUID] = set()
+    recorded_us = max(now_us, tip.recorded_us)
+    plan = Plan(tip)
+    rows, tell = plan.rows, plan.outcomes.append
+    taken: set[int] = set()
     for writes in group:
-        ids = [event.id for write in writes for event in write.events] if len(group) > 1 else ()
+        # As numbers: a UUID is hashed by Python code.
+        ids = [event.id.int for write in writes for event in write.events] if len(group) > 1 else ()
         if not taken.isdisjoint(ids):
-            plan.outcomes.append(None)
+            tell(None)
             continue
         conflict = _first_conflict(plan, writes, known, guesses)
         if conflict:
-            plan.outcomes.append(conflict)
+            tell(conflict)
             continue
-        first = len(plan.rows)
+        first = len(rows)
         for write in writes:
             _add(plan, write)
         taken.update(ids)
-        positions = range(tip.position + first + 1, tip.position + len(plan.rows) + 1)
-        versions = [row[1] for row in plan.rows[first:]]
-        plan.outcomes.append(AppendResult(tuple(positions), tuple(versions), plan.tip.recorded_us))
+        position = tip.position + first + 1
+        if len(rows) == first + 1:
+            tell(AppendResult((position,), (rows[first][1],), recorded_us))
+        else:
+            positions = range(position, tip.position + len(rows) + 1)
+            tell(AppendResult(tuple(positions), tuple([row[1] for row in rows[first:]]), recorded_us))
+    plan.tip = Tip(tip.position + len(rows), recorded_us)
     return plan
 
 
@@ -130,18 +139,19 @@ def _first_conflict(
     plan: Plan, writes: Sequence[StreamWrite], known: Mapping[str, int], guesses: Mapping[str, int]
 ) -> VersionConflict | None:
     for write in writes:
-        actual = plan.heads.get(write.stream)
+        stream, expected = write.stream, write.expected
+        actual = plan.heads.get(stream)
         if actual is None:
-            actual = known.get(write.stream)
+            actual = known.get(stream)
             if actual is None:
-                actual = plan.unsure[write.stream] = _assumed(write, guesses)
-            plan.heads[write.stream] = plan.bases[write.stream] = actual
-        if write.expected not in ("any", "exists"):
-            plan.pinned.add(write.stream)
-        if not meets(actual, write.expected):
-            plan.pinned.add(write.stream)
-            plan.unsure[write.stream] = plan.bases[write.stream]
-            return VersionConflict(write.stream, write.expected, actual)
+                actual = plan.unsure[stream] = _assumed(write, guesses)
+            plan.heads[stream] = plan.bases[stream] = actual
+        if expected not in ("any", "exists"):
+            plan.pinned.add(stream)
+        if actual != expected and not meets(actual, expected):
+            plan.pinned.add(stream)
+            plan.unsure[stream] = plan.bases[stream]
+            return VersionConflict(stream, expected, actual)
     return None
 
 
@@ -161,15 +171,9 @@ def _assumed(write: StreamWrite, guesses: Mapping[str, int]) -> int:
 
 def _add(plan: Plan, write: StreamWrite) -> None:
     """Append the write's rows to the plan."""
-    position, previous, recorded_us = plan.tip
-    stream, stream_bytes, version = write.stream, write.stream.encode(), plan.heads[write.stream]
+    stream, version = write.stream, plan.heads[write.stream]
     add = plan.rows.append
     for event in write.events:
-        position += 1
         version += 1
-        kind, schema, meta, payload = event.type, event.schema_version, event.meta, event.payload
-        header = (position, event.id.bytes, recorded_us, version, schema)
-        previous = link(previous, header, (kind.encode(), stream_bytes), meta, payload)
-        add((stream, version, event.id, kind, schema, meta, payload, previous))
+        add((stream, version, event.id, event.type, event.schema_version, event.meta, event.payload))
     plan.heads[stream] = version
-    plan.tip = Tip(position, previous, recorded_us)

@@ -1,7 +1,7 @@
 """The group commit: all appends that wait are one transaction, so one fsync pays for all of them.
 
 A group is whatever has gathered, and never waits for a timer. It is one call of `log_append`
-(migrations/0006), planned from the believed end of the log. While one group is with Postgres, the next is
+(migrations/0007), planned from the believed end of the log. While one group is with Postgres, the next is
 planned on top of it and sent over another session (a *lane*). If another process was quicker, the call puts
 the group behind what that one wrote; from then on one group at a time is on its way, until an answer is
 again as planned (`bus.postgres.belief`). Only where an expectation depends on a stream that has changed
@@ -23,6 +23,7 @@ from bus.checks import check_writes
 from bus.expectations import first_result
 from bus.ports import (
     AppendResult,
+    ClockWrong,
     Fenced,
     IdConflict,
     LogError,
@@ -32,9 +33,9 @@ from bus.ports import (
     VersionConflict,
 )
 from bus.postgres.belief import Belief
+from bus.postgres.clock import ServerClock
 from bus.postgres.connect import AWAY, connect
 from bus.postgres.planning import GROUP_BYTES_MAX, GROUP_EVENTS_MAX, Plan, Tip, plan_group
-from protocol.chain import genesis
 
 COMMIT_TIMEOUT_S = 15.0
 IDLE_IN_TRANSACTION_MS = 1_000
@@ -49,15 +50,25 @@ MISSES_MAX = 2
 ROUNDS_MAX = 100
 """Plans of one group; each one settles something, so this many mean a bug."""
 
-APPEND = "SELECT * FROM log_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
-LOCK = "SELECT pg_advisory_xact_lock('event'::regclass::oid::bigint)"
-TIP = "SELECT position, hash, recorded_us FROM event ORDER BY position DESC LIMIT 1"
+APPEND = "SELECT * FROM log_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+RESERVE = "SELECT * FROM log_reserve()"
+TIP = "SELECT position, recorded_us FROM event ORDER BY position DESC LIMIT 1"
 BY_ID = """
 SELECT position, stream, version, id, type, schema_version, recorded_us, meta, payload, hash
 FROM event WHERE id = ANY($1)
 """
 
+AHEAD = "AC002"
+"""SQLSTATE of log_append: the time of recording is ahead of the server's clock by more than it takes."""
+
+AHEAD_MAX = 5
+"""Plans of one group that Postgres may refuse so, though the clocks agree whenever they are compared."""
+
 logger = structlog.get_logger(__name__)
+
+
+class _Ahead(Exception):
+    """Postgres refused a plan's time."""
 
 
 @dataclass(slots=True, eq=False)
@@ -87,11 +98,18 @@ class GroupWriter:
     """Appends to one realm's log over `LANES` sessions of its own. `run` must be running."""
 
     def __init__(
-        self, dsn: str, realm: str, *, now_us: Callable[[], int], on_commit: Callable[[int], None]
+        self,
+        dsn: str,
+        realm: str,
+        *,
+        now_us: Callable[[], int],
+        on_commit: Callable[[int], None],
+        clock: ServerClock,
     ) -> None:
         self._dsn = dsn
         self._realm = realm
         self._now_us = now_us
+        self._clock = clock
         self._on_commit = on_commit
         self._lanes = [_Lane() for _ in range(LANES)]
         self._idle: list[asyncio.Future[None]] = []
@@ -181,6 +199,8 @@ class GroupWriter:
         """Commit a group; whatever goes wrong reaches its callers, and the writer goes on."""
         try:
             await self._commit(lane, group)
+        except ClockWrong as error:
+            _fail_all(group, error)
         except LogError as error:
             lane.drop()
             _fail_all(group, error)
@@ -213,6 +233,12 @@ class GroupWriter:
                 else:
                     misses += 1
                 continue
+            except _Ahead:  # one of the clocks was set since they were compared
+                await self._clock.measure(session)
+                misses += 1
+                if misses > AHEAD_MAX:
+                    raise ClockWrong(self._clock.skew_us) from None
+                continue
             if status == "moved":
                 misses += 1
             else:
@@ -232,19 +258,21 @@ class GroupWriter:
         )
         belief.sent(plan)
         self.calls += 1
+        judged = plan.judged()
         try:
             row = await lane.append.fetchrow(
                 base.position,
-                base.hash,
-                list(plan.unsure),
-                list(plan.unsure.values()),
+                list(judged),
+                list(judged.values()),
                 list(plan.pinned),
                 plan.tip.recorded_us,
                 *plan.columns(),
                 timeout=COMMIT_TIMEOUT_S,
             )
-        except BaseException:
+        except BaseException as error:
             belief.lost()
+            if isinstance(error, asyncpg.PostgresError) and error.sqlstate == AHEAD:
+                raise _Ahead from error
             raise
         finally:
             self._tell_landed()
@@ -256,13 +284,14 @@ class GroupWriter:
         if status == "done":
             self._belief.came_true(plan)
             return plan, status
-        truths = dict(zip(row["stale_streams"] or (), row["stale_versions"] or (), strict=True))
+        stale = row["stale_streams"]
+        truths = dict(zip(stale, row["stale_versions"], strict=True)) if stale else plan.bases
         if status == "shifted":
             end = (row["head_position"] or 0) + len(plan.rows)
-            plan = plan.shifted(Tip(end, row["tip_hash"], row["tip_recorded_us"]), truths)
+            plan = plan.shifted(Tip(end, row["tip_recorded_us"]), truths)
             self._belief.surprised(plan.tip, plan.heads)
         else:
-            truth = self._tip_of(row["head_position"], row["head_hash"], row["head_recorded_us"])
+            truth = _tip_of(row["head_position"], row["head_recorded_us"])
             self._belief.surprised(truth, truths)
         return plan, status
 
@@ -289,14 +318,14 @@ class GroupWriter:
         transaction = session.transaction()
         try:
             await transaction.start()
-            await session.execute(LOCK)
-            truth = await self._read_tip(session)
+            truth = _tip_of(*await session.fetchrow(RESERVE))
             await self.reserved()
             self._belief.learn(truth)
             status = "moved"
             while status == "moved":
+                await self._clock.check(session)
                 plan, status = await self._try_plan(lane, group)
-        except asyncpg.UniqueViolationError:
+        except (asyncpg.UniqueViolationError, _Ahead, ClockWrong):
             await transaction.rollback()
             raise
         except (*AWAY, asyncpg.InvalidTransactionStateError) as error:
@@ -359,10 +388,13 @@ class GroupWriter:
         """Return the lane's session as soon as a plan may be made."""
         while True:
             session = await self._open_session(lane)
+            await self._clock.check(session)
             await self._ready()
             if self._belief.tip is not None:
-                return session  # nothing is awaited from here to the plan
-            tip = await self._read_tip(session)
+                if self._clock.sure:
+                    return session  # nothing is awaited from here to the plan
+                continue
+            tip = _tip_of(*(await session.fetchrow(TIP, timeout=COMMIT_TIMEOUT_S) or (None, None)))
             if self._belief.ready and self._belief.tip is None:  # the other lane may have been quicker
                 self._belief.learn(tip)
 
@@ -378,19 +410,18 @@ class GroupWriter:
                 jit="off",
                 # Planning log_append's INSERT anew for each group costs more than a better plan could save.
                 plan_cache_mode="force_generic_plan",
+                # Made while the log is small, such a plan must be right when it is large.
+                enable_seqscan="off",
+                enable_hashjoin="off",
+                enable_mergejoin="off",
             )
             lane.session = session
             lane.append = await session.prepare(APPEND)
         return session
 
-    async def _read_tip(self, session: asyncpg.Connection) -> Tip:
-        row = await session.fetchrow(TIP, timeout=COMMIT_TIMEOUT_S)
-        return self._tip_of(*(row or (None, None, None)))
 
-    def _tip_of(self, position: int | None, digest: bytes | None, recorded_us: int | None) -> Tip:
-        if position is None or digest is None or recorded_us is None:
-            return Tip(0, genesis(self._realm), 0)
-        return Tip(position, digest, recorded_us)
+def _tip_of(position: int | None, recorded_us: int | None) -> Tip:
+    return Tip(position or 0, recorded_us or 0)
 
 
 def _fail(waiting: _Waiting, error: LogError) -> None:

@@ -52,7 +52,7 @@ async def log(request: pytest.FixtureRequest, realm: str) -> AsyncIterator[Event
     server: EmbeddedPostgres = request.getfixturevalue("postgres")
     await migrate(server.dsn, realm)
     clock = count(1_000)
-    async with open_log(server.dsn, realm, now_us=lambda: next(clock)) as opened:
+    async with open_log(server.dsn, realm, now_us=lambda: next(clock), skew_us_max=None) as opened:
         yield opened
 
 

@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 import msgpack
 from nats.aio.client import Client
 
+from aicore import clock
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from bus.nats.api import JetStreamUnavailable, Missing
 from bus.nats.connection import connect
@@ -21,7 +22,8 @@ from bus.postgres.migrate import migrate
 from bus.relay.relay import Relay, RelayOptions
 from protocol.envelope import Envelope
 
-NOW_US = 1_800_000_000_000_000
+NOW_US = clock.now_us()
+"""The time that stands still in these tests: JetStream judges an event's age by its own clock."""
 WAIT_S = 20.0
 LIMITS = CacheLimits(bytes_max=16 * 1024**2)
 SPACE = UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
@@ -125,7 +127,7 @@ async def open_bus(postgres: EmbeddedPostgres, server: EmbeddedNats, realm: str)
     await migrate(postgres.dsn, realm)
     async with (
         connect(server.url, name=f"test {realm}") as nc,
-        open_log(postgres.dsn, realm, now_us=now_us) as log,
+        open_log(postgres.dsn, realm, now_us=now_us, skew_us_max=None) as log,
         asyncio.TaskGroup() as group,
     ):
         bus = Bus(realm, postgres.dsn, nc, log, group)

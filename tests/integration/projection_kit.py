@@ -23,7 +23,7 @@ from protocol.meta import Meta
 from tests.unit.kit import ident, message, model, runner_on
 from tests.unit.spec import changed
 
-START_US = 1_800_000_000_000_000
+START_US = 1_700_000_000_000_000
 
 
 @dataclass
@@ -76,7 +76,7 @@ async def open_realm(postgres: EmbeddedPostgres, name: str) -> AsyncIterator[Rea
     clock = count(START_US)
     pool = await connect_pool(postgres.dsn, name, role="aicore_projector")
     try:
-        async with open_log(postgres.dsn, name, now_us=lambda: next(clock)) as log:
+        async with open_log(postgres.dsn, name, now_us=lambda: next(clock), skew_us_max=None) as log:
             yield Realm(postgres.dsn, name, log, EventCodec(domain_catalogue()), pool)
     finally:
         await pool.close()

@@ -26,7 +26,7 @@ async def place(postgres: EmbeddedPostgres, realm: str) -> AsyncIterator[Realm]:
 
 
 async def test_conflicting_commands_of_two_writers_all_take_effect_once(place: Realm) -> None:
-    async with open_log(place.dsn, place.name, now_us=lambda: START_US) as other:
+    async with open_log(place.dsn, place.name, now_us=lambda: START_US, skew_us_max=None) as other:
         runners = [runner_on(place.log, place.codec), runner_on(other, place.codec)]
         models = [await runners[n % 2](message("registry.register_model", model(str(n)))) for n in range(6)]
         async with asyncio.TaskGroup() as group:
@@ -45,7 +45,7 @@ async def test_conflicting_commands_of_two_writers_all_take_effect_once(place: R
 
 
 async def test_first_of_a_use_case_is_decided_once_however_many_register_at_once(place: Realm) -> None:
-    async with open_log(place.dsn, place.name, now_us=lambda: START_US) as other:
+    async with open_log(place.dsn, place.name, now_us=lambda: START_US, skew_us_max=None) as other:
         runners = [runner_on(place.log, place.codec), runner_on(other, place.codec)]
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -59,7 +59,7 @@ async def test_first_of_a_use_case_is_decided_once_however_many_register_at_once
 
 async def test_only_one_of_two_with_the_same_expected_version_wins(place: Realm) -> None:
     await place.write_models(1)
-    async with open_log(place.dsn, place.name, now_us=lambda: START_US) as other:
+    async with open_log(place.dsn, place.name, now_us=lambda: START_US, skew_us_max=None) as other:
         runners = [runner_on(place.log, place.codec), runner_on(other, place.codec)]
         commands = [message("registry.register_model", model(str(n)), expected=2) for n in (7, 8)]
         results = await asyncio.gather(

@@ -16,7 +16,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.micro.service import ServiceConfig
 
-from aicore.clock import now_us
+from aicore.clock import new_id, now_us
 from aicore.doctor import Check, examine
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from aicore.running import System
@@ -25,6 +25,7 @@ from bus.nats.api import js_publish, js_request
 from bus.nats.connection import connect
 from bus.nats.dead_letters import DeadLetter, dismiss, put, redrive
 from bus.nats.presence import NAME as PROCESS
+from bus.nats.service import ServiceOptions, serve
 from bus.nats.topology import (
     CacheLimits,
     InboxLimits,
@@ -34,6 +35,7 @@ from bus.nats.topology import (
     events_stream,
     inbox_stream,
 )
+from bus.ports import ClockWrong
 from bus.postgres.connect import schema_of
 from bus.postgres.migrate import migrate
 from bus.relay.leadership import relay_lock
@@ -260,6 +262,16 @@ async def _disk_full(case: Case) -> None:
 
 async def _clock_wrong(case: Case) -> None:
     case.clock = lambda: now_us() + 60_000_000
+
+
+async def test_a_process_whose_clock_is_wrong_is_named(case: Case) -> None:
+    wrong = str(ClockWrong(-259_200_000_000))
+    options = ServiceOptions(new_id=new_id, about=lambda: {"process": "brain-2:77", "clock_wrong": wrong})
+    async with serve(case.nc, case.system.realm, {}, {}, options):
+        found = [check for check in await case.examine() if check.name == "clock"]
+
+    assert [check.verdict for check in found] == ["ok", "fault"]
+    assert "brain-2:77: this node's clock is 259,200.0 s behind Postgres's" in found[1].fact
 
 
 BROKEN: list[tuple[Callable[[Case], Awaitable[None]], str, str, str]] = [

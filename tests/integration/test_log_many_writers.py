@@ -112,12 +112,11 @@ async def test_an_expectation_that_the_overtaking_append_broke_is_a_conflict_wit
 async def test_a_plan_for_a_log_that_was_emptied_writes_nothing(
     postgres: EmbeddedPostgres, realm: str
 ) -> None:
-    """Its hashes would stand on a genesis that the database does not know."""
     await migrate(postgres.dsn, realm)
     session = await connect(postgres.dsn, realm, role="aicore_writer")
     try:
-        one = (["story-a"], [8], [event().id], ["story.told"], [1], [b"\x80"], [b"\x80"], [bytes(32)])
-        row = await session.fetchrow(APPEND, 7, bytes(32), [], [], [], 1, *one)
+        one = (["story-a"], [8], [event().id], ["story.told"], [1], [b"\x80"], [b"\x80"])
+        row = await session.fetchrow(APPEND, 7, [], [], [], 1, *one)
         assert row is not None
         assert row["status"] == "moved"
         assert await session.fetchval("SELECT count(*) FROM event") == 0

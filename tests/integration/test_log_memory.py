@@ -25,7 +25,7 @@ from bus.postgres.log import open_log
 
 async def main(dsn, realm, appends):
     clock, ids, sizes = count(1_000), count(1), []
-    async with open_log(dsn, realm, now_us=lambda: next(clock)) as log:
+    async with open_log(dsn, realm, now_us=lambda: next(clock), skew_us_max=None) as log:
         async def write(task, number):
             for n in range(number):
                 event = NewEvent(UUID(int=next(ids)), "story.told", 1, b"\\x81\\xa1n" + bytes([n % 128]) )

@@ -20,7 +20,7 @@ from bus.postgres.connect import connect
 from bus.postgres.log import open_log
 from bus.postgres.planning import Tip, plan_group
 from bus.postgres.verify import verify
-from bus.postgres.writer import APPEND
+from bus.postgres.writer import APPEND, RESERVE
 from tests.integration.log_kit import WAIT_S, event, fresh_log, read_gapless, write_some
 
 pytestmark = pytest.mark.integration
@@ -54,14 +54,11 @@ async def roll_back(dsn: str, realm: str, times: int) -> int:
         for _ in range(times):
             transaction = session.transaction()
             await transaction.start()
-            await session.execute("SELECT pg_advisory_xact_lock('event'::regclass::oid::bigint)")
-            row = await session.fetchrow(
-                "SELECT position, hash, recorded_us FROM event ORDER BY position DESC LIMIT 1"
-            )
+            row = await session.fetchrow(RESERVE)
             assert row is not None
             plan = plan_group([[StreamWrite("story-never", [event()])]], Tip(*row), {}, now_us())
             columns = (plan.tip.recorded_us, *plan.columns())
-            done = await session.fetchrow(APPEND, row["position"], row["hash"], [], [], [], *columns)
+            done = await session.fetchrow(APPEND, row["head_position"], [], [], [], *columns)
             accepted += done["status"] == "done"
             await transaction.rollback()
     finally:

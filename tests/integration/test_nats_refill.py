@@ -159,7 +159,7 @@ async def test_only_what_no_limit_explains_was_taken_out(
 ) -> None:
     """All events are of 2001, so a stream that keeps them for a second has let them go in time."""
     await migrate(postgres.dsn, realm)
-    async with open_log(postgres.dsn, realm, now_us=lambda: 10**15) as log:
+    async with open_log(postgres.dsn, realm, now_us=lambda: 10**15, skew_us_max=None) as log:
         await log.append(StreamWrite("test-1", [any_event() for _ in range(9)]))
     connection = await asyncpg.connect(postgres.dsn, server_settings={"search_path": f"realm_{realm}"})
     state: dict[str, Any] = {

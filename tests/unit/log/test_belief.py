@@ -8,7 +8,7 @@ from bus.ports import AppendResult, NewEvent, StreamWrite, VersionConflict
 from bus.postgres.belief import STREAMS_KNOWN_MAX, Belief, remember
 from bus.postgres.planning import Plan, Tip, plan_group
 
-END = Tip(10, b"h" * 32, 1_000)
+END = Tip(10, 1_000)
 
 
 def write(n: int, stream: str = "story-a", expected: int | str = "any") -> list[StreamWrite]:
@@ -63,7 +63,7 @@ def test_after_a_surprise_all_land_before_the_next_is_planned_on_the_newest_end(
 ) -> None:
     sent(belief, write(2))
     sent(belief, write(3))
-    answers = [(Tip(20, b"x" * 32, 2_000), {"story-a": 7}), (Tip(21, b"y" * 32, 2_000), {"story-a": 8})]
+    answers = [(Tip(20, 2_000), {"story-a": 7}), (Tip(21, 2_000), {"story-a": 8})]
     if newer_first:
         answers.reverse()
 
@@ -73,7 +73,7 @@ def test_after_a_surprise_all_land_before_the_next_is_planned_on_the_newest_end(
 
     assert belief.ready
     assert not belief.sure
-    assert belief.tip == Tip(21, b"y" * 32, 2_000)
+    assert belief.tip == Tip(21, 2_000)
     assert belief.known == {"story-a": 8}
 
 
@@ -121,9 +121,9 @@ def test_known_streams_have_a_bound() -> None:
 def test_a_shifted_plan_says_where_its_rows_are_now() -> None:
     plan = plan_group([write(1), write(2, "story-b", 5), write(3)], END, {}, 1_000)
 
-    moved = plan.shifted(Tip(33, b"z" * 32, 5_000), {"story-a": 4, "story-b": 5})
+    moved = plan.shifted(Tip(33, 5_000), {"story-a": 4, "story-b": 5})
 
-    assert moved.tip == Tip(33, b"z" * 32, 5_000)
+    assert moved.tip == Tip(33, 5_000)
     assert moved.heads == {"story-a": 6, "story-b": 6}
     assert moved.outcomes == [
         AppendResult((31,), (5,), 5_000),
@@ -137,7 +137,7 @@ def test_a_conflict_stays_in_a_shifted_plan_and_pins_its_stream() -> None:
 
     assert plan.pinned == {"story-b"}
     assert plan.unsure == {"story-b": 6, "story-a": 0}
-    moved = plan.shifted(Tip(12, b"z" * 32, 1_000), {"story-a": 0, "story-b": 6})
+    moved = plan.shifted(Tip(12, 1_000), {"story-a": 0, "story-b": 6})
     assert isinstance(moved.outcomes[0], VersionConflict)
     assert moved.outcomes[1] == AppendResult((12,), (1,), 1_000)
 
@@ -154,7 +154,7 @@ def test_one_surprise_is_not_followed_by_others_for_ever(belief: Belief) -> None
     truth = {"story-a": 1, "story-b": 7}
     belief.known |= truth
     sent(belief, write(2))
-    belief.surprised(Tip(20, b"s" * 32, 2_000), {"story-a": 2})
+    belief.surprised(Tip(20, 2_000), {"story-a": 2})
     truth["story-a"] = 2
     assert not belief.sure
 

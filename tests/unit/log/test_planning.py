@@ -18,9 +18,8 @@ from bus.postgres.planning import (
     Tip,
     plan_group,
 )
-from protocol.chain import link
 
-END = Tip(10, b"h" * 32, 1_000)
+END = Tip(10, 1_000)
 
 
 def event(n: int, **changes: Any) -> NewEvent:
@@ -44,23 +43,17 @@ def conflict(outcome: AppendResult | VersionConflict | None) -> tuple[str, objec
 # --- rows ------------------------------------------------------------------------------------------------
 
 
-def test_each_row_holds_the_event_its_version_and_the_hash_over_the_row_before() -> None:
+def test_each_row_holds_the_event_and_its_version() -> None:
     told = NewEvent(UUID(int=7), "story.told", 3, b"\x81\xa1n\x01", b"\x81\xa1m\x02")
     ended = NewEvent(UUID(int=8), "story.ended", 2, b"\x81\xa1n\x02")
 
     plan = planned([StreamWrite("story-a", [told, ended])], known={"story-a": 4}, now_us=2_000)
 
-    first = link(
-        END.hash, (11, told.id.bytes, 2_000, 5, 3), (b"story.told", b"story-a"), told.meta, told.payload
-    )
-    second = link(
-        first, (12, ended.id.bytes, 2_000, 6, 2), (b"story.ended", b"story-a"), ended.meta, ended.payload
-    )
     assert plan.rows == [
-        ("story-a", 5, told.id, "story.told", 3, told.meta, told.payload, first),
-        ("story-a", 6, ended.id, "story.ended", 2, ended.meta, ended.payload, second),
+        ("story-a", 5, told.id, "story.told", 3, told.meta, told.payload),
+        ("story-a", 6, ended.id, "story.ended", 2, ended.meta, ended.payload),
     ]
-    assert plan.tip == Tip(12, second, 2_000)
+    assert plan.tip == Tip(12, 2_000)
     assert (plan.bases, plan.heads) == ({"story-a": 4}, {"story-a": 6})
 
 
@@ -163,15 +156,15 @@ def test_a_conflict_rests_on_the_version_before_the_plan() -> None:
 
 
 def test_no_rows_are_as_many_empty_columns() -> None:
-    assert ROW_COLUMNS == 8
-    assert planned().columns() == ((),) * 8
+    assert ROW_COLUMNS == 7
+    assert planned().columns() == ((),) * 7
 
 
 def test_a_column_that_says_the_same_in_all_rows_says_it_once() -> None:
     columns = planned([write(1, 2, 3)]).columns()
 
     assert REPEATING == (0, 3, 4, 5)
-    assert columns[:7] == (
+    assert columns == (
         ("story-a",),
         (1, 2, 3),
         (UUID(int=1), UUID(int=2), UUID(int=3)),
@@ -180,8 +173,6 @@ def test_a_column_that_says_the_same_in_all_rows_says_it_once() -> None:
         (b"\x80",),
         (b"\x80",) * 3,
     )
-    assert len(columns) == 8
-    assert len(set(columns[7])) == 3
 
 
 def test_a_column_that_differs_somewhere_is_whole() -> None:
@@ -213,11 +204,10 @@ def test_columns_hold_what_the_rows_do(streams: list[str]) -> None:
 def test_a_shifted_plan_is_what_had_been_planned_at_that_end(
     streams: list[str], later: int, more: int
 ) -> None:
-    """Positions, versions and heads; the hashes are the database's."""
     group = [[write(n, stream=f"story-{name}")] for n, name in enumerate(streams)]
     actual = {f"story-{name}": more + n for n, name in enumerate(sorted(set(streams)))}
     plan = plan_group(group, END, {}, 1_000)
-    there = plan_group(group, Tip(10 + later, b"x" * 32, 3_000), actual, 1_000)
+    there = plan_group(group, Tip(10 + later, 3_000), actual, 1_000)
 
     moved = plan.shifted(there.tip, actual)
 
@@ -230,7 +220,7 @@ def test_a_shifted_plan_is_what_had_been_planned_at_that_end(
 def test_an_append_that_waits_waits_in_a_shifted_plan_too() -> None:
     plan = planned([write(1)], [write(1)], [write(2)])
 
-    assert plan.shifted(Tip(22, b"z" * 32, 5_000), {"story-a": 3}).outcomes == [
+    assert plan.shifted(Tip(22, 5_000), {"story-a": 3}).outcomes == [
         AppendResult((21,), (4,), 5_000),
         None,
         AppendResult((22,), (5,), 5_000),

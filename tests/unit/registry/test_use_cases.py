@@ -7,7 +7,7 @@ import pytest
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
-from bus.ports import LogUnavailable, LogUnread, RecordedEvent
+from bus.ports import ClockWrong, LogUnavailable, LogUnread, RecordedEvent
 from bus.problems import problem_of
 from domain.batch.messages import OpenBatch
 from domain.kernel.decider import Rejected
@@ -78,3 +78,12 @@ async def test_a_log_that_stands_still_is_not_waited_for_and_the_caller_is_told_
     assert told.code == unwritten.code == "unavailable"
     assert told.message == "the log cannot be read at the moment"
     assert "whether this took effect is unknown" in unwritten.message
+
+
+def test_a_wrong_clock_is_said_not_to_have_written_and_by_how_much_it_is_wrong() -> None:
+    told = problem_of(ClockWrong(-3_500_000))
+
+    assert told is not None
+    assert (told.code, told.retry) == ("unavailable", "later")
+    assert "nothing was written" in told.message
+    assert told.details == {"clock_skew_ms": -3_500}

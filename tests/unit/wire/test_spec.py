@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bus.ports import (
     AppendTooLarge,
+    ClockWrong,
     Fenced,
     IdConflict,
     InvalidAppend,
@@ -95,6 +96,7 @@ def test_the_page_has_every_code_with_its_advice() -> None:
         AppendTooLarge(""),
         LogUnread(),
         LogUnavailable(),
+        ClockWrong(2_000_000),
         Fenced(),
     ],
     ids=lambda error: f"{type(error).__name__} {getattr(error, 'code', '')}",
