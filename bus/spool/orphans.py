@@ -41,7 +41,12 @@ class Orphans:
 
     def _read_all(self) -> Mapping[str, Sequence[NewEvent]]:
         found: dict[str, Sequence[NewEvent]] = {}
-        for path in sorted(each for each in self._root.iterdir() if each.is_dir()):
+        try:
+            folders = sorted(each for each in self._root.iterdir() if each.is_dir())
+        except OSError as error:  # no more files may be opened, say
+            logger.warning("spool_not_read", directory=str(self._root), error=str(error))
+            return self._found
+        for path in folders:
             try:
                 found |= by_stream(Directory(path).examine().newest)
             except OSError as error:  # shipped and deleted while we read

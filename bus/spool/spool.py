@@ -408,7 +408,12 @@ async def _take_over(root: Path, log: Appends, options: SpoolOptions) -> None:
 
 
 def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir())
+    """Return the spools below a folder; none if it cannot be read now, for want of a file, say."""
+    try:
+        return sorted(path for path in root.iterdir() if path.is_dir())
+    except OSError as error:
+        logger.warning("spool_not_taken_over", directory=str(root), error=str(error))
+        return []
 
 
 def _recovered(folder: Directory) -> Recovery:

@@ -30,6 +30,7 @@ from bus.ports import (
     StreamWrite,
 )
 from bus.spool.disk import SUFFIX, Directory, NoSuchLetter, SpoolInUse
+from bus.spool.orphans import Orphans
 from bus.spool.spool import Spool, SpoolOptions, open_free_spool, open_spool
 from tests.harness.files import no_file_left
 
@@ -548,3 +549,19 @@ async def test_without_a_file_left_records_are_made_durable_and_shipped_afterwar
         await spool.drained()
 
     assert await numbers(log) == list(range(1, 101))
+
+
+async def test_without_a_file_left_nothing_ends_that_looks_for_the_work_of_others(
+    tmp_path: Path, log: MemoryLog, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scar: looking into the folder failed, and the error ended the spool and all that recorded in it."""
+    monkeypatch.setattr("bus.spool.spool.TAKE_OVER_S", 0.001)
+    orphans = Orphans(tmp_path)
+    async with open_free_spool(tmp_path, gate, options()) as spool:
+        with no_file_left(), structlog.testing.capture_logs() as logged:
+            await until(lambda: "spool_not_taken_over" in [entry["event"] for entry in logged])
+            assert await orphans.read("story-a") == ()
+        await spool.put(write(1))
+        await spool.drained()
+
+    assert await numbers(log) == [1]
