@@ -134,3 +134,26 @@ async def test_a_whole_system_on_1024_files_serves_through_3000_connections(tmp_
         assert closed[0] > 0
     finally:
         up.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_whole_system_that_may_open_no_file_for_20_s_goes_on(tmp_path: Path) -> None:
+    """Everything that looks at a file now and then meets the error, and none may end the process for it."""
+    up = Up(tmp_path, "--demo", "--verbose").wait_up()
+    try:
+        url = up.json("env")["NATS_URL"]
+        before = resource.prlimit(up.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(up.process.pid, resource.RLIMIT_NOFILE, (1, before[1]))
+        try:
+            failed = await turns(url, "demo", "npc_dialogue")
+            await asyncio.sleep(20)
+            failed += await turns(url, "demo", "npc_dialogue")
+        finally:
+            resource.prlimit(up.process.pid, resource.RLIMIT_NOFILE, before)
+        failed += await turns(url, "demo", "npc_dialogue")
+        assert (failed, up.process.poll()) == ([], None)
+        assert "spool_not_taken_over" in up.output, "otherwise nothing met the error"
+        assert "Traceback" not in up.output
+    finally:
+        up.stop()
