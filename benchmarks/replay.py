@@ -22,15 +22,15 @@ PAGE = 2_000
 
 
 async def ours(log: EventLog, codec: EventCodec, number: int) -> float:
-    """Return typed events per second, read as a rebuild of a projection reads them."""
+    """Return typed events per second, read as a process reads that catches up."""
     began, done = time.perf_counter(), 0
 
     def read(after: int) -> Awaitable[PayloadPage]:
         return log.read_payloads(after=after, limit=PAGE)
 
-    async with read_ahead(read, limit=PAGE) as pages:
-        async for page in pages:
-            done += len(codec.decode_page(page))
+    async with read_ahead(read, limit=PAGE) as parts:
+        async for part in parts:
+            done += len(codec.decode_page(part))
     assert done == number
     return done / (time.perf_counter() - began)
 

@@ -254,9 +254,9 @@ class ProcessRunner(Generic[S]):
         def read(after: int) -> Awaitable[Sequence[RecordedEvent]]:
             return self._log.read_all(after=after, limit=PAGE, where=Where(types=types))
 
-        async with read_ahead(read, after=after, until=until, limit=PAGE) as pages:
-            async for page in pages:
-                for recorded in page:
+        async with read_ahead(read, after=after, until=until, limit=PAGE) as parts:
+            async for part in parts:
+                for recorded in part:
                     if recorded.position <= until:
                         yield recorded
 

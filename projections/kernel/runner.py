@@ -253,7 +253,8 @@ class ProjectionRunner:
         def read(after: int) -> Awaitable[PayloadPage]:
             return self._log.read_payloads(after=after, limit=REPLAY_BATCH, where=where)
 
-        async with read_ahead(read, after=after, until=goal, limit=REPLAY_BATCH) as pages:
+        batches = read_ahead(read, after=after, until=goal, limit=REPLAY_BATCH, part=REPLAY_BATCH)
+        async with batches as pages:
             async for page in pages:
                 upto = bisect_right(page, goal, key=attrgetter("position"))
                 await self._write(connection, table, page[:upto])
