@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import logging
+from collections.abc import Iterator
 from io import StringIO
 from typing import Literal
 
@@ -118,6 +119,17 @@ async def test_what_breaks_off_anywhere_leaves_no_line(end: bool, caplog: pytest
 # --- keys in logs -------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def root_log() -> Iterator[None]:
+    """Leave the log of libraries as it was, for the next test."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
+
+
+@pytest.mark.usefixtures("root_log")
 @pytest.mark.parametrize("form", ["console", "json"])
 async def test_no_key_is_in_a_log_an_error_or_an_event(
     form: Literal["console", "json"], monkeypatch: pytest.MonkeyPatch
