@@ -4,6 +4,7 @@
 it, so that every other command of the CLI reaches the running system without being told where it is.
 """
 
+import asyncio
 import fcntl
 import os
 import sys
@@ -23,7 +24,10 @@ from aicore.embedded.process import Watched, watching
 from aicore.embedded.vllm import EmbeddedVllm
 from aicore.keys import OWN_FILE, named_keys, own_key
 from aicore.settings import Settings, SettingsError
+from bus.postgres.logins import LOGINS, secure
+from bus.postgres.migrate import migrate
 
+READER = "aicore_reader"
 RUN_FILE = "run.json"
 LOCK_FILE = "lock"
 FAILURE_FILE = "last_failure"
@@ -45,6 +49,9 @@ class System(BaseModel):
 
     realm: str
     postgres_dsn: str
+    """As somebody who may read, at least; `dsn_of` says where each role logs in."""
+    postgres_logins: dict[str, str] = {}
+    """Connection strings by role, of those that have a login of their own."""
     nats_url: str
     """For everybody; of the embedded server without a password."""
     nats_component_url: str = ""
@@ -65,6 +72,10 @@ class System(BaseModel):
     started_us: int = 0
     given: dict[str, Any] = {}
     """Settings that it was started with, without secrets; commands beside it need the same."""
+
+    def dsn_of(self, role: str) -> str:
+        """Return where a role logs in to Postgres."""
+        return self.postgres_logins.get(role, self.postgres_dsn)
 
     @property
     def component_url(self) -> str:
@@ -102,11 +113,13 @@ def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> 
         pids: dict[str, int] = {}
         watched: list[Watched] = [*vllms.values()]
         dsn, nats_url, own = settings.postgres_dsn, settings.nats_url, {}
+        logins = settings.logins
         if dsn is None:
             postgres = EmbeddedPostgres(folder)
             stack.callback(postgres.stop)
             postgres.start()
-            dsn, pids["postgres"] = postgres.dsn, postgres.pid or 0
+            logins = asyncio.run(prepared(postgres, settings.realm))
+            dsn, pids["postgres"] = logins[READER], postgres.pid or 0
             watched.append(postgres)
         if nats_url is None:
             nats = EmbeddedNats(folder, port=settings.nats_port or None)
@@ -127,6 +140,7 @@ def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> 
             vllm_urls={tier: vllm.url for tier, vllm in vllms.items()},
             realm=settings.realm,
             postgres_dsn=dsn,
+            postgres_logins=logins,
             nats_url=nats_url,
             http_port=settings.http_port or free_port(settings.http_host),
             http_host=settings.http_host,
@@ -140,6 +154,17 @@ def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> 
         )
         stack.enter_context(_announced(folder / RUN_FILE, system))
         yield system
+
+
+async def prepared(postgres: EmbeddedPostgres, realm: str) -> dict[str, str]:
+    """Bring the embedded server's schema and logins up to date; return the connection string of each role.
+
+    Raises:
+        MigrationError: the database's schema was made by other files than ours.
+    """
+    await migrate(postgres.dsn, realm)
+    await secure(postgres.dsn, {each.name: postgres.password_of(each.name) for each in LOGINS})
+    return {each.role: postgres.dsn_of(each.name) for each in LOGINS}
 
 
 def find(settings: Settings) -> System:
@@ -163,6 +188,8 @@ def find(settings: Settings) -> System:
     found: dict[str, Any] = {"realm": realm, "postgres_dsn": dsn, "nats_url": nats_url}
     if (dsn, nats_url) != (base.postgres_dsn, base.nats_url):  # another system, started in another way
         found |= {"given": {}}
+    if dsn != base.postgres_dsn or settings.logins:  # another server, or another's logins
+        found |= {"postgres_logins": settings.logins}
     if nats_url != base.nats_url:  # another server, of which our passwords are none of its business
         found |= {"nats_component_url": "", "nats_relay_url": ""}
     return base.model_copy(update=found)

@@ -20,7 +20,8 @@ from aicore.keys import named_keys
 from bus.nats.address import MASK, AddressError, parse_address
 
 PREFIX = "AICORE_"
-SECRET = frozenset({"postgres_dsn", "nats_url", "http_key", "personal_key"})
+DSNS = ("postgres_dsn", "migrate_dsn", "writer_dsn", "projector_dsn", "relay_dsn")
+SECRET = frozenset({*DSNS, "nats_url", "http_key", "personal_key"})
 
 OF_THE_PROCESS = frozenset(
     {
@@ -66,8 +67,21 @@ class Settings(BaseSettings):
     )
     postgres_dsn: str | None = Field(
         None,
-        description="Your own PostgreSQL (16 or newer) as postgresql://user:password@host/database; the role "
-        "must be allowed to create schemas and roles. Without it an embedded server is started.",
+        description="Your own PostgreSQL (16 or newer) as postgresql://user:password@host/database; "
+        "components without a login of their own use this one. Without it an embedded server is started.",
+    )
+    migrate_dsn: str | None = Field(
+        None,
+        description="The same database, as the login that may make schemas and roles, for `aicore migrate`.",
+    )
+    writer_dsn: str | None = Field(
+        None, description="The same database, as the login of commands and inference, which append events."
+    )
+    projector_dsn: str | None = Field(
+        None, description="The same database, as the login of projections, which write the read models."
+    )
+    relay_dsn: str | None = Field(
+        None, description="The same database, as the login of the relay, which publishes events."
     )
     nats_url: str | None = Field(
         None,
@@ -195,7 +209,7 @@ class Settings(BaseSettings):
             raise ValueError("must be printable text")
         return value
 
-    @field_validator("postgres_dsn")
+    @field_validator(*DSNS)
     @classmethod
     def _postgres(cls, value: str | None) -> str | None:
         if value is not None:
@@ -236,8 +250,19 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """Return the settings as environment variables for a child process."""
-        values = self.model_dump(mode="json", exclude_none=True, exclude={"http_key", "personal_key"})
+        own = {"http_key", "personal_key", *DSNS} - {"postgres_dsn"}
+        values = self.model_dump(mode="json", exclude_none=True, exclude=own)
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+
+    @property
+    def logins(self) -> dict[str, str]:
+        """Return the connection string of each role that has one of its own."""
+        said = {
+            "aicore_writer": self.writer_dsn,
+            "aicore_projector": self.projector_dsn,
+            "aicore_relay": self.relay_dsn,
+        }
+        return {role: dsn for role, dsn in said.items() if dsn}
 
     def given(self) -> dict[str, Any]:
         """Return what was set, of that which commands beside the process need, as JSON; no secrets."""

@@ -95,7 +95,7 @@ def eventsourcing_recorder(dsn: str, callers: int) -> Iterator[Any]:
         host_of(dsn),
         "5432",
         "postgres",
-        "",
+        urlsplit(dsn).password or "",
         pool_size=callers,
         max_overflow=callers,
         max_waiting=callers,

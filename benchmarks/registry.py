@@ -99,7 +99,8 @@ async def theirs(dsn: str, number: int) -> Took:
     finally:
         await session.close()
     socket = dsn.partition("host=")[2]
-    address = f"postgresql+psycopg2://postgres@/mlflow?host={socket}"
+    who = dsn.partition("//")[2].partition("@")[0]
+    address = f"postgresql+psycopg2://{who}@/mlflow?host={socket}"
     process = await asyncio.create_subprocess_exec(
         str(MLFLOW), "benchmarks/mlflow_child.py", address, str(number),
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

@@ -90,6 +90,7 @@ class Part(NamedTuple):
 PARTS = (
     Part("up", RUNNING, "up", "up"),
     Part("run", RUNNING, "up", "run_components"),
+    Part("migrate", RUNNING, "migrate", "migrate"),
     Part("doctor", RUNNING, "doctor", "doctor"),
     Part("env", RUNNING, "env", "env"),
     Part("relay", RUNNING, "relay"),

@@ -25,7 +25,7 @@ from aicore.keys import named_keys, own_key
 from aicore.logfiles import LogFile
 from aicore.logs import set_up
 from aicore.running import LOG_FILE, System, find, serving
-from aicore.settings import Settings, load_settings, masked
+from aicore.settings import DSNS, Settings, load_settings, masked
 from aicore.supervisor import Start
 from aicore.wiring.components import run
 from aicore.wiring.parts import COMPONENTS
@@ -222,7 +222,7 @@ async def _play(group: asyncio.TaskGroup, settings: Settings, system: System, st
         "AICORE_REALM": system.realm,
         "AICORE_NATS_URL": system.nats_url,
     }
-    for secret in ("AICORE_POSTGRES_DSN", "AICORE_PERSONAL_KEY"):
+    for secret in (*(f"AICORE_{name.upper()}" for name in DSNS), "AICORE_PERSONAL_KEY"):
         environment.pop(secret, None)
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -39,7 +39,9 @@ def refuse_differing(found: Comparison) -> None:
 async def open_runners(names: Sequence[str]) -> AsyncIterator[Mapping[str, ProjectionRunner]]:
     """Yield the runners of the read models named, or of all."""
     settings, system = running()
-    pool = await connect_pool(system.postgres_dsn, system.realm, role="aicore_projector", size_max=2)
+    pool = await connect_pool(
+        system.dsn_of("aicore_projector"), system.realm, role="aicore_projector", size_max=2
+    )
     try:
         async with open_log(system.postgres_dsn, system.realm, now_us=now_us, writer=False) as log:
             runners = projection_runners(pool, log, EventCodec(domain_catalogue()), views_of(settings))

@@ -2,26 +2,35 @@
 
 from collections.abc import Sequence
 
+import asyncpg
+
 from aicore.audit.vouching import Tampered, vouch
 from aicore.doctor.check import Check, Patient
 from bus.postgres.connect import schema_of
+from bus.postgres.logins import ROLES
 from bus.postgres.migrate import migration_state
 
 VERIFY_BUDGET_S = 8.0
 """How long the chain is verified: some millions of events."""
-
-ROLES = ("aicore_owner", "aicore_writer", "aicore_reader", "aicore_projector")
 
 TRIGGERS = ("event_append_only", "event_no_truncate")
 
 # Purpose: which of our roles there are. Lock: none.
 HAVE_ROLES = "SELECT rolname FROM pg_roles WHERE rolname = ANY($1::text[])"
 
+# Purpose: whether we may more than we need, and what everybody may by Postgres's default. Lock: none.
+OPEN = """
+SELECT rolsuper, has_schema_privilege('public', 'public', 'CREATE') AS makes_tables,
+    has_database_privilege('public', current_database(), 'TEMPORARY') AS makes_temporary,
+    has_function_privilege('public', 'pg_advisory_lock(bigint)', 'EXECUTE') AS locks
+FROM pg_roles WHERE rolname = session_user
+"""
+
 # Purpose: which forbidden rights the roles have on the log. Lock: none.
 FORBIDDEN = """
 SELECT r.rolname AS role, p.privilege FROM pg_roles r
 CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p(privilege)
-WHERE r.rolname = ANY(ARRAY['aicore_writer', 'aicore_reader', 'aicore_projector'])
+WHERE r.rolname = ANY(ARRAY['aicore_writer', 'aicore_reader', 'aicore_projector', 'aicore_relay'])
   AND has_table_privilege(r.rolname, $1, p.privilege)
 ORDER BY 1, 2
 """
@@ -37,10 +46,24 @@ async def roles(patient: Patient) -> Sequence[Check]:
     there = {row["rolname"] for row in await patient.postgres.fetch(HAVE_ROLES, ROLES)}
     missing = [role for role in ROLES if role not in there]
     if not missing:
-        return [Check("roles", "ok", ", ".join(ROLES))]
+        return [Check("roles", "ok", f"{', '.join(ROLES)}{await _left_open(patient.postgres)}")]
     made = " ".join(f"CREATE ROLE {role} NOLOGIN; GRANT {role} TO CURRENT_USER;" for role in missing)
     mend = f"as an administrator: {made} then repeat that role's GRANT lines of migrations/*.sql"
     return [Check("roles", "fault", f"missing: {', '.join(missing)}", mend)]
+
+
+async def _left_open(postgres: asyncpg.Connection) -> str:
+    """Return what a thief of a login could do beyond its role, in words; "" if nothing."""
+    found = await postgres.fetchrow(OPEN)
+    assert found is not None
+    told = {
+        "rolsuper": "components log in as a superuser",
+        "makes_tables": "everybody may make tables",
+        "makes_temporary": "everybody may make temporary tables",
+        "locks": "everybody may take advisory locks",
+    }
+    wide = "; ".join(text for name, text in told.items() if found[name])
+    return f"; wider than needed: {wide} (`aicore migrate --print-roles` closes that)" if wide else ""
 
 
 async def migrations(patient: Patient) -> Sequence[Check]:
@@ -54,7 +77,7 @@ async def migrations(patient: Patient) -> Sequence[Check]:
         return [Check("migrations", "fault", fact, mend)]
     if state.pending:
         fact = f"not applied: {', '.join(state.pending)}"
-        return [Check("migrations", "fault", fact, "`aicore up` or `aicore run …` applies them")]
+        return [Check("migrations", "fault", fact, "`aicore migrate` applies them")]
     return [Check("migrations", "ok", f"{len(state.applied)} applied, none changed, none missing")]
 
 

@@ -3,10 +3,12 @@
 Only the wheel's binaries are used: its own server class starts a daemon that outlives the caller, which a
 supervisor that must leave no process cannot have.
 
+Everybody needs a password, the superuser too; they lie in the state directory (`aicore.embedded.passwords`).
 Nothing of the shell decides how it runs: variables of libpq (PG*) and of the locale are left out, the port of
 the socket is said, and the address says all that a client would else take from its own environment.
 """
 
+import hashlib
 import os
 import shutil
 import signal
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from aicore.embedded.passwords import passwords_in
 from aicore.embedded.place import place_for, prepare
 from aicore.embedded.process import EmbeddedServerError, dying_with_parent, end_leftover, unbroken, wait_until
 
@@ -30,6 +33,14 @@ PORT = 5432
 
 MAKING = "postgres.new-"
 """How the name of a cluster begins that is not whole yet."""
+
+SUPERUSER = "postgres"
+
+ACCESS = "# By AI Core: a password for everybody, over the socket alone.\nlocal all all scram-sha-256\n"
+"""The cluster's pg_hba.conf."""
+
+CLOSED_MARK = "aicore-closed"
+"""A file in the cluster: a digest of the superuser's password that it was given last."""
 
 STILL_IN_USE = b"pre-existing shared memory block"
 """What Postgres says while backends of a killed postmaster still run; they end after their statement."""
@@ -48,7 +59,9 @@ class EmbeddedPostgres:
     def __init__(self, root: Path, *, fsync: bool = True, settings: dict[str, str] | None = None) -> None:
         """Prepare a server below ``root``; nothing runs yet. ``fsync=False``: for tests that never crash."""
         self._settings = {
-            "max_connections": "80",
+            "max_connections": "160",
+            # Passwords are 192 bits of chance; thousands of rounds would slow each connection for nothing.
+            "scram_iterations": "1",
             "shared_buffers": "128MB",
             "max_wal_size": "2GB",
             # Recycled WAL is cheaper than new: a fresh segment is 16 MB of zeros to write first.
@@ -67,12 +80,22 @@ class EmbeddedPostgres:
         self.data = self._place.data
         self.log = self._place.log
         self.socket_dir = self._place.socket_dir
+        self._root = root.resolve()
 
     @property
     def dsn(self) -> str:
         """The superuser's connection string, over the unix socket."""
+        return self.dsn_of(SUPERUSER)
+
+    def dsn_of(self, login: str) -> str:
+        """Return the connection string of a login, whose password is in the state directory."""
         said = f"port={PORT}&sslmode=disable&target_session_attrs=any"
-        return f"postgresql://postgres@/aicore?host={quote(str(self.socket_dir))}&{said}"
+        host = quote(str(self.socket_dir))
+        return f"postgresql://{login}:{self.password_of(login)}@/aicore?host={host}&{said}"
+
+    def password_of(self, login: str) -> str:
+        """Return a login's password, made at the first call."""
+        return passwords_in(self._root, [login])[login]
 
     @property
     def pid(self) -> int | None:
@@ -89,6 +112,7 @@ class EmbeddedPostgres:
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
         end_leftover(self.data / "postmaster.pid", str(self.data), signal.SIGQUIT, timeout_s=STOP_TIMEOUT_S)
+        self._close()
         self._start_process()
         made = self._psql("postgres", DATABASE_CREATE)
         if made.returncode != 0:
@@ -145,7 +169,7 @@ class EmbeddedPostgres:
         making = Path(tempfile.mkdtemp(prefix=MAKING, dir=folder))
         if self._place.user is not None:
             os.chown(making, self._place.user.pw_uid, self._place.user.pw_gid)
-        command = [str(self.bin / "initdb"), "-D", str(making), "-U", "postgres", "--auth=trust"]
+        command = [str(self.bin / "initdb"), "-D", str(making), "-U", SUPERUSER, "--auth=trust"]
         command += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"]
         command += ["--no-sync"] if self._settings["fsync"] == "off" else []
         with unbroken():
@@ -167,6 +191,31 @@ class EmbeddedPostgres:
             raise EmbeddedServerError(f"initdb failed: {_last_lines(said)}")
         making.rename(self.data)
         _sync(folder)
+
+    def _close(self) -> None:
+        """Give the superuser the password of the state directory, and let nobody in without one.
+
+        That takes a server of its own without a network, so it is done once: for a new cluster, for one from
+        before there were passwords, and for one whose passwords were lost.
+        """
+        password = self.password_of(SUPERUSER)
+        mark, wanted = self.data / CLOSED_MARK, hashlib.sha256(password.encode()).hexdigest()
+        if mark.exists() and mark.read_text() == wanted:
+            return
+        command = [str(self.bin / "postgres"), "--single", "-D", str(self.data), SUPERUSER]
+        done = subprocess.run(  # noqa: S603 - our own binary and arguments
+            command,
+            input=f"ALTER ROLE {SUPERUSER} PASSWORD '{password}'\n".encode(),
+            capture_output=True,
+            check=False,
+            **self._as_user(),
+        )
+        if done.returncode != 0 or b"ERROR" in done.stderr:
+            raise EmbeddedServerError(f"postgres took no password: {_last_lines(done.stderr)}")
+        (self.data / "pg_hba.conf").write_text(ACCESS)
+        mark.write_text(wanted)
+        if self._place.user is not None:
+            os.chown(mark, self._place.user.pw_uid, self._place.user.pw_gid)
 
     def _start_process(self) -> None:
         """Start the postmaster and wait for it; try again while a killed predecessor's backends linger."""
@@ -203,9 +252,10 @@ class EmbeddedPostgres:
 
     def _psql(self, database: str, script: str) -> subprocess.CompletedProcess[bytes]:
         command = [str(self.bin / "psql"), "-XqAt", "-h", str(self.socket_dir), "-p", str(PORT)]
-        command += ["-U", "postgres", "-d", database]
+        command += ["-U", SUPERUSER, "-d", database]
+        environment = {**_environment(), "PGPASSWORD": self.password_of(SUPERUSER)}
         return subprocess.run(  # noqa: S603 - our own binary and arguments
-            command, input=script.encode(), capture_output=True, check=False, env=_environment()
+            command, input=script.encode(), capture_output=True, check=False, env=environment
         )
 
     def _as_user(self) -> dict[str, Any]:

@@ -35,8 +35,10 @@ from bus.ports import EventLog
 from bus.postgres.connect import CONNECT_TIMEOUT_S, PostgresUnreachable, connect_pool
 from bus.postgres.identity import log_identity
 from bus.postgres.log import open_log
-from bus.postgres.migrate import migrate
+from bus.postgres.migrate import check_migrated, migrate
+from bus.relay.inbox import ROLE as INBOX_ROLE
 from bus.relay.inbox import lead_inbox
+from bus.relay.relay import ROLE as RELAY_ROLE
 from bus.relay.relay import Relay, RelayOptions
 from domain.inference.facts import DEADLINE_MS_MAX
 from domain.inference.messages import Generate
@@ -72,7 +74,7 @@ async def run(
         PostgresUnreachable, BrokerUnreachable: a server cannot be reached at the start.
         AnotherLog: another system serves this realm on this NATS, from a log of its own.
     """
-    await _migrate(system)
+    await _migrate(settings, system)
     async with _parts(settings, system, components) as parts:
         chosen = [
             Component(name, partial(serve_part, parts), drains=name == "services")
@@ -86,23 +88,37 @@ async def run(
         await run_components(chosen, stop=stop, start=start)
 
 
-async def _migrate(system: System) -> None:
+async def _migrate(settings: Settings, system: System) -> None:
+    """Bring the schema up to date, or, where components have logins of their own, see that it is.
+
+    Raises:
+        MigrationError: it is another one than ours, or is behind.
+        PostgresUnreachable: it cannot be asked.
+    """
+    apart = system.postgres_logins and not settings.migrate_dsn
+    dsn = settings.migrate_dsn or system.postgres_dsn
     try:
-        await migrate(system.postgres_dsn, system.realm)
+        if apart:
+            await check_migrated(dsn, system.realm)
+        else:
+            await migrate(dsn, system.realm)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        raise PostgresUnreachable(masked(system.postgres_dsn), error) from error
+        raise PostgresUnreachable(masked(dsn), error) from error
 
 
 @asynccontextmanager
 async def _parts(settings: Settings, system: System, components: Collection[str]) -> AsyncIterator[Parts]:
     """Open what ``components`` share; connections close in reverse order."""
-    dsn, realm = system.postgres_dsn, system.realm
+    realm = system.realm
     writes = bool({"commands", "inference"} & set(components))
+    dsn = system.dsn_of("aicore_writer" if writes else "aicore_reader")
     roles = {"queries": "aicore_reader", "projections": "aicore_projector"}
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(open_log(dsn, realm, now_us=now_us, writer=writes))
         pools = {
-            name: await stack.enter_async_context(_pool(dsn, realm, role, settings.pool_size_max))
+            name: await stack.enter_async_context(
+                _pool(system.dsn_of(role), realm, role, settings.pool_size_max)
+            )
             for name, role in roles.items()
             if name in components
         }
@@ -205,7 +221,7 @@ async def _open_inbox(parts: Parts, runner: CommandRunner) -> None:
         return inbox_consumer(parts.nc, system.realm, commands, runner.lane_of, options).run()
 
     name = process_name()
-    await parts.background(lead_inbox(system.postgres_dsn, system.realm, consume, name=name))
+    await parts.background(lead_inbox(system.dsn_of(INBOX_ROLE), system.realm, consume, name=name))
 
 
 async def _relay(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:
@@ -214,7 +230,7 @@ async def _relay(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:
     options = RelayOptions(now_us=now_us, name=f"{socket.gethostname()}:{system.pid}")
     # A connection of its own: it alone may publish events, and no service's reply goes out on it.
     async with connect(system.relay_url, name=f"aicore {system.realm} events") as nc:
-        relay = Relay(system.postgres_dsn, nc, system.realm, options)
+        relay = Relay(system.dsn_of(RELAY_ROLE), nc, system.realm, options)
         ready()
         await relay.run()
 

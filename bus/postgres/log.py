@@ -42,6 +42,12 @@ RETRY_S = 0.2
 NOTIFY_PAUSE_S = 0.004
 """Least time between two notifications: NOTIFY takes a lock of the whole server at its commit."""
 
+HEARD_MAX = 10_000
+"""Notifications in a second that are listened to: each writer sends 250 at most."""
+
+DEAF_S = 5.0
+"""Pause without listening after a flood."""
+
 COMPARE_CLOCKS_S = 5.0
 """Longest time between two comparisons of our clock with the server's."""
 
@@ -287,12 +293,19 @@ class _Notifier:
 
 async def _listen(dsn: str, realm: str, role: str, wake: Callable[[], None]) -> None:
     """Call ``wake`` at each announcement, until cancelled; a lost session is opened again."""
+    flood = Flood(asyncio.get_running_loop().time)
 
     async def session() -> None:
         closed, opened = asyncio.Event(), await connect(dsn, realm, role=role)
+
+        def hear(*_: object) -> None:
+            wake()
+            if flood.rises():
+                closed.set()
+
         try:
             opened.add_termination_listener(lambda _: closed.set())
-            await opened.add_listener(channel_of(realm), lambda *_: wake())
+            await opened.add_listener(channel_of(realm), hear)
             wake()
             await closed.wait()
         finally:
@@ -300,3 +313,27 @@ async def _listen(dsn: str, realm: str, role: str, wake: Callable[[], None]) -> 
 
     while True:
         await until_done(session, on=AWAY, pause=RETRY_S)
+        if flood.risen:  # any login may notify; without listening, news are found by looking
+            logger.warning("notifications_flood", realm=realm)
+            await asyncio.sleep(DEAF_S)
+
+
+class Flood:
+    """Tells more notifications than all writers of a realm send from what they do."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._second = 0
+        self._heard = 0
+
+    def rises(self) -> bool:
+        """Count one; return whether it is one too many."""
+        second = int(self._clock())
+        self._heard = self._heard + 1 if second == self._second else 1
+        self._second = second
+        return self.risen
+
+    @property
+    def risen(self) -> bool:
+        """Whether the last one was one too many."""
+        return self._heard > HEARD_MAX

@@ -102,6 +102,21 @@ async def migration_state(dsn: str, realm: str, *, folder: Path = FOLDER) -> Mig
     )
 
 
+async def check_migrated(dsn: str, realm: str) -> None:
+    """See that the realm's schema is up to date, as somebody who may not change it.
+
+    Raises:
+        MigrationError: a file is missing in it, or was another one when it was applied.
+    """
+    state = await migration_state(dsn, realm)
+    if state.changed:
+        raise MigrationError(
+            f"{', '.join(state.changed)}: applied as another file than ours; use one release"
+        )
+    if state.pending:
+        raise MigrationError(f"not applied yet: {', '.join(state.pending)}; `aicore migrate` applies them")
+
+
 async def _connect(dsn: str) -> asyncpg.Connection:
     return await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S)
 
@@ -138,6 +153,9 @@ async def _apply(connection: asyncpg.Connection, realm: str, migration: Migratio
                     f"CREATE TABLE IF NOT EXISTS {schema}.schema_migration (name text PRIMARY KEY,"
                     " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
                 )
+                # Who opens the log compares; which schema it is goes into the log's identity.
+                readers = "aicore_writer, aicore_reader, aicore_projector"
+                await connection.execute(f"GRANT SELECT ON {schema}.schema_migration TO {readers}")
             else:
                 await connection.execute(f"SET LOCAL search_path = {schema}, pg_temp")
                 await connection.execute("SET LOCAL ROLE aicore_owner")

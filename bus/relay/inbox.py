@@ -17,7 +17,8 @@ WATCH_S = 1.0
 """How often the session that holds the lead is asked; idle for six seconds, Postgres ends it."""
 
 AGAIN_S = 0.5
-ROLE = "aicore_reader"
+ROLE = "aicore_writer"
+"""Of the processes that carry commands out."""
 
 AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 

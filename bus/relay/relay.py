@@ -51,8 +51,8 @@ STUCK_PAUSE_S = 0.25
 HELD_S = 0.5
 """How often a relay that is held looks whether the log was restored, or confirmed by an operator."""
 
-ROLE = "aicore_projector"
-"""May read events and write what migrations/0200 grants; never the log."""
+ROLE = "aicore_relay"
+"""May read events and write its own tables (migrations/0202); never the log."""
 
 FAILURES = (
     OSError,  # includes TimeoutError, JetStreamUnavailable, refused connections

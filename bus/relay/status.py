@@ -8,7 +8,6 @@ from nats.aio.client import Client
 from bus.nats.api import JetStreamUnavailable, Missing
 from bus.nats.topology import StreamState, describe, events_stream
 from bus.relay.leadership import CONNECT_TIMEOUT_S, relay_lock
-from bus.relay.relay import ROLE
 
 # Purpose: the end of the log and the oldest event that the stream lacks. Index: primary key. Lock: none.
 LOG = """
@@ -59,7 +58,7 @@ async def relay_status(dsn: str, nc: Client, realm: str, *, now_us: int) -> Rela
         stream = StreamState(0, 0, 0, 0)
     except JetStreamUnavailable:
         stream = StreamState(0, -1, 0, 0)
-    settings = {"role": ROLE, "search_path": f"realm_{realm}"}
+    settings = {"role": "aicore_reader", "search_path": f"realm_{realm}"}
     connection = await asyncpg.connect(dsn, server_settings=settings, timeout=CONNECT_TIMEOUT_S)
     try:
         log = await connection.fetchrow(LOG, max(0, stream.last))

@@ -52,7 +52,7 @@ def away(_: Place) -> Mapping[str, str]:
 
 
 def no_such_role(place: Place) -> Mapping[str, str]:
-    return {"POSTGRES_DSN": place.postgres.dsn.replace("postgres@", f"stranger:{SECRET}@")}
+    return {"POSTGRES_DSN": re.sub("//[^@]+@", f"//stranger:{SECRET}@", place.postgres.dsn)}
 
 
 def no_such_database(place: Place) -> Mapping[str, str]:
@@ -111,7 +111,7 @@ def state_below_a_file(place: Place) -> Mapping[str, str]:
 
 CASES: list[tuple[Case, int, str]] = [
     (away, 3, r"no Postgres for us at postgresql://u:\*\*\*@127.*AICORE_POSTGRES_DSN"),
-    (no_such_role, 3, r'no Postgres for us at .*role "stranger" does not exist.*AICORE_POSTGRES_DSN'),
+    (no_such_role, 3, r'no Postgres for us at .*password .* failed for user "stranger".*AICORE_POSTGRES_DSN'),
     (no_such_database, 3, r'no Postgres for us at .*"elsewhere" does not exist.*AICORE_POSTGRES_DSN'),
     (no_such_host, 3, r"no Postgres for us at .*nosuch\.invalid.*AICORE_POSTGRES_DSN"),
     (nats_away, 3, r"no NATS server at nats://127.*AICORE_NATS_URL"),

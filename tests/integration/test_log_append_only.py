@@ -12,7 +12,7 @@ from tests.integration.log_kit import event, fresh_log
 
 pytestmark = pytest.mark.integration
 
-LOGIN = "log_test_writer"
+LOGIN = PASSWORD = "log_test_writer"
 
 FORBIDDEN = [
     "INSERT INTO event SELECT position + 10, version + 10, recorded_us, gen_random_uuid(), 1, stream,"
@@ -42,11 +42,11 @@ async def test_who_logs_in_as_a_writer_can_only_append(
     admin = await asyncpg.connect(postgres.dsn)
     try:
         if not await admin.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", LOGIN):
-            await admin.execute(f"CREATE ROLE {LOGIN} LOGIN IN ROLE aicore_writer")
+            await admin.execute(f"CREATE ROLE {LOGIN} LOGIN PASSWORD '{PASSWORD}' IN ROLE aicore_writer")
     finally:
         await admin.close()
     session = await asyncpg.connect(
-        postgres.dsn.replace("postgres@", f"{LOGIN}@"), server_settings={"search_path": schema_of(filled)}
+        postgres.dsn, user=LOGIN, password=PASSWORD, server_settings={"search_path": schema_of(filled)}
     )
     try:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):

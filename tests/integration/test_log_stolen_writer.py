@@ -19,7 +19,7 @@ from bus.postgres.connect import connect
 from bus.postgres.verify import verify
 from bus.postgres.writer import APPEND
 from protocol.chain import genesis
-from tests.integration.log_kit import WAIT_S, event, fresh_log, write_some
+from tests.integration.log_kit import WAIT_S, event, fresh_log, read_gapless, write_some
 
 pytestmark = pytest.mark.integration
 
@@ -180,6 +180,26 @@ HELD = (
     "SELECT pg_notify('aicore_{realm}', n::text) FROM generate_series(1, 20000) n",
 )
 """What a reader may do in a transaction that it does not end."""
+
+
+async def test_a_flood_of_notifications_is_not_listened_to_and_nothing_is_missed(
+    postgres: EmbeddedPostgres, realm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bus.postgres.log.HEARD_MAX", 100)
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND application_name LIKE $1"
+    async with fresh_log(postgres.dsn, realm) as log, asyncio.timeout(WAIT_S):
+        admin = await asyncpg.connect(postgres.dsn)  # who sees what others' sessions do
+        try:
+            while not await admin.fetchval(sessions, f"aicore/{realm}/%"):  # noqa: ASYNC110 - no other sign
+                await asyncio.sleep(0.01)
+            flood = f"SELECT pg_notify('aicore_{realm}', n::text) FROM generate_series(1, 5000) n"
+            await admin.execute(f"SET ROLE aicore_reader; {flood}; RESET ROLE")
+            while await admin.fetchval(sessions, f"aicore/{realm}/%"):  # noqa: ASYNC110 - likewise
+                await asyncio.sleep(0.01)
+        finally:
+            await admin.close()
+        await write_some(log, "story-a", 3)
+        await read_gapless(log, 3)
 
 
 async def test_who_only_reads_holds_up_no_append(postgres: EmbeddedPostgres, realm: str) -> None:

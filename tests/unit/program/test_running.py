@@ -8,7 +8,7 @@ import pytest
 
 from aicore.cli.terminal import known_settings, running
 from aicore.running import RUN_FILE, NotRunning, System, find, remember_failure
-from aicore.settings import SECRET, Settings, load_settings
+from aicore.settings import DSNS, SECRET, Settings, load_settings
 
 NATS = "nats://127.0.0.1:4222"
 DSN = "postgresql://postgres@/aicore?host=/x"
@@ -65,7 +65,7 @@ def test_neither_secrets_nor_what_is_the_process_own_are_passed_on(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secrets = {
-        "postgres_dsn": "postgresql://u:hunter2@h/db",
+        **dict.fromkeys(DSNS, "postgresql://u:hunter2@h/db"),
         "nats_url": "nats://u:hunter2@h",
         "http_key": "hunter2-and-more-of-it",
         "personal_key": "ab" * 64,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aicore.settings import PERSONAL_KEY_DIGITS, Settings, SettingsError, load_settings, masked
+from aicore.settings import DSNS, PERSONAL_KEY_DIGITS, Settings, SettingsError, load_settings, masked
 
 
 def test_without_any_variable_the_defaults_hold() -> None:
@@ -66,7 +66,19 @@ def test_a_variable_that_is_no_setting_is_refused_beside_the_others(
     assert "AICORE_NATS_PORT" in port
 
 
-@pytest.mark.parametrize("variable", ["AICORE_POSTGRES_DSN", "AICORE_NATS_URL"])
+def test_what_tls_takes_is_the_connection_strings_and_its_password_is_never_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tls = "sslmode=verify-full&sslrootcert=/ca.pem&sslcert=/client.pem&sslkey=/client.key"
+    monkeypatch.setenv("AICORE_WRITER_DSN", f"postgresql://w:hunter2@h/db?{tls}&sslpassword=hunter2")
+
+    writer = load_settings().logins["aicore_writer"]
+
+    assert tls in writer
+    assert masked(writer) == f"postgresql://w:***@h/db?{tls}&sslpassword=***"
+
+
+@pytest.mark.parametrize("variable", [*(f"AICORE_{name.upper()}" for name in DSNS), "AICORE_NATS_URL"])
 def test_an_error_never_repeats_what_may_hold_a_secret(
     monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
