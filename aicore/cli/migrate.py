@@ -31,14 +31,16 @@ def migrate(
         # As it is, without markup: it goes into psql.
         print(script(run_async(database_of(dsn)) if dsn else "aicore"))  # noqa: T201
         return
-    done = run_async(apply(dsn, settings.realm)) if dsn else run_async(_embedded(settings))
+    realm, done = settings.realm, run_async(apply(dsn, settings.realm)) if dsn else []
+    if not dsn:
+        realm, done = run_async(_embedded(settings))
     for name in done:
         out.print(f"applied {name}")
-    out.print(f"the schema of realm {settings.realm} is up to date")
+    out.print(f"the schema of realm {realm} is up to date")
 
 
-async def _embedded(settings: Settings) -> list[str]:
-    """Migrate the running embedded server, and make its logins."""
+async def _embedded(settings: Settings) -> tuple[str, list[str]]:
+    """Migrate the running embedded server, and make its logins; return its realm, and what was applied."""
     system = find(settings)
     if "postgres" not in system.server_pids:
         raise Failure(
@@ -47,4 +49,4 @@ async def _embedded(settings: Settings) -> list[str]:
     postgres = EmbeddedPostgres(system.state_dir)
     done = await apply(postgres.dsn, system.realm)
     await prepared(postgres, system.realm)
-    return done
+    return system.realm, done

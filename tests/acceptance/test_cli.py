@@ -46,6 +46,15 @@ def test_the_doctor_finds_nothing(up: Up) -> None:
     assert "positions compared now, all the same; by the relay at" in up.run("doctor")
 
 
+def test_the_schema_is_changed_by_one_command_and_components_log_in_as_themselves(up: Up) -> None:
+    assert "realm demo is up to date" in up.run("migrate")
+    assert "CREATE ROLE aicore_writer_login LOGIN IN ROLE aicore_writer" in up.run("migrate", "--print-roles")
+    place = json.loads((up.folder / "run.json").read_text())
+    assert "aicore_reader_login" in place["postgres_dsn"]
+    assert "//postgres:" not in json.dumps(place), "the superuser's password is no component's business"
+    assert {path.stat().st_mode & 0o777 for path in up.folder.glob("postgres-logins.json*")} == {0o600}
+
+
 def test_the_log_can_be_read_counted_and_verified(up: Up) -> None:
     lines = [
         json.loads(line)

@@ -1,5 +1,6 @@
 """The embedded servers live and die with their parent, in any folder, and keep their port."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -10,11 +11,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import psutil
 import pytest
 
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
+from aicore.embedded.passwords import FILE as PASSWORDS
 from aicore.embedded.place import abandoned, place_for
+from aicore.embedded.postgres import CLOSED_MARK, SUPERUSER
 from aicore.running import AlreadyRunning, find, serving
 from aicore.settings import Settings
 
@@ -177,6 +181,27 @@ def test_a_server_that_is_killed_is_started_again_and_still_dies_with_its_parent
         process.kill()
     assert len(again) == len(pids), again
     wait_gone([*pids, *again])
+
+
+def test_a_cluster_from_before_there_were_passwords_is_closed_and_keeps_its_data(tmp_path: Path) -> None:
+    before = EmbeddedPostgres(tmp_path, fsync=False)
+    before.start()
+    assert before._psql("aicore", "CREATE TABLE kept (a int)").returncode == 0
+    password = before.password_of(SUPERUSER)
+    before.stop()
+    (before.data / "pg_hba.conf").write_text("local all all trust\n")
+    (before.data / CLOSED_MARK).unlink()
+    (tmp_path / PASSWORDS).unlink()
+
+    after = EmbeddedPostgres(tmp_path, fsync=False)
+    after.start()
+    try:
+        assert after.password_of(SUPERUSER) != password
+        assert after._psql("aicore", "SELECT count(*) FROM kept").stdout == b"0\n"
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            asyncio.run(asyncpg.connect(after.dsn, password=password))
+    finally:
+        after.stop()
 
 
 def test_a_stop_in_the_middle_of_a_fork_is_not_lost(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from bus.postgres.migrate import (
     Migration,
     MigrationError,
     MigrationState,
+    check_migrated,
     migrate,
     migration_state,
     read_files,
@@ -183,6 +184,20 @@ async def test_two_that_start_at_once_take_turns_and_each_file_is_applied_by_one
     ours = [migration.name for migration in read_files()]
     assert sorted([task.result() for task in both]) == [[], ours]
     assert (await migration_state(postgres.dsn, realm)).applied == tuple(ours)
+
+
+async def test_who_may_not_change_the_schema_sees_that_it_is_as_wanted(
+    postgres: EmbeddedPostgres, realm: str
+) -> None:
+    with pytest.raises(MigrationError, match=r"not applied yet: 0001_roles\.sql.*`aicore migrate`"):
+        await check_migrated(postgres.dsn, realm)
+    await migrate(postgres.dsn, realm)
+    await check_migrated(postgres.dsn, realm)
+    async with admin_of(postgres, realm) as admin:
+        await admin.execute("UPDATE schema_migration SET checksum = 'x' WHERE name = '0002_event.sql'")
+
+    with pytest.raises(MigrationError, match=r"0002_event\.sql: applied as another file"):
+        await check_migrated(postgres.dsn, realm)
 
 
 async def test_realms_have_histories_of_their_own(
