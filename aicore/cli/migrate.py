@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from aicore.cli.terminal import Exit, Failure, out, run_async
+from aicore.cli.terminal import Exit, Failure, Json, out, print_json, run_async
 from aicore.embedded import EmbeddedPostgres
 from aicore.running import find, prepared
 from aicore.settings import Settings, load_settings
@@ -20,6 +20,7 @@ def migrate(
             help="Print SQL for a superuser instead: a login for each component, no rights for others."
         ),
     ] = False,
+    json: Json = False,
 ) -> None:
     """Bring the realm's schema up to date, as AICORE_MIGRATE_DSN or else AICORE_POSTGRES_DSN.
 
@@ -34,6 +35,9 @@ def migrate(
     realm, done = settings.realm, run_async(apply(dsn, settings.realm)) if dsn else []
     if not dsn:
         realm, done = run_async(_embedded(settings))
+    if json:
+        print_json({"realm": realm, "applied": done})
+        return
     for name in done:
         out.print(f"applied {name}")
     out.print(f"the schema of realm {realm} is up to date")

@@ -48,6 +48,7 @@ def test_the_doctor_finds_nothing(up: Up) -> None:
 
 def test_the_schema_is_changed_by_one_command_and_components_log_in_as_themselves(up: Up) -> None:
     assert "realm demo is up to date" in up.run("migrate")
+    assert up.json("migrate") == {"realm": "demo", "applied": []}
     assert "CREATE ROLE aicore_writer_login LOGIN IN ROLE aicore_writer" in up.run("migrate", "--print-roles")
     place = json.loads((up.folder / "run.json").read_text())
     assert "aicore_reader_login" in place["postgres_dsn"]
