@@ -347,7 +347,10 @@ async def test_a_message_on_the_letters_subject_that_is_no_letter_hides_none(inb
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_what_may_succeed_later_is_tried_again_in_its_place(inbox: Inbox, error: Exception) -> None:
+async def test_what_may_succeed_later_is_tried_again_in_its_place(
+    inbox: Inbox, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bus.nats.inbox.PAUSE_S_MIN", 0.01)
     tries, order = 0, list[int]()
 
     async def do(message: CommandMessage) -> Reply:

@@ -32,7 +32,7 @@ from tests.unit.kit import model
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 END_S = 20.0
-OUTAGE_S = 5.0
+OUTAGE_S = 3.0
 DO = "test.do"
 
 

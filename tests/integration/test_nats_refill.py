@@ -48,7 +48,7 @@ async def holds(bus: Bus, first: int, last: int) -> bool:
     ids=["all", "the front", "all but one", "deleted"],
 )
 async def test_what_was_taken_out_comes_back_within_seconds(bus: Bus, request_: tuple[str, Any]) -> None:
-    bus.relay(verify_every_s=3_600.0, floors_every_s=2.0)
+    bus.relay(verify_every_s=3_600.0, floors_every_s=0.5)
     await bus.relayed(await bus.append(30))
     verb, body = request_
 
@@ -93,7 +93,7 @@ async def test_a_consumer_that_a_purge_moved_on_gets_what_it_had_not_seen(bus: B
 async def test_a_consumer_that_is_behind_a_purge_misses_nothing(bus: Bus) -> None:
     """The scar: the server went on after the purge as if everything before had been seen."""
     go_on, seen = asyncio.Event(), Seen()
-    bus.relay(verify_every_s=3_600.0, floors_every_s=2.0)
+    bus.relay(verify_every_s=3_600.0, floors_every_s=0.5)
     await bus.relayed(await bus.append(40))
 
     async def slow(delivery: Delivery[Envelope]) -> None:
