@@ -20,6 +20,7 @@ from aicore.embedded.ports import free_port
 from bus.postgres.connect import schema_of
 from bus.postgres.migrate import migrate
 from tests.acceptance.kit import ROOT, Up
+from tests.harness.warm import run_warm
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(90)]
 
@@ -130,24 +131,32 @@ CASES: list[tuple[Case, int, str]] = [
 
 def ended(arguments: tuple[str, ...], settings: Mapping[str, str], **more: object) -> tuple[int, str]:
     """Run a start that is to fail; return its exit code and all that it said, on one line."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("AICORE_")}
-    environment |= {f"AICORE_{name}": value for name, value in settings.items() if value}
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "aicore", *arguments],
         cwd=ROOT,
-        env=environment,
+        env=environment_of(settings),
         capture_output=True,
         text=True,
         timeout=TOLD_S * 3,
         check=False,
         **more,  # type: ignore[call-overload]
     )
-    said = " ".join(f"{done.stdout} {done.stderr}".split())
+    return done.returncode, told(f"{done.stdout} {done.stderr}", began)
+
+
+def environment_of(settings: Mapping[str, str]) -> dict[str, str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("AICORE_")}
+    return environment | {f"AICORE_{name}": value for name, value in settings.items() if value}
+
+
+def told(words: str, began: float) -> str:
+    """Return what was said on one line, after a look at it."""
+    said = " ".join(words.split())
     assert time.monotonic() - began < TOLD_S, said
-    assert not re.search(r"Traceback|ExceptionGroup", said), done.stderr
+    assert not re.search(r"Traceback|ExceptionGroup", said), words
     assert SECRET not in said
-    return done.returncode, said
+    return said
 
 
 @pytest.fixture
@@ -162,10 +171,12 @@ def settings_of(place: Place) -> dict[str, str]:
 
 @pytest.mark.parametrize(("case", "code", "said"), CASES, ids=[case[0].__name__ for case in CASES])
 def test_why_a_start_fails_is_told_at_once(place: Place, case: Case, code: int, said: str) -> None:
-    found = ended(("up",), {**settings_of(place), **case(place)})
+    environment, began = environment_of({**settings_of(place), **case(place)}), time.monotonic()
 
-    assert re.search(said, found[1]), found
-    assert found[0] == code, found
+    found = run_warm(("up",), environment, place.folder, TOLD_S * 3)
+
+    assert re.search(said, told(found.said, began)), found
+    assert found.code == code, found
 
 
 def test_a_file_that_may_not_grow_is_told_as_such(place: Place) -> None:
@@ -268,6 +279,6 @@ async def test_a_second_log_of_the_realm_on_the_same_nats_is_refused(place: Plac
                 assert f"another system serves the realm {place.realm}" in said
                 assert f"process {first.process.pid} on {socket.gethostname()}" in said
                 assert "AICORE_REALM" in said
-        assert "another_log" not in first.output
+        assert first.process.poll() is None, "who was there goes on; it may have seen them come and go"
     finally:
         first.stop()
