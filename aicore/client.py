@@ -1,7 +1,8 @@
 """A client of the public wire: what a game service would write, on NATS and `protocol` alone."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
@@ -14,8 +15,10 @@ from nats.errors import MaxPayloadError, NoRespondersError
 from aicore.clock import new_id
 from bus.nats.address import parse_address
 from bus.nats.api import request as nats_request
+from bus.nats.connection import identity_of
 from protocol.envelope import Envelope, decode_envelope
 from protocol.errors import WireError
+from protocol.identity import UNNAMED, Identity
 from protocol.messages import (
     Answer,
     CommandMessage,
@@ -26,7 +29,6 @@ from protocol.messages import (
     encode_command,
     encode_query,
 )
-from protocol.meta import Meta
 from protocol.subjects import cancel_subject, command_subject, query_subject
 from protocol.tokens import TokenMessage, decode_tokens, encode_cancel
 
@@ -39,6 +41,7 @@ REQUEST_TIMEOUT_S = 40.0
 
 BEYOND_DEADLINE_S = 10.0
 EVENTS_PENDING_MAX = 65_536
+VIOLATION = re.compile(r'permissions violation for publish to "([^"]*)"')
 NO_RESPONDERS = "503"
 """NATS's own answer where no service listens."""
 
@@ -60,10 +63,11 @@ class Unanswered(ConnectionError):
 class Client:
     """One connection to one realm. Make it with `connect`."""
 
-    def __init__(self, nc: Nats, realm: str, actor: str) -> None:
+    def __init__(self, nc: Nats, realm: str, refusals: "Refusals | None" = None) -> None:
         self._nc = nc
         self.realm = realm
-        self._meta = Meta(actor=actor)
+        self.identity = identity_of(nc)
+        self._refusals = refusals or Refusals()
 
     async def command(
         self, name: str, payload: Mapping[str, Any], *, id: UUID | None = None, expected: Expected = "any"
@@ -74,8 +78,8 @@ class Client:
             Refused: the system said no.
             Unanswered: nobody serves that command now.
         """
-        message = CommandMessage(id or new_id(), name, payload, expected, self._meta)
-        subject = command_subject(self.realm, name)
+        message = CommandMessage(id or new_id(), name, payload, expected)
+        subject = command_subject(self.realm, name, self.identity)
         answer = await self.request(subject, encode_command(message), timeout_s=_patience_s(payload))
         if isinstance(answer, ErrorReply):
             raise Refused(answer)
@@ -93,13 +97,15 @@ class Client:
         name = "inference.generate"
         inbox = self._nc.new_inbox()
         payload = {**payload, "stream_to": inbox}
-        message = CommandMessage(id or new_id(), name, payload, "any", self._meta)
+        message = CommandMessage(id or new_id(), name, payload)
         # A callback and a queue: nats-py's next_msg makes two tasks for every message.
-        answers = asyncio.Queue[Msg]()
+        answers = asyncio.Queue[Msg | None]()
         subscription = await self._nc.subscribe(inbox, cb=answers.put)
+        subject = command_subject(self.realm, name, self.identity)
+        refused = self._refusals.heard(subject, lambda: answers.put_nowait(None))
         complete = False
         try:
-            await self._nc.publish(command_subject(self.realm, name), encode_command(message), reply=inbox)
+            await self._nc.publish(subject, encode_command(message), reply=inbox)
             while not complete:
                 found = await self._next(answers, name, _patience_s(payload))
                 complete = not isinstance(found, TokenMessage)
@@ -109,13 +115,14 @@ class Client:
                     raise Unanswered(f"{name} was answered by something that is no command service")
                 yield found.text if isinstance(found, TokenMessage) else found
         finally:
+            refused()
             with suppress(NatsError):  # a connection that is gone has nothing to cancel
                 if not complete:
                     await self.cancel(message.id)
                 await subscription.unsubscribe()
 
     async def _next(
-        self, answers: asyncio.Queue[Msg], name: str, timeout_s: float
+        self, answers: asyncio.Queue[Msg | None], name: str, timeout_s: float
     ) -> TokenMessage | Reply | ErrorReply | Answer:
         clock = asyncio.get_running_loop().time
         until = clock() + timeout_s
@@ -124,6 +131,8 @@ class Client:
             try:
                 async with asyncio.timeout(CHECK_S):
                     message = await answers.get()
+                if message is None:
+                    return self._forbidden(name)
             except TimeoutError:
                 if self._nc.is_closed:
                     raise Unanswered(f"the connection was lost during {name}") from None
@@ -138,12 +147,12 @@ class Client:
 
     async def cancel(self, command_id: UUID) -> None:
         """Say that the answer to a command is no longer wanted."""
-        await self._nc.publish(cancel_subject(self.realm), encode_cancel(command_id.bytes))
+        await self._nc.publish(cancel_subject(self.realm, self.identity), encode_cancel(command_id.bytes))
         await self._nc.flush()
 
     async def query(self, view: str, query: Mapping[str, Any] | None = None) -> Answer:
         """Ask a read model; raises as `command` does."""
-        answer = await self.request(query_subject(self.realm, view), encode_query(query or {}))
+        answer = await self.request(query_subject(self.realm, view, self.identity), encode_query(query or {}))
         if isinstance(answer, ErrorReply):
             raise Refused(answer)
         if not isinstance(answer, Answer):
@@ -153,9 +162,23 @@ class Client:
     async def request(
         self, subject: str, data: bytes, *, timeout_s: float = REQUEST_TIMEOUT_S
     ) -> Reply | ErrorReply | Answer:
-        """Send any bytes to any subject and return the decoded reply; raises `Unanswered`."""
+        """Send any bytes to any subject and return the decoded reply; raises `Unanswered`.
+
+        What the server does not let us publish is the error ``forbidden``, as if a service had said it.
+        """
+        task, forbidden = asyncio.current_task(), False
+
+        def end() -> None:
+            nonlocal forbidden
+            forbidden = task is not None and task.cancel()
+
+        refused = self._refusals.heard(subject, end)
         try:
             message = await nats_request(self._nc, subject, data, timeout_s=timeout_s)
+        except asyncio.CancelledError:
+            if not forbidden or task is None or task.uncancel():
+                raise
+            return self._forbidden(subject)
         except NoRespondersError:
             raise Unanswered(f"no service answers on {subject}; is its component running?") from None
         except MaxPayloadError:
@@ -163,7 +186,16 @@ class Client:
             return ErrorReply("too_large", f"{len(data)} bytes are more than the server takes ({limit})")
         except (TimeoutError, NatsError) as error:
             raise Unanswered(f"no answer on {subject} within {timeout_s:g} s: {error}") from error
+        finally:
+            refused()
         return decode_reply(message.data)
+
+    def _forbidden(self, what: str) -> ErrorReply:
+        return ErrorReply(
+            "forbidden",
+            f"{self.identity} may not send {what}",
+            remedy="`aicore nats matrix` shows who may what; `aicore events list`, what there is",
+        )
 
     async def events(self) -> AsyncGenerator[Envelope, None]:
         """Yield the realm's events from now on, as they are published. Close it (``aclosing``) when done."""
@@ -176,6 +208,31 @@ class Client:
             await subscription.unsubscribe()
 
 
+class Refusals:
+    """Hears what the server did not let a connection publish: it says so beside the requests, if at all."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[Callable[[], None]]] = {}
+
+    def heard(self, subject: str, do: Callable[[], None]) -> Callable[[], None]:
+        """Have ``do`` done when the subject is refused; return what ends that."""
+        waiting = self._waiting.setdefault(subject, [])
+        waiting.append(do)
+
+        def end() -> None:
+            waiting.remove(do)
+            if not waiting and self._waiting.get(subject) is waiting:
+                del self._waiting[subject]
+
+        return end
+
+    async def on_error(self, error: Exception) -> None:
+        """Take an error of the connection; nats-py writes all of it in small letters, as our subjects are."""
+        if found := VIOLATION.search(str(error)):
+            for do in [*self._waiting.get(found[1], ())]:
+                do()
+
+
 def _patience_s(payload: Mapping[str, Any]) -> float:
     """Return how long to wait for a command's reply: beyond the deadline that it sets itself, if it does."""
     deadline_ms = payload.get("deadline_ms")
@@ -184,23 +241,21 @@ def _patience_s(payload: Mapping[str, Any]) -> float:
 
 
 @asynccontextmanager
-async def connect(url: str, realm: str, *, actor: str) -> AsyncIterator[Client]:
-    """Yield a client of ``realm``; ``actor`` (``kind:id``) is recorded with what it causes.
+async def connect(url: str, realm: str, *, identity: Identity = UNNAMED) -> AsyncIterator[Client]:
+    """Yield a client of ``realm``; ``identity``: who we are, where the URL's user does not say it.
 
     Raises:
         Unanswered: no NATS server at ``url``.
     """
-
-    async def silent(_: Exception) -> None:
-        """Leave it to the caller: whatever fails, fails a request."""
-
-    address, nc = parse_address(url), Nats()
+    address, nc, refusals = parse_address(url), Nats(), Refusals()
+    identity = address.identity or identity
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await nc.connect(
                 **address.options(),
-                name=actor,
-                error_cb=silent,
+                name=str(identity),
+                inbox_prefix=identity.inbox,
+                error_cb=refusals.on_error,  # all else is left to the caller: whatever fails, fails a request
                 connect_timeout=int(CONNECT_TIMEOUT_S),
                 allow_reconnect=False,
                 pending_size=4 * 1024 * 1024,
@@ -209,6 +264,6 @@ async def connect(url: str, realm: str, *, actor: str) -> AsyncIterator[Client]:
         await nc.close()
         raise Unanswered(f"no NATS server answers at {address.masked}") from error
     try:
-        yield Client(nc, realm, actor)
+        yield Client(nc, realm, refusals)
     finally:
         await nc.close()

@@ -60,9 +60,11 @@ def row_of(kind: Declared) -> dict[str, Any]:
         subject = f"{{realm}}.evt.{kind.event_name}.{{stream id}}"
         return _row("event", kind.event_name, kind.event_version, meaning, subject)
     if issubclass(kind, Command):
-        return _row("command", kind.command_name, 1, meaning, f"{{realm}}.cmd.{kind.command_name}")
+        return _row(
+            "command", kind.command_name, 1, meaning, f"{{realm}}.cmd.{kind.command_name}.{{identity}}"
+        )
     if issubclass(kind, Query):
-        return _row("query", kind.query_name, 1, meaning, f"{{realm}}.qry.{kind.query_name}")
+        return _row("query", kind.query_name, 1, meaning, f"{{realm}}.qry.{kind.query_name}.{{identity}}")
     return _row("live", kind.live_name, 1, meaning, kind.subject)
 
 
@@ -161,6 +163,7 @@ def asyncapi_of(catalogue: Catalogue, *, version: str) -> dict[str, Any]:
 
 
 _REALM = {"realm": {"description": "Name of the realm", "examples": [REALM_EXAMPLE]}}
+_SENDER = {**_REALM, "identity": {"description": "The sender: {service|operator|component}-{name}"}}
 
 
 def _add_event(
@@ -184,7 +187,7 @@ def _add_command(
 ) -> None:
     key = f"command.{kind.command_name}"
     messages[key] = _message(kind, {})
-    channels[key] = _channel(f"{{realm}}.cmd.{kind.command_name}", key, _REALM)
+    channels[key] = _channel(row_of(kind)["subject"], key, _SENDER)
     operations[f"do.{kind.command_name}"] = _request(key, row_of(kind)["meaning"])
 
 
@@ -193,9 +196,9 @@ def _add_inbox(channels: dict[str, Any], operations: dict[str, Any], catalogue: 
     keys = [f"command.{name}" for name in catalogue.commands]
     command = {"description": "Name of the command: `{context}.{name}`"}
     channels["inbox"] = {
-        "address": "{realm}.in.{command}",
+        "address": "{realm}.in.{command}.{identity}",
         "messages": {key: {"$ref": f"#/components/messages/{key}"} for key in keys},
-        "parameters": {**_REALM, "command": command},
+        "parameters": {**_SENDER, "command": command},
         "x-nats-jetstream": {"stream": "IN_{realm}", "Nats-Msg-Id": "the command's id in hexadecimal digits"},
     }
     summary = "Commands that nobody waits for; the reply is JetStream's. SPEC.md, Inbox."
@@ -207,7 +210,7 @@ def _add_query(
 ) -> None:
     key = f"query.{kind.query_name}"
     messages[key] = _message(kind, {"description": summary_of(kind)})
-    channels[key] = _channel(f"{{realm}}.qry.{kind.query_name}", key, _REALM)
+    channels[key] = _channel(row_of(kind)["subject"], key, _SENDER)
     operations[f"ask.{kind.query_name}"] = _request(key, row_of(kind)["meaning"])
 
 
@@ -222,7 +225,7 @@ def _add_live(
         channel = {"$ref": f"#/channels/{key}"}
         operations[f"hear.{kind.live_name}"] = {"action": "send", "channel": channel, "summary": meaning}
     else:
-        channels[key] = _channel(kind.subject, key, _REALM)
+        channels[key] = _channel(kind.subject, key, _SENDER)
         operations[f"say.{kind.live_name}"] = _request(key, meaning)
 
 

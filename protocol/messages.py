@@ -2,14 +2,15 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from protocol.errors import Retry
 from protocol.fields import ANSWER, COMMAND, ERROR, ERROR_REPLY, FORMAT_VERSION, QUERY, REPLY
+from protocol.identity import Identity
 from protocol.kinds import read
-from protocol.meta import Meta, meta_from_map, meta_to_map
+from protocol.meta import LABEL, Meta, meta_from_map, meta_to_map
 from protocol.packing import pack, unpack
 
 Expected = int | Literal["none", "exists", "any"]
@@ -25,6 +26,13 @@ class CommandMessage:
     expected: Expected = "any"
     """The version that the target stream must have."""
     meta: Meta = dataclasses.field(default_factory=Meta)
+
+    def sent_by(self, sender: Identity | None) -> "CommandMessage":
+        """Return it with the sender that its subject proves; who it says to be is kept as a label."""
+        proven, said = sender.actor if sender else "", self.meta.actor
+        label = {} if said in ("", proven) else {LABEL: said}
+        meta = replace(self.meta, actor=proven, extra={**self.meta.extra, **label})
+        return replace(self, meta=meta)
 
 
 class EventPlace(Protocol):

@@ -5,9 +5,11 @@ message go where nobody expects it.
 """
 
 import re
+from typing import NamedTuple
 
 from protocol.errors import WireError
 from protocol.fields import EVENT_TYPE, PART, REALM, STREAM, STREAM_ID
+from protocol.identity import Identity
 
 TOKEN = re.compile(STREAM_ID)
 VIEW = re.compile(rf"{PART}(\.{PART}){{0,2}}")
@@ -33,42 +35,38 @@ def event_subject(realm: str, event_type: str, stream: str) -> str:
     return f"{check_realm(realm)}.evt.{check_name(event_type)}.{check_stream(stream).partition('-')[2]}"
 
 
-def command_subject(realm: str, command: str) -> str:
-    """Return ``{realm}.cmd.{context}.{command}``."""
-    return f"{check_realm(realm)}.cmd.{check_name(command)}"
+def command_subject(realm: str, command: str, sender: Identity) -> str:
+    """Return ``{realm}.cmd.{context}.{command}.{identity}``."""
+    return f"{check_realm(realm)}.cmd.{check_name(command)}.{_token(sender)}"
 
 
-def inbox_subject(realm: str, command: str) -> str:
-    """Return ``{realm}.in.{context}.{command}``."""
-    return f"{check_realm(realm)}.in.{check_name(command)}"
+def inbox_subject(realm: str, command: str, sender: Identity) -> str:
+    """Return ``{realm}.in.{context}.{command}.{identity}``."""
+    return f"{check_realm(realm)}.in.{check_name(command)}.{_token(sender)}"
 
 
-def query_subject(realm: str, view: str) -> str:
-    """Return ``{realm}.qry.{view}``; a view's name has one to three tokens."""
-    return f"{check_realm(realm)}.qry.{_check(VIEW, view, 'view')}"
+def query_subject(realm: str, view: str, sender: Identity) -> str:
+    """Return ``{realm}.qry.{view}.{identity}``; a view's name has one to three tokens."""
+    return f"{check_realm(realm)}.qry.{_check(VIEW, view, 'view')}.{_token(sender)}"
 
 
-def cancel_subject(realm: str) -> str:
-    """Return where cancellations of answers go: ``{realm}.live.inference.cancel``."""
-    return f"{check_realm(realm)}.live.inference.cancel"
+def cancel_subject(realm: str, sender: Identity | None) -> str:
+    """Return ``{realm}.live.inference.cancel.{identity}``, where answers are cancelled; None: by anybody."""
+    return f"{check_realm(realm)}.live.inference.cancel.{'*' if sender is None else _token(sender)}"
 
 
-def check_stream_to(realm: str, subject: object) -> None:
-    """See that pieces of an answer go to an inbox, or below this realm's ``live``.
+def check_stream_to(realm: str, subject: object, sender: Identity) -> None:
+    """See that pieces of an answer go to a subject of the caller's own.
 
-    On another realm's subjects, or on that of cancellations, they would be taken for what they are not. A
-    value that is no subject at all is left to the command's schema. Source: SPEC.md, "Answers as they come".
+    On anybody else's they would be taken for what they are not. A value that is no subject at all is left to
+    the command's schema. Source: SPEC.md, "Answers as they come".
 
     Raises:
         WireError: ``invalid_field``.
     """
-    if not isinstance(subject, str) or subject.startswith("_INBOX."):
-        return
-    if not subject.startswith(f"{realm}.live.") or subject == cancel_subject(realm):
+    if isinstance(subject, str) and not sender.receives(realm, subject):
         raise WireError(
-            "invalid_field",
-            "stream_to",
-            f"must be an inbox or a subject below {realm}.live., but not that of cancellations",
+            "invalid_field", "stream_to", f"must begin with {sender.inbox}. or {realm}.live.{sender}."
         )
 
 
@@ -87,17 +85,44 @@ def peer_subject(realm: str, process: str) -> str:
     return f"{check_realm(realm)}.peer.{_check(TOKEN, process, 'process')}"
 
 
-def parse_subject(subject: str) -> tuple[str, str, str]:
-    """Return (realm, kind, rest) of a subject of ours; kind is cmd, in, evt, qry, live or dlq.
+class Address(NamedTuple):
+    """What a request's subject says. ``sender`` is None where the subject names nobody."""
+
+    kind: str
+    """``cmd``, ``in`` or ``qry``."""
+    name: str
+    """Of the command or the view."""
+    sender: Identity | None
+
+    def proven(self) -> Identity:
+        """Return the sender.
+
+        Raises:
+            WireError: ``invalid_field``, the subject names none.
+        """
+        return self.sender or Identity.parse(None)
+
+
+def parse_request(subject: str) -> Address:
+    """Return what the subject of a command or a query says; one without an identity is read, too.
+
+    No part of a name has a hyphen, so a name is never taken for an identity.
 
     Raises:
-        WireError: ``invalid_field``, it is none.
+        WireError: ``invalid_field``, it is no such subject.
     """
     realm, _, tail = subject.partition(".")
     kind, _, rest = tail.partition(".")
-    if not REALM.fits(realm) or kind not in ("cmd", "in", "evt", "qry", "live", "dlq") or not rest:
-        raise WireError("invalid_field", "subject", "is not {realm}.{cmd|in|evt|qry|live|dlq}.…")
-    return realm, kind, rest
+    if not REALM.fits(realm) or kind not in ("cmd", "in", "qry") or not rest:
+        raise WireError("invalid_field", "subject", "is not {realm}.{cmd|in|qry}.{name}.{identity}")
+    name, _, last = rest.rpartition(".")
+    if name and "-" in last:
+        return Address(kind, name, Identity.parse(last))
+    return Address(kind, rest, None)
+
+
+def _token(sender: Identity) -> str:
+    return str(Identity.parse(str(sender)))
 
 
 def _check(pattern: re.Pattern[str], value: str, what: str) -> str:

@@ -109,7 +109,7 @@ async def play(url: str, realm: str) -> None:
     Raises:
         Unanswered: nothing serves there. TimeoutError: an event did not arrive.
     """
-    async with connect(url, realm, actor="demo:client") as client, _watched(client) as watcher:
+    async with connect(url, realm) as client, _watched(client) as watcher:
         console.rule("[bold]1.[/bold] prompt templates and models are registered", align="left")
         for template in TEMPLATES:
             reply = await client.command("prompts.register_template", template)
@@ -168,47 +168,38 @@ async def _ask(client: Client, watcher: Watcher, question: Question, id_: UUID) 
     return reply
 
 
-def _nonsense(realm: str, model_id: str) -> Sequence[Nonsense]:
+def _nonsense(client: Client, model_id: str) -> Sequence[Nonsense]:
     def command(name: str, payload: Mapping[str, Any], expected: int | None = None) -> bytes:
         message = CommandMessage(new_id(), name, payload)
         if expected is not None:
             message = CommandMessage(new_id(), name, payload, expected)
         return encode_command(message)
 
+    def to(name: str) -> str:
+        return command_subject(client.realm, name, client.identity)
+
     generate, register = "inference.generate", "registry.register_model"
     promote = "registry.promote_model"
     ask = {"use_case": USE_CASE, "prompt": "hello"}
     promotion = {"use_case": USE_CASE, "model_id": model_id, "operator": "demo", "reason": "to be refused"}
     return [
-        Nonsense(
-            "unknown command",
-            command_subject(realm, "registry.explode_model"),
-            command("registry.explode_model", {}),
-        ),
+        Nonsense("not ours to send", to("registry.explode_model"), command("registry.explode_model", {})),
         Nonsense(
             "wrong types",
-            command_subject(realm, generate),
+            to(generate),
             command(generate, {"use_case": USE_CASE, "prompt": 7, "max_tokens": "many"}),
         ),
-        Nonsense(
-            "unknown field", command_subject(realm, generate), command(generate, {**ask, "colour": "blue"})
-        ),
-        Nonsense(
-            "oversized",
-            command_subject(realm, generate),
-            command(generate, {**ask, "npc": "x" * OVERSIZED_BYTES}),
-        ),
-        Nonsense("garbage bytes", command_subject(realm, register), b"\xc1\xffnot msgpack\x00"),
-        Nonsense("empty message", command_subject(realm, register), b""),
-        Nonsense(
-            "stale expected version", command_subject(realm, promote), command(promote, promotion, expected=0)
-        ),
+        Nonsense("unknown field", to(generate), command(generate, {**ask, "colour": "blue"})),
+        Nonsense("oversized", to(generate), command(generate, {**ask, "npc": "x" * OVERSIZED_BYTES})),
+        Nonsense("garbage bytes", to(register), b"\xc1\xffnot msgpack\x00"),
+        Nonsense("empty message", to(register), b""),
+        Nonsense("stale expected version", to(promote), command(promote, promotion, expected=0)),
     ]
 
 
 async def _send_nonsense(client: Client) -> None:
     current = await client.query("registry.current", {"use_case": USE_CASE})
-    for nonsense in _nonsense(client.realm, current.result["model_id"]):
+    for nonsense in _nonsense(client, current.result["model_id"]):
         answer = await client.request(nonsense.subject, nonsense.data)
         if not isinstance(answer, ErrorReply):
             raise Unanswered(f"{nonsense.what} was not refused")

@@ -41,7 +41,7 @@ async def engines(patient: Patient) -> Sequence[Check]:
     """Check that every tier has an engine that can be asked, and every current model one that serves it."""
     if patient.nats is None:
         return []
-    client = WireClient(patient.nats, patient.system.realm, "operator:doctor")
+    client = WireClient(patient.nats, patient.system.realm)
     try:
         tiers: Sequence[Mapping[str, Any]] = (await client.query(TiersQuery.query_name)).result
     except (ConnectionError, Refused, WireError) as error:

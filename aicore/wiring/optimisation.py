@@ -12,7 +12,6 @@ from aicore.settings import Settings
 from aicore.wiring.parts import Part, Parts
 from aicore.wiring.registry import models_in_memory
 from domain.optimisation.messages import SetPolicy
-from domain.optimisation.proposals import OPTIMISER
 from domain.optimisation.queries import ProposalsQuery
 from domain.routing.queries import TiersQuery
 from handlers.optimisation.optimiser import OPTIMISATION, OPTIMISATION_RECORDS, Optimiser
@@ -52,7 +51,7 @@ async def ask_tiers(nc: Nats, realm: str) -> Any:
     Raises:
         ConnectionError: none answers.
     """
-    client = Client(nc, realm, OPTIMISER)
+    client = Client(nc, realm)
     try:
         async with asyncio.timeout(TIERS_ASKED_S):
             return (await client.query(TiersQuery.query_name)).result

@@ -1,14 +1,22 @@
 """Addresses of NATS: one server or a list of them, as one string of a setting.
 
 ``nats://user:password@host:port``, or ``nats://token@host``, or several of either with commas between them.
-What stands before an ``@`` may be percent-encoded, as in any URL; every server of a list gets the same.
+What stands before an ``@`` may be percent-encoded, as in any URL; every server of a list gets the same. A
+password that is the seed of an nkey is never sent: it signs what the server asks for.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from protocol.errors import WireError
+from protocol.identity import Identity
+
 SCHEMES = ("nats", "tls")
+SEED = re.compile(r"SU[A-Z2-7]{56}")
+"""The seed of a user's nkey, an Ed25519 key. Source: nats-io/nkeys, "prefixes"."""
+
 PORT = 4222
 MASK = "***"
 
@@ -25,7 +33,16 @@ class Address:
     """``scheme://host:port``, without anything secret."""
     user: str | None = None
     password: str | None = field(default=None, repr=False)
+    """Or the seed of an nkey."""
     token: str | None = field(default=None, repr=False)
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who we are by the user's name; None if it is no identity's."""
+        try:
+            return Identity.parse(self.user)
+        except WireError:
+            return None
 
     @property
     def where(self) -> str:
@@ -40,7 +57,11 @@ class Address:
 
     def options(self) -> dict[str, Any]:
         """Return what `nats.aio.client.Client.connect` takes."""
-        who = {"user": self.user, "password": self.password, "token": self.token}
+        who: dict[str, str | None]
+        if self.password and SEED.fullmatch(self.password):
+            who = {"nkeys_seed_str": self.password}
+        else:
+            who = {"user": self.user, "password": self.password, "token": self.token}
         return {
             "servers": list(self.servers),
             **{key: value for key, value in who.items() if value is not None},

@@ -1,11 +1,10 @@
 """One NATS connection: reconnects for ever, drains on exit, and tells the log what happens to it.
 
-Each connection has its own inbox prefix, so that its identity needs (and gets) the right to its own replies
-only. Errors that nats-py would drop in callbacks are logged here; nothing of the URL but host and port is.
+Each identity has its own inbox prefix, so that it needs (and gets) the right to its own replies alone. Errors
+that nats-py would drop in callbacks are logged here; nothing of the URL but host and port is.
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +14,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from bus.nats.address import parse_address
+from protocol.identity import UNNAMED, Identity
 
 CONNECT_TIMEOUT_S = 5.0
 """First connection; afterwards the client tries for ever."""
@@ -51,14 +51,15 @@ async def connect(
     url: str,
     *,
     name: str,
+    identity: Identity | None = None,
     timeout_s: float = CONNECT_TIMEOUT_S,
     **options: Any,
 ) -> AsyncIterator[Client]:
     """Yield a connection called ``name`` (shown in the server's monitoring); drain and close it on exit.
 
-    ``url``: of one server, or of several with commas between them; see `parse_address`.
-    ``options``: of nats-py. Unless they say otherwise, a server that refuses is asked again until the time is
-    over.
+    ``url``: of one server, or of several with commas between them; see `parse_address`. ``identity``: who we
+    are there, where the URL's user does not say it. ``options``: of nats-py. Unless they say otherwise, a
+    server that refuses is asked again until the time is over.
 
     Raises:
         AddressError: ``url`` is no address.
@@ -67,7 +68,7 @@ async def connect(
     nc = Client()
     address = parse_address(url)
     events = _Events(name, address.where)
-    inbox = f"_INBOX_{re.sub(r'[^A-Za-z0-9]', '_', name)}"
+    inbox = (identity or address.identity or UNNAMED).inbox
     try:
         async with asyncio.timeout(timeout_s):
             await nc.connect(
@@ -143,6 +144,11 @@ class _Events:
     async def on_closed(self) -> None:
         if self.live:
             self._log.error("nats_closed", error=self.last_error)
+
+
+def identity_of(nc: Client) -> Identity:
+    """Return who we are on a connection that `connect` made."""
+    return Identity.parse(nc._inbox_prefix.decode().removeprefix("_INBOX."))
 
 
 def reconnects(nc: Client) -> int:

@@ -25,12 +25,13 @@ from domain.kernel.decider import Rejected
 from protocol.errors import WireError
 from protocol.limits import REQUEST_BYTES_MAX
 from protocol.messages import CommandMessage, ErrorReply, decode_command
+from protocol.subjects import parse_request
 
 NAME = "in"
 """In subjects: letters lie on ``{realm}.dlq.in``."""
 
 DURABLE = "aicore_inbox"
-"""The consumer in the server; the embedded one lets nobody else use that name (`aicore.embedded.nats`)."""
+"""The consumer in the server; no client may touch it (`bus.permissions`)."""
 
 ACK_WAIT_S = 5.0
 """Without a sign of life from us the server hands a command out again after so long."""
@@ -107,17 +108,19 @@ def inbox_consumer(
 
 
 def _read(realm: str, subject: str, data: bytes) -> CommandMessage:
-    """Return the command that was put in.
+    """Return the command that was put in, with the sender that its subject proves.
+
+    What was put in before subjects named their senders is carried out, too, as nobody's: it was acknowledged.
 
     Raises:
         WireError: it is none, or another one than its subject says.
     """
     if len(data) > REQUEST_BYTES_MAX:
         raise WireError("too_large", "", f"has {len(data)} bytes; the limit is {REQUEST_BYTES_MAX}")
-    message = decode_command(data)
-    if subject != f"{realm}.in.{message.command}":
+    message, address = decode_command(data), parse_request(subject)
+    if not subject.startswith(f"{realm}.in.") or address.name != message.command:
         raise WireError("invalid_field", "command", "does not agree with the subject it was sent to")
-    return message
+    return message.sent_by(address.sender)
 
 
 class _NotYet(Exception):

@@ -25,6 +25,7 @@ from bus.nats.discovery import leave
 from bus.nats.unknown import Declared, answering_unknown, unknown
 from bus.problems import problem_of, unforeseen
 from protocol.errors import WireError
+from protocol.identity import ANYBODYS, Identity
 from protocol.limits import MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX
 from protocol.messages import (
     Answer,
@@ -35,7 +36,7 @@ from protocol.messages import (
     decode_query,
     encode_reply,
 )
-from protocol.subjects import check_stream_to, parse_subject
+from protocol.subjects import check_stream_to, parse_request
 
 NAME = "aicore"
 """Of the services in NATS's service discovery."""
@@ -106,7 +107,7 @@ async def serve(
                         "encoding": "msgpack",
                         "spec": "protocol/SPEC.md",
                     }
-                    name = kind if subject.endswith(">") else subject.replace(".", "-")
+                    name = kind if subject.endswith(">") else subject.removesuffix(".*").replace(".", "-")
                     await service.add_endpoint(
                         EndpointConfig(name=name, subject=subject, handler=dispatcher.take, metadata=metadata)
                     )
@@ -124,7 +125,7 @@ def _subjects(
     if whole:
         yield f"{realm}.{kind}.>", sorted(names)
     else:
-        yield from ((f"{realm}.{kind}.{name}", [name]) for name in sorted(names))
+        yield from ((f"{realm}.{kind}.{name}.*", [name]) for name in sorted(names))
 
 
 @asynccontextmanager
@@ -196,8 +197,7 @@ class _Dispatcher:
 
     async def _answer(self, request: Request) -> None:
         reply: Reply | Answer | ErrorReply
-        command = request.subject.partition(".cmd.")[2]
-        limit_s = self._options.deadlines_s.get(command, self._options.deadline_s)
+        limit_s = self._options.deadlines_s.get(_command_of(request.subject), self._options.deadline_s)
         try:
             async with asyncio.timeout(limit_s) as deadline:
                 reply = await self._run(request)
@@ -210,19 +210,24 @@ class _Dispatcher:
         await self._respond(request, reply)
 
     async def _run(self, request: Request) -> Reply | Answer | ErrorReply:
-        _, kind, name = parse_subject(request.subject)
+        address = parse_request(request.subject)
+        sender, name = address.proven(), address.name
+        if not sender.is_answered_at(reply := request._msg.reply):
+            raise WireError(
+                "invalid_field", "reply", f"must begin with {sender.inbox}., not be {reply[:64]!r}"
+            )
         size = len(request.data)
         if size > REQUEST_BYTES_MAX:
             raise WireError("too_large", "", f"has {size} bytes; the limit is {REQUEST_BYTES_MAX}")
-        if kind == "cmd":
-            return await self._command(name, request.data)
+        if address.kind == "cmd":
+            return await self._command(name, request.data, sender)
         query = self._queries.get(name)
         if query is None:
             return unknown("qry", name, self._queries)
         result, position = await query(decode_query(request.data))
         return Answer(result, position)
 
-    async def _command(self, name: str, data: bytes) -> Reply | ErrorReply:
+    async def _command(self, name: str, data: bytes, sender: Identity) -> Reply | ErrorReply:
         handler = self._commands.get(name)
         if handler is None:
             return unknown("cmd", name, self._commands)
@@ -230,12 +235,12 @@ class _Dispatcher:
             message = decode_command(data)
             if message.command != name:
                 raise WireError("invalid_field", "command", "does not agree with the subject it was sent to")
-            check_stream_to(self._realm, message.payload.get("stream_to"))
+            check_stream_to(self._realm, message.payload.get("stream_to"), sender)
         except WireError as error:
             if hear := self._options.malformed.get(name):
                 hear(error)
             raise
-        return await handler(message)
+        return await handler(message.sent_by(sender))
 
     def _late(self, limit_s: float) -> ErrorReply:
         return ErrorReply(
@@ -255,7 +260,14 @@ class _Dispatcher:
         return unforeseen(error_id)
 
     async def _respond(self, request: Request, reply: Reply | Answer | ErrorReply) -> None:
-        """Send the reply; one that cannot be encoded or sent becomes an error reply, or is logged."""
+        """Send the reply; one that cannot be encoded or sent becomes an error reply, or is logged.
+
+        A reply that was asked for at another's subject is sent to nobody, unless that is an inbox: there it
+        is no more than an error that nobody asked for.
+        """
+        if not request._msg.reply.startswith(ANYBODYS):
+            self._log.info("reply_not_sent", subject=request.subject, error="it would go to no inbox")
+            return
         if isinstance(reply, ErrorReply):
             self._problems[reply.code] += 1
         try:
@@ -268,6 +280,14 @@ class _Dispatcher:
             await request.respond(body)
         except (NatsError, ValueError) as error:  # ValueError: the sender wants no reply
             self._log.info("reply_not_sent", subject=request.subject, error=type(error).__name__)
+
+
+def _command_of(subject: str) -> str:
+    """Return the command's name, or "" for what names none."""
+    try:
+        return parse_request(subject).name
+    except WireError:
+        return ""
 
 
 def _too_much(size: int) -> ErrorReply:

@@ -9,6 +9,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from protocol.errors import WireError
+from protocol.identity import Identity
 from protocol.messages import Reply, encode_reply
 from protocol.subjects import cancel_subject
 from protocol.tokens import TokenMessage, decode_cancel, encode_tokens
@@ -35,25 +36,26 @@ def token_giver(nc: Client) -> Callable[[str, str, int, str], Awaitable[None]]:
 
 
 @asynccontextmanager
-async def cancellable(nc: Client, realm: str, cancel: Callable[[str], bool]) -> AsyncIterator[None]:
+async def cancellable(nc: Client, realm: str, cancel: Callable[[str, str], bool]) -> AsyncIterator[None]:
     """Take cancellations while the context is open. Every process hears them; who has the answer replies.
 
     Args:
         nc: the connection.
         realm: whose answers.
-        cancel: ends the answer of an inference id (hex) and says whether it is here.
+        cancel: ends the answer of an inference id (hex) if that actor asked for it, and says whether it did.
     """
 
     async def take(message: Msg) -> None:
         try:
+            sender = Identity.parse(message.subject.rpartition(".")[2])
             inference_id = decode_cancel(message.data).hex()
         except WireError as error:
             logger.info("cancel_malformed", realm=realm, error=str(error))
             return
-        if cancel(inference_id) and message.reply:
+        if cancel(inference_id, sender.actor) and sender.is_answered_at(message.reply):
             await nc.publish(message.reply, CANCELLED)
 
-    subscription = await nc.subscribe(cancel_subject(realm), cb=take)
+    subscription = await nc.subscribe(cancel_subject(realm, None), cb=take)
     try:
         yield
     finally:

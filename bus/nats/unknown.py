@@ -18,8 +18,9 @@ from nats.errors import Error as NatsError
 
 from bus.nats.discovery import discovered, listens, subjects_of
 from protocol.errors import WireError
+from protocol.identity import ANYBODYS
 from protocol.messages import ErrorReply, encode_reply
-from protocol.subjects import parse_subject
+from protocol.subjects import parse_request
 
 KNOWN_S = 1.0
 """For so long a name counts as served without being looked for again. In the moment after the last service of
@@ -84,10 +85,15 @@ class _Clerk:
 
         async def took(message: Msg) -> None:
             try:
-                _, kind, name = parse_subject(message.subject)
-            except WireError:
-                kind, name = message.subject.split(".")[1], message.subject.split(".", 2)[2]
-            if message.reply and not self._served(kind, name) and not self._known(message.subject):
+                address = parse_request(message.subject)
+                sender = address.proven()
+            except WireError as error:
+                if message.reply.startswith(ANYBODYS):
+                    group.create_task(self._refuse(message, error))
+                return
+            kind, name = address.kind, address.name
+            unserved = not self._served(kind, name) and not self._known(kind, name)
+            if unserved and sender.is_answered_at(message.reply):
                 group.create_task(self._answer(message, kind, name, arrived=self._now()))
 
         return took
@@ -96,28 +102,34 @@ class _Clerk:
     def _now() -> float:
         return asyncio.get_running_loop().time()
 
-    def _known(self, subject: str) -> bool:
+    def _known(self, kind: str, name: str) -> bool:
         """Say whether the name, or every name of its kind, was served a moment ago."""
-        realm, kind, _ = subject.split(".", 2)
-        until = max(self._elsewhere.get(of, 0.0) for of in (subject, f"{realm}.{kind}.>"))
-        return until > self._now()
+        subjects = (f"{self._realm}.{kind}.{name}.*", f"{self._realm}.{kind}.>")
+        return max(self._elsewhere.get(subject, 0.0) for subject in subjects) > self._now()
+
+    async def _refuse(self, message: Msg, error: WireError) -> None:
+        """Answer what names no sender; nobody else takes it."""
+        try:
+            await message.respond(encode_reply(ErrorReply(error.code, error.message, field=error.field)))
+        except NatsError as lost:
+            logger.info("reply_not_sent", subject=message.subject, error=type(lost).__name__)
 
     async def _answer(self, message: Msg, kind: str, name: str, *, arrived: float) -> None:
         known = self._declared.commands if kind == "cmd" else self._declared.queries
         try:
-            if await self._is_served(message.subject, arrived):
+            if await self._is_served(kind, name, arrived):
                 return
             await message.respond(encode_reply(_no_one(kind, name, known)))
         except NatsError as error:
             logger.info("reply_not_sent", subject=message.subject, error=type(error).__name__)
 
-    async def _is_served(self, subject: str, arrived: float) -> bool:
+    async def _is_served(self, kind: str, name: str, arrived: float) -> bool:
         async with self._looking:
             # One look tells all who came before it began, so a flood of names costs four looks a second.
-            if self._looked < arrived and not self._known(subject):
+            if self._looked < arrived and not self._known(kind, name):
                 self._looked = self._now()
                 await self._look()
-            return self._known(subject)
+            return self._known(kind, name)
 
     async def _look(self) -> None:
         """Ask every service of this realm for its subjects; who is too busy to answer keeps its own."""

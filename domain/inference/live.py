@@ -23,8 +23,8 @@ class Piece(LiveMessage, name="inference.piece", subject="{stream_to}"):
     text: Annotated[str, Personal(of="id")] = Field(description="The piece.")
 
 
-class Cancel(LiveMessage, name="inference.cancel", subject="{realm}.live.inference.cancel"):
-    """Say that an answer is no longer wanted.
+class Cancel(LiveMessage, name="inference.cancel", subject="{realm}.live.inference.cancel.{identity}"):
+    """Say that an answer is no longer wanted; only who asked for it may.
 
     Who is answering stops; if the message has a reply subject, it replies with the result
     ``{cancelled: true}``. Nobody replies if the answer is complete or unknown.

@@ -26,8 +26,8 @@ class Inbox:
         self._clock = clock
         self._turns: dict[str, Turn] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._early: OrderedDict[str, float] = OrderedDict()
-        """Cancellations of unknown ids, with their time."""
+        self._early: OrderedDict[tuple[str, str], float] = OrderedDict()
+        """Cancellations of unknown ids: id and who cancelled, with their time."""
 
     @property
     def under_way(self) -> Collection[str]:
@@ -38,22 +38,25 @@ class Inbox:
     async def alone(self, turn: Turn) -> AsyncIterator[None]:
         """Let one turn of its id be under way at a time; the others wait here."""
         async with self._locks.setdefault(turn.id, asyncio.Lock()):
-            turn.cancelled = self._early.pop(turn.id, -inf) > turn.arrived - EARLY_S
+            turn.cancelled = self._early.pop((turn.id, turn.actor), -inf) > turn.arrived - EARLY_S
             self._turns[turn.id] = turn
             try:
                 yield
             finally:
                 del self._turns[turn.id]
 
-    def cancel(self, inference_id: str) -> bool:
-        """End the answer of an inference; say whether there was one, and nobody had ended it before."""
+    def cancel(self, inference_id: str, actor: str) -> bool:
+        """End the answer of an inference that ``actor`` asked for.
+
+        Say whether there was one, and nobody had ended it before.
+        """
         turn = self._turns.get(inference_id)
         if turn is None:
-            self._early[inference_id] = self._clock()
+            self._early[inference_id, actor] = self._clock()
             if len(self._early) > EARLY_MAX:
                 self._early.popitem(last=False)
             return False
-        if turn.cancelled or turn.ended:
+        if turn.cancelled or turn.ended or turn.actor != actor:
             return False
         turn.cancelled = True
         if turn.task:

@@ -177,6 +177,6 @@ class InferenceService:
         """The ids of the turns that came and have no reply yet: to be looked at."""
         return self._inbox.under_way
 
-    def cancel(self, inference_id: str) -> bool:
-        """End an answer that is under way here; say whether there was one."""
-        return self._inbox.cancel(inference_id)
+    def cancel(self, inference_id: str, actor: str) -> bool:
+        """End an answer that is under way here and that ``actor`` asked for; say whether there was one."""
+        return self._inbox.cancel(inference_id, actor)

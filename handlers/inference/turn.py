@@ -142,6 +142,11 @@ class Turn:
         return self.message.id.hex
 
     @property
+    def actor(self) -> str:
+        """Return who asked."""
+        return self.message.meta.actor
+
+    @property
     def request(self) -> InferenceRequested:
         """Return the recorded question; only once there is one."""
         assert self.inference.request is not None

@@ -250,7 +250,7 @@ async def test_a_turn_that_fails_or_is_cancelled_says_how_long_its_checks_took(t
         gone = message("inference.generate", {"use_case": UC, "prompt": "Whom?"})
 
         async def leave(*_: object) -> None:
-            stage.service.cancel(gone.id.hex)
+            stage.service.cancel(gone.id.hex, gone.meta.actor)
 
         await stage.service(gone, give=leave)
         (cancelled,) = await settled(stage, InferenceCancelled)
@@ -364,7 +364,7 @@ async def test_who_shares_an_answer_has_a_record_of_what_was_replaced_in_it(tmp_
 
         async def leave(number: int, _: str) -> None:
             if number == 6:
-                stage.service.cancel(gone.id.hex)
+                stage.service.cancel(gone.id.hex, gone.meta.actor)
 
         async with asyncio.TaskGroup() as group:
             first = group.create_task(stage.ask("Whom?", temperature=0.0))
@@ -384,7 +384,7 @@ async def test_who_goes_on_alone_has_no_record_of_what_another_was_spared(tmp_pa
         async def leave(number: int, _: str) -> None:
             if number == 6:
                 stage.engine.pieces = ("as you like.",)
-                stage.service.cancel(gone.id.hex)
+                stage.service.cancel(gone.id.hex, gone.meta.actor)
 
         async with asyncio.TaskGroup() as group:
             group.create_task(stage.service(gone, give=leave))
@@ -516,7 +516,7 @@ async def test_an_answer_that_is_cancelled_leaves_its_violations(tmp_path: Path)
 
         async def give(number: int, _: str) -> None:
             if number == 4:
-                assert stage.service.cancel(asked.id.hex)
+                assert stage.service.cancel(asked.id.hex, asked.meta.actor)
 
         reply = await stage.service(asked, give=give)
         assert reply.result["finish_reason"] == "cancelled"
@@ -558,7 +558,7 @@ async def test_who_goes_on_after_a_shared_beginning_loses_no_word(tmp_path: Path
 
         async def leave(number: int, _: str) -> None:
             if number == 1:
-                stage.service.cancel(gone.id.hex)
+                stage.service.cancel(gone.id.hex, gone.meta.actor)
 
         async with asyncio.TaskGroup() as group:
             group.create_task(stage.service(gone, give=leave))

@@ -220,7 +220,7 @@ async def test_an_answer_that_somebody_cancels_is_no_whole_one() -> None:
         async with asyncio.TaskGroup() as group:
             plain = group.create_task(opened.chat())
             await until(lambda: opened.service.under_way)
-            opened.service.cancel(next(iter(opened.service.under_way)))
+            opened.service.cancel(next(iter(opened.service.under_way)), "http:tests")
         status, found, _ = plain.result()
     assert (status, found["error"]["code"]) == (499, "cancelled")
 

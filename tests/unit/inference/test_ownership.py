@@ -181,7 +181,8 @@ async def test_a_cancellation_reaches_the_owner_and_nobody_else_says_that_it_can
         repeat = group.create_task(two.service(asked))
         await until(lambda: two.service.under_way)
         await asyncio.sleep(0)
-        assert [two.service.cancel(asked.id.hex), one.service.cancel(asked.id.hex)] == [False, True]
+        who = (asked.id.hex, asked.meta.actor)
+        assert [two.service.cancel(*who), one.service.cancel(*who)] == [False, True]
     assert first.result().result == repeat.result().result
     assert first.result().result["finish_reason"] == "cancelled"
 

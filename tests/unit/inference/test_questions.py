@@ -225,7 +225,7 @@ async def test_who_shares_goes_on_alone_when_the_first_is_cancelled(stage: Stage
         await until(lambda: len(stage.engine.prompts) == 1)
         other = group.create_task(service(ask(temperature=0)))
         await until(lambda: service.answers.joined == 1)
-        service.cancel(first.id.hex)
+        service.cancel(first.id.hex, first.meta.actor)
         await until(lambda: len(stage.engine.prompts) == 2)
         stage.engine.go.set()
 
@@ -243,7 +243,7 @@ async def test_when_the_first_leaves_only_one_of_those_who_listen_asks_anew(stag
         await until(lambda: len(stage.engine.prompts) == 1)
         others = [group.create_task(service(ask(temperature=0))) for _ in range(5)]
         await until(lambda: service.answers.joined == 5)
-        service.cancel(first.id.hex)
+        service.cancel(first.id.hex, first.meta.actor)
         await until(lambda: service.answers.joined == 9)
         stage.engine.go.set()
 
@@ -265,7 +265,7 @@ async def test_when_the_first_leaves_in_the_middle_one_goes_on_for_all_who_heard
         await until(lambda: stage.engine.prompts)
         others = [group.create_task(service(ask(temperature=0))) for _ in range(5)]
         await until(lambda: service.answers.joined == 5)
-        service.cancel(first.id.hex)
+        service.cancel(first.id.hex, first.meta.actor)
         await until(lambda: service.answers.joined == 9)
         stage.engine.go.set()
 
@@ -419,7 +419,7 @@ async def test_the_rest_of_an_answer_is_shared_with_nobody(stage: Stage) -> None
         await until(lambda: len(stage.engine.prompts) == 1)
         group.create_task(service(ask(temperature=0)))
         await until(lambda: service.answers.joined == 1)
-        service.cancel(first.id.hex)
+        service.cancel(first.id.hex, first.meta.actor)
         await until(lambda: len(stage.engine.prompts) == 2)
         late = group.create_task(service(ask(temperature=0)))
         await until(lambda: len(stage.engine.prompts) == 3)

@@ -463,10 +463,10 @@ async def test_cancelling_ends_the_answer_and_is_recorded(stage: Stage) -> None:
     async with asyncio.TaskGroup() as group:
         task = group.create_task(service(asked))
         await until(lambda: stage.engine.prompts)
-        assert service.cancel(asked.id.hex)
+        assert service.cancel(asked.id.hex, asked.meta.actor)
     assert task.result().result["finish_reason"] == "cancelled"
     assert isinstance((await stage.events())[-1], InferenceCancelled)
-    assert not service.cancel(asked.id.hex)
+    assert not service.cancel(asked.id.hex, asked.meta.actor)
     assert (await service(asked)).duplicate
 
 
@@ -487,13 +487,13 @@ async def test_a_cancellation_that_comes_before_an_engine_is_asked_is_not_lost(
     async with asyncio.TaskGroup() as group:
         task = group.create_task(service(question))
         await looking.wait()
-        assert service.cancel(question.id.hex)
-        assert not service.cancel(question.id.hex), "once"
+        assert service.cancel(question.id.hex, question.meta.actor)
+        assert not service.cancel(question.id.hex, question.meta.actor), "once"
         go_on.set()
     assert task.result().result["finish_reason"] == "cancelled"
     assert stage.engine.prompts == []
     assert isinstance((await stage.events())[-1], InferenceCancelled)
-    assert not service.cancel(question.id.hex), "it is over"
+    assert not service.cancel(question.id.hex, question.meta.actor), "it is over"
 
 
 async def test_a_cancellation_that_overtakes_its_question_is_remembered_for_a_moment(stage: Stage) -> None:
@@ -502,7 +502,7 @@ async def test_a_cancellation_that_overtakes_its_question_is_remembered_for_a_mo
     question = ask()
     async with asyncio.TaskGroup() as group:
         task = group.create_task(service(question))  # it has not begun
-        assert not service.cancel(question.id.hex), "nobody can say yet"
+        assert not service.cancel(question.id.hex, question.meta.actor), "nobody can say yet"
     assert task.result().result["finish_reason"] == "cancelled"
     assert (await service(ask())).result["finish_reason"] == "stop"
 
@@ -515,7 +515,7 @@ async def test_cancellations_of_what_never_comes_are_forgotten(
     service = stage.service()
     questions = [ask(f"who is {number}") for number in range(3)]
     for question in questions:
-        service.cancel(question.id.hex)
+        service.cancel(question.id.hex, question.meta.actor)
     assert (await service(questions[0])).result["finish_reason"] == "stop"
     monkeypatch.setattr("handlers.inference.inbox.EARLY_S", -1.0)
     assert (await service(questions[1])).result["finish_reason"] == "stop", "long ago"

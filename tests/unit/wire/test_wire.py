@@ -33,6 +33,7 @@ from protocol.chain import genesis, link
 from protocol.cloudevents import to_cloudevent
 from protocol.envelope import Envelope, decode_envelope, encode_envelope
 from protocol.errors import WireError
+from protocol.identity import Identity
 from protocol.messages import (
     Answer,
     CommandMessage,
@@ -46,7 +47,7 @@ from protocol.messages import (
 )
 from protocol.meta import Meta, decode_meta, encode_meta
 from protocol.packing import pack, unpack
-from protocol.subjects import cancel_subject, command_subject, event_subject, parse_subject, query_subject
+from protocol.subjects import cancel_subject, command_subject, event_subject, parse_request, query_subject
 from protocol.tokens import TokenMessage, encode_cancel, encode_tokens
 from tests.harness.effort import effort_of
 from tests.vectors_make import FOLDER, envelope
@@ -223,11 +224,53 @@ def test_what_the_wire_cannot_carry_is_refused_when_written(value: object) -> No
 # --- subjects -----------------------------------------------------------------------------------------------
 
 
+ANN = Identity("operator", "ann")
+
+
 def test_subjects_are_made_of_checked_tokens() -> None:
     assert event_subject("demo", "story.told", "story-a1") == "demo.evt.story.told.a1"
-    assert command_subject("demo", "story.tell") == "demo.cmd.story.tell"
-    assert query_subject("demo", "registry.models") == "demo.qry.registry.models"
-    assert parse_subject("demo.evt.story.told.a1") == ("demo", "evt", "story.told.a1")
+    assert command_subject("demo", "story.tell", ANN) == "demo.cmd.story.tell.operator-ann"
+    assert query_subject("demo", "models", ANN) == "demo.qry.models.operator-ann"
+    assert parse_request("demo.cmd.story.tell.operator-ann") == ("cmd", "story.tell", ANN)
+    assert parse_request("demo.qry.models.operator-ann") == ("qry", "models", ANN)
+    assert parse_request("demo.in.story.tell") == ("in", "story.tell", None)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "demo.cmd.story.tell.nobody-ann",
+        "demo.cmd.story.tell.operator-",
+        "demo.qry.a.operator-ann-b",
+        "demo.evt.a",
+    ],
+)
+def test_a_subject_that_names_no_sender_proves_nobody(subject: str) -> None:
+    with pytest.raises(WireError, match="subject"):
+        parse_request(subject).proven()
+
+
+def test_what_an_identity_receives_is_its_own() -> None:
+    assert (ANN.actor, str(ANN)) == ("operator:ann", "operator-ann")
+    assert ANN.receives("demo", "_INBOX.operator-ann.1")
+    assert ANN.receives("demo", "demo.live.operator-ann.1")
+    for subject in (
+        "_INBOX.operator-an.1",
+        "_INBOX.1",
+        "demo.live.ann",
+        "other.live.operator-ann.1",
+        "demo.evt.a",
+    ):
+        assert not ANN.receives("demo", subject)
+        assert not ANN.is_answered_at(subject)
+
+
+def test_who_a_sender_says_to_be_is_a_label_beside_who_it_is() -> None:
+    sent = CommandMessage(UUID(int=1), "story.tell", {}, meta=Meta(actor="operator:mira", extra={"a": 1}))
+
+    assert sent.sent_by(ANN).meta == Meta(actor="operator:ann", extra={"a": 1, "label": "operator:mira"})
+    assert sent.sent_by(None).meta == Meta(extra={"a": 1, "label": "operator:mira"})
+    assert CommandMessage(UUID(int=1), "story.tell", {}).sent_by(ANN).meta == Meta(actor="operator:ann")
 
 
 @pytest.mark.parametrize("bad", ["", "a.b", "a b", "*", ">", "Ä", "a\n", "x" * 200])
@@ -235,8 +278,9 @@ def test_a_bad_token_makes_no_subject(bad: str) -> None:
     for make in (
         lambda: event_subject("demo", "story.told", f"story-{bad}"),
         lambda: event_subject(bad, "story.told", "story-a1"),
-        lambda: command_subject("demo", f"story.{bad}"),
-        lambda: parse_subject(bad),
+        lambda: command_subject("demo", f"story.{bad}", ANN),
+        lambda: command_subject("demo", "story.tell", Identity("operator", bad)),
+        lambda: parse_request(bad),
     ):
         with pytest.raises(WireError):
             make()
@@ -383,11 +427,11 @@ def test_asyncapi_lists_every_event_and_command_and_refers_only_to_what_is_there
 
     assert document["asyncapi"] == "3.0.0"
     assert "{realm}.evt.registry.model_registered.{stream_id}" in addresses
-    assert "{realm}.cmd.inference.generate" in addresses
-    assert {f"{{realm}}.qry.{query.query_name}" for query in QUERIES} < addresses
-    assert "{realm}.live.inference.cancel" in addresses
+    assert "{realm}.cmd.inference.generate.{identity}" in addresses
+    assert {f"{{realm}}.qry.{query.query_name}.{{identity}}" for query in QUERIES} < addresses
+    assert "{realm}.live.inference.cancel.{identity}" in addresses
     inbox = document["channels"]["inbox"]
-    assert inbox["address"] == "{realm}.in.{command}"
+    assert inbox["address"] == "{realm}.in.{command}.{identity}"
     assert inbox["messages"].keys() == {f"command.{name}" for name in CATALOGUE.commands}
     for reference in references(document):
         found: Any = document
@@ -418,7 +462,7 @@ def test_live_messages_are_declared_as_they_are_sent() -> None:
         assert kind.model_validate(fields, strict=True).model_dump() == fields
         field = next(field for field in fields_of(kind) if field["name"] == "id")
         assert (field["type"], field["limits"]) == ("binary", "≥ 16 bytes, ≤ 16 bytes")
-    assert Cancel.subject == cancel_subject("demo").replace("demo", "{realm}")
+    assert Cancel.subject.format(realm="demo", identity=ANN) == cancel_subject("demo", ANN)
 
 
 def references(value: Any) -> list[str]:
