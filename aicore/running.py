@@ -8,7 +8,7 @@ import asyncio
 import fcntl
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,13 +19,18 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from aicore.clock import now_us
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
+from aicore.embedded.keyring import Keyring, welcome
+from aicore.embedded.nats import address_of
 from aicore.embedded.ports import LOOPBACK, check_port, free_port
 from aicore.embedded.process import Watched, watching
 from aicore.embedded.vllm import EmbeddedVllm
 from aicore.keys import OWN_FILE, named_keys, own_key
 from aicore.settings import Settings, SettingsError
+from bus.nats.address import parse_address
+from bus.permissions import COMPONENTS
 from bus.postgres.logins import LOGINS, secure
 from bus.postgres.migrate import migrate
+from protocol.identity import Identity
 
 READER = "aicore_reader"
 RUN_FILE = "run.json"
@@ -53,10 +58,9 @@ class System(BaseModel):
     postgres_logins: dict[str, str] = {}
     """Connection strings by role, of those that have a login of their own."""
     nats_url: str
-    """For everybody; of the embedded server without a password."""
-    nats_component_url: str = ""
-    nats_relay_url: str = ""
-    """For our own processes: the first may write streams, the second events, too. "": ``nats_url`` does."""
+    """For the command line: of the embedded server with the key of its first operator."""
+    nats_components: dict[str, str] = {}
+    """Of the embedded server, with the key of each of `bus.permissions.COMPONENTS`; {}: ``nats_url`` does."""
     pid: int = 0
     """The process that serves the state directory; 0: addresses come from the settings alone."""
     vllm_urls: dict[str, str] = {}
@@ -78,14 +82,20 @@ class System(BaseModel):
         return self.postgres_logins.get(role, self.postgres_dsn)
 
     @property
-    def component_url(self) -> str:
-        """Where the components connect to NATS."""
-        return self.nats_component_url or self.nats_url
+    def owner_url(self) -> str:
+        """Where whoever has the state directory connects to NATS, and may do everything."""
+        return self.nats_components.get("owner", self.nats_url)
 
     @property
     def relay_url(self) -> str:
         """Where the relay connects to NATS: it publishes events, and makes and removes their stream."""
-        return self.nats_relay_url or self.nats_url
+        return self.nats_components.get("relay", self.nats_url)
+
+    def url_for(self, components: Collection[str]) -> str:
+        """Return where a process of these components connects to NATS: as what it is, and no more."""
+        apart = set(components) - {"relay"}
+        name = apart.pop() if len(apart) == 1 else "services"
+        return self.nats_components.get(name, self.nats_url)
 
 
 NO_VLLM: Mapping[str, EmbeddedVllm] = {}
@@ -112,7 +122,7 @@ def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> 
         check_port(settings.http_host, settings.http_port, "AICORE_HTTP_PORT")
         pids: dict[str, int] = {}
         watched: list[Watched] = [*vllms.values()]
-        dsn, nats_url, own = settings.postgres_dsn, settings.nats_url, {}
+        dsn, nats_url, components = settings.postgres_dsn, settings.nats_url, dict[str, str]()
         logins = settings.logins
         if dsn is None:
             postgres = EmbeddedPostgres(folder)
@@ -121,12 +131,15 @@ def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> 
             logins = asyncio.run(prepared(postgres, settings.realm))
             dsn, pids["postgres"] = logins[READER], postgres.pid or 0
             watched.append(postgres)
-        if nats_url is None:
-            nats = EmbeddedNats(folder, port=settings.nats_port or None)
+        if nats_url is not None:
+            nats_url, components = with_keys(nats_url, settings.nats_keys)
+        else:
+            nats = EmbeddedNats(folder, port=settings.nats_port or None, realm=settings.realm)
+            first = welcome(nats.keyring)
             stack.callback(nats.stop)
             nats.start()
-            nats_url, pids["nats"] = nats.public_url, nats.pid or 0
-            own = {"nats_component_url": nats.component_url, "nats_relay_url": nats.url}
+            nats_url, pids["nats"] = nats.url_of(first), nats.pid or 0
+            components = {name: nats.url_of(Identity("component", name)) for name in COMPONENTS}
             watched.append(nats)
         for vllm in vllms.values():
             stack.callback(vllm.stop)
@@ -142,6 +155,7 @@ def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> 
             postgres_dsn=dsn,
             postgres_logins=logins,
             nats_url=nats_url,
+            nats_components=components,
             http_port=settings.http_port or free_port(settings.http_host),
             http_host=settings.http_host,
             http_key_kept=_key_kept(settings, folder),
@@ -150,7 +164,6 @@ def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> 
             state_dir=folder,
             started_us=now_us(),
             given=settings.given(),
-            **own,
         )
         stack.enter_context(_announced(folder / RUN_FILE, system))
         yield system
@@ -185,14 +198,36 @@ def find(settings: Settings) -> System:
         )
     realm = announced.realm if announced and "realm" not in settings.model_fields_set else settings.realm
     base = announced or System(realm=realm, postgres_dsn=dsn, nats_url=nats_url, state_dir=folder)
-    found: dict[str, Any] = {"realm": realm, "postgres_dsn": dsn, "nats_url": nats_url}
+    components = announced.nats_components if announced else {}
+    if settings.nats_url:
+        nats_url, components = with_keys(settings.nats_url, settings.nats_keys)
+    found: dict[str, Any] = {"realm": realm, "postgres_dsn": dsn}
+    found |= {"nats_url": nats_url, "nats_components": components}
     if (dsn, nats_url) != (base.postgres_dsn, base.nats_url):  # another system, started in another way
         found |= {"given": {}}
     if dsn != base.postgres_dsn or settings.logins:  # another server, or another's logins
         found |= {"postgres_logins": settings.logins}
-    if nats_url != base.nats_url:  # another server, of which our passwords are none of its business
-        found |= {"nats_component_url": "", "nats_relay_url": ""}
     return base.model_copy(update=found)
+
+
+def with_keys(url: str, folder: Path | None) -> tuple[str, dict[str, str]]:
+    """Return the address of one's own NATS with the first operator's key, and with each component's.
+
+    Without a folder, or without a key in it, the address says itself who connects.
+    """
+    if folder is None:
+        return url, {}
+    keyring = Keyring(folder)
+
+    def keyed(identity: Identity) -> str:
+        return ",".join(
+            address_of(server, identity, keyring.seed(identity)) for server in parse_address(url).servers
+        )
+
+    there = [name for name in COMPONENTS if keyring.seed_file(Identity("component", name)).exists()]
+    first = keyring.first("operator")
+    known = first is not None and keyring.seed_file(first).exists()
+    return keyed(first) if first and known else url, {n: keyed(Identity("component", n)) for n in there}
 
 
 def remember_failure(state_dir: Path, reason: str) -> None:

@@ -27,6 +27,7 @@ OF_THE_PROCESS = frozenset(
     {
         "realm",
         "state_dir",
+        "nats_keys",
         "nats_port",
         "http_port",
         "http_host",
@@ -88,6 +89,11 @@ class Settings(BaseSettings):
         description="Your own NATS server with JetStream (2.12 or newer) as nats://user:password@host:port, "
         "or several with commas between them; a password is percent-encoded. Without it an embedded server "
         "is started.",
+    )
+    nats_keys: Path | None = Field(
+        None,
+        description="Folder of nkeys for your own NATS: `identities` of the state directory in which `aicore "
+        "nats permissions` was asked. Without it the address says who connects.",
     )
     nats_port: int = Field(
         0,
@@ -196,7 +202,7 @@ class Settings(BaseSettings):
         description="`aicore doctor` warns if our clock and Postgres's differ by more, in milliseconds.",
     )
 
-    @field_validator("state_dir", "model_dir", "engines_file", "content_file", mode="before")
+    @field_validator("state_dir", "model_dir", "engines_file", "content_file", "nats_keys", mode="before")
     @classmethod
     def _empty_is_the_default(cls, value: object, info: ValidationInfo) -> object:
         return cls.model_fields[str(info.field_name)].default if value == "" else value

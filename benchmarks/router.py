@@ -171,7 +171,7 @@ async def ways(postgres: EmbeddedPostgres, broker: EmbeddedNats) -> AsyncIterato
         stack.callback(bare.kill)
         await answering(f"http://127.0.0.1:{bare_port}")
         proxy = await stack.enter_async_context(litellm_proxy([upstream.url]))
-        client = await stack.enter_async_context(connect(nats_url, REALM, actor="bench:router"))
+        client = await stack.enter_async_context(connect(nats_url, REALM))
         connector = aiohttp.TCPConnector(limit=0)
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         door, beside = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{bare_port}"

@@ -10,7 +10,6 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import nats
 import uvloop
 
 from aicore.clock import new_id, now_us
@@ -35,6 +34,7 @@ from handlers.routing.router import Router
 from handlers.routing.turns import Tier
 from protocol.messages import CommandMessage
 from protocol.meta import Meta
+from tests.harness.wire import dial
 
 USE_CASE = "bench"
 REALM = "bench"
@@ -61,7 +61,7 @@ async def serving(dsn: str, nats_url: str, upstream: str, folder: Path, port: in
         group.create_task(view.run())
         group.create_task(router.run())
         await view.reached(2)
-        nc = await nats.connect(nats_url)
+        nc = await dial(nats_url)
         options = SpoolOptions(now_us=now_us, draw=random.SystemRandom().random)
         spool = await stack.enter_async_context(open_spool(folder, log, options))
 

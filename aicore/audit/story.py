@@ -291,7 +291,8 @@ async def _model(
             async for fact in _evaluation(log, codec, event.evaluation_id):
                 yield fact
         else:
-            by = "" if told.get("operator") else f"by {decode_meta(recorded.meta).actor}"
+            proven = decode_meta(recorded.meta).actor  # the operator is who the command says to be
+            by = f"sent by {proven}" if proven else ""
             said = ", ".join(filter(None, [_word(told), by]))
             yield Fact(recorded.type.partition(".")[2], said, recorded)
 

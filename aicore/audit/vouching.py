@@ -177,7 +177,7 @@ async def _confirmed(system: System) -> str:
 async def _copied(system: System) -> tuple[bool, Head | None]:
     """Return whether JetStream answers, and its last event if there is one."""
     try:
-        async with nats_connect(system.nats_url, name="aicore cli", timeout_s=NATS_TIMEOUT_S) as nc:
+        async with nats_connect(system.owner_url, name="aicore cli", timeout_s=NATS_TIMEOUT_S) as nc:
             return True, await newest(nc, system.realm)
     except (OSError, NatsError, JetStreamError):
         return False, None

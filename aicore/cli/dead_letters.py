@@ -111,7 +111,7 @@ def _with_nats(work: Callable[[Client, str], Awaitable[T]]) -> T:
     _, system = running()
 
     async def connected() -> T:
-        async with connect(system.component_url, name="aicore cli") as nc:
+        async with connect(system.owner_url, name="aicore cli") as nc:
             return await work(nc, system.realm)
 
     try:

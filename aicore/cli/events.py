@@ -137,7 +137,7 @@ def follow_events(  # noqa: PLR0913 - one parameter per option of the command li
     async def work() -> None:
         handler = handing_to(program, line=line, limit_s=limit) if program else show
         following = Following(name, types, from_start, attempts, at_once)
-        async with connect(system.component_url, name=f"aicore follow {name}") as nc:
+        async with connect(system.owner_url, name=f"aicore follow {name}") as nc:
             await follow(nc, system.realm, following, handler)
 
     try:

@@ -34,7 +34,7 @@ async def compared(system: System) -> Finding:
     """
     reader = await connect_postgres(system.postgres_dsn, system.realm, role="aicore_reader")
     try:
-        async with connect(system.nats_url, name="aicore cli") as nc:
+        async with connect(system.owner_url, name="aicore cli") as nc:
             return await compare(nc, reader, system.realm)
     finally:
         await reader.close()
@@ -46,7 +46,7 @@ def status(*, json: Json = False) -> None:
     _, system = running()
 
     async def work() -> RelayStatus:
-        async with connect(system.nats_url, name="aicore cli") as nc:
+        async with connect(system.owner_url, name="aicore cli") as nc:
             return await relay_status(system.postgres_dsn, nc, system.realm, now_us=now_us())
 
     found = run_async(work())

@@ -12,7 +12,11 @@ from aicore.cli.views import compared, refuse_differing
 from aicore.cli.vouching import vouched
 from aicore.client import Client, Refused, connect
 from bus.retry import until_seen
+from protocol.identity import Identity
 from protocol.messages import ErrorReply, Reply
+
+AT_THE_CLI = Identity("operator", "cli")
+"""Who we are on a server of one's own, if its address names no identity."""
 
 LOOK_S, SHOWN_S = 0.1, 1.0
 """Between two looks at a view, and at most: it is behind the log for a moment."""
@@ -77,7 +81,7 @@ def over_wire(work: Callable[[Client], Awaitable[T]]) -> T:
     _, system = running()
 
     async def connected() -> T:
-        async with connect(system.nats_url, system.realm, actor="operator:cli") as client:
+        async with connect(system.nats_url, system.realm, identity=AT_THE_CLI) as client:
             return await work(client)
 
     try:

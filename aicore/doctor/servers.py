@@ -1,6 +1,6 @@
 """The two servers: whether they answer, and in which version."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -50,14 +50,23 @@ async def nats_of(system: System, found: list[Check]) -> AsyncIterator[Client | 
     try:
         # Each server of a list is asked twice: who examines does not wait for one to be started.
         options: dict[str, Any] = {"timeout_s": CONNECT_TIMEOUT_S, "max_reconnect_attempts": 1}
-        async with connect(system.nats_url, name="aicore doctor", **options) as nc:
+        async with connect(system.owner_url, name="aicore doctor", **options) as nc:
             found.append(_nats_version(nc, where))
+            found += who_connects(asks=bool(nc._server_info.get("auth_required")))
             yield nc
     except BrokerUnreachable as error:
         fact = f"does not answer at {where}: {error.reason}"
         mend = f"start it (`aicore up` for the embedded one; its log is in {system.state_dir}), or correct"
         found.append(Check("nats", "fault", fact, f"{mend} AICORE_NATS_URL"))
         yield None
+
+
+def who_connects(*, asks: bool) -> Sequence[Check]:
+    """Warn of a server that ``asks`` nobody who connects: there anybody is anybody."""
+    if asks:
+        return ()
+    mend = "have it include what `aicore nats permissions` prints (docs/security.md)"
+    return [Check("identities", "warning", "NATS lets anybody connect, under any name", mend)]
 
 
 def _nats_version(nc: Client, where: str) -> Check:

@@ -11,9 +11,19 @@ import sys
 import time
 from pathlib import Path
 
+from aicore.embedded.keyring import Keyring, keyring_of
 from aicore.embedded.ports import LOOPBACK, check_port, free_port, may_listen
-from aicore.embedded.process import EmbeddedServerError, dying_with_parent, end_leftover, unbroken, wait_until
-from bus.nats.inbox import DURABLE
+from aicore.embedded.process import (
+    EmbeddedServerError,
+    dying_with_parent,
+    end_leftover,
+    running,
+    unbroken,
+    wait_until,
+)
+from bus.catalogue import domain_catalogue
+from bus.nats.server_config import OURS, accounts_of, rendered
+from protocol.identity import UNNAMED, Identity
 
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 3.0
@@ -22,7 +32,10 @@ PAYLOAD_BYTES_MAX = 1024 * 1024
 INFO_BYTES_MAX = 64 * 1024
 PORT_VARIABLE = "AICORE_NATS_PORT"
 REASON_LINES_MAX = 3
-PASSWORD_BYTES = 32
+IDENTITIES = "identities.conf"
+RELOAD_TIMEOUT_S = 10.0
+RELOADED = b"Reloaded server configuration"
+NOT_RELOADED = b"Failed to reload server configuration"
 SYNC_INTERVAL = "1s"
 """What JetStream has acknowledged is on the disk so much later; nats-server's own default is two minutes."""
 
@@ -38,40 +51,8 @@ jetstream {{
   max_file_store: 32GB
   sync_interval: {sync}
 }}
-authorization {{
-  users: [
-    {{user: "relay", password: "{relay}"}}
-    {{user: "component", password: "{component}", permissions: {{publish: {{deny: {events}}}}}}}
-    {{user: "anybody", password: "{anybody}", permissions: {{publish: {{deny: {reserved}}}}}}}
-  ]
-}}
-no_auth_user: "anybody"
+include "identities.conf"
 """
-
-EVENTS = ("*.evt.>",)
-"""Subjects of the relay alone: followers must be able to trust events."""
-
-STREAMS = ("CREATE", "UPDATE", "DELETE", "PURGE", "MSG.DELETE", "RESTORE", "SNAPSHOT", "PEER", "LEADER")
-"""Operations on JetStream streams that only AI Core may do."""
-
-OURS = ("*.claim.>", "*.peer.>", "*.dlq.>")
-"""Subjects between AI Core's own processes."""
-
-INBOX = tuple(
-    subject.format(DURABLE)
-    for subject in (
-        "$JS.API.CONSUMER.*.*.{}",
-        "$JS.API.CONSUMER.CREATE.*.{}.>",
-        "$JS.API.CONSUMER.DURABLE.CREATE.*.{}",
-        "$JS.API.CONSUMER.MSG.NEXT.*.{}",
-        "$JS.ACK.*.{}.>",
-        "$JS.ACK.*.*.*.{}.>",
-    )
-)
-"""What would make commands of the inbox vanish: to take them, to call them done, to change who takes them."""
-
-RESERVED = (*EVENTS, *OURS, *(f"$JS.API.STREAM.{verb}.>" for verb in STREAMS), *INBOX)
-"""Subjects that a client without a password may not publish on."""
 
 
 class EmbeddedNats:
@@ -79,15 +60,19 @@ class EmbeddedNats:
 
     name = "nats"
 
-    def __init__(self, root: Path, *, port: int | None = None) -> None:
-        """Prepare a server below ``root`` on ``port``, or on the one it had before, or on a free one."""
+    def __init__(self, root: Path, *, port: int | None = None, realm: str = "demo") -> None:
+        """Prepare a server below ``root`` on ``port``, or on the one it had before, or on a free one.
+
+        ``realm``: whose subjects the identities of `keyring` may use.
+        """
+        self.realm = realm
+        self.keyring = keyring_of(root)
         self.root = root.resolve() / "nats"
         self.store = self.root / "store"
         self.log = self.root / "nats.log"
         self._config = self.root / "nats.conf"
         self._pid_file = self.root / "nats.pid"
         self._port_file = self.root / "port"
-        self._passwords_file = self.root / "passwords.json"
         self.server_name = f"aicore-{secrets.token_hex(8)}"
         """Fresh for each start: who answers with it is the server that we started, and no other."""
         self.port = port or self._port_before() or free_port()
@@ -95,21 +80,25 @@ class EmbeddedNats:
 
     @property
     def url(self) -> str:
-        """The address of the relay, which may do everything."""
-        return self._url("relay")
+        """The address for whoever owns the state directory: in AI Core's account, and with every right."""
+        return self.url_of(UNNAMED)
 
     @property
-    def component_url(self) -> str:
-        """The address of the other components: everything but to publish events."""
-        return self._url("component")
-
-    @property
-    def public_url(self) -> str:
-        """The address of everybody else; they need no password, and may touch neither events nor streams."""
+    def address(self) -> str:
+        """Where the server is, without anybody's key."""
         return f"nats://{LOOPBACK}:{self.port}"
 
-    def _url(self, user: str) -> str:
-        return f"nats://{user}:{self._passwords()[user]}@{LOOPBACK}:{self.port}"
+    def url_of(self, identity: Identity) -> str:
+        """Return the address with an identity's key; one that has none gets one."""
+        return address_of(self.address, identity, self.keyring.seed(identity))
+
+    def reload(self) -> None:
+        """Have the server know the identities that there are now. Who was revoked is cut off.
+
+        Raises:
+            EmbeddedServerError: it does not run, or did not take them.
+        """
+        reload_identities(self.root.parent, self.realm)
 
     @property
     def pid(self) -> int | None:
@@ -125,18 +114,14 @@ class EmbeddedNats:
         """
         self.root.mkdir(parents=True, exist_ok=True)
         end_leftover(self._pid_file, str(self._config), signal.SIGTERM, timeout_s=STOP_TIMEOUT_S)
-        self._config.unlink(missing_ok=True)
-        self._config.touch(mode=0o600)  # it holds passwords
+        self._adopt()
+        write_identities(self.root, self.keyring, self.realm)
         self._config.write_text(
             CONFIG.format(
                 name=self.server_name,
                 port=self.port,
                 payload=PAYLOAD_BYTES_MAX,
                 sync=json.dumps(SYNC_INTERVAL),
-                events=json.dumps(EVENTS),
-                reserved=json.dumps(RESERVED),
-                anybody=secrets.token_hex(PASSWORD_BYTES),
-                **self._passwords(),
             )
         )
         self._port_file.write_text(f"{self.port}\n")
@@ -187,24 +172,18 @@ class EmbeddedNats:
             self._process.kill()
             self._process.wait()
 
+    def _adopt(self) -> None:
+        """Take over what was made before there were identities: its streams lie in the account of nobody."""
+        (self.root / "passwords.json").unlink(missing_ok=True)
+        before, ours = (self.store / "jetstream" / account for account in ("$G", OURS))
+        if before.is_dir() and not ours.exists():
+            before.rename(ours)
+
     def _answers(self) -> bool:
         """Return whether the server that answers is the one that we started, by the name we gave it."""
         with contextlib.suppress(OSError, ValueError):
             return _name_at(self.port) == self.server_name
         return False
-
-    def _passwords(self) -> dict[str, str]:
-        """Return the passwords by user; made once, so that clients come back after a restart."""
-        with contextlib.suppress(OSError, ValueError):
-            return dict(json.loads(self._passwords_file.read_bytes()))
-        made = {user: secrets.token_hex(PASSWORD_BYTES) for user in ("relay", "component")}
-        self.root.mkdir(parents=True, exist_ok=True)
-        draft = self._passwords_file.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(made))
-        draft.rename(self._passwords_file)
-        return made
 
     def _port_before(self) -> int | None:
         """Return the port of the last run; None for the first, or if another program has it by now."""
@@ -214,6 +193,49 @@ class EmbeddedNats:
             return None
         end_leftover(self._pid_file, str(self._config), signal.SIGTERM, timeout_s=STOP_TIMEOUT_S)
         return port if may_listen(LOOPBACK, port) else None
+
+
+def address_of(server: str, identity: Identity, seed: str) -> str:
+    """Return a server's address with who connects, and the seed that proves it."""
+    return server.replace("://", f"://{identity}:{seed}@", 1)
+
+
+def write_identities(root: Path, keyring: Keyring, realm: str) -> None:
+    """Write what the server in ``root`` is to know of identities; it appears whole or not at all."""
+    accounts = accounts_of(realm, domain_catalogue(), keyring.clients, keyring.public_keys())
+    draft = root / f"{IDENTITIES}.new"
+    draft.write_text(rendered(accounts))
+    draft.replace(root / IDENTITIES)
+
+
+def reload_identities(state_dir: Path, realm: str) -> None:
+    """Have the running server of a state directory know the identities that there are now.
+
+    Raises:
+        EmbeddedServerError: it does not run, or did not take them.
+    """
+    root = state_dir.resolve() / "nats"
+    config, log = root / "nats.conf", root / "nats.log"
+    process = running(root / "nats.pid", str(config))
+    if process is None:
+        raise EmbeddedServerError(f"no NATS of ours runs in {state_dir}", remedy="start it with `aicore up`")
+    write_identities(root, keyring_of(state_dir), realm)
+    said_before = log.stat().st_size
+    process.send_signal(signal.SIGHUP)
+
+    def said() -> bytes:
+        found = log.read_bytes()
+        return found[said_before:] if len(found) >= said_before else found  # it was cut meanwhile
+
+    def told() -> bool:
+        return RELOADED in said() or NOT_RELOADED in said()
+
+    wait_until(told, process.is_running, deadline=time.monotonic() + RELOAD_TIMEOUT_S)
+    if RELOADED not in said():
+        raise EmbeddedServerError(
+            f"nats-server did not take the identities: {_reason(log, said_before)}",
+            remedy=f"its log is {log}",
+        )
 
 
 def _name_at(port: int) -> str:

@@ -18,10 +18,12 @@ import asyncpg
 from nats.aio.client import Client as Nats
 
 from aicore.clock import new_id, now_us
+from aicore.embedded.keyring import keyring_for
 from aicore.running import System
 from aicore.settings import Settings, masked
 from aicore.supervisor import Component, Start, run_components
 from aicore.wiring.contexts import parts_of, views_of
+from aicore.wiring.following import make_followers
 from aicore.wiring.parts import Parts, Served
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
@@ -123,7 +125,7 @@ async def _parts(settings: Settings, system: System, components: Collection[str]
             if name in components
         }
         name = f"aicore {realm} {' '.join(sorted(components))}"
-        nc = await stack.enter_async_context(connect(system.component_url, name=name))
+        nc = await stack.enter_async_context(connect(system.url_for(components), name=name))
         await stack.enter_async_context(await _announced(system, nc, components))
         yield Parts(settings, system, log, nc, frozenset(components), pools)
 
@@ -232,7 +234,9 @@ async def _relay(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:
     async with connect(system.relay_url, name=f"aicore {system.realm} events") as nc:
         relay = Relay(system.dsn_of(RELAY_ROLE), nc, system.realm, options)
         ready()
-        await relay.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(make_followers(system, nc, keyring_for(parts.settings, system.state_dir)))
+            await relay.run()
 
 
 async def _projections(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:

@@ -18,6 +18,7 @@ from domain.inference.facts import (
 )
 from domain.kernel.declared import Declared
 from domain.kernel.event import Command, Event
+from domain.kernel.roles import GRANTED, OPERATOR
 from domain.kernel.visibility import Discreet, Private
 from domain.kernel.vocabulary import Operator, Reason, Text, UseCase
 
@@ -165,13 +166,13 @@ BatchEvent = (
 # --- what may be asked --------------------------------------------------------------------------------------
 
 
-class OpenBatch(BatchFacts, Command, name="batch.open"):
+class OpenBatch(BatchFacts, Command, name="batch.open", may=(GRANTED, OPERATOR)):
     """Begin a batch. Refused with ``unknown_use_case``, or ``batch_exists`` if the id has other facts."""
 
     example: ClassVar = dict(EXAMPLE)
 
 
-class AddItems(Command, name="batch.add_items"):
+class AddItems(Command, name="batch.add_items", may=(GRANTED, OPERATOR)):
     """Add items to an open batch.
 
     Refused with ``batch_not_found``, ``batch_closed``, ``item_exists`` or ``batch_too_large``.
@@ -185,7 +186,7 @@ class AddItems(Command, name="batch.add_items"):
     example: ClassVar = dict(BatchItemsAdded.example)
 
 
-class SubmitBatch(Command, name="batch.submit"):
+class SubmitBatch(Command, name="batch.submit", may=(GRANTED, OPERATOR)):
     """Say that a batch is whole. Refused with ``batch_not_found``, ``batch_closed`` or ``batch_empty``."""
 
     batch_id: BatchId
@@ -193,7 +194,7 @@ class SubmitBatch(Command, name="batch.submit"):
     example: ClassVar = {"batch_id": EXAMPLE["batch_id"]}
 
 
-class CancelBatch(Command, name="batch.cancel"):
+class CancelBatch(Command, name="batch.cancel", may=(GRANTED, OPERATOR)):
     """Give up the rest of a batch. Refused with ``batch_not_found`` or ``batch_closed``."""
 
     batch_id: BatchId

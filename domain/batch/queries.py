@@ -6,6 +6,7 @@ from pydantic import Field
 
 from domain.batch.messages import BatchId
 from domain.kernel.event import Query
+from domain.kernel.roles import GRANTED, OPERATOR, PEOPLE
 from domain.kernel.visibility import Personal, Private
 from domain.kernel.vocabulary import Count
 
@@ -13,7 +14,7 @@ PAGE_MAX = 100
 """Entries of one answer at most."""
 
 
-class BatchesQuery(Query, name="batch.list"):
+class BatchesQuery(Query, name="batch.list", may=(GRANTED, *PEOPLE)):
     """Ask for all batches.
 
     The result is a list of maps, the oldest first: ``batch_id``, ``name``, ``use_case``, ``status`` (open,
@@ -21,7 +22,7 @@ class BatchesQuery(Query, name="batch.list"):
     """
 
 
-class ResultsQuery(Query, name="batch.results"):
+class ResultsQuery(Query, name="batch.results", may=(GRANTED, OPERATOR)):
     """Ask for what came of a batch's items so far.
 
     The result is a list of maps in the order of the items' ends: ``id``, ``inference_id``, ``code`` (why it

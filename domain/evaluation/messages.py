@@ -11,6 +11,7 @@ from domain.evaluation.suite import ScorerName, SuiteFacts
 from domain.inference.facts import Seed
 from domain.kernel.declared import Declared
 from domain.kernel.event import Command, Event
+from domain.kernel.roles import WRITING
 from domain.kernel.vocabulary import Digest, ModelId, Operator, Reason, Text, UseCase
 
 EvaluationId = Annotated[
@@ -249,7 +250,7 @@ EvaluationEvent = EvaluationStarted | EvaluationFinished | EvaluationAborted
 # --- what may be asked --------------------------------------------------------------------------------------
 
 
-class RegisterSuite(SuiteFacts, Command, name="evaluation.register_suite"):
+class RegisterSuite(SuiteFacts, Command, name="evaluation.register_suite", may=WRITING):
     """Make a suite known.
 
     Refused with ``unknown_scorer``, or with ``suite_exists`` if this name and version has other content.
@@ -260,7 +261,7 @@ class RegisterSuite(SuiteFacts, Command, name="evaluation.register_suite"):
     example: ClassVar = {**SUITE_EXAMPLE, "operator": "mira"}
 
 
-class StartEvaluation(Command, name="evaluation.start"):
+class StartEvaluation(Command, name="evaluation.start", may=WRITING):
     """Begin to compare a candidate with the current model.
 
     Refused with ``suite_not_registered``, ``suite_differs`` (digest or use case), ``scorers_differ`` from the

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from domain.guardrails.policy import Action, Category, Policy, Severity
 from domain.kernel.event import Command, Event
+from domain.kernel.roles import AUDITOR, OPERATOR, WRITING
 from domain.kernel.visibility import Erased, Personal, Private
 from domain.kernel.vocabulary import INT32_MAX, Digest, ModelId, Operator, Player, Reason, Text, UseCase
 
@@ -215,7 +216,7 @@ ViolationEvent = ViolationDetected | ViolationReviewed | ViolationRevealed
 # --- what may be asked --------------------------------------------------------------------------------------
 
 
-class PublishPolicy(Command, name="guardrails.publish_policy"):
+class PublishPolicy(Command, name="guardrails.publish_policy", may=WRITING):
     """Make a version of a policy available.
 
     Refused with ``policy_unusable`` if a rule cannot be used, or ``policy_exists`` if the version is there
@@ -244,7 +245,7 @@ class ActivatePolicy(Command, name="guardrails.activate_policy"):
     example: ClassVar = dict(PolicyActivated.example)
 
 
-class ReviewViolation(Command, name="guardrails.review_violation"):
+class ReviewViolation(Command, name="guardrails.review_violation", may=(OPERATOR, AUDITOR)):
     """Judge a violation.
 
     Refused with ``violation_not_found``, or with ``severity_missing`` for an adjustment, which needs one, or
@@ -260,7 +261,7 @@ class ReviewViolation(Command, name="guardrails.review_violation"):
     example: ClassVar = dict(ViolationReviewed.example)
 
 
-class RevealViolation(Command, name="guardrails.reveal_violation"):
+class RevealViolation(Command, name="guardrails.reveal_violation", may=(AUDITOR,)):
     """Take the sealed words of a violation, to open them with the key; each time is recorded.
 
     The result: ``violation_id``, ``inference_id``, ``side``, ``start``, ``end`` and ``sealed``. Refused with

@@ -6,13 +6,14 @@ from pydantic import Field
 
 from domain.guardrails.policy import Severity
 from domain.kernel.event import Query
+from domain.kernel.roles import AUDITOR, OPERATOR
 from domain.kernel.visibility import Personal, Private
 
 PAGE_MAX = 500
 """Entries of one answer at most."""
 
 
-class ViolationsQuery(Query, name="guardrails.violations"):
+class ViolationsQuery(Query, name="guardrails.violations", may=(OPERATOR, AUDITOR)):
     """Ask for what broke the policy lately.
 
     The result is a map: ``violations`` (a list, the newest first: the fields of the violation's event,

@@ -25,6 +25,7 @@ from domain.inference.facts import (
     UsageEstimated,
 )
 from domain.kernel.event import Command, Event
+from domain.kernel.roles import OPERATOR, SERVICE, WRITING
 from domain.kernel.visibility import Erased, Personal
 from domain.kernel.vocabulary import ModelId, Operator, Player, Text, Tier, UseCase
 from domain.outcomes import turn
@@ -355,7 +356,7 @@ InferenceEvent = InferenceRequested | InferenceFellBack | InferenceOutcome | Inf
 # --- what may be asked --------------------------------------------------------------------------------------
 
 
-class Generate(Ask, Terms, Command, name="inference.generate"):
+class Generate(Ask, Terms, Command, name="inference.generate", may=(SERVICE, *WRITING)):
     """Ask the current model of a use case for text, and record question and answer.
 
     The result: ``text``; ``finish_reason`` (stop, length, cut, filtered, authored or blocked, as
@@ -402,7 +403,7 @@ class Generate(Ask, Terms, Command, name="inference.generate"):
     }
 
 
-class RateInference(Command, name="inference.rate"):
+class RateInference(Command, name="inference.rate", may=(SERVICE, OPERATOR)):
     """Say how good an answer was: a player's thumb, a designer's or a scorer's verdict.
 
     Refused with ``inference_not_found`` if it has no answer (its record may still be on its way: ask again).

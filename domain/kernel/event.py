@@ -4,11 +4,12 @@ An event's name and version are storage format: they are in the log forever. Ren
 renaming an event, removing a field or changing a field's meaning is a new version with an upcaster.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import ConfigDict
 
+from domain.kernel.roles import GOVERNING, PEOPLE, Role
 from domain.kernel.visibility import Discreet, Personal, Private
 
 
@@ -51,15 +52,19 @@ class Command(Discreet):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     command_name: ClassVar[str]
+    may: ClassVar[Collection[Role]] = GOVERNING
+    """Roles of those who may send it."""
     example: ClassVar[Mapping[str, Any]]
     shows: ClassVar[Mapping[str, Personal | Private]] = {}
     """What of the result is personal or private, by dotted path; lists stand for each of their items."""
 
-    def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
-        """Record the wire name given as a class argument."""
+    def __init_subclass__(cls, *, name: str = "", may: Collection[Role] = (), **kwargs: Any) -> None:
+        """Record the wire name, and who may send it, given as class arguments."""
         super().__init_subclass__(**kwargs)
         if name:
             cls.command_name = name
+        if may:
+            cls.may = may
 
 
 class Query(Discreet):
@@ -72,15 +77,19 @@ class Query(Discreet):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     query_name: ClassVar[str]
+    may: ClassVar[Collection[Role]] = PEOPLE
+    """Roles of those who may ask it."""
     example: ClassVar[Mapping[str, Any]]
     shows: ClassVar[Mapping[str, Personal | Private]] = {}
     """What of the result is personal or private, as with a command; a personal value may be erased."""
 
-    def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
-        """Record the wire name given as a class argument."""
+    def __init_subclass__(cls, *, name: str = "", may: Collection[Role] = (), **kwargs: Any) -> None:
+        """Record the wire name, and who may ask it, given as class arguments."""
         super().__init_subclass__(**kwargs)
         if name:
             cls.query_name = name
+        if may:
+            cls.may = may
 
 
 class LiveMessage(Discreet):

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from domain.kernel.declared import Declared
 from domain.kernel.event import Command, Event
+from domain.kernel.roles import WRITING
 from domain.kernel.visibility import Discreet, Private
 from domain.kernel.vocabulary import Digest, Operator, Text
 
@@ -123,7 +124,7 @@ class TemplateRegistered(TemplateFacts, Event, name="prompts.template_registered
     example: ClassVar = {**EXAMPLE, "digest": "sha256:" + "7a" * 32, "operator": "mira"}
 
 
-class RegisterTemplate(TemplateFacts, Command, name="prompts.register_template"):
+class RegisterTemplate(TemplateFacts, Command, name="prompts.register_template", may=WRITING):
     """Make a template known. A model uses it whose configuration says ``template: name@version``.
 
     Refused with ``template_exists`` if this name and version is registered with other content.

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 from domain.evaluation.suite import ScorerName
 from domain.kernel.declared import Declared
 from domain.kernel.event import Command, Event
+from domain.kernel.roles import WRITING
 from domain.kernel.vocabulary import (
     CONFIGURATION_KEYS_MAX,
     Alias,
@@ -267,7 +268,7 @@ RegistryEvent = (
 # --- what may be asked --------------------------------------------------------------------------------------
 
 
-class RegisterModel(ModelFacts, Command, name="registry.register_model"):
+class RegisterModel(ModelFacts, Command, name="registry.register_model", may=WRITING):
     """Make a model known. The first of a use case becomes current at once.
 
     Refused with ``model_exists`` if this name and version is registered with other facts, or with
@@ -277,7 +278,7 @@ class RegisterModel(ModelFacts, Command, name="registry.register_model"):
     example: ClassVar = {key: value for key, value in ModelRegistered.example.items() if key != "model_id"}
 
 
-class DescribeModel(Command, name="registry.describe_model"):
+class DescribeModel(Command, name="registry.describe_model", may=WRITING):
     """Change a model's description, or keys of its configuration (one level; null removes a key).
 
     What the current model's configuration says holds for players' next turns, on the operator's word; a

@@ -5,10 +5,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from domain.kernel.event import Query
+from domain.kernel.roles import GRANTED, PEOPLE, SERVICE
 from domain.kernel.vocabulary import IdPrefix, UseCase
 
 
-class CurrentQuery(Query, name="registry.current"):
+class CurrentQuery(Query, name="registry.current", may=(SERVICE, *PEOPLE)):
     """Ask for the model that serves a use case now.
 
     The result is nil, or a map: the fields of registry.model_registered but ``card``, with ``description``
@@ -21,7 +22,7 @@ class CurrentQuery(Query, name="registry.current"):
     use_case: UseCase
 
 
-class ModelsQuery(Query, name="registry.models"):
+class ModelsQuery(Query, name="registry.models", may=(GRANTED, *PEOPLE)):
     """Ask for the newest models of one use case, or of all.
 
     The result is a list of at most 500 maps, the oldest first: the fields of registry.model_registered but

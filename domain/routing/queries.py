@@ -1,9 +1,10 @@
 """Queries of the router."""
 
 from domain.kernel.event import Query
+from domain.kernel.roles import PEOPLE, SERVICE
 
 
-class TiersQuery(Query, name="inference.tiers"):
+class TiersQuery(Query, name="inference.tiers", may=(SERVICE, *PEOPLE)):
     """Ask for every tier's promise and engines, as the router of the process that answers knows them.
 
     The result is a list of maps: ``tier``, ``promise`` (``ttft_ms``, ``token_ms`` and more), ``below`` (the

@@ -17,6 +17,7 @@ import pytest
 
 from aicore.cli import main
 from aicore.settings import Settings
+from bus.nats.address import parse_address
 
 ROOT = Path(__file__).parents[2]
 UP_TIMEOUT_S = 60.0
@@ -53,6 +54,21 @@ class Up:
     def output(self) -> str:
         """What it has printed so far."""
         return "".join(self._lines)
+
+    @property
+    def wire(self) -> str:
+        """Where NATS is, with the key of the first operator."""
+        return str(json.loads((self.folder / "run.json").read_text())["nats_url"])
+
+    @property
+    def owned_wire(self) -> str:
+        """Where NATS is, for whoever has the state directory."""
+        return str(json.loads((self.folder / "run.json").read_text())["nats_components"]["owner"])
+
+    @property
+    def operator(self) -> str:
+        """Identity of the first operator."""
+        return str(parse_address(self.wire).identity)
 
     def wait_up(self) -> "Up":
         """Wait until it says that it stays up."""

@@ -8,10 +8,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import nats
 import pytest
 
 from tests.acceptance.kit import STOP_TIMEOUT_S, Up
+from tests.harness.wire import dial
 
 pytestmark = [
     pytest.mark.integration,
@@ -97,7 +97,7 @@ def test_a_batch_survives_its_queue_a_poison_item_and_can_be_cancelled(tmp_path:
     try:
         batch_id = submitted(up, tmp_path, poison=7)
         waited(up, batch_id, least=5)
-        url = json.loads((up.folder / "run.json").read_text())["nats_component_url"]
+        url = json.loads((up.folder / "run.json").read_text())["nats_components"]["owner"]
         asyncio.run(without_queue(url))
         found = waited(up, batch_id)
         assert (found["status"], found["answered"], found["failed"]) == ("completed", ITEMS - 1, 1)
@@ -125,6 +125,6 @@ def test_a_batch_survives_its_queue_a_poison_item_and_can_be_cancelled(tmp_path:
 
 async def without_queue(url: str) -> None:
     """Delete the queue while workers take from it."""
-    nc = await nats.connect(url)
+    nc = await dial(url)
     await nc.jetstream().delete_stream("JOBS_demo")
     await nc.close()

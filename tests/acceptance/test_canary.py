@@ -19,6 +19,7 @@ from domain.kernel.visibility import personal_of, private_of
 from tests.acceptance.kit import Up
 from tests.acceptance.test_extremes import ASKED, META, REALM, Running, example
 from tests.harness.folders import open_folder
+from tests.harness.wire import dial
 from tests.unit.kit import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.xdist_group("up")]
@@ -177,10 +178,12 @@ async def _planted(running: Running) -> tuple[set[str], int]:
     said += await _at_the_door(running)
     assert said == []
     async with asyncio.timeout(FOLLOW_S):  # until the inbox has nothing left to refuse
-        js, before = running.nc.jetstream(), -1
+        owner, before = await dial(running.up.owned_wire), -1
+        js = owner.jetstream()
         while (left := (await js.stream_info(f"IN_{REALM}")).state.messages) or left != before:
             before = left
             await asyncio.sleep(QUIET_S)
+        await owner.close()
     return taken, refused
 
 
@@ -225,7 +228,9 @@ async def _into_the_inbox(running: Running, name: str, payload: dict[str, Any]) 
     id_ = uuid4()
     message = {"v": 1, "id": id_.bytes, "command": name, "payload": payload, "meta": META}
     headers = {"Nats-Msg-Id": str(id_)}
-    await running.nc.request(f"{REALM}.in.{name}", msgpack.packb(message), timeout=FOLLOW_S, headers=headers)
+    await running.nc.request(
+        f"{REALM}.in.{name}.{running.up.operator}", msgpack.packb(message), timeout=FOLLOW_S, headers=headers
+    )
 
 
 def _other_logs(folder: Path) -> Iterator[Path]:

@@ -20,6 +20,7 @@ from bus.nats.api import JetStreamError, js_publish
 from bus.nats.connection import connect
 from bus.nats.topology import describe, events_stream
 from protocol.envelope import Envelope, encode_envelope
+from protocol.identity import UNNAMED
 from protocol.messages import ErrorReply
 from tests.acceptance.kit import COMMAND_TIMEOUT_S, ROOT, Up
 from tests.harness.folders import open_folder
@@ -143,8 +144,8 @@ def test_every_command_and_query_that_is_served_is_described(up: Up) -> None:
 
     async def served(subject: str) -> set[str]:
         """Return the names that the answer to an unknown one tells."""
-        async with connect_client(system["nats_url"], system["realm"], actor="operator:test") as client:
-            answer = await client.request(f"{system['realm']}.{subject}", b"")
+        async with connect_client(system["nats_components"]["owner"], system["realm"]) as client:
+            answer = await client.request(f"{system['realm']}.{subject}.{UNNAMED}", b"")
         assert isinstance(answer, ErrorReply)
         return set(answer.remedy.removeprefix("there are: ").split(", "))
 

@@ -12,7 +12,6 @@ from typing import Any
 from uuid import uuid4
 
 import msgpack
-import nats
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,6 +21,7 @@ from protocol.messages import decode_reply
 from tests.acceptance.kit import Up
 from tests.harness.examples import examples
 from tests.harness.folders import open_folder
+from tests.harness.wire import dial
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.xdist_group("extremes")]
 
@@ -97,8 +97,7 @@ class Running:
     def __init__(self, up: Up) -> None:
         self.up = up
         self.runner = asyncio.Runner()
-        url = next(word for word in up.output.split() if word.startswith("nats://"))
-        self.nc = self.runner.run(nats.connect(url))
+        self.nc = self.runner.run(dial(up.wire))
         self.known = self.runner.run(self._known())
 
     def send(self, requests: Sequence[tuple[str, dict[str, Any]]]) -> None:
@@ -120,9 +119,9 @@ class Running:
 
     async def ask(self, name: str, payload: dict[str, Any]) -> Any:
         if name in CATALOGUE.queries:
-            subject, message = f"{REALM}.qry.{name}", {"v": 1, "query": payload}
+            subject, message = f"{REALM}.qry.{name}.{self.up.operator}", {"v": 1, "query": payload}
         else:
-            subject = f"{REALM}.cmd.{name}"
+            subject = f"{REALM}.cmd.{name}.{self.up.operator}"
             message = {"v": 1, "id": uuid4().bytes, "command": name, "payload": payload, "meta": META}
         answer = await self.nc.request(subject, msgpack.packb(message), timeout=ANSWER_TIMEOUT_S)
         return decode_reply(answer.data)

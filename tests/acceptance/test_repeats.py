@@ -67,7 +67,7 @@ async def sent(client: Client, words: str) -> list[Reply]:
 async def sent_all(url: str, words: str) -> set[str]:
     """Send `IDS` commands and return the inferences that they had; each had one effect and one result."""
     inferences = set[str]()
-    async with connect(url, "demo", actor="test:repeats") as client:
+    async with connect(url, "demo") as client:
         for number in range(IDS):
             replies = await sent(client, f"{words} {number}?")
             assert [reply.duplicate for reply in replies].count(False) == 1

@@ -16,9 +16,11 @@ from uuid import uuid4
 import pytest
 
 from aicore.running import System
-from bus.nats.api import js_publish, js_request
+from bus.nats.api import JetStreamError, js_publish, js_request
 from bus.nats.connection import connect
 from bus.nats.topology import events_stream
+from bus.retry import until_done
+from protocol.identity import UNNAMED
 from protocol.messages import CommandMessage, encode_command
 from tests.acceptance.kit import COMMAND_TIMEOUT_S, ROOT, Up
 from tests.harness.folders import open_folder
@@ -28,7 +30,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(180), pytest.mark.xdi
 
 BLOCK = re.compile(r"^```(python|js)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NAMES = {"python": "market", "js": "bazaar"}
-"""Of the consumer in each language's example."""
+"""Of the service that runs each language's example."""
 
 IDLE = {"python": ("timeout=2", "timeout=1"), "js": ("expires: 2000", "expires: 1000")}
 """How long each of them waits for more before it ends, and how long here."""
@@ -64,10 +66,11 @@ class Client:
         self.name = NAMES[language]
         self.use_case = f"u{uuid4().hex[:8]}"
         """Of its own: what another test has registered would be no change, and no event."""
-        self.environment = {**os.environ, **up.json("env")}
+        up.run("services", "add", self.name, "--follow", "all")
+        self.identity = f"service-{self.name}"
 
-    def run(self, containing: str, code: int = 0) -> str:
-        """Run an example and return what it said."""
+    def run(self, containing: str, code: int = 0, *, identity: str) -> str:
+        """Run an example as somebody and return what it said."""
         text = example(self.language, containing).replace(f"{self.name}_dialogue", self.use_case)
         text = text.replace(*IDLE[self.language])
         if self.language == "python":
@@ -79,7 +82,7 @@ class Client:
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=self.environment,
+            env={**os.environ, **self.up.json("env", "--identity", identity)},
             capture_output=True,
             text=True,
             timeout=COMMAND_TIMEOUT_S,
@@ -98,7 +101,11 @@ class Client:
             assert time.monotonic() < deadline, now
 
     def consume(self, code: int = 0) -> str:
-        return self.run("goes on after", code)
+        return self.run("goes on after", code, identity=self.identity)
+
+    def put_in(self) -> str:
+        """Put a command in, as an operator."""
+        return self.run("Nats-Msg-Id", identity=self.up.operator)
 
     def heard(self) -> list[int]:
         """Consume, and return the positions of what was new."""
@@ -109,7 +116,7 @@ class Client:
         system = System.model_validate_json((self.up.folder / "run.json").read_text())
 
         async def send() -> None:
-            async with connect(system.relay_url, name="test") as nc:
+            async with connect(system.owner_url, name="test") as nc:
                 for subject, body in subjects_and_bodies:
                     if subject.startswith("demo."):
                         await js_publish(nc, subject, body, {})
@@ -117,6 +124,20 @@ class Client:
                         await js_request(nc, subject, json.loads(body or b"null"))
 
         asyncio.run(send())
+
+    def wait_for_consumer(self) -> None:
+        """Wait until the relay has made it again."""
+        system = System.model_validate_json((self.up.folder / "run.json").read_text())
+
+        async def look() -> None:
+            async with connect(system.owner_url, name="test") as nc, asyncio.timeout(COMMAND_TIMEOUT_S):
+                await until_done(
+                    lambda: js_request(nc, f"CONSUMER.INFO.{events_stream('demo')}.{self.identity}"),
+                    on=JetStreamError,
+                    pause=0.1,
+                )
+
+        asyncio.run(look())
 
     def something_happens(self) -> None:
         """Have two events recorded that are about a use case of their own."""
@@ -130,7 +151,7 @@ class Client:
         }
         message = CommandMessage(uuid4(), "registry.register_model", payload)
         with self.recorded():
-            self.ask(("demo.in.registry.register_model", encode_command(message)))
+            self.ask((f"demo.in.registry.register_model.{UNNAMED}", encode_command(message)))
 
 
 @pytest.mark.parametrize("language", ["python", "js"])
@@ -143,22 +164,23 @@ def test_a_durable_consumer_resumes_drops_what_it_has_and_notices_a_gap(
     assert first == list(range(1, len(first) + 1)) != []
 
     with client.recorded():
-        assert client.run("Nats-Msg-Id").startswith("JetStream has it")
+        assert client.put_in().startswith("JetStream has it")
     more = client.heard()
     assert more[:2] == [len(first) + 1, len(first) + 2], "it goes on where it was"
     assert client.heard() == []
 
     stream = events_stream("demo")
-    config = {"durable_name": client.name, "ack_policy": "explicit", "filter_subject": "demo.evt.>"}
+    config = {"durable_name": client.identity, "ack_policy": "explicit", "filter_subject": "demo.evt.>"}
     client.ask(
-        (f"CONSUMER.DELETE.{stream}.{client.name}", b""),
+        (f"CONSUMER.DELETE.{stream}.{client.identity}", b""),
         (
-            f"CONSUMER.DURABLE.CREATE.{stream}.{client.name}",
+            f"CONSUMER.DURABLE.CREATE.{stream}.{client.identity}",
             json.dumps({"stream_name": stream, "config": config}).encode(),
         ),
     )
     assert client.heard() == [], "everything came again, as after a crash before its acknowledgements"
     up.run("relay", "refill")
+    client.wait_for_consumer()
     client.something_happens()
     after = client.heard()
     assert after[:2] == [(more or first)[-1] + 1, (more or first)[-1] + 2], "a stream made anew is no gap"
@@ -178,7 +200,7 @@ def registered(up: Up, use_case: str) -> list[str]:
 def test_a_command_that_is_put_in_takes_effect(up: Up, language: str, tmp_path: Path) -> None:
     client, letters = Client(up, language, tmp_path), up.json("dlq", "list")
 
-    client.run("Nats-Msg-Id")
+    client.put_in()
 
     until = time.monotonic() + VIEW_S
     while not (names := registered(up, client.use_case)) and time.monotonic() < until:
@@ -191,7 +213,7 @@ def test_a_refused_command_is_seen_given_back_and_dismissed(up: Up, tmp_path: Pa
     client = Client(up, "python", tmp_path)
     body = encode_command(CommandMessage(uuid4(), "registry.retire_model", {"model_id": "nobody"}))
     before = len(up.json("dlq", "list"))
-    client.ask(("demo.in.registry.retire_model", body))
+    client.ask((f"demo.in.registry.retire_model.{UNNAMED}", body))
 
     letter = _letters(up, before + 1)[-1]
     assert (letter["code"], letter["command"]) == ("invalid_field", "registry.retire_model")

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import nats
 import pytest
 
 from tests.acceptance.kit import STOP_TIMEOUT_S, Up
+from tests.harness.wire import dial
 
 pytestmark = [
     pytest.mark.integration,
@@ -42,7 +42,7 @@ def test_the_demo_shows_the_real_flow_and_a_second_start_goes_on(tmp_path: Path)
         "inference.requested",
         "inference.completed",
         "duplicate=True",
-        "unknown_command",
+        "forbidden",
         "invalid_field",
         "too_large",
         "malformed_message",
@@ -115,7 +115,7 @@ def broker_of(up: Up) -> set[str]:
     """Return the id that its NATS server gave itself, and its address."""
 
     async def asked() -> set[str]:
-        nc = await nats.connect(place_of(up)["nats_url"])
+        nc = await dial(place_of(up)["nats_url"])
         found = {str(nc._server_info["server_id"]), str(nc.connected_url)}
         await nc.close()
         return found

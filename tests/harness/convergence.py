@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import asyncpg
-import nats
 import nats.errors
 import nats.js.errors
 
 from tests.harness.invariants import SCHEMA, STREAM
 from tests.harness.roles import VIEWS
+from tests.harness.wire import dial
 from tests.harness.world import SUBSCRIBERS, WRITERS, World
 
 CONVERGE_TIMEOUT_S = 30.0
@@ -69,7 +69,7 @@ async def _projected(world: World, head: int) -> bool:
 
 async def relayed(world: World, head: int) -> bool:
     """Say whether JetStream holds everything up to ``head``."""
-    nc = await nats.connect(world.nats.url, name="checker", connect_timeout=5, allow_reconnect=False)
+    nc = await dial(world.nats.url, name="checker", connect_timeout=5, allow_reconnect=False)
     try:
         return int((await nc.jetstream().stream_info(STREAM)).state.last_seq) >= head
     finally:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
-import nats
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
@@ -22,6 +21,7 @@ from projections.kernel.runner import ProjectionRunner
 from protocol.envelope import decode_envelope
 from tests.harness.load import Task
 from tests.harness.roles import VIEWS
+from tests.harness.wire import dial
 from tests.harness.world import REALM, SUBSCRIBERS, WRITERS, World
 
 UNACKNOWLEDGED_MAX = 200
@@ -141,7 +141,7 @@ async def read_jetstream(world: World) -> list[tuple[int, bytes]]:
 
     All of it after the server or the stream was another one; else what was added since the last time.
     """
-    nc = await nats.connect(world.nats.url, name="checker", connect_timeout=5)
+    nc = await dial(world.nats.url, name="checker", connect_timeout=5)
     try:
         js = nc.jetstream()
         info = await js.stream_info(STREAM)

@@ -15,6 +15,7 @@ from bus.nats.consumer import Consumer
 from bus.nats.dead_letters import DeadLetter, list_letters
 from bus.nats.inbox import InboxOptions, inbox_consumer
 from bus.nats.topology import InboxLimits, ensure_inbox, inbox_stream
+from protocol.identity import UNNAMED
 from protocol.messages import CommandMessage, Reply, encode_command
 from protocol.subjects import inbox_subject
 from tests.integration.nats_kit import until
@@ -54,7 +55,9 @@ class Inbox:
         """Publish a command and wait until JetStream has it, as SPEC.md says; return its id."""
         message = CommandMessage(id_ or new_id(), command, payload, expected)
         headers = {"Nats-Msg-Id": message.id.hex} if unique else {}
-        await js_publish(self.nc, inbox_subject(self.realm, command), encode_command(message), headers)
+        await js_publish(
+            self.nc, inbox_subject(self.realm, command, UNNAMED), encode_command(message), headers
+        )
         return message.id
 
     async def put_bytes(self, subject: str, body: bytes) -> None:

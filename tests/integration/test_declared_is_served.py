@@ -27,6 +27,7 @@ from bus.ports import NewEvent, StreamWrite
 from bus.postgres.log import open_log
 from domain.kernel.event import Command
 from domain.registry.messages import RegisterModel
+from protocol.identity import UNNAMED
 from protocol.messages import ErrorReply, encode_query
 from protocol.subjects import command_subject, query_subject
 from tests.integration.inbox_kit import Inbox
@@ -60,13 +61,15 @@ async def served(nc: Nats, realm: str) -> set[str]:
     for told in await discovered(nc, "INFO", "aicore", realm):
         for endpoint in told["endpoints"]:
             root = ".".join(endpoint["subject"].split(".")[:2])
-            found.update(f"{root}.{name}" for name in endpoint["metadata"]["names"].split(",") if name)
+            found.update(
+                f"{root}.{name}.{UNNAMED}" for name in endpoint["metadata"]["names"].split(",") if name
+            )
     return found
 
 
 def declared(realm: str) -> set[str]:
-    return {command_subject(realm, name) for name in CATALOGUE.commands} | {
-        query_subject(realm, name) for name in CATALOGUE.queries
+    return {command_subject(realm, name, UNNAMED) for name in CATALOGUE.commands} | {
+        query_subject(realm, name, UNNAMED) for name in CATALOGUE.queries
     }
 
 
@@ -91,11 +94,11 @@ async def test_declared_is_served_in_one_process(system: System) -> None:
 async def test_declared_is_served_by_processes_apart_and_every_name_is_answered(system: System) -> None:
     async with apart(Settings(), system), connect(system.nats_url, name="test") as nc:
         assert await served(nc, system.realm) == declared(system.realm)
-        client = Client(nc, system.realm, "test:1")
-        unknown = await client.request(f"{system.realm}.cmd.registry.explode", b"")
+        client = Client(nc, system.realm)
+        unknown = await client.request(f"{system.realm}.cmd.registry.explode.{UNNAMED}", b"")
         assert isinstance(unknown, ErrorReply)
         assert (unknown.code, unknown.retry) == ("unknown_command", "never")
-        unasked = await client.request(f"{system.realm}.qry.registry.secrets", encode_query({}))
+        unasked = await client.request(f"{system.realm}.qry.registry.secrets.{UNNAMED}", encode_query({}))
         assert isinstance(unasked, ErrorReply)
         assert unasked.code == "unknown_query"
         answers = await asyncio.gather(*(client.query("inference.tiers") for _ in range(20)))
@@ -115,7 +118,7 @@ async def test_declared_is_served_however_the_services_are_divided(system: Syste
         async with program(Settings(), system, others):
             assert await served(nc, system.realm) == declared(system.realm)
             assert first < declared(system.realm)
-            reply = await Client(nc, system.realm, "test:1").request(f"{system.realm}.cmd.no.such", b"")
+            reply = await Client(nc, system.realm).request(f"{system.realm}.cmd.no.such.{UNNAMED}", b"")
             assert isinstance(reply, ErrorReply)
             assert reply.code == "unknown_command"
 
@@ -129,7 +132,7 @@ async def test_what_the_command_loop_decides_is_taken_from_the_inbox_and_nothing
         id_ = await inbox.put(RegisterModel.command_name, payload)
         turn = await inbox.put("inference.generate", {})
         await inbox.empty()
-        again = await Client(nc, system.realm, "test:1").command(RegisterModel.command_name, payload, id=id_)
+        again = await Client(nc, system.realm).command(RegisterModel.command_name, payload, id=id_)
         [letter] = await inbox.letters()
 
     assert (again.duplicate, again.events[0].type) == (True, "registry.model_registered")
@@ -152,8 +155,8 @@ async def test_a_declared_name_that_no_process_serves_is_unavailable(system: Sys
         program(Settings(), system, ["queries"]),
         connect(system.nats_url, name="test") as nc,
     ):
-        reply = await Client(nc, system.realm, "test:1").request(
-            command_subject(system.realm, "inference.generate"), b""
+        reply = await Client(nc, system.realm).request(
+            command_subject(system.realm, "inference.generate", UNNAMED), b""
         )
         assert isinstance(reply, ErrorReply)
         assert (reply.code, reply.retry) == ("unavailable", "later")
@@ -172,7 +175,7 @@ async def test_a_binding_that_is_forgotten_shows(system: System, monkeypatch: py
     async with program(Settings(), system, COMPONENTS), connect(system.nats_url, name="test") as nc:
         missing = declared(system.realm) - await served(nc, system.realm)
 
-    assert missing == {command_subject(system.realm, kind.command_name) for kind in lost} != set()
+    assert missing == {command_subject(system.realm, kind.command_name, UNNAMED) for kind in lost} != set()
 
 
 def test_every_view_has_a_table_of_its_own() -> None:
@@ -199,5 +202,5 @@ async def test_what_a_follower_cannot_take_in_is_told_by_service_discovery(
 
         await until(faults)
         assert "models" in await faults()
-        answer = await Client(nc, system.realm, "test:1").query("registry.current", {"use_case": "lamps"})
+        answer = await Client(nc, system.realm).query("registry.current", {"use_case": "lamps"})
         assert answer.result is None

@@ -41,6 +41,7 @@ from bus.postgres.migrate import migrate
 from bus.relay.leadership import relay_lock
 from bus.spool.disk import LOCK
 from protocol.envelope import Envelope, encode_envelope
+from protocol.identity import UNNAMED
 from protocol.messages import Answer, encode_reply
 from protocol.subjects import query_subject
 
@@ -103,7 +104,7 @@ async def case(
                 realm=realm, postgres_dsn=postgres.dsn, nats_url=nats_server.url, state_dir=tmp_path
             )
             case = Case(Settings(), system, admin, nc, tiers())
-            subject = query_subject(realm, "inference.tiers")
+            subject = query_subject(realm, "inference.tiers", UNNAMED)
             case.tiers_served = await nc.subscribe(subject, cb=case.answer_tiers)
             await nc.flush()
             yield case

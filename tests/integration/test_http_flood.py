@@ -76,7 +76,7 @@ async def turns(url: str, realm: str, use_case: str) -> list[str]:
     """Ask on the wire, one turn after the other; return each failure."""
     failed = list[str]()
     async with connect(url, name="a game") as nc:
-        client = Client(nc, realm, "game:flood")
+        client = Client(nc, realm)
         for number in range(TURNS):
             try:
                 reply = await client.command(
@@ -125,9 +125,7 @@ async def test_a_whole_system_on_1024_files_serves_through_3000_connections(tmp_
         port = int(told["OPENAI_BASE_URL"].removesuffix("/v1").rpartition(":")[2])
         with files(3_000 + SPARE):
             async with flood(port, 3_000) as closed:
-                failed = [
-                    each for _ in range(10) for each in await turns(told["NATS_URL"], "demo", "npc_dialogue")
-                ]
+                failed = [each for _ in range(10) for each in await turns(up.wire, "demo", "npc_dialogue")]
         print(f"{10 * TURNS} turns, {len(failed)} failed, {closed[0]} connections closed")
         assert failed == []
         assert "Traceback" not in up.output

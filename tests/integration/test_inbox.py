@@ -24,6 +24,7 @@ from bus.relay.inbox import lead_inbox
 from domain.kernel.decider import Rejected
 from handlers.kernel.commands import CommandRunner
 from protocol.errors import WireError
+from protocol.identity import UNNAMED
 from protocol.messages import CommandMessage, Reply, encode_command
 from protocol.meta import decode_meta
 from tests.integration.inbox_kit import ACK_WAIT_S, LIMITS, Inbox
@@ -212,7 +213,7 @@ async def test_a_refused_command_is_a_letter_that_can_be_redriven_once(inbox: In
         body = encode_command(CommandMessage(id_, DO, {"about": "gate"}))
         assert (letter.code, letter.field, letter.attempts) == ("gate_shut", "gate", 1)
         assert letter.reason == "the gate is shut; open it"
-        assert (letter.subject, letter.body) == (f"{inbox.realm}.in.{DO}", body)
+        assert (letter.subject, letter.body) == (f"{inbox.realm}.in.{DO}.{UNNAMED}", body)
         assert letter.message_id == str(id_)
         assert await waiting(inbox.nc, inbox.realm) == 1
         refuses = False

@@ -59,7 +59,7 @@ async def test_both_clients_get_in(guarded: int, form: str) -> None:
     async with connect(url, name="test") as nc:
         await nc.flush()
         assert nc.is_connected
-    async with connect_client(url, "realm", actor="operator:test") as client:
+    async with connect_client(url, "realm") as client:
         with pytest.raises(Unanswered, match="no service answers"):
             await client.query("registry.models")
 
@@ -71,7 +71,7 @@ async def test_a_wrong_password_is_told_without_it(guarded: int) -> None:
             pass
     assert f"127.0.0.1:{guarded},nats://[::1]:{guarded}" in str(told.value)
     with pytest.raises(Unanswered) as also:
-        async with connect_client(url, "realm", actor="operator:test"):
+        async with connect_client(url, "realm"):
             pass
     assert "hunter2" not in f"{told.value} {also.value}"
 

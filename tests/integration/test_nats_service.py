@@ -24,6 +24,7 @@ from domain.routing.tiers import tiers_serving
 from handlers.routing.router import Router
 from handlers.routing.tier_board import TierBoard
 from handlers.routing.turns import Tier
+from protocol.identity import UNNAMED
 from protocol.limits import MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX
 from protocol.messages import (
     Answer,
@@ -80,12 +81,12 @@ async def realm_served(nc: Client, realm: str) -> AsyncIterator[str]:
 
 
 async def send_command(nc: Client, realm: str, message: CommandMessage) -> Reply | ErrorReply | Answer:
-    subject = command_subject(realm, message.command)
-    return await OurClient(nc, realm, "test:1").request(subject, encode_command(message))
+    subject = command_subject(realm, message.command, UNNAMED)
+    return await OurClient(nc, realm).request(subject, encode_command(message))
 
 
 async def query(nc: Client, realm: str, view: str, asked: dict[str, Any]) -> Reply | ErrorReply | Answer:
-    return await OurClient(nc, realm, "test:1").request(query_subject(realm, view), encode_query(asked))
+    return await OurClient(nc, realm).request(query_subject(realm, view, UNNAMED), encode_query(asked))
 
 
 def command(name: str, **payload: object) -> CommandMessage:
@@ -192,7 +193,7 @@ async def test_each_failure_has_its_code_and_tells_no_secret(
 async def test_garbage_is_answered_with_a_typed_error(
     nc: Client, realm_served: str, subject: str, body: bytes, code: str, field: str | None
 ) -> None:
-    reply = decode_reply((await nc.request(f"{realm_served}.{subject}", body, timeout=5)).data)
+    reply = decode_reply((await nc.request(f"{realm_served}.{subject}.{UNNAMED}", body, timeout=5)).data)
     assert isinstance(reply, ErrorReply)
     assert reply.code == code
     if field is not None:

@@ -36,13 +36,8 @@ def test_a_client_that_knows_only_the_specification_hears_commands_and_is_refuse
 ) -> None:
     up = Up(tmp_path / "state").wait_up()
     try:
-        said = check(script, _address(up), "demo")
+        said = check(script, up.wire, "demo")
     finally:
         up.stop()
 
     assert "live: 2 events decoded, 1 command done, 2 refused" in said
-
-
-def _address(up: Up) -> str:
-    """Return the NATS address that `aicore up` printed."""
-    return next(word for word in up.output.split() if word.startswith("nats://"))

@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import nats
 import pytest
 
 from aicore.client import Client, Refused, connect
@@ -16,6 +15,7 @@ from aicore.embedded import EmbeddedNats
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
+from bus.nats.connection import connect as connect_nats
 from bus.nats.service import ServiceOptions, serve
 from bus.nats.tokens import cancellable, token_giver
 from handlers.engines.embedded import EmbeddedEngine
@@ -23,6 +23,7 @@ from handlers.inference.service import InferenceService
 from handlers.registry.models import RegistryView
 from handlers.routing.router import Router
 from handlers.routing.turns import Tier
+from protocol.identity import UNNAMED
 from protocol.messages import CommandMessage, ErrorReply, Reply, encode_command
 from protocol.subjects import command_subject
 from tests.unit.kit import memory_log, message, model, runner_on, spooled, until
@@ -42,15 +43,14 @@ async def served(url: str, realm: str) -> AsyncIterator[tuple[Client, Router, Me
         _, records = await stack.enter_async_context(spooled(log, codec, folder))
         await engine.start()
         stack.push_async_callback(engine.stop)
-        nc = await nats.connect(url)
-        stack.push_async_callback(nc.close)
+        nc = await stack.enter_async_context(connect_nats(url, name="test"))
         clock = asyncio.get_running_loop().time
         router = Router({"gold": Tier(engines=[engine])}, clock=clock, draw=lambda: 0.0)
         service = InferenceService(records, view, router, give=token_giver(nc))
         await stack.enter_async_context(cancellable(nc, realm, service.cancel))
         options = ServiceOptions(new_id=new_id, malformed={"inference.generate": service.malformed})
         await stack.enter_async_context(serve(nc, realm, {"inference.generate": service}, {}, options))
-        client = await stack.enter_async_context(connect(url, realm, actor="test:stream"))
+        client = await stack.enter_async_context(connect(url, realm))
         yield client, router, log
 
 
@@ -94,20 +94,29 @@ async def test_what_cannot_be_read_is_a_typed_error_and_a_record(
     broken = whole.replace(b"Ferryman", b"Ferr\xff\xfean")
     async with served(nats_server.url, realm) as (client, _, log):
         for data in (broken, whole[:40]):
-            answer = await client.request(command_subject(realm, "inference.generate"), data)
+            answer = await client.request(command_subject(realm, "inference.generate", UNNAMED), data)
             assert isinstance(answer, ErrorReply)
             assert answer.code == "malformed_message"
         await until(lambda: [e.type for e in log._events].count("inference.refused") == 2)
 
 
-@pytest.mark.parametrize("subject", ["elsewhere.live.ann", "{realm}.live.inference.cancel"])
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "elsewhere.live.component-owner.1",
+        "{realm}.live.inference.cancel.component-owner",
+        "{realm}.live.ann",
+        "_INBOX.1",
+    ],
+)
 async def test_pieces_go_to_no_other_realm_and_are_never_cancellations(
     nats_server: EmbeddedNats, realm: str, subject: str
 ) -> None:
+    own = f"{realm}.live.component-owner.1"
     asked = {**ASK, "stream_to": subject.format(realm=realm)}
     async with served(nats_server.url, realm) as (client, _, log):
         with pytest.raises(Refused, match="invalid_field") as refused:
             await client.command("inference.generate", asked, id=new_id())
         await until(lambda: [e.type for e in log._events].count("inference.refused") == 1)
-        await client.command("inference.generate", {**ASK, "stream_to": f"{realm}.live.ann"}, id=new_id())
+        await client.command("inference.generate", {**ASK, "stream_to": own}, id=new_id())
     assert refused.value.error.field == "stream_to"

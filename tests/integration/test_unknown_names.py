@@ -22,6 +22,7 @@ from bus.nats import unknown
 from bus.nats.connection import connect
 from bus.nats.service import ServiceOptions, serve
 from bus.nats.unknown import Declared
+from protocol.identity import UNNAMED
 from protocol.messages import Answer, CommandMessage, ErrorReply, Reply, encode_command
 from protocol.subjects import command_subject
 from tests.unit.kit import until
@@ -52,7 +53,7 @@ async def nc(nats_server: EmbeddedNats) -> AsyncIterator[Client]:
 
 async def ask(nc: Client, realm: str, name: str) -> Reply | ErrorReply | Answer:
     message = encode_command(CommandMessage(id=ID, command=name, payload={}))
-    return await OurClient(nc, realm, "test:1").request(command_subject(realm, name), message)
+    return await OurClient(nc, realm).request(command_subject(realm, name, UNNAMED), message)
 
 
 async def seen(nc: Client, realm: str) -> None:

@@ -76,8 +76,10 @@ PAGES = {
 OTHERS = {
     "the system and what runs now": "up run doctor env relay.status relay.confirm-log relay.refill tiers "
     "projections.list projections.rebuild spool.status spool.letters spool.redrive spool.dismiss ask "
-    "log.stats",
+    "log.stats migrate",
     "new events as they come, for a program of somebody's": "events.follow",
+    "who may connect, which the log says nothing of": "services.add services.list services.revoke "
+    "operators.add operators.list operators.revoke nats.permissions nats.matrix",
     "what the inbox was given": "dlq.list dlq.show dlq.redrive dlq.dismiss",
     "files of the program": "content.list events.list events.show events.schema events.asyncapi "
     "guardrails.check",

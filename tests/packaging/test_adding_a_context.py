@@ -166,7 +166,7 @@ async def test_it_runs_over_nats(
             assert program.returncode is None
         async with connect(nats_server.url, name="test") as nc:
             events = await nc.subscribe(f"{realm}.evt.bounty.>")
-            client = Client(nc, realm, "player:ann")
+            client = Client(nc, realm)
             shown = {"bounty_id": "rat_king", "target": "The Rat King", "reward": 30}
             post = {**shown, "player": "ann", "note": "It ate my lute."}
             reply = await client.command("bounty.post", post, id=uuid4())

@@ -1,11 +1,11 @@
 // Follows protocol/SPEC.md alone: decodes every vector, and then talks to a running system.
-// node check.mjs VECTORS_FOLDER [NATS_URL REALM]; prints one line per part, exits 1 at the first mistake.
+// node check.mjs VECTORS_FOLDER [NATS_URL REALM] (nats://IDENTITY:SEED@HOST:PORT); prints one line per part, exits 1 at the first mistake.
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { encode, Decoder } from "@msgpack/msgpack";
-import { connect } from "@nats-io/transport-node";
+import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
 
 const NAME = /^[a-z][a-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,63}$/;
 const STREAM = /^[a-z][a-z0-9_]{0,63}-[A-Za-z0-9_-]{1,128}$/;
@@ -181,7 +181,9 @@ function checkVectors(folder) {
 }
 
 async function checkLive(url, realm) {
-  const nc = await connect({ servers: url, timeout: 10_000 });
+  const { host, username: me, password: seed } = new URL(url);
+  const authenticator = nkeyAuthenticator(new TextEncoder().encode(seed));
+  const nc = await connect({ servers: host, authenticator, inboxPrefix: `_INBOX.${me}`, timeout: 10_000 });
   const heard = [];
   let enough;
   const done = new Promise((resolve) => (enough = resolve));
@@ -195,7 +197,7 @@ async function checkLive(url, realm) {
   const ask = async (command, payload, more = {}) => {
     const id = unhex(randomUUID().replaceAll("-", ""));
     const bytes = encode({ v: 1, id, command, payload, ...more });
-    return plain(decodeMap((await nc.request(`${realm}.cmd.${command}`, bytes, { timeout: 20_000 })).data));
+    return plain(decodeMap((await nc.request(`${realm}.cmd.${command}.${me}`, bytes, { timeout: 20_000 })).data));
   };
   const model = {
     use_case: "node_dialogue", name: "from-node", version: "1", provider: "embedded", model_type: "self_hosted",
