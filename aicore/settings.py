@@ -172,6 +172,12 @@ class Settings(BaseSettings):
     inbox_replicas: int = Field(
         1, ge=1, le=5, description="NATS servers that each keep the inbox, 1 to 5; 3 outlive the loss of one."
     )
+    compare_per_s: int = Field(
+        500,
+        ge=10,
+        le=1_000_000,
+        description="Positions of JetStream that the relay compares with the log, per second, all day.",
+    )
     player_requests_per_s: float = Field(
         10.0,
         ge=0,

@@ -15,7 +15,9 @@ from bus.nats.api import Missing
 from bus.nats.connection import connect
 from bus.nats.topology import delete_stream, describe, events_stream
 from bus.postgres.connect import connect as connect_postgres
-from bus.relay.comparison import Finding, compare
+from bus.relay.comparison import compare
+from bus.relay.judgement import Finding
+from bus.relay.record import recall
 from bus.relay.relay import HELD_MEND
 from bus.relay.status import RelayStatus, relay_status
 
@@ -35,7 +37,7 @@ async def compared(system: System) -> Finding:
     reader = await connect_postgres(system.postgres_dsn, system.realm, role="aicore_reader")
     try:
         async with connect(system.owner_url, name="aicore cli") as nc:
-            return await compare(nc, reader, system.realm)
+            return await compare(nc, reader, system.realm, await recall(reader))
     finally:
         await reader.close()
 
@@ -62,6 +64,9 @@ def status(*, json: Json = False) -> None:
         out.print(f"lag            {found.lag_events:,} events, {found.lag_s:.1f} s")
     when = f"{clock_of(found.verified_us)}: " if found.verified_us else ""
     out.print(f"last compared  {when}{found.verdict or 'never'} {found.reason}".rstrip())
+    if found.compared or found.remain:
+        of = found.compared + found.remain
+        out.print(f"one by one     {found.compared:,} of {of:,} positions, {clock_of(found.compared_us)}")
     out.print(f"rebuilt        {found.rebuilds:,} times")
     if found.held:
         out.print("[red]held[/red]           nothing is published; `aicore doctor` says how to settle it")

@@ -1,7 +1,7 @@
 """`aicore spool`: records on this machine that wait for the log, and those that it refused for good.
 
-Reads the files only, so it works whether their process runs or not; a redrive is taken up by the process that
-has the spool, or by the next one.
+Reads the files, so it works whether their process runs or not, and asks the log where it answers; a redrive
+is taken up by the process that has the spool, or by the next one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,10 +10,23 @@ from typing import Annotated, Any
 
 import typer
 
-from aicore.cli.terminal import Exit, Failure, Json, Kind, Listing, out, print_json, print_rows
+from aicore.cli.terminal import (
+    Exit,
+    Failure,
+    Json,
+    Kind,
+    Listing,
+    out,
+    print_json,
+    print_rows,
+    run_async,
+    running,
+)
 from aicore.cli.wire import Operator, Reason
+from aicore.running import NotRunning, System
 from aicore.settings import load_settings
-from aicore.spools import TooBusy, spools_in, state_of
+from aicore.spools import LogSays, TooBusy, ask_log, spools_in, state_of
+from bus.postgres.connect import AWAY, connect
 from bus.spool.disk import DISMISSED, LOCK, Directory, NoSuchLetter
 from bus.spool.records import Letter
 
@@ -29,7 +42,9 @@ Folder = Annotated[
 def status(*, directory: Folder = None, json: Json = False) -> None:
     """Show backlog, age, dead letters and damage."""
     try:
-        found = [state_of(folder) for folder in _spools(directory)]
+        folders = _spools(directory)
+        said = _log_says(folders)
+        found = [state_of(folder, says) for folder, says in zip(folders, said, strict=True)]
     except TooBusy as error:
         raise Failure(str(error), remedy="try again") from None
     if json:
@@ -41,9 +56,31 @@ def status(*, directory: Folder = None, json: Json = False) -> None:
             out.print(f"[bold red]{alert['code']}[/bold red] {one['directory']}: {alert['message']}")
 
 
+def _log_says(folders: Sequence[Directory]) -> list[LogSays | None]:
+    """Return what the log says of each spool; None where it does not answer, or nothing runs."""
+    try:
+        _, system = running()
+    except NotRunning:
+        return [None] * len(folders)
+    return run_async(_ask(system, folders))
+
+
+async def _ask(system: System, folders: Sequence[Directory]) -> list[LogSays | None]:
+    try:
+        connection = await connect(system.postgres_dsn, system.realm, role="aicore_reader")
+    except AWAY:
+        return [None] * len(folders)
+    try:
+        return [await ask_log(folder, connection) for folder in folders]
+    except AWAY:
+        return [None] * len(folders)
+    finally:
+        connection.terminate()
+
+
 COLUMNS = {
     "spool": Kind.NAME, "in use": Kind.NAME, "records": Kind.NAME, "bytes": Kind.SPARE, "oldest": Kind.NAME,
-    "letters": Kind.NAME, "damaged": Kind.NAME, "missing": Kind.NAME,
+    "letters": Kind.NAME, "damaged": Kind.NAME, "missing": Kind.NAME, "lacking": Kind.NAME,
 }  # fmt: skip
 LETTER_COLUMNS = {
     "letter": Kind.NAME, "stream": Kind.NAME, "events": Kind.TEXT, "error": Kind.NAME, "reason": Kind.TEXT
@@ -56,8 +93,9 @@ def listing(found: Sequence[Mapping[str, Any]]) -> Listing:
     for one in found:
         numbers = (f"{one[k]:,}" for k in ("backlog_records", "backlog_bytes"))
         rest = (str(one[k]) for k in ("dead_letters", "damaged", "missing"))
+        lacking = str(one["lacking"]) if one["log_asked"] else "?"
         used = "yes" if one["in_use"] else "no"
-        rows.append([one["directory"], used, *numbers, f"{one['oldest_s']:.0f} s", *rest])
+        rows.append([one["directory"], used, *numbers, f"{one['oldest_s']:.0f} s", *rest, lacking])
     return Listing(COLUMNS, rows)
 
 

@@ -3,25 +3,34 @@
 import shutil
 from collections.abc import Sequence
 
-from aicore.doctor.check import Check, Patient
+from aicore.doctor.check import Check, Patient, in_schema
 from aicore.embedded import place
-from aicore.spools import TooBusy, spools_in, state_of
+from aicore.spools import LogSays, TooBusy, ask_log, spools_in, state_of
 from bus.nats.discovery import clock_of, discovered
 from bus.nats.service import NAME
+from bus.spool.disk import Directory
 
 
 async def spool(patient: Patient) -> Sequence[Check]:
-    """Check what waits on this machine for the log."""
+    """Check what waits on this machine for the log, and that the log has what was shipped."""
     found = []
     for folder in spools_in(patient.system.state_dir):
         try:
-            state = state_of(folder)
+            state = state_of(folder, await _log_of(patient, folder))
         except TooBusy:  # it is being shipped: all is well
             continue
         for alert in state["alerts"]:
             fact = f"{alert['code']}: {alert['message']}"
             found.append(Check("spool", "fault", fact, f"`aicore spool status`; it lies in {folder.path}"))
     return found or [Check("spool", "ok", "no record waits long for the log, none was refused")]
+
+
+async def _log_of(patient: Patient, folder: Directory) -> LogSays | None:
+    """Return what the log says of a spool; None where it does not answer."""
+    if patient.postgres is None:
+        return None
+    async with in_schema(patient) as connection:
+        return await ask_log(folder, connection)
 
 
 async def disk(patient: Patient) -> Sequence[Check]:

@@ -1,73 +1,125 @@
 """NATS: the log's stream, the processes on which log, the inbox, and the dead letters."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from aicore.doctor.check import LAG_EVENTS_MAX, Check, Patient, in_schema
 from bus.nats.api import Missing, js_request
 from bus.nats.dead_letters import waiting
 from bus.nats.presence import AnotherLog, processes
-from bus.nats.topology import describe, inbox_stream
+from bus.nats.topology import StreamState, describe, events_stream, inbox_stream
+from bus.ports import Head
 from bus.postgres.identity import log_identity
 from bus.relay.comparison import compare
+from bus.relay.judgement import Finding
 from bus.relay.leadership import relay_lock
+from bus.relay.record import Noted, noted, recall
+from bus.relay.walk import Covered, covered
 
 INBOX_WAIT_S_MAX = 60.0
 
 INBOX_SHARE_MAX = 0.9
 
+PAST_US = 24 * 3_600 * 1_000_000
+"""So long the doctor tells of what was mended."""
+
+SHOWN = 5
+MENDING = "the relay tries again by itself; `aicore relay status`, and its log, say what it waits for"
+WHO = "a restart or restore of NATS explains some of it; if not, find out who may write to JetStream"
+
+# Purpose: whether a session holds the relay's lock (classid and objid are the key's halves). Lock: none.
+LEADS = """
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+  AND classid = ($1::bigint >> 32)::oid AND objid = ($1::bigint & 4294967295)::oid
+"""
+
 
 async def stream(patient: Patient) -> Sequence[Check]:
-    """Check the equation: JetStream's last sequence is a position whose event has the same id and hash."""
+    """Check the equation: JetStream's sequence is the position, and each message is the log's event there."""
     if patient.postgres is None or patient.nats is None:
         return []
     async with in_schema(patient) as connection:
-        finding = await compare(patient.nats, connection, patient.system.realm)
-        leads = await connection.fetchval(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
-            " AND classid = ($1::bigint >> 32)::oid AND objid = ($1::bigint & 4294967295)::oid",
-            relay_lock(patient.system.realm),
-        )
-        verified_us = await connection.fetchval("SELECT verified_us FROM relay_state")
+        asked = await recall(connection)
+        finding = await compare(patient.nats, connection, patient.system.realm, asked)
+        leads = await connection.fetchval(LEADS, relay_lock(patient.system.realm))
+        row = await connection.fetchrow("SELECT * FROM relay_state")
+        past = await noted(connection, since_us=patient.now_us() - PAST_US)
+    try:
+        state = await describe(patient.nats, events_stream(patient.system.realm))
+    except Missing:
+        state = StreamState(0, 0, 0, 0)
+    walked = covered(state, row)
+    now = _of_now(finding, walked, leads=bool(leads), row=row)
+    return [now, *_of_the_past(past, told=now.verdict == "fault")]
+
+
+def _of_now(finding: Finding, walked: Covered, *, leads: bool, row: Mapping[str, Any] | None) -> Check:
+    """Return how the stream stands now."""
     start = "" if leads else "start a relay (`aicore up` or `aicore run relay`): "
+    if finding.lost and leads and row and row["verdict"] not in ("ahead", "forked"):
+        fact = f"{finding.reason}; the relay has not judged it yet"
+        return Check("stream", "fault", fact, "ask again in a few seconds")
     if finding.lost:
-        fact = f"{finding.reason}: the log has lost events; nothing is published"
-        confirm = "`aicore relay confirm-log --operator … --reason …`"
-        head = f" --head {finding.lost.position}:{finding.lost.hash.hex()}"
-        mend = (
-            "keep JetStream's files, they are the witness. Was the log changed? Restore a backup of it that "
-            f"passes `aicore log verify{head}`. Is it right, restored from a backup on purpose? {confirm}, "
-            "which gives those events up"
-        )
-        if finding.of_empty:
-            mend = (
-                "JetStream no longer shows what was lost. Restore a backup of the log that reaches to "
-                f"{finding.lost.position} and passes `aicore log verify`, if there is one; then, or if the "
-                f"log is right as it is: {confirm}"
-            )
-        return [Check("stream", "fault", fact, mend)]
-    if not finding.usable:
+        return _lost(finding, finding.lost)
+    if not finding.usable or finding.kind:
         fact = f"JetStream is {finding.verdict}: {finding.reason}"
-        mend = f"{start}the relay compares both and makes the stream anew from the log"
-        return [Check("stream", "fault", fact, mend)]
-    fact = (
-        f"JetStream ends at {finding.last}, the log at {finding.head}; ids and hashes of {finding.compared} "
-        f"positions compared now, all the same{_by_relay(verified_us)}"
-    )
+        mend = f"{start}the relay compares both and makes the stream right from the log"
+        return Check("stream", "fault", fact, mend)
+    fact = f"JetStream ends at {finding.last}, the log at {finding.head}; {_compared(finding, walked)}"
     if not leads:
-        return [
-            Check("stream", "fault", f"{fact}; no relay leads", f"{start}it carries on after {finding.last}")
-        ]
+        mend = f"{start}it carries on after {finding.last}"
+        return Check("stream", "fault", f"{fact}; no relay leads", mend)
     if finding.head - finding.last > LAG_EVENTS_MAX:
-        return [Check("stream", "warning", fact, "the relay is behind: see `aicore relay status`")]
-    return [Check("stream", "ok", fact)]
+        return Check("stream", "warning", fact, "the relay is behind: see `aicore relay status`")
+    return Check("stream", "ok", fact)
 
 
-def _by_relay(verified_us: int | None) -> str:
-    """Return when the relay compared last, in words."""
-    if not verified_us:
-        return ""
-    return f"; by the relay at {datetime.fromtimestamp(verified_us / 1e6, UTC):%H:%M:%S} UTC"
+def _lost(finding: Finding, lost: Head) -> Check:
+    fact = f"{finding.reason}: the log has lost events; nothing is published"
+    confirm = "`aicore relay confirm-log --operator … --reason …`"
+    if finding.of_empty:
+        mend = (
+            "JetStream no longer shows what was lost. Restore a backup of the log that reaches to "
+            f"{lost.position} and passes `aicore log verify`, if there is one; then, or if the "
+            f"log is right as it is: {confirm}"
+        )
+        return Check("stream", "fault", fact, mend)
+    mend = (
+        "keep JetStream's files, they are the witness. Was the log changed? Restore a backup of it that "
+        f"passes `aicore log verify --head {lost.position}:{lost.hash.hex()}`. Is it right, restored from a "
+        f"backup on purpose, or were those events forged while no relay ran? {confirm}, which gives them up"
+    )
+    return Check("stream", "fault", fact, mend)
+
+
+def _compared(finding: Finding, walked: Covered) -> str:
+    """Return in words what was compared, and what remains."""
+    now = f"{finding.compared} positions compared now, all the same"
+    if not walked.compared:
+        return f"{now}; of the {walked.of} there are, the relay has compared none one by one yet"
+    when = f"{_time(walked.began_us)} to {_time(walked.ended_us)} UTC"
+    if not walked.remain:
+        return f"{now}; all {walked.of} by the relay, {when}"
+    return f"{now}; {walked.compared} of {walked.of} by the relay, {when}; {walked.remain} remain"
+
+
+def _of_the_past(past: Sequence[Noted], *, told: bool) -> Sequence[Check]:
+    """Return what the relay found in the last day, mended or not; ``told``: a fault was named already."""
+    open_ = [f"{each.what} (found {_time(each.found_us)} UTC)" for each in past if not each.mended_us]
+    done = [f"{_time(each.found_us)} UTC: {each.what}" for each in past if each.mended_us]
+    found = []
+    if open_ and not told:
+        found.append(Check("stream", "fault", f"not mended yet: {'; '.join(open_)}", MENDING))
+    if done:
+        many = f", and {len(done) - SHOWN} more before" if len(done) > SHOWN else ""
+        fact = f"found and mended from the log: {'; '.join(done[-SHOWN:])}{many}"
+        found.append(Check("stream mended", "warning", fact, WHO))
+    return found
+
+
+def _time(us: int) -> str:
+    return f"{datetime.fromtimestamp(us / 1e6, UTC):%H:%M:%S}"
 
 
 async def systems(patient: Patient) -> Sequence[Check]:

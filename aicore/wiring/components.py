@@ -42,6 +42,7 @@ from bus.relay.inbox import ROLE as INBOX_ROLE
 from bus.relay.inbox import lead_inbox
 from bus.relay.relay import ROLE as RELAY_ROLE
 from bus.relay.relay import Relay, RelayOptions
+from bus.relay.walk import Pace
 from domain.inference.facts import DEADLINE_MS_MAX
 from domain.inference.messages import Generate
 from handlers.kernel.commands import CommandRunner
@@ -229,7 +230,8 @@ async def _open_inbox(parts: Parts, runner: CommandRunner) -> None:
 async def _relay(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:
     """Carry the log into JetStream; another process may lead, then this one stands by."""
     system = parts.system
-    options = RelayOptions(now_us=now_us, name=f"{socket.gethostname()}:{system.pid}")
+    name, pace = f"{socket.gethostname()}:{system.pid}", Pace(per_s=parts.settings.compare_per_s)
+    options = RelayOptions(now_us=now_us, name=name, pace=pace)
     # A connection of its own: it alone may publish events, and no service's reply goes out on it.
     async with connect(system.relay_url, name=f"aicore {system.realm} events") as nc:
         relay = Relay(system.dsn_of(RELAY_ROLE), nc, system.realm, options)

@@ -138,14 +138,17 @@ def events_config(
 
 async def create_events_stream(
     nc: Client, realm: str, limits: CacheLimits, *, first_seq: int = 1, agreed: int | None = None
-) -> None:
-    """Create the event stream; the next event takes sequence ``first_seq``; ``agreed``: see `StreamState`.
+) -> Mapping[str, Any]:
+    """Create the event stream and return its configuration; the next event takes sequence ``first_seq``.
+
+    ``agreed``: see `StreamState`.
 
     Raises:
         JetStreamError: it exists with another configuration, or the server refuses.
     """
     config = events_config(realm, limits, first_seq=first_seq, agreed=agreed)
     await js_request(nc, f"STREAM.CREATE.{config['name']}", config)
+    return config
 
 
 async def delete_stream(nc: Client, name: str) -> None:
@@ -156,8 +159,21 @@ async def delete_stream(nc: Client, name: str) -> None:
         return
 
 
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """A stream's configuration, as the server has it, and its content."""
+
+    config: Mapping[str, Any]
+    state: StreamState
+
+
 async def describe(nc: Client, name: str) -> StreamState:
-    """Return what the stream holds.
+    """Return what the stream holds; raises as `look_at`."""
+    return (await look_at(nc, name)).state
+
+
+async def look_at(nc: Client, name: str) -> StreamInfo:
+    """Return what the stream holds, and how it is set.
 
     Raises:
         Missing: there is no such stream.
@@ -166,7 +182,7 @@ async def describe(nc: Client, name: str) -> StreamState:
     info = await js_request(nc, f"STREAM.INFO.{name}")
     state, config = info["state"], info["config"]
     agreed = (config.get("metadata") or {}).get(AGREED)
-    return StreamState(
+    found = StreamState(
         first=int(state["first_seq"]),
         last=int(state["last_seq"]),
         messages=int(state["messages"]),
@@ -179,6 +195,46 @@ async def describe(nc: Client, name: str) -> StreamState:
         age_max_us=int(config.get("max_age", 0)) // 1_000,
         first_age_us=_age_us(state["first_ts"], info.get("ts")) if state["messages"] else 0,
     )
+    return StreamInfo(config, found)
+
+
+async def streams_on(nc: Client, subject: str) -> Sequence[str]:
+    """Return the names of the streams that take some of what is published on ``subject``.
+
+    Raises:
+        JetStreamUnavailable: no answer.
+    """
+    return (await js_request(nc, "STREAM.NAMES", {"subject": subject})).get("streams") or []
+
+
+async def release(nc: Client, name: str, subject: str) -> bool:
+    """Take a foreign stream off our ``subject``, leaving it what it holds; False if it claims more than that.
+
+    A stream on a wider subject may be somebody's copy of all that there is: that is for a person to decide.
+
+    Raises:
+        JetStreamError: the server refuses, as for a sealed stream. JetStreamUnavailable: no answer.
+    """
+    config = (await look_at(nc, name)).config
+    inside = subject.removesuffix(">")
+    subjects = config.get("subjects") or []
+    kept = [each for each in subjects if not each.startswith(inside)]
+    if len(kept) == len(subjects):
+        return False
+    await js_request(nc, f"STREAM.UPDATE.{name}", {**config, "subjects": kept or [f"aicore.released.{name}"]})
+    return True
+
+
+async def restore_settings(nc: Client, name: str, wanted: Mapping[str, Any]) -> None:
+    """Give a stream its settings again; its metadata and what only describes it stay.
+
+    Raises:
+        JetStreamError: the server refuses, for some settings cannot be taken back.
+        JetStreamUnavailable: no answer.
+    """
+    there = (await look_at(nc, name)).config.get("metadata") or {}
+    metadata = {key: value for key, value in there.items() if key != AGREED} | wanted.get("metadata", {})
+    await js_request(nc, f"STREAM.UPDATE.{name}", {**wanted, "metadata": metadata})
 
 
 def _age_us(since: str, now: str | None) -> int:

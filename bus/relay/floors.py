@@ -114,3 +114,11 @@ async def recreate(nc: Client, realm: str, floor: Floor) -> None:
         logger.info("consumer_not_recreated", consumer=floor.name, reason=error.description)
     else:
         logger.info("consumer_recreated", consumer=floor.name, floor=floor.position)
+
+
+async def delete_consumer(nc: Client, realm: str, name: str) -> None:
+    """Delete a durable consumer; idempotent."""
+    try:
+        await js_request(nc, f"CONSUMER.DELETE.{events_stream(realm)}.{name}")
+    except Missing:
+        return

@@ -94,10 +94,11 @@ async def lead(
 
 @asynccontextmanager
 async def listen(
-    dsn: str, channel: str, *, role: str, wake: Callable[[], None]
+    dsn: str, realm: str, channel: str, *, role: str, wake: Callable[[], None]
 ) -> AsyncIterator[asyncpg.Connection]:
-    """Call ``wake`` at every notification on ``channel``; yield the session, to see whether it lives."""
+    """Call ``wake`` at every notification on ``channel``; yield the session, whose names mean the realm's."""
     settings = {"role": role, "application_name": f"aicore relay listens to {channel}"}
+    settings |= {"search_path": f"realm_{realm}"}
     connection = await _connect(dsn, settings)
     try:
         await connection.add_listener(channel, lambda *_: wake())

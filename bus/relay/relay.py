@@ -13,7 +13,7 @@ has confirmed that the log is right without them (`relay.log_confirmed`).
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import asyncpg
 import structlog
@@ -21,18 +21,24 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from bus.nats.api import JetStreamError, Missing
-from bus.nats.topology import CacheLimits, create_events_stream, delete_stream, describe, events_stream
+from bus.nats.topology import StreamState, events_stream, look_at
 from bus.nats.wire import row_encoder
 from bus.ports import Head
 from bus.postgres.log import channel_of
-from bus.relay.comparison import HEAD, Finding, compare, last_common, taken_out
-from bus.relay.floors import Floor, durable_consumers, record, recorded, recreate, take_back
+from bus.relay.comparison import as_wanted, compare, settings_changed, taken_out
+from bus.relay.floors import durable_consumers
+from bus.relay.judgement import Finding
 from bus.relay.leadership import lead, listen
+from bus.relay.mending import Mending, RelayOptions
 from bus.relay.publishing import Publisher, Resync
+from bus.relay.record import WRITE, mended, note, packed, recall
+from bus.relay.walk import Leader, Walk
 from bus.retry import until_done
 from domain.relay.confirmation import STREAM, covers
 from domain.relay.messages import LogConfirmed, Lost
 from protocol.packing import unpack
+
+__all__ = ["HELD_MEND", "ROLE", "Relay", "RelayOptions"]
 
 BATCH = 500
 """Rows of one read: about a millisecond of Postgres, and what is sent before acknowledgements are seen."""
@@ -47,6 +53,9 @@ RENEW_S = 10.0
 RENEW_S_MAX = 300.0
 STUCK_PAUSE_S = 0.25
 """Pause after a pass in which nothing was stored."""
+
+QUIET_S = 1.0
+"""So long after the last news the walk may hurry again."""
 
 HELD_S = 0.5
 """How often a relay that is held looks whether the log was restored, or confirmed by an operator."""
@@ -75,36 +84,10 @@ FROM event WHERE position >= $1 ORDER BY position LIMIT $2
 # Purpose: the newest word of an operator about the log. Index: event_stream_version. Lock: none.
 CONFIRMED = "SELECT schema_version, payload FROM event WHERE stream = $1 ORDER BY version DESC LIMIT 1"
 
-# Purpose: show the leader's state. Lock: the table's only row.
-WRITE_STATE = """
-INSERT INTO relay_state
-    (leader, leads_since_us, acknowledged, verified_us, verdict, reason, rebuilds, updated_us, lost_after)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-ON CONFLICT (only_row) DO UPDATE SET leader = $1, leads_since_us = $2, acknowledged = $3, verified_us = $4,
-    verdict = $5, reason = $6, rebuilds = relay_state.rebuilds + $7, updated_us = $8,
-    lost_after = $9
-"""
+# Purpose: whether a relay was here before. Reads the table's only row.
+WAS_HERE = "SELECT true FROM relay_state"
 
 logger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class RelayOptions:
-    """Settings of a relay.
-
-    Attributes:
-        now_us: the wall clock.
-        name: who leads, for people.
-        rebuild_events: a stream made anew starts this far before the log's end, or at the slowest consumer.
-        verify_every_s: pause between two comparisons; floors_every_s: between two recordings of floors.
-    """
-
-    now_us: Callable[[], int]
-    name: str = "relay"
-    limits: CacheLimits = field(default_factory=CacheLimits)
-    rebuild_events: int = 5_000_000
-    verify_every_s: float = 30.0
-    floors_every_s: float = 2.0
 
 
 class _Stuck:
@@ -147,14 +130,26 @@ class Relay:
         self._wake = asyncio.Event()
         self._listener: asyncpg.Connection
         self._log = logger.bind(realm=realm, relay=options.name)
-        self._waiting: list[Floor] = []
+        self._mending = Mending(nc, realm, options)
         self._finding = Finding("equal", 0, 0)
         self._stuck = _Stuck(self._clock)
         self._sent: Head | None = None
-        """The event that the last message sent came from; None: not read since the comparison."""
+        """The newest event of the log that was sent, or found in the stream; None: the log was empty."""
+        self._published: Head | None = None
+        """The newest event of the log that the stream is known to have had, also before we led."""
+        self._settled = False
+        """Whether nothing that was found waits to be mended; not known at first."""
+        self._alone = False
+        """Whether we have led without a break since the stream was the log's."""
+        self._state: StreamState | None = None
+        """The stream as it was looked at last; None while it is compared or made anew."""
+        self._found: Finding | None = None
+        """What the walk found, until it is seen to."""
+        self._news_at = -QUIET_S
+        leader = Leader(options.now_us, self._walkable, self._on_found, self._is_busy)
+        self._walk = Walk(nc, realm, options.pace, leader)
         self._verified_us = 0
         self._leads_since_us = 0
-        self._rebuilds_unwritten = 0
         self.acknowledged = 0
         """Position up to which JetStream has acknowledged, as this process knows."""
         self.leading = asyncio.Event()
@@ -173,11 +168,41 @@ class Relay:
             async with lead(self._dsn, self._realm, role=ROLE, name=self._options.name) as connection:
                 self.leading.set()
                 self._leads_since_us = self._options.now_us()
-                channel = channel_of(self._realm)
-                async with listen(self._dsn, channel, role=ROLE, wake=self._wake.set) as self._listener:
-                    await self._serve(connection)
+                self._alone = self._settled = False
+                self._state = self._found = None
+                self._mending.wanted = None  # another leader may have made the stream since
+                where = (self._dsn, self._realm, channel_of(self._realm))
+                async with listen(*where, role=ROLE, wake=self._wake.set) as self._listener:
+                    await self._serve_and_walk(connection)
         finally:
+            self._state = None
             self.leading.clear()
+
+    async def _serve_and_walk(self, connection: asyncpg.Connection) -> None:
+        """Publish, and compare beside it on the session that listens, which is idle otherwise."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._walk_on())
+                await self._serve(connection)
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None  # of `_serve`: the walk goes on until it is cancelled
+
+    async def _walk_on(self) -> None:
+        def failed(error: Exception, _: float) -> None:
+            self._log.info("relay_walk_waits", error=type(error).__name__, detail=str(error))
+
+        walk = lambda: self._walk.run(self._listener)  # noqa: E731 - a name for the line below
+        await until_done(walk, on=FAILURES, pause=RETRY_S, failed=failed)
+
+    def _walkable(self) -> tuple[StreamState, int] | None:
+        return (self._state, self.acknowledged) if self._state else None
+
+    def _is_busy(self) -> bool:
+        return self._clock() - self._news_at < QUIET_S
+
+    def _on_found(self, finding: Finding) -> None:
+        self._found = finding
+        self._wake.set()
 
     async def _serve(self, connection: asyncpg.Connection) -> None:
         doubtful = range(0)
@@ -190,6 +215,10 @@ class Relay:
             except Resync as reason:
                 # A refused position does not stop those sent behind it: each of them is looked at.
                 doubtful = range(publisher.acked + 1, publisher.sent + 1)
+                if self._found:
+                    doubtful, self._found = range(self._found.differs, self._found.differs + 1), None
+                self._state = None
+                self._walk.doubt()
                 self._log.info("relay_resyncs", reason=str(reason))
                 if not publisher.stores_nothing:
                     self._stuck = _Stuck(self._clock)
@@ -207,20 +236,23 @@ class Relay:
         while True:
             self._wake.clear()
             rows = await self._news(connection, publisher.sent)
+            self._news_at = self._clock() if rows else self._news_at
             for row in rows:
                 subject, body = self._encode(row)
                 await publisher.publish(subject, row["id"].hex, body)
                 self._sent = Head(row["position"], row["hash"])
             publisher.check()
-            self.acknowledged = publisher.acked
+            self._heard(publisher)
+            if self._found:
+                raise Resync(f"a comparison found: {self._found.reason}")
             now = self._clock()
             if now >= floors_at:
-                await self._record(connection)
+                await self._record(connection, publisher)
                 floors_at = now + self._options.floors_every_s
             if now >= verify_at or not (rows or caught_up):  # the first arrival at the head is worth a look
                 caught_up = True
                 await publisher.drain()
-                self.acknowledged = publisher.acked  # known now, however long the comparison takes
+                self._heard(publisher)  # known now, however long the comparison takes
                 await self._verify(connection, self.acknowledged)
                 verify_at = self._clock() + self._options.verify_every_s
             if not rows:
@@ -235,17 +267,15 @@ class Relay:
         rows: list[asyncpg.Record] = await connection.fetch(TAIL, sent, BATCH + 1)
         if not sent:
             return rows
-        found = Head(sent, rows[0]["hash"]) if rows and rows[0]["position"] == sent else None
-        if found is None or found != (self._sent or found):
+        if not rows or Head(rows[0]["position"], rows[0]["hash"]) != self._sent:
             raise Resync(f"the log no longer holds the event at {sent} that was published")
-        self._sent = found
         return rows[1:]
 
     async def _idle(self, publisher: Publisher) -> None:
         """Wait for news: a notification, or the poll; what is under way is seen to the end first."""
         if publisher.acked < publisher.sent:
             await publisher.drain()
-            self.acknowledged = publisher.acked
+            self._heard(publisher)
             return
         try:
             async with asyncio.timeout(POLL_S):
@@ -254,26 +284,28 @@ class Relay:
             if self._listener.is_closed():
                 raise ConnectionResetError("the session that listens for news was lost") from None
 
+    def _heard(self, publisher: Publisher) -> None:
+        """Take in what was acknowledged."""
+        self.acknowledged = publisher.acked
+        if publisher.acked == publisher.sent:
+            self._published = self._sent
+
     async def _verify(self, connection: asyncpg.Connection, acknowledged: int) -> None:
         finding = await self._compare(connection)
         if not finding.usable or finding.last != acknowledged:
             raise Resync(finding.reason or f"the stream ends at {finding.last}, not at {acknowledged}")
         await self._write_state(connection)
 
-    async def _record(self, connection: asyncpg.Connection) -> None:
+    async def _record(self, connection: asyncpg.Connection, publisher: Publisher) -> None:
         """Make the consumers again whose place the rebuilt stream has reached; record where all stand."""
         floors = await durable_consumers(self._nc, self._realm)
-        await self._still_whole(connection)
-        ready = [floor for floor in self._waiting if floor.position <= self.acknowledged]
-        for floor in ready:
-            await recreate(self._nc, self._realm, floor)
-        self._waiting = [floor for floor in self._waiting if floor not in ready]
-        if not self._waiting:
-            await record(connection, floors, now_us=self._options.now_us())
+        await self._still_whole(connection, publisher)
+        publisher.check()  # what was refused meanwhile has another message at its place
+        await self._mending.look_after(connection, floors, self.acknowledged)
         await self._write_state(connection)
 
-    async def _still_whole(self, connection: asyncpg.Connection) -> None:
-        """Look whether somebody took messages out of the stream.
+    async def _still_whole(self, connection: asyncpg.Connection, publisher: Publisher) -> None:
+        """Look whether somebody touched the stream: its settings, its count, its end.
 
         After the consumers' floors were read and before they are recorded: a purge moves them on.
 
@@ -281,38 +313,68 @@ class Relay:
             Resync: somebody did, or took the stream away.
         """
         try:
-            state = await describe(self._nc, events_stream(self._realm))
+            info = await look_at(self._nc, events_stream(self._realm))
         except Missing:
             raise Resync("there is no stream any more") from None
-        if not state.whole:
+        if changed := settings_changed(info, self._realm, self._mending.wanted):
+            raise Resync(f"settings of the stream were changed: {'; '.join(map(str, changed))}")
+        if not info.state.whole:
             raise Resync("messages are missing inside the stream")
-        if reason := await taken_out(connection, state):
+        if info.state.last > publisher.sent:
+            raise Resync(f"the stream ends at {info.state.last}, we have sent up to {publisher.sent}")
+        if reason := await taken_out(connection, as_wanted(info.state, self._mending.wanted)):
             raise Resync(reason)
+        self._state = info.state
 
     # --- aligning ---------------------------------------------------------------------------------
 
     async def _compare(self, connection: asyncpg.Connection, doubtful: range = range(0)) -> Finding:
-        self._finding = await compare(self._nc, connection, self._realm, doubtful=doubtful)
+        newest = self._sent if self._alone else self._published
+        asked = await recall(connection, newest=newest, alone=self._alone)
+        await self._mending.remember(asked.wanted)
+        known = replace(asked.known, published=self.acknowledged) if self._alone else asked.known
+        asked = replace(asked, known=known, wanted=self._mending.wanted, doubtful=doubtful)
+        self._finding = await compare(self._nc, connection, self._realm, asked)
         self._verified_us = self._options.now_us()
         return self._finding
 
     async def _align(self, connection: asyncpg.Connection, doubtful: range) -> int:
         """Return the stream's last sequence, after making it anew if it does not equal the log.
 
-        Waits while the stream holds events that the log does not; see the module.
+        Waits while the stream may hold events that the log has lost; see the module.
         """
         finding = await self._compare(connection, doubtful)
+        if finding.kind and not await self._is_first(connection, finding):
+            await self._note(connection, finding)
+        if finding.kind == "went_back":
+            await self._mending.hold_back(connection, finding.last)
         if finding.lost:
             finding = await self._hold(connection, finding, doubtful)
+        if finding.kind == "settings" and await self._mending.settle(finding):
+            finding = await self._compare(connection, doubtful)
         if finding.usable and (reason := self._stuck.over()):
-            finding = replace(finding, reason=reason, agrees=finding.last, differs=finding.last + 1)
+            last = finding.last
+            finding = replace(finding, reason=reason, kind="stores_nothing", agrees=last, differs=last + 1)
+            await self._note(connection, finding)
             last = await self._rebuild(connection, finding)
         else:
             last = finding.last if finding.usable else await self._rebuild(connection, finding)
-        self._sent = None
+        self._alone = True
+        digest = await self._write_state(connection, acknowledged=last)
+        self._sent = self._published = Head(last, digest) if digest else None
         self.acknowledged = last
-        await self._write_state(connection)
+        if not self._settled:
+            await mended(connection, now_us=self._options.now_us())
+            self._settled = True
         return last
+
+    async def _note(self, connection: asyncpg.Connection, finding: Finding) -> None:
+        self._settled = False
+        await note(connection, finding, now_us=self._options.now_us())
+
+    async def _is_first(self, connection: asyncpg.Connection, finding: Finding) -> bool:
+        """Return whether there is no stream because no relay was here before: nothing that must be told."""
+        return finding.kind == "missing" and not await connection.fetchval(WAS_HERE)
 
     async def _hold(self, connection: asyncpg.Connection, finding: Finding, doubtful: range) -> Finding:
         """Touch nothing until the log holds what the stream does, or is confirmed without it."""
@@ -339,46 +401,24 @@ class Relay:
 
     async def _rebuild(self, connection: asyncpg.Connection, finding: Finding) -> int:
         """Make the stream anew and return the position after which publishing begins."""
-        head: int = await connection.fetchval(HEAD)
-        agreed = await last_common(self._nc, connection, self._realm, finding)
-        now_us = self._options.now_us()
-        floors = await durable_consumers(self._nc, self._realm)
-        if finding.emptied:
-            floors = await _before(connection, floors)
-        await record(connection, floors, now_us=now_us)
-        await take_back(connection, agreed, now_us=now_us)
-        self._waiting = [floor for floor in await recorded(connection) if floor.settings is not None]
-        slowest = min((floor.position for floor in self._waiting), default=head)
-        first = 1 + max(0, min(head - self._options.rebuild_events, slowest))
-        self._log.warning(
-            "stream_rebuild",
-            verdict=finding.verdict,
-            reason=finding.reason,
-            agreed=agreed,
-            first=first,
-            head=head,
-        )
-        await delete_stream(self._nc, events_stream(self._realm))
-        self._rebuilds_unwritten += 1
-        self._finding = Finding("behind", first - 1, head)
-        await self._write_state(connection)  # or a leader that ends here leaves word of what is settled
-        limits, back = self._options.limits, agreed if agreed < finding.last else None
-        await create_events_stream(self._nc, self._realm, limits, first_seq=first, agreed=back)
-        return first - 1
+        plan = await self._mending.plan(connection, finding)
+        await self._mending.remove()
+        self._finding = Finding("behind", plan.first - 1, plan.head)
+        await self._write_state(connection, rebuilds=1)  # or a leader that ends here leaves no word of it
+        await self._mending.make(plan)
+        return plan.first - 1
 
-    async def _write_state(self, connection: asyncpg.Connection) -> None:
+    async def _write_state(
+        self, connection: asyncpg.Connection, *, rebuilds: int = 0, acknowledged: int | None = None
+    ) -> bytes | None:
+        """Write the state; return the hash of the event acknowledged, if the stream holds the log's."""
         options, finding = self._options, self._finding
-        leads = (options.name, self._leads_since_us, self.acknowledged, self._verified_us)
-        found = (finding.verdict, finding.reason, self._rebuilds_unwritten, options.now_us())
+        upto = self.acknowledged if acknowledged is None else acknowledged
+        leads = (options.name, self._leads_since_us, upto, self._verified_us)
+        found = (finding.verdict, finding.reason, rebuilds, options.now_us())
         lost_after = finding.agrees if finding.of_empty else None
-        await connection.execute(WRITE_STATE, *leads, *found, lost_after)
-        self._rebuilds_unwritten = 0
-
-
-async def _before(connection: asyncpg.Connection, floors: list[Floor]) -> list[Floor]:
-    """Return consumers of which a purge has moved the floors, with those from before it.
-
-    One that was never recorded begins where it was made to begin: better twice than never.
-    """
-    known = {floor.name: floor.position for floor in await recorded(connection)}
-    return [replace(floor, position=known.get(floor.name, floor.start)) for floor in floors]
+        published = finding.usable and self._alone
+        settings = packed(self._mending.wanted)
+        row = await connection.fetchrow(WRITE, *leads, *found, lost_after, settings, published)
+        digest: bytes | None = row["published_hash"] if row and published else None
+        return digest

@@ -8,6 +8,7 @@ from nats.aio.client import Client
 from bus.nats.api import JetStreamUnavailable, Missing
 from bus.nats.topology import StreamState, describe, events_stream
 from bus.relay.leadership import CONNECT_TIMEOUT_S, relay_lock
+from bus.relay.walk import covered
 
 # Purpose: the end of the log and the oldest event that the stream lacks. Index: primary key. Lock: none.
 LOG = """
@@ -44,6 +45,12 @@ class RelayStatus:
     verdict: str
     reason: str
     rebuilds: int
+    compared: int
+    """Positions of the stream that were compared with the log one by one; the others remain."""
+    remain: int
+    compared_began_us: int
+    """When the oldest of those comparisons was made."""
+    compared_us: int
 
 
 async def relay_status(dsn: str, nc: Client, realm: str, *, now_us: int) -> RelayStatus:
@@ -66,7 +73,7 @@ async def relay_status(dsn: str, nc: Client, realm: str, *, now_us: int) -> Rela
         leader = await connection.fetchval(LEADS, relay_lock(realm))
     finally:
         await connection.close()
-    oldest_us = log["oldest_us"]
+    oldest_us, walked = log["oldest_us"], covered(stream, state)
     return RelayStatus(
         leader=(state["leader"] if state else "unknown") if leader is not None else "",
         log_head=log["head"],
@@ -79,4 +86,8 @@ async def relay_status(dsn: str, nc: Client, realm: str, *, now_us: int) -> Rela
         verdict=state["verdict"] if state else "",
         reason=state["reason"] if state else "",
         rebuilds=state["rebuilds"] if state else 0,
+        compared=walked.compared,
+        remain=walked.remain,
+        compared_began_us=walked.began_us,
+        compared_us=walked.ended_us,
     )

@@ -2,28 +2,29 @@
 
     lock                        held while a process has the spool
     {first}-{salt}.segment      frames; ``first`` is the sequence of its first record, the salt is hexadecimal
-    checkpoint                  a frame that says up to which record everything is settled
+    checkpoint                  a frame: up to which record everything is settled, the newest confirmed
     letters/{sequence}-{event}  an append that the log refused, with the reason; `redrive/` gives it back
-    damaged/                    copies of segments with bytes that changed
+    damaged/                    copies of segments with bytes that changed; `missing-FIRST-LAST`: records lost
 
 Whatever must not be lost is synced before the call returns, names included.
 """
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bus.ports import OutboxError
-from bus.spool.frames import Scan, encode_frame, scan
+from bus.spool.frames import Frame, Scan, encode_frame, scan
 from bus.spool.records import Letter, Undecodable, decode_letter, encode_letter
 from bus.spool.recovery import Recovery
 
 SUFFIX = ".segment"
 LOCK, CHECKPOINT, LETTERS, REDRIVE, DAMAGED = "lock", "checkpoint", "letters", "redrive", "damaged"
 DISMISSED = "dismissed"
+MISSING = "missing"
 CHECKPOINT_SALT = 0
 DRAFT = ".draft"
 
@@ -91,6 +92,7 @@ class Directory:
             data = load(segment.path, 0, segment.length)
             found = segment.scan(data, after=recovery.seen)
             recovery.add(segment.path.name, segment.first, found)
+        recovery.end(self.confirmed())
         return recovery
 
     def mend(self, recovery: Recovery) -> None:
@@ -101,7 +103,19 @@ class Directory:
             os.truncate(self.path / name, length)
         for name in recovery.spent:
             (self.path / name).unlink(missing_ok=True)
+        self.note_missing(recovery.missing)
         sync_folder(self.path)
+
+    def note_missing(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Write down which records are lost, for an operator; a second time changes nothing."""
+        for first, last in ranges:
+            self.damaged_path.mkdir(exist_ok=True)
+            (self.damaged_path / f"{MISSING}-{first}-{last}").touch()
+
+    def missing(self) -> list[tuple[int, int]]:
+        """Return first and last of the records that were written down as lost."""
+        names = (path.name.split("-") for path in _files(self.damaged_path))
+        return [(int(name[1]), int(name[2])) for name in names if name[0] == MISSING and len(name) == 3]
 
     def set_aside(self, path: Path) -> None:
         """Keep a copy of a damaged segment; a second time changes nothing."""
@@ -113,7 +127,7 @@ class Directory:
 
     def damaged(self) -> int:
         """Return how many damaged segments lie there."""
-        return _count(self.damaged_path)
+        return sum(path.suffix == SUFFIX for path in _files(self.damaged_path))
 
     # --- the checkpoint -------------------------------------------------------------------------------------
 
@@ -123,17 +137,27 @@ class Directory:
         Without a sound checkpoint everything that is there is shipped again: what is not there was settled
         before it was deleted.
         """
-        try:
-            frames = scan((self.path / CHECKPOINT).read_bytes(), CHECKPOINT_SALT).frames
-        except FileNotFoundError:
-            frames = []
-        if frames:
-            return frames[0].sequence
+        checkpoint = self._checkpoint()
+        if checkpoint:
+            return checkpoint.sequence
         return min((segment.first for segment in self.segments()), default=1) - 1
 
-    def settle(self, sequence: int) -> None:
-        """Record that everything up to a record is settled."""
-        write_whole(self.path / CHECKPOINT, encode_frame(sequence, 0, b"", CHECKPOINT_SALT))
+    def confirmed(self) -> int:
+        """Return the newest record that is known to have been confirmed; 0: none is known."""
+        checkpoint = self._checkpoint()
+        return int.from_bytes(checkpoint.body, "big") if checkpoint else 0
+
+    def _checkpoint(self) -> Frame | None:
+        try:
+            frames = scan((self.path / CHECKPOINT).read_bytes(), CHECKPOINT_SALT, after=-1).frames
+        except FileNotFoundError:
+            return None
+        return frames[0] if frames else None
+
+    def settle(self, sequence: int, confirmed: int) -> None:
+        """Record that everything up to a record is settled, and which was the newest confirmed."""
+        body = confirmed.to_bytes(8, "big")
+        write_whole(self.path / CHECKPOINT, encode_frame(sequence, 0, body, CHECKPOINT_SALT))
 
     def unsettle(self) -> None:
         """Forget the checkpoint: segments may then be deleted without one, as `settled` says."""
@@ -155,6 +179,11 @@ class Directory:
     def count_letters(self) -> int:
         """Return how many letters lie there."""
         return _count(self.letters_path)
+
+    def set_aside_events(self) -> set[str]:
+        """Return the events of all letters there are: those that wait, are given back, or were dismissed."""
+        folders = (self.letters_path, self.redrive_path, self.dismissed_path)
+        return {path.stem.partition("-")[2] for folder in folders for path in _files(folder)}
 
     def redrive(self, name: str, *, anyhow: bool = False) -> None:
         """Give a letter back; the process that has the spool takes it from there.

@@ -8,7 +8,7 @@ WINDOW_S = 60
 FAILURE_SHARE_MAX = 0.05
 BACKLOG_AGE_S_MAX = 30.0
 
-AlertCode = Literal["failure_share", "backlog_age", "dead_letters", "damaged", "disk_failing"]
+AlertCode = Literal["failure_share", "backlog_age", "dead_letters", "damaged", "lacking", "disk_failing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,9 @@ class Figures:
     damaged: int = 0
     """Damaged segments that lie there, set aside for an operator."""
     missing: int = 0
-    """Records that damage made unreadable since the start."""
+    """Records that damage made unreadable, written down for an operator, of earlier runs, too."""
+    lacking: int = 0
+    """Records that the checkpoint calls shipped and the log lacks; only who asks the log can know."""
     refused: int = 0
     """Puts refused since the start because the spool was full."""
     disk_failing: bool = False
@@ -82,10 +84,17 @@ def alerts_of(figures: Figures, limits: AlertLimits) -> list[Alert]:
         found.append(Alert("dead_letters", figures.dead_letters, 0, said))
     if figures.damaged or figures.missing:
         said = (
-            f"{figures.damaged} damaged segments were set aside, {figures.missing} records are missing; "
-            "look at the disk, then remove them from the folder `damaged`"
+            f"{figures.damaged} damaged segments were set aside, {figures.missing} records are lost: names "
+            "`missing-FIRST-LAST` in the folder `damaged` say which; look at the disk, then remove them"
         )
         found.append(Alert("damaged", max(figures.damaged, figures.missing), 0, said))
+    if figures.lacking:
+        said = (
+            f"the log lacks {figures.lacking} records that the checkpoint calls shipped (an older log, or a "
+            "changed checkpoint); stop the process that has the spool, remove its file `checkpoint`, and "
+            "start again: all is shipped once more, and the log knows by the ids what it has"
+        )
+        found.append(Alert("lacking", figures.lacking, 0, said))
     if figures.disk_failing:
         said = "the disk refuses writes, records wait in memory; look at its free space"
         found.append(Alert("disk_failing", 1, 0, said))

@@ -25,9 +25,9 @@ class Intake:
         writer: SegmentWriter,
         executor: Executor,
         backoff: Backoff,
-        on_durable: Callable[[Segment, bool], None],
+        on_durable: Callable[[Segment, bool, int], None],
     ) -> None:
-        """Take ``on_durable``, which gets the segment that has grown and whether it is a new one."""
+        """Take ``on_durable``: it gets the segment that has grown, whether it is new, and the last record."""
         self._writer = writer
         self._executor = executor
         self._backoff = backoff
@@ -74,7 +74,9 @@ class Intake:
                 frames, self._frames = self._frames, []
                 futures, self._futures = self._futures, []
                 data = b"".join(frames)
-                await self._make_durable(self._first, data)
+                first = self._first
+                segment, new = await self._make_durable(first, data)
+                self._on_durable(segment, new, first + len(frames) - 1)
                 self.bytes -= len(data)
                 for future in futures:
                     if not future.done():
@@ -85,8 +87,8 @@ class Intake:
                     future.set_exception(SpoolClosed("the spool was closed before the record was durable"))
                     future.exception()  # retrieved: nobody has to await a put
 
-    async def _make_durable(self, first: int, data: bytes) -> None:
-        """Write and sync, as often as it takes."""
+    async def _make_durable(self, first: int, data: bytes) -> tuple[Segment, bool]:
+        """Write and sync, as often as it takes; return the segment, and whether it is a new one."""
         loop = asyncio.get_running_loop()
 
         def failed(error: Exception, wait_s: float) -> None:
@@ -100,7 +102,7 @@ class Intake:
         )
         segment.length = length
         new, self._newest = segment is not self._newest, segment
-        self._on_durable(segment, new)
+        return segment, new
 
     def _write(self, first: int, data: bytes) -> tuple[Segment, int]:
         try:

@@ -2,41 +2,48 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from typing import NamedTuple
 
 import structlog
 
 from bus.spool.disk import Directory, Segment, load
 from bus.spool.frames import Frame, Gap
 from bus.spool.records import Record, Undecodable, decode_write
+from bus.spool.recovery import count_missing
 
 logger = structlog.get_logger(__name__)
+
+
+class Begin(NamedTuple):
+    """Where a reader begins."""
+
+    segments: Sequence[Segment]
+    after: int
+    """Behind this record."""
+    tail: tuple[int, int] | None = None
+    """Records that are known to be lost behind those in the segments."""
 
 
 class Reader:
     """Reads each record once. What cannot be read is set aside, counted and told, never passed over."""
 
     def __init__(
-        self,
-        folder: Directory,
-        segments: Iterable[Segment],
-        executor: Executor,
-        *,
-        after: int,
-        on_missing: Callable[[int, int], None],
+        self, folder: Directory, executor: Executor, begin: Begin, *, on_missing: Callable[[int, int], None]
     ) -> None:
-        """Begin behind the record ``after``; ``on_missing`` gets the numbers of lost records and bytes."""
+        """Take ``on_missing``, which gets the numbers of lost records and bytes."""
         self._folder = folder
         self._executor = executor
         self._on_missing = on_missing
-        self._unread = deque(segments)
+        self._unread = deque(begin.segments)
         self._kept = deque(self._unread)
         self._offset = 0
         """How much of the first unread segment was loaded."""
         self._data = b""
         self._at = 0
-        self.last = after
+        self._tail = begin.tail
+        self.last = begin.after
         """The last record read."""
 
     def add(self, segment: Segment) -> None:
@@ -55,7 +62,14 @@ class Reader:
                 if records := await self._decode(limit):
                     return records
             elif not await self._load():
+                self._pass_tail()
                 return []
+
+    def _pass_tail(self) -> None:
+        """Go on behind the records that are known to be lost, once all before them was read."""
+        if self._tail and self.last == self._tail[0] - 1:
+            self.last = self._tail[1]
+        self._tail = None
 
     async def _load(self) -> bool:
         """Load what is durable of the next segment; False if there is nothing new."""
@@ -79,25 +93,28 @@ class Reader:
         torn = [Gap(found.end, len(self._data))] if found.torn else []
         self._at = len(self._data) if found.torn else found.end
         records: list[Record] = []
-        lost = 0
+        lost: list[tuple[int, int]] = []
         for frame in found.frames:
-            lost += frame.sequence - self.last - 1
+            if frame.sequence > self.last + 1:
+                lost.append((self.last + 1, frame.sequence - 1))
             self.last = frame.sequence
             record = _record(frame)
             if record:
                 records.append(record)
             else:
-                lost += 1
+                lost.append((frame.sequence, frame.sequence))
         if lost or found.gaps or torn:
             size = sum(gap.end - gap.start for gap in (*found.gaps, *torn))
             await self._report(segment, lost, size)
         return records
 
-    async def _report(self, segment: Segment, lost: int, size: int) -> None:
-        logger.error("spool_segment_damaged", segment=segment.path.name, records_missing=lost, bytes=size)
+    async def _report(self, segment: Segment, lost: list[tuple[int, int]], size: int) -> None:
+        many, name = count_missing(lost), segment.path.name
+        logger.error("spool_segment_damaged", segment=name, records_missing=many, missing=lost, bytes=size)
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._executor, self._folder.set_aside, segment.path)
-        self._on_missing(lost, size)
+        await loop.run_in_executor(self._executor, self._folder.note_missing, lost)
+        self._on_missing(many, size)
 
     def spent(self, settled: int) -> list[Segment]:
         """Return, and forget, the segments in which everything is settled; never one that is written to."""

@@ -1,6 +1,7 @@
 """Recovery of a spool's files at its opening: to ship, to cut, to set aside, missing. Pure."""
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bus.spool.frames import Scan
@@ -37,7 +38,18 @@ class Recovery:
     """Bodies of the last records that are left to ship, up to `NEWEST_BYTES_MAX`."""
     spent: list[str] = field(default_factory=list)
     """Segments without anything left to ship."""
+    tail: tuple[int, int] | None = None
+    """Likewise, of those behind the last that is there; they are in ``missing``, too."""
     _kept_bytes: int = 0
+
+    def end(self, confirmed: int) -> None:
+        """Take in, after every segment, the record up to which puts are known to have been confirmed.
+
+        A file that was cut off between two records, or is gone, looks as if nothing were wrong.
+        """
+        if confirmed > self.seen:
+            self.tail = (self.seen + 1, confirmed)
+        self._expect(confirmed + 1)
 
     def add(self, name: str, first: int, scan: Scan) -> None:
         """Take in the segment that by its name begins with the record ``first``."""
@@ -76,6 +88,10 @@ class Recovery:
             self.seen = sequence - 1
 
 
-def count_missing(ranges: list[tuple[int, int]]) -> int:
-    """Return how many records the ranges hold."""
-    return sum(last - first + 1 for first, last in ranges)
+def count_missing(ranges: Iterable[tuple[int, int]]) -> int:
+    """Return how many records the ranges hold, those in several of them once."""
+    found, upto = 0, 0
+    for first, last in sorted(ranges):
+        found += max(0, last - max(first, upto + 1) + 1)
+        upto = max(upto, last)
+    return found

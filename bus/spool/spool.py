@@ -23,7 +23,7 @@ from bus.spool.disk import Directory, Segment, SegmentWriter, SpoolInUse, held
 from bus.spool.figures import Ages, Alert, AlertLimits, Figures, alerts_of
 from bus.spool.frames import BODY_BYTES_MAX, HEADER_BYTES, encode_frame
 from bus.spool.intake import Intake
-from bus.spool.reader import Reader
+from bus.spool.reader import Begin, Reader
 from bus.spool.records import Letter, Record, by_stream, encode_write
 from bus.spool.recovery import Recovery, count_missing
 from bus.spool.shipper import Appends, Shipper
@@ -87,7 +87,8 @@ class Spool:
         self._writer = SegmentWriter(folder.path, self._salt, options.segment_bytes_max)
         self._intake = Intake(self._writer, self._executor, backoff_of(options.draw), self._durable)
         settled = recovery.seen - recovery.records - count_missing(recovery.missing)
-        self._reader = Reader(folder, folder.segments(), self._executor, after=settled, on_missing=self._lost)
+        begin = Begin(folder.segments(), settled, recovery.tail)
+        self._reader = Reader(folder, self._executor, begin, on_missing=self._lost)
         self._shipper = Shipper(
             log,
             self._reader,
@@ -98,12 +99,15 @@ class Spool:
         self._left, self._left_until = by_stream(recovery.newest), recovery.seen
         self._ages = Ages(recovery.oldest)
         self._last = recovery.seen
-        self._records = recovery.seen - settled
+        self._confirmed = recovery.seen
+        """The newest record that was confirmed."""
+        self._records = recovery.seen - settled - count_missing([recovery.tail] if recovery.tail else [])
         self._bytes = recovery.bytes
-        self._checkpointed = settled
+        self._checkpointed = (settled, folder.confirmed())
         self._letters = folder.count_letters()
         self._damaged = folder.damaged()
-        self._missing = self._refused = 0
+        self._missing = count_missing(folder.missing())
+        self._refused = 0
         self._raised: frozenset[str] = frozenset()
         self._news = asyncio.Event()
         self._empty = asyncio.Event()
@@ -224,7 +228,7 @@ class Spool:
                 settled, pause = [], failures.failed()
                 logger.warning("spool_disk_failing", error=str(error), again_in_s=pause)
             if pause:
-                await asyncio.sleep(pause)
+                await self._rest(pause)
             elif not settled:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(CHECKPOINT_S, TICK_S)):
@@ -232,6 +236,15 @@ class Spool:
                     # What comes meanwhile goes along; each append costs as much as a turn's own work.
                     await asyncio.sleep(self._options.linger_s)
                 self._news.clear()
+
+    async def _rest(self, pause_s: float) -> None:
+        """Wait before the next attempt; what is confirmed meanwhile is written down as ever."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + pause_s
+        while (left := end - clock()) > 0:
+            await asyncio.sleep(min(left, CHECKPOINT_S))
+            with suppress(OSError):  # the next attempt tells of it
+                await self._checkpoint()
 
     async def close(self) -> None:
         """Take nothing more, make durable what was taken, and give the log a moment for the rest."""
@@ -257,7 +270,8 @@ class Spool:
 
     # --- private ----------------------------------------------------------------------------------------
 
-    def _durable(self, segment: Segment, new: bool) -> None:
+    def _durable(self, segment: Segment, new: bool, last: int) -> None:
+        self._confirmed = last
         if new:
             self._reader.add(segment)
         self._news.set()
@@ -274,7 +288,7 @@ class Spool:
             self._empty.set()
 
     def _lost(self, records: int, size: int) -> None:
-        self._missing += records
+        self._missing = count_missing(self._folder.missing())
         self._damaged = self._folder.damaged()
         self._records -= records
         self._bytes -= size
@@ -286,12 +300,13 @@ class Spool:
     async def _checkpoint(self) -> None:
         """Record what is settled, and delete the segments that hold nothing else; in this order."""
         settled = self._shipper.settled
-        if settled == self._checkpointed:
+        confirmed = max(self._confirmed, settled)
+        if (settled, confirmed) == self._checkpointed:
             return
         failure: OSError | None = None
         try:
-            await self._run(lambda: self._folder.settle(settled))
-            self._checkpointed = settled
+            await self._run(lambda: self._folder.settle(settled, confirmed))
+            self._checkpointed = (settled, confirmed)
         except OSError as error:
             # A full disk has no room for a checkpoint, and room may come from the segments alone.
             await self._run(self._folder.unsettle)
@@ -304,6 +319,7 @@ class Spool:
     async def _tick(self) -> None:
         self._letters = await self._run(self._folder.count_letters)
         self._damaged = await self._run(self._folder.damaged)
+        self._missing = count_missing(await self._run(self._folder.missing))
         await self._take_redriven()
         alerts: dict[str, Alert] = {alert.code: alert for alert in self.alerts()}
         for code in alerts.keys() - self._raised:
@@ -426,6 +442,7 @@ def _recovered(folder: Directory) -> Recovery:
             directory=str(folder.path),
             set_aside=recovery.damaged,
             records_missing=count_missing(recovery.missing),
+            missing=recovery.missing,
         )
     if recovery.cut:
         logger.info("spool_tail_cut", directory=str(folder.path), segments=[name for name, _ in recovery.cut])

@@ -20,6 +20,7 @@ from bus.relay import leadership
 from bus.relay import relay as relay_module
 from bus.relay.comparison import NO_LONGER_KEPT, compare, newest
 from bus.relay.leadership import lead
+from bus.relay.record import noted
 from bus.relay.relay import ROLE
 from bus.relay.status import relay_status
 from domain.relay.confirmation import STREAM
@@ -362,7 +363,7 @@ async def test_rebuild_of_a_part_begins_where_the_cache_begins(bus: Bus) -> None
 
 async def test_old_copy_of_jetstream_restored(own_bus: Bus, own_server: EmbeddedNats, tmp_path: Path) -> None:
     seen = Seen()
-    own_bus.relay()
+    relay = own_bus.relay()
     own_bus.consume("watcher", seen)
     await own_bus.relayed(await own_bus.append(40))
     await seen.reach(40)
@@ -371,6 +372,11 @@ async def test_old_copy_of_jetstream_restored(own_bus: Bus, own_server: Embedded
     own_server.start()
     await own_bus.relayed(await own_bus.append(40))
     await seen.reach(80)
+
+    async def acknowledged() -> bool:
+        return relay.acknowledged == 80
+
+    await until(acknowledged, "80 acknowledged")
     own_server.kill()
     shutil.rmtree(own_server.store)
     shutil.copytree(tmp_path / "old", own_server.store)
@@ -378,8 +384,17 @@ async def test_old_copy_of_jetstream_restored(own_bus: Bus, own_server: Embedded
     await own_bus.relayed(await own_bus.append(40))
     await seen.reach(120)
     assert seen.positions == list(range(1, 121))
+    assert "the stream ends at 40, and had events up to 80" in await _found(own_bus)
     await own_bus.stop(*own_bus.tasks)
     await assert_equation(own_bus)
+
+
+async def _found(bus: Bus) -> list[str]:
+    """Return what the relay wrote down."""
+    connection = await asyncpg.connect(bus.dsn, server_settings={"search_path": f"realm_{bus.realm}"})
+    found = [each.what for each in await noted(connection, since_us=0)]
+    await connection.close()
+    return found
 
 
 async def test_server_killed_under_traffic_loses_nothing(own_bus: Bus, own_server: EmbeddedNats) -> None:

@@ -39,11 +39,14 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         "DELETE FROM projection_checkpoint",
     ),
     "make temporary tables": ("CREATE TEMP TABLE q (a text)",),
-    "read the relay's state": ("SELECT count(*) FROM relay_state, relay_consumer, consumer_floor",),
+    "read the relay's state": (
+        "SELECT count(*) FROM relay_state, relay_finding, relay_consumer, consumer_floor",
+    ),
     "write the relay's state": (
         "UPDATE relay_state SET acknowledged = 0",
         "DELETE FROM consumer_floor",
         "DELETE FROM relay_consumer",
+        "DELETE FROM relay_finding",
     ),
     "lead, or keep others from it": ("SELECT pg_try_advisory_lock(7)",),
     "see which migrations were applied": ("SELECT count(*) FROM schema_migration",),

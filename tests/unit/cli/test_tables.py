@@ -118,8 +118,9 @@ def letter(name: str) -> DeadLetter:
 
 
 def of_spool(name: str) -> dict[str, Any]:
-    counts = dict.fromkeys(("backlog_records", "backlog_bytes", "dead_letters", "damaged", "missing"), 12_345)
-    return {"directory": name, "in_use": True, "oldest_s": 12.0, **counts}
+    numbers = ("backlog_records", "backlog_bytes", "dead_letters", "damaged", "missing", "lacking")
+    counts = dict.fromkeys(numbers, 12_345)
+    return {"directory": name, "in_use": True, "log_asked": True, "oldest_s": 12.0, **counts}
 
 
 def spool_letter(name: str, stream: str) -> dict[str, Any]:

@@ -199,6 +199,21 @@ def test_a_lost_end_and_a_lost_segment_are_noticed_by_the_numbers() -> None:
     assert (recovery.records, recovery.damaged) == (2, [])
 
 
+def test_records_confirmed_behind_the_last_that_is_there_are_missing() -> None:
+    recovery = Recovery(0)
+    recovery.add("a", 1, scan(file_of([b"1", b"2"]), SALT))
+    recovery.end(5)
+
+    assert (recovery.tail, recovery.missing, recovery.seen) == ((3, 5), [(3, 5)], 5)
+    again = Recovery(5)
+    again.end(5)
+    assert (again.tail, again.missing) == (None, [])
+
+
+def test_a_record_that_is_missing_in_two_ranges_counts_once() -> None:
+    assert count_missing([(2, 5), (4, 7), (10, 10), (2, 3)]) == 7
+
+
 def test_a_group_that_was_written_again_in_another_segment_is_there_once() -> None:
     recovery = Recovery(0)
     recovery.add("a", 1, scan(file_of([b"1", b"2"]), SALT))
@@ -317,6 +332,7 @@ def test_batches_grow_while_the_log_is_quick_and_shrink_when_it_is_not() -> None
         (Figures(backlog_records=1, oldest_s=30.1), ["backlog_age"]),
         (Figures(dead_letters=1, damaged=1, disk_failing=True), ["dead_letters", "damaged", "disk_failing"]),
         (Figures(missing=2), ["damaged"]),
+        (Figures(lacking=1), ["lacking"]),
     ],
 )
 def test_alerts(figures: Figures, codes: list[str]) -> None:

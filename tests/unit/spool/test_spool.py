@@ -29,7 +29,7 @@ from bus.ports import (
     SpoolFull,
     StreamWrite,
 )
-from bus.spool.disk import SUFFIX, Directory, NoSuchLetter, SpoolInUse
+from bus.spool.disk import DRAFT, SUFFIX, Directory, NoSuchLetter, SpoolInUse
 from bus.spool.orphans import Orphans
 from bus.spool.spool import Spool, SpoolOptions, open_free_spool, open_spool
 from tests.harness.files import no_file_left
@@ -102,8 +102,8 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def image_of(spool_path: Path, to: Path, gate: Gate) -> AsyncIterator[Spool]:
-    """Open a copy of a directory in use: what a crash at this instant would have left."""
-    shutil.copytree(spool_path, to)
+    """Open a copy of a directory in use: what a crash at this instant would have left, but for a draft."""
+    shutil.copytree(spool_path, to, ignore=shutil.ignore_patterns(f"*{DRAFT}"))
     async with open_spool(to, gate, options()) as spool:
         yield spool
 
@@ -365,8 +365,10 @@ async def test_a_log_that_refuses_everything_makes_no_letters(
 
 
 async def test_damage_costs_the_record_it_hits_and_is_told(
-    tmp_path: Path, log: MemoryLog, gate: Gate
+    tmp_path: Path, log: MemoryLog, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It was killed before a checkpoint said how far was confirmed."""
+    monkeypatch.setattr("bus.spool.spool.CHECKPOINT_S", 60.0)
     gate.open = False
     async with open_spool(tmp_path / "a", gate, options(drain_s=0.0)) as spool:
         for number in range(1, 101):
