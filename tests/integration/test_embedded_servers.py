@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,6 +143,26 @@ def test_a_leftover_that_the_kernel_did_not_end_is_ended_at_the_next_start(tmp_p
         assert again.port == first.port
     finally:
         first.stop()
+
+
+def test_a_killed_server_that_is_still_in_the_table_of_processes_is_waited_for(tmp_path: Path) -> None:
+    """The scar: killed with its parent, it was a zombie for 2 s, and Postgres took its lock for held."""
+    server = EmbeddedPostgres(tmp_path, fsync=False)
+    server.start()
+    server.stop()
+    user = server._place.user
+    killed = subprocess.Popen(["sleep", "100"], cwd="/", user=user.pw_uid if user else None)
+    killed.kill()
+    os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)  # dead, and not buried
+    (server.data / "postmaster.pid").write_text(f"{killed.pid}\n{server.data}\n")
+    burial = threading.Timer(1.0, killed.wait)
+    burial.start()
+    try:
+        server.start()
+        assert not burial.is_alive()
+    finally:
+        server.stop()
+        burial.join()
 
 
 def test_nats_takes_another_port_if_its_own_is_taken(tmp_path: Path) -> None:
