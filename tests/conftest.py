@@ -36,6 +36,8 @@ LONG = (
     "test_kill_rounds",
     "acceptance/",
     "test_spool_kill",
+    "test_hostility_processes",
+    "test_inbox_kills",
     "test_start_environment",
     "test_adding_a_context",
 )
