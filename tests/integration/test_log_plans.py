@@ -23,7 +23,7 @@ from bus.postgres.migrate import migrate
 from bus.postgres.writer import BY_ID, TIP
 from tests.integration.log_kit import event, sessions_ended
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("plans")]
 
 REALM = "plans"
 EVENTS = 30_000

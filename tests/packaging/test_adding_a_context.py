@@ -19,6 +19,8 @@ from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from bus.nats.connection import connect
 from tests.harness.folders import open_folder
 
+pytestmark = pytest.mark.xdist_group("adding a context")
+
 ROOT = Path(__file__).parents[2]
 MANUAL = ROOT / "docs" / "adding-a-context.md"
 BIN = Path(sys.executable).parent

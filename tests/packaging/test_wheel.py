@@ -13,6 +13,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = {"domain", "protocol", "bus", "projections", "handlers", "aicore", "migrations"}
 
 
+pytestmark = pytest.mark.xdist_group("wheel")
+
+
 @pytest.fixture(scope="module")
 def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Paths inside the wheel."""

@@ -24,6 +24,9 @@ def drawn(seed: int = 1, count: int = MANY) -> list[Example]:
     return list(islice(Source(load_world(), load_speech(), random.Random(seed)).examples(), count))
 
 
+pytestmark = pytest.mark.xdist_group("corpus")
+
+
 @pytest.fixture(scope="module")
 def corpus() -> list[Example]:
     return drawn()
