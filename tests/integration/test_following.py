@@ -69,6 +69,7 @@ async def test_a_follower_goes_on_where_it_stopped_and_what_a_program_refuses_is
         [letter] = await list_letters(bus.nc, realm, consumer="pager")
         assert (letter.position, letter.attempts) == (2, 2)
         assert letter.reason == f"{sys.executable} ended with 3"
+        await until(lambda: acknowledged(bus, "pager", 3), "it stops after what it has done, not in it")
         await bus.stop(first)
 
         await bus.append(2, streams=1, type_="test.again")
@@ -79,6 +80,12 @@ async def test_a_follower_goes_on_where_it_stopped_and_what_a_program_refuses_is
             lambda: has_all(tmp_path, [0, 0, 1, 1, 2]), "what came meanwhile, and what was given back"
         )
         assert sorted((tmp_path / "tried").read_text().split()) == ["0", "0", "1", "1", "1", "1", "2"]
+
+
+async def acknowledged(bus: Bus, name: str, position: int) -> bool:
+    """Say whether JetStream knows that a follower is done with everything up to a position."""
+    info = await js_request(bus.nc, f"CONSUMER.INFO.{events_stream(bus.realm)}.{name}")
+    return int(info["ack_floor"]["stream_seq"]) >= position
 
 
 async def has_all(folder: Path, numbers: list[int]) -> bool:
