@@ -40,16 +40,21 @@ class Recovery:
     """Segments without anything left to ship."""
     tail: tuple[int, int] | None = None
     """Likewise, of those behind the last that is there; they are in ``missing``, too."""
+    _present: int = 0
     _kept_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin behind what is settled."""
+        self._present = self.seen
 
     def end(self, confirmed: int) -> None:
         """Take in, after every segment, the record up to which puts are known to have been confirmed.
 
         A file that was cut off between two records, or is gone, looks as if nothing were wrong.
         """
-        if confirmed > self.seen:
-            self.tail = (self.seen + 1, confirmed)
         self._expect(confirmed + 1)
+        if self.seen > self._present:
+            self.tail = (self._present + 1, self.seen)
 
     def add(self, name: str, first: int, scan: Scan) -> None:
         """Take in the segment that by its name begins with the record ``first``."""
@@ -62,7 +67,7 @@ class Recovery:
             self._expect(frame.sequence)
             if self.records == known:
                 self.oldest.append((frame.sequence, frame.put_us))
-            self.seen = frame.sequence
+            self.seen = self._present = frame.sequence
             self.records += 1
             self.bytes += frame.size
             self._keep(frame.body)

@@ -1,5 +1,6 @@
 """Segments whose bytes changed or were cut off: each record is in the log, or written down as lost."""
 
+import asyncio
 import random
 import shutil
 from pathlib import Path
@@ -68,6 +69,18 @@ async def test_each_record_of_a_damaged_spool_is_in_the_log_or_named_as_lost(
         assert set(await numbers(log)) == there | {1_000}
         named = {each for first, last in Directory(folder).missing() for each in range(first, last + 1)}
         assert named == set(range(1, RECORDS + 1)) - there, "a record's number is its place in the spool"
+
+
+async def test_the_two_newest_segments_cut_to_nothing_hold_nobody_up(tmp_path: Path) -> None:
+    await left_by_a_crash(tmp_path)
+    *_, before, newest = segments(tmp_path / "left")
+    before.write_bytes(b"")
+    newest.write_bytes(b"")
+    log = MemoryLog("spool", clock)
+
+    async with open_spool(tmp_path / "left", Gate(log), options()) as spool:
+        await asyncio.wait_for(spool.drained(), 30)
+        assert spool.figures().missing == RECORDS - len(await numbers(log))
 
 
 async def test_what_was_cut_off_between_two_records_is_named(tmp_path: Path) -> None:

@@ -210,6 +210,17 @@ def test_records_confirmed_behind_the_last_that_is_there_are_missing() -> None:
     assert (again.tail, again.missing) == (None, [])
 
 
+def test_what_the_names_of_two_empty_segments_tell_is_missing_to_the_end() -> None:
+    """Nobody ever reads a record behind those: the spool would have waited for them for ever."""
+    recovery = Recovery(0)
+    recovery.add("a", 1, scan(file_of([b"1"]), SALT))
+    recovery.add("b", 2, scan(b"", SALT))
+    recovery.add("c", 4, scan(b"", SALT))
+    recovery.end(0)
+
+    assert (recovery.tail, recovery.missing) == ((2, 3), [(2, 3)])
+
+
 def test_a_record_that_is_missing_in_two_ranges_counts_once() -> None:
     assert count_missing([(2, 5), (4, 7), (10, 10), (2, 3)]) == 7
 
