@@ -15,7 +15,7 @@ from nats.js.client import JetStreamContext
 from aicore.clock import now_us
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
-from bus.nats.api import JetStreamUnavailable, Missing, js_publish, js_request
+from bus.nats.api import JetStreamError, JetStreamUnavailable, Missing, js_publish, js_request
 from bus.nats.topology import delete_stream, events_stream
 from bus.nats.wire import row_encoder
 from bus.ports import Head, StreamWrite
@@ -92,8 +92,14 @@ class Forger:
     async def update(self, **changes: Any) -> None:
         await js_request(self.bus.nc, f"STREAM.UPDATE.{self.name}", {**await self.config(), **changes})
 
+    async def replace(self, config: dict[str, Any]) -> None:
+        """Put an empty stream in its place, unless the relay is faster."""
+        await delete_stream(self.bus.nc, self.name)
+        with suppress(JetStreamError):
+            await js_request(self.bus.nc, f"STREAM.CREATE.{self.name}", config)
+
     async def put(self, data: bytes, subject: str = "") -> None:
-        with suppress(JetStreamUnavailable):
+        with suppress(JetStreamUnavailable, JetStreamError):
             await js_publish(self.bus.nc, subject or f"{self.bus.realm}.evt.test.happened.0", data, {})
 
     async def next(self, *, hash_: bytes = b"", on: Envelope | None = None) -> Envelope:
@@ -113,8 +119,7 @@ class Forger:
         state, same = await self.bus.state(), await self.config()
         assert state is not None
         messages = await read(self.bus.nc, self.bus.realm, range(state.first, state.last + 1))
-        await delete_stream(self.bus.nc, self.name)
-        await js_request(self.bus.nc, f"STREAM.CREATE.{self.name}", {**same, **config})
+        await self.replace({**same, **config})
         for place, message in messages.items():
             assert message is not None
             put = change(place, message)

@@ -148,14 +148,11 @@ async def _squatted(forger: Forger) -> None:
 async def _begun_later(forger: Forger) -> None:
     config, state = await forger.config(), await forger.bus.state()
     assert state is not None
-    await delete_stream(forger.bus.nc, forger.name)
-    await js_request(forger.bus.nc, f"STREAM.CREATE.{forger.name}", {**config, "first_seq": state.last + 1})
+    await forger.replace({**config, "first_seq": state.last + 1})
 
 
 async def _mirror_in_its_place(forger: Forger) -> None:
-    await delete_stream(forger.bus.nc, forger.name)
-    mirror = {"name": forger.name, "mirror": {"name": "NOWHERE"}}
-    await js_request(forger.bus.nc, f"STREAM.CREATE.{forger.name}", mirror)
+    await forger.replace({"name": forger.name, "mirror": {"name": "NOWHERE"}})
 
 
 async def _another_with_one_changed_inside(forger: Forger) -> None:
