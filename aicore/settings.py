@@ -198,6 +198,21 @@ class Settings(BaseSettings):
         description="Inference requests of one calling service, per second, four times as many at once; "
         "0: no limit.",
     )
+    quota_requests_per_s: float = Field(
+        2_000.0,
+        ge=1,
+        le=1e6,
+        description="Requests of one identity to one process, per second, and as many at once.",
+    )
+    quota_mb_per_s: float = Field(
+        16.0,
+        ge=0.01,
+        le=1e6,
+        description="MB of requests of one identity to one process, per second, four times as much at once.",
+    )
+    quota_in_flight: int = Field(
+        512, ge=1, le=1_024, description="Requests of one identity that one process answers at the same time."
+    )
     disk_free_mb_min: int = Field(
         512, ge=0, le=10**9, description="`aicore doctor` warns below this free space for the state, in MB."
     )

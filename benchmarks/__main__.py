@@ -22,6 +22,7 @@ HELPERS = {
     "__main__",
     "bare_proxy",
     "engines_kit",
+    "fair_child",
     "guardrail_cases",
     "harness",
     "litellm_kit",

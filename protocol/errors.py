@@ -16,6 +16,7 @@ CODES: dict[str, Retry] = {
     "id_conflict": "never",
     "unavailable": "later",
     "overloaded": "later",
+    "over_quota": "later",
     "engines_away": "later",
     "deadline_exceeded": "later",
     "internal": "later",

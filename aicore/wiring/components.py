@@ -43,6 +43,7 @@ from bus.relay.inbox import lead_inbox
 from bus.relay.relay import ROLE as RELAY_ROLE
 from bus.relay.relay import Relay, RelayOptions
 from bus.relay.walk import Pace
+from bus.shares import Share
 from domain.inference.facts import DEADLINE_MS_MAX
 from domain.inference.messages import Generate
 from handlers.kernel.commands import CommandRunner
@@ -172,6 +173,7 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
             standing=lambda: [asdict(each.standing) for each in parts.followers],
             about=lambda: {"process": process_name(), "clock_wrong": parts.log.clock_wrong},
             deadlines_s={Generate.command_name: DEADLINE_MS_MAX / 1e3 + DEADLINE_BEYOND_INFERENCE_S},
+            share=_share(parts.settings),
             declared=None if parts.components >= set(SERVICES) else _declared(),
         )
         queries = {query.query_name: answer for query, answer in parts.served.queries.items()}
@@ -183,6 +185,13 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
 def process_name() -> str:
     """Return what operators call this process."""
     return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _share(settings: Settings) -> Share:
+    """Return what one identity may take of this process."""
+    requests, in_flight = settings.quota_requests_per_s, settings.quota_in_flight
+    size = settings.quota_mb_per_s * MB
+    return Share(requests, burst=requests, bytes_per_s=size, bytes_burst=4 * size, in_flight_max=in_flight)
 
 
 def _declared() -> Declared:

@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from bus.nats.address import parse_address
+from bus.nats.fair import FairClient
 from protocol.identity import UNNAMED, Identity
 
 CONNECT_TIMEOUT_S = 5.0
@@ -65,7 +66,7 @@ async def connect(
         AddressError: ``url`` is no address.
         BrokerUnreachable: no server answered within ``timeout_s``, or it refused us.
     """
-    nc = Client()
+    nc = FairClient()
     address = parse_address(url)
     events = _Events(name, address.where)
     inbox = (identity or address.identity or UNNAMED).inbox

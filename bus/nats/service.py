@@ -22,8 +22,10 @@ from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, EndpointStats, Service, ServiceConfig
 
 from bus.nats.discovery import leave
+from bus.nats.fair import FairClient
 from bus.nats.unknown import Declared, answering_unknown, unknown
 from bus.problems import problem_of, unforeseen
+from bus.shares import Share, Shares
 from protocol.errors import WireError
 from protocol.identity import ANYBODYS, Identity
 from protocol.limits import MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX
@@ -61,6 +63,7 @@ class ServiceOptions:
         deadline_s: time for one request; after it the caller is told so and the handler is cancelled.
         deadlines_s: by command, another time, for one that keeps deadlines of its own.
         in_flight_max: requests at once.
+        share: what one sender may take of this process.
         malformed: by command, who hears of messages that cannot be read, before those are answered.
         standing: what `$SRV.STATS` shows of what follows the log here.
         about: what it shows of the process beside that.
@@ -73,6 +76,7 @@ class ServiceOptions:
     deadline_s: float = DEADLINE_S
     deadlines_s: Mapping[str, float] = field(default_factory=dict)
     in_flight_max: int = IN_FLIGHT_MAX
+    share: Share = field(default_factory=Share)
     declared: Declared | None = None
     standing: Callable[[], Sequence[Mapping[str, Any]]] = tuple
     about: Callable[[], Mapping[str, Any]] = dict
@@ -97,6 +101,8 @@ async def serve(
     )
     async with asyncio.TaskGroup() as group:
         dispatcher = _Dispatcher(realm, commands, queries, options, group)
+        if isinstance(nc, FairClient):
+            nc.hold(dispatcher.shares, [f"{realm}.{kind}." for kind in ("cmd", "qry", "live")])
         config.stats_handler = dispatcher.stats
         service = await micro.add_service(nc, config)
         try:
@@ -162,6 +168,7 @@ class _Dispatcher:
         options: ServiceOptions,
         group: asyncio.TaskGroup,
     ) -> None:
+        self.shares = Shares(options.share)
         self._realm = realm
         self._commands = commands
         self._queries = queries
@@ -176,6 +183,7 @@ class _Dispatcher:
         return {
             "in_flight": self._in_flight,
             "problems": dict(self._problems),
+            "over_quota": self.shares.seen(),
             "followers": list(self._options.standing()),
             **self._options.about(),
         }
@@ -193,6 +201,7 @@ class _Dispatcher:
             await self._respond(request, busy)
             return
         self._in_flight += 1
+        self.shares.begun(sender_of(request.subject))
         self._group.create_task(self._answer(request))
 
     async def _answer(self, request: Request) -> None:
@@ -207,6 +216,7 @@ class _Dispatcher:
             reply = self._problem(request, error)
         finally:
             self._in_flight -= 1
+            self.shares.ended(sender_of(request.subject))
         await self._respond(request, reply)
 
     async def _run(self, request: Request) -> Reply | Answer | ErrorReply:
@@ -280,6 +290,11 @@ class _Dispatcher:
             await request.respond(body)
         except (NatsError, ValueError) as error:  # ValueError: the sender wants no reply
             self._log.info("reply_not_sent", subject=request.subject, error=type(error).__name__)
+
+
+def sender_of(subject: str) -> str:
+    """Return the token of who sent a request."""
+    return subject.rpartition(".")[2]
 
 
 def _command_of(subject: str) -> str:
