@@ -107,6 +107,7 @@ async def wire(server: EmbeddedNats) -> AsyncIterator[Wire]:
             serve(wire.core, REALM, {ASK: answer, PROMOTE: answer}, {}, options),
             cancellable(wire.core, REALM, cancel),
         ):
+            await wire.core.flush()  # the server knows of the service before anybody asks
             yield wire
 
 

@@ -11,6 +11,8 @@ from aicore.wiring import optimisation
 class Silent:
     """A NATS connection whose requests are never answered."""
 
+    _inbox_prefix = b"_INBOX.component-optimiser"
+
     async def request(self, *_: Any, **__: Any) -> Any:
         await asyncio.Event().wait()
 
