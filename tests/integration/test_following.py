@@ -19,7 +19,10 @@ from bus.nats.wire import event_of
 from protocol.envelope import Envelope
 from tests.integration.nats_kit import Bus, open_bus, until
 
-pytestmark = [pytest.mark.integration]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
+
+AGAIN_S = 60.0
+"""What was on its way to a follower that stopped comes again after 30 s."""
 
 TAKER = """
 import json, pathlib, sys
@@ -77,7 +80,9 @@ async def test_a_follower_goes_on_where_it_stopped_and_what_a_program_refuses_is
         start(bus, tmp_path, following)
         await redrive(bus.nc, realm, letter.sequence)
         await until(
-            lambda: has_all(tmp_path, [0, 0, 1, 1, 2]), "what came meanwhile, and what was given back"
+            lambda: has_all(tmp_path, [0, 0, 1, 1, 2]),
+            "what came meanwhile, and what was given back",
+            timeout_s=AGAIN_S,
         )
         assert sorted((tmp_path / "tried").read_text().split()) == ["0", "0", "1", "1", "1", "1", "2"]
 
