@@ -46,6 +46,8 @@ class Foreign:
 
     bus: Bus
     seen: dict[int, list[bytes]] = field(default_factory=dict)
+    over: bool = False
+    """Told to end: nats-py's fetch forgets a cancellation that comes with an answer (Python 3.11)."""
     name = "foreign"
 
     async def make(self) -> None:
@@ -57,7 +59,7 @@ class Foreign:
     async def run(self) -> None:
         """Take and acknowledge for ever, as a client that only knows its durable name does."""
         js = self.bus.nc.jetstream()
-        while True:
+        while not self.over:
             try:
                 await self._fetch(js)
             except (nats.errors.Error, nats.js.errors.Error, TimeoutError):
@@ -67,6 +69,8 @@ class Foreign:
         pull = await js.pull_subscribe_bind(durable=self.name, stream=events_stream(self.bus.realm))
         try:
             for _ in range(20):
+                if self.over:
+                    return
                 for msg in await pull.fetch(100, timeout=0.3):
                     self.seen.setdefault(msg.metadata.sequence.stream, []).append(msg.data)
                     await msg.ack()
@@ -210,6 +214,7 @@ async def followed(bus: Bus) -> AsyncIterator[Foreign]:
     try:
         yield foreign
     finally:
+        foreign.over = True
         await bus.stop(task)
 
 
