@@ -123,6 +123,7 @@ class Mending:
         for floor in ready:
             await recreate(self._nc, self._realm, floor)
         self._waiting = [floor for floor in self._waiting if floor not in ready]
+        self._durables |= {floor.name for floor in ready}  # also lost if the server goes before we look again
         if not self._waiting:
             await record(connection, floors, now_us=self._options.now_us())
 
