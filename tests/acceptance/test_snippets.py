@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,12 +107,32 @@ def shell(up: Up) -> Shell:
     return Shell(up, {**up.environment, "PATH": path, **up.json("env")})
 
 
-def as_meant(text: str, shell: Shell) -> Shell:
-    """Return the shell of who runs a program: what is an operator's to send is sent by one."""
-    if "registry.register_model" not in text:
+FOLLOWS = "goes on after"
+"""A client that follows events says it."""
+
+
+def as_meant(text: str, shell: Shell, folder: Path) -> Shell:
+    """Return the shell of who runs a program.
+
+    What is an operator's to send is sent by one, and who follows events has a consumer of its own.
+    """
+    if FOLLOWS in text:
+        name = f"of_{sha256(bytes(folder)).hexdigest()[:12]}"
+        shell.up.json("services", "add", name, "--follow", "all")
+        identity = f"service-{name}"
+    elif "registry.register_model" in text:
+        identity = shell.up.operator
+    else:
         return shell
-    return shell._replace(
-        environment={**shell.environment, **shell.up.json("env", "--identity", shell.up.operator)}
+    return shell._replace(environment={**shell.environment, **shell.up.json("env", "--identity", identity)})
+
+
+def of_use(said: str) -> bool:
+    """Say whether a client has done anything; who follows shows events."""
+    return (
+        bool(re.search(r"^[1-9]\d* [a-z_]+\.[a-z_]+$", said, re.MULTILINE))
+        if FOLLOWS in said
+        else len(said) > 10
     )
 
 
@@ -131,9 +152,9 @@ def run(command: list[str], shell: Shell, folder: Path, *codes: int) -> str:
 
 
 def python(text: str, shell: Shell, folder: Path) -> None:
-    said = run([sys.executable, "-c", text], as_meant(text, shell), folder)
+    said = run([sys.executable, "-c", text], as_meant(text, shell, folder), folder)
 
-    assert len(said) > 10
+    assert of_use(said), said
     assert "inference.generate" not in text or "inference.completed" in said
 
 
@@ -141,7 +162,9 @@ def js(text: str, shell: Shell, folder: Path) -> None:
     script = node_folder(folder) / "snippet.mjs"
     script.write_text(text)
 
-    assert len(run(["node", str(script)], as_meant(text, shell), folder)) > 10
+    said = run(["node", str(script)], as_meant(text, shell, folder), folder)
+
+    assert of_use(said), said
 
 
 def cpp(text: str, shell: Shell, folder: Path) -> None:
