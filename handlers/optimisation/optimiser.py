@@ -44,6 +44,8 @@ from protocol.meta import Meta
 logger = structlog.get_logger(__name__)
 
 TICK_S = 5.0
+LIVE_S = 0.1
+"""How often it is asked at the start whether the log has been read."""
 
 Tiers = Callable[[], Awaitable[Shown]]
 """Returns the tiers and their engines; raises `ConnectionError` while nobody can be asked."""
@@ -120,6 +122,8 @@ class Optimiser:
                     await self._carry_out()
 
     async def _look_again(self) -> None:
+        while not self._process.live:
+            await self._process.changed(within_s=LIVE_S)
         while True:
             if self._process.live:
                 await self.look(self._now_us())
