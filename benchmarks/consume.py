@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from aicore.clock import now_us
 from benchmarks.harness import ROUNDS, Progress, Report, Side, in_turn
 from benchmarks.nats_kit import REALM, Bench, bench, until
+from bus.nats.address import parse_address
 from bus.nats.api import js_request
 from bus.nats.connection import connect
 from bus.nats.consumer import ConsumeOptions, Consumer, Delivery, events_of
@@ -85,7 +86,7 @@ async def bare(nc: Client, number: int) -> float:
 
 async def faststream(url: str, nc: Client, number: int) -> float:
     count = Count(number)
-    broker = NatsBroker(url, logger=None)
+    broker = NatsBroker(**parse_address(url).options(), logger=None)
 
     async def as_bytes(message: NatsMessage) -> bytes:
         body: bytes = message.body
