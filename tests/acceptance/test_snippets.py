@@ -45,7 +45,7 @@ PAGES = (
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SHOWN = {
     "AI Core is up": "what `make run` prints; test_up.py holds the demo to it",
-    "  unknown command": "the same",
+    "  not ours to send": "the same",
     "ember-gold-early 0.3.0 is compared": "what `aicore demo rollback` prints; test_governance.py runs it",
     "flowchart LR": "a picture",
 }
