@@ -24,7 +24,6 @@ TESTS: dict[str, Sequence[str]] = {
     "domain/kernel/event.py": (f"{UNIT}/kernel/test_declarations.py",),
     "domain/kernel/growing.py": (f"{UNIT}/kernel/test_growing.py",),
     "domain/kernel/parse.py": (f"{UNIT}/kernel/test_parse.py",),
-    "domain/kernel/process.py": (f"{UNIT}/kernel/test_declarations.py",),
     "domain/kernel/visibility.py": (
         f"{UNIT}/kernel/test_visibility_paths.py",
         f"{UNIT}/kernel/test_visibility.py",

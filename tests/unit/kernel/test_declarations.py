@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from domain.kernel.event import Command, Event, LiveMessage, Query
+from domain.kernel.roles import AUDITOR, GOVERNING, PEOPLE, SERVICE
 
 
 class Lit(Event, name="lamp.lit", version=3):
@@ -32,6 +33,17 @@ def test_a_declaration_carries_its_name_and_version() -> None:
     assert Light.command_name == "lamp.light"
     assert Lamps.query_name == "lamp.all"
     assert (Flicker.live_name, Flicker.subject) == ("lamp.flicker", "{realm}.live.{id}")
+
+
+def test_a_declaration_says_who_may_send_it_and_governing_is_the_operators() -> None:
+    class Snuff(Command, name="lamp.snuff", may=(SERVICE,)):
+        pass
+
+    class Wicks(Query, name="lamp.wicks", may=(AUDITOR,)):
+        pass
+
+    assert (Light.may, Snuff.may) == (GOVERNING, (SERVICE,))
+    assert (Lamps.may, Wicks.may) == (PEOPLE, (AUDITOR,))
 
 
 def test_the_first_version_need_not_be_said() -> None:
