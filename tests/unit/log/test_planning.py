@@ -230,3 +230,11 @@ def test_an_append_that_waits_waits_in_a_shifted_plan_too() -> None:
 def test_a_group_is_small_enough_for_one_message_to_the_database_and_holds_many_turns() -> None:
     assert GROUP_EVENTS_MAX == 2_000
     assert GROUP_BYTES_MAX == 8_388_608
+
+
+def test_the_database_is_told_the_versions_of_those_streams_alone_that_get_no_rows() -> None:
+    missing = [write(2, stream="story-b", expected="exists")]
+    plan = planned([write(1, stream="story-a")], missing, known={"story-b": 0})
+
+    assert plan.unsure == {"story-a": 0, "story-b": 0}
+    assert plan.judged() == {"story-b": 0}
