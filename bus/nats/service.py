@@ -1,4 +1,6 @@
-"""Answers commands and queries on NATS, every request with a result or a typed error, and never with silence.
+"""Answers commands and queries on NATS, every request with a result or a typed error.
+
+Silence is for a flood alone: of what goes over its sender's share only so much is refused (`bus.shares`).
 
 Registered with NATS's service discovery (`$SRV.PING|INFO|STATS`). One subscription takes `{realm}.cmd.>`, so
 that a command nobody knows is answered too; where services run apart, `bus.nats.unknown` sees to that.
