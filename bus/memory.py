@@ -38,6 +38,10 @@ class MemoryLog:
         self._ids: dict[UUID, RecordedEvent] = {}
         self._news = asyncio.Event()
 
+    def now_us(self) -> int:
+        """Return the log's time by now."""
+        return self._now_us()
+
     async def append(self, *writes: StreamWrite) -> AppendResult:
         """Append all writes or none; see `bus.ports.EventLog.append`."""
         check_writes(writes)

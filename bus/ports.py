@@ -249,6 +249,13 @@ class EventLog(Protocol):
         """What is wrong with this process's clock, for which nothing is written; "" if nothing is."""
         ...
 
+    def now_us(self) -> int:
+        """Return the log's time by now, µs since 1970: what is judged by time is judged by this.
+
+        At most a second from what an append would be recorded at, however wrong this process's clock is.
+        """
+        ...
+
     async def append(self, *writes: StreamWrite) -> AppendResult:
         """Append all writes atomically, durable when this returns; streams must be distinct.
 

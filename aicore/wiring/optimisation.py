@@ -7,7 +7,6 @@ from typing import Any
 from nats.aio.client import Client as Nats
 
 from aicore.client import Client, Refused
-from aicore.clock import now_us
 from aicore.settings import Settings
 from aicore.wiring.parts import Part, Parts
 from aicore.wiring.registry import models_in_memory
@@ -37,7 +36,7 @@ async def _commands(parts: Parts) -> None:
         parts.log,
         parts.runner(REGISTRY, OPTIMISATION_RECORDS),
         decode=parts.codec.decode,
-        now_us=now_us,
+        now_us=parts.log.now_us,
         tiers=partial(ask_tiers, parts.nc, parts.system.realm),
     )
     parts.followers.append(optimiser)

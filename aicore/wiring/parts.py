@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import asyncpg
 from nats.aio.client import Client as Nats
 
-from aicore.clock import now_us
 from aicore.running import System
 from aicore.settings import Settings
 from bus.catalogue import domain_catalogue
@@ -86,7 +85,7 @@ class Parts:
     async def process(self, process: Process[S], *bindings: Binding[Any, Any, Any]) -> ProcessRunner[S]:
         """Have a process follow the log; its commands go to the deciders of ``bindings``."""
         runner = ProcessRunner(
-            self.log, self.runner(*bindings), process, decode=self.codec.decode, now_us=now_us
+            self.log, self.runner(*bindings), process, decode=self.codec.decode, now_us=self.log.now_us
         )
         self.followers.append(runner)
         await self.background(runner.run())

@@ -2,7 +2,6 @@
 
 from functools import partial
 
-from aicore.clock import now_us
 from aicore.content.weights import MODELS
 from aicore.settings import Settings
 from aicore.wiring.parts import Part, Parts
@@ -44,7 +43,7 @@ async def _deployments(parts: Parts) -> None:
     keeper = EngineKeeper(await parts.once(router_of), partial(own_engine, parts.settings, folders))
     parts.stack.push_async_callback(keeper.close)
     manager = DeploymentManager(
-        parts.log, parts.runner(GATE_RECORDS), keeper, decode=parts.codec.decode, now_us=now_us
+        parts.log, parts.runner(GATE_RECORDS), keeper, decode=parts.codec.decode, now_us=parts.log.now_us
     )
     parts.followers.append(manager)
     await parts.background(manager.run())

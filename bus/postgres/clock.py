@@ -69,6 +69,18 @@ class ServerClock:
         """Whether the clocks need no comparison now."""
         return (self.sure and self._steady() - self._measured_at < MEASURE_S) or self._skew_us_max is None
 
+    def now_us(self) -> int:
+        """Return the time to judge by: this node's while it is right, else the server's as it is by now.
+
+        A verdict that the wrong time gives could be written once the clock is right. Before the first
+        comparison this node's is all that is known.
+        """
+        ours = self._now_us()
+        if self._skew_us_max is None or self._measured_at == float("-inf"):
+            return ours
+        theirs = self._server_us + int((self._steady() - self._measured_at) * 1e6)
+        return ours if abs(ours - theirs) <= self._skew_us_max + self._unsure_us else theirs
+
     async def measure(self, session: asyncpg.Connection) -> None:
         """Ask the server for its time."""
         before = self._now_us()

@@ -86,6 +86,10 @@ class PostgresLog:
         """What is wrong with this process's clock, or ""; see the port."""
         return str(ClockWrong(self.clock.skew_us)) if self.clock.wrong else ""
 
+    def now_us(self) -> int:
+        """Return the log's time by now; see the port."""
+        return self.clock.now_us()
+
     async def append(self, *writes: StreamWrite) -> AppendResult:
         """Append all writes or none, durably; see the port."""
         if self._writer is None:
@@ -276,6 +280,9 @@ class _Notifier:
         session = await connect(self._dsn, self._realm, role="aicore_writer", synchronous_commit="off")
         try:
             while True:
+                if not self._clock.fresh:
+                    await self._clock.measure(session)
+                await asyncio.sleep(NOTIFY_PAUSE_S)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(COMPARE_CLOCKS_S):
                         await self._news.wait()
@@ -284,9 +291,6 @@ class _Notifier:
                     await session.execute(
                         "SELECT pg_notify($1, $2)", channel_of(self._realm), str(self._position)
                     )
-                if not self._clock.fresh:
-                    await self._clock.measure(session)
-                await asyncio.sleep(NOTIFY_PAUSE_S)
         finally:
             session.terminate()
 

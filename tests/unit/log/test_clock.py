@@ -103,3 +103,27 @@ async def test_a_test_with_a_time_of_its_own_is_not_asked() -> None:
     clock = await checked(clock_of(times, None), times)
 
     assert (times.asked, clock.wrong, clock.fresh) == (0, False, True)
+
+
+@pytest.mark.parametrize("ahead_us", [DAYS_US, -DAYS_US, SKEW_US_MAX + 1, -SKEW_US_MAX - 1])
+async def test_verdicts_go_by_the_servers_time_while_the_clock_is_wrong(ahead_us: int) -> None:
+    times = Times()
+    clock = await checked(clock_of(times), times)
+    times.ahead_us, times.seconds = ahead_us, 3.25
+
+    assert clock.now_us() == NOW_US + 3_250_000, "from the moment at which it was set"
+    times.ahead_us = 0
+    assert clock.now_us() == times.node_us()
+
+
+@pytest.mark.parametrize("ahead_us", [0, SKEW_US_MAX, -SKEW_US_MAX])
+async def test_verdicts_go_by_the_nodes_clock_while_it_may_write(ahead_us: int) -> None:
+    times = Times(ahead_us)
+    clock = await checked(clock_of(times), times)
+    times.seconds = 3.25
+    assert clock.now_us() == times.node_us()
+
+
+def test_before_the_first_comparison_and_with_a_time_of_its_own_a_node_has_only_its_clock() -> None:
+    times = Times(DAYS_US)
+    assert clock_of(times).now_us() == clock_of(times, None).now_us() == NOW_US + DAYS_US
