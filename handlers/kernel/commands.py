@@ -6,7 +6,8 @@ and any other end (a refusal, "already so", a conflict) is decided again on the 
 A retry, which is the same command id, gives the first result even when the state has moved on since: event
 ids are derived from the command id, so the log itself remembers. A command that would change nothing, or is
 refused, is looked up there, too: its id may belong to another one, on whatever stream. What changed nothing
-left nothing in the log; its retry is decided afresh, and its id is remembered by this process, for a while.
+left nothing in the log: its retry is decided afresh, on the state of then, and its id is remembered by this
+process, for a while. Whoever records first under it owns it.
 """
 
 import asyncio
@@ -111,7 +112,9 @@ class CommandRunner:
             raise Rejected("unknown_command", f"no {message.command!r} here", remedy=f"there are {known}")
         command = parse(kind, message.payload)
         digest = sha256(f"{message.command} {command.model_dump_json()}".encode()).digest()
-        if self._carried_out.get(message.id, digest) != digest:
+        another = self._carried_out.get(message.id, digest) != digest
+        # Another process may have recorded events under an id of which nothing came here: the log decides.
+        if another and await self._log.find(derived_id(message.id, 0)) is None:
             raise _used(message.id)
         meta = caused_by(message)
         outcome = await self.execute(command, message.id, meta=meta, expected=message.expected)

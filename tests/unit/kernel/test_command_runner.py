@@ -162,6 +162,43 @@ async def test_the_id_of_a_command_that_changed_nothing_is_remembered_by_its_pro
     assert (await log.head()).position == 2
 
 
+@pytest.mark.parametrize("use_case", ["npc_dialogue", "barks"])
+async def test_an_id_that_another_process_recorded_an_event_under_belongs_to_that_command(
+    log: MemoryLog, codec: EventCodec, use_case: str
+) -> None:
+    """What changed nothing left nothing: whoever records first owns the id, whatever others remember."""
+    ours, theirs = runner_on(log, codec), runner_on(log, codec)
+    await ours(register("1"))
+    assert not (await ours(register("1", name="one id"))).events
+    first = await theirs(register("2", name="one id", use_case=use_case))
+    assert first.events
+
+    for runner in (ours, theirs):
+        again = await runner(register("2", name="one id", use_case=use_case))
+        assert again.duplicate
+        assert [*again.events] == [*first.events]
+        with pytest.raises(IdConflict):
+            await runner(register("1", name="one id"))
+
+
+@pytest.mark.parametrize("same_process", [True, False])
+async def test_a_repeat_of_what_changed_nothing_is_decided_on_the_state_of_now_and_takes_effect_once(
+    log: MemoryLog, codec: EventCodec, same_process: bool
+) -> None:
+    runner = runner_on(log, codec)
+    first, second = await runner(register("1")), await runner(register("2"))
+    nothing = await runner(promote(first, name="one id"))
+    await runner(promote(second))
+    other = runner if same_process else runner_on(log, codec)
+
+    again, once_more = [await other(promote(first, name="one id")) for _ in "12"]
+
+    assert (nothing.events, nothing.duplicate, again.duplicate) == ([], False, False)
+    assert [event.type for event in again.events] == ["registry.model_promoted"]
+    assert once_more.duplicate
+    assert [*once_more.events] == [*again.events]
+
+
 async def test_an_id_whose_command_was_refused_is_free(runner: CommandRunner) -> None:
     await runner(register("1"))
     with pytest.raises(Rejected):
