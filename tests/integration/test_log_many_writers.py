@@ -10,11 +10,11 @@ from aicore.clock import now_us
 from aicore.embedded import EmbeddedPostgres
 from bus.ports import AppendResult, ExpectedVersion, StreamWrite, VersionConflict
 from bus.postgres.connect import connect, schema_of
-from bus.postgres.log import PostgresLog, open_log
+from bus.postgres.log import PostgresLog, _Notifier, channel_of, open_log
 from bus.postgres.migrate import migrate
 from bus.postgres.verify import verify
 from bus.postgres.writer import APPEND
-from tests.integration.log_kit import WAIT_S, event, fresh_log, sessions_ended
+from tests.integration.log_kit import WAIT_S, event, fresh_log, read_gapless, sessions_ended
 
 pytestmark = pytest.mark.integration
 
@@ -122,3 +122,37 @@ async def test_a_plan_for_a_log_that_was_emptied_writes_nothing(
         assert await session.fetchval("SELECT count(*) FROM event") == 0
     finally:
         await session.close()
+
+
+async def test_a_commit_that_another_writer_announced_is_not_announced_again(
+    postgres: EmbeddedPostgres, realm: str
+) -> None:
+    """Whoever is woken reads to the log's end; ten writers that each told ten readers did little else."""
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    async with fresh_log(postgres.dsn, realm) as log, asyncio.timeout(WAIT_S):
+        other = await asyncpg.connect(postgres.dsn)
+        await other.add_listener(channel_of(realm), lambda *told: heard.put_nowait(str(told[-1])))
+        notifier = _Notifier(postgres.dsn, realm, log.clock)
+        running = asyncio.create_task(notifier.run())
+        try:
+            notifier.heard(0, "1")
+            notifier.tell(1)
+            while notifier._news.is_set():  # noqa: ASYNC110 - no other sign
+                await asyncio.sleep(0.01)
+            notifier.tell(2)
+
+            assert await heard.get() == "2"
+        finally:
+            running.cancel()
+            await other.close()
+
+
+@pytest.mark.parametrize("made_up", ["", "-1", "9" * 5_000, "²", "\x7f"])
+async def test_an_announcement_that_somebody_made_up_delays_the_next_and_ends_nothing(
+    postgres: EmbeddedPostgres, realm: str, made_up: str
+) -> None:
+    async with fresh_log(postgres.dsn, realm) as log, asyncio.timeout(WAIT_S):
+        notifier = _Notifier(postgres.dsn, realm, log.clock)
+        notifier.heard(0, made_up)
+        await log.append(StreamWrite("story-a", [event()]))
+        await read_gapless(log, 1)
