@@ -7,9 +7,10 @@ if not. A process that is too busy to answer discovery still listens, which the 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 from nats.aio.client import Client
@@ -25,6 +26,9 @@ from protocol.subjects import parse_request
 KNOWN_S = 1.0
 """For so long a name counts as served without being looked for again. In the moment after the last service of
 a name ended its callers wait in vain until their own time-out, as they would for one that was killed."""
+
+WAITING_MAX = 4_096
+"""Requests at most that wait for a look; of a flood beyond it nothing is kept, and nobody is answered."""
 
 BUSY_RETRY_MS = 1_000
 
@@ -56,15 +60,25 @@ async def answering_unknown(
     clerk = _Clerk(nc, realm, service, declared, served)
     async with asyncio.TaskGroup() as group:
         subscriptions = [
-            await nc.subscribe(f"{realm}.{kind}.>", queue=f"{realm}-{service}-unknown", cb=clerk.take(group))
+            await nc.subscribe(f"{realm}.{kind}.>", queue=f"{realm}-{service}-unknown", cb=clerk.take)
             for kind in ("cmd", "qry")
         ]
+        group.create_task(clerk.run())
         try:
             yield
         finally:  # the connection serves on, and who stayed would take names and say nothing
             if not nc.is_closed and not nc.is_draining:
                 for subscription in subscriptions:
                     await subscription.unsubscribe()
+            clerk.close()
+
+
+class _Asked(NamedTuple):
+    """A request for a name that this process does not serve; what was in it is not kept."""
+
+    kind: str
+    name: str
+    reply: str
 
 
 class _Clerk:
@@ -77,59 +91,75 @@ class _Clerk:
         """By a subject that is served, until when that counts."""
         self._services: dict[str, Sequence[str]] = {}
         """By the id of a service that was there at the last look, the subjects that it takes."""
-        self._looking = asyncio.Lock()
-        self._looked = 0.0
+        self._waiting: list[_Asked] = []
+        self._came = asyncio.Event()
+        self._closed = False
+        self._unanswered = 0
 
-    def take(self, group: asyncio.TaskGroup) -> Callable[[Msg], Awaitable[None]]:
-        """Return the callback; only what may have to be answered costs a task."""
+    def close(self) -> None:
+        """Have `run` end once all who wait are answered."""
+        self._closed = True
+        self._came.set()
 
-        async def took(message: Msg) -> None:
+    async def take(self, message: Msg) -> None:
+        """Note what may have to be answered; what cannot be read is answered at once."""
+        try:
+            address = parse_request(message.subject)
+            sender = address.proven()
+        except WireError as error:
+            if message.reply.startswith(ANYBODYS):  # nobody else takes what names no sender
+                await self._say(message.reply, ErrorReply(error.code, error.message, field=error.field))
+            return
+        asked = _Asked(address.kind, address.name, message.reply)
+        if self._served(*asked[:2]) or self._known(asked) or not sender.is_answered_at(message.reply):
+            return
+        if len(self._waiting) >= WAITING_MAX:
+            self._unanswered += 1
+            return
+        self._waiting.append(asked)
+        self._came.set()
+
+    async def run(self) -> None:
+        """Answer until closed. One look tells all who came before it began: a flood costs four a second."""
+        while self._waiting or not self._closed:
+            await self._came.wait()
+            self._came.clear()
+            asked, self._waiting = self._waiting, []
             try:
-                address = parse_request(message.subject)
-                sender = address.proven()
-            except WireError as error:
-                if message.reply.startswith(ANYBODYS):
-                    group.create_task(self._refuse(message, error))
-                return
-            kind, name = address.kind, address.name
-            unserved = not self._served(kind, name) and not self._known(kind, name)
-            if unserved and sender.is_answered_at(message.reply):
-                group.create_task(self._answer(message, kind, name, arrived=self._now()))
+                if not all(map(self._known, asked)):
+                    await self._look()
+                for each in asked:
+                    if not self._known(each):
+                        await self._say(each.reply, self._no_one(each))
+            except NatsError as error:
+                logger.info("replies_not_sent", number=len(asked), error=type(error).__name__)
+            if self._unanswered:
+                logger.warning("unknown_names_not_answered", number=self._unanswered)
+                self._unanswered = 0
 
-        return took
-
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
-
-    def _known(self, kind: str, name: str) -> bool:
+    def _known(self, asked: "_Asked") -> bool:
         """Say whether the name, or every name of its kind, was served a moment ago."""
-        subjects = (f"{self._realm}.{kind}.{name}.*", f"{self._realm}.{kind}.>")
-        return max(self._elsewhere.get(subject, 0.0) for subject in subjects) > self._now()
+        subjects = (f"{self._realm}.{asked.kind}.{asked.name}.*", f"{self._realm}.{asked.kind}.>")
+        return max(self._elsewhere.get(subject, 0.0) for subject in subjects) > _now()
 
-    async def _refuse(self, message: Msg, error: WireError) -> None:
-        """Answer what names no sender; nobody else takes it."""
+    def _no_one(self, asked: "_Asked") -> ErrorReply:
+        """Return the reply to a name that no process serves now."""
+        known = self._declared.commands if asked.kind == "cmd" else self._declared.queries
+        if asked.name not in known:
+            return unknown(asked.kind, asked.name, known)
+        return ErrorReply(
+            "unavailable",
+            f"no process serves {asked.name} now",
+            remedy="start one: `aicore up`, or `aicore run` with its component",
+            retry="later",
+            retry_after_ms=BUSY_RETRY_MS,
+        )
+
+    async def _say(self, reply: str, problem: ErrorReply) -> None:
         try:
-            await message.respond(encode_reply(ErrorReply(error.code, error.message, field=error.field)))
+            await self._nc.publish(reply, encode_reply(problem))
         except NatsError as lost:
-            logger.info("reply_not_sent", subject=message.subject, error=type(lost).__name__)
-
-    async def _answer(self, message: Msg, kind: str, name: str, *, arrived: float) -> None:
-        known = self._declared.commands if kind == "cmd" else self._declared.queries
-        try:
-            if await self._is_served(kind, name, arrived):
-                return
-            await message.respond(encode_reply(_no_one(kind, name, known)))
-        except NatsError as error:
-            logger.info("reply_not_sent", subject=message.subject, error=type(error).__name__)
-
-    async def _is_served(self, kind: str, name: str, arrived: float) -> bool:
-        async with self._looking:
-            # One look tells all who came before it began, so a flood of names costs four looks a second.
-            if self._looked < arrived and not self._known(kind, name):
-                self._looked = self._now()
-                await self._look()
-            return self._known(kind, name)
+            logger.info("reply_not_sent", error=type(lost).__name__)
 
     async def _look(self) -> None:
         """Ask every service of this realm for its subjects; who is too busy to answer keeps its own."""
@@ -142,18 +172,9 @@ class _Clerk:
         there = await asyncio.gather(*(listens(self._nc, self._service, id_) for id_ in silent))
         found |= {id_: self._services[id_] for id_, busy in zip(silent, there, strict=True) if busy}
         self._services = found
-        until = self._now() + KNOWN_S
+        until = _now() + KNOWN_S
         self._elsewhere = {subject: until for subjects in found.values() for subject in subjects}
 
 
-def _no_one(kind: str, name: str, known: Collection[str]) -> ErrorReply:
-    """Return the reply to a name that no process serves now."""
-    if name not in known:
-        return unknown(kind, name, known)
-    return ErrorReply(
-        "unavailable",
-        f"no process serves {name} now",
-        remedy="start one: `aicore up`, or `aicore run` with its component",
-        retry="later",
-        retry_after_ms=BUSY_RETRY_MS,
-    )
+def _now() -> float:
+    return asyncio.get_running_loop().time()

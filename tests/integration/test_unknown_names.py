@@ -3,14 +3,17 @@
 import asyncio
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from structlog.testing import capture_logs
 
 from aicore.client import Client as OurClient
 from aicore.doctor.check import Patient
@@ -20,10 +23,11 @@ from aicore.running import System
 from aicore.settings import Settings
 from bus.nats import unknown
 from bus.nats.connection import connect
+from bus.nats.discovery import discovered
 from bus.nats.service import ServiceOptions, serve
 from bus.nats.unknown import Declared
 from protocol.identity import UNNAMED
-from protocol.messages import Answer, CommandMessage, ErrorReply, Reply, encode_command
+from protocol.messages import Answer, CommandMessage, ErrorReply, Reply, decode_reply, encode_command
 from protocol.subjects import command_subject
 from tests.unit.kit import until
 
@@ -180,3 +184,62 @@ async def test_a_service_that_failed_while_nats_was_away_takes_no_requests_when_
                         assert isinstance(await ask(nc, realm, "test.here"), Reply)
     finally:
         await asyncio.to_thread(server.stop)
+
+
+async def test_who_waits_for_a_look_is_answered_though_the_service_ends(nc: Client, realm: str) -> None:
+    heard: list[bytes] = []
+
+    async def hear(message: Msg) -> None:
+        heard.append(message.data)
+
+    inbox = f"{UNNAMED.inbox}.waits"
+    await nc.subscribe(inbox, cb=hear)
+    async with part(nc, realm, "test.here"):
+        await nc.publish(command_subject(realm, "test.nobody_knows", UNNAMED), b"", reply=inbox)
+        assert isinstance(await ask(nc, realm, "test.here"), Reply), "it comes behind the other"
+    await until(lambda: heard)
+    reply = decode_reply(heard[0])
+    assert isinstance(reply, ErrorReply)
+    assert reply.code == "unknown_command"
+
+
+async def test_a_flood_of_unknown_names_costs_no_task_each_and_waits_in_a_bounded_line(
+    nc: Client, nats_server: EmbeddedNats, realm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is looked who serves a name, what is asked meanwhile waits; beyond the bound nothing does."""
+    bound, sent, heard = 200, 1_000, Counter[str]()
+    monkeypatch.setattr(unknown, "WAITING_MAX", bound)
+    looked = asyncio.Event()
+
+    async def held_up(*of: Any) -> Any:
+        await looked.wait()
+        return await discovered(*of)
+
+    async def hear(message: Msg) -> None:
+        reply = decode_reply(message.data)
+        assert isinstance(reply, ErrorReply)
+        heard[reply.code] += 1
+
+    monkeypatch.setattr("bus.nats.unknown.discovered", held_up)
+    with capture_logs() as logs:
+        async with connect(nats_server.url, name="flood") as flood, part(nc, realm, "test.here"):
+            await flood.subscribe(f"{UNNAMED.inbox}.flood", cb=hear)
+            tasks = len(asyncio.all_tasks())
+            for n in range(sent):
+                subject = command_subject(realm, f"test.nobody_{n}", UNNAMED)
+                await flood.publish(subject, b"", reply=f"{UNNAMED.inbox}.flood")
+            await flood.flush()
+            # What is served here comes behind all of them on the same connection, and goes on meanwhile.
+            assert isinstance(await ask(flood, realm, "test.here"), Reply)
+            await until(lambda: not any(each.pending_msgs for each in nc._subs.values()))
+            assert len(asyncio.all_tasks()) - tasks < 10
+            looked.set()
+            await until(lambda: sum(heard.values()) + unanswered(logs) == sent)
+            assert isinstance(await ask(flood, realm, "test.nobody_knows"), ErrorReply)
+    # One look may have begun with the first of them, while the others came.
+    assert bound <= heard["unknown_command"] <= 2 * bound
+    assert set(heard) == {"unknown_command"}
+
+
+def unanswered(logs: list[Any]) -> int:
+    return sum(each["number"] for each in logs if each["event"] == "unknown_names_not_answered")
