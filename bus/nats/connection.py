@@ -156,3 +156,8 @@ def reconnects(nc: Client) -> int:
     """Return how often the connection was re-established: a change means that requests under way are lost."""
     count: int = nc.stats["reconnects"]
     return count
+
+
+def server_of(nc: Client) -> str:
+    """Return the id of the server that we are connected to: each start of one has a new id."""
+    return str(nc._server_info.get("server_id", ""))

@@ -1,6 +1,7 @@
 """How far each durable consumer has come, kept in Postgres, because JetStream forgets it with the stream."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,16 +40,25 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """A durable consumer: everything up to ``position`` is acknowledged; ``settings`` as the server's."""
+    """A durable consumer: everything up to ``position`` is acknowledged; ``settings`` as the server's.
+
+    ``delivered``: the newest position that it was given.
+    """
 
     name: str
     position: int
     settings: Mapping[str, Any] | None
+    delivered: int = 0
 
     @property
     def start(self) -> int:
         """The position after which it was made to begin."""
         return int((self.settings or {}).get("opt_start_seq", 1)) - 1
+
+    def is_beyond(self, seen: "Floor") -> bool:
+        """Return whether it claims more than was seen of it, or is set in another way."""
+        further = self.position > seen.position or self.delivered > seen.delivered
+        return further or self.settings != seen.settings
 
 
 async def durable_consumers(nc: Client, realm: str) -> list[Floor]:
@@ -65,6 +75,7 @@ async def durable_consumers(nc: Client, realm: str) -> list[Floor]:
                 c["name"],
                 max(int(c["ack_floor"]["stream_seq"]), int(c["config"].get("opt_start_seq", 1)) - 1),
                 c["config"],
+                int(c["delivered"]["stream_seq"]),
             )
             for c in consumers
         ]
@@ -103,17 +114,33 @@ async def recorded(connection: asyncpg.Connection) -> list[Floor]:
 
 async def recreate(nc: Client, realm: str, floor: Floor) -> None:
     """Make a durable consumer again that goes on after its floor; one that exists is left as it is."""
-    stream = events_stream(realm)
-    keep = {k: v for k, v in (floor.settings or {}).items() if k not in ("opt_start_time", "pause_until")}
-    config = {**keep, "deliver_policy": "by_start_sequence", "opt_start_seq": floor.position + 1}
-    body = {"stream_name": stream, "config": config, "action": "create"}
     try:
-        await js_request(nc, f"CONSUMER.DURABLE.CREATE.{stream}.{floor.name}", body)
+        await _make(nc, realm, floor)
     except JetStreamError as error:
         # Its own process was faster, or the server no longer takes the settings: that process will say so.
         logger.info("consumer_not_recreated", consumer=floor.name, reason=error.description)
     else:
         logger.info("consumer_recreated", consumer=floor.name, floor=floor.position)
+
+
+async def remove_remains(nc: Client, realm: str, floor: Floor) -> None:
+    """Remove a durable consumer with its files, whether the server knows of it or not.
+
+    A server that cannot read a consumer's settings leaves its folder, gives the state in there to whoever
+    makes one of that name, and never writes those settings anew (nats-server 2.15.1, `ConsumerStore`). So
+    one is made, for it to be deleted.
+    """
+    with suppress(JetStreamError):  # it is there
+        await _make(nc, realm, floor)
+    await delete_consumer(nc, realm, floor.name)
+
+
+async def _make(nc: Client, realm: str, floor: Floor) -> None:
+    stream = events_stream(realm)
+    keep = {k: v for k, v in (floor.settings or {}).items() if k not in ("opt_start_time", "pause_until")}
+    config = {**keep, "deliver_policy": "by_start_sequence", "opt_start_seq": floor.position + 1}
+    body = {"stream_name": stream, "config": config, "action": "create"}
+    await js_request(nc, f"CONSUMER.DURABLE.CREATE.{stream}.{floor.name}", body)
 
 
 async def delete_consumer(nc: Client, realm: str, name: str) -> None:

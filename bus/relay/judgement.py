@@ -42,11 +42,13 @@ Kind = Literal[
     "counted_on",
     "lost",
     "stores_nothing",
+    "consumer",
 ]
 """Names of what can be wrong, for people and programs. *went_back*: the stream has lost its end; *holes*: it
 counts fewer messages than places; *unreadable*: a message cannot be read; *foreign*: it is no event of the
 realm; *forged*: an event that is not the log's; *beyond*: the stream ends behind the log; *counted_on*:
-likewise, and what lay there is gone; *lost*: the log may be the one that lacks events."""
+likewise, and what lay there is gone; *lost*: the log may be the one that lacks events; *consumer*: one that
+follows the stream is not as it was."""
 
 Standing = Literal["same", "unreadable", "foreign", "forged", "other"]
 """Of one message. *other*: an event of the realm that may be true, and is not the log's."""

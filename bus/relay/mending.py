@@ -13,7 +13,7 @@ import structlog
 from nats.aio.client import Client
 
 from bus.nats.api import JetStreamError, Missing
-from bus.nats.connection import reconnects
+from bus.nats.connection import server_of
 from bus.nats.topology import (
     CacheLimits,
     create_events_stream,
@@ -28,14 +28,15 @@ from bus.nats.topology import (
 from bus.relay.comparison import HEAD, last_common
 from bus.relay.floors import (
     Floor,
-    delete_consumer,
     durable_consumers,
     record,
     recorded,
     recreate,
+    remove_remains,
     take_back,
 )
 from bus.relay.judgement import Finding
+from bus.relay.record import mended, note
 from bus.relay.walk import Pace
 
 OVERLAP = 10065
@@ -86,8 +87,11 @@ class Mending:
         self._name = events_stream(realm)
         self._options = options
         self._waiting: list[Floor] = []
-        self._durables: set[str] = set()
-        self._epoch = reconnects(nc)
+        self._seen: dict[str, Floor] = {}
+        """The consumers as they were when we looked last."""
+        self._told = False
+        """Whether a finding about one waits to be mended."""
+        self._server = server_of(nc)
         self.wanted: Mapping[str, Any] | None = None
 
     async def remember(self, made: Mapping[str, Any] | None) -> None:
@@ -123,22 +127,41 @@ class Mending:
         for floor in ready:
             await recreate(self._nc, self._realm, floor)
         self._waiting = [floor for floor in self._waiting if floor not in ready]
-        self._durables |= {floor.name for floor in ready}  # also lost if the server goes before we look again
+        self._seen |= {floor.name: floor for floor in ready}  # lost, too, if the server goes before we look
         if not self._waiting:
-            await record(connection, floors, now_us=self._options.now_us())
+            await record(connection, list(self._seen.values()), now_us=self._options.now_us())
+            if self._told:
+                await mended(connection, now_us=self._options.now_us())
+                self._told = False
 
     async def _bring_back(self, connection: asyncpg.Connection, floors: list[Floor]) -> None:
-        """Make consumers again that a restarted server no longer has: their files were damaged.
+        """Take consumers back to where they were seen, if a restarted server has them otherwise.
 
-        A consumer that is gone without a restart was removed by its owner.
+        Nothing proves what a consumer's file says: damaged, it cannot be read, or is read and claims too
+        much. One that is gone without a restart was removed by its owner.
         """
-        there = {floor.name for floor in floors}
-        if self._epoch != reconnects(self._nc):
-            self._epoch = reconnects(self._nc)
-            lost = self._durables - there - {floor.name for floor in self._waiting}
-            known = await recorded(connection) if lost else []
-            self._waiting += [floor for floor in known if floor.name in lost and floor.settings is not None]
-        self._durables = there
+        there = {floor.name: floor for floor in floors}
+        for seen in await self._changed(connection, there):
+            await remove_remains(self._nc, self._realm, seen)
+            self._waiting.append(seen)
+        self._server = server_of(self._nc)
+        waiting = {floor.name for floor in self._waiting}
+        self._seen = {name: floor for name, floor in there.items() if name not in waiting}
+
+    async def _changed(self, connection: asyncpg.Connection, there: Mapping[str, Floor]) -> list[Floor]:
+        """Return, as they were seen, consumers that a restarted server has otherwise; note what is damage."""
+        if server_of(self._nc) == self._server:
+            return []
+        waiting = {floor.name for floor in self._waiting}
+        known = [floor for name, floor in self._seen.items() if name not in waiting]
+        damaged = [f for f in known if f.name not in there or there[f.name].settings != f.settings]
+        if damaged:
+            names = ", ".join(f"{floor.name} after {floor.position}" for floor in damaged)
+            what = f"durable consumers were damaged, and are made anew to go on: {names}"
+            finding = Finding("different", 0, 0, what, kind="consumer")
+            await note(connection, finding, now_us=self._options.now_us())
+            self._told = True
+        return [f for f in known if f in damaged or there[f.name].is_beyond(f)]
 
     async def hold_back(self, connection: asyncpg.Connection, last: int) -> None:
         """Make those consumers anew, in time, that stand behind the end of a stream which went back.
@@ -146,11 +169,9 @@ class Mending:
         A server whose stream is shorter than a consumer's place may leave out what comes there again (found
         by damaging its files 140 times).
         """
-        there = {floor.name for floor in await durable_consumers(self._nc, self._realm)}
         behind = [f for f in await recorded(connection) if f.settings is not None and f.position > last]
         for floor in behind:
-            if floor.name in there:
-                await delete_consumer(self._nc, self._realm, floor.name)
+            await remove_remains(self._nc, self._realm, floor)
         waiting = {floor.name for floor in behind}
         self._waiting = [floor for floor in self._waiting if floor.name not in waiting] + behind
 
@@ -166,6 +187,11 @@ class Mending:
         agreed = await last_common(self._nc, connection, self._realm, finding)
         now_us = self._options.now_us()
         floors = await durable_consumers(self._nc, self._realm)
+        if finding.verdict != "missing":  # then they went with the stream
+            there = {floor.name: floor for floor in floors}
+            seen = [*await self._changed(connection, there), *self._waiting]
+            floors = [*(there | {floor.name: floor for floor in seen}).values()]
+            self._server = server_of(self._nc)
         if finding.emptied:
             floors = await _before(connection, floors)
         await record(connection, floors, now_us=now_us)

@@ -48,7 +48,7 @@ class Foreign:
     seen: dict[int, list[bytes]] = field(default_factory=dict)
     over: bool = False
     """Told to end: nats-py's fetch forgets a cancellation that comes with an answer (Python 3.11)."""
-    name = "foreign"
+    name: str = "foreign"
 
     async def make(self) -> None:
         stream = events_stream(self.bus.realm)
