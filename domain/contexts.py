@@ -13,6 +13,7 @@ _NAMES = (
     "inference",
     "routing",
     "batch",
+    "clock",
     "relay",
     "projections",
 )

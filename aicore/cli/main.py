@@ -73,6 +73,7 @@ def quiet(
 
 
 RUNNING, SPEAKING = "The system", "Lines and prompts"
+WORLD = "The world"
 MODELS, RECORDS = "Models", "What was recorded"
 
 
@@ -106,6 +107,7 @@ PARTS = (
     Part("content", SPEAKING, "content"),
     Part("templates", SPEAKING, "templates"),
     Part("guardrails", SPEAKING, "guardrails"),
+    Part("clock", WORLD, "clock"),
     Part("models", MODELS, "models"),
     Part("tiers", MODELS, "tiers", "tiers"),
     Part("evaluate", MODELS, "evaluate", "evaluate"),

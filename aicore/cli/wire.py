@@ -51,6 +51,11 @@ COMMANDS = {
     "optimisation.proposals": "proposals list",
     "batch.open": "batch submit",
     "batch.list": "batch list",
+    "clock.start": "clock start",
+    "clock.scale": "clock scale",
+    "clock.jump": "clock jump",
+    "clock.set_calendar": "clock calendar",
+    "clock.cancel_alarm": "clock cancel-alarm",
     "guardrails.publish_policy": "guardrails publish",
     "guardrails.violations": "guardrails violations",
 }

@@ -24,7 +24,7 @@ from aicore.settings import Settings, masked
 from aicore.supervisor import Component, Start, run_components
 from aicore.wiring.contexts import parts_of, views_of
 from aicore.wiring.following import make_followers
-from aicore.wiring.parts import Parts, Served
+from aicore.wiring.parts import Parts, Served, process_name
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.nats.connection import connect
@@ -180,11 +180,6 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
         async with serve(parts.nc, parts.system.realm, parts.served.commands, queries, options):
             ready()
             await stop.wait()
-
-
-def process_name() -> str:
-    """Return what operators call this process."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _share(settings: Settings) -> Share:

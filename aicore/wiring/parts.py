@@ -5,6 +5,8 @@ router, the policy that holds) is opened by the first that asks (`Parts.once`) a
 """
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -118,6 +120,11 @@ class Part:
     views: Sequence[View] = ()
     answers: Mapping[type[Query], Ask] = field(default_factory=dict)
     serve: Mapping[str, Serve] = field(default_factory=dict)
+
+
+def process_name() -> str:
+    """Return what operators call this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 @asynccontextmanager

@@ -2,19 +2,22 @@
 
 A leader that lost its connection without noticing may go on for a moment. A relay's publishes are harmless
 then: the expected sequence refuses them, and both would publish the same bytes. So are commands of the inbox
-(`bus.relay.inbox`): their ids have one effect.
+(`bus.relay.inbox`): their ids have one effect. The clock's leader is fenced by the version of its stream
+(`handlers.clock.leader`).
 """
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Literal
 
 import asyncpg
 import structlog
 
-STAND_BY_S = 0.5
+Work = Literal["relay", "inbox", "clock"]
+
+STAND_BY_S: Mapping[Work, float] = {"relay": 0.5, "inbox": 0.5, "clock": 0.1}
 """How often a stand-by tries: the gap after a leader's death is at most this, plus Postgres noticing."""
 
 CONNECT_TIMEOUT_S = 5.0
@@ -44,7 +47,15 @@ WHERE locktype = 'advisory' AND granted AND objsubid = 1
     AND activity.state = 'active' AND activity.query_start < now() - make_interval(secs => $2)
 """
 
-Work = Literal["relay", "inbox"]
+WATCH_S = 1.0
+"""How often the session that holds the lead is asked; idle for six seconds, Postgres ends it."""
+
+AGAIN_S = 0.5
+
+AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+WRITER = "aicore_writer"
+"""The role of those who lead what appends events."""
 
 logger = structlog.get_logger(__name__)
 
@@ -82,7 +93,7 @@ async def lead(
             if not standing_by:
                 standing_by = True
                 logger.info("stands_by", work=work, realm=realm)
-            await asyncio.sleep(STAND_BY_S)
+            await asyncio.sleep(STAND_BY_S[work])
             if await connection.fetch(END_STUCK, lock, STUCK_S):
                 logger.warning("ended_stuck_leader", work=work, realm=realm)
         await connection.execute(f"SET ROLE {role}")
@@ -105,6 +116,37 @@ async def listen(
         yield connection
     finally:
         connection.terminate()
+
+
+async def while_leading(
+    dsn: str, realm: str, do: Callable[[], Awaitable[None]], *, work: Work, name: str
+) -> None:
+    """Run ``do`` whenever this process leads the realm's ``work``, until cancelled.
+
+    Without the log there is no leader. Once ``do`` is done the lead is given up, and taken again if no other
+    process does.
+
+    Raises:
+        Exception: whatever ``do`` raises; losing Postgres is none.
+    """
+    while True:
+        try:
+            async with (
+                lead(dsn, realm, role=WRITER, name=name, work=work) as connection,
+                asyncio.TaskGroup() as group,
+            ):
+                watching = group.create_task(_watch(connection))
+                await do()
+                watching.cancel()
+        except* AWAY as errors:
+            logger.info("leader_waits_for_the_log", work=work, realm=realm, error=repr(errors.exceptions[0]))
+        await asyncio.sleep(AGAIN_S)
+
+
+async def _watch(connection: asyncpg.Connection) -> None:
+    while True:
+        await connection.fetchval("SELECT 1")
+        await asyncio.sleep(WATCH_S)
 
 
 async def _connect(dsn: str, settings: dict[str, str]) -> asyncpg.Connection:

@@ -57,7 +57,7 @@ class LeapRule(Declared):
         description="The years are taken modulo this.",
         json_schema_extra={"unit": "years"},
     )
-    remainders: list[int] = Field(
+    remainders: list[Annotated[int, Field(ge=0, le=CYCLE_YEARS_MAX)]] = Field(
         min_length=1, max_length=CYCLE_YEARS_MAX, description="Remainders of the years that it meets."
     )
     leap: bool = Field(True, description="Whether the years that it meets are leap years.")
