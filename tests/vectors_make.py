@@ -32,11 +32,12 @@ from protocol.messages import (
 )
 from protocol.meta import Meta, encode_meta
 from protocol.packing import pack
+from tests.vectors_clock import clock_cases
 from tests.vectors_edges import edges
 
 FOLDER = Path(__file__).parents[1] / "protocol" / "vectors"
 MANIFEST = "released.txt"
-FILES = ("events", "messages", "boundary", "evolved", "malformed", "chain", "edges")
+FILES = ("events", "messages", "boundary", "evolved", "malformed", "chain", "edges", "clock")
 BY_DECLARATION = ("events", "messages")
 """The files whose cases are examples of declarations, which may come in several forms."""
 SPACE = UUID("3b9f5c0e-9d0f-4f39-9f65-7d0c1f6c2a11")
@@ -62,6 +63,7 @@ def vectors() -> dict[str, list[Case]]:
         "malformed": list(_malformed()),
         "chain": list(_chain()),
         "edges": list(edges()),
+        "clock": [dict(case) for case in clock_cases()],
     }
 
 

@@ -120,7 +120,7 @@ def scale(
     _say("clock.scale", _scale_of(rate), f"game time goes at {rate}", (operator, reason), json=json)
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # -2d is no option
 def jump(to: To, operator: Operator, reason: Reason, *, json: Json = False) -> None:
     """Make it another game time; alarms in between follow their policies, and nothing fires again."""
 
@@ -159,7 +159,7 @@ def list_alarms(*, json: Json = False) -> None:
     print_rows(listing(alarms, clock), "no alarm waits; see `aicore clock set-alarm --help`")
 
 
-COLUMNS = {"alarm": Kind.ID, "due": Kind.NAME, "late ones": Kind.NAME, "time": Kind.SPARE, "what": Kind.TEXT}
+COLUMNS = {"alarm": Kind.NAME, "due": Kind.NAME, "late ones": Kind.NAME, "time": Kind.SPARE, "what": Kind.TEXT}
 
 
 def listing(alarms: Sequence[Mapping[str, Any]], clock: Mapping[str, Any]) -> Listing:

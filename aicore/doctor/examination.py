@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from aicore.clock import now_us
-from aicore.doctor import derived, log, machine, services, stream
+from aicore.doctor import derived, log, machine, services, stream, world
 from aicore.doctor.check import FAILURES, Check, Patient
 from aicore.doctor.servers import nats_of, postgres_of
 from aicore.running import System
@@ -27,6 +27,7 @@ _CHECKS: tuple[Callable[[Patient], Awaitable[Sequence[Check]]], ...] = (
     derived.followers,
     services.silence,
     services.engines,
+    world.game_clock,
     machine.spool,
     stream.inbox,
     stream.dead_letters,

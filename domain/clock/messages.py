@@ -232,7 +232,10 @@ class ClockDilated(Event, name="clock.dilated", version=1):
 class ClockUndilated(Event, name="clock.undilated", version=1):
     """Game time goes as its scale says again."""
 
-    example: ClassVar[dict[str, int]] = {}
+    num: RatePart = Field(description="Before, it went at num/den of its scale.")
+    den: RatePart = Field(description="See num.")
+
+    example: ClassVar = {"num": 1, "den": 2}
 
 
 ANCHORS = (ClockStarted, ClockScaled, ClockPaused, ClockResumed, ClockJumped, ClockDilated, ClockUndilated)

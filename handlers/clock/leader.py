@@ -111,7 +111,8 @@ class ClockLeader:
                 return self._newest() or clock
 
     async def _dilate(self, clock: Clock, now: RealTime, wanted: Rate) -> None:
-        event: ClockEvent = ClockUndilated()
+        before = clock.line.dilation
+        event: ClockEvent = ClockUndilated(num=before.numerator, den=before.denominator)
         if wanted != UNDILATED:
             late_us = lateness(clock, now).us
             event = ClockDilated(num=wanted.numerator, den=wanted.denominator, late_us=late_us)

@@ -17,6 +17,7 @@ from aicore.audit.evaluation_report import About
 from aicore.audit.story import Turn
 from aicore.cli import (
     batch,
+    clock,
     content,
     dead_letters,
     deployments,
@@ -34,6 +35,7 @@ from aicore.cli import (
 )
 from aicore.cli.terminal import CONTROLS, WIDTH_PIPED, Kind, Listing, Plain, print_rows
 from bus.nats.dead_letters import DeadLetter
+from domain.clock.messages import SMALL
 from domain.inference.messages import InferenceCompleted, InferenceRequested
 from tests.unit.audit.test_evaluation_report import finding
 
@@ -50,6 +52,11 @@ NAMES = (
 )
 WORDS = "Who keeps the lamp tonight, and who [bold]paid[/] for the oil? " * 2 + "x" * 70
 US = 1_764_500_000_000_000
+
+
+def alarm(name: str) -> dict[str, Any]:
+    due = {"due_game_ms": 86_400_000, "due_real_us": None}
+    return {"alarm_id": name, "late": "once", "next": 7, "what": WORDS, **due}
 
 
 def model(id_: str, name: str) -> dict[str, Any]:
@@ -143,6 +150,7 @@ def counts(name: str) -> dict[str, Any]:
 
 CASES: dict[str, Callable[[str, str], Listing]] = {
     "batch.listing": lambda a, b: batch.listing([of_batch(IDS[0], a), of_batch(IDS[1], b)]),
+    "clock.listing": lambda a, b: clock.listing([alarm(a), alarm(b)], {"calendar": SMALL.model_dump()}),
     "content.listing": lambda a, b: content.listing(
         [{"id": "gault", "name": name, "role": WORDS, "voice": "gruff"} for name in (a, b)]
     ),

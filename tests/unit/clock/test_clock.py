@@ -220,7 +220,7 @@ class AnyDay(RuleBasedStateMachine):
             ClockJumped(jump_id="j", to_game_ms=to, **BY),
             PAUSED if paused else RESUMED,
             ClockScaled(scale_num=abs(to) % 1_000 + 1, **BY),
-            ClockDilated(num=1, den=2, late_us=0) if paused else ClockUndilated(),
+            ClockDilated(num=1, den=2, late_us=0) if paused else ClockUndilated(num=1, den=2),
             CalendarSet(calendar=COPTIC if paused else CINDERMOUTH, **BY),
         )[what]
         before = self.clock.line.at(self.now)

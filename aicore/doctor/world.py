@@ -1,0 +1,56 @@
+"""The world's clock: somebody leads it, and nothing that is due waits."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aicore.client import Client as WireClient
+from aicore.client import Refused
+from aicore.doctor.check import Check, Patient, in_schema
+from aicore.doctor.stream import LEADS
+from bus.relay.leadership import SILENCE_MAX_S, lock_of
+from domain.clock.clock import STREAM
+from domain.clock.queries import ClockQuery
+from protocol.errors import WireError
+
+LATE_S_MAX = 2 * SILENCE_MAX_S
+"""Longer than a change of leaders takes."""
+
+NAME = "game clock"
+START = (
+    "start a process that leads it (`aicore up` or `aicore run commands`); if one runs, its log says why not"
+)
+
+# Purpose: whether the realm has a clock. Index: event_stream_version. Lock: none.
+THERE = "SELECT true FROM event WHERE stream = $1 LIMIT 1"
+
+
+async def game_clock(patient: Patient) -> Sequence[Check]:
+    """Check that a realm's clock, if it has one, is led and keeps up."""
+    if patient.postgres is None or patient.nats is None:
+        return []
+    async with in_schema(patient) as connection:
+        if not await connection.fetchval(THERE, STREAM):
+            return []
+        leads = await connection.fetchval(LEADS, lock_of("clock", patient.system.realm))
+    if not leads:
+        return [Check(NAME, "fault", "nobody leads it: time goes on, but alarms and phases wait", START)]
+    try:
+        found = (await WireClient(patient.nats, patient.system.realm).query(ClockQuery.query_name)).result
+    except (ConnectionError, Refused, WireError) as error:
+        return [Check(NAME, "fault", f"no process answers what time it is: {error}", START)]
+    return [clock_finding(found)]
+
+
+def clock_finding(found: Mapping[str, Any]) -> Check:
+    """Return how a clock that is led stands."""
+    led = f"led by {found['leader']}, term {found['term']}"
+    if found["late_us"] > LATE_S_MAX * 1e6:
+        fact = f"{led}; something has been due for {found['late_us'] / 1e6:,.0f} s"
+        mend = "see the log of that process; if work is too much, `aicore clock alarms` shows what waits"
+        return Check(NAME, "warning", fact, mend)
+    if found["dilation_num"] != found["dilation_den"]:
+        fact = f"{led}; slowed down to {found['dilation_num']}/{found['dilation_den']} of its scale"
+        return Check(
+            NAME, "warning", fact, "the work does not keep up: give the log a faster disk, or fewer alarms"
+        )
+    return Check(NAME, "ok", f"{led}; {found['alarms']:,} alarms wait{'; paused' if found['paused'] else ''}")
