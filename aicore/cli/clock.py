@@ -159,7 +159,13 @@ def list_alarms(*, json: Json = False) -> None:
     print_rows(listing(alarms, clock), "no alarm waits; see `aicore clock set-alarm --help`")
 
 
-COLUMNS = {"alarm": Kind.NAME, "due": Kind.NAME, "late ones": Kind.NAME, "time": Kind.SPARE, "what": Kind.TEXT}
+COLUMNS = {
+    "alarm": Kind.NAME,
+    "due": Kind.NAME,
+    "late ones": Kind.NAME,
+    "time": Kind.SPARE,
+    "what": Kind.TEXT,
+}
 
 
 def listing(alarms: Sequence[Mapping[str, Any]], clock: Mapping[str, Any]) -> Listing:

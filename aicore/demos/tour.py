@@ -17,9 +17,11 @@ from rich.text import Text
 
 from aicore.client import Client, Refused, Unanswered, connect
 from aicore.clock import new_id, now_us
+from aicore.content.calendar import shipped_calendar
 from aicore.content.models import DEMO_MODELS, DIALOGUE, QUEST
 from aicore.content.templates import TEMPLATES
 from aicore.settings import load_settings
+from bus.retry import until_seen
 from protocol.envelope import Envelope
 from protocol.messages import CommandMessage, ErrorReply, Reply, encode_command
 from protocol.packing import unpack
@@ -32,6 +34,7 @@ OVERSIZED_BYTES = 600 * 1024
 """Above the limit of one payload (512 KiB) and below NATS's own of one message (1 MiB)."""
 
 MESSAGE_CHARACTERS_MAX = 100
+CLOCK_LOOK_S = 0.05
 USE_CASE = DIALOGUE
 
 
@@ -110,13 +113,14 @@ async def play(url: str, realm: str) -> None:
         Unanswered: nothing serves there. TimeoutError: an event did not arrive.
     """
     async with connect(url, realm) as client, _watched(client) as watcher:
-        console.rule("[bold]1.[/bold] prompt templates and models are registered", align="left")
+        console.rule("[bold]1.[/bold] prompt templates and models are registered; a clock goes", align="left")
         for template in TEMPLATES:
             reply = await client.command("prompts.register_template", template)
             await watcher.reach(reply)
             console.print(f"  template [bold]{reply.result['template']}[/bold]")
         for facts in DEMO_MODELS:
             await _register(client, watcher, facts)
+        await _start_clock(client, watcher)
         console.rule("[bold]2.[/bold] players talk; the words come as they are made", align="left")
         for question in QUESTIONS:
             await _ask(client, watcher, question, new_id())
@@ -140,6 +144,25 @@ async def _register(client: Client, watcher: Watcher, facts: Mapping[str, Any]) 
     what = f"[bold]{facts['name']} {facts['version']}[/bold] for {facts['use_case']}"
     console.print(f"  {how} {what}, {reply.result['status']}")
     await watcher.reach(reply)
+
+
+async def _start_clock(client: Client, watcher: Watcher) -> None:
+    """Start the world's clock, if it does not go yet, and show what it shows."""
+    if (await client.query("clock.now")).result is None:
+        by = {"operator": "demo", "reason": "the demo"}
+        await watcher.reach(await client.command("clock.start", {"calendar": shipped_calendar(), **by}))
+
+    async def led() -> Mapping[str, Any] | None:
+        found: Mapping[str, Any] | None = (await client.query("clock.now")).result
+        return found if found and found["term"] else None
+
+    found = await until_seen(led, every_s=CLOCK_LOOK_S, within_s=EVENT_TIMEOUT_S)
+    if found is None:
+        raise Unanswered("nobody leads the clock")
+    seen = found["reading"]
+    date = f"{seen['day']} {seen['month']} {seen['year']}"
+    time = f"{seen['hour']:02}:{seen['minute']:02} of {date}"
+    console.print(f"  the clock shows [bold]{time}[/bold]: {seen['phase']}, {seen['season']}")
 
 
 async def _ask(client: Client, watcher: Watcher, question: Question, id_: UUID) -> Reply:

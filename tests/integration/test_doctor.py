@@ -21,6 +21,8 @@ from aicore.doctor import Check, examine
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from aicore.running import System
 from aicore.settings import Settings
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
 from bus.nats.api import js_publish, js_request
 from bus.nats.connection import connect
 from bus.nats.dead_letters import DeadLetter, dismiss, put, redrive
@@ -35,16 +37,21 @@ from bus.nats.topology import (
     events_stream,
     inbox_stream,
 )
-from bus.ports import ClockWrong
+from bus.ports import ClockWrong, StreamWrite
 from bus.postgres.connect import schema_of
+from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
-from bus.relay.leadership import relay_lock
+from bus.relay.leadership import lock_of, relay_lock
 from bus.spool.disk import LOCK
+from domain.clock.clock import STREAM
+from domain.clock.units import RealTime
+from handlers.clock.view import shown
 from protocol.chain import genesis, link
 from protocol.envelope import Envelope, encode_envelope
 from protocol.identity import UNNAMED
 from protocol.messages import Answer, encode_reply
 from protocol.subjects import query_subject
+from tests.unit.clock.kit import STARTED, clock_after
 
 pytestmark = pytest.mark.integration
 
@@ -370,6 +377,30 @@ async def test_dead_letters_that_wait_are_counted(case: Case) -> None:
     (found,) = [check for check in await case.examine() if check.verdict != "ok"]
 
     assert (found.name, found.verdict, found.fact) == ("dead letters", "warning", "2 wait")
+
+
+async def test_a_game_clock_that_nobody_leads_or_that_is_late_is_told(case: Case) -> None:
+    realm, late = case.system.realm, shown(clock_after(), RealTime(10**9))
+    async with open_log(case.system.postgres_dsn, realm, now_us=now_us) as log:
+        await log.append(StreamWrite(STREAM, [EventCodec(domain_catalogue()).encode(STARTED, new_id())]))
+
+    async def game_clock() -> Check:
+        (found,) = [check for check in await case.examine() if check.name == "game clock"]
+        return found
+
+    async def answer(asked: Msg) -> None:
+        await asked.respond(encode_reply(Answer(late, 1)))
+
+    leaderless = await game_clock()
+    await case.admin.execute("SELECT pg_advisory_lock($1)", lock_of("clock", realm))
+    silent = await game_clock()
+    await case.nc.subscribe(query_subject(realm, "clock.now", UNNAMED), cb=answer)
+    await case.nc.flush()
+
+    assert (leaderless.verdict, leaderless.fact[:15]) == ("fault", "nobody leads it")
+    assert "aicore run commands" in leaderless.mend
+    assert (silent.verdict, silent.fact[:18]) == ("fault", "no process answers")
+    assert (await game_clock()).verdict == "warning", "a phase is due that nobody told"
 
 
 async def test_a_missing_role_is_named_with_its_mend(case: Case) -> None:
