@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from heapq import nsmallest
+from itertools import chain
 from typing import Any
 
 from bus.ports import EventLog, RecordedEvent
@@ -63,9 +65,9 @@ class ClockView(MemoryView):
         clock = self.clock
         if clock is None:
             return [], self.position
-        waiting = [*clock.game, *clock.real]
-        waiting.sort(key=lambda alarm: (_when(clock, alarm), alarm.of.serial))
-        return [_alarm(alarm) for alarm in waiting[:limit]], self.position
+        waiting = chain(clock.game, clock.real)
+        first = nsmallest(limit, waiting, key=lambda alarm: (_when(clock, alarm), alarm.of.serial))
+        return [_alarm(alarm) for alarm in first], self.position
 
 
 def shown(clock: Clock, now: RealTime) -> Mapping[str, Any]:
