@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -373,6 +374,36 @@ def test_new_events_are_handed_to_a_program(up: Up, tmp_path: Path) -> None:
     assert len(taken) == expected
     assert "is no name of a follower" in up.run("events", "follow", "in", code=2)
     assert "no event 'no.such'" in up.run("events", "follow", "x", "--type", "no.such", code=2)
+
+
+def test_the_clock_is_shown_paused_and_moved_and_alarms_are_kept(up: Up) -> None:
+    who = ("--operator", "mira", "--reason", "a test")
+    assert "leader  " in up.run("clock", "show")
+    assert [each["type"] for each in up.json("clock", "pause", *who)["events"]] == ["clock.paused"]
+    before = until_shown(up, paused=True)
+    up.run("clock", "jump", "+3s", *who)
+    until_shown(up, game_ms=before["game_ms"] + 3_000)
+    up.run("clock", "set-alarm", "bell", "--after", "2h", "--every", "1d", "--what", "the ferry leaves")
+    up.run("clock", "set-alarm", "bell", "--after", "3h", code=4)
+    until_shown(up, alarms=1)
+    [alarm] = up.json("clock", "alarms")
+    assert alarm["due_game_ms"] == before["game_ms"] + 3_000 + 7_200_000
+    assert "412-thawing-" in up.run("clock", "alarms")
+    up.run("clock", "cancel-alarm", "bell")
+    up.run("clock", "scale", "1/2", *who)
+    up.run("clock", "scale", "60", *who)
+    assert up.json("clock", "resume", *who)["paused"] is False
+    up.run("clock", "start", *who, "--scale", "3", code=4)
+
+
+def until_shown(up: Up, **wanted: object) -> dict[str, Any]:
+    """Return the clock once it shows so; the view is a moment behind the log."""
+    deadline = time.monotonic() + COMMAND_TIMEOUT_S
+    while True:
+        found: dict[str, Any] = up.json("clock", "show")
+        if {name: found[name] for name in wanted} == wanted or time.monotonic() > deadline:
+            assert {name: found[name] for name in wanted} == wanted
+            return found
 
 
 def test_errors_are_one_sentence_with_a_remedy(up: Up, tmp_path: Path) -> None:
