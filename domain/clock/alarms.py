@@ -65,8 +65,9 @@ class Alarm:
         if self.of.late != "each":
             late = min(last, self.last_until(time - self.grace - 1))
         if late >= self.next and self.of.late == "skip":
-            ref = {"alarm_id": self.of.alarm_id, "serial": self.of.serial}
-            yield self.due(late), AlarmPassed(**ref, first=self.next, last=late)
+            of = self.of
+            passed = AlarmPassed(alarm_id=of.alarm_id, serial=of.serial, first=self.next, last=late)
+            yield self.due(late), passed
         elif late >= self.next:
             yield self.due(late), self._fired(late, stands_for=late - self.next + 1)
         for occurrence in range(max(self.next, late + 1), last + 1):

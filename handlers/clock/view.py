@@ -11,7 +11,7 @@ from bus.ports import EventLog, RecordedEvent
 from domain.clock.alarms import Alarm
 from domain.clock.almanac import Almanac
 from domain.clock.clock import STREAM, Clock, follow
-from domain.clock.messages import EVENTS
+from domain.clock.messages import EVENTS, ClockEvent
 from domain.clock.queries import AlarmsQuery, ClockQuery
 from domain.clock.strikes import lateness
 from domain.clock.units import GameTime, RealTime
@@ -44,7 +44,7 @@ class ClockView(MemoryView):
 
     def apply(self, event: Event, recorded: RecordedEvent) -> None:
         """Take an event in."""
-        if recorded.stream == STREAM and isinstance(event, EVENTS):
+        if recorded.stream == STREAM and isinstance(event, ClockEvent):
             if recorded.version != self.version + 1:
                 self.gap = self.gap or f"the clock's event {self.version + 1} could not be read"
             self.clock = follow(self.clock, event, RealTime(recorded.recorded_us))

@@ -196,13 +196,14 @@ class AnyDay(RuleBasedStateMachine):
         super().__init__()
         self.now = RealTime(0)
         self.clock: Clock = clock_after()
+        self.timeless = CLOCK.fold([STARTED])
         self.fired: set[tuple[int, int]] = set()
         self.reached = 0
 
     def take(self, event: Any) -> None:
         found = follow(self.clock, event, self.now)
         assert found is not None
-        self.clock = found
+        self.clock, self.timeless = found, CLOCK.evolve(self.timeless, event)
 
     @initialize()
     def begin(self) -> None:
@@ -262,7 +263,30 @@ class AnyDay(RuleBasedStateMachine):
 
     @invariant()
     def the_rules_need_no_time(self) -> None:
+        """What the command loop folds, without the log's time, decides as the leader's state would."""
         assert self.clock.waiting == len(list(self.clock.game)) + len(list(self.clock.real))
+        for command in COMMANDS_TO_TRY:
+            assert tried(command, self.timeless) == tried(command, self.clock)
+
+
+COMMANDS_TO_TRY = (
+    START,
+    PauseClock(**BY),
+    ResumeClock(**BY),
+    ScaleClock(scale_num=61, **BY),
+    JumpClock(jump_id="j", to_game_ms=0, **BY),
+    SetCalendar(calendar=COPTIC, **BY),
+    AT_DUSK,
+    SetAlarm.model_validate({"alarm_id": "a0", "real": {"after_us": 5}}),
+    CancelAlarm(alarm_id="a1"),
+)
+
+
+def tried(command: Any, clock: Clock | None) -> Any:
+    try:
+        return CLOCK.decide(command, clock)
+    except Rejected as refusal:
+        return str(refusal)
 
 
 TestAnyDay = AnyDay.TestCase
