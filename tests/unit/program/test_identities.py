@@ -50,10 +50,12 @@ def test_every_message_says_who_may_send_it_and_no_service_governs() -> None:
     roles += [set(kind.may) for kind in CATALOGUE.queries.values()]
     assert all(each and each <= known for each in roles)
     assert names_of(CATALOGUE, Grants(MARKET)) == (
-        "inference.generate", "inference.rate", "inference.tiers", "registry.current",
+        "inference.generate", "inference.rate", "clock.now", "inference.tiers", "registry.current",
     )  # fmt: skip
     governing = [name for name, kind in CATALOGUE.commands.items() if {"service", "granted"} & set(kind.may)]
-    assert {name.partition(".")[0] for name in governing} == {"inference", "batch"}
+    assert {name.partition(".")[0] for name in governing} == {"inference", "batch", "clock"}
+    alarms = {"clock.set_alarm", "clock.cancel_alarm"}
+    assert {name for name in governing if name.startswith("clock.")} == alarms, "time is the operators'"
     viewer = names_of(CATALOGUE, Grants(Identity("operator", "ann"), roles=("viewer",)))
     assert not set(viewer) & CATALOGUE.commands.keys()
 
