@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from pydantic import Field
+from pydantic.config import JsonDict
 
 from domain.kernel.vocabulary import COUNT_MAX
 
@@ -19,7 +20,7 @@ GRACE_GAME_MS = 900_000
 GRACE_REAL_US = 15_000_000
 """A quarter of a game hour, and at the default scale as long in real time: more than a change of leaders."""
 
-GAME_MS = {"unit": "game ms"}
+GAME_MS: JsonDict = {"unit": "game ms"}
 
 GameMs = Annotated[
     int,

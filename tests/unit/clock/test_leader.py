@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -92,7 +93,7 @@ async def test_alarms_and_phases_are_told_once_and_in_order(world: World) -> Non
         for second in range(0, 1_300, 50):
             world.now_us = second * SECOND
             due = max(0, min(20, second // 60))
-            await until(lambda due=due: fired(world, due))
+            await until(partial(fired, world, due))
 
     fired_ = await world.told(AlarmFired)
     assert [event.alarm_id for event in fired_] == [f"a{n}" for n in range(20)]
