@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -31,6 +32,7 @@ from domain.clock.timeline import UNDILATED
 from domain.clock.units import GameTime, Rate, RealSpan, RealTime
 from domain.kernel.decider import Rejected
 from domain.kernel.parse import parse
+from tests.harness.examples import examples
 from tests.unit.clock.kit import BY, CINDERMOUTH, COPTIC, DAY, HOUR, SECOND, STARTED, alarm_set, clock_after
 from tests.unit.spec import changed, given
 
@@ -290,3 +292,4 @@ def tried(command: Any, clock: Clock | None) -> Any:
 
 
 TestAnyDay = AnyDay.TestCase
+TestAnyDay.settings = settings(max_examples=examples(15), stateful_step_count=30)
