@@ -7,6 +7,8 @@ tables, and are needed here and in tests, never by the program:
 - confusable-homoglyphs: the classes of UTS #39 whole, digits of other scripts among them.
 - unicodedata2: the newest character database; letters younger than Python's own are known by it.
 - regex: Default_Ignorable_Code_Point.
+
+What no package has stands in `aicore.training.shapes`: letters drawn alike, and Braille.
 """
 
 import json
@@ -22,6 +24,8 @@ import disarm
 import regex
 import unicodedata2
 
+from aicore.training.shapes import BRAILLE, SHAPES
+
 OUTPUT = Path(__file__).parents[2] / "domain" / "guardrails" / "look_alikes.py"
 WIDTH = 92
 """Columns of a line's string."""
@@ -33,9 +37,11 @@ LEET = ("o", "il", "z", "e", "a", "s", "gb", "t", "b", "g")
 IN_USE = {"\u0493": "f", "\u03c2": "s", "\u2c81": "a", "\u0431": "b"}
 """Readings that are likelier than the tables' own, or in none of them."""
 
+_DRAWN = {char: letter for letter, chars in SHAPES.items() for char in chars} | dict(BRAILLE)
+
 NAMED = re.compile(
     r"LATIN (?:SMALL |CAPITAL )?LETTER (?:SMALL CAPITAL |DOTLESS |REVERSED |SCRIPT |OPEN |INSULAR |BARRED )*"
-    r"([A-Z])(?: WITH [A-Z ,-]+)?"
+    r"([A-Z])(?: WITH (?!SMALL LETTER)[A-Z ,-]+)?"
 )
 """Names of letters that are another one with a stroke, a hook, a tail."""
 
@@ -152,8 +158,10 @@ def stripped(text: str) -> str:
 
 
 def _others(text: str) -> Iterator[str]:
-    """Yield what a character is like by UTS #39's classes, also at second hand, and by its name."""
+    """Yield what a character is like by UTS #39's classes, also at second hand, by its name, and as drawn."""
     yield from _alike().get(text, ())
+    if drawn := _DRAWN.get(text):
+        yield drawn
     if len(text) == 1 and (found := NAMED.fullmatch(unicodedata2.name(text, ""))):
         yield found[1]
 
