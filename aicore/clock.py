@@ -1,4 +1,4 @@
-"""Where time and fresh ids come from; everything below `aicore/` receives them as values."""
+"""Time and fresh ids; everything below `aicore/` receives them as values."""
 
 import os
 import time

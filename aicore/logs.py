@@ -76,7 +76,7 @@ class _Formatter(logging.Formatter):
 
 
 class Written(Protocol):
-    """What the log is written to: a stream, or a `LogFile`. One call of `write` is a whole entry."""
+    """Destination of the log: a stream, or a `LogFile`. One call of `write` is a whole entry."""
 
     def write(self, text: str, /) -> int:
         """Append an entry."""

@@ -48,7 +48,7 @@ class NotRunning(RuntimeError):
 
 
 class System(BaseModel):
-    """Where a running system is. The file that holds it is readable by its owner only: a DSN may hold one."""
+    """Addresses of a running system. Their file is readable by its owner only: a DSN may hold a password."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -69,7 +69,7 @@ class System(BaseModel):
     """Of the OpenAI-compatible door; 0: there is none."""
     http_host: str = LOOPBACK
     http_key_kept: bool = False
-    """Whether the door takes the key that the state directory keeps (`aicore.keys.own_key`)."""
+    """True if the door takes the key that the state directory keeps (`aicore.keys.own_key`)."""
     server_pids: dict[str, int] = {}
     """Of the servers as they were started first."""
     state_dir: Path = Path(".state")
@@ -83,12 +83,12 @@ class System(BaseModel):
 
     @property
     def owner_url(self) -> str:
-        """Where whoever has the state directory connects to NATS, and may do everything."""
+        """Address of NATS for the owner of the state directory, who may do everything."""
         return self.nats_components.get("owner", self.nats_url)
 
     @property
     def relay_url(self) -> str:
-        """Where the relay connects to NATS: it publishes events, and makes and removes their stream."""
+        """Address of NATS for the relay: it publishes events, and makes and removes their stream."""
         return self.nats_components.get("relay", self.nats_url)
 
     def url_for(self, components: Collection[str]) -> str:

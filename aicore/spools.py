@@ -37,7 +37,7 @@ class TooBusy(Exception):
 
 
 class LogSays(NamedTuple):
-    """What the log says of a spool's records."""
+    """State of a spool's records in the log."""
 
     has: int = 0
     """Records that count as waiting, and that the log has."""

@@ -49,7 +49,7 @@ async def settings_of(dsn: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Sides:
-    """What each side appends to."""
+    """Target of each side's appends."""
 
     dsn: str
     log: EventLog

@@ -40,7 +40,7 @@ PATTERN = r'\{"price":[0-9]{1,3},"mood":"(calm|angry|afraid)","line":"[a-z ]{8,1
 
 @dataclass
 class Seen:
-    """What came of the turns."""
+    """Outcome of the turns."""
 
     gaps: list[float] = field(default_factory=list)
     """Between pieces, ms."""

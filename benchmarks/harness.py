@@ -1,4 +1,4 @@
-"""What every benchmark shares: rounds with sides in turn, medians, the report, and servers to run on.
+"""Shared parts of the benchmarks: rounds with sides in turn, medians, the report, and servers to run on.
 
 Fairness: both sides run in the same process or minute, on the same server, in turn; a ratio is the median of
 the rounds' own ratios, so that a machine whose speed drifts drifts for both.

@@ -1,4 +1,4 @@
-"""Whether evaluations catch what got worse and pass what did not: 30 planted regressions, 20 harmless ones.
+"""Evaluations against known truth, caught or passed: 30 planted regressions, 20 harmless ones.
 
 The shipped gold model is the current one, the sample world's suite is asked, and every candidate runs on real
 embedded engines: worse weights, hotter draws, slower tokens, patterns that are not kept to, the wrong voice

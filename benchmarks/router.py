@@ -1,4 +1,4 @@
-"""What the router adds to a call, by HTTP and by NATS, beside a direct call and beside the litellm proxy.
+"""Overhead of the router on a call, by HTTP and by NATS, beside a direct call and beside the litellm proxy.
 
 The upstream answers at a fixed pace. Upstream, our service and litellm run in processes of their own; the
 caller is the same for all. "bare" is a proxy that does nothing but hand on, in the same stack: the price of

@@ -48,7 +48,7 @@ SEED = 5
 
 @dataclass
 class Outcome:
-    """What came of a policy's turns."""
+    """Outcome of a policy's turns."""
 
     offered: int = 0
     refused: int = 0

@@ -54,7 +54,7 @@ BEST_SECOND = "SELECT max(c) FROM (SELECT count(*) AS c FROM event GROUP BY reco
 
 @dataclass
 class Run:
-    """What runs, and how far it is."""
+    """A run, and its progress."""
 
     folder: Path
     postgres: EmbeddedPostgres

@@ -1,1 +1,1 @@
-"""How facts are kept and carried: the Postgres log and the NATS fan-out behind `bus.ports`."""
+"""Storage and transport of facts: the Postgres log and the NATS fan-out behind `bus.ports`."""

@@ -46,7 +46,7 @@ class UnknownEvent(Event):
 
 
 Reader = tuple[int, Callable[[bytes], Event] | None, Callable[[Any], Any]]
-"""How events of one type are read: its newest version, the quick way if it has one, the careful one."""
+"""Readers of one event type: its newest version, the quick way if it has one, the careful one."""
 
 
 class _Readers(dict[str, Reader]):

@@ -1,4 +1,4 @@
-"""Who may publish and subscribe to what: derived from the declared messages, as data.
+"""Rights to publish and subscribe, by identity: derived from the declared messages, as data.
 
 AI Core's components share one account of the server, each with the rights of its part. Each client is alone
 in another one, which takes in what goes to AI Core and comes from it; so what a service or JetStream sends to

@@ -29,7 +29,7 @@ META_BYTES_MAX = limits.META_BYTES_MAX
 # --- expected version -------------------------------------------------------------------------------
 
 ExpectedVersion = int | Literal["none", "exists", "any"]
-"""What a stream must be like for an append to hold.
+"""State that a stream must have for an append to hold.
 
 An int ``n >= 0``: its last version is exactly n (0: it does not exist). ``"none"``: it does not exist.
 ``"exists"``: it has at least one event. ``"any"``: no condition.
@@ -136,7 +136,7 @@ class PayloadPage(Sequence[RecordedPayload]):
 
 
 class AppendResult(NamedTuple):
-    """Where an append's events are: one entry per event, in the order given."""
+    """Places of an append's events: one entry per event, in the order given."""
 
     positions: tuple[int, ...]
     versions: tuple[int, ...]
@@ -412,7 +412,7 @@ class WorkItem(Protocol):
 
     @property
     def attempt(self) -> int:
-        """How often it was handed out, from 1."""
+        """Number of times it was handed out, from 1."""
         ...
 
     async def done(self) -> None:

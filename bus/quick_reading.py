@@ -29,14 +29,14 @@ from domain.kernel.event import Event
 from domain.kernel.visibility import Erased
 
 REFUSALS = (msgspec.MsgspecError, ValueError, RecursionError)
-"""What a compiled reader raises for a payload that it does not take."""
+"""Errors of a compiled reader for a payload that it does not take."""
 
 SCALARS = {"str": str, "int": int, "float": float, "bool": bool, "none": None}
 SAYS_NOTHING = {"type", "metadata", "ref", "serialization"}
 """Keys of a core schema that do not change what is read."""
 
 PLAIN = {"title", "extra_fields_behavior", "hide_input_in_errors"}
-"""What a model's configuration may say: nothing else leaves values as they are."""
+"""Settings of a model that leave values as they are."""
 
 
 class _UnknownShape(Exception):
@@ -44,7 +44,7 @@ class _UnknownShape(Exception):
 
 
 Finish: TypeAlias = "_Model | _Items | _Values | _Optional | _Free"
-"""What is to be done with a value once msgspec has decoded it."""
+"""Conversion of a value once msgspec has decoded it."""
 
 
 @dataclass(frozen=True, slots=True)

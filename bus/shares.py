@@ -12,7 +12,7 @@ WAIT_S_MIN = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one sender may take.
+    """Allowance of one sender.
 
     Attributes:
         requests_per_s: in the long run, and ``burst`` at once.
@@ -43,7 +43,7 @@ class _Sender:
 
 @dataclass(slots=True)
 class Shares:
-    """What every sender has taken. Times are seconds of any clock that only goes forward."""
+    """Use of the allowances by every sender. Times are seconds of any clock that only goes forward."""
 
     share: Share
     _senders: dict[str, _Sender] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from typing import Literal
 
 Retry = Literal["never", "later", "reload"]
-"""What the caller can do: nothing with this message; send it again later; read the state and decide anew."""
+"""Way out for the caller: nothing with this message; send it again later; read the state and decide anew."""
 
 CODES: dict[str, Retry] = {
     "malformed_message": "never",

@@ -16,14 +16,14 @@ NAME = "[a-z][a-z0-9_]{0,30}"
 TOKEN = re.compile(rf"({'|'.join(KINDS)})-({NAME})")
 
 REPLIES = "_R_."
-"""Where the server puts a reply that goes to another account: no client can name such a subject."""
+"""Prefix of replies that the server takes to another account: no client can name such a subject."""
 
 ANYBODYS = ("_INBOX.", REPLIES)
 """Beginnings of subjects where somebody may get an error that he did not ask for, and nothing worse."""
 
 
 class Identity(NamedTuple):
-    """Who is behind a connection; as text the token ``{kind}-{name}``, which stands in subjects."""
+    """Owner of a connection; as text the token ``{kind}-{name}``, which stands in subjects."""
 
     kind: str
     name: str
@@ -46,7 +46,7 @@ class Identity(NamedTuple):
 
     @property
     def actor(self) -> str:
-        """Who it is in events: ``{kind}:{name}``."""
+        """Its name in events: ``{kind}:{name}``."""
         return f"{self.kind}:{self.name}"
 
     @property
@@ -64,4 +64,4 @@ class Identity(NamedTuple):
 
 
 UNNAMED = Identity("component", "owner")
-"""Who connects with a user of a server of one's own, if nothing says another name."""
+"""Identity behind a user of a server of one's own, if nothing says another name."""

@@ -19,11 +19,11 @@ _POWERS = {2**53 - 1: "2^53-1", 2**31 - 1: "2^31-1"}
 
 
 class Kind(Protocol):
-    """What the values of a key must be."""
+    """Kind of a key's values."""
 
     @property
     def spelled(self) -> str:
-        """How SPEC.md writes it."""
+        """Its name in SPEC.md."""
         ...
 
     def read(self, value: Any, path: str) -> Any:

@@ -34,7 +34,7 @@ SCHEMA_MAX = 2**31 - 1
 """Largest schema version: Postgres keeps it as an integer, and the chain as four bytes."""
 
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1
-"""What msgpack's integers hold."""
+"""Range of msgpack's integers."""
 
 
 class Limit(NamedTuple):

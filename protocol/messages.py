@@ -36,7 +36,7 @@ class CommandMessage:
 
 
 class EventPlace(Protocol):
-    """Where an event is; whatever has these attributes can stand in a reply."""
+    """Place of an event; anything that has these attributes can stand in a reply."""
 
     @property
     def id(self) -> UUID: ...  # noqa: D102 - the attributes are those of the wire
@@ -52,7 +52,7 @@ class EventPlace(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EventRef:
-    """Where an event is, as a decoded reply says it."""
+    """Place of an event, as a decoded reply says it."""
 
     id: UUID
     type: str

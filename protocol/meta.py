@@ -24,7 +24,7 @@ class Meta:
     causation: UUID | None = None
     """The id of the message that caused this one."""
     actor: str = ""
-    """Who: ``kind:id``, at most 128 bytes; "" if nobody said."""
+    """The actor: ``kind:id``, at most 128 bytes; "" if nobody said."""
     trace: str = ""
     """W3C traceparent, or ""."""
     extra: Mapping[str, Any] = field(default_factory=dict)

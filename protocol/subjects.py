@@ -86,7 +86,7 @@ def peer_subject(realm: str, process: str) -> str:
 
 
 class Address(NamedTuple):
-    """What a request's subject says. ``sender`` is None where the subject names nobody."""
+    """Contents of a request's subject. ``sender`` is None where the subject names nobody."""
 
     kind: str
     """``cmd``, ``in`` or ``qry``."""

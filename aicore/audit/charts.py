@@ -80,7 +80,7 @@ class Scale:
     low: float
     high: float
     start: float
-    """Where ``low`` is drawn, px; it may lie beyond ``end``."""
+    """Place of ``low``, px; it may lie beyond ``end``."""
     end: float
 
     def __call__(self, value: float) -> float:

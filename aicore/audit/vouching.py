@@ -1,4 +1,4 @@
-"""Whether the log is what was recorded: asked before a page says what somebody said or decided.
+"""Verification of the log before a page says what somebody said or decided.
 
 The whole chain is hashed again, from the genesis to the end, and compared with every head that is known from
 elsewhere: JetStream's newest event, and the end that was verified here the last time. A page that looked at
@@ -25,7 +25,7 @@ from domain.relay.confirmation import STREAM as CONFIRMATIONS
 
 NATS_TIMEOUT_S = 3.0
 JETSTREAM, WRITTEN_DOWN, REMEMBERED = "JetStream", "--head", "the last verification here"
-"""Where a head is known from."""
+"""Source of a known head."""
 
 RESTORED = "; was it one older than JetStream, on purpose: `aicore relay confirm-log`"
 

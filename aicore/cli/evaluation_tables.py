@@ -1,4 +1,4 @@
-"""What an evaluation found, on the terminal; texts of models are never read as markup."""
+"""Findings of an evaluation on the terminal; texts of models are never read as markup."""
 
 from collections.abc import Sequence
 

@@ -16,7 +16,7 @@ from protocol.identity import Identity
 from protocol.messages import ErrorReply, Reply
 
 AT_THE_CLI = Identity("operator", "cli")
-"""Who we are on a server of one's own, if its address names no identity."""
+"""Identity on a server of one's own, if its address names none."""
 
 LOOK_S, SHOWN_S = 0.1, 1.0
 """Between two looks at a view, and at most: it is behind the log for a moment."""

@@ -43,7 +43,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What examples are drawn from."""
+    """Stock that examples are drawn from."""
 
     world: World
     speech: Speech

@@ -21,7 +21,7 @@ class Scene:
     kind: str = ""
     """bark, place or summary; "" is a line that answers a player."""
     npc: str = ""
-    """Who speaks, as `npc_text` makes it."""
+    """The speaker, as `npc_text` makes it."""
     lore: str = ""
     """A fact that the line states."""
     memory: str = ""
@@ -32,7 +32,7 @@ class Scene:
     time: str = ""
     quest: str = ""
     history: str = ""
-    """What happened before, a sentence each."""
+    """Earlier happenings, a sentence each."""
     said: str = ""
 
 

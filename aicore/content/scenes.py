@@ -1,4 +1,4 @@
-"""What the sample world knows of a character, for the prompt: who they are, where they live, what is true."""
+"""Facts of the sample world about a character, for the prompt: person, home, what is true."""
 
 from collections.abc import Mapping, Sequence
 

@@ -17,7 +17,7 @@ class _Data(BaseModel):
 
 
 class SceneForms(_Data):
-    """How a place and an open quest show in a line."""
+    """Signs of a place and of an open quest in a line."""
 
     place: Forms
     quest: Forms

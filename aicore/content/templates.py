@@ -9,7 +9,7 @@ CONTEXT_TOKENS = 256
 VERSION = "1"
 
 CUT = {"history": 5, "memory": 4, "lore": 3, "quest": 2, "mood": 1, "time": 1, "weather": 1, "place": 1}
-"""What a prompt that is too long loses first."""
+"""Order in which a prompt that is too long loses its sections."""
 
 
 def _tagged(*names: str) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from handlers.engines.artefact import MANIFEST
 from handlers.engines.port import EngineError
 
 MODELS = Path(__file__).parents[1] / "models"
-"""Where the models that come with the program lie, a folder each."""
+"""Folder of the models that come with the program, each in a folder of its own."""
 
 SHIPPED = {"gold": "ember-gold", "silver": "ember-silver"}
 """The model of each tier, as it is named in the registry, too."""

@@ -36,15 +36,15 @@ class District(_Data):
     id: Name
     name: Name
     word: str = ""
-    """What one sees there."""
+    """The view there."""
     way: str = ""
-    """How one gets there."""
+    """The way there."""
     twin: str = ""
     """Its name in the dark city."""
 
 
 class Faction(_Data):
-    """Who holds together."""
+    """Characters that hold together."""
 
     id: Name
     name: Name

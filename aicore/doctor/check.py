@@ -32,7 +32,7 @@ FAILURES = (
 
 
 class Check(NamedTuple):
-    """What was found. ``mend`` is "" unless there is something to do."""
+    """A finding. ``mend`` is "" unless there is something to do."""
 
     name: str
     verdict: Literal["ok", "warning", "fault"]
@@ -41,7 +41,7 @@ class Check(NamedTuple):
 
 
 class Patient(NamedTuple):
-    """What the checks look at; a server that does not answer is None."""
+    """The system under examination; a server that does not answer is None."""
 
     settings: Settings
     system: System

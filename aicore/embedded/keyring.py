@@ -1,4 +1,4 @@
-"""Who may connect to the NATS of a state directory: identities, what each was given, and their keys.
+"""Identities that may connect to the NATS of a state directory: what each was given, and its keys.
 
 ``identities/`` holds one seed a file, for its owner alone, and ``granted.json``, which names the clients. A
 key is an Ed25519 nkey: the server knows its public half only, and who connects signs what the server asks.

@@ -37,7 +37,7 @@ RELOAD_TIMEOUT_S = 10.0
 RELOADED = b"Reloaded server configuration"
 NOT_RELOADED = b"Failed to reload server configuration"
 SYNC_INTERVAL = "1s"
-"""What JetStream has acknowledged is on the disk so much later; nats-server's own default is two minutes."""
+"""Delay from JetStream's acknowledgement to the disk, at most; nats-server's own default is two minutes."""
 
 # No path of ours is in it, whatever characters those have: the server runs in its folder.
 CONFIG = """\

@@ -1,4 +1,4 @@
-"""Where the embedded Postgres lies: its binaries, data and socket, for any user and any checkout path.
+"""Places of the embedded Postgres: its binaries, data and socket, for any user and any checkout path.
 
 Postgres refuses to run as root, so root runs it as `nobody`; where `nobody` cannot pass, data and binaries go
 below /var/tmp. Folders there are used only if they belong to root, as anyone may create a name in it, and are
@@ -35,7 +35,7 @@ OWNER = "state-directory"
 """A file in a folder below /var/tmp: the path that it belongs to."""
 
 COPYING = "aicore-copying-"
-"""How the name of an unfinished copy of the installation begins."""
+"""Prefix of the name of an unfinished copy of the installation."""
 
 NOT_OURS = "remove it, or name another directory with AICORE_STATE_DIR"
 

@@ -1,4 +1,4 @@
-"""Whether we may listen on a port, and who has it if not: a start says so at once, with the way out."""
+"""Check of a port before a start: a port that somebody else has is told at once, with the way out."""
 
 import errno
 import ipaddress

@@ -34,7 +34,7 @@ PORT = 5432
 """In the name of the socket; nothing listens on a port."""
 
 MAKING = "postgres.new-"
-"""How the name of a cluster begins that is not whole yet."""
+"""Prefix of the name of a cluster that is not whole yet."""
 
 SUPERUSER = "postgres"
 
@@ -45,7 +45,7 @@ CLOSED_MARK = "aicore-closed"
 """A file in the cluster: a digest of the superuser's password that it was given last."""
 
 STILL_IN_USE = b"pre-existing shared memory block"
-"""What Postgres says while backends of a killed postmaster still run; they end after their statement."""
+"""Message of Postgres while backends of a killed postmaster still run; they end after their statement."""
 
 LOCKED = b'lock file "postmaster.pid" already exists'
 """What it says while the killed one itself is still in the table of processes: whoever inherited it may take

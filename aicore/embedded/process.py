@@ -1,4 +1,4 @@
-"""How children live and die with this process: no server survives us, not even our SIGKILL."""
+"""Children that live and die with this process: no server survives us, not even our SIGKILL."""
 
 import contextlib
 import ctypes

@@ -74,12 +74,12 @@ class _Place:
     transport: asyncio.Transport
     peer: str
     used: float
-    """When it was made, or its last request ended."""
+    """Time at which it was made, or its last request ended."""
     protocol: RequestHandler
     asked: bool = False
     """Whether it has had a request."""
     requests: int = 0
-    """How many are answered now."""
+    """Requests that are being answered."""
     stuck: float | None = None
     """Since when a part of an answer lies here."""
 

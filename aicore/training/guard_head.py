@@ -71,9 +71,9 @@ class Rows:
     categories: "np.ndarray[Any, np.dtype[np.int64]]"
     samples: "np.ndarray[Any, np.dtype[np.int64]]"
     taught: "np.ndarray[Any, np.dtype[np.bool_]]"
-    """Whether a row is learned from: all of a text, or a part of a safe one, as that is safe, too."""
+    """True for rows to learn from: all of a text, or a part of a safe one, as that is safe, too."""
     judged: "np.ndarray[Any, np.dtype[np.bool_]]"
-    """Whether a row is a window of the text as it stands."""
+    """True for rows that are a window of the text as it stands."""
 
 
 def read_samples() -> list[Sample]:

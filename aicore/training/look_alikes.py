@@ -32,7 +32,7 @@ WIDTH = 92
 
 LETTERS = frozenset(string.ascii_lowercase)
 LEET = ("o", "il", "z", "e", "a", "s", "gb", "t", "b", "g")
-"""What a digit is read as in place of a letter."""
+"""Letters that each digit stands for."""
 
 IN_USE = {"\u0493": "f", "\u03c2": "s", "\u2c81": "a", "\u0431": "b"}
 """Readings that are likelier than the tables' own, or in none of them."""

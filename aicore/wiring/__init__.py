@@ -1,1 +1,1 @@
-"""How the parts become components."""
+"""Assembly of the program's components from their parts."""

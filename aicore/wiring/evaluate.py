@@ -58,7 +58,7 @@ FACTS_MAX = 8
 FACT_MAX = 2_000
 """Facts of a recorded turn that must be said, and their length; a page of lore is no fact."""
 LEVELS = {"medium": 0.5, "high": 1.0, "critical": 4.0}
-"""What a finding of the guardrails adds to a line's rating, by severity."""
+"""Weight of a guardrails finding in a line's rating, by severity."""
 
 
 class CannotEvaluate(EngineError):
@@ -85,7 +85,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an evaluation runs."""
+    """Surroundings of an evaluation."""
 
     settings: Settings
     state_dir: Path

@@ -1,4 +1,4 @@
-"""What the components of a process share, and what a context brings into the program.
+"""Shared parts of a process's components, and the contribution of each context to the program.
 
 A context's file here has ``wire(settings) -> Part``. What several contexts need (the models in memory, the
 router, the policy that holds) is opened by the first that asks (`Parts.once`) and closed in reverse order.
@@ -39,7 +39,7 @@ COMPONENTS = ("commands", "inference", "queries", "relay", "projections")
 
 @dataclass(slots=True)
 class Served:
-    """What the services of this process answer, by command name and by query."""
+    """Handlers of this process's services, by command name and by query."""
 
     commands: dict[str, CommandHandler] = field(default_factory=dict)
     queries: dict[type[Query], QueryHandler] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the components of one process share; all is opened by `aicore.wiring.components`."""
+    """Shared parts of one process's components; all are opened by `aicore.wiring.components`."""
 
     settings: Settings
     system: System

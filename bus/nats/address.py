@@ -27,7 +27,7 @@ class AddressError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where NATS is, and who we are there."""
+    """Address of NATS, and our identity there."""
 
     servers: tuple[str, ...]
     """``scheme://host:port``, without anything secret."""
@@ -38,7 +38,7 @@ class Address:
 
     @property
     def identity(self) -> Identity | None:
-        """Who we are by the user's name; None if it is no identity's."""
+        """Identity by the user's name; None if it is no identity's."""
         try:
             return Identity.parse(self.user)
         except WireError:

@@ -97,7 +97,7 @@ class NatsClaims:
         self._group = group
         self._stream = f"CLAIMS_{realm}"
         self.inbox = nc.new_inbox()
-        """Where JetStream's replies come, one token below."""
+        """Subject of JetStream's replies, one token below."""
         self._numbers = count()
         self._waiting: dict[str, asyncio.Future[Msg]] = {}
         self._answer: Answering | None = None

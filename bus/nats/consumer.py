@@ -37,7 +37,7 @@ logger = structlog.get_logger(__name__)
 
 
 class Message(Protocol):
-    """What a source reads: whatever has an id."""
+    """An item of a source: anything that has an id."""
 
     @property
     def id(self) -> UUID: ...  # noqa: D102 - that of the wire
@@ -103,7 +103,7 @@ OpenFeed = Callable[[Callable[[Item], None]], Feed]
 
 @dataclass(frozen=True, slots=True)
 class Source(Generic[M]):
-    """What is consumed.
+    """A source of items.
 
     Attributes:
         name: of the consumer in subjects: its letters lie on ``{realm}.dlq.{name}``.
@@ -126,7 +126,7 @@ async def _from_the_beginning() -> int:
 
 @dataclass(frozen=True, slots=True)
 class ConsumeOptions:
-    """How to consume.
+    """Options of a consumer.
 
     Attributes:
         random: in [0, 1), for the jitter.  now_us: the wall clock, for dead letters.

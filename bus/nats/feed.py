@@ -47,7 +47,7 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FeedConfig:
-    """What to consume. ``in_flight_max`` bounds messages asked for plus held and unfinished."""
+    """Options of a feed. ``in_flight_max`` bounds messages asked for plus held and unfinished."""
 
     stream: str
     durable: str

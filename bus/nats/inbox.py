@@ -52,7 +52,7 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class InboxOptions:
-    """How to take commands.
+    """Options of the inbox.
 
     Attributes:
         random: in [0, 1), for the jitter.  now_us: the wall clock, for dead letters.

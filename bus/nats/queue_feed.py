@@ -25,7 +25,7 @@ from bus.nats.topology import SECOND_NS, describe
 
 ACK_TIMEOUT_S = 2.0
 SURVIVED_S = 5.0
-"""Who has held a message for so long was not ended by it."""
+"""A holder that lived for so long with a message was not ended by it."""
 
 FIRST, LIVES = "aicore_first", "aicore_lives"
 """Keys of the consumer's metadata: the first message of the queue, and over how many lives it was that."""

@@ -57,7 +57,7 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
-    """How to serve.
+    """Options of a service.
 
     Attributes:
         new_id: fresh ids, to find an internal error's log entry by.

@@ -30,7 +30,7 @@ class Belief:
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing is on its way."""
+        """True if nothing is on its way."""
         return not self._flying
 
     @property

@@ -1,4 +1,4 @@
-"""How far this node's clock is from Postgres's, the clock that the log's time is held to.
+"""Distance of this node's clock from Postgres's, the clock that the log's time is held to.
 
 The rule (docs/decisions.md, "The log's time"): an event's time is the later of the one before it and the
 node's, and the node's is at most a second from the server's. A node that is further off writes nothing.

@@ -27,7 +27,7 @@ class Login:
 
     @property
     def name(self) -> str:
-        """What it is called; a role's name is no login's."""
+        """Its name; a role's name is no login's."""
         return f"{self.role}_login"
 
 
@@ -47,7 +47,7 @@ LEADERS = ("aicore_writer", "aicore_relay")
 """Roles whose processes choose a leader (`bus.relay.leadership`)."""
 
 LEADING = ("pg_try_advisory_lock(bigint)", "pg_terminate_backend(integer, bigint)")
-"""What that takes. It ends sessions of the same login only."""
+"""Rights that this takes. It ends sessions of the same login only."""
 
 WITHHELD = (
     *("pg_advisory_lock", "pg_advisory_lock_shared", "pg_advisory_xact_lock", "pg_advisory_xact_lock_shared"),

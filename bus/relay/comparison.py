@@ -1,4 +1,4 @@
-"""Whether the stream still equals the log: its settings, its count, its newest end and whatever is in doubt.
+"""Comparison of stream and log: settings, count, newest end and whatever is in doubt.
 
 This is the look that relay, doctor and `aicore relay confirm-log` share; it takes milliseconds. Every other
 position is compared by the walk (`bus.relay.walk`). Both read through `bus.relay.reading` and judge by
@@ -74,7 +74,7 @@ FROM event WHERE position = $1
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a comparison goes by beside log and stream.
+    """Surroundings of a comparison beside log and stream.
 
     Attributes:
         known: of the past, see `Known`.

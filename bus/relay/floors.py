@@ -1,4 +1,4 @@
-"""How far each durable consumer has come, kept in Postgres, because JetStream forgets it with the stream."""
+"""Positions of the durable consumers, kept in Postgres, because JetStream forgets them with the stream."""
 
 from collections.abc import Mapping
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""How each message of the stream stands to the log, and what follows for the whole. Pure.
+"""Verdicts on each message of the stream against the log, and on the whole. Pure.
 
 A message is the log's if everything that the chain covers, hashed again behind the log's event before it,
 gives the hash that the log has there, and its subject follows from it. The id and the hash that a message
@@ -55,7 +55,7 @@ Standing = Literal["same", "unreadable", "foreign", "forged", "other"]
 
 
 class Message(NamedTuple):
-    """What the stream serves at a place."""
+    """Content of a place in the stream."""
 
     subject: str
     data: bytes
@@ -63,7 +63,7 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of the past beside log and stream."""
+    """Knowledge of the past beside log and stream."""
 
     published: int = 0
     """Up to here the stream is known to have held the log's events; 0: nothing is known."""
@@ -86,7 +86,7 @@ class Exempt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is judged: some messages of a stream, and what the log has there.
+    """A case to judge: some messages of a stream, and the log's events at their places.
 
     Attributes:
         realm: whose stream.
@@ -110,7 +110,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a comparison found; ``last`` is the stream's last sequence, ``head`` the log's.
+    """Outcome of a comparison; ``last`` is the stream's last sequence, ``head`` the log's.
 
     Verdicts: *equal*; *behind*: the log has more; *missing*: no stream; *different*: what is in the stream,
     or how it is set, is not the log's, and the log has the truth; *ahead*: the stream holds events beyond the

@@ -1,4 +1,4 @@
-"""What the relay writes down in Postgres: its state, the newest event published, what it found and mended.
+"""Notes of the relay in Postgres: its state, the newest event published, what it found and mended.
 
 Doctor and CLI read it, and a new leader. It is restored with the log from a backup: what it says of the past
 is then as old as the log.

@@ -144,7 +144,7 @@ class Relay:
         self._state: StreamState | None = None
         """The stream as it was looked at last; None while it is compared or made anew."""
         self._found: Finding | None = None
-        """What the walk found, until it is seen to."""
+        """Finding of the walk, until it is seen to."""
         self._news_at = -QUIET_S
         leader = Leader(options.now_us, self._walkable, self._on_found, self._is_busy)
         self._walk = Walk(nc, realm, options.pace, leader)

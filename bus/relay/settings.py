@@ -1,4 +1,4 @@
-"""Whether the stream of events has the settings that the relay gave it. Pure."""
+"""Check that the stream of events has the settings that the relay gave it. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -37,7 +37,7 @@ OURS: Mapping[str, Any] = {
 leave it out. What is not here (description, compression, metadata) changes no message."""
 
 SIZES = frozenset({"max_age", "max_bytes", "num_replicas"})
-"""What a deployment may choose; the relay's own choice stands in `relay_state.settings`."""
+"""Settings that a deployment may choose; the relay's own choice stands in `relay_state.settings`."""
 
 
 class Change(NamedTuple):

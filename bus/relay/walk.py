@@ -61,7 +61,7 @@ class Round(NamedTuple):
 
 
 class Covered(NamedTuple):
-    """How much of a stream was compared with the log, position by position."""
+    """Coverage of the comparison of stream and log, position by position."""
 
     of: int
     """Positions that the stream has."""
@@ -91,7 +91,7 @@ def covered(state: StreamState, row: Mapping[str, Any] | None) -> Covered:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast a walk goes.
+    """Speed of a walk.
 
     Attributes:
         per_s: positions a second when all is calm.

@@ -1,4 +1,4 @@
-"""How records become appends: merged by stream, sized by how the log copes, paused after failures. Pure."""
+"""Appends made of records: merged by stream, sized by the log's pace, paused after failures. Pure."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ AlertCode = Literal["failure_share", "backlog_age", "dead_letters", "damaged", "
 
 @dataclass(frozen=True, slots=True)
 class AlertLimits:
-    """When a figure becomes an alert."""
+    """Limits beyond which a figure becomes an alert."""
 
     failure_share_max: float = FAILURE_SHARE_MAX
     """Share of failed attempts in the window, 0 to 1."""

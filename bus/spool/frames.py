@@ -52,7 +52,7 @@ class Scan(NamedTuple):
     frames: list[Frame]
     gaps: list[Gap]
     end: int
-    """Where the scan ended: at the limit, or behind the last frame or gap."""
+    """End of the scan: at the limit, or behind the last frame or gap."""
     torn: bool
     """The bytes from ``end`` on are the beginning of a frame that was never written in full."""
 

@@ -1,4 +1,4 @@
-"""What lies in the spools of a machine: read by who inherits a dead process's work, whoever ships it.
+"""Records in the spools of a machine, for the heir of a dead process's work, whoever ships them.
 
 Nothing is changed and no lock is taken, so a spool may be shipped or written meanwhile; what is gone then is
 in the log.

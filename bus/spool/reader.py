@@ -17,7 +17,7 @@ logger = structlog.get_logger(__name__)
 
 
 class Begin(NamedTuple):
-    """Where a reader begins."""
+    """Beginning of a reader."""
 
     segments: Sequence[Segment]
     after: int
@@ -39,7 +39,7 @@ class Reader:
         self._unread = deque(begin.segments)
         self._kept = deque(self._unread)
         self._offset = 0
-        """How much of the first unread segment was loaded."""
+        """Bytes of the first unread segment that were loaded."""
         self._data = b""
         self._at = 0
         self._tail = begin.tail

@@ -57,7 +57,7 @@ LINGER_S = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpoolOptions:
-    """How a spool behaves."""
+    """Options of a spool."""
 
     now_us: Callable[[], int]
     """The clock, µs since 1970."""

@@ -69,7 +69,7 @@ class Errors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Where one scorer stands."""
+    """Standing of one scorer."""
 
     name: str
     verdict: Verdict

@@ -194,7 +194,7 @@ class LoreContradicted:
 
     lexicon: Lexicon
     _forms: dict[str, re.Pattern[str] | None] = field(default_factory=dict)
-    """What was made of a clause: the same few come again and again."""
+    """Parsed clauses by their text: the same few come again and again."""
 
     def __call__(self, case: Case, answer: Answer) -> float | None:
         """Score one answer."""

@@ -40,7 +40,7 @@ class Branch:
         """Letters from the root."""
         self.children: dict[str, Branch] = {}
         self.names: tuple[int, ...] = ()
-        """What is complete if a word ends here."""
+        """Phrases that are complete if a word ends here."""
         self.short: dict[int, frozenset[int]] = {}
         """Those of them that are too short to be found torn, with the depths where their words end."""
         self.stem: Branch | None = None
@@ -106,7 +106,7 @@ class Forms:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What one side is read with."""
+    """Compiled rules of one side."""
 
     rules: tuple[Ready, ...]
     root: Branch

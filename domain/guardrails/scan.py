@@ -37,7 +37,7 @@ SEPARATORS = frozenset({GAP, MARK, JOINT})
 
 
 class _Keep(NamedTuple):
-    """How much one scan keeps; the oldest is given up beyond, which only a text made for it reaches."""
+    """Capacity of one scan; the oldest is given up beyond, which only a text made for it reaches."""
 
     threads: int
     open: int

@@ -58,7 +58,7 @@ def same_ask(a: AskFacts, b: AskFacts) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """What is known so far; ``outcome`` is its one terminal event."""
+    """State of an inference; ``outcome`` is its one terminal event."""
 
     request: InferenceRequested | None = None
     outcome: InferenceOutcome | None = None

@@ -1,4 +1,4 @@
-"""What every declared model stands on: events, commands, queries, answers, and the parts within them."""
+"""Base of every declared model: events, commands, queries, answers, and the parts within them."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -30,13 +30,13 @@ class Heard(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """When a process is asked what is due, in µs since 1970."""
+    """Moment at which a process is asked what is due, in µs since 1970."""
 
     at_us: int
     """Up to when things have happened: the time of the event that was heard, or of the tick."""
     now_us: int
     tick: bool
-    """Whether time asks, and no event."""
+    """True if time asks, and no event."""
 
 
 class Due(NamedTuple):
@@ -53,7 +53,7 @@ class Due(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Process(Generic[S]):
-    """What is folded, and what is due.
+    """A fold of events, and the commands that are due by it.
 
     Attributes:
         name: who acts, in logs.

@@ -18,7 +18,7 @@ from pydantic_core import CoreSchema
 from domain.kernel.declared import Declared
 
 Path = tuple[str | int, ...]
-"""Where in a payload: keys and places in lists."""
+"""Place in a payload: keys and indices of lists."""
 
 GONE = "(erased)"
 """What pages and rows of text show where a personal value is gone."""

@@ -59,9 +59,9 @@ class Outlook:
     tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
     """By use case and model."""
     evaluated: dict[str, Mapping[str, float]] = field(default_factory=dict)
-    """What evaluations found, by their ids."""
+    """Findings of evaluations, by their ids."""
     approved: dict[str, Heard] = field(default_factory=dict)
-    """What approved a proposal, by its id."""
+    """Approvals, by the proposal's id."""
     shown: Shown | None = ()
     """The tiers as they were at the last look; None: nobody could be asked."""
     engines: int = 0

@@ -19,7 +19,7 @@ SCALE_MAX = 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """How the current model of a use case did in a span of time."""
+    """Figures of a use case's current model in a span of time."""
 
     asked: int = 0
     """Turns that it was to take, however they ended."""

@@ -1,4 +1,4 @@
-"""How far the read models are."""
+"""Progress of the read models."""
 
 from domain.kernel.context import Context
 from domain.projections.queries import StatusQuery

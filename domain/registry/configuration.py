@@ -9,7 +9,7 @@ READ: Mapping[str, str] = {
     "tier": "the tier that its turns go to",
     "cost_micro_per_1k_tokens": "price of 1,000 tokens, asked or answered, in millionths",
 }
-"""What is read of a configuration, and what it says. All else is kept for people and other programs."""
+"""Keys of a configuration that are read, and their meanings. The rest is for people and other programs."""
 
 LIKE = 0.75
 """How alike a misspelt key is, as a ratio of `difflib`: one or two letters of the shortest key."""

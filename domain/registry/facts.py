@@ -1,4 +1,4 @@
-"""What is known of a model when it is registered: the fields that command and event share."""
+"""Facts of a model at its registration: the fields that command and event share."""
 
 import hashlib
 import json

@@ -86,7 +86,7 @@ def model_met(use_case: str, key: str, state: UseCaseModels) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a deployment stands."""
+    """Standing of a deployment."""
 
     deployment_id: str
     model_id: str

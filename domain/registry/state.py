@@ -80,7 +80,7 @@ class UseCaseModels:
     shares: Mapping[str, int] = field(default_factory=dict)
     """Percent of the traffic by model id, together 100; empty: the current one has all."""
     split_by: str = ""
-    """What players are drawn by beside their own names: the deployment's id; "": the use case's name."""
+    """Salt of the draw of players beside their own names: the deployment's id; "": the use case's name."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Ids of models by the names that point to them."""
     served: tuple[str, ...] = ()
@@ -92,7 +92,7 @@ class UseCaseModels:
     last: Deployment | None = None
     """The one that ended last, as it was then."""
     ended: str = ""
-    """How it ended: completed, aborted, failed or rolled_back; "" before that."""
+    """Its end: completed, aborted, failed or rolled_back; "" before that."""
     silenced: bool = False
     """No model is left that may speak: characters say their authored lines until one is promoted."""
 

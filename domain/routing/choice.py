@@ -27,7 +27,7 @@ AWAY_MS = 1_000.0
 
 RETRY_MS_LEAST = 50.0
 AWAY = ("circuit", "unhealthy", "failed this turn")
-"""How the words begin for an engine that cannot be asked at all, however little there is to do."""
+"""Beginning of the reason for an engine that cannot be asked at all, however little there is to do."""
 
 HEADROOM_TIE = 0.05
 """Headrooms that differ by less are equal: the turn's draw decides, so that equals share the load."""
@@ -45,7 +45,7 @@ class Objective:
 
 @dataclass(slots=True, kw_only=True)  # not frozen: as `EngineView`
 class Turn:
-    """What the choice depends on besides the engines."""
+    """Surroundings of the choice besides the engines."""
 
     tokens: int
     """Longest answer."""

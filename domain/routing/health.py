@@ -217,7 +217,7 @@ def _faded(age_ms: float) -> float:
 
 @dataclass(slots=True, kw_only=True)
 class EngineView:
-    """What the router knows of one engine at one instant.
+    """State of one engine at one instant, as the router knows it.
 
     Nobody changes one; it is not frozen because each decision makes one for every engine, and a frozen one
     takes twice as long to make.

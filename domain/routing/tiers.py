@@ -1,4 +1,4 @@
-"""What may be read off the answer of the query ``inference.tiers``, wherever it came from."""
+"""Readings of the answer of the query ``inference.tiers``, wherever it came from."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -74,7 +74,7 @@ class BatchView(MemoryView):
         self._batches: dict[str, Batch] = {}
         """Of those that have ended without their items."""
         self._ended: dict[str, Mapping[str, Any]] = {}
-        """How those stand that have ended."""
+        """Standing of those that have ended."""
         self._whole: OrderedDict[str, Batch] = OrderedDict()
         """Those that ended or were asked for last, with their items."""
 

@@ -33,7 +33,7 @@ class Manifest:
     answer_tag: str = "<line>"
     """Begins the answer; a prompt that holds it is complete as it is."""
     bare_prompt: str = "<said> {prompt} <line>"
-    """What becomes of a text without the tag; the form of `aicore.content.prompt.as_prompt`."""
+    """Form of a text without the tag, as that of `aicore.content.prompt.as_prompt`."""
 
     def complete(self, prompt: str) -> str:
         """Return ``prompt`` in the form that the model was trained on."""

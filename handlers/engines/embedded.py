@@ -38,7 +38,7 @@ SEEDS = 2**32 - 2
 """CTranslate2 takes 32 bits; 2**32 - 1 is its "no seed" (found by a test), and 0 is kept out, too."""
 
 INCOMPLETE = "\ufffd"
-"""What a character decodes to while some of its bytes are still to come."""
+"""Text of a character some of whose bytes are still to come."""
 
 TEXTS_COUNTED_MAX = 4_096
 
@@ -59,7 +59,7 @@ class _Ask:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """How decoding ended."""
+    """End of decoding."""
 
     prompt_tokens: int
     completion_tokens: int

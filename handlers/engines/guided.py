@@ -40,7 +40,7 @@ class _Branch:
 
 
 class Guides:
-    """What one model may say next under a pattern. Used from several threads."""
+    """Tokens that one model may say next under a pattern. Used from several threads."""
 
     def __init__(self, tokenizer: Tokenizer, end_id: int, special: frozenset[int]) -> None:
         """Prepare for a byte-level tokenizer; ``special`` tokens stand for no text."""

@@ -41,12 +41,12 @@ AGAIN = (
     "You were interrupted. Give your whole answer again from its first word: begin with exactly the words "
     "that you have said, change nothing in them, and go on from there to the end. Write nothing else."
 )
-"""What a chat is told that must begin anew."""
+"""Message to a chat that must begin anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """What one server makes of the API; the defaults are OpenAI's."""
+    """Dialect of one server; the defaults are OpenAI's."""
 
     names: Mapping[Nameable, str] = field(default_factory=dict)
     """Its names of our parameters."""
@@ -77,7 +77,7 @@ PLAIN = Dialect()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """What a request depends on besides the question."""
+    """Surroundings of a request besides the question."""
 
     name: str
     """The engine's, for messages."""
@@ -159,7 +159,7 @@ class Thoughts:
         self._held = ""
         self._inside = not self._begin
         self.over = False
-        """What comes is the answer."""
+        """True once what comes is the answer."""
 
     def feed(self, text: str) -> str:
         """Return what of some text is the answer's."""

@@ -50,7 +50,7 @@ MODEL = re.compile(
 OF_THIS_ASK = re.compile(
     r"structured_outputs|guided_regex|response_format|\bpriority\b|\blora\b|adapter|grammar"
 )
-"""What only some questions ask for: a server without it can answer the others."""
+"""Fields that only some questions ask for: a server without it can answer the others."""
 
 TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 

@@ -149,7 +149,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How the answer ended: the last item of a stream."""
+    """End of the answer: the last item of a stream."""
 
     finish_reason: FinishReason
     prompt_tokens: int

@@ -1,4 +1,4 @@
-"""How quick and how dear two models were in an evaluation, at the load at which it ran. Pure."""
+"""Latency and cost of two models in an evaluation, at the load at which it ran. Pure."""
 
 import math
 from collections.abc import Mapping, Sequence

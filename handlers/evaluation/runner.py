@@ -156,7 +156,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Where an evaluation stands after a pair."""
+    """Standing of an evaluation after a pair."""
 
     pair: Pair
     overall: Overall

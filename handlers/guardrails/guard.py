@@ -54,7 +54,7 @@ RECORDED_MAX = 16
 PERSONAL_HINT = re.compile(
     r"@|(?:\d[^a-z0-9]{0,3}){6}|\d+\.\d+\.\d+|\bat\b.{1,60}\bdot\b|(?:[0-9a-f]{0,4}:){3}"
 )
-"""What any form of personal data has in the plain folding: a cheap look before the thorough one."""
+"""Signs of any form of personal data in the plain folding: a cheap look before the thorough one."""
 
 Lore = Callable[[str, str], tuple[str, str] | None]
 SealWords = Callable[[str, str, str], str]

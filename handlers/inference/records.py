@@ -293,7 +293,7 @@ INFERENCES: Binding[Any, Any, Inference] = Binding(
     decider=INFERENCE,
     knows_repeats=True,
 )
-"""How a command runner reads inferences back."""
+"""Binding by which a command runner reads inferences back."""
 
 RATINGS: Binding[Any, Any, Inference] = Binding(
     commands=(RateInference,),

@@ -42,7 +42,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a follower is."""
+    """Position of a follower."""
 
     name: str
     position: int
@@ -139,12 +139,12 @@ class MemoryView(ABC):
 
 
 class _Said(NamedTuple):
-    """What came of a command."""
+    """Outcome of a command."""
 
     until: float
     """Up to which position it is not said again: for ever, or until more happens."""
     taken: bool
-    """Whether the log has what follows from it."""
+    """True if the log has what follows from it."""
 
 
 class ProcessRunner(Generic[S]):

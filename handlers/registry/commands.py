@@ -106,7 +106,7 @@ VERDICT_RECORDS: Binding[Any, Any, UseCaseModels] = Binding(
     stream_of=lambda command: stream_of(command.use_case),
     decider=USE_CASE,
 )
-"""What evaluations that ended say of a model; no message does."""
+"""Commands of evaluations that ended, about a model; no message brings them."""
 
 TEMPLATES: Binding[Any, Any, TemplateVersions] = Binding(
     commands=(RegisterTemplate,),

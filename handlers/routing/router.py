@@ -71,7 +71,7 @@ class Router:
         engines = {engine.name: engine for tier in tiers.values() for engine in tier.engines}
         self._engine_states = {name: EngineState(engine) for name, engine in engines.items()}
         self._homes: OrderedDict[tuple[str, str, str], str] = OrderedDict()
-        """Who has a prefix, by tier, model and prefix: those of another tier or model are other engines."""
+        """Engines by tier, model and prefix that they have: those of another tier or model are others."""
         self._hedges: dict[str, float] = {}
         """How many turns of a tier may ask a second engine now."""
 

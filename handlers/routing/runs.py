@@ -55,7 +55,7 @@ class EngineState:
     state: str = SERVING
     """As last told."""
     settings_fault: str = ""
-    """What only an operator can mend, as last told; "" since it answered."""
+    """Fault that only an operator can mend, as last told; "" since it answered."""
 
     def view(self) -> EngineView:
         """Return what is known of the engine now."""
@@ -120,7 +120,7 @@ class Progress:
 
 
 class Host(Protocol):
-    """What a run needs of its router."""
+    """Parts of the router that a run needs."""
 
     def now(self) -> float:
         """Return the router's clock, s."""

@@ -45,7 +45,7 @@ class Tier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutedTurn:
-    """What the router needs to know of a turn."""
+    """Facts of a turn that the router needs."""
 
     tier: str
     provider: str
@@ -85,12 +85,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routed:
-    """How a turn was served: the last item of `Router.stream`."""
+    """Outcome of a served turn: the last item of `Router.stream`."""
 
     text: str = field(repr=False)
     tier: str
     engine: str
-    """Who brought it to its end; "" if nobody did."""
+    """Engine that brought it to its end; "" if none did."""
     reason: str
     finish_reason: str
     """stop, length, filtered (by the provider; the text is what was given by then, or the authored line),

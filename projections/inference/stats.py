@@ -1,4 +1,4 @@
-"""How inference goes, by model, tier and hour: counts, failures, tokens, cost, and latency histograms.
+"""Figures of inference by model, tier and hour: counts, failures, tokens, cost, and latency histograms.
 
 Sums are integers, so that adding up in any grouping, or anew in a rebuild, gives exactly the same.
 """

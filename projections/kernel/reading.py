@@ -1,4 +1,4 @@
-"""How a question to the read models is answered: one statement, hence one snapshot of rows and position.
+"""Answers from the read models: one statement, hence one snapshot of rows and position.
 
 The pool is borrowed and needs the role aicore_reader only.
 """

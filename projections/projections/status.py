@@ -1,4 +1,4 @@
-"""How far each read model is."""
+"""Progress of each read model."""
 
 import asyncio
 from collections.abc import Mapping
