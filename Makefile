@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Three also on two cores: the suite waits for servers more than it computes.
 WORKERS ?= 3
 
-.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow test test-slow test-nightly mutants sbom notices gates bench bench-ratchet bench-record train train-guard look-alikes number-plans clean venv node
+.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow test test-slow test-nightly mutants sbom notices gates bench bench-ratchet bench-record train train-guard look-alikes number-plans world clean venv node
 
 run: venv ## Start everything and play the demo; Ctrl-C stops it
 	@exec $(BIN)/aicore up --demo
@@ -61,6 +61,9 @@ number-plans: venv ## Make the tables of telephone numbers and accounts anew
 
 look-alikes: venv ## Make the tables of look-alikes anew from the packages that carry them
 	nice $(BIN)/python -m aicore.training.look_alikes
+
+world: venv ## Compile the sample world anew after a change of its files
+	$(BIN)/python -m aicore.content.compiled
 
 train-guard: venv ## Train the embedded guard's head anew (about a minute)
 	nice $(BIN)/python -m aicore.training.guard_head

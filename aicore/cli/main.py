@@ -104,6 +104,7 @@ PARTS = (
     Part("ask", SPEAKING, "ask", "ask"),
     Part("rate", SPEAKING, "ask", "rate"),
     Part("batch", SPEAKING, "batch"),
+    Part("world", SPEAKING, "world"),
     Part("content", SPEAKING, "content"),
     Part("templates", SPEAKING, "templates"),
     Part("guardrails", SPEAKING, "guardrails"),

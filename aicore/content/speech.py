@@ -1,11 +1,10 @@
 """Loads how the sample world speaks, and checks that every voice has something to say to every intent."""
 
-import tomllib
 from functools import lru_cache
-from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from aicore.content.compiled import sample
 from aicore.content.world import VOICES
 
 Forms = tuple[str, ...]
@@ -56,7 +55,7 @@ class History(_Data):
 
 
 class Speech(_Data):
-    """Everything of `speech.toml`; the file's head tells of the slots."""
+    """Everything of the sample world's `speech.yaml`; the file's head tells of the slots."""
 
     said: By
     open: By
@@ -93,5 +92,4 @@ def load_speech() -> Speech:
     Raises:
         pydantic.ValidationError: the file is wrong, naming where.
     """
-    text = files("aicore.content").joinpath("speech.toml").read_text(encoding="utf-8")
-    return Speech.model_validate(tomllib.loads(text))
+    return Speech.model_validate(sample()["speech"])

@@ -1,14 +1,17 @@
-"""Loads a content pack, the sample world or one of your own, and checks that what it refers to exists."""
+"""A content pack: what the models speak with, of the sample world or of a file of your own.
+
+The sample world's is made of its definition (`aicore/content/cindermouth/`); one of your own is TOML.
+"""
 
 import tomllib
 from collections import Counter
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from aicore.content.compiled import sample
 from aicore.settings import SettingsError
 from domain.kernel.vocabulary import Text
 
@@ -94,7 +97,7 @@ class Words(_Data):
 
 
 class World(_Data):
-    """Everything of `cindermouth.toml`. What has a default is for training; serving can do without it."""
+    """A content pack. What has a default is for training; serving can do without it."""
 
     district: Annotated[tuple[District, ...], Field(max_length=NAMES_MAX)]
     faction: Annotated[tuple[Faction, ...], Field(max_length=NAMES_MAX)] = ()
@@ -130,15 +133,14 @@ class World(_Data):
 
 @lru_cache(4)
 def load_world(file: Path | None = None) -> World:
-    """Return the content pack of a TOML file; without one the sample world.
+    """Return the content pack of a TOML file; without one the sample world's.
 
     Raises:
         SettingsError: ``file`` cannot be read or is wrong, naming file and field.
         pydantic.ValidationError: the sample world is wrong, naming where.
     """
     if file is None:
-        text = files("aicore.content").joinpath("cindermouth.toml").read_text(encoding="utf-8")
-        return World.model_validate(tomllib.loads(text))
+        return World.model_validate(sample()["world"])
     try:
         return World.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except OSError as error:

@@ -18,7 +18,9 @@ from typing import NamedTuple
 
 import pytest
 
+from aicore.content.definition import check_sources
 from aicore.content.world import load_world
+from aicore.content.yaml_source import read_yaml
 from aicore.wiring.engines_file import read_file
 from aicore.wiring.tiers import build
 from domain.kernel.parse import parse
@@ -29,6 +31,8 @@ from tests.harness.folders import open_folder
 from tests.harness.node import node_folder
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180), pytest.mark.xdist_group("snippets")]
+
+SAMPLE_WORLD = ROOT / "aicore" / "content" / "cindermouth"
 
 OWN_TESTS = ("docs/adding-a-context.md",)
 """Pages with a test of their own."""
@@ -192,6 +196,21 @@ def toml(text: str, shell: Shell, folder: Path) -> None:
         assert load_world(file).npc
 
 
+def yaml(text: str, shell: Shell, folder: Path) -> None:
+    """Check the entries in place of those of the sample world that have their names."""
+    block = read_yaml("block.yaml", text.encode())
+    sources = [read_yaml(file.name, file.read_bytes()) for file in sorted(SAMPLE_WORLD.glob("*.yaml"))]
+    for section, entries in block.data.items():
+        assert isinstance(entries, dict)
+        for source in sources:
+            mine = source.data.get(section, {})
+            assert isinstance(mine, dict)
+            source.data[section] = {id_: entry for id_, entry in mine.items() if id_ not in entries}
+
+    assert block.data
+    assert check_sources([*sources, block]).faults == ()
+
+
 def json_text(text: str, shell: Shell, folder: Path) -> None:
     read = json.loads(
         text.replace('"sha256:…"', f'"sha256:{"0" * 64}"').replace('"…": "…"', f'"a": "sha256:{"1" * 64}"')
@@ -251,6 +270,7 @@ TAKEN: dict[str, Callable[[str, Shell, Path], None]] = {
     "js": js,
     "cpp": cpp,
     "toml": toml,
+    "yaml": yaml,
     "json": json_text,
     "sh": sh,
     "text": shown,
@@ -268,6 +288,7 @@ def test_a_block_of_the_documents_works(block: Block, shell: Shell, tmp_path: Pa
     [
         ("python", "import os; os.environ['NO_SUCH_VARIABLE']"),
         ("toml", "[engines.a]\nkind = 'nobody'"),
+        ("yaml", "people: {gault: {name: Gault}}"),
         ("sh", "aicore models lost"),
         ("sh", "aicore models promote ID --no-such-option x"),
         ("sh", "aicore guardrails check --no-such-option"),

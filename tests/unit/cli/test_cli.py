@@ -3,9 +3,7 @@
 import dataclasses
 import json
 import re
-import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
@@ -18,7 +16,7 @@ from rich.text import Text
 from typer.main import get_command
 
 from aicore.cli.batch import standing
-from aicore.cli.main import app_of, main
+from aicore.cli.main import app_of
 from aicore.cli.terminal import WIDTH_PIPED, Failure, Plain
 from aicore.cli.wire import COMMANDS, advice, check_use_case, tell
 from aicore.client import Refused
@@ -28,6 +26,7 @@ from aicore.content.suites import contradictions
 from aicore.content.world import World, load_world
 from bus.catalogue import domain_catalogue
 from protocol.messages import Answer, ErrorReply, EventRef, Reply
+from tests.unit.cli.kit import Cli
 
 WHO = ("--operator", "test")
 
@@ -60,25 +59,9 @@ def test_what_a_player_wrote_tells_the_operators_terminal_nothing() -> None:
 
 
 @pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Cli":
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     monkeypatch.setenv("AICORE_STATE_DIR", str(tmp_path / "nothing runs here"))
     return Cli(monkeypatch)
-
-
-class Cli:
-    """Runs commands in this process, where no system runs."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self._patch = patch
-
-    def __call__(self, *arguments: str, code: int) -> str:
-        """Return what a command printed; it must end with ``code``."""
-        out, err = StringIO(), StringIO()
-        self._patch.setattr(sys, "argv", ["aicore", *arguments])
-        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
-            main()
-        assert int(ended.value.code or 0) == code, (out.getvalue(), err.getvalue())
-        return out.getvalue() + err.getvalue()
 
 
 def test_the_help_is_for_people_and_the_version_is_told(cli: Cli) -> None:
