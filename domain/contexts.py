@@ -15,6 +15,7 @@ _NAMES = (
     "batch",
     "clock",
     "relay",
+    "definition",
     "projections",
 )
 

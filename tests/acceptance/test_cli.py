@@ -29,6 +29,7 @@ from protocol.messages import ErrorReply
 from tests.acceptance.kit import COMMAND_TIMEOUT_S, ROOT, Up
 from tests.harness.folders import open_folder
 from tests.integration.forge_kit import following
+from tests.unit.definition.kit import FILES, changed
 
 END_LEADER = """
 SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
@@ -56,6 +57,33 @@ def test_the_doctor_finds_nothing(up: Up) -> None:
     # What lies on this machine is not ours, and what was mended another test has put on top of the stream.
     assert [check for check in faults if check["name"] not in {"abandoned data", "stream mended"}] == []
     assert "positions compared now, all the same; " in up.run("doctor")
+
+
+def test_a_changed_world_is_planned_and_loaded_while_everything_runs(up: Up, tmp_path: Path) -> None:
+    """What would happen is shown, then it does, as one version; what is gone is retired."""
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    folder, said = str(tmp_path), ("--operator", "mira", "--reason", "a test")
+    up.run("world", "load", folder, *said)
+    before = up.json("world", "plan", folder)
+    for name, text in changed("grams: 40", "grams: 45").items():
+        (tmp_path / name).write_text(
+            text.replace("facts:\n  inn: {about: the inn, text: the inn is older than the lane}\n", "")
+        )
+
+    planned = up.run("world", "plan", folder)
+    loaded = up.json("world", "load", folder, *said)
+
+    assert before["events"] == []
+    assert planned.splitlines() == [
+        "world.entry_defined      changed  goods.tooth_comb  (grams)",
+        "world.entry_retired      retired  facts.inn",
+        f"world.version_published  version {before['base'] + 1}",
+    ]
+    assert loaded["version"] == before["base"] + 1
+    assert (loaded["added"], loaded["changed"], loaded["retired"]) == (0, 1, 1)
+    assert "nothing would change" in up.run("world", "plan", folder)
+    assert "nothing to do" in up.run("world", "load", folder, *said)
 
 
 def test_the_schema_is_changed_by_one_command_and_components_log_in_as_themselves(up: Up) -> None:

@@ -245,8 +245,11 @@ def test_bytes_of_an_unknown_event_are_in_no_representation() -> None:
 WORDS = hidden_names(ALL) - {"context", "policy", "cases"} | {"payload", "body", "texts", "given", "heard"}
 """Names under which our own values carry words; a context, policy or case may also be something else."""
 
-PLAIN = {("Dialect", "body"), ("Usage", "prompt")}
-"""An engine's settings; a count of tokens."""
+WRITTEN = {(kind, "text") for kind in ("Fact", "Stage", "End", "Gone")}
+"""What designers wrote in the definition of a world, of nobody who lives."""
+
+PLAIN = {("Dialect", "body"), ("Usage", "prompt"), *WRITTEN}
+"""An engine's settings; a count of tokens; what designers wrote."""
 
 
 def _classes(*roots: ModuleType) -> Iterator[type]:

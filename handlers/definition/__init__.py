@@ -1,0 +1,1 @@
+"""The definition of the world in memory, and the queries over it."""
