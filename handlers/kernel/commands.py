@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import takewhile
 from typing import Any, Generic, NamedTuple, TypeVar, assert_never
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -27,7 +28,7 @@ from domain.kernel.event import Command, Event
 from domain.kernel.parse import parse
 from protocol.errors import WireError
 from protocol.messages import CommandMessage, EventRef, Reply
-from protocol.meta import Meta
+from protocol.meta import Meta, decode_meta
 
 ATTEMPTS_MAX = 64
 """Loads and appends of one command. At each conflict another process got a command through; one with a queue
@@ -52,6 +53,8 @@ class Binding(Generic[C, E, S]):
     ``knows_repeats`` says that the decider itself recognises a repeated command, so that two tries may carry
     different circumstances (another route, say); a repetition's outcome then lists all events of the stream.
     ``beside`` says that a decision takes long: it is made in a thread, or all who wait would wait for it.
+    ``situate`` gives a command the circumstances that it is decided by (who said it, when), at each attempt.
+    A repeat comes in others; then ``explains`` says whether an event may be what the command led to.
     """
 
     commands: Sequence[type[C]]
@@ -60,12 +63,15 @@ class Binding(Generic[C, E, S]):
     answer: Callable[[C, S], Mapping[str, Any]] | None = None
     knows_repeats: bool = False
     beside: bool = False
+    situate: Callable[[C, Meta], Any] | None = None
+    explains: Callable[[C, E], bool] | None = None
 
-    async def decide(self, command: C, state: S) -> list[E]:
+    async def decide(self, command: C, meta: Meta, state: S) -> list[E]:
         """Return what the decider says; raises as it does."""
+        asked = self.situate(command, meta) if self.situate else command
         if self.beside:
-            return list(await asyncio.to_thread(self.decider.decide, command, state))
-        return list(self.decider.decide(command, state))
+            return list(await asyncio.to_thread(self.decider.decide, asked, state))
+        return list(self.decider.decide(asked, state))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +189,7 @@ class CommandRunner:
             return await self._first_result(stream.name, binding, this, first.version)
         if not stream.meets(this.expected):
             raise VersionConflict(stream.name, this.expected, stream.version)
-        decided = await binding.decide(this.command, stream.state)
+        decided = await binding.decide(this.command, this.meta, stream.state)
         if not decided and derived_id(this.id, 0) in stream.events:
             return Outcome(stream.state, [*stream.events.values()], duplicate=True)
         if not decided:
@@ -220,12 +226,20 @@ class CommandRunner:
         history = await self._read(name, after=0)
         decider = binding.decider
         before = decider.fold(self._decoded(history[: version - 1]))
-        try:
-            decided = await binding.decide(this.command, before)
-        except Rejected:
-            decided = []
-        found = history[version - 1 : version - 1 + len(decided)]
-        if not decided or self._decoded(found) != decided:
+        if binding.explains:
+            found = _caused_by(history[version - 1 :], this.id)
+            decided = self._decoded(found) if found else []
+            # Who repeats another's command, id and all, is answered as if the id were somebody else's: it is.
+            same_actor = decode_meta(history[version - 1].meta).actor == this.meta.actor
+            known = decided and same_actor and binding.explains(this.command, decided[0])
+        else:
+            try:
+                decided = await binding.decide(this.command, this.meta, before)
+            except Rejected:
+                decided = []
+            found = history[version - 1 : version - 1 + len(decided)]
+            known = decided and self._decoded(found) == decided
+        if not known:
             raise _used(this.id)
         return Outcome(decider.fold(decided, before), [_ref(recorded) for recorded in found], duplicate=True)
 
@@ -311,6 +325,14 @@ class _Stream:
 
 def _used(command_id: UUID) -> IdConflict:
     return IdConflict(derived_id(command_id, 0), f"was caused by another command with the id {command_id}")
+
+
+def _caused_by(history: Sequence[RecordedEvent], command_id: UUID) -> list[RecordedEvent]:
+    """Return the events at the beginning of ``history`` that one command caused."""
+    numbered = enumerate(history)
+    return [
+        recorded for n, recorded in takewhile(lambda e: e[1].id == derived_id(command_id, e[0]), numbered)
+    ]
 
 
 def caused_by(message: CommandMessage) -> Meta:

@@ -8,6 +8,7 @@ what is half known. Neither ends the program. `Standing` is what doctor asks.
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
@@ -35,6 +36,9 @@ AGAIN_S_MAX = 30.0
 """Pauses after an error: doubled each time, until something was taken in again."""
 
 PAGE = 2_000
+
+SAID_MAX = 65_536
+"""Commands that a process remembers having said. Of one that is forgotten, and due still, the log knows."""
 
 Decode = Callable[[RecordedEvent], Event]
 S = TypeVar("S")
@@ -165,7 +169,7 @@ class ProcessRunner(Generic[S]):
         self._process = process
         self._decode = decode
         self._now_us = now_us
-        self._said: dict[UUID, _Said] = {}
+        self._said: OrderedDict[UUID, _Said] = OrderedDict()
         """By a command's id."""
         self._later: set[UUID] = set()
         """Commands that the log could not take; each try may wait long, and events with it."""
@@ -207,7 +211,7 @@ class ProcessRunner(Generic[S]):
     async def _run(self) -> None:
         """Fold what was, and say nothing until all of it is known; then follow."""
         process, head = self._process, (await self._log.head()).position
-        self.live, self._said, self._later = False, {}, set()
+        self.live, self._said, self._later = False, OrderedDict(), set()
         await self._catch_up(head)
         self.position, self.live, types = head, True, (*process.types, *process.recent)
         async with asyncio.TaskGroup() as group:
@@ -328,19 +332,25 @@ class ProcessRunner(Generic[S]):
         except Rejected as refusal:  # things moved on meanwhile; the log will tell
             logger.info("command_refused", process=self._process.name, what=due.what, detail=str(refusal))
             # What was heard since it was said may be what it lacked.
-            self._said[id_] = _Said(at if self._process.insists else inf, taken=False)
+            self._remember(id_, _Said(at if self._process.insists else inf, taken=False))
             return False
         except IdConflict:  # another process said it first, in its own words
             logger.info("command_said_already", process=self._process.name, what=due.what)
-            self._said[id_] = _Said(inf, taken=True)
+            self._remember(id_, _Said(inf, taken=True))
         except (LogError, WireError) as error:
             logger.warning("command_not_said", process=self._process.name, what=due.what, error=str(error))
             self._later.add(id_)
             self._unsaid.set()
             return False
         else:
-            self._said[id_] = _Said(inf if outcome.events else at, taken=True)
+            self._remember(id_, _Said(inf if outcome.events else at, taken=True))
         return True
+
+    def _remember(self, id_: UUID, said: _Said) -> None:
+        self._said[id_] = said
+        self._said.move_to_end(id_)
+        if len(self._said) > SAID_MAX:
+            self._said.popitem(last=False)
 
 
 class Restarts:

@@ -175,3 +175,15 @@ async def test_a_process_stands_still_before_an_event_of_a_newer_program_and_say
         assert "bell.rung version 9" in runner.standing.error
 
     assert await answered(log) == [], "nothing follows from what is only half known"
+
+
+async def test_what_a_process_has_said_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.kernel.follow.SAID_MAX", 3)
+    log = Shaky()
+    runner = porter(log)
+    async with running(runner):
+        await ring(log, *range(1, 13))
+        await until(lambda: runner.position == 24)
+
+    assert sorted(await answered(log)) == [*range(1, 13)], "what is forgotten the log knows"
+    assert len(runner._said) <= 3
