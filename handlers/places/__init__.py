@@ -1,0 +1,1 @@
+"""Places: the city in memory, commands that move, and who sees it."""
