@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -220,10 +221,15 @@ def _add_live(
     key = f"live.{kind.live_name}"
     messages[key] = _message(kind, {"description": summary_of(kind)})
     meaning = row_of(kind)["meaning"]
-    if kind is Piece:  # the only one that goes out, to a subject of the caller's own: the address is unknown
-        channels[key] = {**_channel(None, key, {}), "description": meaning}
-        channel = {"$ref": f"#/channels/{key}"}
-        operations[f"hear.{kind.live_name}"] = {"action": "send", "channel": channel, "summary": meaning}
+    if (
+        kind is Piece or kind.heard_with
+    ):  # what goes out; a piece to the caller's own subject, which is unknown
+        names = re.findall(r"\{([a-z]+)\}", kind.subject) if kind.heard_with else []
+        channel = _channel(kind.subject if names else None, key, {name: {} for name in names})
+        channel["messages"].pop("reply", None)
+        channels[key] = {**channel, "description": meaning}
+        reference = {"$ref": f"#/channels/{key}"}
+        operations[f"hear.{kind.live_name}"] = {"action": "send", "channel": reference, "summary": meaning}
     else:
         channels[key] = _channel(kind.subject, key, _SENDER)
         operations[f"say.{kind.live_name}"] = _request(key, meaning)

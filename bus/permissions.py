@@ -13,7 +13,13 @@ from domain.kernel.event import Command, Query
 from domain.kernel.roles import AUDITOR, GRANTED, OPERATOR, SERVICE, Role
 from domain.kernel.visibility import personal_of, private_of
 from protocol.identity import Identity
-from protocol.subjects import cancel_subject, command_subject, inbox_subject, query_subject
+from protocol.subjects import (
+    cancel_subject,
+    command_subject,
+    inbox_subject,
+    places_subject,
+    query_subject,
+)
 
 SERVICES = ("commands", "queries", "inference")
 COMPONENTS = ("owner", "relay", "services", *SERVICES, "projections")
@@ -124,9 +130,23 @@ def client_rights(realm: str, catalogue: Catalogue, grants: Grants) -> Rights:
     sent += [query_subject(realm, name, me) for name in names if name in catalogue.queries]
     if "inference.generate" in names:
         sent.append(cancel_subject(realm, me))
-    heard = (f"{me.inbox}.>", f"{realm}.live.{me}.>", *_events_heard(realm, catalogue, grants))
+    heard = (
+        f"{me.inbox}.>",
+        f"{realm}.live.{me}.>",
+        *(
+            pattern_of(realm, live.subject)
+            for live in catalogue.live.values()
+            if live.heard_with and live.heard_with in names
+        ),
+        *_events_heard(realm, catalogue, grants),
+    )
     letters = (f"{realm}.dlq.in",) if OPERATOR in grants.roles else ()
     return Rights((*sent, *_pulled(realm, grants)), (*heard, *letters))
+
+
+def pattern_of(realm: str, subject: str) -> str:
+    """Return what takes all of a declared subject's messages: up to what varies, so that wildcards fit in."""
+    return subject.replace("{realm}", realm).partition("{")[0] + ">"
 
 
 def _events_heard(realm: str, catalogue: Catalogue, grants: Grants) -> tuple[str, ...]:
@@ -168,7 +188,8 @@ def component_rights(realm: str, name: str) -> Rights:
     me = Identity("component", name)
     common = Rights((*_REPLIES, "$SRV.>", "$JS.API.INFO"), (f"{me.inbox}.>", "$SRV.>"))
     if name == "relay":
-        return _joined(common, Rights((f"{realm}.evt.>", "$JS.API.>", f"$JS.ACK.EVT_{realm}.>")))
+        events = Rights((f"{realm}.evt.>", "$JS.API.>", f"$JS.ACK.EVT_{realm}.>"))
+        return _joined(common, events, Rights((places_subject(realm),)))
     parts = SERVICES if name == "services" else (name,)
     return _joined(common, *(_PARTS[part](realm, me) for part in parts if part in _PARTS))
 
@@ -191,7 +212,7 @@ def _inference(realm: str, _: Identity) -> Rights:
     streams = [*_stream(f"CLAIMS_{realm}"), *_stream(f"JOBS_{realm}")]
     sent = (f"{realm}.claim.>", f"{realm}.peer.>", f"{realm}.job.>", f"{realm}.live.*.>")
     heard = (*_joins(realm, "cmd", "qry"), f"{realm}.peer.>", cancel_subject(realm, None))
-    return Rights((*sent, *streams), heard, (cancel_subject(realm, None),))
+    return Rights((*sent, *streams), heard, (cancel_subject(realm, None), places_subject(realm)))
 
 
 _PARTS: dict[str, Callable[[str, Identity], Rights]] = {

@@ -17,6 +17,8 @@ _NAMES = (
     "relay",
     "definition",
     "projections",
+    "session",
+    "places",
 )
 
 CONTEXTS: tuple[Context, ...] = tuple(import_module(f"domain.{name}").CONTEXT for name in _NAMES)

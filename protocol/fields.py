@@ -6,6 +6,7 @@ values at each kind's edges and beyond them. So the page, the decoders and the v
 
 from protocol.kinds import (
     Anything,
+    Changes,
     Either,
     Field,
     Flag,
@@ -108,6 +109,13 @@ ERROR = (
 )
 PIECE = (_V, Field("id", Octets(16)), Field("n", _FROM_0), Field("text", Text()))
 CANCELLATION = (_V, Field("id", Octets(16)))
+FRAME = (
+    _V,
+    Field("epoch", _FROM_0),
+    Field("fold", _FROM_1),
+    Field("seq", _FROM_0),
+    Field("changes", Changes(_FROM_1)),
+)
 
 TABLES = {
     "envelope": ENVELOPE,
@@ -120,5 +128,6 @@ TABLES = {
     "query": QUERY,
     "answer": ANSWER,
     "error": ERROR,
+    "frame": FRAME,
 }
 """In the order in which they stand in SPEC.md."""

@@ -248,6 +248,25 @@ class Rows:
         return dict(row)
 
 
+class Changes:
+    """Changes of a place: lists of a position and ops; an op is a list that begins with a word."""
+
+    def __init__(self, position: Whole) -> None:
+        self.position, self.spelled = position, "list of changes"
+
+    def read(self, value: Any, path: str) -> list[list[Any]]:  # noqa: D102
+        if type(value) is not list:
+            raise wrong_kind(self, value, path)
+        for change in value:
+            if type(change) is not list or len(change) < 2:
+                raise wrong_kind(self, change, path)
+            self.position.read(change[0], path)
+            for op in change[1:]:
+                if type(op) is not list or not op or type(op[0]) is not str:
+                    raise wrong_kind(self, op, path)
+        return value
+
+
 class Anything:
     """Any value of the data model."""
 

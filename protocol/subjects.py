@@ -55,6 +55,17 @@ def cancel_subject(realm: str, sender: Identity | None) -> str:
     return f"{check_realm(realm)}.live.inference.cancel.{'*' if sender is None else _token(sender)}"
 
 
+def place_subject(realm: str, side: str, district: str, place: str, cell: int) -> str:
+    """Return ``{realm}.live.place.{side}.{district}.{place}.{cell}``, where a place's frames go."""
+    names = ".".join(_check(TOKEN, name, "place") for name in (side, district, place))
+    return f"{check_realm(realm)}.live.place.{names}.{cell}"
+
+
+def places_subject(realm: str) -> str:
+    """Return ``{realm}.live.place.>``, where all places' frames go; our feeder alone publishes."""
+    return f"{check_realm(realm)}.live.place.>"
+
+
 def check_stream_to(realm: str, subject: object, sender: Identity) -> None:
     """See that pieces of an answer go to a subject of the caller's own.
 

@@ -15,6 +15,7 @@ from protocol.fields import (
     ENVELOPE,
     ERROR,
     EVENT_PLACE,
+    FRAME,
     META,
     PIECE,
     QUERY,
@@ -22,6 +23,7 @@ from protocol.fields import (
 )
 from protocol.kinds import (
     Anything,
+    Changes,
     Either,
     Field,
     Flag,
@@ -57,6 +59,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "reply": {"v": 1, "result": {}, "events": [PLACE], "duplicate": False},
     "piece": {"v": 1, "id": ID, "n": 0, "text": "a"},
     "cancellation": {"v": 1, "id": ID},
+    "frame": {"v": 1, "epoch": 7, "fold": 1, "seq": 3, "changes": [[41, ["out", "ann"], ["off", "bo"]]]},
 }  # fmt: skip
 """A message of each kind that is read."""
 
@@ -73,7 +76,7 @@ def edges() -> Iterable[dict[str, Any]]:
     """Yield the cases."""
     for kind, table in (
         ("envelope", ENVELOPE), ("meta", META), ("command", COMMAND), ("query", QUERY), ("reply", REPLY),
-        ("piece", PIECE), ("cancellation", CANCELLATION),
+        ("piece", PIECE), ("cancellation", CANCELLATION), ("frame", FRAME),
     ):  # fmt: skip
         yield from _cases(kind, kind, table, GOOD[kind])
     yield from _cases("reply", "answer", ANSWER, {"v": 1, "result": None, "position": 9}, kept=("position",))
@@ -152,6 +155,8 @@ def _of(kind: Kind) -> Iterable[Edge]:
             yield Edge("none", [])
             yield Edge("that is a map", {}, MALFORMED)
             yield Edge("of numbers", [7], MALFORMED)
+        case Changes():
+            yield from _of_changes()
         case OrNil():
             yield from _of(kind.kind)
         case Either():
@@ -167,6 +172,17 @@ def _of_whole(kind: Whole) -> Iterable[Edge]:
     yield Edge("2^64-1", 2**64 - 1, INVALID)
     yield Edge("that is a float", 4.0, MALFORMED)
     yield Edge("that is a boolean", True, MALFORMED)
+
+
+def _of_changes() -> Iterable[Edge]:
+    yield Edge("none", [])
+    yield Edge("of an op that nobody knows", [[1, ["sings", "ann", {"aloud": True}]]])
+    yield Edge("that is a map", {}, MALFORMED)
+    yield Edge("without ops", [[1]], MALFORMED)
+    yield Edge("of an op without a word", [[1, []]], MALFORMED)
+    yield Edge("of an op that is a map", [[1, {}]], MALFORMED)
+    yield Edge("at no position", [["1", ["out", "ann"]]], MALFORMED)
+    yield Edge("at position 0", [[0, ["out", "ann"]]], INVALID)
 
 
 def _of_text(kind: Text) -> Iterable[Edge]:

@@ -17,9 +17,13 @@ import msgpack
 
 from bus.catalogue import domain_catalogue
 from bus.documents import example_of
+from domain.kernel.event import Event
 from domain.kernel.visibility import erased, personal_of
+from domain.places.feed import FOLD, Cell, Feed
+from domain.places.messages import Arrived, Departed, Entered, Left, TurnedBack, WayClosed, WayOpened
 from protocol.chain import genesis, link
 from protocol.envelope import Envelope, encode_envelope
+from protocol.frames import Frame, encode_frame
 from protocol.messages import (
     Answer,
     CommandMessage,
@@ -37,7 +41,7 @@ from tests.vectors_edges import edges
 
 FOLDER = Path(__file__).parents[1] / "protocol" / "vectors"
 MANIFEST = "released.txt"
-FILES = ("events", "messages", "boundary", "evolved", "malformed", "chain", "edges", "clock")
+FILES = ("events", "messages", "boundary", "evolved", "malformed", "chain", "edges", "clock", "frames")
 BY_DECLARATION = ("events", "messages")
 """The files whose cases are examples of declarations, which may come in several forms."""
 SPACE = UUID("3b9f5c0e-9d0f-4f39-9f65-7d0c1f6c2a11")
@@ -64,6 +68,7 @@ def vectors() -> dict[str, list[Case]]:
         "chain": list(_chain()),
         "edges": list(edges()),
         "clock": [dict(case) for case in clock_cases()],
+        "frames": list(_frames()),
     }
 
 
@@ -200,6 +205,23 @@ def _messages() -> Iterable[Case]:
     error = ErrorReply("version_conflict", "it moved", "expected", "reload", "reload", None, {"actual": 4})
     yield {"name": "an error", "kind": "reply", "hex": encode_reply(error).hex(), "code": "version_conflict",
            "field": "expected", "retry": "reload"}  # fmt: skip
+
+
+def _frames() -> Iterable[Case]:
+    """A place's frames as they come, and what a reader that began with nothing shows after each."""
+    feed, cell, frames = Feed(), Cell("rope_quay", 0), 0
+    kinds: tuple[type[Event], ...] = (Entered, Departed, WayClosed, TurnedBack, Arrived, WayOpened, Left)
+    for position, kind in enumerate(kinds, 41):
+        changes = [change for where, change in feed.apply(kind.from_example(), position) if where == cell]
+        for number, at, ops in changes:
+            frames += 1
+            frame = Frame(7, FOLD, number, [[at, *map(list, ops)]])
+            hexed, shown = encode_frame(frame).hex(), feed.room(cell).state()
+            yield {"name": f"frame {frames}, {kind.event_name}", "kind": "frame", "hex": hexed,
+                   "seq": number, "state": shown}  # fmt: skip
+    empty = Frame(8, FOLD, feed.room(cell).seq, [])
+    yield {"name": "a frame without changes", "kind": "frame", "hex": encode_frame(empty).hex(),
+           "seq": empty.seq, "state": feed.room(cell).state()}  # fmt: skip
 
 
 def _boundary() -> Iterable[Case]:

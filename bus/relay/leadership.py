@@ -15,9 +15,9 @@ from typing import Literal
 import asyncpg
 import structlog
 
-Work = Literal["relay", "inbox", "clock"]
+Work = Literal["relay", "inbox", "clock", "feed"]
 
-STAND_BY_S: Mapping[Work, float] = {"relay": 0.5, "inbox": 0.5, "clock": 0.1}
+STAND_BY_S: Mapping[Work, float] = {"relay": 0.5, "inbox": 0.5, "clock": 0.1, "feed": 0.5}
 """How often a stand-by tries: the gap after a leader's death is at most this, plus Postgres noticing."""
 
 CONNECT_TIMEOUT_S = 5.0

@@ -102,8 +102,10 @@ class LiveMessage(Discreet):
 
     live_name: ClassVar[str]
     subject: ClassVar[str]
+    heard_with: ClassVar[str]
+    """Query whose askers may hear it; "": it goes to one client, or comes from one."""
 
-    def __init_subclass__(cls, *, name: str, subject: str) -> None:
-        """Record name and subject given as class arguments."""
+    def __init_subclass__(cls, *, name: str, subject: str, heard_with: str = "") -> None:
+        """Record what is given as class arguments."""
         super().__init_subclass__()
-        cls.live_name, cls.subject = name, subject
+        cls.live_name, cls.subject, cls.heard_with = name, subject, heard_with

@@ -25,6 +25,7 @@ from bus.problems import problem_of
 from protocol.envelope import decode_envelope
 from protocol.errors import CODES, WireError
 from protocol.fields import NAMES, TABLES
+from protocol.frames import decode_frame
 from protocol.limits import (
     DEPTH_MAX,
     ITEMS_MAX,
@@ -49,6 +50,7 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {
     "reply": decode_reply,
     "piece": decode_tokens,
     "cancellation": decode_cancel,
+    "frame": decode_frame,
 }
 CASES = json.loads((FOLDER / "edges.json").read_text(encoding="utf-8"))
 

@@ -29,10 +29,12 @@ from bus.ports import AppendTooLarge, NewEvent, RecordedEvent
 from domain.inference.live import Cancel, Piece
 from domain.kernel.context import Context
 from domain.kernel.event import Event, LiveMessage, Query
+from domain.places.live import PlaceFrame
 from protocol.chain import genesis, link
 from protocol.cloudevents import to_cloudevent
 from protocol.envelope import Envelope, decode_envelope, encode_envelope
 from protocol.errors import WireError
+from protocol.frames import Frame, encode_frame
 from protocol.identity import Identity
 from protocol.messages import (
     Answer,
@@ -47,7 +49,14 @@ from protocol.messages import (
 )
 from protocol.meta import Meta, decode_meta, encode_meta
 from protocol.packing import pack, unpack
-from protocol.subjects import cancel_subject, command_subject, event_subject, parse_request, query_subject
+from protocol.subjects import (
+    cancel_subject,
+    command_subject,
+    event_subject,
+    parse_request,
+    place_subject,
+    query_subject,
+)
 from protocol.tokens import TokenMessage, encode_cancel, encode_tokens
 from tests.harness.effort import effort_of
 from tests.vectors_make import FOLDER, envelope
@@ -454,14 +463,18 @@ def test_live_messages_are_declared_as_they_are_sent() -> None:
     sent: dict[type[LiveMessage], bytes] = {
         Piece: encode_tokens(TokenMessage(bytes(16), 0, "Ask the Tallymen.")),
         Cancel: encode_cancel(bytes(16)),
+        PlaceFrame: encode_frame(Frame(7, 1, 2, [[41, ["out", "ann"]]])),
     }
 
     assert set(sent) == set(LIVE)
     for kind, data in sent.items():
         fields = unpack(data, "message")
         assert kind.model_validate(fields, strict=True).model_dump() == fields
-        field = next(field for field in fields_of(kind) if field["name"] == "id")
-        assert (field["type"], field["limits"]) == ("binary", "≥ 16 bytes, ≤ 16 bytes")
+        for field in fields_of(kind):
+            if field["name"] == "id":
+                assert (field["type"], field["limits"]) == ("binary", "≥ 16 bytes, ≤ 16 bytes")
+    subject = PlaceFrame.subject.format(realm="demo", side="light", district="ropewalk", place="quay", cell=0)
+    assert subject == place_subject("demo", "light", "ropewalk", "quay", 0)
     assert Cancel.subject.format(realm="demo", identity=ANN) == cancel_subject("demo", ANN)
 
 

@@ -1,0 +1,243 @@
+"""A reader of the place feed: joins without a gap, finds holes, goes on after them. SPEC.md, "Place feed".
+
+Needs nats-py and msgpack, and a connection whose inbox prefix is its identity's:
+
+    feed = PlaceFeed(nc, "demo", "service-market")
+    interest = Interest(feed)
+    await interest.stand_in("ropewalk_quay")      # this place and its neighbours, from now on
+    feed.room("ropewalk_quay").present            # who is there: {"ann": ["player", 25200000]}
+
+`Room` is the protocol without a connection: what comes in, what is shown, what is to be asked.
+"""
+
+import asyncio
+from collections import deque
+from zlib import crc32
+
+import msgpack
+
+KEPT_MAX = 1_000
+"""Frames kept while an answer is awaited; should more come, the whole state is asked for."""
+
+AGAIN_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+
+
+class Room:
+    """One cell of a place. ``wants`` says what to ask: None, or the parameters of `places.snapshot`."""
+
+    def __init__(self):
+        self.epoch = self.fold = self.seq = 0
+        self.joined = False
+        self.present, self.ways, self.shut, self.cells = {}, {}, set(), 1
+        self.kept = deque()
+        self.wants = {}
+        self.applied = self.dropped = self.holes = 0
+
+    def hear(self, data):
+        """Take a frame in; returns the changes that took effect: [[position, op, …], …]."""
+        frame = msgpack.unpackb(data)
+        if frame["v"] != 1 or frame["epoch"] < self.epoch:
+            return []  # of a feeder that leads no more
+        self.epoch = frame["epoch"]
+        if self.joined and frame["fold"] != self.fold:
+            self.joined, self.wants = False, {}
+            self.kept.clear()
+        self.kept.append(frame)
+        if len(self.kept) > KEPT_MAX:  # an answer is overdue: what comes then must be whole
+            self.kept.popleft()
+        return self._go_on() if self.joined else []
+
+    def answer(self, result):
+        """Take the answer to what was wanted in; returns the changes that took effect."""
+        done = []
+        if "changes" in result:
+            done = self._apply(result["seq"], result["changes"]) if self.joined else []
+        elif not self.joined or result["fold"] != self.fold or result["seq"] >= self.seq:
+            self.joined, self.fold, self.seq = True, result["fold"], result["seq"]
+            self.present = {who: more for who, *more in result["present"]}
+            self.ways = {who: more for who, *more in result["ways"]}
+            self.shut, self.cells = set(result["shut"]), result["cells"]
+        self.wants = None if self.joined else {}
+        return done + (self._go_on() if self.joined else [])
+
+    def _go_on(self):
+        """Apply what is kept, as far as there is no hole."""
+        done = []
+        while self.kept:
+            frame = self.kept[0]
+            if frame["fold"] != self.fold:
+                self.joined, self.wants = False, {}
+                return done
+            if frame["seq"] - len(frame["changes"]) > self.seq:
+                self.holes += self.wants is None
+                self.wants = {"since": self.seq, "fold": self.fold}
+                return done
+            done += self._apply(frame["seq"], frame["changes"])
+            self.kept.popleft()
+        self.wants = None
+        return done
+
+    def _apply(self, seq, changes):
+        """Apply those changes that are new; the last one has the number ``seq``."""
+        new = changes[max(0, len(changes) - max(0, seq - self.seq)) :]
+        self.dropped += len(changes) - len(new)
+        if seq - len(new) > self.seq:
+            return []  # they begin beyond a hole
+        for _position, *ops in new:
+            for word, *values in ops:
+                self._op(word, values)
+            self.seq += 1
+            self.applied += 1
+        return new
+
+    def _op(self, word, values):
+        about, *more = values
+        if word == "in":
+            self.present[about] = more
+        elif word == "out":
+            self.present.pop(about, None)
+        elif word == "way":
+            self.ways[about] = more
+        elif word == "off":
+            self.ways.pop(about, None)
+        elif word == "shut":
+            self.shut.add(about)
+        elif word == "open":
+            self.shut.discard(about)
+        elif word == "cells":
+            self.cells = about
+
+    def state(self):
+        """What is shown, in the order of ids, as `places.snapshot` says it."""
+        return {
+            "present": [[who, *self.present[who]] for who in sorted(self.present)],
+            "ways": [[who, *self.ways[who]] for who in sorted(self.ways)],
+            "shut": sorted(self.shut),
+        }
+
+
+class PlaceFeed:
+    """Follows places over a connection. ``on_change(place, changes)`` is called once a frame is applied."""
+
+    def __init__(self, nc, realm, identity, on_change=None):
+        self._nc, self._realm, self._identity = nc, realm, identity
+        self._on_change = on_change or (lambda place, changes: None)
+        self._subscriptions, self._asking = {}, {}
+        self.rooms, self.subjects, self.beside = {}, {}, {}
+        self.bytes = 0
+
+    def room(self, place, cell=0):
+        return self.rooms.setdefault((place, cell), Room())
+
+    def cell_of(self, place, who):
+        """The cell that shows somebody."""
+        return crc32(who.encode()) % self.room(place).cells
+
+    async def ask(self, place, **more):
+        """Ask `places.snapshot`; raises on an error reply."""
+        subject = f"{self._realm}.qry.places.snapshot.{self._identity}"
+        body = msgpack.packb({"v": 1, "query": {"place": place, **more}})
+        reply = msgpack.unpackb((await self._nc.request(subject, body, timeout=5)).data)
+        if "error" in reply:
+            raise RuntimeError(f"{reply['error']['code']}: {reply['error']['message']}")
+        result = reply["result"]
+        self.subjects[place] = result["subject"]
+        self.subjects.update(result["beside"])
+        self.beside[place] = [other for other, _ in result["beside"]]
+        return result
+
+    async def join(self, place):
+        """Follow a place from now on; returns when its first cell is known."""
+        if place in self._subscriptions:
+            return
+        if place not in self.subjects:
+            await self.ask(place)  # for the subject alone; the state is asked for once frames are heard
+        subject = f"{self._realm}.{self.subjects[place]}.*"
+
+        async def hear(message):
+            cell = int(message.subject.rpartition(".")[2])
+            self.bytes += len(message.data)
+            self._changed(place, cell, self.room(place, cell).hear(message.data))
+
+        self._subscriptions[place] = await self._nc.subscribe(subject, cb=hear)
+        await self._nc.flush()
+        self._ask_soon((place, 0))
+        await self._asking[place, 0]
+
+    async def leave(self, place):
+        """Follow it no more, and forget it."""
+        if subscription := self._subscriptions.pop(place, None):
+            await subscription.unsubscribe()
+        for key in [key for key in self.rooms if key[0] == place]:
+            if task := self._asking.pop(key, None):
+                task.cancel()
+            del self.rooms[key]
+
+    def _changed(self, place, cell, changes):
+        if changes:
+            self._on_change(place, changes)
+        for number in {*range(self.room(place, cell).cells), cell}:
+            if self.room(place, number).wants is not None:
+                self._ask_soon((place, number))
+
+    def _ask_soon(self, key):
+        if key not in self._asking:
+            self._asking[key] = task = asyncio.create_task(self._catch_up(*key))
+            task.add_done_callback(lambda task: self._asked(key, task))
+
+    def _asked(self, key, task):
+        if self._asking.get(key) is task:
+            del self._asking[key]
+            if key[0] in self._subscriptions and self.rooms[key].wants is not None:  # a hole, just now
+                self._ask_soon(key)
+
+    async def _catch_up(self, place, cell):
+        """Ask until nothing is wanted; what answers may know less than what sends frames, for a moment."""
+        room, tries = self.room(place, cell), 0
+        while room.wants is not None:
+            try:
+                result = await self.ask(place, cell=cell, **room.wants)
+            except (RuntimeError, TimeoutError, OSError):
+                result = None
+            except Exception as error:  # nats-py: no responders, connection lost
+                if not type(error).__module__.startswith("nats."):
+                    raise
+                result = None
+            if result is not None:
+                self._changed(place, cell, room.answer(result))
+            if room.wants is not None:
+                await asyncio.sleep(AGAIN_S[min(tries, len(AGAIN_S) - 1)])
+                tries += 1
+
+
+class Interest:
+    """Follows the place that one is in, and its neighbours; leaves others after a while, so that a step back
+    costs nothing. Over ``bytes_per_s`` the neighbours are left until there is room again."""
+
+    def __init__(self, feed, leave_after_s=10.0, bytes_per_s=256 * 1024):
+        self._feed, self._leave_after_s, self._cap = feed, leave_after_s, bytes_per_s
+        self._until, self._here, self._seen, self._sparing_until = {}, None, (0.0, 0), 0.0
+
+    async def stand_in(self, place):
+        """Be in a place from now on."""
+        self._here = place
+        await self._feed.join(place)
+        await self.tick()
+
+    async def tick(self):
+        """Join and leave what is due; call it every second or so."""
+        now = asyncio.get_running_loop().time()
+        since, before = self._seen
+        if self._feed.bytes - before > self._cap * max(1.0, now - since):
+            self._sparing_until = now + self._leave_after_s
+        if now - since >= 1.0:
+            self._seen = now, self._feed.bytes
+        sparing = now < self._sparing_until
+        wanted = {self._here} | (set() if sparing else set(self._feed.beside.get(self._here, ())))
+        for place in wanted:
+            self._until.pop(place, None)
+            await self._feed.join(place)
+        for place in set(self._feed._subscriptions) - wanted:
+            if sparing or now >= self._until.setdefault(place, now + self._leave_after_s):
+                self._until.pop(place, None)
+                await self._feed.leave(place)

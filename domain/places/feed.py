@@ -1,0 +1,274 @@
+"""What is seen in each place, folded from the log: numbers and changes that everybody finds alike. Pure.
+
+A change of a place by an event has the place's next number. A crowded place has several *cells*, each with
+numbers of its own. Nothing private gets in: what an event says is cut to its public fields first.
+Source: docs/world.md, "The feed".
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from domain.kernel.event import Event
+from domain.kernel.visibility import personal_of, private_of
+from domain.places.journey import Journey
+from domain.places.messages import (
+    Arrived,
+    Departed,
+    Entered,
+    JourneyCut,
+    Left,
+    TurnedBack,
+    WayClosed,
+    WayOpened,
+)
+
+KINDS = (Entered, Departed, Arrived, TurnedBack, JourneyCut, Left, WayClosed, WayOpened)
+
+FOLD = 1
+"""Raised with any change of this file that gives other numbers or ops: readers then begin anew."""
+
+CROWD = 64
+"""How many a cell may show before the place's cells are doubled."""
+
+CELLS_MAX = 64
+KEPT = 512
+"""Changes of a cell that are kept for those who missed some."""
+
+Op = Sequence[Any]
+"""A word, and what it is about; see SPEC.md, "Place feed"."""
+
+
+class Cell(NamedTuple):
+    """A place's part with a feed of its own."""
+
+    place: str
+    number: int
+
+
+class Change(NamedTuple):
+    """What an event changed in a cell."""
+
+    number: int
+    """The cell's own count: 1, 2, 3, … without gap."""
+    position: int
+    ops: tuple[Op, ...]
+
+
+def cell_of(who: str, cells: int) -> int:
+    """Return the cell that shows somebody: CRC-32 of the id's UTF-8 modulo the number of cells."""
+    return crc32(who.encode()) % cells
+
+
+def public(event: Event) -> Mapping[str, Any]:
+    """Return an event's fields without those that are declared private or personal."""
+    hidden = {*private_of(type(event)), *personal_of(type(event))}
+    return _without(event.model_dump(), hidden)
+
+
+def _without(fields: Mapping[str, Any], hidden: set[str], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        path = f"{prefix}{name}"
+        if path in hidden:
+            continue
+        match value:
+            case Mapping():
+                found[name] = _without(value, hidden, f"{path}.")
+            case list():
+                found[name] = [
+                    _without(e, hidden, f"{path}.") if isinstance(e, Mapping) else e for e in value
+                ]
+            case _:
+                found[name] = value
+    return found
+
+
+@dataclass(slots=True)
+class Room:
+    """What a cell shows.
+
+    Attributes:
+        seq: number of the last change.
+        present: who is there: kind, and since when in game ms.
+        ways: who passes on a way: kind, from, start, to, here, end.
+        shut: closed ways that end here; in cell 0.
+    """
+
+    seq: int = 0
+    present: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    ways: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    shut: set[str] = field(default_factory=set)
+    kept: deque[Change] = field(default_factory=lambda: deque(maxlen=KEPT))
+
+    def take(self, position: int, ops: Sequence[Op]) -> Change:
+        """Take the next change in."""
+        self.seq += 1
+        change = Change(self.seq, position, tuple(ops))
+        self.kept.append(change)
+        for word, about, *more in ops:
+            match word:
+                case "in":
+                    self.present[about] = tuple(more)
+                case "out":
+                    self.present.pop(about, None)
+                case "way":
+                    self.ways[about] = tuple(more)
+                case "off":
+                    self.ways.pop(about, None)
+                case "shut":
+                    self.shut.add(about)
+                case "open":
+                    self.shut.discard(about)
+        return change
+
+    def state(self) -> dict[str, list[Any]]:
+        """Return what is shown, in the order of ids: equal states are equal values."""
+        return {
+            "present": [[who, *self.present[who]] for who in sorted(self.present)],
+            "ways": [[who, *self.ways[who]] for who in sorted(self.ways)],
+            "shut": sorted(self.shut),
+        }
+
+    def since(self, number: int) -> list[Change] | None:
+        """Return the changes after a number; None if they are not kept, or it is none of ours."""
+        if number == self.seq:
+            return []
+        if number > self.seq or not self.kept or self.kept[0].number > number + 1:
+            return None
+        return [change for change in self.kept if change.number > number]
+
+
+class Feed:
+    """All places. `apply` the events of `KINDS` in order; it changes the feed in place."""
+
+    def __init__(self) -> None:
+        self.rooms: dict[Cell, Room] = {}
+        self.cells: dict[str, int] = {}
+        """How many a place has, if they are more than one."""
+        self._where: dict[str, tuple[str, str] | Journey] = {}
+        """Of everybody place and kind, or the journey."""
+        self._shown: dict[str, int] = {}
+        """How many a place shows."""
+
+    def apply(self, event: Event, position: int) -> list[tuple[Cell, Change]]:
+        """Take an event in, and return what it changed, place by place."""
+        by_cell: dict[Cell, list[Op]] = {}
+        for place, op in self._ops(event):
+            cell = Cell(place, self._cell(place, op))
+            by_cell.setdefault(cell, []).append(op)
+            self._count(place, op, cell)
+        for place in {cell.place for cell in by_cell}:
+            self._split(place, by_cell)
+        return [(cell, self._room(cell).take(position, ops)) for cell, ops in by_cell.items()]
+
+    def room(self, cell: Cell) -> Room:
+        """Return what a cell shows; of one that nothing ever changed, nothing."""
+        return self.rooms.get(cell) or Room()
+
+    def _room(self, cell: Cell) -> Room:
+        return self.rooms.setdefault(cell, Room())
+
+    def _cell(self, place: str, op: Op) -> int:
+        return 0 if op[0] in ("shut", "open") else cell_of(op[1], self.cells.get(place, 1))
+
+    # --- what events change ---------------------------------------------------------------------------------
+
+    def _ops(self, event: Event) -> Iterator[tuple[str, Op]]:
+        said = public(event)
+        match event:
+            case WayClosed() | WayOpened():
+                word = "shut" if isinstance(event, WayClosed) else "open"
+                yield from ((place, (word, said["way"])) for place in said["ends"])
+            case Entered() | Arrived():
+                yield from self._comes(said)
+            case Left():
+                yield from self._ends(said["who"])
+                self._where.pop(said["who"], None)
+            case Departed():
+                yield from self._sets_out(said)
+            case TurnedBack() | JourneyCut():
+                journey = self._where.get(said["who"])
+                if isinstance(journey, Journey):
+                    changed = journey.turned(event) if isinstance(event, TurnedBack) else journey.cut(event)
+                    yield from self._goes_otherwise(said["who"], journey, changed)
+
+    def _comes(self, said: Mapping[str, Any]) -> Iterator[tuple[str, Op]]:
+        who, place, known = said["who"], said["place"], self._where.get(said["who"])
+        kind = said.get("kind") or (known.kind if isinstance(known, Journey) else "person")
+        yield from self._ends(who)
+        self._where[who] = place, kind
+        yield place, ("in", who, kind, said["at_ms"])
+
+    def _sets_out(self, said: Mapping[str, Any]) -> Iterator[tuple[str, Op]]:
+        yield from self._ends(said["who"])
+        route = tuple(said["places"]), tuple(said["ways"]), tuple(said["times_ms"])
+        journey = Journey(said["kind"], *route, said["means"], said["real_ms"])
+        self._where[said["who"]] = journey
+        yield from _pieces(said["who"], journey)
+
+    def _goes_otherwise(self, who: str, before: Journey, after: Journey) -> Iterator[tuple[str, Op]]:
+        self._where[who] = after
+        yield from ((place, ("off", who)) for place in before.places if place not in after.places)
+        known = dict(_pieces(who, before))
+        yield from ((place, op) for place, op in _pieces(who, after) if known.get(place) != op)
+
+    def _ends(self, who: str) -> Iterator[tuple[str, Op]]:
+        match self._where.get(who):
+            case Journey() as journey:
+                yield from ((place, ("off", who)) for place in journey.places)
+            case (place, _):
+                yield place, ("out", who)
+
+    # --- crowds ---------------------------------------------------------------------------------------------
+
+    def _count(self, place: str, op: Op, cell: Cell) -> None:
+        room, word, about = self._room(cell), op[0], op[1]
+        match word:
+            case "in":
+                more = int(about not in room.present)
+            case "way":
+                more = int(about not in room.ways)
+            case "out":
+                more = -(about in room.present)
+            case "off":
+                more = -(about in room.ways)
+            case _:
+                more = 0
+        self._shown[place] = self._shown.get(place, 0) + more
+
+    def _split(self, place: str, by_cell: dict[Cell, list[Op]]) -> None:
+        """Double a place's cells if they show too many; whom another cell shows then moves there."""
+        cells = self.cells.get(place, 1)
+        if cells >= CELLS_MAX or self._shown[place] <= CROWD * cells:
+            return
+        self.cells[place] = 2 * cells
+        for number in range(cells):
+            here, there = Cell(place, number), Cell(place, number + cells)
+            shown = Room()
+            room = self._room(here)
+            shown.present, shown.ways = dict(room.present), dict(room.ways)
+            shown.take(0, by_cell.get(here, ()))
+            goes = by_cell.setdefault(here, [])
+            comes = by_cell.setdefault(there, [])
+            for who, more in shown.present.items():
+                if cell_of(who, 2 * cells) != number:
+                    goes.append(("out", who))
+                    comes.append(("in", who, *more))
+            for who, more in shown.ways.items():
+                if cell_of(who, 2 * cells) != number:
+                    goes.append(("off", who))
+                    comes.append(("way", who, *more))
+            goes.append(("cells", 2 * cells))
+            comes.append(("cells", 2 * cells))
+
+
+def _pieces(who: str, journey: Journey) -> Iterator[tuple[str, Op]]:
+    """Yield each place of a journey with its own piece of it, and no more of where somebody is bound for."""
+    places, times, last = journey.places, journey.times, len(journey.places) - 1
+    for n, place in enumerate(places):
+        comes = (places[n - 1], times[n - 1]) if n else ("", times[0])
+        goes = (places[n + 1], times[n], times[n + 1]) if n < last else ("", times[n], times[n])
+        yield place, ("way", who, journey.kind, *comes, *goes)

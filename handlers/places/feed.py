@@ -1,0 +1,195 @@
+"""The place feed: what each place shows, in memory; snapshots of it, and the feeder that sends the changes.
+
+Numbers and changes are a function of the log (`domain.places.feed`), so the process that answers a snapshot
+and the one that feeds need no word between them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar
+
+import structlog
+
+from bus.ports import EventLog, RecordedEvent, Where
+from domain.kernel.decider import Rejected
+from domain.kernel.event import Event
+from domain.kernel.parse import parse
+from domain.places.city import City
+from domain.places.feed import FOLD, KINDS, Cell, Change, Feed
+from domain.places.queries import SnapshotQuery
+from handlers.kernel.follow import Decode, MemoryView
+from protocol.frames import Frame
+
+TICK_S = 0.1
+"""Changes of so long go out together."""
+
+EMPTY_S = 5.0
+"""How often a frame without changes says the last number: who lost a frame of a quiet place notices by it."""
+
+FRAME_BYTES_MAX = 32 * 1024
+"""Of a cell's frame, as it is estimated; the rest goes with the next tick, the oldest first."""
+
+OP_BYTES = 8
+"""Of an op beyond its texts; numbers of game time take nine."""
+
+CAUGHT_UP_S = 0.05
+
+Send = Callable[[str, str, str, int, Frame], Awaitable[None]]
+"""Sends a frame: side, district, place, cell, frame."""
+
+logger = structlog.get_logger(__name__)
+
+
+class PlaceFeed(MemoryView):
+    """What each place shows. Run `run` in a task."""
+
+    name: ClassVar[str] = "place_feed"
+    types: ClassVar[tuple[str, ...]] = tuple(kind.event_name for kind in KINDS)
+
+    def __init__(
+        self,
+        log: EventLog,
+        city: Callable[[], City],
+        *,
+        decode: Decode,
+        game_ms: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """Prepare; ``city`` returns it as it is now, ``game_ms`` the game time."""
+        super().__init__(log, decode=decode)
+        self._city = city
+        self._game_ms = game_ms
+        self.feed = Feed()
+
+    def apply(self, event: Event, recorded: RecordedEvent) -> None:
+        """Take an event in."""
+        if isinstance(event, KINDS):
+            self.changed(self.feed.apply(event, recorded.position))
+
+    def changed(self, changes: list[tuple[Cell, Change]]) -> None:
+        """Hear what an event changed."""
+
+    def where(self, place: str) -> tuple[str, str]:
+        """Return side and district of a place; of one that the definition has no more, ``none``."""
+        known = self._city().places.get(place)
+        return (known.side, known.district) if known else ("none", "none")
+
+    async def caught_up(self) -> None:
+        """Return once everything that was in the log is known."""
+        head = (await self._log.head()).position
+        while self.position < head:
+            news = await self._log.read_all(after=self.position, limit=1, where=Where(types=self.types))
+            if not news or news[0].position > head:
+                return
+            await asyncio.sleep(CAUGHT_UP_S)
+
+    async def answer_snapshot(self, query: Mapping[str, Any]) -> tuple[Any, int]:
+        """Answer the query ``places.snapshot``.
+
+        Raises:
+            Rejected: ``place_unknown``.
+        """
+        asked = parse(SnapshotQuery, query)
+        cell = Cell(asked.place, asked.cell)
+        city = self._city()
+        if asked.place not in city.places and Cell(asked.place, 0) not in self.feed.rooms:
+            raise Rejected(
+                "place_unknown",
+                f"there is no place {asked.place!r} in this world",
+                field="place",
+                remedy="ask places.map for the places",
+            )
+        room = self.feed.room(cell)
+        since = room.since(asked.since) if asked.since is not None and asked.fold == FOLD else None
+        found: dict[str, Any] = {
+            "place": asked.place,
+            "cell": asked.cell,
+            "cells": self.feed.cells.get(asked.place, 1),
+            "subject": self._subject(asked.place),
+            "beside": [[other, self._subject(other)] for other in city.beside.get(asked.place, ())],
+            "game_ms": self._game_ms(),
+            "fold": FOLD,
+            "seq": room.seq,
+        }
+        if since is None:
+            return {**found, **room.state()}, self.position
+        return {**found, "changes": [_row(change) for change in since]}, self.position
+
+    def _subject(self, place: str) -> str:
+        return ".".join(("live.place", *self.where(place), place))
+
+
+class Feeder(PlaceFeed):
+    """Sends what changes, while it leads: `lead`. Run `run` in a task, too."""
+
+    name: ClassVar[str] = "feeder"
+    pause_s: ClassVar[float] = TICK_S
+
+    def __init__(self, log: EventLog, city: Callable[[], City], send: Send, *, decode: Decode) -> None:
+        super().__init__(log, city, decode=decode)
+        self._send = send
+        self._epoch = 0
+        self._waiting: dict[Cell, list[Change]] = {}
+        """Changes that are to be sent; kept while it leads only."""
+
+    def changed(self, changes: list[tuple[Cell, Change]]) -> None:
+        """Keep what is to be sent."""
+        if self._epoch:
+            for cell, change in changes:
+                self._waiting.setdefault(cell, []).append(change)
+
+    async def lead(self, epoch: int, holds: Callable[[], bool]) -> None:
+        """Send until ``holds`` says no more; it is asked before each frame.
+
+        What was sent before is unknown, so the last numbers go first: who lacks something asks.
+        """
+        await self.caught_up()
+        self._waiting.clear()
+        self._epoch = epoch
+        loop = asyncio.get_running_loop()
+        empty_at = loop.time()
+        try:
+            while holds():
+                if loop.time() >= empty_at:
+                    empty_at = loop.time() + EMPTY_S
+                    await self._tell_numbers(holds)
+                await self._tell_changes(holds)
+                await asyncio.sleep(TICK_S)
+        finally:
+            self._epoch = 0
+            self._waiting.clear()
+
+    async def _tell_numbers(self, holds: Callable[[], bool]) -> None:
+        for cell, room in list(self.feed.rooms.items()):
+            if cell not in self._waiting and holds():
+                await self._tell(cell, room.seq, [])
+
+    async def _tell_changes(self, holds: Callable[[], bool]) -> None:
+        for cell in list(self._waiting):
+            changes = self._waiting.pop(cell)
+            now, later = _as_much(changes)
+            if later:
+                self._waiting[cell] = later
+            if not holds():
+                return
+            await self._tell(cell, now[-1].number, now)
+
+    async def _tell(self, cell: Cell, seq: int, changes: list[Change]) -> None:
+        frame = Frame(self._epoch, FOLD, seq, [_row(change) for change in changes])
+        try:
+            await self._send(*self.where(cell.place), *cell, frame)
+        except ConnectionError as error:  # who misses it asks
+            logger.info("frame_not_sent", place=cell.place, error=str(error))
+
+
+def _row(change: Change) -> list[Any]:
+    return [change.position, *map(list, change.ops)]
+
+
+def _as_much(changes: list[Change]) -> tuple[list[Change], list[Change]]:
+    """Return as many of the first changes as a frame takes, at least one, and the rest."""
+    size = 0
+    for number, change in enumerate(changes):
+        size += sum(OP_BYTES + sum(len(str(part)) for part in op) for op in change.ops)
+        if size > FRAME_BYTES_MAX and number:
+            return changes[:number], changes[number:]
+    return changes, []

@@ -1,0 +1,119 @@
+"""The documentation's reader of the place feed on a hostile wire, beside readers that do it wrong."""
+
+import json
+from typing import Any
+
+import msgpack
+import pytest
+
+from tests.unit.places.trace import Hostile, answer, read, reference
+from tests.vectors_make import FOLDER
+
+CLIENT = reference()
+LINES_MAX = 250
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_on_a_hostile_wire_it_ends_with_the_servers_state_and_applies_nothing_twice(seed: int) -> None:
+    wire, room = Hostile(seed, 800), CLIENT.Room()
+    done = read(wire, room)
+
+    assert wire.lost
+    assert wire.doubled
+    truth = wire.ahead.room(wire.cell)
+    assert (room.seq, room.state()) == (truth.seq, truth.state())
+    positions = [change[0] for change in done]
+    assert positions == sorted(set(positions)), "each once, in order"
+    assert room.holes
+
+
+class NoNumbers:
+    """Does it wrong: asks first, then listens, and takes every frame for news."""
+
+    wants: Any = None
+
+    def __init__(self) -> None:
+        self.inner = CLIENT.Room()
+        self.inner.answer({"fold": 1, "seq": 0, "cells": 1, "present": [], "ways": [], "shut": []})
+
+    def hear(self, data: bytes) -> list[Any]:
+        changes: list[Any] = msgpack.unpackb(data)["changes"]
+        self.inner.seq = 0
+        self.inner._apply(len(changes), changes)
+        return changes
+
+    def answer(self, _: Any) -> list[Any]:
+        return []
+
+
+class NeverAsks(NoNumbers):
+    """Does it wrong: looks at numbers, and never asks for what it missed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seq = 0
+
+    def hear(self, data: bytes) -> list[Any]:
+        seq = msgpack.unpackb(data)["seq"]
+        if seq <= self.seq:
+            return []
+        self.seq = seq
+        return super().hear(data)
+
+
+@pytest.mark.parametrize("kind", [NoNumbers, NeverAsks])
+def test_a_reader_that_does_it_wrong_ends_with_another_state(kind: type[NoNumbers]) -> None:
+    """The negative control: the wire is as hostile as it should be."""
+    wrong = 0
+    for seed in range(20):
+        wire, reader = Hostile(seed, 800), kind()
+        read(wire, reader)
+        wrong += reader.inner.state() != wire.ahead.room(wire.cell).state()
+    assert wrong >= 10
+
+
+def test_a_frame_that_overtakes_the_answer_waits_for_it() -> None:
+    wire, room = Hostile(3, 300), CLIENT.Room()
+    frames = [frame for frame in wire.frames() if msgpack.unpackb(frame)["epoch"] >= 1]
+    for frame in frames:
+        assert room.hear(frame) == []
+    assert room.wants == {}
+    room.answer(answer(wire.behind, wire.cell))
+    assert room.wants is None
+    assert room.state() == wire.ahead.room(wire.cell).state()
+
+
+def test_with_another_fold_it_begins_anew() -> None:
+    room = CLIENT.Room()
+    room.answer({"fold": 1, "seq": 9, "cells": 1, "present": [["ann", "player", 1]], "ways": [], "shut": []})
+    frame = {"v": 1, "epoch": 2, "fold": 2, "seq": 4, "changes": [[70, ["in", "bo", "player", 5]]]}
+    assert room.hear(msgpack.packb(frame)) == []
+    assert room.wants == {}
+    room.answer({"fold": 2, "seq": 3, "cells": 1, "present": [], "ways": [], "shut": []})
+    assert room.state()["present"] == [["bo", "player", 5]]
+
+
+def test_of_a_forerunner_it_takes_nothing() -> None:
+    room = CLIENT.Room()
+    room.answer({"fold": 1, "seq": 0, "cells": 1, "present": [], "ways": [], "shut": []})
+    new = {"v": 1, "epoch": 9, "fold": 1, "seq": 0, "changes": []}
+    old = {**new, "epoch": 8, "seq": 1, "changes": [[5, ["in", "ghost", "person", 1]]]}
+    room.hear(msgpack.packb(new))
+    assert room.hear(msgpack.packb(old)) == []
+    assert room.state()["present"] == []
+
+
+def test_it_reads_every_vector() -> None:
+    room = CLIENT.Room()
+    room.answer({"fold": 1, "seq": 0, "cells": 1, "present": [], "ways": [], "shut": []})
+    cases = json.loads((FOLDER / "frames.json").read_text())
+    for case in cases:
+        room.hear(bytes.fromhex(case["hex"]))
+        assert (room.seq, room.state()) == (case["seq"], case["state"]), case["name"]
+    assert cases
+
+
+@pytest.mark.parametrize("name", ["place_feed.py", "place_feed.mjs"])
+def test_it_is_short(name: str) -> None:
+    path = FOLDER.parents[1] / "docs" / "clients" / name
+    assert len(path.read_text().splitlines()) <= LINES_MAX
