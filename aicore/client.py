@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
@@ -148,6 +148,11 @@ class Client:
     async def cancel(self, command_id: UUID) -> None:
         """Say that the answer to a command is no longer wanted."""
         await self._nc.publish(cancel_subject(self.realm, self.identity), encode_cancel(command_id.bytes))
+        await self._nc.flush()
+
+    async def hear(self, subject: str, take: Callable[[Msg], Awaitable[None]]) -> None:
+        """Take what is published on a subject from now on, until the connection ends."""
+        await self._nc.subscribe(subject, cb=take)
         await self._nc.flush()
 
     async def query(self, view: str, query: Mapping[str, Any] | None = None) -> Answer:

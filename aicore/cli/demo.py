@@ -1,7 +1,8 @@
-"""`aicore demo`: the loop from players' turns to a promoted or a rolled-back model, on the running system."""
+"""`aicore demo`: from players' turns to a promoted or rolled-back model, and players who walk about."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from random import Random
+from typing import Annotated, Any
 
 import typer
 
@@ -9,8 +10,11 @@ from aicore.cli.terminal import Exit, Failure, Json, out, print_json, running
 from aicore.cli.wire import over_wire
 from aicore.client import Client
 from aicore.demos.governance import DemoFailed, Stage, promote, rollback
+from aicore.demos.walkers import walk
 
-app = typer.Typer(no_args_is_help=True, help="Demos of governance, on the system that runs.")
+app = typer.Typer(
+    no_args_is_help=True, help="Demos on the system that runs: governance, and players who walk."
+)
 
 
 @app.command("promote")
@@ -23,6 +27,26 @@ def promote_command(*, json: Json = False) -> None:
 def rollback_command(*, json: Json = False) -> None:
     """Deploy a model that is worse on purpose, and see evidence take it back."""
     _play(rollback, json=json, wanted="rolled_back")
+
+
+@app.command("walk")
+def walk_command(
+    players: Annotated[int, typer.Option(min=1, max=500, help="How many players walk.")] = 10,
+    seconds: Annotated[float, typer.Option(min=1, help="For how long.")] = 60.0,
+    *,
+    json: Json = False,
+) -> None:
+    """Have players walk about the city over the wire; `aicore world watch` shows them."""
+
+    async def work(client: Client) -> Mapping[str, int]:
+        say = (lambda _: None) if json else (lambda line: out.print(line, markup=False))
+        return await walk(client, players=players, seconds=seconds, say=say, draw=Random())  # noqa: S311 - a walk
+
+    counts = over_wire(work)
+    if json:
+        print_json(counts)
+    else:
+        out.print(f"{counts['journeys']} journeys of {players} players")
 
 
 def _play(what: Callable[[Stage], Awaitable[Mapping[str, Any]]], *, json: bool, wanted: str) -> None:

@@ -1,4 +1,4 @@
-"""`aicore world`: the definition of a world. `check` needs nothing that runs; `load` changes what does."""
+"""`aicore world`: a definition, and a map. `check` needs nothing that runs, `load` changes what does."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from aicore.cli.terminal import Failure, Json, out, print_json
 from aicore.cli.wire import LOOK_S, SHOWN_S, Operator, Reason, over_wire
+from aicore.cli.world_watch import watch
 from aicore.client import Client
 from aicore.content.definition import Checked, check_folder, check_sample
 from aicore.content.yaml_source import Located
@@ -17,7 +18,8 @@ from bus.retry import until_seen
 from domain.definition.entries import Key, entries_of
 from domain.definition.loading import Plan, plan_of
 
-app = typer.Typer(no_args_is_help=True, help="The world: what it is made of.")
+app = typer.Typer(no_args_is_help=True, help="The world: what it is made of, and who is where.")
+app.command()(watch)
 
 Folder = Annotated[
     Path | None,

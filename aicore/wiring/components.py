@@ -25,6 +25,7 @@ from aicore.supervisor import Component, Start, run_components
 from aicore.wiring.contexts import parts_of, views_of
 from aicore.wiring.following import make_followers
 from aicore.wiring.parts import Parts, Served, process_name
+from aicore.wiring.places import feed_places
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.nats.connection import connect
@@ -232,7 +233,7 @@ async def _open_inbox(parts: Parts, runner: CommandRunner) -> None:
 
 
 async def _relay(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:
-    """Carry the log into JetStream; another process may lead, then this one stands by."""
+    """Carry the log into JetStream, and places' changes to who listens; where another leads, stand by."""
     system = parts.system
     name, pace = f"{socket.gethostname()}:{system.pid}", Pace(per_s=parts.settings.compare_per_s)
     options = RelayOptions(now_us=now_us, name=name, pace=pace)
@@ -242,6 +243,7 @@ async def _relay(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:
         ready()
         async with asyncio.TaskGroup() as group:
             group.create_task(make_followers(system, nc, keyring_for(parts.settings, system.state_dir)))
+            group.create_task(feed_places(parts, nc, name=name))
             await relay.run()
 
 

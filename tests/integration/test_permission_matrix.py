@@ -36,6 +36,7 @@ CLIENTS = (
         Identity("service", "market"), may=("batch.open", "batch.list"), follow=("registry", "deployment")
     ),
     Grants(Identity("service", "scribe"), follow=("all",)),
+    Grants(Identity("service", "world"), may=("session.open", "places.snapshot")),
 )
 STRANGE = [
     "demo",
@@ -50,6 +51,7 @@ STRANGE = [
     "demo.job.x",
     "other.cmd.a.b.c",
     "demo.live.x",
+    "demo.live.place.light.ropewalk.quay.0",
     "_INBOX.x",
     "_INBOX.service-plain",
     "$SYS.REQ.SERVER.PING",
@@ -82,6 +84,7 @@ WIDE = [
     "demo.in.>",
     "demo.evt.>",
     "demo.live.>",
+    "demo.live.place.light.>",
     "demo.dlq.>",
     "_INBOX.>",
 ]

@@ -79,7 +79,7 @@ def test_lists_are_plain_and_fit_the_terminal(cli: Cli) -> None:
 
 
 def test_every_command_that_ends_takes_json() -> None:
-    stays = {"up", "run"}
+    stays = {"up", "run", "world watch"}
 
     assert {name for name, command in commands(get_command(app_of())) if "--json" not in command} == stays
 

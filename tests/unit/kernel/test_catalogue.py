@@ -86,6 +86,7 @@ TOLD_TO_OURSELVES = {
     "cooling_down": "optimisation.propose",
     "deployment_held": "deployment.pass_step",
     "evaluated_against_itself": "registry.record_evaluation",
+    "not_yet": "places.arrive",
 }
 """Codes that only our own parts can get, and the command that no message may bring."""
 

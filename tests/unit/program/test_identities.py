@@ -18,9 +18,11 @@ from bus.permissions import (
     Grants,
     allows,
     client_rights,
+    component_rights,
     followed,
     follower_filters,
     granted,
+    may,
     names_of,
     open_contexts,
 )
@@ -53,9 +55,13 @@ def test_every_message_says_who_may_send_it_and_no_service_governs() -> None:
         "inference.generate", "inference.rate", "clock.now", "inference.tiers", "registry.current",
     )  # fmt: skip
     governing = [name for name, kind in CATALOGUE.commands.items() if {"service", "granted"} & set(kind.may)]
-    assert {name.partition(".")[0] for name in governing} == {"inference", "batch", "clock"}
+    assert {name.partition(".")[0] for name in governing} == {
+        "inference", "batch", "clock", "session", "places",
+    }  # fmt: skip
     alarms = {"clock.set_alarm", "clock.cancel_alarm"}
     assert {name for name in governing if name.startswith("clock.")} == alarms, "time is the operators'"
+    closing = {"places.close_way", "places.open_way"}
+    assert not closing & set(names_of(CATALOGUE, Grants(MARKET, may=(*closing, "places.depart"))))
     viewer = names_of(CATALOGUE, Grants(Identity("operator", "ann"), roles=("viewer",)))
     assert not set(viewer) & CATALOGUE.commands.keys()
 
@@ -70,6 +76,19 @@ def test_what_a_service_is_given_must_be_declared_for_services() -> None:
     assert names_of(CATALOGUE, Grants(MARKET, may=("registry.promote_model",))) == names_of(
         CATALOGUE, Grants(MARKET)
     ), "nor does a file that somebody wrote give more"
+
+
+def test_who_may_ask_for_a_place_may_hear_its_frames_and_only_the_relay_speaks_there() -> None:
+    frames = "demo.live.place.light.ropewalk.quay.0"
+    asks = Grants(MARKET, may=granted(CATALOGUE, ["places.snapshot"]))
+    viewer = Grants(Identity("operator", "ann"), roles=("viewer",))
+    for grants, hears in ((Grants(MARKET), False), (asks, True), (viewer, True)):
+        rights = client_rights("demo", CATALOGUE, grants)
+        for subject in (frames, "demo.live.place.light.ropewalk.>", "demo.live.place.*.*.quay.*"):
+            assert may(rights, "subscribe", subject) == hears
+        assert not may(rights, "publish", frames)
+    speak = [name for name in COMPONENTS if may(component_rights("demo", name), "publish", frames)]
+    assert speak == ["owner", "relay"]
 
 
 def test_players_words_are_followed_only_by_who_is_given_them_by_name() -> None:
