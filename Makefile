@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Three also on two cores: the suite waits for servers more than it computes.
 WORKERS ?= 3
 
-.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow test test-slow test-nightly mutants sbom notices gates bench bench-ratchet bench-record train train-guard look-alikes number-plans world clean venv node
+.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow venv-apscheduler test test-slow test-nightly mutants sbom notices gates bench bench-ratchet bench-record train train-guard look-alikes number-plans world clean venv node
 
 run: venv ## Start everything and play the demo; Ctrl-C stops it
 	@exec $(BIN)/aicore up --demo
@@ -119,6 +119,11 @@ venv-litellm:
 venv-mlflow:
 	$(PYTHON) -m venv .venv-mlflow
 	.venv-mlflow/bin/python -m pip install --quiet --disable-pip-version-check 'mlflow==3.17.2' psycopg2-binary
+
+# A peer for the benchmark `clock`; nothing else needs it.
+venv-apscheduler:
+	$(PYTHON) -m venv .venv-apscheduler
+	.venv-apscheduler/bin/python -m pip install --quiet --disable-pip-version-check 'apscheduler==3.11.3' 'sqlalchemy>=2.1' 'psycopg[binary]'
 
 # The clients in other languages need Node, and a compiler with two libraries; their tests are skipped without
 # them, but never in CI.

@@ -20,6 +20,7 @@ from benchmarks.harness import Report
 HELPERS = {
     "__init__",
     "__main__",
+    "apscheduler_child",
     "bare_proxy",
     "engines_kit",
     "fair_child",

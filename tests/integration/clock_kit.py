@@ -13,7 +13,7 @@ import asyncpg
 from aicore.clock import now_us
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
-from bus.ports import StreamWrite
+from bus.ports import StreamWrite, Where
 from bus.postgres.log import PostgresLog
 from domain.clock.alarm_messages import AlarmFired, AlarmPassed
 from domain.clock.clock import STREAM
@@ -27,6 +27,7 @@ CODEC = EventCodec(domain_catalogue())
 SPACE = UUID("0d1ab8f1-6c0c-4f86-8a44-9c1a3a5d7d21")
 TOLD = (AlarmFired, AlarmPassed, PhaseBegan, SeasonBegan)
 CHUNK = 500
+LEADS, FIRED = (Where(types=(kind.event_name,)) for kind in (ClockLed, AlarmFired))
 
 # Purpose: end the session that holds the lead, as Postgres does after six silent seconds. No lock.
 END_LEASE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1"
@@ -91,12 +92,21 @@ class Arena:
 
     async def leader(self) -> str:
         """Return who led last."""
-        led = [event.leader for event, *_ in await self.events() if isinstance(event, ClockLed)]
+        led = [event.leader for event in await self.leads()]
         return led[-1] if led else ""
+
+    async def term(self) -> int:
+        """Return the last lead's number."""
+        return len(await self.leads())
+
+    async def leads(self) -> list[ClockLed]:
+        """Return every lead there was."""
+        found = await self.log.read_all(limit=100_000, where=LEADS)
+        return [event for event in map(CODEC.decode, found) if isinstance(event, ClockLed)]
 
     async def fired(self) -> int:
         """Return how many alarms have fired."""
-        return sum(isinstance(event, AlarmFired) for event, *_ in await self.events())
+        return len(await self.log.read_all(limit=100_000, where=FIRED))
 
     async def lateness_us(self) -> list[int]:
         """Return how late each alarm fired; see that each fired once, in order, and by who led then.
