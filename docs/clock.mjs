@@ -1,16 +1,18 @@
 // Reads the clock of a realm as every other reader does, bit for bit: docs/world.md, "Clock"; vectors: clock.json.
-// fold(events) or the answer to clock.now gives the anchor; gameAt(clock, now) the time; read(calendar, time) the rest.
+// fold(events), or clockOf(answer to clock.now), is the clock; gameAt(clock, now_us) the time; almanac(calendar)(time) the rest.
 const floorDiv = (a, b) => (a - (((a % b) + b) % b)) / b;
 const mod = (a, b) => ((a % b) + b) % b, gcd = (a, b) => (b ? gcd(b, a % b) : a);
-const sum = (list) => list.reduce((all, each) => [...all, all.at(-1) + each], [0]);
+const sum = (list) => list.reduce((all, each) => (all.push(all.at(-1) + each), all), [0]);
 const last = (list, value) => list.findLastIndex((each) => each <= value);
+export const clockOf = ({ anchor_real_us: real_us, anchor_game_ms: game_ms, paused, calendar, ...now }) =>
+  ({ real_us, game_ms, paused, calendar, scale: [now.scale_num, now.scale_den], dilation: [now.dilation_num, now.dilation_den] });
 
 // --- game time: an anchor and a rate. Events are {type, recorded_us, payload}, in the log's order. ---
 export function fold(events, clock = null) {
   for (const { type, recorded_us: now, payload } of events) {
     if (type === "clock.started") {
-      const scale = [payload.scale_num, payload.scale_den];
-      clock = { real_us: now, game_ms: payload.at_game_ms, scale, dilation: [1, 1], paused: false, calendar: payload.calendar };
+      clock = { real_us: now, game_ms: payload.at_game_ms, dilation: [1, 1], paused: false, calendar: payload.calendar,
+        scale: [payload.scale_num, payload.scale_den] };
     } else if (type === "clock.calendar_set") clock = { ...clock, calendar: payload.calendar };
     else if (/^clock\.(scaled|dilated|undilated|paused|resumed|jumped)$/.test(type)) {
       clock = { ...clock, game_ms: gameAt(clock, now), real_us: Math.max(now, clock.real_us) };
@@ -23,7 +25,6 @@ export function fold(events, clock = null) {
   }
   return clock;
 }
-
 export function gameAt({ real_us, game_ms, scale, dilation, paused }, now_us) {
   if (paused || now_us <= real_us) return game_ms;
   const [num, den] = [0, 1].map((n) => BigInt(scale[n]) * BigInt(dilation[n]));

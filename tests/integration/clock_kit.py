@@ -33,6 +33,10 @@ LEADS, FIRED = (Where(types=(kind.event_name,)) for kind in (ClockLed, AlarmFire
 END_LEASE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1"
 
 
+SESSION = "aicore clock "
+SESSIONS = "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE $1"
+
+
 @dataclass
 class Arena:
     """A realm's clock, and the processes that may lead it."""
@@ -77,11 +81,19 @@ class Arena:
 
     async def end_lease(self, name: str) -> None:
         """Have Postgres end the session with which a process leads."""
+        await self._ask(END_LEASE, f"{SESSION}{name}")
+
+    async def sessions(self) -> set[str]:
+        """Return the processes that lead or stand by."""
+        return {row[0].removeprefix(SESSION) for row in await self._ask(SESSIONS, f"{SESSION}%")}
+
+    async def _ask(self, query: str, argument: str) -> list[asyncpg.Record]:
         connection = await asyncpg.connect(self.dsn)
         try:
-            await connection.fetch(END_LEASE, f"aicore clock {name}")
+            found: list[asyncpg.Record] = await connection.fetch(query, argument)
         finally:
             await connection.close()
+        return found
 
     async def events(self) -> list[tuple[Event, int, UUID | None]]:
         """Return the clock's events, each with when it was recorded, and the lead it is from."""

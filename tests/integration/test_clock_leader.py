@@ -30,6 +30,15 @@ async def leads(place: Arena, *names: str) -> str:
     return await place.leader()
 
 
+async def stands_by(place: Arena, *names: str) -> None:
+    """Wait until all of ``names`` are ready to lead."""
+
+    async def look() -> bool:
+        return set(names) <= await place.sessions()
+
+    await until(look, f"{names} stand by", timeout_s=START_S)
+
+
 def others(name: str) -> list[str]:
     return [each for each in PROCESSES if each != name]
 
@@ -42,11 +51,13 @@ async def test_killed_stopped_and_wrong_leaders_fire_each_alarm_once(
         with arena(postgres.dsn, log, realm) as place:
             for name in PROCESSES:
                 place.start(name)
+            await stands_by(place, *PROCESSES)
             await place.begin(120, first_s=0.0, apart_s=0.05)
             first = await leads(place, *PROCESSES)
             place.kill(first)
-            place.start(first)
             second = await leads(place, *others(first))
+            place.start(first)
+            await stands_by(place, first)
 
             place.signal(second, signal.SIGSTOP)
             await place.end_lease(second)

@@ -1,10 +1,11 @@
-// Recomputes protocol/vectors/clock.json with docs/clock.mjs: node clock.mjs READER VECTORS_FOLDER
+// Recomputes protocol/vectors/clock.json with docs/clock.mjs: node clock.mjs READER VECTORS_FOLDER ANSWER
+// ANSWER: what clock.now says, as JSON; the reader must come to its game_ms and its reading.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const { almanac, fold, gameAt } = await import(pathToFileURL(process.argv[2]));
+const { almanac, clockOf, fold, gameAt } = await import(pathToFileURL(process.argv[2]));
 let looks = 0;
 for (const found of JSON.parse(readFileSync(join(process.argv[3], "clock.json"), "utf8"))) {
   const read = found.kind === "calendar" ? almanac(found.calendar) : null;
@@ -16,4 +17,9 @@ for (const found of JSON.parse(readFileSync(join(process.argv[3], "clock.json"),
     looks += 1;
   }
 }
+const answer = JSON.parse(process.argv[4]), { day, month, year, weekday, ...rest } = answer.reading;
+const ours = almanac(answer.calendar)(gameAt(clockOf(answer), answer.real_us));
+assert.equal(gameAt(clockOf(answer), answer.real_us), answer.game_ms);
+assert.deepEqual({ ...ours, weekday: answer.calendar.weekdays[ours.weekday] ?? null },
+  { ...rest, day: ours.day, year, month, day_of_month: day, weekday });
 console.log(`${looks} moments read alike`);

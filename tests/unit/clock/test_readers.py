@@ -10,7 +10,10 @@ import pytest
 
 from domain.clock.almanac import Almanac
 from domain.clock.calendar import Calendar
-from domain.clock.units import GameTime
+from domain.clock.messages import ClockDilated, ClockScaled
+from domain.clock.units import GameTime, RealTime
+from handlers.clock import view
+from tests.unit.clock.kit import BY, clock_after
 from tests.vectors_clock import shown
 
 ROOT = Path(__file__).parents[3]
@@ -31,7 +34,11 @@ def test_a_reader_in_javascript_recomputes_them_all() -> None:
     if shutil.which("node") is None:
         assert os.environ.get("CI") != "true", "CI must have Node; the Makefile installs it as root"
         pytest.skip("Node is not installed")
-    command = ["node", str(ROOT / "tests/integration/node/clock.mjs"), str(READER), str(VECTORS)]
+    script = ROOT / "tests/integration/node/clock.mjs"
+    slowed = ClockDilated(num=1, den=4, late_us=0)
+    clock = clock_after((ClockScaled(scale_num=7, scale_den=3, **BY), 1_000), (slowed, 2_000))
+    answer = json.dumps(view.shown(clock, RealTime(123_456_789_012)))
+    command = ["node", str(script), str(READER), str(VECTORS), answer]
     done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
