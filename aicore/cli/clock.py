@@ -27,9 +27,7 @@ SCALE = re.compile(r"(\d+)(?:/(\d+))?")
 
 To = Annotated[
     str,
-    typer.Argument(
-        help="+6h, -2d (game seconds, minutes, hours or days), or a date: '412-kilnmonth-3 18:00'."
-    ),
+    typer.Argument(help="+6h, -2d (game seconds, minutes, hours or days), or a date: '1-thaw-3 18:00'."),
 ]
 AlarmId = Annotated[str, typer.Argument(help="The alarm's id.")]
 
@@ -191,7 +189,7 @@ def _due(alarm: Mapping[str, Any], almanac: Almanac) -> str:
 @app.command("set-alarm")
 def set_alarm(  # noqa: PLR0913 - one parameter per option of the command line
     alarm_id: AlarmId,
-    at: Annotated[str | None, typer.Option(help="A date of the game: '412-kilnmonth-3 18:00'.")] = None,
+    at: Annotated[str | None, typer.Option(help="A date of the game: '1-thaw-3 18:00'.")] = None,
     after: Annotated[str | None, typer.Option(help="So long from now: 90s, 15m, 6h or 2d.")] = None,
     every: Annotated[str | None, typer.Option(help="And again each time after so long.")] = None,
     late: Annotated[Literal["each", "once", "skip"], typer.Option(help="Policy for late times.")] = "each",
@@ -258,7 +256,7 @@ def _say(command: str, words: Mapping[str, Any], said: str, by: tuple[str, str],
 
 
 def moment_of(text: str, clock: Mapping[str, Any]) -> int:
-    """Return the game time in ms that ``+6h``, ``-2d`` or ``412-kilnmonth-3 18:00`` means.
+    """Return the game time in ms that ``+6h``, ``-2d`` or ``1-thaw-3 18:00`` means.
 
     Raises:
         Failure: none.
@@ -270,7 +268,7 @@ def moment_of(text: str, clock: Mapping[str, Any]) -> int:
     if found is None:
         raise Failure(
             f"{text!r} is no time of the game",
-            remedy="write +6h, -2d or '412-kilnmonth-3 18:00'",
+            remedy="write +6h, -2d or '1-thaw-3 18:00'",
             code=Exit.USAGE,
         )
     year, month, day, *hours = found.groups()

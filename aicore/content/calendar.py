@@ -1,13 +1,11 @@
-"""The sample world's calendar."""
+"""The sample world's calendar, as `clock.start` takes it."""
 
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
-import orjson
+from aicore.content.sample_world import sample_definition
 
 
 def shipped_calendar() -> Mapping[str, Any]:
-    """Return the calendar of Cindermouth, as `clock.start` takes it."""
-    found: Mapping[str, Any] = orjson.loads(files("aicore.content").joinpath("calendar.json").read_bytes())
-    return found
+    """Return the calendar of Cindermouth."""
+    return sample_definition().calendar.model_dump()

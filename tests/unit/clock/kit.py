@@ -104,7 +104,7 @@ THIRTEEN = Calendar.model_validate(
     }
 )
 CINDERMOUTH = Calendar.model_validate(
-    json.loads((Path(__file__).parents[3] / "aicore" / "content" / "calendar.json").read_text("utf-8"))
+    json.loads(Path(__file__).with_name("reckoning.json").read_text("utf-8"))
 )
 CALENDARS = (GREGORIAN, COPTIC, LEAP_WEEK, THIRTEEN, CINDERMOUTH)
 ALMANACS = {calendar.name: Almanac(calendar) for calendar in CALENDARS}
