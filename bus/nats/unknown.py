@@ -128,9 +128,8 @@ class _Clerk:
             try:
                 if not all(map(self._known, asked)):
                     await self._look()
-                for each in asked:
-                    if not self._known(each):
-                        await self._say(each.reply, self._no_one(each))
+                for each in [each for each in asked if not self._known(each)]:
+                    await self._say(each.reply, self._no_one(each))
             except NatsError as error:
                 logger.info("replies_not_sent", number=len(asked), error=type(error).__name__)
             if self._unanswered:

@@ -28,7 +28,7 @@ UNACKNOWLEDGED_MAX = 200
 """Appends of one task between the reading of its journal and that of the log; far above what it can do."""
 
 FETCH = 500
-FETCH_TIMEOUT_S = 10.0
+FETCH_TIMEOUT_S = 30.0
 SCHEMA = f"realm_{REALM}"
 STREAM = f"EVT_{REALM}"
 

@@ -26,7 +26,7 @@ DOWN_MAX_S = 0.25
 """Longest time between a kill and the restart; short against a converging round, long against a reconnect."""
 
 
-NOTICE_TIMEOUT_S = 5.0
+NOTICE_TIMEOUT_S = 30.0
 
 OTHER_SESSIONS = """
 SELECT pid FROM pg_stat_activity

@@ -1,5 +1,6 @@
 """The doctor on a healthy system, and on a dozen broken ones: each fault by name, with its mend."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -51,6 +52,7 @@ from protocol.envelope import Envelope, encode_envelope
 from protocol.identity import UNNAMED
 from protocol.messages import Answer, encode_reply
 from protocol.subjects import query_subject
+from tests.integration.log_kit import WAIT_S
 from tests.unit.clock.kit import STARTED, clock_after
 
 pytestmark = pytest.mark.integration
@@ -282,8 +284,10 @@ async def _clock_wrong(case: Case) -> None:
 async def test_a_process_whose_clock_is_wrong_is_named(case: Case) -> None:
     wrong = str(ClockWrong(-259_200_000_000))
     options = ServiceOptions(new_id=new_id, about=lambda: {"process": "brain-2:77", "clock_wrong": wrong})
-    async with serve(case.nc, case.system.realm, {}, {}, options):
-        found = [check for check in await case.examine() if check.name == "clock"]
+    async with serve(case.nc, case.system.realm, {}, {}, options), asyncio.timeout(WAIT_S):
+        found: list[Check] = []
+        while len(found) < 2:  # a busy machine may answer discovery too late for one look
+            found = [check for check in await case.examine() if check.name == "clock"]
 
     assert [check.verdict for check in found] == ["ok", "fault"]
     assert "brain-2:77: this node's clock is 259,200.0 s behind Postgres's" in found[1].fact

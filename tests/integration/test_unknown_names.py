@@ -29,6 +29,7 @@ from bus.nats.unknown import Declared
 from protocol.identity import UNNAMED
 from protocol.messages import Answer, CommandMessage, ErrorReply, Reply, decode_reply, encode_command
 from protocol.subjects import command_subject
+from tests.integration.log_kit import WAIT_S
 from tests.unit.kit import until
 
 pytestmark = pytest.mark.integration
@@ -60,11 +61,26 @@ async def ask(nc: Client, realm: str, name: str) -> Reply | ErrorReply | Answer:
     return await OurClient(nc, realm).request(command_subject(realm, name, UNNAMED), message)
 
 
-async def seen(nc: Client, realm: str) -> None:
-    """Ask a few times: whoever has to look who serves a name may find a new one late on a busy machine."""
-    for _ in range(6):
-        await ask(nc, realm, "test.there")
-        await asyncio.sleep(0.1)
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Client, str]]:
+    """Return who has looked who serves what, and what was told: the looks of all parts, as they end."""
+    done: list[tuple[Client, str]] = []
+
+    async def look(nc: Client, *of: str) -> Any:
+        told = await discovered(nc, *of)
+        done.append((nc, str(told)))
+        return told
+
+    monkeypatch.setattr("bus.nats.unknown.discovered", look)
+    monkeypatch.setattr(unknown, "KNOWN_S", 0.05)
+    return done
+
+
+async def seen(nc: Client, realm: str, looks: list[tuple[Client, str]]) -> None:
+    """Ask until a part of this connection has seen that another one serves the name."""
+    async with asyncio.timeout(WAIT_S):
+        while not any(looking is nc and "test.there" in told for looking, told in looks):
+            await ask(nc, realm, "test.there")
 
 
 STRANGE = pytest.mark.parametrize(
@@ -120,11 +136,10 @@ async def test_a_service_that_failed_leaves_nobody_behind_who_hears_names(nc: Cl
 
 
 async def test_a_service_that_is_busy_for_longer_than_discovery_waits_is_not_taken_for_gone(
-    nats_server: EmbeddedNats, nc: Client, realm: str, monkeypatch: pytest.MonkeyPatch
+    nats_server: EmbeddedNats, nc: Client, realm: str, looks: list[tuple[Client, str]]
 ) -> None:
     """An engine's start may hold a process for a second; its callers must not hear that there is none."""
-    monkeypatch.setattr(unknown, "KNOWN_S", 0.05)
-    ready, busy, end = threading.Event(), threading.Event(), threading.Event()
+    ready, busy, held, end = [threading.Event() for _ in range(4)]
 
     async def elsewhere() -> None:
         async with connect(nats_server.url, name="elsewhere") as own, part(own, realm, "test.there"):
@@ -133,31 +148,39 @@ async def test_a_service_that_is_busy_for_longer_than_discovery_waits_is_not_tak
                 await asyncio.sleep(0.01)
                 if busy.is_set():
                     busy.clear()
+                    held.set()
                     time.sleep(1.0)  # noqa: ASYNC251 - it holds its loop
+                    held.clear()
+
+    def in_vain() -> int:
+        return sum(looking is nc and "test.there" not in told for looking, told in looks)
 
     thread = threading.Thread(target=asyncio.run, args=(elsewhere(),))
     thread.start()
     try:
         await asyncio.to_thread(ready.wait)
-        async with part(nc, realm, "test.here"):
-            await seen(nc, realm)
-            for _ in range(3):
+        async with part(nc, realm, "test.here"), asyncio.timeout(WAIT_S):
+            await seen(nc, realm, looks)
+            before = in_vain()
+            # A request goes to either part; only what goes to ours makes it look, and nobody answers it.
+            while in_vain() == before:
                 busy.set()
-                await asyncio.sleep(0.1)
-                assert isinstance(await ask(nc, realm, "test.there"), Reply)
+                await until(held.is_set)
+                asked = [asyncio.ensure_future(ask(nc, realm, "test.there")) for _ in range(8)]
+                replies = await asyncio.gather(*asked)
+                assert all(isinstance(reply, Reply) for reply in replies), replies
     finally:
         end.set()
         await asyncio.to_thread(thread.join)
 
 
 async def test_a_service_that_ended_is_known_to_be_gone(
-    nc: Client, realm: str, monkeypatch: pytest.MonkeyPatch
+    nc: Client, realm: str, looks: list[tuple[Client, str]]
 ) -> None:
-    monkeypatch.setattr(unknown, "KNOWN_S", 0.05)
     async with part(nc, realm, "test.here"):
         async with part(nc, realm, "test.there"):
-            await seen(nc, realm)
-        await asyncio.sleep(0.5)  # for a moment it counts as there
+            await seen(nc, realm, looks)
+        await asyncio.sleep(10 * unknown.KNOWN_S)  # for a moment it counts as there, and nobody answers
         reply = await ask(nc, realm, "test.there")
     assert isinstance(reply, ErrorReply)
     assert (reply.code, reply.retry) == ("unavailable", "later")
