@@ -27,7 +27,10 @@ from bus.nats.dead_letters import show as read_letter
 from protocol.errors import WireError
 from protocol.messages import decode_command
 
-app = typer.Typer(no_args_is_help=True, help="Dead letters: commands of the inbox that were refused.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Dead letters: commands of the inbox and events of followers that failed for good.",
+)
 
 T = TypeVar("T")
 

@@ -18,15 +18,15 @@ from protocol.identity import Identity
 def env(
     *,
     identity: Annotated[
-        str, typer.Option(help="Who connects, e.g. service-demo; default: the first service.")
+        str, typer.Option(help="Identity that connects, e.g. service-demo; default: the first service.")
     ] = "",
     json: Json = False,
 ) -> None:
     """Print where the running system is, for a shell: `eval "$(aicore env)"`.
 
-    NATS_URL, NATS_IDENTITY, and NATS_NKEY, the file of its key's seed, are what the clients of README.md
-    read; NATS_NKEY_PUBLIC is the public half of the key. OpenAI's own ones read OPENAI_BASE_URL and
-    OPENAI_API_KEY.
+    NATS_URL, NATS_IDENTITY, and NATS_NKEY, the file of its key's seed, are what the clients of
+    docs/game-services.md read; NATS_NKEY_PUBLIC is the public half of the key. OpenAI's own ones read
+    OPENAI_BASE_URL and OPENAI_API_KEY.
     """
     settings, system = running()
     found = _wire(system, keyring_for(settings, system.state_dir), identity)

@@ -18,7 +18,7 @@ from domain.inference.export import Selection
 
 REASON_CHARACTERS_MIN = 8
 
-Time = Annotated[str, typer.Option(help="Time of the request, e.g. 2026-11-21 or 2026-11-21T18:30; UTC.")]
+FORM = "e.g. 2026-11-21 or 2026-11-21T18:30; UTC."
 
 
 def export(  # noqa: PLR0913 - one parameter per option of the command line
@@ -28,8 +28,8 @@ def export(  # noqa: PLR0913 - one parameter per option of the command line
     model: Annotated[str, typer.Option(help="Only of this model: NAME or NAME@VERSION.")] = "",
     tier: Annotated[str, typer.Option(help="Only of this tier: gold, silver or bronze.")] = "",
     npc: Annotated[str, typer.Option(help="Only of this character.")] = "",
-    since: Time = "",
-    until: Time = "",
+    since: Annotated[str, typer.Option(help=f"Only requests from this time on, {FORM}")] = "",
+    until: Annotated[str, typer.Option(help=f"Only requests before this time, {FORM}")] = "",
     rating_min: Annotated[float | None, typer.Option(help="Lowest rating to include.")] = None,
     after: Annotated[int, typer.Option(help="Only after this position of the log.", min=0)] = 0,
     upto: Annotated[int, typer.Option(help="Only up to this position; 0: its end.", min=0)] = 0,

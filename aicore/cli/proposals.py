@@ -121,7 +121,14 @@ def reject(proposal_id: ProposalId, operator: Operator, reason: Reason, *, json:
 
 
 @app.command()
-def policy(use_case: UseCase, file: Path, operator: Operator, reason: Reason, *, json: Json = False) -> None:
+def policy(
+    use_case: UseCase,
+    file: Annotated[Path, typer.Argument(help="JSON file; `aicore events show optimisation.set_policy`.")],
+    operator: Operator,
+    reason: Reason,
+    *,
+    json: Json = False,
+) -> None:
     """Set the optimiser's policy (limits, and actions it may take by itself) from a JSON file."""
     try:
         content = orjson.loads(file.read_bytes())

@@ -50,7 +50,7 @@ InferenceId = Annotated[
     typer.Argument(help="Its id or the beginning of it, as `aicore turns list` and `aicore ask` print it."),
 ]
 
-When = Annotated[str, typer.Option(help="Time of the question, e.g. 2026-11-21 or 2026-11-21T18:30; UTC.")]
+FORM = "e.g. 2026-11-21 or 2026-11-21T18:30; UTC."
 
 
 @app.command("list")
@@ -61,8 +61,8 @@ def list_turns(  # noqa: PLR0913 - one parameter per option of the command line
     conversation: Annotated[str, typer.Option(help="Only of this conversation.")] = "",
     use_case: Annotated[str, typer.Option(help="Only of this use case.")] = "",
     text: Annotated[str, typer.Option(help="Only with this text in question or answer.")] = "",
-    since: When = "",
-    until: When = "",
+    since: Annotated[str, typer.Option(help=f"Only questions from this time on, {FORM}")] = "",
+    until: Annotated[str, typer.Option(help=f"Only questions before this time, {FORM}")] = "",
     last: Annotated[int, typer.Option("--last", "-n", help="Number of the newest turns.", min=1)] = 20,
     json: Json = False,
 ) -> None:

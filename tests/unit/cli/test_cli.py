@@ -81,16 +81,26 @@ def test_lists_are_plain_and_fit_the_terminal(cli: Cli) -> None:
 def test_every_command_that_ends_takes_json() -> None:
     stays = {"up", "run", "world watch"}
 
-    assert {name for name, command in commands(get_command(app_of())) if "--json" not in command} == stays
+    found = {
+        name: {o for each in params for o in each.opts} for name, params in commands(get_command(app_of()))
+    }
+    assert {name for name, options in found.items() if "--json" not in options} == stays
 
 
-def commands(group: Any, path: str = "") -> Iterator[tuple[str, set[str]]]:
-    """Yield each command's name and options."""
+def test_every_argument_and_option_is_explained() -> None:
+    told = [
+        (name, each.name, each.help) for name, params in commands(get_command(app_of())) for each in params
+    ]
+    assert [each for each in told if not each[2]] == []
+
+
+def commands(group: Any, path: str = "") -> Iterator[tuple[str, list[Any]]]:
+    """Yield each command's name and parameters."""
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             yield from commands(command, f"{path}{name} ")
         else:
-            yield f"{path}{name}", {option for param in command.params for option in param.opts}
+            yield f"{path}{name}", command.params
 
 
 # --- batches ------------------------------------------------------------------------------------------------
