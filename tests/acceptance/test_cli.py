@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import asyncpg
@@ -29,7 +30,6 @@ from protocol.messages import ErrorReply
 from tests.acceptance.kit import COMMAND_TIMEOUT_S, ROOT, Up
 from tests.harness.folders import open_folder
 from tests.integration.forge_kit import following
-from tests.unit.definition.kit import FILES, changed
 
 END_LEADER = """
 SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
@@ -61,29 +61,28 @@ def test_the_doctor_finds_nothing(up: Up) -> None:
 
 def test_a_changed_world_is_planned_and_loaded_while_everything_runs(up: Up, tmp_path: Path) -> None:
     """What would happen is shown, then it does, as one version; what is gone is retired."""
-    for name, text in FILES.items():
-        (tmp_path / name).write_text(text)
+    copytree(ROOT / "aicore" / "content" / "cindermouth", tmp_path, dirs_exist_ok=True)
     folder, said = str(tmp_path), ("--operator", "mira", "--reason", "a test")
-    up.run("world", "load", folder, *said)
-    before = up.json("world", "plan", folder)
-    for name, text in changed("grams: 40", "grams: 45").items():
-        (tmp_path / name).write_text(
-            text.replace("facts:\n  inn: {about: the inn, text: the inn is older than the lane}\n", "")
-        )
+    before = up.json("world", "load", folder, *said)["version"]
+    for name, old, new in (
+        ("goods.yaml", "price: 6.50 crowns", "price: 6.25 crowns"),
+        ("documents.yaml", "  of_weather:", "  weather_lore:"),
+    ):
+        text = (tmp_path / name).read_text()
+        (tmp_path / name).write_text(text.replace(old, new))
 
     planned = up.run("world", "plan", folder)
     loaded = up.json("world", "load", folder, *said)
 
-    assert before["events"] == []
     assert planned.splitlines() == [
-        "world.entry_defined      changed  goods.tooth_comb  (grams)",
-        "world.entry_retired      retired  facts.inn",
-        f"world.version_published  version {before['base'] + 1}",
+        "world.entry_defined      new      documents.weather_lore",
+        "world.entry_defined      changed  goods.pocket_watch  (price)",
+        "world.entry_retired      retired  documents.of_weather",
+        f"world.version_published  version {before + 1}",
     ]
-    assert loaded["version"] == before["base"] + 1
-    assert (loaded["added"], loaded["changed"], loaded["retired"]) == (0, 1, 1)
+    assert loaded["version"] == before + 1
+    assert (loaded["added"], loaded["changed"], loaded["retired"]) == (1, 1, 1)
     assert "nothing would change" in up.run("world", "plan", folder)
-    assert "nothing to do" in up.run("world", "load", folder, *said)
 
 
 def test_the_schema_is_changed_by_one_command_and_components_log_in_as_themselves(up: Up) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aicore.cli.world import parts_of
+from aicore.content.loading import parts_of
 from aicore.wiring.definition import CHANGES
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 from pydantic import JsonValue
 
-from aicore.cli.world import parts_of
+from aicore.content.loading import parts_of
 from domain.definition.entries import Key, data_of, digest_of, digest_of_all, entries_of
 from domain.definition.loading import LOADED, WORLD, Loaded, WorldEvent, definition_of, plan_of
 from domain.definition.messages import ChangeWorld, EntryDefined, EntryRetired, VersionPublished
