@@ -14,6 +14,9 @@ from protocol.packing import pack, unpack
 LABEL = "label"
 """Key for what a caller says of who asked, where ``actor`` is what its connection proves."""
 
+ROLE = "role"
+"""Key for the role in which an operator sent the command; as proven as ``actor``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Meta:

@@ -35,7 +35,7 @@ from domain.prompts.template import stream_of as template_stream
 from domain.registry.facts import artefacts_digest
 from domain.registry.messages import ModelEvaluated, ModelRegistered
 from domain.registry.use_case import stream_of as registry_stream
-from protocol.meta import decode_meta
+from protocol.meta import ROLE, decode_meta
 
 PAGE = 500
 NEAR_US = 60_000_000
@@ -291,9 +291,7 @@ async def _model(
             async for fact in _evaluation(log, codec, event.evaluation_id):
                 yield fact
         else:
-            proven = decode_meta(recorded.meta).actor  # the operator is who the command says to be
-            by = f"sent by {proven}" if proven else ""
-            said = ", ".join(filter(None, [_word(told), by]))
+            said = ", ".join(filter(None, [_word(told), _sent_by(recorded, told.get("operator"))]))
             yield Fact(recorded.type.partition(".")[2], said, recorded)
 
 
@@ -332,6 +330,18 @@ def _word(told: Mapping[str, Any]) -> str:
         )
         if word
     )
+
+
+def _sent_by(recorded: RecordedEvent, operator: object) -> str:
+    """Return who sent the command, and in which role, as proven; "" if the event says it, or nobody did.
+
+    Earlier versions recorded the operator as the command said it.
+    """
+    meta = decode_meta(recorded.meta)
+    if not meta.actor:
+        return ""
+    role = f" as {meta.extra[ROLE]}" if ROLE in meta.extra else ""
+    return f"sent by {meta.actor}{role}" if role or meta.actor != operator else ""
 
 
 async def _until(

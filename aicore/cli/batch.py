@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from aicore.cli.terminal import Exit, Failure, Json, Kind, Listing, err, out, print_json, print_rows, progress
-from aicore.cli.wire import one_of, over_wire, vouched_over_wire
+from aicore.cli.wire import Operator, one_of, over_wire, vouched_over_wire
 from aicore.client import Client
 from aicore.clock import new_id
 from bus.retry import until_seen
@@ -34,7 +34,7 @@ def submit(  # noqa: PLR0913 - one parameter per option of the command line
         Path, typer.Argument(help="JSON Lines file; each line has an id and a prompt.", exists=True)
     ],
     use_case: Annotated[str, typer.Option(help="Use case whose current model answers.")],
-    operator: Annotated[str, typer.Option(help="Person responsible, as the log records it.")],
+    operator: Operator,
     name: Annotated[str, typer.Option(help="Name of the batch; default: the file's name.")] = "",
     max_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 64,
     temperature: Annotated[
@@ -124,7 +124,7 @@ def standing(tiers: Sequence[Mapping[str, Any]]) -> str:
 @app.command()
 def cancel(
     batch_id: BatchId,
-    operator: Annotated[str, typer.Option(help="Person responsible, as the log records it.")],
+    operator: Operator,
     reason: Annotated[str, typer.Option(help="Reason, in words for an auditor.")],
     *,
     json: Json = False,

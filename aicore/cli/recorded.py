@@ -7,7 +7,7 @@ from rich.text import Text
 
 from aicore.cli.terminal import out, print_json
 from bus.ports import RecordedEvent
-from protocol.meta import LABEL, decode_meta
+from protocol.meta import LABEL, ROLE, decode_meta
 from protocol.packing import unpack
 
 SHOWN_CHARACTERS_MAX = 160
@@ -46,7 +46,7 @@ def whole(event: RecordedEvent) -> dict[str, Any]:
         "id": str(event.id),
         "time": time_shown(event.recorded_us),
         "actor": meta.actor,
-        **({LABEL: meta.extra[LABEL]} if LABEL in meta.extra else {}),
+        **{key: meta.extra[key] for key in (ROLE, LABEL) if key in meta.extra},
         "correlation": str(meta.correlation or ""),
         "causation": str(meta.causation or ""),
         "trace": meta.trace,

@@ -11,6 +11,7 @@ from aicore.cli.terminal import Exit, Failure, out, print_json, run_async, runni
 from aicore.cli.views import compared, refuse_differing
 from aicore.cli.vouching import vouched
 from aicore.client import Client, Refused, connect
+from aicore.embedded.keyring import login
 from bus.retry import until_seen
 from protocol.identity import Identity
 from protocol.messages import ErrorReply, Reply
@@ -29,7 +30,14 @@ Row = TypeVar("Row", bound=Mapping[str, Any])
 
 UseCase = Annotated[str, typer.Argument(help="Use case, e.g. npc_dialogue.")]
 ModelId = Annotated[str, typer.Argument(help="The model: its id or the beginning of it, or NAME@VERSION.")]
-Operator = Annotated[str, typer.Option(help="Person responsible, as the log records it.")]
+Operator = Annotated[
+    str,
+    typer.Option(
+        default_factory=login,
+        show_default="your login",
+        help="Person responsible, kept as a label: the log records the name of your key.",
+    ),
+]
 Reason = Annotated[str, typer.Option(help="Reason, in words for an auditor.")]
 
 COMMANDS = {

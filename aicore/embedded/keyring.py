@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 
 from aicore.settings import Settings
 from bus.permissions import COMPONENTS, EVERYTHING, Grants
-from domain.kernel.roles import PEOPLE
+from domain.kernel.roles import PEOPLE, Role
 from protocol.identity import NAME, Identity
 
 FOLDER = "identities"
@@ -40,6 +40,7 @@ class Keyring:
         """Name the folder; nothing is made before a key is asked for."""
         self.folder = folder.resolve()
         self._granted = self.folder / "granted.json"
+        self._roles: tuple[tuple[int, int], Mapping[str, tuple[Role, ...]]] | None = None
 
     @property
     def clients(self) -> tuple[Grants, ...]:
@@ -53,6 +54,20 @@ class Keyring:
     def first(self, kind: str) -> Identity | None:
         """Return the client of a kind that is there longest; None: there is none."""
         return next((each.identity for each in self._kept() if each.identity.kind == kind), None)
+
+    def roles_of(self, actor: str) -> tuple[Role, ...] | None:
+        """Return the roles of an operator, by what it is in events; None: it is none of this folder's.
+
+        The file is read again only when it changed: every command of an operator asks.
+        """
+        try:
+            found = self._granted.stat()
+            version = (found.st_mtime_ns, found.st_ino)
+            if self._roles is None or self._roles[0] != version:
+                self._roles = version, {each.identity.actor: each.roles for each in self._kept()}
+        except OSError:  # there are no keys here: the server is one's own
+            return None
+        return self._roles[1].get(actor)
 
     def give(self, grants: Grants) -> None:
         """Keep a client, with a key of its own; what it was given before is replaced."""
@@ -136,14 +151,14 @@ def welcome(keyring: Keyring) -> Identity:
     first = keyring.first("operator")
     if first is not None:
         return first
-    first = Identity("operator", _login())
+    first = Identity("operator", login())
     keyring.give(Grants(first, roles=PEOPLE))
     if keyring.first("service") is None:
         keyring.give(Grants(DEMO, follow=(EVERYTHING,)))
     return first
 
 
-def _login() -> str:
+def login() -> str:
     """Return the name that one is logged in with, as far as it can be one of an identity."""
     try:
         name = re.sub("[^a-z0-9_]", "_", getpass.getuser().lower())[:NAME_MAX]

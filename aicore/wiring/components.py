@@ -48,6 +48,7 @@ from bus.shares import Share
 from domain.inference.facts import DEADLINE_MS_MAX
 from domain.inference.messages import Generate
 from handlers.kernel.commands import CommandRunner
+from handlers.kernel.senders import Proven
 from projections.kernel.reading import Reader
 from projections.kernel.runner import ProjectionRunner
 from projections.kernel.view import View
@@ -210,8 +211,17 @@ async def _open_services(parts: Parts) -> None:
         for part in brought:
             if component in parts.components and (open_ := part.serve.get(component)):
                 await open_(parts)
+    _name_senders(parts)
     if "commands" in parts.components:
         await _open_inbox(parts, runner)
+
+
+def _name_senders(parts: Parts) -> None:
+    """Have every command that comes over the wire say who sent it, as it is proven."""
+    kinds, served = domain_catalogue().commands, parts.served.commands
+    roles_of = keyring_for(parts.settings, parts.system.state_dir).roles_of
+    for name, run in served.items():
+        served[name] = Proven(kinds[name], run, roles_of)
 
 
 async def _open_inbox(parts: Parts, runner: CommandRunner) -> None:

@@ -325,7 +325,7 @@ class InferenceRefused(Event, name="inference.refused", version=1):
     message: str = Field(max_length=2_000, description="What the caller was told.")
     field: str = Field("", max_length=256, description="The request's field at fault, if one is.")
     use_case: str = Field("", max_length=63, description="As asked for; empty if that was no use case.")
-    by: str = Field("", max_length=256, description="Who asked, as their message said.")
+    by: str = Field("", max_length=256, description="Who asked, as the connection or the key proves it.")
     unrecorded: int = Field(
         0, ge=0, description="Refusals since the last recorded one that were too many to be recorded."
     )

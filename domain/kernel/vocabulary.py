@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
+from domain.kernel.sender import Sender
+
 CONFIGURATION_KEYS_MAX = 64
 """Keys of one configuration: far above what a serving engine takes, and small enough to show on a page."""
 
@@ -17,6 +19,7 @@ CONFIGURATION_DEPTH_MAX = 8
 INT64_MAX = 2**63 - 1
 COUNT_MAX = 2**53 - 1
 INT32_MAX = 2**31 - 1
+OPERATOR_CHARACTERS_MAX = 128
 
 
 def _printable(text: str) -> str:
@@ -109,10 +112,12 @@ Operator = Annotated[
     str,
     Field(
         min_length=1,
-        max_length=128,
-        description="Who answers for it: a person or a component, at most 128 characters.",
+        max_length=OPERATOR_CHARACTERS_MAX,
+        description="Who answers for it: the identity that sent the command, as its connection proves it, or "
+        "a component of ours. What a command says here itself is a label, at most 128 characters.",
     ),
     AfterValidator(_printable),
+    Sender(),
 ]
 Reason = Annotated[
     str,

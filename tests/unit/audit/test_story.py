@@ -22,6 +22,7 @@ from domain.prompts.template import digest_of
 from domain.registry.deployment_messages import StepStarted
 from domain.registry.facts import artefacts_digest
 from domain.registry.messages import ModelEvaluated, ModelPromoted, ModelRegistered
+from protocol.meta import Meta, encode_meta
 from protocol.packing import pack
 from tests.unit.spec import changed
 from tests.vectors_make import SPACE
@@ -53,12 +54,12 @@ class Book:
         self.now_us = 0
         self.log = MemoryLog("test", lambda: self.now_us)
 
-    async def write(self, stream: str, *events: Event) -> None:
+    async def write(self, stream: str, *events: Event, meta: Meta | None = None) -> None:
         for event in events:
             self.now_us += SECOND_US
             id_ = uuid5(SPACE, str(self.now_us))
             payload = pack(event.model_dump())
-            new = NewEvent(id_, event.event_name, event.event_version, payload)
+            new = NewEvent(id_, event.event_name, event.event_version, payload, encode_meta(meta or Meta()))
             await self.log.append(StreamWrite(stream, (new,)))
 
     async def turns(self, **wanted: Any) -> Sequence[Turn]:
@@ -151,6 +152,28 @@ async def test_a_story_leads_from_the_line_to_model_evaluation_promotion_policy_
     assert [fact.what for fact in facts].count("violation") == 1, "another turn's"
     assert not any("another" in fact.said or "afterwards" in fact.said for fact in facts)
     assert all(fact.sound for fact in facts if fact.what != "prompt"), "the example's prompt is made up"
+
+
+@pytest.mark.parametrize(
+    ("actor", "role", "said"),
+    [
+        ("operator:jan", "operator", "by mira: r, sent by operator:jan as operator"),
+        ("operator:jan", "", "by mira: r, sent by operator:jan"),
+        ("", "", "by mira: r"),
+        ("mira", "", "by mira: r"),
+    ],
+)
+async def test_a_story_tells_who_sent_it_and_in_which_role(actor: str, role: str, said: str) -> None:
+    book = Book()
+    meta = Meta(actor=actor, extra={"role": role} if role else {})
+    promoted = changed(ModelPromoted.from_example(), model_id=MODEL.model_id, operator="mira", reason="r")
+    await book.write("registry-npc_dialogue", MODEL)
+    await book.write("registry-npc_dialogue", promoted, meta=meta)
+    await book.write(f"inference-{TURN}", REQUESTED)
+
+    told = {fact.what: fact.said for fact in await book.story()}
+
+    assert told["model_promoted"].endswith(said)
 
 
 async def test_a_digest_that_is_not_that_of_what_was_registered_is_told() -> None:

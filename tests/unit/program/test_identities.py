@@ -170,6 +170,18 @@ def test_a_fresh_directory_has_an_operator_with_every_role_and_a_service(
     assert found.roles == PEOPLE
 
 
+def test_a_keyring_knows_an_operators_roles_as_they_are_now(tmp_path: Path) -> None:
+    keyring, other = keyring_of(tmp_path), keyring_of(tmp_path)
+    assert keyring.roles_of("operator:ann") is None, "there are no keys"
+    ann = Identity("operator", "ann")
+    for roles in (("viewer",), PEOPLE):
+        other.give(Grants(ann, roles=roles))
+        assert keyring.roles_of("operator:ann") == roles
+    assert keyring.roles_of("operator:bob") is None
+    other.revoke(ann)
+    assert keyring.roles_of("operator:ann") is None
+
+
 def test_a_server_of_ones_own_is_reached_with_the_keys_of_a_folder(tmp_path: Path) -> None:
     keyring = Keyring(tmp_path)
     mira = Grants(Identity("operator", "mira"), roles=("operator",))
