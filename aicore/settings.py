@@ -213,6 +213,15 @@ class Settings(BaseSettings):
     quota_in_flight: int = Field(
         512, ge=1, le=1_024, description="Requests of one identity that one process answers at the same time."
     )
+    four_eyes: str = Field(
+        "",
+        description="Commands that take effect when a second operator confirms them, with commas between "
+        "them, or all: of promotions, traffic and deployments with an override, policies of the guardrails "
+        "and the optimiser, revealed words, the log's confirmation. Empty: none.",
+    )
+    four_eyes_minutes: int = Field(
+        60, ge=1, le=10_080, description="How long such a command waits for a second operator, in minutes."
+    )
     disk_free_mb_min: int = Field(
         512, ge=0, le=10**9, description="`aicore doctor` warns below this free space for the state, in MB."
     )
@@ -270,6 +279,21 @@ class Settings(BaseSettings):
             raise ValueError(f"must be {PERSONAL_KEY_DIGITS} hexadecimal digits, or empty")
         return value
 
+    @field_validator("four_eyes")
+    @classmethod
+    def _declared(cls, value: str) -> str:
+        wrong = sorted(set(hosts_of(value)) - {"all"} - _may_need_two())
+        if wrong:
+            there = ", ".join(sorted(_may_need_two()))
+            raise ValueError(f"{wrong[0][:60]!r} needs no second operator; all, or of {there}")
+        return value
+
+    @property
+    def confirmed_by_two(self) -> frozenset[str]:
+        """Names of the commands that a second operator must confirm."""
+        named = frozenset(hosts_of(self.four_eyes))
+        return _may_need_two() if "all" in named else named
+
     @property
     def http_names(self) -> Sequence[str]:
         """Names under which the door may be asked."""
@@ -305,6 +329,14 @@ class Settings(BaseSettings):
         """Return these settings with ``given`` for what they leave open; what is set here wins."""
         own = {name: getattr(self, name) for name in self.model_fields_set}
         return Settings(**{**given, **own})
+
+
+def _may_need_two() -> frozenset[str]:
+    """Return the names of the commands that are declared to need a second operator, if one is asked for."""
+    from bus.catalogue import domain_catalogue  # noqa: PLC0415 - 0.2 s, for who asks for it alone
+
+    commands = domain_catalogue().commands
+    return frozenset(name for name, kind in commands.items() if kind.four_eyes)
 
 
 def hosts_of(text: str) -> list[str]:

@@ -16,6 +16,7 @@ _NAMES = (
     "clock",
     "relay",
     "definition",
+    "four_eyes",
     "projections",
     "session",
     "places",

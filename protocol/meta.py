@@ -17,6 +17,9 @@ LABEL = "label"
 ROLE = "role"
 """Key for the role in which an operator sent the command; as proven as ``actor``."""
 
+SECOND = "second"
+"""Key for the operator who confirmed the command, where two had to; as proven as ``actor``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Meta:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.text import Text
 
+from aicore.cli.four_eyes import sent_again
 from aicore.cli.terminal import Exit, Failure, Json, Kind, Listing, out, print_json, print_rows
 from aicore.cli.wire import Operator, Reason, one_of, over_wire, tell, vouched_over_wire
 from aicore.client import Client
@@ -218,6 +219,9 @@ def reveal(
     operator: Operator,
     reason: Reason,
     *,
+    order: Annotated[
+        str, typer.Option(help="Id of the earlier reveal, where a second operator had to confirm it.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Decrypt the personal data of a violation with AICORE_PERSONAL_KEY; each look is recorded first."""
@@ -230,6 +234,8 @@ def reveal(
         )
 
     async def work(client: Client) -> Reply:
+        if order:
+            return await sent_again(client, order)
         payload = {"violation_id": await _whole_id(client, violation_id)}
         return await client.command(
             "guardrails.reveal_violation", {**payload, "operator": operator, "reason": reason}

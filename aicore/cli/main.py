@@ -101,6 +101,7 @@ PARTS = (
     Part("services", RUNNING, "identities", "services"),
     Part("operators", RUNNING, "identities", "operators"),
     Part("nats", RUNNING, "identities", "nats"),
+    Part("four-eyes", RUNNING, "four_eyes"),
     Part("ask", SPEAKING, "ask", "ask"),
     Part("rate", SPEAKING, "ask", "rate"),
     Part("batch", SPEAKING, "batch"),

@@ -66,6 +66,8 @@ COMMANDS = {
     "clock.cancel_alarm": "clock cancel-alarm",
     "guardrails.publish_policy": "guardrails publish",
     "guardrails.violations": "guardrails violations",
+    "four_eyes.confirm": "four-eyes confirm",
+    "four_eyes.orders": "four-eyes list",
 }
 """The command of ours behind a message that a remedy of the services may name."""
 

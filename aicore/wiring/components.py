@@ -24,6 +24,7 @@ from aicore.settings import Settings, masked
 from aicore.supervisor import Component, Start, run_components
 from aicore.wiring.contexts import parts_of, views_of
 from aicore.wiring.following import make_followers
+from aicore.wiring.four_eyes import four_eyes
 from aicore.wiring.parts import Parts, Served, process_name
 from aicore.wiring.places import feed_places
 from bus.catalogue import domain_catalogue
@@ -211,17 +212,21 @@ async def _open_services(parts: Parts) -> None:
         for part in brought:
             if component in parts.components and (open_ := part.serve.get(component)):
                 await open_(parts)
-    _name_senders(parts)
+    await _hold_to_senders(parts)
     if "commands" in parts.components:
         await _open_inbox(parts, runner)
 
 
-def _name_senders(parts: Parts) -> None:
-    """Have every command that comes over the wire say who sent it, as it is proven."""
+async def _hold_to_senders(parts: Parts) -> None:
+    """Have every command say who proved to send it, and hold those that a second operator must confirm."""
     kinds, served = domain_catalogue().commands, parts.served.commands
     roles_of = keyring_for(parts.settings, parts.system.state_dir).roles_of
     for name, run in served.items():
-        served[name] = Proven(kinds[name], run, roles_of)
+        kind, held = kinds[name], run
+        if kind.four_eyes:
+            eyes = await parts.once(four_eyes)
+            held = eyes.over(kind, run, asked=name in parts.settings.confirmed_by_two)
+        served[name] = Proven(kind, held, roles_of)
 
 
 async def _open_inbox(parts: Parts, runner: CommandRunner) -> None:

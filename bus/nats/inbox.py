@@ -21,7 +21,7 @@ from bus.nats.topology import InboxLimits, ensure_inbox, inbox_stream
 from bus.ports import VersionConflict
 from bus.problems import problem_of
 from bus.retry import Backoff
-from domain.kernel.decider import Rejected
+from domain.kernel.decider import Rejected, Waits
 from protocol.errors import WireError
 from protocol.limits import REQUEST_BYTES_MAX
 from protocol.messages import CommandMessage, ErrorReply, decode_command
@@ -148,6 +148,8 @@ class _Carrier:
         try:
             async with asyncio.timeout(self._options.deadline_s):
                 await handler(message)
+        except Waits:
+            return  # it is recorded, and takes effect without us
         except VersionConflict as error:
             if message.expected != "any":
                 raise

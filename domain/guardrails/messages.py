@@ -230,7 +230,7 @@ class PublishPolicy(Command, name="guardrails.publish_policy", may=WRITING):
     example: ClassVar = {key: value for key, value in PolicyPublished.example.items() if key != "digest"}
 
 
-class ActivatePolicy(Command, name="guardrails.activate_policy"):
+class ActivatePolicy(Command, name="guardrails.activate_policy", four_eyes=True):
     """Hold the realm to a profile of a published policy.
 
     Refused with ``policy_not_found`` or ``profile_not_found``.
@@ -261,7 +261,7 @@ class ReviewViolation(Command, name="guardrails.review_violation", may=(OPERATOR
     example: ClassVar = dict(ViolationReviewed.example)
 
 
-class RevealViolation(Command, name="guardrails.reveal_violation", may=(AUDITOR,)):
+class RevealViolation(Command, name="guardrails.reveal_violation", may=(AUDITOR,), four_eyes=True):
     """Take the sealed words of a violation, to open them with the key; each time is recorded.
 
     The result: ``violation_id``, ``inference_id``, ``side``, ``start``, ``end`` and ``sealed``. Refused with

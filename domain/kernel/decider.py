@@ -35,6 +35,10 @@ class Rejected(Exception):
         self.remedy = remedy
 
 
+class Waits(Rejected):
+    """A command that has no effect yet, and is recorded: it takes effect later without being sent again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decider(Generic[C, E, S]):
     """Pure rules of one aggregate: ``decide`` may raise `Rejected`; ``evolve`` never rejects history."""

@@ -54,17 +54,28 @@ class Command(Discreet):
     command_name: ClassVar[str]
     may: ClassVar[Collection[Role]] = GOVERNING
     """Roles of those who may send it."""
+    four_eyes: ClassVar[bool | str] = False
+    """Whether a second operator may be asked to confirm it; a field's name: if that one is not empty."""
     example: ClassVar[Mapping[str, Any]]
     shows: ClassVar[Mapping[str, Personal | Private]] = {}
     """What of the result is personal or private, by dotted path; lists stand for each of their items."""
 
-    def __init_subclass__(cls, *, name: str = "", may: Collection[Role] = (), **kwargs: Any) -> None:
-        """Record the wire name, and who may send it, given as class arguments."""
+    def __init_subclass__(
+        cls, *, name: str = "", may: Collection[Role] = (), four_eyes: bool | str = False, **kwargs: Any
+    ) -> None:
+        """Record the wire name, who may send it, and who must confirm it, given as class arguments."""
         super().__init_subclass__(**kwargs)
+        cls.four_eyes = four_eyes or cls.four_eyes
         if name:
             cls.command_name = name
         if may:
             cls.may = may
+
+
+def needs_second(command: Command) -> bool:
+    """Say whether a second operator is to confirm this command, where that is asked for."""
+    said = type(command).four_eyes
+    return bool(getattr(command, said)) if isinstance(said, str) else said
 
 
 class Query(Discreet):

@@ -207,7 +207,7 @@ OptimisationEvent = PolicySet | Proposed | Approved | ProposalRejected | Proposa
 # --- what may be asked --------------------------------------------------------------------------------------
 
 
-class SetPolicy(Command, name="optimisation.set_policy"):
+class SetPolicy(Command, name="optimisation.set_policy", four_eyes=True):
     """Say what the optimiser looks at and may do for a use case.
 
     Refused with ``unknown_use_case``, or with ``window_unusable`` for a window that cannot be looked at.

@@ -196,7 +196,7 @@ DeploymentEvent = (
 # --- what may be asked --------------------------------------------------------------------------------------
 
 
-class StartDeployment(Plan, Command, name="deployment.start"):
+class StartDeployment(Plan, Command, name="deployment.start", four_eyes="override"):
     """Bring a candidate to its use case's players, step by step.
 
     Refused with ``model_not_found``, ``model_retired``, ``model_is_current``, ``deployment_running``,

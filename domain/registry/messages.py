@@ -308,7 +308,7 @@ class DescribeModel(Command, name="registry.describe_model", may=WRITING):
     }
 
 
-class PromoteModel(Command, name="registry.promote_model"):
+class PromoteModel(Command, name="registry.promote_model", four_eyes="override"):
     """Make a model the current one of its use case, on an operator's word.
 
     One that was current before may come back. Any other has passed an evaluation against the current model,
@@ -349,7 +349,7 @@ class RetireModel(Command, name="registry.retire_model"):
     example: ClassVar = dict(ModelRetired.example)
 
 
-class ShiftTraffic(Command, name="registry.shift_traffic"):
+class ShiftTraffic(Command, name="registry.shift_traffic", four_eyes="override"):
     """Split a use case's traffic between models, on an operator's word.
 
     Whoever meets a candidate goes on meeting it while its share grows. A share that begins or grows wants the

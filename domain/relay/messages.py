@@ -37,7 +37,7 @@ class LogConfirmed(Lost, Event, name="relay.log_confirmed", version=1):
     }
 
 
-class ConfirmLog(Lost, Command, name="relay.confirm_log"):
+class ConfirmLog(Lost, Command, name="relay.confirm_log", four_eyes=True):
     """Say that the log is right, though JetStream holds events that it does not: the stream is made anew.
 
     It holds for what it names alone; should the log lose events again, somebody must look again.

@@ -13,12 +13,15 @@ from domain.kernel.roles import Role, acting_role
 from domain.kernel.sender import sender_fields
 from domain.kernel.vocabulary import OPERATOR_CHARACTERS_MAX
 from protocol.messages import CommandMessage, Reply
-from protocol.meta import LABEL, ROLE
+from protocol.meta import LABEL, ROLE, SECOND
 
 NOBODY = "nobody"
 """The sender of a command that proves none: of one that was put in before subjects named their senders."""
 
 OPERATORS = "operator:"
+
+PROVEN = frozenset({ROLE, SECOND})
+"""Keys of metadata that no caller can set."""
 
 Run = Callable[[CommandMessage], Awaitable[Reply]]
 
@@ -49,10 +52,10 @@ def as_proven(kind: type[Command], message: CommandMessage, role: Role | None) -
 
     A name that could not be recorded stays as it is: it is refused like any other value of a wrong form.
     """
-    fields = sender_fields(kind)
-    if not fields and role is None and ROLE not in message.meta.extra:
+    fields, said_of_itself = sender_fields(kind), message.meta.extra
+    if not fields and role is None and not PROVEN & said_of_itself.keys():
         return message
-    extra: dict[str, Any] = {key: value for key, value in message.meta.extra.items() if key != ROLE}
+    extra: dict[str, Any] = {key: value for key, value in said_of_itself.items() if key not in PROVEN}
     payload, proven = dict(message.payload), message.meta.actor or NOBODY
     for name in fields:
         said = payload.get(name)

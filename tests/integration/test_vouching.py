@@ -67,6 +67,7 @@ PAGES = {
     "batch status": (ID,),
     "batch results": (ID, "--out", "{folder}/results.jsonl"),
     "projections verify": (),
+    "four-eyes list": (),
     "log show": ("1",),
     "log tail": ("--no-follow",),
     "log verify": (),
@@ -88,7 +89,7 @@ OTHERS = {
     "deployments.roll-back proposals.approve proposals.reject proposals.policy guardrails.publish "
     "guardrails.activate guardrails.review templates.register batch.submit batch.cancel demo.promote "
     "demo.rollback clock.start clock.scale clock.pause clock.resume clock.jump clock.calendar "
-    "clock.set-alarm clock.cancel-alarm world.load",
+    "clock.set-alarm clock.cancel-alarm world.load four-eyes.confirm four-eyes.result",
 }
 """Commands that vouch for nothing that was recorded before, by what they tell instead."""
 

@@ -23,6 +23,7 @@ from aicore.cli import (
     deployments,
     evaluation_tables,
     events,
+    four_eyes,
     guardrails,
     log,
     models,
@@ -57,6 +58,13 @@ US = 1_764_500_000_000_000
 def alarm(name: str) -> dict[str, Any]:
     due = {"due_game_ms": 86_400_000, "due_real_us": None}
     return {"alarm_id": name, "late": "once", "next": 7, "what": WORDS, **due}
+
+
+def order(id_: str, name: str) -> dict[str, Any]:
+    return {
+        "expires_us": US, "command": name, "operator": name, "state": "open", "order_id": id_,
+        "payload": {"reason": WORDS},
+    }  # fmt: skip
 
 
 def model(id_: str, name: str) -> dict[str, Any]:
@@ -166,6 +174,7 @@ CASES: dict[str, Callable[[str, str], Listing]] = {
     "log.listing": lambda a, b: log.listing([counts(a), counts(b)]),
     "models.listing": lambda a, b: models.listing([model(IDS[0], a), model(IDS[1], b)]),
     "projections.listing": lambda a, b: projections.listing([view(a), view(b)]),
+    "four_eyes.listing": lambda a, b: four_eyes.listing([order(IDS[0], a), order(IDS[1], b)]),
     "proposals.listing": lambda a, b: proposals.listing([proposal(IDS[0], a), proposal(IDS[1], b)]),
     "spool.letter_listing": lambda a, b: spool.letter_listing([spool_letter(a, b), spool_letter(b, a)]),
     "spool.listing": lambda a, b: spool.listing([of_spool(a), of_spool(b)]),

@@ -98,7 +98,7 @@ def _raised() -> Iterator[tuple[str, Path]]:
             for call in ast.walk(ast.parse(file.read_text())):
                 if isinstance(call, ast.Call) and call.args:
                     name = getattr(call.func, "id", getattr(call.func, "attr", ""))
-                    if name in {"Rejected", "_refused", "__init__"}:
+                    if name in {"Rejected", "Waits", "_refused", "__init__"}:
                         for part in ast.walk(call.args[0]):
                             if isinstance(part, ast.Constant) and CODE.fullmatch(str(part.value)):
                                 yield str(part.value), file

@@ -125,3 +125,14 @@ def test_the_key_of_personal_data_is_shown_nowhere(monkeypatch: pytest.MonkeyPat
 )
 def test_a_password_is_masked(url: str, shown: str) -> None:
     assert masked(url) == shown
+
+
+def test_who_needs_two_operators_is_named_from_what_is_declared_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().confirmed_by_two == frozenset()
+    monkeypatch.setenv("AICORE_FOUR_EYES", "registry.promote_model, guardrails.reveal_violation")
+    assert load_settings().confirmed_by_two == {"registry.promote_model", "guardrails.reveal_violation"}
+    monkeypatch.setenv("AICORE_FOUR_EYES", "all")
+    assert {"relay.confirm_log", "deployment.start"} < load_settings().confirmed_by_two
+    monkeypatch.setenv("AICORE_FOUR_EYES", "registry.promot_model")
+    with pytest.raises(SettingsError, match=r"AICORE_FOUR_EYES.*registry\.promote_model"):
+        load_settings()

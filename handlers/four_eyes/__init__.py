@@ -1,0 +1,1 @@
+"""Who holds commands until a second operator confirms them."""
