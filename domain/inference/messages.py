@@ -367,7 +367,8 @@ class Generate(Ask, Terms, Command, name="inference.generate", may=(SERVICE, *WR
     whose answer it is, or nil); ``template``; ``cut`` (maps: ``section``, ``items``, ``tokens``);
     ``event_id`` and ``recorded``; ``warnings`` (maps: ``code``, ``field``, ``message``) of names that nothing
     here knows, though the answer does not depend on them: ``unknown_npc`` if neither the content has the
-    character nor the context an ``npc``. A cancelled one has only text, finish_reason, inference_id,
+    character nor the context an ``npc``; ``npc_without_place`` if the template has no section for what is
+    known of a character. A cancelled one has only text, finish_reason, inference_id,
     latency_ms, event_id, recorded and warnings.
 
     Refused, until something is changed, with ``no_current_model``, ``use_case_silenced``,

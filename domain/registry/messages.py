@@ -271,8 +271,9 @@ RegistryEvent = (
 class RegisterModel(ModelFacts, Command, name="registry.register_model", may=WRITING):
     """Make a model known. The first of a use case becomes current at once.
 
-    Refused with ``model_exists`` if this name and version is registered with other facts, or with
-    ``base_retired`` for an adapter whose base model, of the same use case, is retired.
+    Refused with ``model_exists`` if this name and version is registered with other facts, with
+    ``configuration_unusable`` for a tier, price or template that cannot be one, or with ``base_retired`` for
+    an adapter whose base model, of the same use case, is retired.
     """
 
     example: ClassVar = {key: value for key, value in ModelRegistered.example.items() if key != "model_id"}
@@ -283,8 +284,9 @@ class DescribeModel(Command, name="registry.describe_model", may=WRITING):
 
     What the current model's configuration says holds for players' next turns, on the operator's word; a
     candidate with a changed one needs a new evaluation before a deployment.
-    Refused with ``model_not_found``, ``configuration_too_large``, or for the configuration of a model that is
-    being deployed with ``deployment_running``.
+    Refused with ``model_not_found``, ``configuration_too_large``, with ``configuration_unusable`` for a tier,
+    price or template that cannot be one, or for the configuration of a model that is being deployed with
+    ``deployment_running``.
     """
 
     use_case: UseCase

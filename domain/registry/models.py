@@ -6,6 +6,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from domain.kernel.decider import Rejected
 from domain.kernel.vocabulary import CONFIGURATION_KEYS_MAX
+from domain.registry.configuration import check_usable
 from domain.registry.facts import ModelFacts
 from domain.registry.look_ups import find_model, running
 from domain.registry.messages import (
@@ -44,6 +45,7 @@ def register(command: RegisterModel, state: UseCaseModels) -> Sequence[RegistryE
         if _same(known.registered.model_dump(exclude={"model_id"}), facts):
             return []
         raise _exists(command)
+    check_usable(command.configuration)
     base = state.models.get(command.lineage.get("base_model", ""))
     if base and base.status == "retired" and _is_of(command, base):
         raise Rejected(
@@ -70,6 +72,8 @@ def describe(command: DescribeModel, state: UseCaseModels) -> Sequence[RegistryE
     model = find_model(command.use_case, command.model_id, state)
     description = model.description if command.description is None else command.description
     merged = {**model.configuration, **command.configuration}
+    known = model.configuration
+    check_usable({key: value for key, value in command.configuration.items() if known.get(key) != value})
     configuration = {key: value for key, value in merged.items() if value is not None}
     if len(configuration) > CONFIGURATION_KEYS_MAX:
         raise Rejected(

@@ -17,19 +17,19 @@ from domain.inference.recording import RecordRequest
 from domain.kernel.decider import Rejected
 from domain.kernel.visibility import Erased, shown
 from domain.prompts.assembly import Assembled, assemble, room_for
+from domain.registry.configuration import TIERS
 from domain.registry.facts import artefacts_digest
 from domain.registry.state import Model
 from handlers.engines.port import EngineAsk, messages_of
 from handlers.guardrails.guard import MASK
 from handlers.inference.turn import Turn
+from handlers.inference.unknown_names import PERSONA
 from handlers.registry.models import RegistryView
 from handlers.routing.router import Router
 from handlers.routing.turns import RoutedTurn
 
 PLACEHOLDER = re.compile(r"\{(prompt|npc)\}")
 PROMPT_SECTION = "prompt"
-TIERS = ("gold", "silver", "bronze")
-"""What `tier` in a model's configuration may say: another service level than it was registered for."""
 
 Scenes = Callable[[str, str], Mapping[str, str | Sequence[str]]]
 """What the content knows of a character (by id) and the player's words: context by section, or nothing."""
@@ -143,7 +143,7 @@ class Questions:
         count = self._router.counter(tier, facts.provider, f"{facts.name}@{facts.version}")
         sections = {section.name for section in template.sections}
         prompt = {PROMPT_SECTION: command.prompt} if PROMPT_SECTION in sections else {}
-        context = {**self._known(command, sections), **command.context, **prompt}
+        context = {**self._known(command.npc, command.prompt, sections), **command.context, **prompt}
         done: Assembled = assemble(
             template, context, room=room_for(template, command.max_tokens), count=count
         )
@@ -155,13 +155,24 @@ class Questions:
             "roles": [{"role": role, "characters": count} for role, count in done.roles],
         }
 
-    def _known(self, command: Generate, sections: set[str]) -> Mapping[str, str | Sequence[str]]:
+    def _known(self, npc: str | None, prompt: str, sections: set[str]) -> Mapping[str, str | Sequence[str]]:
         """Return what the content knows of the character, as far as the template has a place for it."""
-        if command.npc is None:
+        if npc is None:
             return {}
-        found = self._scenes(command.npc, command.prompt) if self._scenes else {}
-        found = found or {"npc": command.npc}
+        found = self._scenes(npc, prompt) if self._scenes else {}
+        found = found or {PERSONA: npc}
         return {name: value for name, value in found.items() if name in sections}
+
+    def has_place(self, request: InferenceRequested) -> bool:
+        """Say whether the template of a question has a place for its character, or there is nothing to place.
+
+        A template that memory does not know, and prompts without one, are taken to have it.
+        """
+        template = self._registry.known_template(request.template) if request.npc else None
+        if template is None:
+            return True
+        sections = {section.name for section in template.sections}
+        return PERSONA in sections or bool(self._known(request.npc, shown(request.prompt), sections))
 
 
 def see_whole(inference: Inference) -> None:

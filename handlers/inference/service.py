@@ -33,7 +33,7 @@ from handlers.inference.questions import Questions, Scenes, repeats, see_whole
 from handlers.inference.records import InferenceRecords
 from handlers.inference.replies import reply_of
 from handlers.inference.turn import PieceSink, Turn
-from handlers.inference.unknown_names import warnings_of
+from handlers.inference.unknown_names import Warnings, warnings_of
 from handlers.registry.models import RegistryView
 from handlers.routing.router import Router
 from protocol.errors import WireError
@@ -134,7 +134,10 @@ class InferenceService:
             return self._reply(turn, recorded=recorded)
 
     def _reply(self, turn: Turn, *, recorded: bool, duplicate: bool = False) -> Reply:
-        warnings = warnings_of(turn.request, self._characters) if turn.inference.request else ()
+        warnings: Warnings = ()
+        if turn.inference.request:
+            placed = self._questions.has_place(turn.request)
+            warnings = warnings_of(turn.request, self._characters, placed=placed)
         return reply_of(
             turn.inference, turn.message, recorded=recorded, duplicate=duplicate, warnings=warnings
         )

@@ -100,6 +100,10 @@ class RegistryView(MemoryView):
             f"{prefix}{facts.name} {facts.version} has {models.shares[facts.model_id]} % of {use_case}",
         )
 
+    def known_template(self, wanted: str) -> TemplateRegistered | None:
+        """Return a template by ``name@version`` if memory knows it; nothing is asked of the log."""
+        return self._templates.get(wanted)
+
     async def template(self, wanted: str) -> TemplateRegistered | None:
         """Return a template by ``name@version``, asking the log if memory does not know it."""
         if known := self._templates.get(wanted):

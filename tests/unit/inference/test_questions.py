@@ -159,6 +159,31 @@ async def test_a_character_that_nobody_knows_is_answered_with_a_warning(
     assert [reply.duplicate for reply in replies] == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("npc", "section", "scenes", "warned"),
+    [
+        ("wen", "weather", {}, True),
+        ("wen", "weather", {"wen": {"npc": "Wen", "lore": "salt"}}, True),
+        ("wen", "lore", {"wen": {"npc": "Wen", "lore": "salt"}}, False),
+        ("wen", "npc", {}, False),
+        (None, "weather", {}, False),
+    ],
+)
+async def test_a_character_for_whom_the_template_has_no_place_is_answered_with_a_warning(
+    stage: Stage, npc: str | None, section: str, scenes: dict[str, Any], warned: bool
+) -> None:
+    sections = [{"name": name, "text": "{value}"} for name in (section, "prompt")]
+    await stage.runner(message("prompts.register_template", {**TEMPLATE, "sections": sections}))
+    await stage.register(configuration={"template": "harbour@1"})
+    service = stage.service(characters=["wen"], scenes=lambda npc, _: scenes.get(npc, {}))
+    question = ask("hi", npc=npc, max_tokens=2)
+
+    replies = [await service(question), await service(question)]
+
+    told = [[warning["code"] for warning in reply.result["warnings"]] for reply in replies]
+    assert told == [["npc_without_place"] if warned else []] * 2
+
+
 async def test_without_content_no_character_is_warned_of(stage: Stage) -> None:
     await templated(stage)
 
