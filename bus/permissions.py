@@ -5,6 +5,7 @@ in another one, which takes in what goes to AI Core and comes from it; so what a
 a reply subject comes to who asked and to nobody else, whatever subject that is. Source: docs/security.md.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from bus.catalogue import Catalogue
 from domain.kernel.event import Command, Query
 from domain.kernel.roles import AUDITOR, GRANTED, OPERATOR, SERVICE, Role
 from domain.kernel.visibility import personal_of, private_of
-from protocol.identity import Identity
+from protocol.identity import NAME, Identity
 from protocol.subjects import (
     cancel_subject,
     command_subject,
@@ -29,6 +30,10 @@ EVERYTHING = "all"
 """Said of contexts to follow."""
 
 
+FOLLOWERS_MAX = 8
+"""Of one service beside its first consumer: each costs the server memory, and a look at every event."""
+
+
 class GrantError(ValueError):
     """A grant that no declaration allows; the message names what there is."""
 
@@ -42,6 +47,7 @@ class Grants:
         roles: of an operator.
         may: names of commands and queries that a service got beyond those of every service.
         follow: contexts whose events a service may follow, or `EVERYTHING`.
+        followers: names of what else of a service follows them, each by a consumer of its own.
         place: number of its account in the server.
     """
 
@@ -49,6 +55,7 @@ class Grants:
     roles: tuple[Role, ...] = ()
     may: tuple[str, ...] = ()
     follow: tuple[str, ...] = ()
+    followers: tuple[str, ...] = ()
     place: int = 0
 
 
@@ -101,6 +108,20 @@ def followed(catalogue: Catalogue, contexts: Collection[str]) -> tuple[str, ...]
         if context not in known and context != EVERYTHING:
             raise GrantError(f"no events are of {context!r}; there are {', '.join(sorted(known))}, or all")
     return tuple(sorted(set(contexts))) or open_contexts(catalogue)
+
+
+def followers_of(names: Collection[str]) -> tuple[str, ...]:
+    """Return ``names`` as those of a service's followers.
+
+    Raises:
+        GrantError: one cannot be a name, or there are more than `FOLLOWERS_MAX`.
+    """
+    for name in names:
+        if not re.fullmatch(NAME, name):
+            raise GrantError(f"{name[:64]!r} cannot be a follower's name: {NAME}")
+    if len(set(names)) > FOLLOWERS_MAX:
+        raise GrantError(f"a service has at most {FOLLOWERS_MAX} followers beside its first")
+    return tuple(sorted(set(names)))
 
 
 def names_of(catalogue: Catalogue, grants: Grants) -> tuple[str, ...]:
@@ -169,13 +190,22 @@ def follower_filters(realm: str, grants: Grants) -> tuple[str, ...]:
     return tuple(f"{realm}.evt.{context}.>" for context in grants.follow)
 
 
-def _pulled(realm: str, grants: Grants) -> tuple[str, ...]:
-    """Return how a service reads its durable consumer: it asks JetStream about that one, and acknowledges."""
+def consumers_of(realm: str, grants: Grants) -> tuple[str, ...]:
+    """Return the names of a service's durable consumers, the first by its identity; () if it has none.
+
+    No name of an identity has a hyphen, so no two services' consumers have one name.
+    """
     if not follower_filters(realm, grants):
         return ()
-    consumer = f"EVT_{realm}.{grants.identity}"
-    asked = (f"{realm}.js.CONSUMER.{verb}.{consumer}" for verb in ("INFO", "MSG.NEXT"))
-    return (*asked, f"$JS.ACK.{consumer}.>")
+    return (str(grants.identity), *(f"{grants.identity}-{name}" for name in grants.followers))
+
+
+def _pulled(realm: str, grants: Grants) -> Iterator[str]:
+    """Yield how a service reads its durable consumers: it asks JetStream about those, and acknowledges."""
+    for name in consumers_of(realm, grants):
+        consumer = f"EVT_{realm}.{name}"
+        yield from (f"{realm}.js.CONSUMER.{verb}.{consumer}" for verb in ("INFO", "MSG.NEXT"))
+        yield f"$JS.ACK.{consumer}.>"
 
 
 # --- components ---------------------------------------------------------------------------------------------

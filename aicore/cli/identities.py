@@ -25,7 +25,7 @@ from aicore.settings import Settings
 from bus.catalogue import domain_catalogue
 from bus.nats.api import Missing
 from bus.nats.connection import connect
-from bus.nats.followers import ensure_follower, remove_follower
+from bus.nats.followers import ensure_follower, followers_there, remove_follower
 from bus.nats.server_config import accounts_of, rendered
 from bus.permissions import (
     COMPONENTS,
@@ -34,8 +34,10 @@ from bus.permissions import (
     Rights,
     client_rights,
     component_rights,
+    consumers_of,
     followed,
     follower_filters,
+    followers_of,
     granted,
     names_of,
 )
@@ -62,15 +64,23 @@ def add_service(
         list[str] | None,
         typer.Option(help="Context whose events it may follow, or all; default: all without players' words."),
     ] = None,
+    follower: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of something in it that follows events at a pace of its own; repeatable."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Give a service a key, or the one that has it other rights; it may connect at once."""
+    """Give a service a key, or the one that has it other rights; it may connect at once.
+
+    Followers that are not named again are removed, with the place where each stood.
+    """
     catalogue = domain_catalogue()
     try:
         given = Grants(
             _identity("service", name),
             may=granted(catalogue, may or []),
             follow=followed(catalogue, follow or []),
+            followers=followers_of(follower or []),
         )
     except GrantError as error:
         raise Failure(str(error), code=Exit.USAGE) from None
@@ -184,6 +194,7 @@ def _list(kind: str, *, json: bool) -> None:
                     "roles": each.roles,
                     "may": names_of(catalogue, each),
                     "follow": each.follow,
+                    "followers": each.followers,
                     "seed_file": str(keyring.seed_file(each.identity)),
                 }
                 for each in found
@@ -222,7 +233,7 @@ def _place() -> tuple[Settings, Keyring]:
 def _give(given: Grants, *, json: bool) -> None:
     settings, keyring = _place()
     keyring.give(given)
-    when = _applied(settings)
+    when = _applied(settings, given.identity)
     seed = keyring.seed_file(given.identity)
     if json:
         print_json({"identity": str(given.identity), "seed_file": str(seed), "effect": when})
@@ -238,34 +249,35 @@ def _revoke(identity: Identity, *, json: bool) -> None:
             f"there is no {identity.kind} {identity.name!r}", remedy=f"there are {known}", code=Exit.USAGE
         )
     keyring.revoke(identity)
-    when = _applied(settings, gone=identity)
+    when = _applied(settings, identity)
     if json:
         print_json({"identity": str(identity), "effect": when})
         return
     out.print(f"{identity} is revoked {when}", soft_wrap=True)
 
 
-def _applied(settings: Settings, *, gone: Identity | None = None) -> str:
+def _applied(settings: Settings, changed: Identity) -> str:
     """Have the running server know who there is, and the consumers be theirs; say when it takes effect."""
     try:
         _, system = running()
     except NotRunning:
         return "from the next start on"
     if not system.server_pids.get("nats"):
-        run_async(_consumers(system, gone))
+        run_async(_consumers(system, changed))
         return "as soon as your server has the file of `aicore nats permissions`"
     reload_identities(settings.state_dir, system.realm)
-    run_async(_consumers(system, gone))
+    run_async(_consumers(system, changed))
     return "now"
 
 
-async def _consumers(system: System, gone: Identity | None) -> None:
-    """Make durable consumers, one for each service that may follow; remove that of who is gone."""
-    keyring = keyring_of(system.state_dir)
+async def _consumers(system: System, changed: Identity) -> None:
+    """Make the durable consumers of each service that may follow; remove what ``changed`` has no more."""
+    clients, realm = keyring_of(system.state_dir).clients, system.realm
+    wanted = {name: grants for grants in clients for name in consumers_of(realm, grants)}
     async with connect(system.owner_url, name="aicore cli") as nc:
-        if gone and gone.kind == "service":
-            with suppress(Missing):
-                await remove_follower(nc, system.realm, str(gone))
-        for grants in keyring.clients:
-            if filters := follower_filters(system.realm, grants):
-                await ensure_follower(nc, system.realm, str(grants.identity), filters)
+        with suppress(Missing):
+            for name in await followers_there(nc, realm, str(changed)):
+                if name not in wanted:
+                    await remove_follower(nc, realm, name)
+        for name, grants in wanted.items():
+            await ensure_follower(nc, realm, name, follower_filters(realm, grants))

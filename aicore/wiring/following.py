@@ -8,7 +8,7 @@ from aicore.embedded.keyring import Keyring
 from aicore.running import System
 from bus.nats.api import JetStreamError, JetStreamUnavailable
 from bus.nats.followers import ensure_follower
-from bus.permissions import follower_filters
+from bus.permissions import consumers_of, follower_filters
 from bus.postgres.connect import connect
 from bus.relay.floors import recorded
 from bus.retry import until_done
@@ -24,8 +24,9 @@ async def make_followers(system: System, nc: Nats, keyring: Keyring) -> None:
         kept = await _kept(system)
         for grants in keyring.clients:
             filters = follower_filters(system.realm, grants)
-            if filters and str(grants.identity) not in kept:
-                await ensure_follower(nc, system.realm, str(grants.identity), filters)
+            for name in consumers_of(system.realm, grants):
+                if name not in kept:
+                    await ensure_follower(nc, system.realm, name, filters)
 
     await until_done(once, on=AWAY, pause=RETRY_S)
 

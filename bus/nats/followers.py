@@ -43,6 +43,17 @@ async def ensure_follower(nc: Client, realm: str, name: str, filters: Sequence[s
     )
 
 
+async def followers_there(nc: Client, realm: str, owner: str) -> Sequence[str]:
+    """Return the names of the consumers that are a service's own; raises as `ensure_follower` does."""
+    found: list[str] = []
+    while True:
+        page = await js_request(nc, f"CONSUMER.NAMES.{events_stream(realm)}", {"offset": len(found)})
+        names = page.get("consumers") or []
+        found += names
+        if not names or len(found) >= int(page.get("total", 0)):
+            return [name for name in found if name == owner or name.startswith(f"{owner}-")]
+
+
 async def remove_follower(nc: Client, realm: str, name: str) -> None:
     """Remove a service's consumer; raises as `ensure_follower` does."""
     await js_request(nc, f"CONSUMER.DELETE.{events_stream(realm)}.{name}")

@@ -21,12 +21,12 @@ from aicore.embedded import EmbeddedNats
 from bus.nats.api import JetStreamUnavailable, js_publish, js_request
 from bus.nats.claims import open_claims
 from bus.nats.connection import BrokerUnreachable, connect, identity_of
-from bus.nats.followers import ensure_follower
+from bus.nats.followers import ensure_follower, followers_there, remove_follower
 from bus.nats.inbox import DURABLE
 from bus.nats.service import ServiceOptions, serve
 from bus.nats.tokens import cancellable, token_giver
 from bus.nats.topology import create_events_stream, describe, events_stream
-from bus.permissions import Grants
+from bus.permissions import Grants, consumers_of
 from bus.ports import OwnerGone
 from domain.kernel.roles import PEOPLE
 from protocol.identity import UNNAMED, Identity
@@ -43,7 +43,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
 
 REALM, ASK, PROMOTE = "demo", "inference.generate", "registry.promote_model"
 MIRA = Grants(Identity("operator", "mira"), roles=PEOPLE)
-MARKET = Grants(Identity("service", "market"), follow=("registry",))
+MARKET = Grants(Identity("service", "market"), follow=("registry",), followers=("ledger",))
 AUDITOR = Grants(Identity("operator", "auditor"), roles=("auditor",))
 THIEF = Grants(Identity("service", "thief"), follow=("registry",))
 REFUSED_S = 0.3
@@ -131,8 +131,8 @@ async def stream(server: EmbeddedNats) -> AsyncIterator[Client]:
         await create_events_stream(owner, REALM, LIMITS)
         for number in range(10):
             await js_publish(owner, f"{REALM}.evt.registry.happened.{number}", b"%d" % number, {})
-        for grants in (MARKET, THIEF):
-            await ensure_follower(owner, REALM, str(grants.identity), [f"{REALM}.evt.registry.>"])
+        for name in (*consumers_of(REALM, MARKET), *consumers_of(REALM, THIEF)):
+            await ensure_follower(owner, REALM, name, [f"{REALM}.evt.registry.>"])
         yield owner
         await js_request(owner, f"STREAM.DELETE.{events_stream(REALM)}")
 
@@ -344,6 +344,31 @@ async def test_a_service_follows_by_its_own_consumer_alone(wire: Wire, stream: C
         await theirs.fetch(1, timeout=REFUSED_S)
     info = await js_request(stream, f"CONSUMER.INFO.{events}.{MARKET.identity}")
     assert info["ack_floor"]["stream_seq"] == 10
+
+
+async def test_each_follower_of_a_service_goes_at_its_own_pace_and_removing_one_leaves_all_others(
+    wire: Wire, stream: Client
+) -> None:
+    events, jetstream = events_stream(REALM), wire.market.jetstream(prefix=f"{REALM}.js")
+    first, second = consumers_of(REALM, MARKET)
+    for consumer, taken in ((first, 7), (second, 3)):
+        own = await jetstream.pull_subscribe_bind(consumer=consumer, stream=events)
+        for message in await own.fetch(taken, timeout=5):
+            await message.ack_sync()
+    infos = [await js_request(stream, f"CONSUMER.INFO.{events}.{name}") for name in (first, second)]
+    assert [info["ack_floor"]["stream_seq"] for info in infos] == [7, 3]
+    for verb in ("INFO", "MSG.NEXT", "DELETE"):
+        with pytest.raises(JetStreamUnavailable):
+            await js_request(wire.thief, f"CONSUMER.{verb}.{events}.{second}", {}, timeout_s=REFUSED_S)
+
+    neighbour = "service-market_ledger"
+    await ensure_follower(stream, REALM, neighbour, [f"{REALM}.evt.registry.>"])
+    there = await followers_there(stream, REALM, str(MARKET.identity))
+    await remove_follower(stream, REALM, second)
+
+    assert sorted(there) == [first, second]
+    assert await followers_there(stream, REALM, str(MARKET.identity)) == [first]
+    assert await followers_there(stream, REALM, neighbour) == [neighbour]
 
 
 async def test_an_inbox_is_put_into_and_nothing_vanishes_from_it(wire: Wire, stream: Client) -> None:

@@ -19,8 +19,10 @@ from bus.permissions import (
     allows,
     client_rights,
     component_rights,
+    consumers_of,
     followed,
     follower_filters,
+    followers_of,
     granted,
     may,
     names_of,
@@ -100,6 +102,32 @@ def test_players_words_are_followed_only_by_who_is_given_them_by_name() -> None:
         followed(CATALOGUE, ["weather"])
     assert follower_filters("demo", Grants(MARKET, follow=("all",))) == ("demo.evt.>",)
     assert follower_filters("demo", Grants(Identity("operator", "ann"), roles=PEOPLE)) == ()
+
+
+def test_each_follower_of_a_service_has_a_consumer_that_is_that_services_alone() -> None:
+    market = Grants(MARKET, follow=("registry",), followers=("ledger", "mailer"))
+    neighbour = Grants(Identity("service", "market_ledger"), follow=("registry",), followers=("ledger",))
+    names = consumers_of("demo", market)
+
+    assert names == ("service-market", "service-market-ledger", "service-market-mailer")
+    assert not set(names) & set(consumers_of("demo", neighbour))
+    rights = client_rights("demo", CATALOGUE, market)
+    for name in names:
+        assert may(rights, "publish", f"demo.js.CONSUMER.MSG.NEXT.EVT_demo.{name}")
+        assert may(rights, "publish", f"$JS.ACK.EVT_demo.{name}.1.2.3.4.5")
+        assert not may(client_rights("demo", CATALOGUE, neighbour), "publish", f"$JS.ACK.EVT_demo.{name}.1")
+        for verb in ("DELETE", "CREATE", "DURABLE.CREATE"):
+            assert not may(rights, "publish", f"demo.js.CONSUMER.{verb}.EVT_demo.{name}")
+    assert not may(rights, "publish", "demo.js.CONSUMER.MSG.NEXT.EVT_demo.service-market-other")
+    assert consumers_of("demo", Grants(MARKET, followers=("ledger",))) == ()
+
+
+def test_followers_are_named_and_few() -> None:
+    assert followers_of(["mailer", "ledger", "mailer"]) == ("ledger", "mailer")
+    many = [f"f{n}" for n in range(9)]
+    for names, said in ((["a-b"], "cannot be"), (["*"], "cannot be"), (many, "at most 8")):
+        with pytest.raises(GrantError, match=said):
+            followers_of(names)
 
 
 @pytest.mark.parametrize(
