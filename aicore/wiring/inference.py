@@ -1,7 +1,10 @@
 """Turns: the service that answers them, on NATS and over HTTP."""
 
 import time
+from collections.abc import Sequence
 from functools import partial
+
+from nats.aio.client import Client as Nats
 
 from aicore.clock import new_id
 from aicore.content.scenes import closing_line, known_scene
@@ -19,12 +22,14 @@ from aicore.wiring.registry import models_in_memory
 from aicore.wiring.routing import claims_of, records_of, router_of
 from aicore.wiring.sealing import seal_of
 from bus.nats.tokens import cancellable, token_giver
+from bus.ports import EventLog
 from domain.inference.messages import Generate
 from domain.inference.queries import StatsQuery
 from handlers.guardrails.guard import Guardrails
 from handlers.inference.admission import AllowanceLimits, Allowances
 from handlers.inference.records import RATINGS
 from handlers.inference.service import InferenceService
+from handlers.kernel.follow import Follower
 from projections.inference.stats import INFERENCE_STATS, stats
 
 
@@ -51,8 +56,21 @@ async def _turns(parts: Parts) -> None:
             new_id=new_id,
             keys=_keys(parts),
             hosts=parts.settings.http_names,
+            unready=partial(unready, parts.log, parts.nc, parts.followers),
         )
         await parts.stack.enter_async_context(serving_http(door.app(), parts.settings.http_host, port))
+
+
+def unready(log: EventLog, nc: Nats, followers: Sequence[Follower]) -> Sequence[str]:
+    """Return why a process should be sent no requests now, in words for an operator."""
+    standing = [each.standing for each in followers]
+    found = (
+        log.clock_wrong,
+        "" if log.reachable else "the log cannot be read: Postgres does not answer",
+        "" if nc.is_connected else "there is no connection to NATS",
+        *(f"{each.name} cannot take in an event: {each.error}" for each in standing if each.error),
+    )
+    return [reason for reason in found if reason]
 
 
 def _keys(parts: Parts) -> Keys:

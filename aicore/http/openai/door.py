@@ -6,7 +6,7 @@ key's name is who asked, and what a request says of its user is a label beside i
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from uuid import UUID
 
 import orjson
@@ -38,7 +38,10 @@ OWNER = web.RequestKey("owner", str)
 """Name of the key that a request came with."""
 
 HEALTH = "/health"
-"""The one page that asks for no key: it says that the process serves, and nothing else."""
+"""A page that asks for no key: it says that the process serves, and nothing else."""
+
+READY = "/ready"
+"""Another one: by its status whether what the process does is recorded; who has a key is told why not."""
 
 logger = structlog.get_logger(__name__)
 
@@ -57,18 +60,21 @@ class OpenAIDoor:
         new_id: Callable[[], UUID],
         keys: Keys,
         hosts: Collection[str] = (),
+        unready: Callable[[], Sequence[str]] = tuple,
         body_timeout_s: float = BODY_TIMEOUT_S,
         send_timeout_s: float = SEND_TIMEOUT_S,
     ) -> None:
         """Prepare. Every request must carry one of ``keys`` as a bearer token.
 
         ``hosts``: names under which the door is asked, beside ``localhost`` and addresses in numbers.
+        ``unready``: why the process should be sent no requests now; empty: nothing speaks against it.
         """
         self._service = service
         self._registry = registry
         self._tiers = tiers
         self._new_id = new_id
         self._keys = keys
+        self._unready = unready
         self._hosts = frozenset(host.lower() for host in hosts)
         self._body_timeout_s = body_timeout_s
         self._send_timeout_s = send_timeout_s
@@ -81,6 +87,7 @@ class OpenAIDoor:
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/v1/models/{model}", self._one_model)
         app.router.add_get(HEALTH, self._health)
+        app.router.add_get(READY, self._ready)
         app.on_response_prepare.append(_tell_little)
         return app
 
@@ -106,6 +113,8 @@ class OpenAIDoor:
         if fault := page_fault(request):
             raise Fault(403, "origin_refused", fault)
         if request.path == HEALTH:
+            return
+        if request.path == READY and not request.headers.get("Authorization"):
             return
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         # What is no UTF-8 in a header comes as surrogates.
@@ -133,6 +142,14 @@ class OpenAIDoor:
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.Response()
+
+    async def _ready(self, request: web.Request) -> web.Response:
+        """Say whether the process is ready: 200 or 503, and to who has a key, why not."""
+        reasons = [*self._unready()]
+        status = 503 if reasons else 200
+        if OWNER not in request:
+            return web.Response(status=status)
+        return _json(orjson.dumps({"ready": not reasons, "reasons": reasons}), status=status)
 
     async def _models(self, _: web.Request) -> web.Response:
         models = [model_of(use_case) for use_case in self._registry.use_cases()]
@@ -252,5 +269,5 @@ def _of_route(error: web.HTTPException, request: web.Request) -> Fault:
     )
 
 
-def _json(body: bytes, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(body=body, content_type="application/json", headers=headers)
+def _json(body: bytes, headers: Mapping[str, str] | None = None, *, status: int = 200) -> web.Response:
+    return web.Response(body=body, status=status, content_type="application/json", headers=headers)

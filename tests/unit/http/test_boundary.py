@@ -1,12 +1,21 @@
 """Hosts and pages: whom the HTTP door answers at all, before any key."""
 
+import json
+from functools import partial
+
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from aicore.http.boundary import host_fault, page_fault
 from aicore.settings import SettingsError, load_settings
+from aicore.wiring.inference import unready
+from bus.nats.fair import FairClient
+from bus.ports import ClockWrong
+from handlers.kernel.follow import Follower
+from handlers.registry.models import RegistryView
 from tests.unit.inference.door_kit import KEY, Door, door
 from tests.unit.inference.test_openai_door import bare
+from tests.unit.kit import memory_log
 
 NAMES = frozenset({"core.example"})
 
@@ -93,6 +102,36 @@ async def test_health_asks_for_no_key_and_says_nothing_else() -> None:
         for path in ("/metrics", "/v1/models", "/v1/nothing", "/", "/health/x"):
             async with opened.session.get(opened.url + path, headers=bare_heads) as answer:
                 assert answer.status == 401, path
+
+
+async def test_a_process_whose_clock_is_wrong_is_not_ready_and_who_has_a_key_is_told_why() -> None:
+    log, clock_wrong = memory_log(), str(ClockWrong(3_000_000))
+    nc = FairClient()
+    nc._status = nc.CONNECTED
+    followers: list[Follower] = []
+    async with door(unready=partial(unready, log, nc, followers)) as opened:
+
+        async def ready(**heads: str) -> tuple[int, bytes]:
+            async with opened.session.get(f"{opened.url}/ready", headers=heads) as answer:
+                return answer.status, await answer.read()
+
+        assert await ready() == (200, b'{"ready":true,"reasons":[]}')
+        assert await ready(Authorization="") == (200, b"")
+        log.clock_wrong = clock_wrong
+        status, told = await ready()
+        assert (status, json.loads(told)["reasons"]) == (503, [clock_wrong])
+        assert "clock" in clock_wrong
+        assert await ready(Authorization="") == (503, b"")
+        assert (await ready(Authorization="Bearer a-wrong-key-of-somebody"))[0] == 401
+        log.clock_wrong, log.reachable, nc._status = "", False, nc.RECONNECTING
+        status, told = await ready()
+        assert (status, len(json.loads(told)["reasons"])) == (503, 2)
+        view = RegistryView(log, decode=opened.codec.decode)
+        view._error = "event 7"
+        followers.append(view)
+        assert b"models cannot take in an event: event 7" in (await ready())[1]
+        async with opened.session.get(f"{opened.url}/health") as answer:
+            assert answer.status == 200
 
 
 def test_names_of_hosts_are_names(monkeypatch: pytest.MonkeyPatch) -> None:
