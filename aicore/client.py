@@ -10,12 +10,13 @@ from uuid import UUID
 from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import MaxPayloadError, NoRespondersError
+from nats.errors import MaxPayloadError, NoRespondersError, UnexpectedEOF
 
 from aicore.clock import new_id
 from bus.nats.address import parse_address
 from bus.nats.api import request as nats_request
 from bus.nats.connection import identity_of
+from bus.nats.tls import FileUnusable, SecuredClient, fault_of, identity_of_address, tls_options
 from protocol.envelope import Envelope, decode_envelope
 from protocol.errors import WireError
 from protocol.identity import UNNAMED, Identity
@@ -252,12 +253,18 @@ async def connect(url: str, realm: str, *, identity: Identity = UNNAMED) -> Asyn
     Raises:
         Unanswered: no NATS server at ``url``.
     """
-    address, nc, refusals = parse_address(url), Nats(), Refusals()
-    identity = address.identity or identity
+    address, nc, refusals = parse_address(url), SecuredClient(), Refusals()
+    nc.secured = address.secured
+    try:
+        tls = tls_options(address)
+    except FileUnusable as error:
+        raise Unanswered(str(error)) from error
+    identity = identity_of_address(address) or identity
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await nc.connect(
                 **address.options(),
+                **tls,
                 name=str(identity),
                 inbox_prefix=identity.inbox,
                 error_cb=refusals.on_error,  # all else is left to the caller: whatever fails, fails a request
@@ -265,9 +272,12 @@ async def connect(url: str, realm: str, *, identity: Identity = UNNAMED) -> Asyn
                 allow_reconnect=False,
                 pending_size=4 * 1024 * 1024,
             )
+        if not nc.is_connected:  # nats-py takes the end of a connection for an answer to its greeting
+            raise UnexpectedEOF
     except (OSError, NatsError) as error:
         await nc.close()
-        raise Unanswered(f"no NATS server answers at {address.masked}") from error
+        why = f" ({told})" if (told := fault_of(nc, error)) else ""
+        raise Unanswered(f"no NATS server answers at {address.masked}{why}") from error
     try:
         yield Client(nc, realm, refusals)
     finally:

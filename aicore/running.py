@@ -122,7 +122,7 @@ def serving(settings: Settings, vllms: Mapping[str, EmbeddedVllm] = NO_VLLM) -> 
         check_port(settings.http_host, settings.http_port, "AICORE_HTTP_PORT")
         pids: dict[str, int] = {}
         watched: list[Watched] = [*vllms.values()]
-        dsn, nats_url, components = settings.postgres_dsn, settings.nats_url, dict[str, str]()
+        dsn, nats_url, components = settings.postgres_dsn, settings.nats_address, dict[str, str]()
         logins = settings.logins
         if dsn is None:
             postgres = EmbeddedPostgres(folder)
@@ -189,7 +189,7 @@ def find(settings: Settings) -> System:
     folder = settings.state_dir.resolve()
     announced = _read(folder / RUN_FILE)
     dsn = settings.postgres_dsn or (announced.postgres_dsn if announced else None)
-    nats_url = settings.nats_url or (announced.nats_url if announced else None)
+    nats_url = settings.nats_address or (announced.nats_url if announced else None)
     if dsn is None or nats_url is None:
         raise NotRunning(
             f"nothing runs on {folder}; start it with `aicore up`, or name a running one with "
@@ -199,8 +199,8 @@ def find(settings: Settings) -> System:
     realm = announced.realm if announced and "realm" not in settings.model_fields_set else settings.realm
     base = announced or System(realm=realm, postgres_dsn=dsn, nats_url=nats_url, state_dir=folder)
     components = announced.nats_components if announced else {}
-    if settings.nats_url:
-        nats_url, components = with_keys(settings.nats_url, settings.nats_keys)
+    if settings.nats_address:
+        nats_url, components = with_keys(settings.nats_address, settings.nats_keys)
     found: dict[str, Any] = {"realm": realm, "postgres_dsn": dsn}
     found |= {"nats_url": nats_url, "nats_components": components}
     if (dsn, nats_url) != (base.postgres_dsn, base.nats_url):  # another system, started in another way
@@ -217,12 +217,11 @@ def with_keys(url: str, folder: Path | None) -> tuple[str, dict[str, str]]:
     """
     if folder is None:
         return url, {}
-    keyring = Keyring(folder)
+    keyring, address = Keyring(folder), parse_address(url)
 
     def keyed(identity: Identity) -> str:
-        return ",".join(
-            address_of(server, identity, keyring.seed(identity)) for server in parse_address(url).servers
-        )
+        seed = keyring.seed(identity)
+        return ",".join(address_of(server, identity, seed) for server in address.servers) + address.query
 
     there = [name for name in COMPONENTS if keyring.seed_file(Identity("component", name)).exists()]
     first = keyring.first("operator")

@@ -10,17 +10,19 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from aicore.addresses import check_dsn
 from aicore.keys import named_keys
-from bus.nats.address import MASK, AddressError, parse_address
+from bus.nats.address import FILES, parse_address, with_files
 
 PREFIX = "AICORE_"
 DSNS = ("postgres_dsn", "migrate_dsn", "writer_dsn", "projector_dsn", "relay_dsn")
+NATS_FILES = tuple(f"nats_{name}" for name in FILES)
+PATHS = ("state_dir", "model_dir", "engines_file", "content_file", "nats_keys", *NATS_FILES)
 SECRET = frozenset({*DSNS, "nats_url", "http_key", "personal_key"})
 
 OF_THE_PROCESS = frozenset(
@@ -28,6 +30,7 @@ OF_THE_PROCESS = frozenset(
         "realm",
         "state_dir",
         "nats_keys",
+        *NATS_FILES,
         "nats_port",
         "http_port",
         "http_host",
@@ -94,6 +97,27 @@ class Settings(BaseSettings):
         None,
         description="Folder of nkeys for your own NATS: `identities` of the state directory in which `aicore "
         "nats permissions` was asked. Without it the address says who connects.",
+    )
+    nats_ca: Path | None = Field(
+        None,
+        description="Certificates (PEM) of the authorities that your NATS servers' are checked by; with it "
+        "nothing is said in clear. Without it tls:// takes the system's.",
+    )
+    nats_cert: Path | None = Field(
+        None, description="Our own certificate (PEM), where your NATS asks clients for one."
+    )
+    nats_cert_key: Path | None = Field(
+        None, description="Its key (PEM, without a password); without it the key is in AICORE_NATS_CERT."
+    )
+    nats_creds: Path | None = Field(
+        None,
+        description="Credentials file (JWT and seed) of your NATS, which says who connects; not with "
+        "AICORE_NATS_KEYS.",
+    )
+    nats_nkey: Path | None = Field(
+        None,
+        description="File with the seed of an nkey of your NATS; AICORE_NATS_URL names its identity, as in "
+        "nats://service-market@host. Not with AICORE_NATS_KEYS.",
     )
     nats_port: int = Field(
         0,
@@ -232,7 +256,7 @@ class Settings(BaseSettings):
         description="`aicore doctor` warns if our clock and Postgres's differ by more, in milliseconds.",
     )
 
-    @field_validator("state_dir", "model_dir", "engines_file", "content_file", "nats_keys", mode="before")
+    @field_validator(*PATHS, mode="before")
     @classmethod
     def _empty_is_the_default(cls, value: object, info: ValidationInfo) -> object:
         return cls.model_fields[str(info.field_name)].default if value == "" else value
@@ -249,7 +273,7 @@ class Settings(BaseSettings):
     @classmethod
     def _postgres(cls, value: str | None) -> str | None:
         if value is not None:
-            _check_dsn(value)
+            check_dsn(value)
         return value
 
     @field_validator("nats_url")
@@ -258,6 +282,36 @@ class Settings(BaseSettings):
         if value is not None:
             parse_address(value)
         return value
+
+    @field_validator(*NATS_FILES)
+    @classmethod
+    def _there(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError("there is no such file")
+        return value
+
+    @model_validator(mode="after")
+    def _of_ones_own_nats(self) -> "Settings":
+        """Refuse files for a server that is not named, and two things that say who connects."""
+        given = [name for name in NATS_FILES if getattr(self, name)]
+        if given and self.nats_url is None:
+            raise ValueError(
+                f"{PREFIX}{given[0].upper()}: is for the server of AICORE_NATS_URL; set that, too"
+            )
+        who = [name for name in ("nats_keys", "nats_creds", "nats_nkey") if getattr(self, name)]
+        if len(who) > 1:
+            raise ValueError(f"{PREFIX}{who[0].upper()} and {PREFIX}{who[1].upper()}: one says who connects")
+        if self.nats_cert_key and not self.nats_cert:
+            raise ValueError("AICORE_NATS_CERT_KEY: is of no use without AICORE_NATS_CERT")
+        return self
+
+    @property
+    def nats_address(self) -> str | None:
+        """The address of one's own NATS with the files that the settings name for it."""
+        if self.nats_url is None:
+            return None
+        own = {name: getattr(self, f"nats_{name}") for name in FILES}
+        return with_files(self.nats_url, {name: str(path.absolute()) for name, path in own.items() if path})
 
     @field_validator("http_key")
     @classmethod
@@ -372,51 +426,13 @@ def _unknown() -> list[str]:
     return faults
 
 
-def masked(url: str) -> str:
-    """Return an address of Postgres or NATS without its passwords, wherever they stand in it."""
-    if not url.startswith(("postgresql:", "postgres:")):
-        try:
-            return parse_address(url).masked
-        except AddressError:
-            return MASK
-    parts = urlsplit(url)
-    user, at, hosts = parts.netloc.rpartition("@")
-    name, colon, _ = user.partition(":")
-    pairs = [
-        f"{pair.partition('=')[0]}={MASK}"
-        if pair.startswith(("password=", "passfile=", "sslpassword="))
-        else pair
-        for pair in parts.query.split("&")
-    ]
-    netloc = f"{name}{colon}{MASK if colon else ''}{at}{hosts}"
-    # By hand: urlunsplit leaves the // out where no host follows, and that is another address.
-    return f"{parts.scheme}://{netloc}{parts.path}{'?' if parts.query else ''}{'&'.join(pairs)}"
-
-
-def _check_dsn(value: str) -> None:
-    """Refuse what asyncpg would refuse in words that repeat a part of the password.
-
-    Raises:
-        ValueError: saying what is wrong, without repeating any of it.
-    """
-    encode = "write @ / ? and # of a password as %40 %2F %3F and %23"
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        raise ValueError(f"is no address; {encode}") from None
-    if parts.scheme not in ("postgresql", "postgres"):
-        raise ValueError("must begin with postgresql://")
-    hosts = parts.netloc.rpartition("@")[2].split(",")
-    ports = [host.rpartition("]")[2].partition(":")[2] for host in hosts]
-    if parts.fragment or not all(re.fullmatch(r"\d{0,5}", port) for port in ports):
-        raise ValueError(f"has something that is no port where one belongs; {encode}")
-
-
 def _explained(fault: ErrorDetails) -> str:
     """Return one sentence about a setting: the variable, what is wrong, what it takes."""
     name = str(fault["loc"][0]) if fault["loc"] else ""
     field = Settings.model_fields.get(name)
     shown = "" if name in SECRET else f" (it is {str(fault['input'])[:60]!r})"
     wrong = str(fault["msg"]).removeprefix("Value error, ")
+    if not name:  # about several: the input is all of them, secrets too
+        return f"{wrong}."
     takes = f" It takes: {field.description}" if field else ""
     return f"{PREFIX}{name.upper()}{shown}: {wrong[:1].lower()}{wrong[1:]}.{takes}"

@@ -43,8 +43,11 @@ def env(
 
 def _wire(system: System, keyring: Keyring, wanted: str) -> dict[str, str]:
     """Return how a client connects: as somebody of the keyring, or as the settings say."""
+    address = parse_address(system.nats_url)
+    files = {f"NATS_{name.upper()}": path for name, path in address.files.items()}
     if not system.nats_components and not wanted:
-        return {"NATS_URL": system.nats_url}
+        url = ",".join(part.partition("?")[0] for part in system.nats_url.split(","))
+        return {"NATS_URL": url, **files}
     try:
         who = Identity.parse(wanted) if wanted else keyring.first("service")
     except WireError:
@@ -54,7 +57,8 @@ def _wire(system: System, keyring: Keyring, wanted: str) -> dict[str, str]:
         remedy = f"there are {known}" if known else "`aicore services add NAME` makes one"
         raise Failure(f"there is no {wanted or 'service'}", remedy=remedy, code=Exit.USAGE)
     return {
-        "NATS_URL": ",".join(parse_address(system.nats_url).servers),
+        "NATS_URL": ",".join(address.servers),
+        **files,
         "NATS_IDENTITY": str(who),
         "NATS_NKEY": str(keyring.seed_file(who)),
         "NATS_NKEY_PUBLIC": public_of(keyring.seed(who)),

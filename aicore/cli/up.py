@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from aicore.addresses import masked
 from aicore.cli.relay import compared
 from aicore.cli.terminal import Exit, Failure, err, loop_factory, out
 from aicore.collector import relax_collector, spare_the_end
@@ -25,7 +26,7 @@ from aicore.keys import named_keys, own_key
 from aicore.logfiles import LogFile
 from aicore.logs import set_up
 from aicore.running import LOG_FILE, System, find, serving
-from aicore.settings import DSNS, Settings, load_settings, masked
+from aicore.settings import DSNS, Settings, load_settings
 from aicore.supervisor import Start
 from aicore.wiring.components import run
 from aicore.wiring.parts import COMPONENTS

@@ -7,9 +7,9 @@ from typing import Any
 import asyncpg
 from nats.aio.client import Client
 
+from aicore.addresses import masked
 from aicore.doctor.check import CONNECT_TIMEOUT_S, FAILURES, Check
 from aicore.running import System
-from aicore.settings import masked
 from bus.nats.connection import BrokerUnreachable, connect
 
 POSTGRES_MIN = 16

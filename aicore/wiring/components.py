@@ -17,10 +17,11 @@ from typing import Any
 import asyncpg
 from nats.aio.client import Client as Nats
 
+from aicore.addresses import masked
 from aicore.clock import new_id, now_us
 from aicore.embedded.keyring import keyring_for
 from aicore.running import System
-from aicore.settings import Settings, masked
+from aicore.settings import Settings
 from aicore.supervisor import Component, Start, run_components
 from aicore.wiring.contexts import parts_of, views_of
 from aicore.wiring.following import make_followers

@@ -5,16 +5,19 @@ that nats-py would drop in callbacks are logged here; nothing of the URL but hos
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.errors import UnexpectedEOF
 
 from bus.nats.address import parse_address
 from bus.nats.fair import FairClient
+from bus.nats.tls import FileUnusable, fault_of, identity_of_address, tls_options
 from protocol.identity import UNNAMED, Identity
 
 CONNECT_TIMEOUT_S = 5.0
@@ -68,12 +71,18 @@ async def connect(
     """
     nc = FairClient()
     address = parse_address(url)
-    events = _Events(name, address.where)
-    inbox = (identity or address.identity or UNNAMED).inbox
+    nc.secured = address.secured
+    events = _Events(name, address.where, partial(fault_of, nc), alone=len(address.servers) == 1)
+    try:
+        tls = tls_options(address)
+    except FileUnusable as error:
+        raise BrokerUnreachable(events.where, str(error)) from error
+    inbox = (identity or identity_of_address(address) or UNNAMED).inbox
     try:
         async with asyncio.timeout(timeout_s):
             await nc.connect(
                 **address.options(),
+                **tls,
                 name=name,
                 inbox_prefix=inbox,
                 error_cb=events.on_error,
@@ -88,11 +97,14 @@ async def connect(
                 pending_size=PENDING_BYTES_MAX,
                 **{"max_reconnect_attempts": -1, **options},
             )
+        if not nc.is_connected:  # nats-py takes the end of a connection for an answer to its greeting
+            raise UnexpectedEOF
     except (OSError, NatsError) as error:  # TimeoutError is an OSError
+        events.connecting = False
         await nc.close()
-        reason = events.last_error or str(error) or type(error).__name__
+        reason = fault_of(nc, error) or events.last_error or str(error) or type(error).__name__
         raise BrokerUnreachable(events.where, reason) from error
-    events.live = True
+    events.connecting, events.live = False, True
     try:
         yield nc
     finally:
@@ -122,15 +134,21 @@ async def _leave(nc: Client) -> None:
 class _Events:
     """Callbacks of one connection; before and after its life they stay silent."""
 
-    def __init__(self, name: str, where: str) -> None:
+    def __init__(self, name: str, where: str, fault: Callable[[Exception], str], *, alone: bool) -> None:
         self.where = where
+        self._fault = fault
+        self._alone = alone
+        self.connecting = True
         self.live = False
         self.last_error = ""
         self._log = logger.bind(connection=name, server=where)
 
     async def on_error(self, error: Exception) -> None:
-        self.last_error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        if not self.live and REFUSED in str(error):
+        if not (self.connecting or self.live):
+            return  # it closes: the end of the socket says less than what was said before
+        tls = self._fault(error)
+        self.last_error = tls or (f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+        if self.connecting and (REFUSED in str(error) or (tls and self._alone)):
             raise error  # the first connection: nats-py would ask again until its time is over
         if self.live:
             self._log.warning("nats_error", error=self.last_error)

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from nats.aio.client import Client
-
+from bus.nats.tls import SecuredClient
 from bus.shares import Shares
 from protocol.identity import ANYBODYS
 from protocol.messages import ErrorReply, encode_reply
@@ -24,7 +23,7 @@ ADVICE_MS = 50
 """Advice is a multiple of it: so few different refusals are made."""
 
 
-class FairClient(Client):
+class FairClient(SecuredClient):
     """nats-py's client; see `hold`."""
 
     def __init__(self) -> None:

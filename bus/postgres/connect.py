@@ -4,10 +4,17 @@ from typing import Any
 
 import asyncpg
 
+from bus.tls import Named, explained
 from protocol.subjects import check_realm
 
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 60.0
+
+TLS = Named(
+    "sslrootcert in the connection string",
+    "sslcert and sslkey in the connection string",
+    "the connection string",
+)
 
 AWAY = (
     OSError,  # refused, reset, and TimeoutError
@@ -29,7 +36,15 @@ class PostgresUnreachable(ConnectionError):
     )
 
     def __init__(self, where: str, error: Exception) -> None:
-        super().__init__(f"no Postgres for us at {where}: {str(error) or type(error).__name__}")
+        told = explained(error, TLS) or str(error) or type(error).__name__
+        if (
+            isinstance(error, asyncpg.ConnectionDoesNotExistError)
+            and "ssl" in where
+            and "sslcert" not in where
+        ):
+            # TLS 1.3 refuses a client without a certificate after the handshake, and asyncpg drops why.
+            told += f"; if the server wants a certificate of ours, give {TLS.own}"
+        super().__init__(f"no Postgres for us at {where}: {told}")
 
 
 def schema_of(realm: str) -> str:

@@ -1,8 +1,12 @@
 """Settings from the environment: defaults, and errors that say what to do and never a secret."""
 
+from pathlib import Path
+
 import pytest
 
-from aicore.settings import DSNS, PERSONAL_KEY_DIGITS, Settings, SettingsError, load_settings, masked
+from aicore.addresses import masked
+from aicore.settings import DSNS, PERSONAL_KEY_DIGITS, Settings, SettingsError, load_settings
+from bus.nats.address import parse_address
 
 
 def test_without_any_variable_the_defaults_hold() -> None:
@@ -136,3 +140,52 @@ def test_who_needs_two_operators_is_named_from_what_is_declared_so(monkeypatch: 
     monkeypatch.setenv("AICORE_FOUR_EYES", "registry.promot_model")
     with pytest.raises(SettingsError, match=r"AICORE_FOUR_EYES.*registry\.promote_model"):
         load_settings()
+
+
+@pytest.fixture
+def pem(tmp_path: Path) -> Path:
+    """A file, whatever is in it."""
+    path = tmp_path / "a b.pem"
+    path.write_text("x")
+    return path
+
+
+def test_files_of_ones_own_nats_are_part_of_its_address(monkeypatch: pytest.MonkeyPatch, pem: Path) -> None:
+    monkeypatch.setenv("AICORE_NATS_URL", "tls://service-market@a:1,tls://service-market@b:2")
+    for name in ("CA", "CERT", "CERT_KEY", "NKEY"):
+        monkeypatch.setenv(f"AICORE_NATS_{name}", str(pem))
+
+    found = parse_address(load_settings().nats_address or "")
+
+    assert found.servers == ("tls://a:1", "tls://b:2")
+    assert found.files == dict.fromkeys(("ca", "cert", "cert_key", "nkey"), str(pem))
+    assert str(found.identity) == "service-market"
+    assert "a%20b.pem" not in found.masked
+    monkeypatch.setenv("AICORE_NATS_NKEY", "")
+    assert "nkey" not in (load_settings().nats_address or "")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"NATS_CA": "{pem}"}, "AICORE_NATS_CA: is for the server of AICORE_NATS_URL; set that, too"),
+        ({"NATS_URL": "h", "NATS_CA": "/no/such"}, "AICORE_NATS_CA .*: there is no such file"),
+        ({"NATS_URL": "h", "NATS_CERT_KEY": "{pem}"}, "AICORE_NATS_CERT_KEY: is of no use without"),
+        ({"NATS_URL": "h", "NATS_KEYS": "/k", "NATS_NKEY": "{pem}"}, "AICORE_NATS_KEYS and AICORE_NATS_NKEY"),
+        (
+            {"NATS_URL": "h", "NATS_CREDS": "{pem}", "NATS_NKEY": "{pem}"},
+            "AICORE_NATS_CREDS and AICORE_NATS_N",
+        ),
+    ],
+)
+def test_files_that_make_no_sense_together_are_refused_without_a_secret(
+    monkeypatch: pytest.MonkeyPatch, pem: Path, given: dict[str, str], said: str
+) -> None:
+    monkeypatch.setenv("AICORE_POSTGRES_DSN", "postgresql://u:hunter2@h/db")
+    for name, value in given.items():
+        monkeypatch.setenv(f"AICORE_{name}", value.format(pem=pem))
+
+    with pytest.raises(SettingsError, match=said) as refused:
+        load_settings()
+
+    assert "hunter2" not in str(refused.value)

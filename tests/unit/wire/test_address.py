@@ -2,7 +2,8 @@
 
 import pytest
 
-from aicore.settings import SettingsError, load_settings, masked
+from aicore.addresses import masked
+from aicore.settings import SettingsError, load_settings
 from bus.nats.address import AddressError, parse_address
 
 
