@@ -77,7 +77,7 @@ PAGES = {
 OTHERS = {
     "the system and what runs now": "up run doctor env relay.status relay.confirm-log relay.refill tiers "
     "projections.list projections.rebuild spool.status spool.letters spool.redrive spool.dismiss ask "
-    "log.stats migrate clock.show clock.alarms world.plan",
+    "log.stats migrate clock.show clock.alarms world.plan world.watch demo.walk",
     "new events as they come, for a program of somebody's": "events.follow",
     "who may connect, which the log says nothing of": "services.add services.list services.revoke "
     "operators.add operators.list operators.revoke nats.permissions nats.matrix",
