@@ -1,5 +1,6 @@
 """Players in the world over NATS, in a running program: sessions, journeys, limits, and who sees it."""
 
+import asyncio
 from random import Random
 from typing import Any
 from uuid import uuid4
@@ -49,73 +50,67 @@ async def a_clock_goes(client: Client) -> None:
     await until(opens)
 
 
-async def test_a_player_walks_and_others_see_it(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "sample_city", city)
-    async with (
-        program(Settings(), system, COMPONENTS),
-        connect(system.nats_url, name="game") as nc,
-    ):
-        client, ann = Client(nc, system.realm), {"player": "ann", "session": 1}
-        feed = REFERENCE.PlaceFeed(nc, system.realm, str(UNNAMED))
-        await feed.join("quay")
-        await feed.join("square")
-        assert (await refused(client, "session.open", player="ann")).code == "no_clock"
-        await a_clock_goes(client)
-        assert (await client.command("session.open", {"player": "ann"})).result["session"] == 1
-        assert (await refused(client, "places.depart", **ann, to="square")).code == "not_in_world"
-        await client.command("places.enter", {**ann, "place": "quay"})
-        await until(lambda: "ann" in feed.room("quay").present)
-
-        id_ = uuid4()
-        went = await client.command("places.depart", {**ann, "to": "square"}, id=id_)
-        assert went.result["places"] == ["quay", "square"]
-        await until(lambda: "ann" in feed.room("square").ways and "ann" not in feed.room("quay").present)
-        assert (await refused(client, "places.depart", **ann, to="inn")).code == "under_way"
-        await until(lambda: "ann" in feed.room("square").present)
-        again = await client.command("places.depart", {**ann, "to": "square"}, id=id_)
-        assert (again.duplicate, again.events) == (True, went.events)
-
-        await client.command("places.close_way", {"way": "b_steps", "grounds": "a wall fell"})
-        await until(lambda: feed.room("square").shut == {"b_steps"})
-        world = (await client.query("places.map")).result
-        assert [way["id"] for way in world["ways"] if way["closed"]] == ["b_steps"]
-        assert len(world["places"]) == len(city().places)
-
-        asked = [await _outcome(client, {**ann, "session": 2}) for _ in range(30)]
-        limited = next(problem for problem in asked if problem.code == "over_allowance")
-        assert limited.retry == "later"
-        assert limited.retry_after_ms > 0
-        assert {problem.code for problem in asked} == {"session_over", "over_allowance"}
-        for place in ("quay", "square"):
-            await feed.leave(place)
-
-
-async def test_players_of_the_demo_walk_and_somebody_watches(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_players_walk_and_others_see_it(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "sample_city", city)
     async with (
         program(Settings(), system, COMPONENTS),
         connect(system.nats_url, name="game") as nc,
     ):
         client = Client(nc, system.realm)
+        assert (await refused(client, "session.open", player="ann")).code == "no_clock"
         await a_clock_goes(client)
-        watch = CityWatch(client)
-        await watch.open()
-        assert watch.rate == 60
-        said: list[str] = []
-        counts = await walk(client, players=5, seconds=3, say=said.append, draw=Random(4))
-        assert counts["journeys"] >= 5
-        assert len(said) == counts["journeys"]
-
-        async def nobody() -> bool:
-            await watch.refresh()
-            shown = [room.state() for room in watch.rooms.values()]
-            return all(not state["present"] and not state["ways"] for state in shown)
-
-        await until(nobody)
-        assert sum(room.seq for room in watch.rooms.values()) > 20
+        await _one_walks(client, REFERENCE.PlaceFeed(nc, system.realm, str(UNNAMED)))
+        await _others_walk_and_somebody_watches(client)
 
 
-async def _outcome(client: Client, payload: dict[str, Any]) -> Any:
-    return await refused(client, "places.turn_back", **payload)
+async def _one_walks(client: Client, feed: Any) -> None:
+    ann = {"player": "ann", "session": 1}
+    await feed.join("quay")
+    await feed.join("square")
+    assert (await client.command("session.open", {"player": "ann"})).result["session"] == 1
+    assert (await refused(client, "places.depart", **ann, to="square")).code == "not_in_world"
+    await client.command("places.enter", {**ann, "place": "quay"})
+    await until(lambda: "ann" in feed.room("quay").present)
+
+    id_ = uuid4()
+    went = await client.command("places.depart", {**ann, "to": "square"}, id=id_)
+    assert went.result["places"] == ["quay", "square"]
+    await until(lambda: "ann" in feed.room("square").ways and "ann" not in feed.room("quay").present)
+    assert (await refused(client, "places.depart", **ann, to="inn")).code == "under_way"
+    await until(lambda: "ann" in feed.room("square").present)
+    again = await client.command("places.depart", {**ann, "to": "square"}, id=id_)
+    assert (again.duplicate, again.events) == (True, went.events)
+
+    await client.command("places.close_way", {"way": "b_steps", "grounds": "a wall fell"})
+    await until(lambda: feed.room("square").shut == {"b_steps"})
+    world = (await client.query("places.map")).result
+    assert [way["id"] for way in world["ways"] if way["closed"]] == ["b_steps"]
+    assert len(world["places"]) == len(city().places)
+
+    hops = (refused(client, "places.turn_back", **{**ann, "session": 2}) for _ in range(60))
+    asked = await asyncio.gather(*hops)
+    limited = next(problem for problem in asked if problem.code == "over_allowance")
+    assert limited.retry == "later"
+    assert limited.retry_after_ms > 0
+    assert {problem.code for problem in asked} == {"session_over", "over_allowance"}
+    for place in ("quay", "square"):
+        await feed.leave(place)
+
+
+async def _others_walk_and_somebody_watches(client: Client) -> None:
+    watch = CityWatch(client)
+    await watch.open()
+    assert watch.rate == 60
+    said: list[str] = []
+    counts = await walk(client, players=5, seconds=1.5, say=said.append, draw=Random(4))
+    assert counts["journeys"] >= 5
+    assert len(said) == counts["journeys"]
+
+    async def only_ann() -> bool:
+        await watch.refresh()
+        shown = [room.state() for room in watch.rooms.values()]
+        here = [who for state in shown for who, *_ in state["present"]]
+        return here == ["ann"] and not any(state["ways"] for state in shown)
+
+    await until(only_ann)
+    assert sum(room.seq for room in watch.rooms.values()) > 20

@@ -13,7 +13,7 @@ CLIENT = reference()
 LINES_MAX = 250
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(10))
 def test_on_a_hostile_wire_it_ends_with_the_servers_state_and_applies_nothing_twice(seed: int) -> None:
     wire, room = Hostile(seed, 800), CLIENT.Room()
     done = read(wire, room)
@@ -65,11 +65,11 @@ class NeverAsks(NoNumbers):
 def test_a_reader_that_does_it_wrong_ends_with_another_state(kind: type[NoNumbers]) -> None:
     """The negative control: the wire is as hostile as it should be."""
     wrong = 0
-    for seed in range(20):
-        wire, reader = Hostile(seed, 800), kind()
+    for seed in range(6):
+        wire, reader = Hostile(seed, 400), kind()
         read(wire, reader)
         wrong += reader.inner.state() != wire.ahead.room(wire.cell).state()
-    assert wrong >= 10
+    assert wrong >= 4
 
 
 def test_a_frame_that_overtakes_the_answer_waits_for_it() -> None:
