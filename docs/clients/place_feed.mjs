@@ -169,9 +169,10 @@ export class PlaceFeed {
 
   // Follow a place from now on; resolves when its first cell is known.
   async join(place) {
-    if (this.#subscriptions.has(place)) return;
     if (!this.subjects.has(place)) await this.ask(place); // for the subject; the state is asked for once frames are heard
+    if (this.#subscriptions.has(place)) return;
     const callback = (_, message) => {
+      if (!this.#subscriptions.has(place)) return;
       const cell = Number(message.subject.slice(message.subject.lastIndexOf(".") + 1));
       this.#changed(place, cell, this.room(place, cell).hear(message.data));
     };
@@ -180,9 +181,7 @@ export class PlaceFeed {
     await this.#askSoon(place, 0);
   }
 
-  followed() {
-    return [...this.#subscriptions.keys()];
-  }
+  followed = () => [...this.#subscriptions.keys()];
 
   // Follow it no more, and forget it.
   leave(place) {
@@ -216,8 +215,9 @@ export class PlaceFeed {
     for (let tries = 0; room.wants !== null && this.#subscriptions.has(place); tries++) {
       try {
         const result = await this.ask(place, { cell, ...room.wants });
+        if (this.rooms.get(`${place}.${cell}`) !== room) return; // it was left, and may be followed anew
         this.#changed(place, cell, room.answer(result));
-      } catch (error) {
+      } catch {
         if (this.#nc.isClosed()) return;
       }
       if (room.wants !== null)

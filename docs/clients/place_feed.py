@@ -148,30 +148,31 @@ class PlaceFeed:
 
     async def join(self, place):
         """Follow a place from now on; returns when its first cell is known."""
-        if place in self._subscriptions:
-            return
         if place not in self.subjects:
             await self.ask(place)  # for the subject alone; the state is asked for once frames are heard
-        subject = f"{self._realm}.{self.subjects[place]}.*"
+        if place in self._subscriptions:
+            return
+        subject, mine = f"{self._realm}.{self.subjects[place]}.*", None
 
         async def hear(message):
             cell = int(message.subject.rpartition(".")[2])
             self.bytes += len(message.data)
-            self._changed(place, cell, self.room(place, cell).hear(message.data))
+            if self._subscriptions.get(place) is mine:  # else it was left, and may be followed anew
+                self._changed(place, cell, self.room(place, cell).hear(message.data))
 
-        self._subscriptions[place] = await self._nc.subscribe(subject, cb=hear)
+        self._subscriptions[place] = mine = await self._nc.subscribe(subject, cb=hear)
         await self._nc.flush()
         self._ask_soon((place, 0))
-        await self._asking[place, 0]
+        await asyncio.wait({self._asking[place, 0]})
 
     async def leave(self, place):
         """Follow it no more, and forget it."""
-        if subscription := self._subscriptions.pop(place, None):
-            await subscription.unsubscribe()
         for key in [key for key in self.rooms if key[0] == place]:
             if task := self._asking.pop(key, None):
                 task.cancel()
             del self.rooms[key]
+        if subscription := self._subscriptions.pop(place, None):
+            await subscription.unsubscribe()
 
     def _changed(self, place, cell, changes):
         if changes:
@@ -188,7 +189,7 @@ class PlaceFeed:
     def _asked(self, key, task):
         if self._asking.get(key) is task:
             del self._asking[key]
-            if key[0] in self._subscriptions and self.rooms[key].wants is not None:  # a hole, just now
+            if key in self.rooms and self.rooms[key].wants is not None:  # a hole, just now
                 self._ask_soon(key)
 
     async def _catch_up(self, place, cell):
@@ -203,6 +204,8 @@ class PlaceFeed:
                 if not type(error).__module__.startswith("nats."):
                     raise
                 result = None
+            if self.rooms.get((place, cell)) is not room:
+                return  # it was left; a cancellation may be lost in asyncio.wait_for
             if result is not None:
                 self._changed(place, cell, room.answer(result))
             if room.wants is not None:

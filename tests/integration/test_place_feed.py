@@ -132,12 +132,12 @@ def _hear(raw: bytearray) -> Any:
     return hear
 
 
-async def wander(there: Fed, seed: int) -> int:
+async def wander(there: Fed, seed: int, happens: asyncio.Task[None], moves: int = 12) -> int:
     """Be a client that walks about, leaves, and is slow; return how many of its states are the truth."""
     rng = Random(seed)
     async with there.client() as reader:
         interest = REFERENCE.Interest(reader, leave_after_s=0.05)
-        for _ in range(12):
+        for _ in range(moves):
             await interest.stand_in(rng.choice(PLACES))
             await asyncio.sleep(rng.random() * 0.05)
             if rng.random() < 0.3:  # what a slow reader loses: frames that the server never gave it
@@ -148,6 +148,7 @@ async def wander(there: Fed, seed: int) -> int:
                 for place in PLACES:
                     await reader.leave(place)
                 await interest.tick()
+        await asyncio.wait({happens})  # else it might never be quiet for a moment
         await until(lambda: there.settled(reader))
         for (place, cell), room in reader.rooms.items():
             assert room.state() == there.view.feed.room(Cell(place, cell)).state()
@@ -174,14 +175,29 @@ async def test_clients_that_walk_about_end_with_the_truth_whatever_becomes_of_th
 ) -> None:
     async with fed(nats_server, realm) as there:
         async with asyncio.TaskGroup() as group:
-            group.create_task(there.happens(1, 1_500))
-            walkers = [group.create_task(wander(there, seed)) for seed in range(8)]
+            happens = group.create_task(there.happens(1, 1_500))
+            walkers = [group.create_task(wander(there, seed, happens)) for seed in range(8)]
             for _ in range(4):
                 await asyncio.sleep(0.1)
                 there.feeds()
         assert all(walker.result() for walker in walkers)
         assert there.raw
         assert CANARY.encode() not in there.raw, "nothing private was sent to anybody"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_a_crowd_of_clients_ends_with_the_truth(nats_server: EmbeddedNats, realm: str) -> None:
+    """150 clients with 60 moves each, each of which joins what is beside; 40 feeders, one after the other."""
+    async with fed(nats_server, realm) as there:
+        async with asyncio.TaskGroup() as group:
+            happens = group.create_task(there.happens(9, 20_000))
+            walkers = [group.create_task(wander(there, seed, happens, 60)) for seed in range(150)]
+            for _ in range(40):
+                await asyncio.sleep(0.2)
+                there.feeds()
+        assert all(walker.result() for walker in walkers)
+        assert CANARY.encode() not in there.raw
 
 
 async def test_who_joins_late_knows_all_at_once(nats_server: EmbeddedNats, realm: str) -> None:

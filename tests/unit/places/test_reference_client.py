@@ -1,6 +1,8 @@
 """The documentation's reader of the place feed on a hostile wire, beside readers that do it wrong."""
 
+import asyncio
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import msgpack
@@ -117,3 +119,49 @@ def test_it_reads_every_vector() -> None:
 def test_it_is_short(name: str) -> None:
     path = FOLDER.parents[1] / "docs" / "clients" / name
     assert len(path.read_text().splitlines()) <= LINES_MAX
+
+
+class Sluggish:
+    """A connection whose answers come although they were cancelled, as `asyncio.wait_for` may do."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.answers = asyncio.Event()
+        self.unsubscribed = 0
+
+    async def subscribe(self, _subject: str, cb: Any) -> "Sluggish":
+        self.hear = cb
+        return self
+
+    async def flush(self) -> None:
+        pass
+
+    async def unsubscribe(self) -> None:
+        self.unsubscribed += 1
+
+    async def request(self, _subject: str, _body: bytes, timeout: float) -> Any:  # noqa: ASYNC109 - nats-py's
+        self.asked.set()
+        try:
+            await self.answers.wait()
+        except asyncio.CancelledError:
+            await self.answers.wait()
+        empty = {"fold": 1, "seq": 3, "cells": 1, "present": [], "ways": [], "shut": []}
+        result = {**empty, "subject": "live.place.light.ropewalk.quay", "beside": []}
+        return SimpleNamespace(data=msgpack.packb({"v": 1, "result": result, "position": 3}))
+
+
+async def test_a_place_that_was_left_stays_forgotten_whatever_comes_late() -> None:
+    """The scar: an answer that outlived its cancellation brought a place back, which stood still for ever."""
+    nc = Sluggish()
+    reader = CLIENT.PlaceFeed(nc, "demo", "service-market")
+    reader.subjects["quay"] = "live.place.light.ropewalk.quay"
+    joining = asyncio.create_task(reader.join("quay"))
+    await nc.asked.wait()
+    await reader.leave("quay")
+    nc.answers.set()
+    await joining
+    await asyncio.sleep(0)
+    frame = {"v": 1, "epoch": 1, "fold": 1, "seq": 4, "changes": [[4, ["in", "ann", "player", 1]]]}
+    late = SimpleNamespace(subject="demo.live.place.light.ropewalk.quay.0", data=msgpack.packb(frame))
+    await nc.hear(late)
+    assert (reader.rooms, nc.unsubscribed) == ({}, 1)
