@@ -40,7 +40,8 @@ async def records_of(parts: Parts) -> InferenceRecords:
 
     recall = recall_with(parts.runner(INFERENCES), left)
     orphans = Orphans(folder)
-    return InferenceRecords(spool, parts.codec, recall, now_us=now_us, new_id=new_id, orphans=orphans.read)
+    clock = parts.log.now_us
+    return InferenceRecords(spool, parts.codec, recall, now_us=clock, new_id=new_id, orphans=orphans.read)
 
 
 async def claims_of(parts: Parts) -> NatsClaims:

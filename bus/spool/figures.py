@@ -109,21 +109,29 @@ class Window:
 
     def add(self, now_us: int, *, successes: int = 0, failures: int = 0) -> None:
         """Count what happened now."""
-        second = now_us // 1_000_000
-        if self._buckets and self._buckets[-1][0] >= second:
-            _, good, bad = self._buckets.pop()
-            successes, failures = successes + good, failures + bad
-        self._buckets.append((second, successes, failures))
         self._forget(now_us)
+        self._count(now_us // 1_000_000, successes, failures)
 
     def counts(self, now_us: int) -> tuple[int, int]:
         """Return (successes, failures) within the window."""
         self._forget(now_us)
         return sum(bucket[1] for bucket in self._buckets), sum(bucket[2] for bucket in self._buckets)
 
+    def _count(self, second: int, good: int, bad: int) -> None:
+        if self._buckets and self._buckets[-1][0] == second:
+            _, good_before, bad_before = self._buckets.pop()
+            good, bad = good + good_before, bad + bad_before
+        self._buckets.append((second, good, bad))
+
     def _forget(self, now_us: int) -> None:
-        oldest = now_us // 1_000_000 - WINDOW_S
-        while self._buckets and self._buckets[0][0] <= oldest:
+        """Drop what is older than the window; what a wrong clock counted ahead of now is as of now."""
+        second, good, bad = now_us // 1_000_000, 0, 0
+        while self._buckets and self._buckets[-1][0] > second:
+            _, good_ahead, bad_ahead = self._buckets.pop()
+            good, bad = good + good_ahead, bad + bad_ahead
+        if good or bad:
+            self._count(second, good, bad)
+        while self._buckets and self._buckets[0][0] <= second - WINDOW_S:
             self._buckets.popleft()
 
 
@@ -137,9 +145,12 @@ class Ages:
         self._marks = deque(marks)
 
     def put(self, sequence: int, put_us: int) -> None:
-        """Note that a record was put."""
-        if not self._marks or put_us - self._marks[-1][1] >= self.STEP_US:
-            self._marks.append((sequence, put_us))
+        """Note that a record was put. What was put by a clock that is set back now counts as put now."""
+        first = sequence
+        while self._marks and self._marks[-1][1] > put_us:
+            first, _ = self._marks.pop()
+        if first < sequence or not self._marks or put_us - self._marks[-1][1] >= self.STEP_US:
+            self._marks.append((first, put_us))
 
     def settle(self, sequence: int, *, last: int) -> None:
         """Forget the records up to ``sequence``, where ``last`` is the newest put."""

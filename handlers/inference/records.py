@@ -53,7 +53,8 @@ CLOCKS_APART_MS = 5_000
 """How far a caller's clock may be ahead of ours: only ids this much younger than our start are surely new."""
 
 NEW_MS = 600_000
-"""An id that was made longer ago is looked up, whoever claims it: claims may have been lost meanwhile."""
+"""An id that was made longer ago is looked up, whoever claims it: claims may have been lost meanwhile. So is
+one that is as far ahead: then one of the clocks is wrong."""
 
 REFUSALS = Rate(per_second=50.0, burst=500.0)
 """Refusals recorded; a flood of nonsense must not fill the log. What is left out is counted."""
@@ -283,8 +284,9 @@ class InferenceRecords:
         """
         if id_.version != UUID_7:
             return False
-        earliest_ms = max(self._new_since_ms + CLOCKS_APART_MS, self._now_us() // 1_000 - NEW_MS)
-        return id_.int >> MADE_MS_SHIFT > earliest_ms
+        now_ms = self._now_us() // 1_000
+        earliest_ms = max(self._new_since_ms + CLOCKS_APART_MS, now_ms - NEW_MS)
+        return earliest_ms < id_.int >> MADE_MS_SHIFT < now_ms + NEW_MS
 
 
 INFERENCES: Binding[Any, Any, Inference] = Binding(

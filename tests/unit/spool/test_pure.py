@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bus.expectations import meets
 from bus.ports import ExpectedVersion, NewEvent, StreamWrite
 from bus.spool.batches import BATCH_EVENTS_MIN, BatchSize, plan_batch
-from bus.spool.figures import Ages, AlertLimits, Figures, Window, alerts_of
+from bus.spool.figures import WINDOW_S, Ages, AlertLimits, Figures, Window, alerts_of
 from bus.spool.frames import HEADER_BYTES, Frame, encode_frame, scan
 from bus.spool.records import (
     Letter,
@@ -351,6 +351,35 @@ def test_alerts(figures: Figures, codes: list[str]) -> None:
 
     assert [alert.code for alert in alerts] == codes
     assert all(alert.value > alert.limit and alert.message for alert in alerts)
+
+
+@pytest.mark.parametrize("looked_at", [True, False])
+def test_a_window_forgets_in_its_time_what_was_counted_by_a_clock_that_was_days_fast(looked_at: bool) -> None:
+    """The scar: seconds of a wrong clock stood before all later ones, and nothing was forgotten for days."""
+    window, second, days = Window(), 1_000_000, 3 * 86_400_000_000
+    for n in range(30):
+        window.add(days + n * second, failures=1)
+    if looked_at:
+        assert window.counts(40 * second) == (0, 30), "as of now, whatever that clock said"
+    window.add(40 * second, successes=1)
+    assert window.counts(40 * second) == (1, 30)
+    window.add((41 + WINDOW_S) * second, successes=1)
+    assert window.counts((41 + WINDOW_S) * second) == (1, 0)
+
+
+def test_records_put_by_a_clock_that_was_days_fast_grow_old_from_when_it_was_set_right() -> None:
+    """The scar: their age was 0 for days, and the alert of an outage was silent."""
+    ages, second, days = Ages([]), 1_000_000, 3 * 86_400_000_000
+    ages.put(1, 10 * second)
+    for sequence in range(2, 30):
+        ages.put(sequence, days + sequence * second)
+    ages.put(30, 40 * second)
+    ages.put(31, 50 * second)
+    assert ages.oldest_us() == 10 * second
+    ages.settle(1, last=31)
+    assert ages.oldest_us() == 40 * second
+    ages.settle(30, last=31)
+    assert ages.oldest_us() == 50 * second
 
 
 @given(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 3), st.integers(0, 3)), max_size=20))
