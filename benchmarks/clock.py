@@ -134,7 +134,7 @@ class _Arena:
 
     def _start(self, name: str) -> None:
         command = [sys.executable, "-m", "tests.integration.clock_child", self._dsn, REALM, name]
-        self._children[name] = subprocess.Popen(command)
+        self._children[name] = subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
     def end(self) -> None:
         for child in self._children.values():

@@ -89,7 +89,7 @@ def start(
     json: Json = False,
 ) -> None:
     """Start the realm's clock at 7 o'clock of its calendar's first day."""
-    file = shipped_calendar() if calendar is None else _json_of(calendar)
+    file = shipped_calendar().model_dump() if calendar is None else _json_of(calendar)
     payload = {"calendar": file, **_scale_of(scale), "operator": operator, "reason": reason}
     tell(over_wire(lambda client: client.command("clock.start", payload)), "the clock goes", json=json)
 

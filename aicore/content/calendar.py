@@ -1,11 +1,9 @@
-"""The sample world's calendar, as `clock.start` takes it."""
-
-from collections.abc import Mapping
-from typing import Any
+"""The sample world's calendar."""
 
 from aicore.content.sample_world import sample_definition
+from domain.clock.calendar import Calendar
 
 
-def shipped_calendar() -> Mapping[str, Any]:
+def shipped_calendar() -> Calendar:
     """Return the calendar of Cindermouth."""
-    return sample_definition().calendar.model_dump()
+    return sample_definition().calendar

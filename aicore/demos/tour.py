@@ -22,6 +22,9 @@ from aicore.content.models import DEMO_MODELS, DIALOGUE, QUEST
 from aicore.content.templates import TEMPLATES
 from aicore.settings import load_settings
 from bus.retry import until_seen
+from domain.clock.almanac import Almanac, Date
+from domain.clock.calendar import Calendar
+from domain.clock.units import GameTime
 from protocol.envelope import Envelope
 from protocol.messages import CommandMessage, ErrorReply, Reply, encode_command
 from protocol.packing import unpack
@@ -146,11 +149,23 @@ async def _register(client: Client, watcher: Watcher, facts: Mapping[str, Any]) 
     await watcher.reach(reply)
 
 
+def a_morning(calendar: Calendar) -> GameTime:
+    """Return 7 o'clock of the first year's day with the most light.
+
+    It is day then, and for long, so that nothing happens by itself while somebody still looks around.
+    """
+    season = max(calendar.seasons, key=lambda each: each.sunset_s - each.sunrise_s)
+    return Almanac(calendar).time(Date(calendar.first_year, season.month, season.day), hour=7)
+
+
 async def _start_clock(client: Client, watcher: Watcher) -> None:
     """Start the world's clock, if it does not go yet, and show what it shows."""
     if (await client.query("clock.now")).result is None:
-        by = {"operator": "demo", "reason": "the demo"}
-        await watcher.reach(await client.command("clock.start", {"calendar": shipped_calendar(), **by}))
+        calendar = shipped_calendar()
+        start = {"calendar": calendar.model_dump(), "at_game_ms": a_morning(calendar).ms}
+        await watcher.reach(
+            await client.command("clock.start", {**start, "operator": "demo", "reason": "show"})
+        )
 
     async def led() -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = (await client.query("clock.now")).result

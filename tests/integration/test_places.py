@@ -37,7 +37,7 @@ async def refused(client: Client, command: str, **payload: Any) -> Any:
 async def a_clock_goes(client: Client) -> None:
     """Start the world's clock, and wait until commands know of it."""
     by = {"operator": "test", "reason": "a test"}
-    await client.command("clock.start", {"calendar": shipped_calendar(), **by})
+    await client.command("clock.start", {"calendar": shipped_calendar().model_dump(), **by})
 
     async def opens() -> bool:
         try:
