@@ -14,6 +14,7 @@ _NAMES = (
     "routing",
     "batch",
     "clock",
+    "ledger",
     "relay",
     "definition",
     "four_eyes",

@@ -1,0 +1,133 @@
+"""The ledger's state: what there is, who has how much of it, and what is promised. Pure, never changed."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from domain.ledger.layers import Layers
+from domain.ledger.messages import (
+    AccountClosed,
+    AccountOpened,
+    CreditAllowed,
+    Held,
+    HoldExpired,
+    HoldPosted,
+    HoldVoided,
+    Led,
+    LedgerEvent,
+    Moving,
+    Reversed,
+    Transferred,
+    UnitOpened,
+    UnitRetired,
+)
+from domain.ledger.vocabulary import Volume, is_source
+
+STREAM = "ledger-realm"
+"""One stream per realm, so that whatever is appended was decided on the newest state of all of it."""
+
+Place = tuple[str, str]
+"""Account and unit."""
+
+Amounts = tuple[int, int]
+"""Balance, and what of it is held."""
+
+NOTHING: Amounts = (0, 0)
+
+
+class Now(NamedTuple):
+    """The two times at which something is decided."""
+
+    real_us: int
+    game_ms: int | None = None
+    """None: game time has not begun, or is not known."""
+
+
+class Unit(NamedTuple):
+    """Something that is counted."""
+
+    opened: UnitOpened
+    retired: bool = False
+
+
+class Account(NamedTuple):
+    """An account."""
+
+    opened: AccountOpened
+    closed: bool = False
+
+
+class Book(NamedTuple):
+    """Everything that a decision needs."""
+
+    units: Layers[str, Unit] = Layers()
+    accounts: Layers[str, Account] = Layers()
+    sources: tuple[str, ...] = ()
+    volumes: Layers[Place, Amounts] = Layers()
+    floors: Layers[Place, int] = Layers()
+    holds: Layers[str, Held] = Layers()
+    undone: Layers[str, bool] = Layers()
+    """Ids of the events that were reversed."""
+    term: int = 0
+    leader: str = ""
+
+    def volume(self, account: str, unit: str) -> Amounts:
+        """Return what an account has of a unit."""
+        return self.volumes.get((account, unit)) or NOTHING
+
+
+def ended(hold: Held, now: Now) -> bool:
+    """Say whether a hold's time is over."""
+    real, game = hold.expires_real_us, hold.expires_game_ms
+    return (real is not None and now.real_us >= real) or (
+        game is not None and now.game_ms is not None and now.game_ms >= game
+    )
+
+
+def evolve(book: Book, event: LedgerEvent) -> Book:
+    """Return the ledger after ``event``; it never refuses history."""
+    match event:
+        case Transferred() | Held() | HoldPosted() | HoldVoided() | HoldExpired() | Reversed():
+            return _promised(_moved(book, event.after), event)
+        case UnitOpened():
+            return book._replace(units=book.units.with_({event.unit: Unit(event)}))
+        case UnitRetired():
+            return _retired(book, event)
+        case AccountOpened():
+            sources = (*book.sources, event.account) if is_source(event.account) else book.sources
+            accounts = book.accounts.with_({event.account: Account(event)})
+            return book._replace(accounts=accounts, sources=sources)
+        case AccountClosed():
+            return _closed(book, event)
+        case CreditAllowed():
+            return book._replace(floors=book.floors.with_({(event.account, event.unit): event.floor}))
+        case Led():
+            return book._replace(term=event.term, leader=event.leader)
+
+
+def _promised(book: Book, event: Moving) -> Book:
+    match event:
+        case Held():
+            return book._replace(holds=book.holds.with_({event.hold_id: event}))
+        case HoldPosted() | HoldVoided() | HoldExpired():
+            return book._replace(holds=book.holds.with_({event.hold_id: None}))
+        case Reversed():
+            return book._replace(undone=book.undone.with_({event.reverses: True}))
+        case Transferred():
+            return book
+
+
+def _moved(book: Book, after: Sequence[Volume]) -> Book:
+    changes = {(each.account, each.unit): (each.balance, each.held) for each in after}
+    return book._replace(volumes=book.volumes.with_(changes))
+
+
+def _retired(book: Book, event: UnitRetired) -> Book:
+    unit = book.units.get(event.unit)
+    return book._replace(units=book.units.with_({event.unit: unit._replace(retired=True)})) if unit else book
+
+
+def _closed(book: Book, event: AccountClosed) -> Book:
+    account = book.accounts.get(event.account)
+    if account is None:
+        return book
+    return book._replace(accounts=book.accounts.with_({event.account: account._replace(closed=True)}))
