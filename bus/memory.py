@@ -1,7 +1,8 @@
 """The log and claims in memory: their contracts in the plainest code, for tests and as models."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from bus.ports import (
     Claim,
     Head,
     NewEvent,
+    NobodyLeads,
     OwnerGone,
     OwnerSilent,
     PayloadPage,
@@ -195,3 +197,33 @@ class MemoryClaims:
         first = id_ not in self._board.claims
         self._board.claims[id_] = Claim(id_, self.process, ours=True, revision=self._board.revision)
         return replace(self._board.claims[id_], first=first)
+
+
+class MemoryLead:
+    """A `Lead` among the tasks of one process."""
+
+    def __init__(self) -> None:
+        self._answers: list[Callable[[CommandMessage], Awaitable[Reply]]] = []
+
+    async def ask(self, message: CommandMessage, within_s: float) -> Reply | ErrorReply:
+        """Return what the newest leader replies; see `bus.ports.Lead.ask`."""
+        if not self._answers:
+            raise NobodyLeads
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._answers[-1](message)
+        except TimeoutError:
+            raise NobodyLeads from None
+        except Exception as error:
+            if (reply := problem_of(error)) is None:
+                raise
+            return reply
+
+    @asynccontextmanager
+    async def answering(self, answer: Callable[[CommandMessage], Awaitable[Reply]]) -> AsyncIterator[None]:
+        """Let ``answer`` reply; see `bus.ports.Lead.answering`."""
+        self._answers.append(answer)
+        try:
+            yield
+        finally:
+            self._answers.remove(answer)

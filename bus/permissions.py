@@ -18,6 +18,7 @@ from protocol.subjects import (
     cancel_subject,
     command_subject,
     inbox_subject,
+    peer_subject,
     places_subject,
     query_subject,
 )
@@ -230,8 +231,9 @@ _REPLIES = ("_INBOX.>", "_R_.>")
 
 def _commands(realm: str, me: Identity) -> Rights:
     streams = [*_stream(f"IN_{realm}"), *_stream(f"DLQ_{realm}"), *_stream(f"JOBS_{realm}")]
-    asked = (query_subject(realm, "inference.tiers", me), f"{realm}.job.>", f"{realm}.dlq.>")
-    return Rights((*asked, *streams), tuple(_joins(realm, "cmd", "qry")))
+    leader = peer_subject(realm, "ledger")
+    asked = (query_subject(realm, "inference.tiers", me), leader, f"{realm}.job.>", f"{realm}.dlq.>")
+    return Rights((*asked, *streams), (*_joins(realm, "cmd", "qry"), leader))
 
 
 def _queries(realm: str, _: Identity) -> Rights:

@@ -5,7 +5,8 @@ The log is one gapless total order per realm. A *position* is an event's place i
 (`bus.postgres`, `bus.memory`) passes the same conformance suite.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, NewType, Protocol, Self, overload
 from uuid import UUID
@@ -396,6 +397,31 @@ class Claims(Protocol):
             OwnerGone: it ended, and did not come back within a second.
             OwnerSilent: no reply ``within_s``.
         """
+        ...
+
+
+# --- work that one process leads ---------------------------------------------------------------------
+
+
+class NobodyLeads(Exception):
+    """No process answers for some work; one may in a moment."""
+
+
+class Lead(Protocol):
+    """Brings commands to the process that leads the work that they are for."""
+
+    async def ask(self, message: CommandMessage, within_s: float) -> Reply | ErrorReply:
+        """Return what the leader replies. It may be asked twice: commands take effect once.
+
+        Raises:
+            NobodyLeads: no process is there, or none replied ``within_s``.
+        """
+        ...
+
+    def answering(
+        self, answer: Callable[[CommandMessage], Awaitable[Reply]]
+    ) -> AbstractAsyncContextManager[None]:
+        """Let ``answer`` reply to what other processes ask, while the context is open."""
         ...
 
 

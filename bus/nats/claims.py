@@ -8,7 +8,7 @@ none. While JetStream is away nobody waits for it twice: ids are noted, and clai
 import asyncio
 from base64 import b64decode
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Any
@@ -31,19 +31,17 @@ from bus.nats.api import (
     raise_error,
     request,
 )
+from bus.nats.peers import Answering, reply_to_peer
 from bus.nats.topology import SECOND_NS
 from bus.ports import Claim, OwnerGone, OwnerSilent
-from bus.problems import problem_of, unforeseen
 from protocol.errors import WireError
 from protocol.messages import (
     Answer,
     CommandMessage,
     ErrorReply,
     Reply,
-    decode_command,
     decode_reply,
     encode_command,
-    encode_reply,
 )
 from protocol.subjects import claim_subject, peer_subject
 
@@ -78,8 +76,6 @@ NO_RESPONDERS = "503"
 AWAY = (JetStreamUnavailable, JetStreamError, NatsError, OSError)
 
 logger = structlog.get_logger(__name__)
-
-Answering = Callable[[CommandMessage], Awaitable[Reply]]
 
 
 class NoStream(JetStreamUnavailable):
@@ -313,22 +309,9 @@ class NatsClaims:
         """Start answering another process."""
         self._group.create_task(self._reply(message))
 
-    def _unforeseen(self, error: Exception) -> ErrorReply:
-        error_id = self._new_id()
-        logger.error("request_of_peer_failed", error_id=str(error_id), exc_info=error)
-        return unforeseen(error_id)
-
     async def _reply(self, message: Msg) -> None:
-        reply: Reply | ErrorReply
-        try:
-            assert self._answer is not None
-            reply = await self._answer(decode_command(message.data))
-        except Exception as error:  # the edge: every failure becomes a typed reply
-            reply = problem_of(error) or self._unforeseen(error)
-        try:
-            await self._nc.publish(message.reply, encode_reply(reply))
-        except NatsError as error:
-            logger.info("reply_not_sent", subject=message.subject, error=type(error).__name__)
+        assert self._answer is not None
+        await reply_to_peer(self._nc, message, self._answer, self._new_id)
 
 
 @asynccontextmanager

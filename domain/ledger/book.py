@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from domain.clock.units import GameTime, RealTime
 from domain.ledger.layers import Layers
 from domain.ledger.messages import (
     AccountClosed,
@@ -37,8 +38,8 @@ NOTHING: Amounts = (0, 0)
 class Now(NamedTuple):
     """The two times at which something is decided."""
 
-    real_us: int
-    game_ms: int | None = None
+    real: RealTime
+    game: GameTime | None = None
     """None: game time has not begun, or is not known."""
 
 
@@ -78,9 +79,9 @@ class Book(NamedTuple):
 def ended(hold: Held, now: Now) -> bool:
     """Say whether a hold's time is over."""
     real, game = hold.expires_real_us, hold.expires_game_ms
-    return (real is not None and now.real_us >= real) or (
-        game is not None and now.game_ms is not None and now.game_ms >= game
-    )
+    if real is not None and now.real >= RealTime(real):
+        return True
+    return game is not None and now.game is not None and now.game >= GameTime(game)
 
 
 def evolve(book: Book, event: LedgerEvent) -> Book:

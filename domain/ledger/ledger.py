@@ -7,6 +7,7 @@ Times, ids and the events that a reversal names come along in `Asked`. A transfe
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from domain.clock.units import GameSpan, RealSpan
 from domain.kernel.decider import Decider, Rejected
 from domain.kernel.event import Event
 from domain.ledger.book import Account, Book, Now, Unit, ended, evolve
@@ -131,13 +132,13 @@ def _single(asked: Asked, command: Single, number: int, book: Book) -> LedgerEve
 def _hold(command: Hold, id_: str, now: Now, book: Book) -> Held:
     game = None
     if command.game_ms is not None:
-        if now.game_ms is None:
+        if now.game is None:
             remedy = "start the realm's clock, or let the hold end by real time"
             raise Rejected("no_clock", "game time has not begun", field="game_ms", remedy=remedy)
-        game = min(now.game_ms + command.game_ms, AMOUNT_MAX)
+        game = min((now.game + GameSpan(command.game_ms)).ms, AMOUNT_MAX)
     draft = Draft(book)
     draft.hold(command.moves)
-    real = None if command.real_ms is None else now.real_us + 1_000 * command.real_ms
+    real = None if command.real_ms is None else (now.real + RealSpan(1_000 * command.real_ms)).us
     return Held(
         hold_id=id_,
         moves=command.moves,

@@ -5,6 +5,7 @@ from uuid import UUID, uuid5
 
 import pytest
 
+from domain.clock.units import GameTime, RealTime
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Event
 from domain.ledger.book import Book, Now, evolve
@@ -14,7 +15,7 @@ from domain.ledger.messages import AccountOpened, LedgerEvent, Transferred, Unit
 from domain.ledger.vocabulary import Move, Volume
 
 ROOT = UUID(int=7)
-NOW = Now(real_us=1_000_000, game_ms=5_000)
+NOW = Now(RealTime(1_000_000), GameTime(5_000))
 
 START: Sequence[LedgerEvent] = (
     UnitOpened(unit="crown", kind="currency", digits=2, says="Coin"),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from domain.clock.units import GameSpan, GameTime, RealSpan
 from domain.kernel.decider import Rejected
 from domain.ledger.book import Now, ended, evolve
 from domain.ledger.commands import (
@@ -87,8 +88,8 @@ class Shadow:
 
     def _later(self, dice: Dice) -> None:
         now = self.ledger.now
-        game = (now.game_ms or 0) + dice.draw(40)
-        self.ledger.now = Now(now.real_us + dice.draw(40_000), game)
+        game = (now.game or GameTime(0)) + GameSpan(dice.draw(40))
+        self.ledger.now = Now(now.real + RealSpan(dice.draw(40_000)), game)
         for hold in [hold for hold in self.holds.values() if ended(hold, self.ledger.now)]:
             event = expire(hold, self.ledger.book)
             self.ledger.book = evolve(self.ledger.book, event)

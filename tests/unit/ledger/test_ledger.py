@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
+from domain.clock.units import GameTime, RealTime
 from domain.ledger.book import Now
 from domain.ledger.commands import (
     AllowCredit,
@@ -28,6 +29,10 @@ from domain.ledger.vocabulary import AMOUNT_MAX, Move, Volume, owner_of
 from tests.unit.ledger.kit import RICH, Ledger, move
 
 ANN, BEN, STALL, MINT, TOLLS = "player.ann", "player.ben", "stall.lamps", "source.mint", "sink.tolls"
+
+
+def at(real_us: int, game_ms: int | None) -> Now:
+    return Now(RealTime(real_us), None if game_ms is None else GameTime(game_ms))
 
 
 def pays(*moves: Move) -> Transfer:
@@ -170,10 +175,10 @@ def test_a_void_hold_leaves_all_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("hold", "before", "after"),
     [
-        ({"real_ms": 2_000}, Now(2_999_999, 10**9), Now(3_000_000, None)),
-        ({"game_ms": 2_000}, Now(10**15, 6_999), Now(0, 7_000)),
-        ({"game_ms": 2_000, "real_ms": 9_000}, Now(9_999_999, 6_999), Now(1, 7_000)),
-        ({"game_ms": 2_000}, Now(10**15, None), Now(1, 8_000)),
+        ({"real_ms": 2_000}, at(2_999_999, 10**9), at(3_000_000, None)),
+        ({"game_ms": 2_000}, at(10**15, 6_999), at(0, 7_000)),
+        ({"game_ms": 2_000, "real_ms": 9_000}, at(9_999_999, 6_999), at(1, 7_000)),
+        ({"game_ms": 2_000}, at(10**15, None), at(1, 8_000)),
     ],
     ids=["real", "game stands in a pause", "whichever is first", "the clock is away"],
 )
@@ -194,7 +199,7 @@ def test_a_hold_ends_in_its_own_kind_of_time(hold: dict[str, int], before: Now, 
 
 def test_game_time_is_needed_for_what_ends_by_it() -> None:
     ledger = Ledger(RICH)
-    ledger.now = Now(1, None)
+    ledger.now = at(1, None)
     ledger.refuses(holds(move(ANN, STALL, 1), game_ms=1), "no_clock", "game_ms")
     ledger.refuses(holds(move(MINT, STALL, 1)), "source_holds_nothing", "moves.0.payer")
 

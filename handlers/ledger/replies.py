@@ -1,0 +1,77 @@
+"""What the ledger replies, and whether what is recorded under a command's id came of that command."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from domain.kernel.event import Event
+from domain.ledger.commands import (
+    AllowCredit,
+    CloseAccount,
+    DeclareFlow,
+    Hold,
+    LedgerCommand,
+    Link,
+    OpenAccount,
+    OpenUnit,
+    PostHold,
+    RetireUnit,
+    Reverse,
+    Transfer,
+    VoidHold,
+)
+from domain.ledger.messages import (
+    AccountClosed,
+    AccountOpened,
+    CreditAllowed,
+    Held,
+    HoldPosted,
+    HoldVoided,
+    Reversed,
+    Transferred,
+    UnitOpened,
+    UnitRetired,
+)
+
+BECOMES: Mapping[type[LedgerCommand], type[Event]] = {
+    OpenUnit: UnitOpened,
+    RetireUnit: UnitRetired,
+    OpenAccount: AccountOpened,
+    DeclareFlow: AccountOpened,
+    CloseAccount: AccountClosed,
+    AllowCredit: CreditAllowed,
+    Transfer: Transferred,
+    Hold: Held,
+    PostHold: HoldPosted,
+    VoidHold: HoldVoided,
+    Reverse: Reversed,
+}
+
+
+def result_of(events: Sequence[Event]) -> Mapping[str, Any]:
+    """Return what a caller wants to know of what happened; {} if it was so already."""
+    shown = [_shown(event) for event in events]
+    return shown[0] if len(shown) == 1 else {"steps": shown} if shown else {}
+
+
+def _shown(event: Event) -> dict[str, Any]:
+    found = event.model_dump(mode="json", include={"hold_id", "after", "expires_game_ms", "expires_real_us"})
+    return found or event.model_dump(mode="json", include={"unit", "account"})
+
+
+def events_of(command: LedgerCommand) -> int:
+    """Return how many events come of a command at most."""
+    return len(command.steps) if isinstance(command, Link) else 1
+
+
+def came_of(command: LedgerCommand, events: Sequence[Event]) -> bool:
+    """Say whether events that are recorded under a command's id are that command's."""
+    steps = command.steps if isinstance(command, Link) else [command]
+    return len(steps) == len(events) and all(map(_one_came_of, steps, events))
+
+
+def _one_came_of(command: LedgerCommand, event: Event) -> bool:
+    kind = next((kind for kind in BECOMES if isinstance(command, kind)), None)
+    if kind is None or not isinstance(event, BECOMES[kind]):
+        return False
+    said, recorded = command.model_dump(), event.model_dump()
+    return all(recorded[name] == value for name, value in said.items() if name in recorded)

@@ -1,0 +1,111 @@
+"""One turn of the desk: what was asked, decided on a draft of the ledger that stands if it is recorded."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import UUID, uuid5
+
+from bus.codec import EventCodec
+from bus.ids import derived_id
+from bus.ports import AppendTooLarge, NewEvent, VersionConflict
+from domain.kernel.decider import Rejected
+from domain.kernel.event import Event
+from domain.ledger.book import STREAM, Book, Now, evolve
+from domain.ledger.commands import LedgerCommand
+from domain.ledger.ledger import LEDGER, Asked, expire
+from domain.ledger.messages import Held, LedgerEvent
+from handlers.kernel.commands import caused_by
+from protocol.errors import WireError
+from protocol.messages import CommandMessage, Reply
+from protocol.meta import Meta
+
+COMPONENT = "component:ledger"
+
+EVENTS_MAX = 1_000
+BYTES_MAX = 2_000_000
+"""After either a turn is full; the command that goes over it is still of it."""
+
+
+@dataclass(eq=False, slots=True)
+class Waiting:
+    """Somebody who waits at the desk."""
+
+    message: CommandMessage
+    command: LedgerCommand
+    reply: "asyncio.Future[Reply]"
+    originals: Mapping[str, Event] = field(default_factory=dict)
+    """The events that it wants reversed, by id."""
+
+    def refuse(self, error: Exception) -> None:
+        """Tell that it failed."""
+        if not self.reply.done():
+            self.reply.set_exception(error)
+
+
+class Decided(NamedTuple):
+    """What a command of a turn came to."""
+
+    asked: Waiting
+    events: Sequence[LedgerEvent]
+    first: int
+    """Place of its first event in the append."""
+
+
+class Turn:
+    """Commands decided one after the other, each on what the ones before it left."""
+
+    def __init__(self, codec: EventCodec, book: Book, version: int, now: Now) -> None:
+        self._codec = codec
+        self._now = now
+        self.book = book
+        self.version = version
+        """Of the stream, with what this turn adds."""
+        self.new: list[NewEvent] = []
+        self.events: list[LedgerEvent] = []
+        self.decided: list[Decided] = []
+        self.refused: list[tuple[Waiting, Exception]] = []
+        self._bytes = 0
+
+    def expire(self, hold: Held) -> None:
+        """End a hold whose time is over. Its id is derived of the hold's, so that it ends once."""
+        event = expire(hold, self.book)
+        id_ = uuid5(UUID(hold.hold_id), "expired")
+        self._add([event], [self._codec.encode(event, id_, Meta(actor=COMPONENT))])
+
+    def decide(self, asked: Waiting) -> None:
+        """Decide a command; what is refused is told once everything before it is recorded."""
+        cause, meta = asked.message.id, caused_by(asked.message)
+        whole = Asked(asked.command, self._now, lambda n: str(derived_id(cause, n)), asked.originals)
+        try:
+            self._see_expected(asked.message)
+            events = LEDGER.decide(whole, self.book)
+            new = [self._codec.encode(event, derived_id(cause, n), meta) for n, event in enumerate(events)]
+        except (Rejected, VersionConflict, AppendTooLarge, WireError) as refusal:
+            self.refused.append((asked, refusal))
+            return
+        self.decided.append(Decided(asked, events, len(self.new)))
+        self._add(events, new)
+
+    @property
+    def full(self) -> bool:
+        """Whether it is as large as one append should be."""
+        return self._bytes > BYTES_MAX or len(self.new) > EVENTS_MAX
+
+    def _add(self, events: Sequence[LedgerEvent], new: Sequence[NewEvent]) -> None:
+        self.new += new
+        self.events += events
+        for event in events:
+            self.book = evolve(self.book, event)
+        self.version += len(events)
+        self._bytes += sum(len(each.payload) for each in new)
+
+    def _see_expected(self, message: CommandMessage) -> None:
+        """See that the ledger is as its caller expects.
+
+        Raises:
+            VersionConflict: it is not.
+        """
+        there, expected = self.version, message.expected
+        if not {"any": True, "none": there == 0, "exists": there > 0}.get(str(expected), there == expected):
+            raise VersionConflict(STREAM, expected, there)
