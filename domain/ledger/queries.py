@@ -49,10 +49,10 @@ class SupplyQuery(Query, name="ledger.supply", may=(GRANTED, *PEOPLE)):
     The result is a list of maps by unit: ``unit``, ``issued`` (by sources, less what came back),
     ``destroyed`` (in sinks), ``circulating`` (what all others have, debts subtracted), ``held``,
     ``difference`` (issued less destroyed less circulating: 0, or the ledger is wrong) and ``flows``, a list
-    of ``account``, ``reason`` and ``amount`` (into the world; below zero: out of it).
+    of ``account``, ``reason`` and ``amount`` (into the world; below zero: out of it), which add up to what
+    circulates.
     """
 
-    example: ClassVar = {"unit": "crown", "as_of": None}
+    example: ClassVar = {"unit": "crown"}
 
     unit: UnitId | None = Field(None, description="Only this unit; nil: all, at most 500.")
-    as_of: Count | None = AS_OF

@@ -1,0 +1,44 @@
+"""The ledger: its desk, this process's readiness to lead it, and its read models."""
+
+from aicore.clock import new_id
+from aicore.settings import Settings
+from aicore.wiring.clock import clock_in_memory
+from aicore.wiring.parts import Part, Parts, process_name
+from bus.nats.peers import NatsLead
+from bus.relay.leadership import WRITER, while_leading
+from domain.clock.units import GameTime
+from domain.ledger.queries import BalanceQuery, HistoryQuery, SupplyQuery
+from handlers.ledger.desk import KINDS, Desk
+from handlers.ledger.known import Known
+from projections.ledger import (
+    LEDGER_BALANCES,
+    LEDGER_ENTRIES,
+    LEDGER_FLOWS,
+    balance,
+    history,
+    supply,
+)
+
+
+def wire(_: Settings) -> Part:
+    """Return what the context brings."""
+    return Part(
+        views=(LEDGER_BALANCES, LEDGER_ENTRIES, LEDGER_FLOWS),
+        answers={BalanceQuery: balance, HistoryQuery: history, SupplyQuery: supply},
+        serve={"commands": _desk},
+    )
+
+
+async def _desk(parts: Parts) -> None:
+    """Decide what is asked of the ledger whenever no other process does; pass it on otherwise."""
+    clock, realm, name = await parts.once(clock_in_memory), parts.system.realm, process_name()
+
+    def game() -> GameTime | None:
+        return clock.clock.line.at(clock.now()) if clock.clock else None
+
+    known = Known(parts.log, parts.codec, game)
+    desk = Desk(known, NatsLead(parts.nc, realm, "ledger", new_id), realm=realm, name=name)
+    parts.served.commands |= dict.fromkeys(KINDS, desk)
+    await parts.background(desk.stand_by())
+    dsn = parts.system.dsn_of(WRITER)
+    await parts.background(while_leading(dsn, realm, desk.lead, work="ledger", name=name))
