@@ -110,6 +110,7 @@ PARTS = (
     Part("templates", SPEAKING, "templates"),
     Part("guardrails", SPEAKING, "guardrails"),
     Part("clock", WORLD, "clock"),
+    Part("ledger", WORLD, "ledger"),
     Part("models", MODELS, "models"),
     Part("tiers", MODELS, "tiers", "tiers"),
     Part("evaluate", MODELS, "evaluate", "evaluate"),

@@ -28,6 +28,7 @@ _CHECKS: tuple[Callable[[Patient], Awaitable[Sequence[Check]]], ...] = (
     services.silence,
     services.engines,
     world.game_clock,
+    world.ledger,
     machine.spool,
     stream.inbox,
     stream.dead_letters,

@@ -1,4 +1,4 @@
-"""The world's clock: somebody leads it, and nothing that is due waits."""
+"""The world's clock and its ledger: somebody leads them, and nothing that is due waits."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +10,7 @@ from aicore.doctor.stream import LEADS
 from bus.relay.leadership import SILENCE_MAX_S, lock_of
 from domain.clock.clock import STREAM
 from domain.clock.queries import ClockQuery
+from domain.ledger.book import STREAM as LEDGER
 from protocol.errors import WireError
 
 LATE_S_MAX = 2 * SILENCE_MAX_S
@@ -39,6 +40,19 @@ async def game_clock(patient: Patient) -> Sequence[Check]:
     except (ConnectionError, Refused, WireError) as error:
         return [Check(NAME, "fault", f"no process answers what time it is: {error}", START)]
     return [clock_finding(found)]
+
+
+async def ledger(patient: Patient) -> Sequence[Check]:
+    """Check that a realm's ledger, if there ever was one, is led."""
+    if patient.postgres is None:
+        return []
+    async with in_schema(patient) as connection:
+        if not await connection.fetchval(THERE, LEDGER):
+            return []
+        leads = await connection.fetchval(LEADS, lock_of("ledger", patient.system.realm))
+    if not leads:
+        return [Check("ledger", "fault", "nobody leads it: no transfer is decided, no hold ends", START)]
+    return [Check("ledger", "ok", "one process decides")]
 
 
 def clock_finding(found: Mapping[str, Any]) -> Check:

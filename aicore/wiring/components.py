@@ -54,6 +54,7 @@ from handlers.kernel.senders import Proven
 from projections.kernel.reading import Reader
 from projections.kernel.runner import ProjectionRunner
 from projections.kernel.view import View
+from protocol.messages import CommandMessage
 
 SERVICES = ("commands", "queries", "inference")
 """Components that answer requests, as they are opened. In one process they are one NATS service."""
@@ -215,7 +216,9 @@ async def _open_services(parts: Parts) -> None:
                 await open_(parts)
     await _hold_to_senders(parts)
     if "commands" in parts.components:
-        await _open_inbox(parts, runner)
+        await _open_inbox(
+            parts, runner, {name: lane for part in brought for name, lane in part.lanes.items()}
+        )
 
 
 async def _hold_to_senders(parts: Parts) -> None:
@@ -230,10 +233,13 @@ async def _hold_to_senders(parts: Parts) -> None:
         served[name] = Proven(kind, held, roles_of)
 
 
-async def _open_inbox(parts: Parts, runner: CommandRunner) -> None:
-    """Take commands from the durable inbox, as they are served, whenever this process leads."""
+async def _open_inbox(parts: Parts, runner: CommandRunner, lanes: Mapping[str, str]) -> None:
+    """Take commands from the durable inbox, as they are served, whenever this process leads.
+
+    ``lanes``: those that the command loop does not decide, each with its lane.
+    """
     system, settings = parts.system, parts.settings
-    commands = {name: parts.served.commands[name] for name in runner.commands}
+    commands = {name: parts.served.commands[name] for name in (*runner.commands, *lanes)}
     options = InboxOptions(
         random=random,
         now_us=now_us,
@@ -241,8 +247,11 @@ async def _open_inbox(parts: Parts, runner: CommandRunner) -> None:
         limits=InboxLimits(bytes_max=settings.inbox_mb_max * MB, replicas=settings.inbox_replicas),
     )
 
+    def lane_of(message: CommandMessage) -> str:
+        return lanes.get(message.command) or runner.lane_of(message)
+
     def consume() -> Coroutine[Any, Any, None]:
-        return inbox_consumer(parts.nc, system.realm, commands, runner.lane_of, options).run()
+        return inbox_consumer(parts.nc, system.realm, commands, lane_of, options).run()
 
     name = process_name()
     await parts.background(lead_inbox(system.dsn_of(INBOX_ROLE), system.realm, consume, name=name))

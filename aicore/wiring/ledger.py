@@ -7,6 +7,7 @@ from aicore.wiring.parts import Part, Parts, process_name
 from bus.nats.peers import NatsLead
 from bus.relay.leadership import WRITER, while_leading
 from domain.clock.units import GameTime
+from domain.ledger.book import STREAM
 from domain.ledger.queries import BalanceQuery, HistoryQuery, SupplyQuery
 from handlers.ledger.desk import KINDS, Desk
 from handlers.ledger.known import Known
@@ -26,6 +27,7 @@ def wire(_: Settings) -> Part:
         views=(LEDGER_BALANCES, LEDGER_ENTRIES, LEDGER_FLOWS),
         answers={BalanceQuery: balance, HistoryQuery: history, SupplyQuery: supply},
         serve={"commands": _desk},
+        lanes=dict.fromkeys(KINDS, STREAM),
     )
 
 

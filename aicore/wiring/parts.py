@@ -114,12 +114,14 @@ class Part:
         views: read models that ``projections`` keeps in Postgres.
         answers: what ``queries`` answers from them.
         serve: by component, what else it opens and serves.
+        lanes: of commands so served that the durable inbox takes, too: the lane that each goes in.
     """
 
     bindings: Sequence[Binding[Any, Any, Any]] = ()
     views: Sequence[View] = ()
     answers: Mapping[type[Query], Ask] = field(default_factory=dict)
     serve: Mapping[str, Serve] = field(default_factory=dict)
+    lanes: Mapping[str, str] = field(default_factory=dict)
 
 
 def process_name() -> str:

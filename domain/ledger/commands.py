@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from domain.kernel.event import Command
 from domain.kernel.roles import GRANTED, OPERATOR
+from domain.kernel.visibility import Discreet
 from domain.ledger.messages import MOVE, UUID, Digits, Floor, Says
 from domain.ledger.vocabulary import (
     AMOUNT_MAX,
@@ -87,7 +88,16 @@ class AllowCredit(Command, name="ledger.allow_credit"):
     example: ClassVar = {"account": "player.ann", "unit": "crown", "floor": -50}
 
 
-class Transfer(Command, name="ledger.transfer", may=(GRANTED, OPERATOR)):
+class Transferring(Discreet):
+    """What a transfer says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    moves: Moves
+    reason: Why
+
+
+class Transfer(Transferring, Command, name="ledger.transfer", may=(GRANTED, OPERATOR)):
     """Move units between accounts, all moves or none.
 
     Refused with ``account_unknown``, ``account_closed``, ``unit_unknown``, ``unit_retired``,
@@ -95,33 +105,34 @@ class Transfer(Command, name="ledger.transfer", may=(GRANTED, OPERATOR)):
     ``item_exists``, ``balance_overflow``.
     """
 
-    moves: Moves
-    reason: Why
-
     example: ClassVar[Any] = {"moves": [MOVE], "reason": "lamp_sale"}
 
 
-class Hold(Command, name="ledger.hold", may=(GRANTED, OPERATOR)):
-    """Promise moves: what they need stays with the payers, who cannot give it elsewhere.
+class Holding(Discreet):
+    """What a hold says."""
 
-    The hold ends when it is posted or voided, or after one of the two spans; without any it stays. Refused as
-    a transfer is, with ``source_holds_nothing``, and with ``no_clock`` if game time has not begun.
-    """
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     moves: Moves
     reason: Why
     game_ms: Annotated[SpanMs | None, Field(description="Game time until it ends by itself.")] = None
     real_ms: Annotated[SpanMs | None, Field(description="Real time until it ends by itself.")] = None
 
+
+class Hold(Holding, Command, name="ledger.hold", may=(GRANTED, OPERATOR)):
+    """Promise moves: what they need stays with the payers, who cannot give it elsewhere.
+
+    The hold ends when it is posted or voided, or after one of the two spans; without any it stays. Refused as
+    a transfer is, with ``source_holds_nothing``, and with ``no_clock`` if game time has not begun.
+    """
+
     example: ClassVar[Any] = {"moves": [MOVE], "reason": "lamp_sale", "game_ms": None, "real_ms": 60_000}
 
 
-class PostHold(Command, name="ledger.post_hold", may=(GRANTED, OPERATOR)):
-    """Make a hold's moves, wholly or in part; what is not moved is free again, and the hold is over.
+class Posting(Discreet):
+    """What a hold's posting says."""
 
-    Refused with ``hold_not_open``, ``hold_expired``, ``invalid_part``, and with ``account_closed`` or
-    ``balance_overflow``.
-    """
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     hold_id: HoldId
     amounts: Annotated[
@@ -134,56 +145,76 @@ class PostHold(Command, name="ledger.post_hold", may=(GRANTED, OPERATOR)):
         ),
     ] = None
 
+
+class PostHold(Posting, Command, name="ledger.post_hold", may=(GRANTED, OPERATOR)):
+    """Make a hold's moves, wholly or in part; what is not moved is free again, and the hold is over.
+
+    Refused with ``hold_not_open``, ``hold_expired``, ``invalid_part``, and with ``account_closed`` or
+    ``balance_overflow``.
+    """
+
     example: ClassVar[Any] = {"hold_id": UUID, "amounts": [20]}
 
 
-class VoidHold(Command, name="ledger.void_hold", may=(GRANTED, OPERATOR)):
-    """Let a hold go. Refused with ``hold_not_open``."""
+class Voiding(Discreet):
+    """What a hold's release says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     hold_id: HoldId
     reason: Why
 
+
+class VoidHold(Voiding, Command, name="ledger.void_hold", may=(GRANTED, OPERATOR)):
+    """Let a hold go. Refused with ``hold_not_open``."""
+
     example: ClassVar[Any] = {"hold_id": UUID, "reason": "no_deal"}
 
 
-class Reverse(Command, name="ledger.reverse", may=(GRANTED, OPERATOR)):
+class Reversing(Discreet):
+    """What a reversal says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reverses: EventName
+    reason: Why
+
+
+class Reverse(Reversing, Command, name="ledger.reverse", may=(GRANTED, OPERATOR)):
     """Undo a transfer or a hold's posting: its moves backwards. It works once.
 
     Refused with ``original_unknown``, ``not_reversible`` (a reversal, say), ``already_reversed``, and as a
     transfer is: what somebody has spent cannot be taken back.
     """
 
-    reverses: EventName
-    reason: Why
-
     example: ClassVar[Any] = {"reverses": UUID, "reason": "refund"}
 
 
-class TransferStep(Transfer):
+class TransferStep(Transferring):
     """A transfer as a step."""
 
     do: Literal["transfer"]
 
 
-class HoldStep(Hold):
+class HoldStep(Holding):
     """A hold as a step."""
 
     do: Literal["hold"]
 
 
-class PostStep(PostHold):
+class PostStep(Posting):
     """A hold's posting as a step."""
 
     do: Literal["post_hold"]
 
 
-class VoidStep(VoidHold):
+class VoidStep(Voiding):
     """A hold's release as a step."""
 
     do: Literal["void_hold"]
 
 
-class ReverseStep(Reverse):
+class ReverseStep(Reversing):
     """A reversal as a step."""
 
     do: Literal["reverse"]
@@ -211,8 +242,11 @@ class Link(Command, name="ledger.link", may=(GRANTED, OPERATOR)):
     }
 
 
-Single = Transfer | Hold | PostHold | VoidHold | Reverse
-LedgerCommand = OpenUnit | RetireUnit | OpenAccount | DeclareFlow | CloseAccount | AllowCredit | Single | Link
+Single = Transferring | Holding | Posting | Voiding | Reversing
+"""What a command or a step says."""
+
+Setting = OpenUnit | RetireUnit | OpenAccount | DeclareFlow | CloseAccount | AllowCredit
+LedgerCommand = Setting | Transfer | Hold | PostHold | VoidHold | Reverse | Link
 COMMANDS: tuple[type[LedgerCommand], ...] = (
     OpenUnit,
     RetireUnit,

@@ -15,17 +15,17 @@ from domain.ledger.commands import (
     AllowCredit,
     CloseAccount,
     DeclareFlow,
-    Hold,
+    Holding,
     LedgerCommand,
     Link,
     OpenAccount,
     OpenUnit,
-    PostHold,
+    Posting,
     RetireUnit,
-    Reverse,
+    Reversing,
     Single,
-    Transfer,
-    VoidHold,
+    Transferring,
+    Voiding,
 )
 from domain.ledger.draft import Draft, account_of, unit_of
 from domain.ledger.messages import (
@@ -71,7 +71,7 @@ def decide(asked: Asked, book: Book) -> Sequence[LedgerEvent]:
     match asked.command:
         case Link():
             return _link(asked, asked.command, book)
-        case Transfer() | Hold() | PostHold() | VoidHold() | Reverse():
+        case Transferring() | Holding() | Posting() | Voiding() | Reversing():
             return [_single(asked, asked.command, 0, book)]
         case OpenUnit():
             return _open_unit(asked.command, book)
@@ -113,23 +113,23 @@ def _link(asked: Asked, command: Link, book: Book) -> Sequence[LedgerEvent]:
 
 def _single(asked: Asked, command: Single, number: int, book: Book) -> LedgerEvent:
     match command:
-        case Transfer():
+        case Transferring():
             draft = Draft(book)
             draft.move(command.moves)
             return Transferred(moves=command.moves, reason=command.reason, after=draft.after)
-        case Hold():
+        case Holding():
             return _hold(command, asked.id_of(number), asked.now, book)
-        case PostHold():
+        case Posting():
             return _post(command, asked.now, book)
-        case VoidHold():
+        case Voiding():
             hold, draft = _open_hold(command.hold_id, book), Draft(book)
             draft.free(hold.moves)
             return HoldVoided(hold_id=command.hold_id, reason=command.reason, after=draft.after)
-        case Reverse():
+        case Reversing():
             return _reverse(command, asked.originals.get(command.reverses), book)
 
 
-def _hold(command: Hold, id_: str, now: Now, book: Book) -> Held:
+def _hold(command: Holding, id_: str, now: Now, book: Book) -> Held:
     game = None
     if command.game_ms is not None:
         if now.game is None:
@@ -149,7 +149,7 @@ def _hold(command: Hold, id_: str, now: Now, book: Book) -> Held:
     )
 
 
-def _post(command: PostHold, now: Now, book: Book) -> HoldPosted:
+def _post(command: Posting, now: Now, book: Book) -> HoldPosted:
     hold = _open_hold(command.hold_id, book)
     if ended(hold, now):
         what = f"hold {command.hold_id} has ended by itself"
@@ -161,7 +161,7 @@ def _post(command: PostHold, now: Now, book: Book) -> HoldPosted:
     return HoldPosted(hold_id=command.hold_id, moves=moves, reason=hold.reason, after=draft.after)
 
 
-def _part(command: PostHold, hold: Held) -> list[Move]:
+def _part(command: Posting, hold: Held) -> list[Move]:
     """Return the moves to make of a hold."""
     amounts = command.amounts
     if amounts is None:
@@ -187,7 +187,7 @@ def _open_hold(hold_id: str, book: Book) -> Held:
     return hold
 
 
-def _reverse(command: Reverse, original: Event | None, book: Book) -> Reversed:
+def _reverse(command: Reversing, original: Event | None, book: Book) -> Reversed:
     id_ = command.reverses
     if original is None:
         what, remedy = f"there is no event {id_}", "name the event that the transfer's reply named"

@@ -32,7 +32,7 @@ from domain.kernel.decider import Rejected
 from domain.kernel.event import Event
 from domain.kernel.parse import parse
 from domain.ledger.book import STREAM, Now
-from domain.ledger.commands import COMMANDS, LedgerCommand, Link, Reverse
+from domain.ledger.commands import COMMANDS, LedgerCommand, Link, Reversing
 from domain.ledger.messages import Led
 from handlers.ledger.known import Known, TooOld
 from handlers.ledger.replies import came_of, events_of, result_of
@@ -76,7 +76,7 @@ class Desk:
         self._codec = known.codec
         self._lead = lead
         self._realm = realm
-        self._name = name
+        self.name = name
         self._in_charge = False
         """Whether `lead` reads and writes the ledger."""
         self._leading = False
@@ -130,7 +130,7 @@ class Desk:
         """Return the events that a command wants reversed; the log keeps them, so this may be early."""
         found: dict[str, Event] = {}
         for step in command.steps if isinstance(command, Link) else [command]:
-            if isinstance(step, Reverse):
+            if isinstance(step, Reversing):
                 recorded = await self._log.find(UUID(step.reverses))
                 if recorded is not None and recorded.stream == STREAM:
                     found[step.reverses] = self._codec.decode(recorded)
@@ -168,7 +168,7 @@ class Desk:
     async def _begin(self) -> bool:
         """Write down that this process decides now; say whether it does."""
         term = self._known.book.term + 1
-        event = Led(term=term, leader=self._name)
+        event = Led(term=term, leader=self.name)
         id_ = uuid5(uuid5(UUID(int=0), f"{self._realm}/ledger"), f"term/{term}")
         new = self._codec.encode(event, id_, Meta(actor=COMPONENT))
         try:

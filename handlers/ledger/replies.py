@@ -8,16 +8,17 @@ from domain.ledger.commands import (
     AllowCredit,
     CloseAccount,
     DeclareFlow,
-    Hold,
+    Holding,
     LedgerCommand,
     Link,
     OpenAccount,
     OpenUnit,
-    PostHold,
+    Posting,
     RetireUnit,
-    Reverse,
-    Transfer,
-    VoidHold,
+    Reversing,
+    Single,
+    Transferring,
+    Voiding,
 )
 from domain.ledger.messages import (
     AccountClosed,
@@ -32,18 +33,18 @@ from domain.ledger.messages import (
     UnitRetired,
 )
 
-BECOMES: Mapping[type[LedgerCommand], type[Event]] = {
+BECOMES: Mapping[type[LedgerCommand | Single], type[Event]] = {
     OpenUnit: UnitOpened,
     RetireUnit: UnitRetired,
     OpenAccount: AccountOpened,
     DeclareFlow: AccountOpened,
     CloseAccount: AccountClosed,
     AllowCredit: CreditAllowed,
-    Transfer: Transferred,
-    Hold: Held,
-    PostHold: HoldPosted,
-    VoidHold: HoldVoided,
-    Reverse: Reversed,
+    Transferring: Transferred,
+    Holding: Held,
+    Posting: HoldPosted,
+    Voiding: HoldVoided,
+    Reversing: Reversed,
 }
 
 
@@ -69,7 +70,7 @@ def came_of(command: LedgerCommand, events: Sequence[Event]) -> bool:
     return len(steps) == len(events) and all(map(_one_came_of, steps, events))
 
 
-def _one_came_of(command: LedgerCommand, event: Event) -> bool:
+def _one_came_of(command: LedgerCommand | Single, event: Event) -> bool:
     kind = next((kind for kind in BECOMES if isinstance(command, kind)), None)
     if kind is None or not isinstance(event, BECOMES[kind]):
         return False

@@ -46,6 +46,8 @@ from bus.relay.leadership import lock_of, relay_lock
 from bus.spool.disk import LOCK
 from domain.clock.clock import STREAM
 from domain.clock.units import RealTime
+from domain.ledger.book import STREAM as LEDGER
+from domain.ledger.messages import Led
 from handlers.clock.view import shown
 from protocol.chain import genesis, link
 from protocol.envelope import Envelope, encode_envelope
@@ -405,6 +407,21 @@ async def test_a_game_clock_that_nobody_leads_or_that_is_late_is_told(case: Case
     assert "aicore run commands" in leaderless.mend
     assert (silent.verdict, silent.fact[:18]) == ("fault", "no process answers")
     assert (await game_clock()).verdict == "warning", "a phase is due that nobody told"
+
+
+async def test_a_ledger_that_nobody_leads_is_told(case: Case) -> None:
+    realm, led = case.system.realm, Led(term=1, leader="quay:1")
+
+    async def ledger() -> list[str]:
+        return [check.verdict for check in await case.examine() if check.name == "ledger"]
+
+    none = await ledger()
+    async with open_log(case.system.postgres_dsn, realm, now_us=now_us) as log:
+        await log.append(StreamWrite(LEDGER, [EventCodec(domain_catalogue()).encode(led, new_id())]))
+    leaderless = await ledger()
+    await case.admin.execute("SELECT pg_advisory_lock($1)", lock_of("ledger", realm))
+
+    assert (none, leaderless, await ledger()) == ([], ["fault"], ["ok"])
 
 
 async def test_a_missing_role_is_named_with_its_mend(case: Case) -> None:

@@ -25,6 +25,7 @@ from aicore.cli import (
     events,
     four_eyes,
     guardrails,
+    ledger,
     log,
     models,
     projections,
@@ -65,6 +66,23 @@ def order(id_: str, name: str) -> dict[str, Any]:
         "expires_us": US, "command": name, "operator": name, "state": "open", "order_id": id_,
         "payload": {"reason": WORDS},
     }  # fmt: skip
+
+
+def entry(account: str) -> dict[str, Any]:
+    moved = {"delta": -30, "held_delta": 0, "balance": 2**53 - 1, "held": 12}
+    return {
+        "position": 4_711,
+        "recorded_us": US,
+        "kind": "hold_posted",
+        "reason": "sale",
+        "unit": account,
+        **moved,
+    }
+
+
+def units(name: str) -> dict[str, Any]:
+    flows = [{"account": "source.mint", "reason": name, "amount": 12_000}]
+    return {"unit": "crown", "circulating": 9_000, "held": 4, "difference": 0, "flows": flows}
 
 
 def model(id_: str, name: str) -> dict[str, Any]:
@@ -171,6 +189,9 @@ CASES: dict[str, Callable[[str, str], Listing]] = {
         [{"name": name, "version": 1, "meaning": WORDS} for name in (a, b)]
     ),
     "guardrails.listing": lambda a, b: guardrails.listing([violation(IDS[0], a), violation(IDS[1], b)]),
+    "ledger.balance_listing": lambda a, b: ledger.balance_listing([entry(a), entry(b)]),
+    "ledger.listing": lambda a, b: ledger.listing([entry(a), entry(b)]),
+    "ledger.supply_listing": lambda a, b: ledger.supply_listing([units(a), units(b)]),
     "log.listing": lambda a, b: log.listing([counts(a), counts(b)]),
     "models.listing": lambda a, b: models.listing([model(IDS[0], a), model(IDS[1], b)]),
     "projections.listing": lambda a, b: projections.listing([view(a), view(b)]),

@@ -58,10 +58,12 @@ def test_every_message_says_who_may_send_it_and_no_service_governs() -> None:
     )  # fmt: skip
     governing = [name for name, kind in CATALOGUE.commands.items() if {"service", "granted"} & set(kind.may)]
     assert {name.partition(".")[0] for name in governing} == {
-        "inference", "batch", "clock", "session", "places",
+        "inference", "batch", "clock", "ledger", "session", "places",
     }  # fmt: skip
     alarms = {"clock.set_alarm", "clock.cancel_alarm"}
     assert {name for name in governing if name.startswith("clock.")} == alarms, "time is the operators'"
+    coining = {"ledger.open_unit", "ledger.retire_unit", "ledger.declare_flow", "ledger.allow_credit"}
+    assert not coining & set(governing), "what money is, and where it comes from, is the operators'"
     closing = {"places.close_way", "places.open_way"}
     assert not closing & set(names_of(CATALOGUE, Grants(MARKET, may=(*closing, "places.depart"))))
     viewer = names_of(CATALOGUE, Grants(Identity("operator", "ann"), roles=("viewer",)))
