@@ -123,8 +123,8 @@ def supply_listing(found: Sequence[Mapping[str, Any]]) -> Listing:
     for each in found:
         wrong = f" (wrong by {each['difference']:,})" if each["difference"] else ""
         there = [each["unit"], f"{each['circulating']:,}{wrong}", f"{each['held']:,}"]
-        for flow in each["flows"]:
-            rows.append([*there, flow["account"], flow["reason"], f"{flow['amount']:+,}"])
+        flows = each["flows"]
+        rows += [[*there, flow["account"], flow["reason"], f"{flow['amount']:+,}"] for flow in flows]
     return Listing(SUPPLY, rows)
 
 

@@ -157,8 +157,7 @@ class Desk:
         self._in_charge = True
         try:
             await self._known.catch_up()
-            if await self._begin():
-                await self._decide_all(self._known.book.term)
+            await self._decide_all()
         except TooOld as error:
             logger.warning("cannot_lead_the_ledger", why=str(error))
             await asyncio.sleep(BEHIND_S)
@@ -181,15 +180,23 @@ class Desk:
         logger.info("leads_the_ledger", term=term, version=self._known.version)
         return True
 
-    async def _decide_all(self, term: int) -> None:
+    async def _decide_all(self) -> None:
         try:
             async with self._open():
-                while self._known.book.term == term:
+                while not self._needed():
+                    await self._rest(self._known.now())
+                await self._known.catch_up()
+                begun, term = await self._begin(), self._known.book.term
+                while begun and self._known.book.term == term:
                     await self._next()
         finally:
             while self._queue:
                 self._queue.popleft().refuse(_no_more())
         logger.info("leads_the_ledger_no_more", term=term, newest=self._known.book.term)
+
+    def _needed(self) -> bool:
+        """Whether there is something to decide; a realm without money has no leaders in its log either."""
+        return bool(self._queue) or self._known.holds
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[None]:

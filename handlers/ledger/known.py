@@ -70,6 +70,11 @@ class Known:
                 heappush(self._game_ends, (event.expires_game_ms, event.hold_id))
 
     @property
+    def holds(self) -> bool:
+        """Whether a hold may end by time."""
+        return bool(self._real or self._game_ends)
+
+    @property
     def next_end_us(self) -> int | None:
         """When the next hold may end by real time; None if none does."""
         return self._real[0][0] if self._real else None
