@@ -50,6 +50,9 @@ BEHIND_S = 1.0
 LEADER_WITHIN_S = 10.0
 """How long a command waits for somebody to lead: longer than a change of leaders takes."""
 
+BEGIN_TRIES_MAX = 100
+"""Tries to write down that this process leads: one before, who does not know yet, may append in between."""
+
 PAUSE_S = 0.05
 REMEMBERED_MAX = 4_096
 """Newest commands whose replies a leader keeps, for those that ask again; the log knows the others."""
@@ -185,8 +188,11 @@ class Desk:
             async with self._open():
                 while not self._needed():
                     await self._rest(self._known.now())
-                await self._known.catch_up()
-                begun, term = await self._begin(), self._known.book.term
+                begun, tries = False, 0
+                while not begun and tries < BEGIN_TRIES_MAX:
+                    await self._known.catch_up()
+                    begun, tries = await self._begin(), tries + 1
+                term = self._known.book.term
                 while begun and self._known.book.term == term:
                     await self._next()
         finally:

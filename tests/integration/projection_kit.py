@@ -16,6 +16,7 @@ from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from domain.inference.messages import InferenceCompleted, InferenceFailed
+from domain.ledger.messages import MOVE, Held, HoldExpired, HoldPosted, HoldVoided, Reversed, Transferred
 from handlers.kernel.commands import CommandRunner
 from projections.kernel.runner import ProjectionRunner
 from projections.kernel.view import View
@@ -58,6 +59,16 @@ class Realm:
         for start in range(0, number, 500):
             stream = f"inference-{ident().hex}"
             await self.log.append(StreamWrite(stream, events[start : start + 500]))
+
+    async def write_transfers(self) -> None:
+        """Append what changes balances, one event of each kind, and a coin that was minted."""
+        minted = changed(Transferred.from_example(), moves=[{**MOVE, "payer": "source.mint"}])
+        events = [
+            minted,
+            *(kind.from_example() for kind in (Held, HoldPosted, HoldVoided, HoldExpired, Reversed)),
+        ]
+        new = [self.codec.encode(event, ident(), Meta()) for event in events]
+        await self.log.append(StreamWrite("ledger-realm", new))
 
     async def rows(self, view: View) -> list[dict[str, Any]]:
         query = f"SELECT * FROM {view.name} ORDER BY {', '.join(view.key)}"
