@@ -23,6 +23,7 @@ class EntryQuery(Query, name="world.entry"):
     The result is a map with written (null: it was never published) and retired.
     """
 
+    example: ClassVar = {"section": "world", "entry_id": "world"}
     shows: ClassVar = {"written": Private()}
 
     section: Section

@@ -1,5 +1,7 @@
 """Questions about places."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from domain.kernel.event import Query
@@ -26,6 +28,8 @@ class SnapshotQuery(Query, name="places.snapshot", may=(GRANTED, *PEOPLE)):
     kind, since), ways (lists of who, kind, from, start, to, here, end), shut (closed ways that end here).
     Refused with ``place_unknown``.
     """
+
+    example: ClassVar = {"place": "rope_quay"}
 
     place: PlaceRef
     cell: int = Field(0, ge=0, lt=64, description="Which cell of the place.")

@@ -44,6 +44,12 @@ def test_every_example_is_valid(message: type[Event] | type[Command]) -> None:
     parse(message, message.example)
 
 
+@pytest.mark.parametrize("query", QUERIES, ids=lambda m: m.__name__)
+def test_a_query_that_cannot_be_asked_without_a_field_has_an_example(query: type[Query]) -> None:
+    """Whoever tries every query (`tests/acceptance/test_extremes.py`) begins with one that is taken."""
+    parse(query, dict(getattr(query, "example", {})))
+
+
 def _declared(kind: type[Any]) -> Iterator[type[Any]]:
     """Yield the product's subclasses of ``kind``, at any depth."""
     for each in kind.__subclasses__():
