@@ -23,7 +23,6 @@ from tests.unit.places.trace import reference
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
-COMPONENTS = ("commands", "queries", "relay")
 REFERENCE = reference()
 __all__ = ["system"]
 
@@ -53,7 +52,8 @@ async def a_clock_goes(client: Client) -> None:
 async def test_players_walk_and_others_see_it(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "sample_city", city)
     async with (
-        program(Settings(), system, COMPONENTS),
+        program(Settings(), system, ("commands", "queries")),
+        program(Settings(), system, ("relay",)),
         connect(system.nats_url, name="game") as nc,
     ):
         client = Client(nc, system.realm)

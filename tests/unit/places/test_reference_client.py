@@ -3,7 +3,7 @@
 import asyncio
 import json
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import msgpack
 import pytest
@@ -165,3 +165,43 @@ async def test_a_place_that_was_left_stays_forgotten_whatever_comes_late() -> No
     late = SimpleNamespace(subject="demo.live.place.light.ropewalk.quay.0", data=msgpack.packb(frame))
     await nc.hear(late)
     assert (reader.rooms, nc.unsubscribed) == ({}, 1)
+
+
+class Followed:
+    """What is followed, without a connection: three places in a row."""
+
+    beside: ClassVar = {"quay": ["square"], "square": ["lane", "quay"], "lane": ["square"]}
+
+    def __init__(self) -> None:
+        self._subscriptions: dict[str, None] = {}
+        self.bytes = 0
+
+    async def join(self, place: str) -> None:
+        self._subscriptions[place] = None
+
+    async def leave(self, place: str) -> None:
+        self._subscriptions.pop(place)
+
+
+async def test_interest_is_the_place_and_its_neighbours_and_lets_go_late() -> None:
+    feed = Followed()
+    patient = CLIENT.Interest(feed, leave_after_s=3_600)
+    await patient.stand_in("quay")
+    assert set(feed._subscriptions) == {"quay", "square"}
+    await patient.stand_in("square")
+    await patient.stand_in("lane")
+    assert set(feed._subscriptions) == {"quay", "square", "lane"}, "a step back costs nothing"
+    hasty = CLIENT.Interest(feed, leave_after_s=0)
+    await hasty.stand_in("lane")
+    assert set(feed._subscriptions) == {"square", "lane"}
+
+
+async def test_a_client_over_its_cap_of_bytes_keeps_its_own_place_alone() -> None:
+    feed = Followed()
+    interest = CLIENT.Interest(feed, bytes_per_s=10_000)
+    await interest.stand_in("square")
+    feed.bytes += 10**12
+    await interest.tick()
+    assert set(feed._subscriptions) == {"square"}
+    await interest.tick()
+    assert set(feed._subscriptions) == {"square"}, "for a while, not until the next second"
