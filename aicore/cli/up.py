@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.markup import escape
@@ -17,7 +17,9 @@ from rich.markup import escape
 from aicore.addresses import masked
 from aicore.cli.relay import compared
 from aicore.cli.terminal import Exit, Failure, err, loop_factory, out
+from aicore.client import Refused, Unanswered, connect
 from aicore.collector import relax_collector, spare_the_end
+from aicore.content.loading import load_sample
 from aicore.content.weights import SHIPPED, shipped_model
 from aicore.embedded.ports import is_loopback, shown_host
 from aicore.embedded.process import dying_with_parent
@@ -47,6 +49,9 @@ Components = Annotated[
 def up(
     *,
     demo: Annotated[bool, typer.Option(help="Play the demo when everything is ready.")] = False,
+    world: Annotated[
+        bool, typer.Option(help="Load the sample world when everything is ready, if none was loaded.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to the terminal.")] = False,
     servers_only: Annotated[
         bool, typer.Option(help="Start the embedded servers only; run the components with `aicore run`.")
@@ -67,7 +72,8 @@ def up(
             with serving(settings, _vllms(settings) if vllm else {}) as system:
                 with _logging(settings, None if verbose else system.state_dir / LOG_FILE):
                     components = () if servers_only else COMPONENTS
-                    stopper.run(lambda: _up(settings, system, components, stopper.stop, demo=demo))
+                    first = First(world=world and not servers_only, demo=demo)
+                    stopper.run(lambda: _up(settings, system, components, stopper.stop, first))
                 err.print("[dim]stopping the servers[/dim]")
         except KeyboardInterrupt:
             raise typer.Exit(128 + signal.SIGINT) from None
@@ -184,8 +190,15 @@ class Stopper:
         self._loop.call_soon_threadsafe(self.stop.set)
 
 
+class First(NamedTuple):
+    """What is done as soon as everything is ready."""
+
+    world: bool
+    demo: bool
+
+
 async def _up(
-    settings: Settings, system: System, components: Sequence[str], stop: asyncio.Event, *, demo: bool
+    settings: Settings, system: System, components: Sequence[str], stop: asyncio.Event, first: First
 ) -> None:
     ready = asyncio.Event()
     async with asyncio.TaskGroup() as group:
@@ -198,12 +211,27 @@ async def _up(
             return
         _tell(settings, system)
         await tell_held(system)
-        if demo:
+        if first.world:
+            await _load_world(system)
+        if first.demo:
             await _play(group, settings, system, stop)
         if not stop.is_set():
             _tell_next()
         await stop.wait()
         err.print("[dim]stopping[/dim]")
+
+
+async def _load_world(system: System) -> None:
+    """Load the sample world over the wire, if the realm has none; what holds already stays."""
+    try:
+        async with connect(system.nats_url, system.realm) as client:
+            loaded = await load_sample(client)
+    except (Refused, Unanswered) as error:
+        err.print(f"[red]the sample world was not loaded:[/red] {escape(str(error))}", soft_wrap=True)
+        return
+    if loaded:
+        said = f"version {loaded['version']}, {loaded['entries']} entries"
+        out.print(f"the world of Cindermouth is loaded: {said}")
 
 
 async def _first(group: asyncio.TaskGroup, wanted: asyncio.Event, stop: asyncio.Event) -> bool:

@@ -8,6 +8,7 @@ import orjson
 from pydantic import JsonValue
 
 from aicore.client import Client
+from aicore.content.sample_world import sample_entries
 from bus.retry import until_seen
 from domain.clock.calendar import Calendar
 from domain.definition.entries import Key
@@ -49,6 +50,15 @@ async def change_to(client: Client, wanted: Mapping[Key, JsonValue], calendar: C
     by = calendar.model_dump()
     other = by if clock is not None and Calendar.model_validate(clock["calendar"]) != calendar else None
     return Change(plan_of(answer.result["version"], there, wanted), other)
+
+
+async def load_sample(client: Client) -> Mapping[str, Any] | None:
+    """Load the sample world into a realm that has none; return its version and size, or None if it has."""
+    if (await client.query("world.definition")).result["version"]:
+        return None
+    change = Change(plan_of(0, {}, sample_entries()), None)
+    result = await carry_out(client, change, "aicore", "the sample world, at the first start")
+    return {**result, "entries": len(change.plan.added)}
 
 
 async def events_of(client: Client, change: Change) -> list[dict[str, Any]]:

@@ -30,11 +30,12 @@ npc = [{id = "wen", name = "Wen", role = "diver", home = "quay", archetype = "gu
 
 
 def test_the_demo_shows_the_real_flow_and_a_second_start_goes_on(tmp_path: Path) -> None:
-    first = Up(tmp_path).wait_up()
+    first = Up(tmp_path, "--demo", "--world").wait_up()
     head = first.json("relay", "status")["log_head"]
     took = first.stop()
 
     for said in (
+        "the world of Cindermouth is loaded: version 1, ",
         "registered ember-gold",
         "ember-silver 0.3.0 on silver",
         "the clock shows 07:0",
