@@ -1,5 +1,7 @@
 """Two operators on a running program: proven names in events, and a command that waits for a second one."""
 
+import asyncio
+import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from aicore.cli.main import PARTS, app_of
 from aicore.client import Client, Refused
 from aicore.clock import new_id, now_us
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
@@ -20,7 +24,7 @@ from bus.nats.connection import connect
 from bus.nats.dead_letters import list_letters
 from bus.ports import RecordedEvent
 from bus.postgres.log import open_log
-from protocol.identity import Identity
+from protocol.identity import UNNAMED, Identity
 from protocol.meta import decode_meta
 from tests.integration.inbox_kit import Inbox
 from tests.integration.test_declared_is_served import program
@@ -56,7 +60,20 @@ async def refused(client: Client, command: str, payload: dict[str, Any], **more:
     return told.value.error.code
 
 
-async def test_a_promotion_with_an_override_waits_for_a_second_operator_by_both_ways(system: System) -> None:
+def said_by(system: System, monkeypatch: pytest.MonkeyPatch, name: str, *arguments: str) -> Result:
+    """Run a command of `aicore four-eyes` as somebody: with the owner's key, which may take any name."""
+    monkeypatch.setenv("AICORE_NATS_URL", system.nats_url.replace(str(UNNAMED), f"operator-{name}", 1))
+    monkeypatch.setenv("AICORE_POSTGRES_DSN", system.postgres_dsn)
+    monkeypatch.setenv("AICORE_REALM", system.realm)
+    monkeypatch.setenv("AICORE_STATE_DIR", str(system.state_dir))
+    return CliRunner().invoke(
+        app_of([part for part in PARTS if part.name == "four-eyes"]), ["four-eyes", *arguments]
+    )
+
+
+async def test_a_promotion_with_an_override_waits_for_a_second_operator_by_both_ways(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with (
         program(Settings(four_eyes="all"), system, COMPONENTS),
         operator(system, "mira") as mira,
@@ -84,7 +101,18 @@ async def test_a_promotion_with_an_override_waits_for_a_second_operator_by_both_
         word = {"order_id": order.hex, "operator": "x", "reason": "seen"}
         assert await refused(mira, "four_eyes.confirm", word) == "same_operator"
         assert await list_letters(mira._nc, system.realm) == []
-        await jan.command("four_eyes.confirm", word)
+
+        async def at_the_cli(name: str, *arguments: str) -> Result:
+            return await asyncio.to_thread(said_by, system, monkeypatch, name, *arguments)
+
+        listed = json.loads((await at_the_cli("jan", "list", "--json")).stdout)
+        assert {row["order_id"] for row in listed} == {order.hex, put.hex}
+        own = await at_the_cli("mira", "confirm", order.hex, "--reason", "seen")
+        assert "same_operator" in repr(own.exception)
+        confirmed = await at_the_cli("jan", "confirm", order.hex, "--reason", "seen")
+        assert "registry.promote_model of operator:mira is confirmed" in confirmed.stdout
+        told = await at_the_cli("mira", "result", order.hex, "--json")
+        assert (json.loads(told.stdout)["status"], told.exit_code) == ("current", 0)
         assert (await mira.command("registry.promote_model", promotion, id=order)).duplicate
 
     found = await events(system)
