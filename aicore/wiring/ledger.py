@@ -9,6 +9,7 @@ from bus.relay.leadership import WRITER, while_leading
 from domain.clock.units import GameTime
 from domain.ledger.book import STREAM
 from domain.ledger.queries import BalanceQuery, HistoryQuery, SupplyQuery
+from handlers.ledger.authority import Holders
 from handlers.ledger.desk import KINDS, Desk
 from handlers.ledger.known import Known
 from projections.ledger import (
@@ -39,7 +40,8 @@ async def _desk(parts: Parts) -> None:
         return clock.clock.line.at(clock.now()) if clock.clock else None
 
     known = Known(parts.log, parts.codec, game)
-    desk = Desk(known, NatsLead(parts.nc, realm, "ledger", new_id), realm=realm, name=name)
+    holders = await parts.view(Holders(parts.log, parts.codec))
+    desk = Desk(known, holders, NatsLead(parts.nc, realm, "ledger", new_id), realm=realm, name=name)
     parts.served.commands |= dict.fromkeys(KINDS, desk)
     await parts.background(desk.stand_by())
     dsn = parts.system.dsn_of(WRITER)

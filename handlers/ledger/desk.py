@@ -34,6 +34,7 @@ from domain.kernel.parse import parse
 from domain.ledger.book import STREAM, Now
 from domain.ledger.commands import COMMANDS, LedgerCommand, Link, Reversing
 from domain.ledger.messages import Led
+from handlers.ledger.authority import Holders
 from handlers.ledger.known import Known, TooOld
 from handlers.ledger.replies import came_of, events_of, result_of
 from handlers.ledger.turn import COMPONENT, Turn, Waiting
@@ -73,8 +74,9 @@ class PassedOn(Rejected):
 class Desk:
     """One process's desk. Run `stand_by` beside `lead`; calls may come at any time."""
 
-    def __init__(self, known: Known, lead: Lead, *, realm: str, name: str) -> None:
+    def __init__(self, known: Known, holders: Holders, lead: Lead, *, realm: str, name: str) -> None:
         self._known = known
+        self._holders = holders
         self._log = known.log
         self._codec = known.codec
         self._lead = lead
@@ -120,6 +122,11 @@ class Desk:
 
     async def _decided(self, message: CommandMessage, command: LedgerCommand) -> Reply:
         originals = await self._originals(command)
+        try:
+            await self._holders.see_may(command, message.meta.actor, originals)
+        except Rejected:
+            if await self._log.find(derived_id(message.id, 0)) is None:
+                raise  # what was done before is told even when the session has ended since
         if not self._leading:
             raise _no_more()
         if len(self._queue) >= WAITING_MAX:

@@ -17,6 +17,7 @@ from bus.postgres.connect import connect_pool
 from bus.postgres.log import open_log
 from bus.relay.leadership import while_leading
 from domain.ledger.commands import Hold, LedgerCommand, PostHold, Reverse, Transfer
+from handlers.ledger.authority import Holders
 from handlers.ledger.desk import Desk
 from handlers.ledger.known import Known
 from projections.kernel.reading import Reader
@@ -53,7 +54,7 @@ async def desk_of(place: Realm, nc: Any, name: str, group: asyncio.TaskGroup) ->
     """Yield the desk of a process that is ready to lead."""
     async with open_log(place.dsn, place.name, now_us=now_us) as log:
         known, lead = Known(log, CODEC, lambda: None), NatsLead(nc, place.name, "ledger", new_id)
-        desk = Desk(known, lead, realm=place.name, name=name)
+        desk = Desk(known, Holders(log, CODEC), lead, realm=place.name, name=name)
         leading = while_leading(place.dsn, place.name, desk.lead, work="ledger", name=name)
         tasks = [group.create_task(desk.stand_by()), group.create_task(leading)]
         yield desk

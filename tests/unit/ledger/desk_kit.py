@@ -14,9 +14,11 @@ from domain.clock.units import GameTime
 from domain.kernel.event import Event
 from domain.ledger.book import STREAM
 from domain.ledger.commands import DeclareFlow, LedgerCommand, OpenAccount, OpenUnit, Transfer
+from handlers.ledger.authority import Holders
 from handlers.ledger.desk import Desk
 from handlers.ledger.known import Known
 from protocol.messages import CommandMessage, Reply
+from protocol.meta import Meta
 from tests.unit.ledger.kit import move
 
 CODEC = EventCodec(domain_catalogue())
@@ -62,13 +64,15 @@ class Realm:
     def desk(self, name: str = "quay:1") -> Desk:
         """Return another process's desk."""
         known = Known(self.log, CODEC, lambda: self.game)
-        return Desk(known, self.lead, realm="desk", name=name)
+        return Desk(known, Holders(self.log, CODEC), self.lead, realm="desk", name=name)
 
 
-def message(name: object, command: LedgerCommand, expected: Any = "any") -> CommandMessage:
+def message(
+    name: object, command: LedgerCommand, expected: Any = "any", by: str = "operator:cli"
+) -> CommandMessage:
     """Return a command on its way; the same name is the same id."""
-    id_ = uuid5(SPACE, str(name))
-    return CommandMessage(id_, type(command).command_name, command.model_dump(mode="json"), expected)
+    id_, payload = uuid5(SPACE, str(name)), command.model_dump(mode="json")
+    return CommandMessage(id_, type(command).command_name, payload, expected, Meta(actor=by))
 
 
 @asynccontextmanager
