@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 from hypothesis import given as forall
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from domain.clock.units import GameTime, RealTime
@@ -316,6 +317,7 @@ def test_an_account_says_whose_it_is() -> None:
     assert [owner_of(name) for name in (ANN, "player.ann.bank")] == [ANN, ANN]
 
 
+@settings(max_examples=40)
 @forall(st.integers(0, AMOUNT_MAX), st.lists(st.integers(0, 10**9), min_size=1, max_size=9).filter(any))
 def test_parts_add_up_and_none_is_off_by_one(amount: int, weights: list[int]) -> None:
     parts, total = split(amount, weights), sum(weights)
