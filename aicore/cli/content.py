@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 import typer
 
 from aicore.cli.terminal import Json, Kind, Listing, known_settings, out, print_json
+from aicore.content.characters import load_characters
 from aicore.content.scenes import closing_line
 from aicore.content.speech import load_speech
-from aicore.content.world import VOICES, World, load_world
+from aicore.content.world import VOICES, World
 
 app = typer.Typer(no_args_is_help=True, help="Content: characters, places and facts.")
 
@@ -21,7 +22,7 @@ def group() -> None:
 def list_content(*, json: Json = False) -> None:
     """List characters, places and facts; checks the file of AICORE_CONTENT_FILE."""
     file = known_settings().content_file
-    world = load_world(file)
+    world = load_characters(file)
     if json:
         print_json({"file": file, **_shown(world), "voices": VOICES})
         return

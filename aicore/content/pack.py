@@ -14,11 +14,12 @@ class _Named(Protocol):
 E = TypeVar("E", bound=_Named)
 
 
-def pack_of(definition: Definition) -> dict[str, Any]:
+def pack_of(definition: Definition, *, everybody: bool = False) -> dict[str, Any]:
     """Return the content pack of a definition (`aicore.content.world.World`), as plain data.
 
     It holds what the models have learnt, in the order in which they did. A dark home counts as the light
-    district over it: the models know that a drowned lord "lives at the Ropewalk".
+    district over it: the models know that a drowned lord "lives at the Ropewalk". ``everybody`` adds, behind
+    those whom the models have learnt, everyone else: who they are stands in the prompt.
     """
     trained = definition.trained
     districts, people = _by_id(definition.districts), _by_id(definition.people)
@@ -28,6 +29,11 @@ def pack_of(definition: Definition) -> dict[str, Any]:
         _by_id(definition.facts),
     )
     goods, places = _by_id(definition.goods), _by_id(definition.places)
+
+    learnt = {*trained.factions, *trained.people}
+
+    def rest(entries: Mapping[str, E]) -> list[str]:
+        return [id_ for id_ in entries if id_ not in learnt] if everybody else []
 
     def home(place: str) -> str:
         district = districts[places[place].district]
@@ -46,7 +52,9 @@ def pack_of(definition: Definition) -> dict[str, Any]:
         ],
         "faction": [
             {"id": each.id, "name": each.name, "world": each.side}
-            for each in _chosen(trained.factions, factions)
+            for each in _chosen(
+                dict.fromkeys([*trained.factions, *(factions if everybody else ())]), factions
+            )
         ],
         "npc": [
             {
@@ -59,7 +67,7 @@ def pack_of(definition: Definition) -> dict[str, Any]:
                 "voice": each.voice,
                 "closed": each.closed,
             }
-            for each in _chosen(trained.people, people)
+            for each in _chosen([*trained.people, *rest(people)], people)
         ],
         "quest": [
             {"id": each.id, "aim": each.aim, "word": each.word} for each in _chosen(trained.quests, quests)

@@ -7,6 +7,7 @@ from functools import partial
 from nats.aio.client import Client as Nats
 
 from aicore.clock import new_id
+from aicore.content.characters import load_characters
 from aicore.content.scenes import closing_line, known_scene
 from aicore.content.speech import load_speech
 from aicore.content.suites import contradictions
@@ -82,7 +83,7 @@ def _keys(parts: Parts) -> Keys:
 async def inference_service(parts: Parts) -> InferenceService:
     """Open the service that answers turns (`Parts.once`)."""
     settings, records = parts.settings, await parts.once(records_of)
-    world = load_world(settings.content_file)
+    characters = load_characters(settings.content_file)
     service = InferenceService(
         records,
         await parts.once(models_in_memory),
@@ -90,8 +91,8 @@ async def inference_service(parts: Parts) -> InferenceService:
         timeout_s=settings.inference_timeout_s,
         give=token_giver(parts.nc),
         allowances=Allowances(_limits(settings), time.perf_counter),
-        scenes=partial(known_scene, world),
-        characters=[each.id for each in world.npc],
+        scenes=partial(known_scene, characters),
+        characters=[each.id for each in characters.npc],
         guard=await _guardrails(parts),
         claims=await parts.once(claims_of),
     )
@@ -111,11 +112,12 @@ def _limits(settings: Settings) -> AllowanceLimits:
 async def _guardrails(parts: Parts) -> Guardrails:
     settings, folder = parts.settings, parts.system.state_dir / "models"
     world, speech = load_world(settings.content_file), load_speech()
+    characters = load_characters(settings.content_file)
     records, router = await parts.once(records_of), await parts.once(router_of)
     seal = seal_of(settings)
     return Guardrails(
         await parts.once(active_policy),
-        partial(closing_line, world, speech),
+        partial(closing_line, characters, speech),
         records.violation,
         contradictions(world, speech),
         await classifier_of(settings.guard_classifier, router, folder),

@@ -13,9 +13,11 @@ import orjson
 import pytest
 
 from aicore.content import compiled
+from aicore.content.characters import load_characters
 from aicore.content.corpus import Source
 from aicore.content.definition import check_sample
 from aicore.content.sample_world import sample_definition
+from aicore.content.scenes import known_scene
 from aicore.content.speech import load_speech
 from aicore.content.suites import default_suite
 from aicore.content.templates import TEMPLATES
@@ -76,6 +78,18 @@ def test_whoever_asks_finds_each_person_some_relation_and_a_reason() -> None:
 
     assert [person.id for person in world.people if not person.story or not person.relations] == []
     assert [faction.id for faction in world.factions if not faction.stances or not faction.purse] == []
+
+
+def test_whom_no_model_has_learnt_one_may_speak_to_all_the_same() -> None:
+    everybody, learnt = load_characters(), load_world()
+
+    assert everybody.npc[: len(learnt.npc)] == learnt.npc
+    assert len(everybody.npc) == len(sample_definition().people)
+    assert known_scene(everybody, "una_pell", "Is it true what they say of the sea wall?") == {
+        "npc": "Una Pell, harbour constable; watch, blunt",
+        "place": "the Ropewalk",
+        "lore": ["the sea wall must be walked against the tide"],
+    }
 
 
 def test_what_is_compiled_is_what_the_files_say() -> None:
