@@ -20,7 +20,7 @@ PART_BYTES_MAX = 256 * 1024
 FIELDS_SHOWN_MAX = 50
 """Changed entries of which is said what is other: each is asked for."""
 
-LOOK_S, SHOWN_S = 0.1, 1.0
+LOOK_S, SHOWN_S = 0.1, 10.0
 """Between two looks at what holds, and at most: it is behind the log for a moment."""
 
 
