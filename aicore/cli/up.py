@@ -328,6 +328,7 @@ def _tell_next() -> None:
         ("ask 'Tell me about the Tallymen.'", "a line from the current model"),
         ("ask 'Who are you?' --stream", "the same, word by word"),
         ("tiers --watch", "engines and their latencies, live"),
+        ("clock show", "what time it is in the game"),
         ("models list", "the registry"),
         ("content list", "who speaks, where, and what is true"),
         ("events list", "every message there is"),
