@@ -58,7 +58,7 @@ def lines_of(found: Mapping[str, Any]) -> Sequence[str]:
         f"sky     {seen['phase']}, {seen['season']}; sun {_hour(names, seen['sunrise_s'])} to "
         f"{_hour(names, seen['sunset_s'])}{'; ' if moons else ''}{moons}",
         f"course  {_course(found)}",
-        f"alarms  {found['alarms']:,} wait{late}",
+        f"alarms  {found['alarms']:,} waiting{late}",
         f"leader  {leader}",
     ]
 

@@ -67,4 +67,6 @@ def clock_finding(found: Mapping[str, Any]) -> Check:
         return Check(
             NAME, "warning", fact, "the work does not keep up: give the log a faster disk, or fewer alarms"
         )
-    return Check(NAME, "ok", f"{led}; {found['alarms']:,} alarms wait{'; paused' if found['paused'] else ''}")
+    return Check(
+        NAME, "ok", f"{led}; alarms waiting: {found['alarms']:,}{'; paused' if found['paused'] else ''}"
+    )

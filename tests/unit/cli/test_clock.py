@@ -23,7 +23,7 @@ def test_the_clock_is_shown_in_five_lines() -> None:
         "time    Tideday, 1 Thawing 412, 08:30:00",
         "sky     day, spring; sun 06:00 to 19:00; The Lantern waning_crescent, The Cinder dark",
         "course  60 game seconds a second",
-        "alarms  2,000 wait",
+        "alarms  2,000 waiting",
         "leader  brain-1:47, term 3",
     ]
 
