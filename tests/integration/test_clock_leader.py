@@ -12,10 +12,10 @@ from tests.integration.clock_kit import Arena, arena
 from tests.integration.log_kit import fresh_log
 from tests.integration.nats_kit import until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 PROCESSES = ("a", "b")
-START_S = 30.0
+START_S = 90.0
 LEASE_S = 6.0
 MANY, ROUNDS = 10_000, 100
 
