@@ -41,7 +41,7 @@ QUIET_S = 0.5
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
     with open_folder() as folder:
-        system = Running(Up(folder, "--demo", log_level="debug", log_format="json").wait_up())
+        system = Running(Up(folder, "--demo", "--world", log_level="debug", log_format="json").wait_up())
         yield system
         system.close()
 
@@ -162,8 +162,9 @@ async def _planted(running: Running) -> tuple[set[str], int]:
     await running.ask("batch.open", example("batch.open", running.known))
     turn = await running.ask("inference.generate", {"use_case": "npc_bark", "prompt": SPOKEN})
     running.known["inference_id"] = turn.result["inference_id"]
+    there = await _in_the_world(running)
     for name in REQUESTS:
-        for payload in requests_of(name, example(name, running.known)):
+        for payload in requests_of(name, {**example(name, running.known), **there.get(name, {})}):
             reply = await running.ask(name, payload)
             code = getattr(reply, "code", "")
             assert code not in ("internal", "unavailable"), (name, reply)
@@ -185,6 +186,24 @@ async def _planted(running: Running) -> tuple[set[str], int]:
             await asyncio.sleep(QUIET_S)
         await owner.close()
     return taken, refused
+
+
+async def _in_the_world(running: Running) -> dict[str, dict[str, Any]]:
+    """Have a player stand in the sample world; return what makes its commands' examples be taken there."""
+
+    async def version() -> Any:
+        return (await running.ask("world.definition", {})).result["version"]
+
+    await until(version)
+    opened = (await running.ask("session.open", {"player": "ann"})).result
+    who = {"player": "ann", "session": opened["session"]}
+    entered = await running.ask("places.enter", {**who, "place": "ropewalk_quay"})
+    assert getattr(entered, "result", None), entered
+    return {
+        "places.depart": {**who, "to": "counting_square"},  # streets are open at any hour
+        "places.close_way": {"way": "kiln_crossing"},
+        "world.change": {"base": await version(), "publish": None},
+    }
 
 
 async def _at_the_door(running: Running) -> list[tuple[str, str]]:
