@@ -22,6 +22,7 @@ from bus.ports import (
     Fenced,
     IdConflict,
     Lead,
+    LogError,
     LogUnavailable,
     NobodyLeads,
     RecordedEvent,
@@ -168,7 +169,9 @@ class Desk:
         try:
             await self._known.catch_up()
             await self._decide_all()
-        except TooOld as error:
+        except LogUnavailable:
+            raise
+        except (TooOld, LogError) as error:
             logger.warning("cannot_lead_the_ledger", why=str(error))
             await asyncio.sleep(BEHIND_S)
         finally:

@@ -9,11 +9,11 @@ from uuid import UUID, uuid5
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLead, MemoryLog
-from bus.ports import AppendResult, Fenced, LogUnavailable, StreamWrite
+from bus.ports import AppendResult, Fenced, LogError, LogUnavailable, StreamWrite
 from domain.clock.units import GameTime
 from domain.kernel.event import Event
 from domain.ledger.book import STREAM
-from domain.ledger.commands import DeclareFlow, LedgerCommand, OpenAccount, OpenUnit, Transfer
+from domain.ledger.commands import DeclareFlow, Hold, LedgerCommand, OpenAccount, OpenUnit, Transfer
 from handlers.ledger.authority import Holders
 from handlers.ledger.desk import Desk
 from handlers.ledger.known import Known
@@ -43,6 +43,8 @@ class CuttableLog(MemoryLog):
         cut = self.cuts.pop(0) if self.cuts else ""
         if cut == "before":
             raise LogUnavailable("the append was lost")
+        if cut == "refused":
+            raise LogError("Postgres refused the append")
         result = await super().append(*writes)
         if cut == "after":
             raise LogUnavailable("the answer was lost")
@@ -118,3 +120,21 @@ async def answer(desk: Desk, sent: CommandMessage) -> Reply:
                 return await desk(sent)
             except (LogUnavailable, Fenced):
                 await asyncio.sleep(0.001)
+
+
+def pays(payer: str, payee: str, amount: int) -> Transfer:
+    return Transfer(moves=[move(payer, payee, amount)], reason="trade")
+
+
+def holds(amount: int, *, game_ms: int | None = None, real_ms: int | None = None) -> Hold:
+    return Hold(moves=[move(ANN, BEN, amount)], reason="trade", game_ms=game_ms, real_ms=real_ms)
+
+
+async def has(realm: Realm, account: str) -> tuple[int, int]:
+    """Return what the log says of an account's crowns."""
+    found = (0, 0)
+    for event in await realm.log.events():
+        for each in getattr(event, "after", ()):
+            if (each.account, each.unit) == (account, "crown"):
+                found = each.balance, each.held
+    return found

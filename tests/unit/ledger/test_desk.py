@@ -2,29 +2,25 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from random import Random
 
 import pytest
 
 from bus.ids import derived_id
 from bus.memory import MemoryLog
-from bus.ports import Fenced, IdConflict, LogUnavailable, NewEvent, StreamWrite, VersionConflict
+from bus.ports import IdConflict, LogError, LogUnavailable, NewEvent, StreamWrite, VersionConflict
 from domain.clock.units import GameTime
 from domain.kernel.decider import Rejected
 from domain.ledger.book import STREAM
 from domain.ledger.commands import (
-    Hold,
-    LedgerCommand,
     Link,
     OpenAccount,
     PostHold,
     Reverse,
-    Transfer,
     VoidHold,
 )
-from domain.ledger.messages import HoldExpired, Led, Transferred
-from domain.session.messages import SessionClosed, SessionOpened
-from handlers.ledger.authority import Holders
+from domain.ledger.messages import AccountClosed, HoldExpired, Led, Transferred
 from handlers.ledger.desk import Desk
 from protocol.messages import CommandMessage, Reply
 from tests.unit.ledger.desk_kit import (
@@ -34,33 +30,17 @@ from tests.unit.ledger.desk_kit import (
     CuttableLog,
     Realm,
     answer,
+    has,
+    holds,
     leading,
     message,
     opened,
+    pays,
     until,
 )
-from tests.unit.ledger.kit import move
 
 TRADES = 60
 TRADES_WHOLE = 10_000
-
-
-def pays(payer: str, payee: str, amount: int) -> Transfer:
-    return Transfer(moves=[move(payer, payee, amount)], reason="trade")
-
-
-def holds(amount: int, *, game_ms: int | None = None, real_ms: int | None = None) -> Hold:
-    return Hold(moves=[move(ANN, BEN, amount)], reason="trade", game_ms=game_ms, real_ms=real_ms)
-
-
-async def has(realm: Realm, account: str) -> tuple[int, int]:
-    """Return what the log says of an account's crowns."""
-    found = (0, 0)
-    for event in await realm.log.events():
-        for each in getattr(event, "after", ()):
-            if (each.account, each.unit) == (account, "crown"):
-                found = each.balance, each.held
-    return found
 
 
 async def test_all_who_wait_at_a_hot_account_are_one_append() -> None:
@@ -154,6 +134,66 @@ async def test_what_is_cut_in_two_happens_once(cut: str) -> None:
     assert (await has(realm, ANN), await has(realm, BEN)) == ((3, 0), (7, 0))
 
 
+async def _while_one_is_on_its_way(realm: Realm, desk: Desk, end: Callable[[], Awaitable[None]]) -> list[str]:
+    """Return what became of a command on its way and of two that came meanwhile."""
+    realm.log.hold.clear()
+    before = realm.log.appends
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(_refused(desk, message("first", pays(ANN, BEN, 6))))
+        await until(lambda: realm.log.appends > before)
+        more = [pays(BEN, ANN, 6), pays(BEN, ANN, 1)]
+        others = [group.create_task(_refused(desk, message(n, each))) for n, each in enumerate(more)]
+        await asyncio.sleep(0.01)
+        assert realm.log.appends == before + 1, "one append at a time"
+        await end()
+        realm.log.hold.set()
+    return [task.result() for task in (first, *others)]
+
+
+async def test_what_comes_while_an_append_is_on_its_way_stands_on_it() -> None:
+    realm = Realm()
+    desk = realm.desk()
+
+    async def end() -> None:
+        pass
+
+    async with leading(desk):
+        await opened(desk, {ANN: 6, BEN: 0})
+        told = await _while_one_is_on_its_way(realm, desk, end)
+    assert (told[:2], "has 0 crown" in told[2]) == (["", ""], True)
+    assert (await has(realm, ANN), await has(realm, BEN)) == ((6, 0), (0, 0))
+
+
+async def test_what_was_decided_on_an_old_ledger_is_decided_again() -> None:
+    realm = Realm()
+    desk = realm.desk()
+
+    async def end() -> None:
+        """Something else is there first: as many events as the append on its way has."""
+        closed = CODEC.encode(
+            AccountClosed(account=BEN), derived_id(message("x", OpenAccount(account=ANN)).id, 0)
+        )
+        await MemoryLog.append(realm.log, StreamWrite(STREAM, [closed]))
+
+    async with leading(desk):
+        await opened(desk, {ANN: 6, BEN: 0})
+        told = await _while_one_is_on_its_way(realm, desk, end)
+    assert all("is closed" in each for each in told)
+    assert (await has(realm, ANN), await has(realm, BEN)) == ((6, 0), (0, 0))
+
+
+async def test_a_log_that_refuses_an_append_ends_no_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.ledger.desk.BEHIND_S", 0.001)
+    realm = Realm()
+    desk = realm.desk()
+    async with leading(desk):
+        await opened(desk, {ANN: 6, BEN: 0})
+        realm.log.cuts = ["refused"]
+        assert "Postgres refused" in await _refused(desk, message("first", pays(ANN, BEN, 6)))
+        await answer(desk, message("first", pays(ANN, BEN, 6)))
+    assert await has(realm, BEN) == (6, 0)
+
+
 @pytest.mark.parametrize("count", [TRADES, pytest.param(TRADES_WHOLE, marks=pytest.mark.slow)])
 async def test_trades_cut_between_any_two_steps_lose_and_double_nothing(count: int) -> None:
     """Hold, post with the lamp, or let go: cut at the append, at its answer, and by another leader."""
@@ -224,7 +264,7 @@ async def _overtaken(realm: Realm) -> None:
 async def _refused(desk: Desk, sent: CommandMessage) -> str:
     try:
         await desk(sent)
-    except (Fenced, Rejected) as error:
+    except (LogError, Rejected) as error:
         return str(error)
     return ""
 
@@ -342,60 +382,3 @@ async def test_a_stream_of_a_newer_program_is_not_decided_on() -> None:
         await asyncio.sleep(0.01)
         assert log.appends == 1
         task.cancel()
-
-
-async def test_a_service_gives_away_what_is_a_players_only_while_it_holds_their_session() -> None:
-    realm = Realm()
-    desk = realm.desk()
-    mine, forged = "service:market", "service:forger"
-
-    async def says(name: str, command: LedgerCommand, by: str) -> str:
-        return await _code(desk, message(name, command, by=by))
-
-    async with leading(desk):
-        await opened(desk, {ANN: 10, BEN: 0, "stall.lamps": 5})
-        assert await says("early", pays(ANN, BEN, 1), mine) == "not_your_player"
-        await _session(realm, SessionOpened(player="ann", session=1, service=mine, at_us=1))
-        assert await says("buy", pays(ANN, BEN, 4), mine) == ""
-        assert await says("forged", pays(ANN, BEN, 4), forged) == "not_your_player"
-        assert await says("unnamed", pays(ANN, BEN, 4), "") == "not_your_player"
-        assert await says("hold", holds(1), forged) == "not_your_player"
-        assert await says("stall", pays("stall.lamps", ANN, 1), forged) == "", "a stall is nobody's session"
-        bought = str(derived_id(message("buy", pays(ANN, BEN, 4)).id, 0))
-        assert await says("undo", Reverse(reverses=bought, reason="refund"), mine) == "not_your_player"
-        step = {"do": "transfer", **pays(ANN, BEN, 1).model_dump()}
-        link = Link.model_validate({"steps": [step]})
-        assert await says("link", link, forged) == "not_your_player"
-        await _session(realm, SessionClosed(player="ann", session=1, reason="asked", at_us=2))
-        assert await says("late", pays(ANN, BEN, 1), mine) == "not_your_player"
-        assert await says("buy", pays(ANN, BEN, 4), mine) == "", "what was done is told again"
-    assert await has(realm, BEN) == (4, 0)
-
-
-async def test_sessions_are_followed() -> None:
-    realm = Realm()
-    holders = Holders(realm.log, CODEC)
-    await _session(realm, SessionOpened(player="ann", session=1, service="service:market", at_us=1))
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(holders.run())
-        await until(lambda: holders.position == 1)
-        await holders.see_may(pays(ANN, BEN, 1), "service:market", {})
-        await _session(realm, SessionClosed(player="ann", session=1, reason="asked", at_us=2))
-        await until(lambda: holders.position == 2)
-        with pytest.raises(Rejected):
-            await holders.see_may(pays(ANN, BEN, 1), "service:market", {})
-        task.cancel()
-
-
-async def _session(realm: Realm, event: SessionOpened | SessionClosed) -> None:
-    number = (await realm.log.head()).position
-    id_ = derived_id(message(f"session {number}", OpenAccount(account=ANN)).id, 0)
-    await realm.log.append(StreamWrite("player-ann", [CODEC.encode(event, id_)]))
-
-
-async def _code(desk: Desk, sent: CommandMessage) -> str:
-    try:
-        await desk(sent)
-    except Rejected as refusal:
-        return refusal.code
-    return ""
