@@ -102,7 +102,8 @@ class Transfer(Transferring, Command, name="ledger.transfer", may=(GRANTED, OPER
 
     Refused with ``account_unknown``, ``account_closed``, ``unit_unknown``, ``unit_retired``,
     ``same_account``, ``source_only_gives``, ``sink_keeps``, ``insufficient``, ``item_is_one``,
-    ``item_exists``, ``balance_overflow``.
+    ``item_exists``, ``balance_overflow``; and with ``not_your_player`` for a player's account, unless the
+    sender holds the player's session.
     """
 
     example: ClassVar[Any] = {"moves": [MOVE], "reason": "lamp_sale"}
