@@ -77,7 +77,8 @@ PAGES = {
 OTHERS = {
     "the system and what runs now": "up run doctor env relay.status relay.confirm-log relay.refill tiers "
     "projections.list projections.rebuild spool.status spool.letters spool.redrive spool.dismiss ask "
-    "log.stats migrate clock.show clock.alarms world.plan world.watch demo.walk",
+    "log.stats migrate clock.show clock.alarms world.plan world.watch demo.walk "
+    "ledger.balance ledger.history ledger.supply",
     "new events as they come, for a program of somebody's": "events.follow",
     "who may connect, which the log says nothing of": "services.add services.list services.revoke "
     "operators.add operators.list operators.revoke nats.permissions nats.matrix",
@@ -89,7 +90,8 @@ OTHERS = {
     "deployments.roll-back proposals.approve proposals.reject proposals.policy guardrails.publish "
     "guardrails.activate guardrails.review templates.register batch.submit batch.cancel demo.promote "
     "demo.rollback clock.start clock.scale clock.pause clock.resume clock.jump clock.calendar "
-    "clock.set-alarm clock.cancel-alarm world.load four-eyes.confirm four-eyes.result",
+    "clock.set-alarm clock.cancel-alarm world.load four-eyes.confirm four-eyes.result "
+    "ledger.open ledger.open-unit ledger.transfer ledger.reverse",
 }
 """Commands that vouch for nothing that was recorded before, by what they tell instead."""
 
