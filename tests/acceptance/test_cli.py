@@ -18,6 +18,8 @@ import pytest
 
 from aicore.client import connect as connect_client
 from aicore.running import System
+from aicore.settings import Settings
+from aicore.wiring.contexts import views_of
 from bus.nats.api import JetStreamError, js_publish
 from bus.nats.connection import connect
 from bus.nats.topology import describe, events_stream
@@ -352,9 +354,11 @@ def test_the_spools_of_this_machine_are_shown(up: Up, tmp_path: Path) -> None:
 
 def test_the_relay_the_projections_and_the_dead_letters_report(up: Up) -> None:
     assert up.json("relay", "status")["leader"]
-    assert {row["name"] for row in up.json("projections", "list")} == {"current_models", "inference_stats"}
-    assert set(up.json("projections", "rebuild")) == {"current_models", "inference_stats"}
-    assert [view["differing"] for view in up.json("projections", "verify")] == [0, 0]
+    views = {view.name for view in views_of(Settings())}
+    assert {"current_models", "inference_stats", "ledger_balances"} <= views
+    assert {row["name"] for row in up.json("projections", "list")} == views
+    assert set(up.json("projections", "rebuild")) == views
+    assert [view["differing"] for view in up.json("projections", "verify")] == [0] * len(views)
     assert up.json("dlq", "list") == []
     assert up.run("dlq", "show", "1", code=2).count("dlq list") == 1
     assert "no model is called 'nope'" in up.run("models", "show", "nope", code=2)
