@@ -1,13 +1,28 @@
 """Fair shares: what one sender may take of a process, so that no sender takes it from the others. Pure.
 
 Requests and bytes are held in buckets that fill at a steady rate (token buckets); requests under way are
-counted. What goes over its share is told when to come back, and costs the process next to nothing.
+counted. What goes over its share is told when to come back, and costs the process next to nothing. A process
+that has too much to do gives less to whoever asks for much, as long as there are others.
 """
 
 from dataclasses import dataclass, field
 
 WAIT_S_MIN = 0.05
 """The shortest advice: what comes back sooner is a flood that goes on."""
+
+LATE_S, CALM_S = 0.004, 0.002
+"""A loop that is late by more than the one, in the middle of some looks, has too much to do; by less than the
+other, it has time."""
+
+SMOOTHED = 0.2
+LESS, MORE = 0.8, 1.02
+"""What each look does to the part of its share that a sender gets: down at once, and slowly up."""
+
+PART_MIN = 0.25
+"""The least part: 500 requests a second of 2,000. Nobody who asks for less than that notices."""
+
+ACTIVE_S = 1.0
+"""Whoever sent something within this time is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +34,16 @@ class Share:
         bytes_per_s: of requests, in the long run, and ``bytes_burst`` at once.
         in_flight_max: requests under way at once.
         told_per_s: so many refusals are answered; what comes beyond them hears nothing and runs into its
-            own time-out, as an answer to each would cost more than the request.
+            own time-out. It is more than any one connection sends: a sender that has to read its answers
+            sends less, and nats-server keeps 0.7 KB of each request for as long as it may be answered.
     """
 
     requests_per_s: float = 2_000
     burst: float = 2_000
     bytes_per_s: float = 16 * 2**20
-    bytes_burst: float = 64 * 2**20
+    bytes_burst: float = 16 * 2**20
     in_flight_max: int = 512
-    told_per_s: float = 500
+    told_per_s: float = 100_000
 
 
 @dataclass(slots=True)
@@ -46,7 +62,20 @@ class Shares:
     """Use of the allowances by every sender. Times are seconds of any clock that only goes forward."""
 
     share: Share
+    part: float = 1.0
+    """What each sender gets of its share: less while there are others, and the process has too much to do."""
     _senders: dict[str, _Sender] = field(default_factory=dict)
+    _late_s: float = 0.0
+
+    def felt(self, late_s: float, now: float) -> None:
+        """Take in how late the process came to a look at the clock; it looks many times a second."""
+        self._late_s += SMOOTHED * (late_s - self._late_s)
+        if sum(now - state.at < ACTIVE_S for state in self._senders.values()) < 2:
+            self.part = 1.0
+        elif self._late_s > LATE_S:
+            self.part = max(PART_MIN, self.part * LESS)
+        elif self._late_s < CALM_S:
+            self.part = min(1.0, self.part * MORE)
 
     def take(self, sender: str, size: int, now: float) -> float:
         """Count a request of ``size`` bytes; return 0, or the seconds after which there is room for it."""
@@ -58,7 +87,7 @@ class Shares:
             return 0.0
         state.refused += 1
         missing = max((1 - state.requests) / share.requests_per_s, -state.bytes / share.bytes_per_s)
-        return max(missing, WAIT_S_MIN)
+        return max(missing / self.part, WAIT_S_MIN)
 
     def may_tell(self, sender: str) -> bool:
         """Say whether a refusal is answered; call it once for each."""
@@ -67,6 +96,20 @@ class Shares:
             state.told -= 1
             return True
         state.unanswered += 1
+        return False
+
+    def shut_out(self, sender: str, number: int) -> None:
+        """Count so many more requests that were refused, and not answered."""
+        state = self._senders[sender]
+        state.refused += number
+        state.unanswered += number
+
+    def may_begin(self, sender: str) -> bool:
+        """Say whether another request may be under way, and count a refusal if not."""
+        state = self._senders.get(sender)
+        if state is None or state.in_flight < self.share.in_flight_max:
+            return True
+        state.refused += 1
         return False
 
     def begun(self, sender: str) -> None:
@@ -94,8 +137,8 @@ class Shares:
             return state
         passed = max(0.0, now - state.at)
         if passed:
-            state.at = now
-            state.requests = min(share.burst, state.requests + passed * share.requests_per_s)
-            state.bytes = min(share.bytes_burst, state.bytes + passed * share.bytes_per_s)
+            state.at, part = now, self.part
+            state.requests = min(share.burst * part, state.requests + passed * part * share.requests_per_s)
+            state.bytes = min(share.bytes_burst, state.bytes + passed * part * share.bytes_per_s)
             state.told = min(share.told_per_s, state.told + passed * share.told_per_s)
         return state

@@ -5,6 +5,7 @@ those lengths bound. Maps have string keys only and no key twice; extension type
 """
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import msgpack
@@ -75,6 +76,9 @@ def _no_extension(code: int, data: bytes) -> Any:
     raise WireError("malformed_message", "", f"extension type {code} is not part of the data model")
 
 
+_HOLDERS = frozenset({dict, list})
+
+
 def _is_deeper(value: dict[str, Any], depth: int) -> bool:
     """Return whether ``value`` has more than ``depth`` levels of maps and lists.
 
@@ -82,12 +86,8 @@ def _is_deeper(value: dict[str, Any], depth: int) -> bool:
     """
     level: list[Any] = [value]
     for _ in range(depth):
-        level = [
-            item
-            for holder in level
-            for item in (holder.values() if type(holder) is dict else holder)
-            if type(item) is dict or type(item) is list
-        ]
-        if not level:
+        held = [*chain.from_iterable(holder.values() if type(holder) is dict else holder for holder in level)]
+        if not _HOLDERS & set(map(type, held)):
             return False
+        level = [item for item in held if type(item) in _HOLDERS]
     return True

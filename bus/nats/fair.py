@@ -1,15 +1,15 @@
 """A NATS connection that holds each sender to his share before his message costs anything.
 
-A flood in a subscription's queue is in front of everybody who comes later. So a request is judged as it is
-read from the socket: what goes over its sender's share never gets into a queue. Its refusal is made once for
-each advice and sent as bytes.
+A flood in a subscription's queue is in front of everybody who comes later. So a request is judged by its
+head, as it is read from the socket: what goes over its sender's share is passed over (`bus.nats.parser`). Its
+refusal is made once for each advice and sent as bytes.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
 
+from bus.nats.parser import JudgingParser
 from bus.nats.tls import SecuredClient
 from bus.shares import Shares
 from protocol.identity import ANYBODYS
@@ -22,32 +22,74 @@ ANSWERED = tuple(beginning.encode() for beginning in ANYBODYS)
 ADVICE_MS = 50
 """Advice is a multiple of it: so few different refusals are made."""
 
+SUBJECTS_MAX = 4_096
+"""Subjects of which the sender is remembered."""
+
 
 class FairClient(SecuredClient):
     """nats-py's client; see `hold`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._shares: Shares | None = None
-        self._held_to: tuple[bytes, ...] = ()
+        self._door = _Door()
+        self._ps = JudgingParser(self, self._door)
 
     def hold(self, shares: Shares, subjects: Sequence[str]) -> None:
         """Hold senders of requests to their shares; ``subjects``: what those begin with."""
-        self._shares, self._held_to = shares, tuple(subject.encode() for subject in subjects)
+        begins = tuple(subject.encode() for subject in subjects)
+        self._door.hold(shares, begins, asyncio.get_running_loop().time)
 
-    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any) -> None:
-        """Take a message as nats-py does (2.16), unless its sender has had his share."""
-        shares = self._shares
-        if shares is not None and subject.startswith(self._held_to):
-            sender = bytes(subject[subject.rfind(b".") + 1 :])
-            if sender.startswith(HELD):
-                name = sender.decode("ascii", "replace")
-                wait_s = shares.take(name, len(data), asyncio.get_running_loop().time())
-                if wait_s:
-                    if reply.startswith(ANSWERED) and shares.may_tell(name):
-                        await self.publish(reply.decode(), refusal(_advice(wait_s)))
-                    return
-        await super()._process_msg(sid, subject, reply, data, headers)
+
+class _Door:
+    """Judges requests by their senders' shares; before `hold`, everybody is let in."""
+
+    def __init__(self) -> None:
+        self._shares: Shares | None = None
+        self._senders: dict[bytes, str] = {}
+        self._replies: list[bytes] = []
+        self._tells = True
+
+    def hold(self, shares: Shares, begins: tuple[bytes, ...], clock: Callable[[], float]) -> None:
+        self._shares, self._begins, self._clock = shares, begins, clock
+
+    def refuses(self, subject: bytes, reply: bytes, size: int) -> bool:
+        """Say whether a message's sender has had his share; some are told so."""
+        if self._shares is None or not (sender := self._sender_of(subject)):
+            return False
+        if not (wait_s := self._shares.take(sender, size, self._clock())):
+            return False
+        self._tells = reply.startswith(ANSWERED) and self._shares.may_tell(sender)
+        if self._tells:
+            body = refusal(_advice(wait_s))
+            self._replies.append(b"PUB %b %d\r\n%b\r\n" % (reply, len(body), body))
+        return True
+
+    def is_shut(self, subject: bytes) -> bool:
+        """Say that whoever was not told of a refusal will not be told of the next one either."""
+        return not self._tells
+
+    def passed_over(self, subject: bytes, number: int) -> None:
+        """Count what was refused unheard."""
+        assert self._shares is not None, "it refused"
+        self._shares.shut_out(self._sender_of(subject), number)
+
+    def replies(self) -> bytes:
+        """Return the refusals since the last time."""
+        said = b"".join(self._replies)
+        self._replies.clear()
+        return said
+
+    def _sender_of(self, subject: bytes) -> str:
+        """Return who sent a request, "" if that one is held to nothing."""
+        known = self._senders.get(subject)
+        if known is not None:
+            return known
+        sender = subject[subject.rfind(b".") + 1 :]
+        held = subject.startswith(self._begins) and sender.startswith(HELD)
+        if len(self._senders) >= SUBJECTS_MAX:
+            self._senders.clear()
+        self._senders[subject] = found = sender.decode("ascii", "replace") if held else ""
+        return found
 
 
 def _advice(wait_s: float) -> int:
@@ -57,13 +99,16 @@ def _advice(wait_s: float) -> int:
 
 @lru_cache(maxsize=256)
 def refusal(wait_ms: int) -> bytes:
+    """Return `over_quota` as it is sent."""
+    return encode_reply(over_quota(wait_ms))
+
+
+def over_quota(wait_ms: int) -> ErrorReply:
     """Return the reply to a request beyond its sender's share."""
-    return encode_reply(
-        ErrorReply(
-            "over_quota",
-            "you have had your share of requests, bytes or requests under way",
-            remedy="send it again with the same id, not sooner than that, and fewer at once",
-            retry="later",
-            retry_after_ms=wait_ms,
-        )
+    return ErrorReply(
+        "over_quota",
+        "you have had your share of requests, bytes or requests under way",
+        remedy="send it again with the same id, not sooner than that, and fewer at once",
+        retry="later",
+        retry_after_ms=wait_ms,
     )

@@ -1,6 +1,7 @@
 """Answers commands and queries on NATS, every request with a result or a typed error.
 
-Silence is for a flood alone: of what goes over its sender's share only so much is refused (`bus.shares`).
+What goes over its sender's share is refused before it is read (`bus.shares`); the rest begins in turn, some
+of each sender's (`bus.turns`).
 
 Registered with NATS's service discovery (`$SRV.PING|INFO|STATS`). One subscription takes `{realm}.cmd.>`, so
 that a command nobody knows is answered too; where services run apart, `bus.nats.unknown` sees to that.
@@ -24,10 +25,11 @@ from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, EndpointStats, Service, ServiceConfig
 
 from bus.nats.discovery import leave
-from bus.nats.fair import FairClient
+from bus.nats.fair import FairClient, over_quota
 from bus.nats.unknown import Declared, answering_unknown, unknown
 from bus.problems import problem_of, unforeseen
 from bus.shares import Share, Shares
+from bus.turns import Turns
 from protocol.errors import WireError
 from protocol.identity import ANYBODYS, Identity
 from protocol.limits import MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX
@@ -48,6 +50,8 @@ NAME = "aicore"
 DEADLINE_S = 30.0
 IN_FLIGHT_MAX = 1_024
 BUSY_RETRY_MS = 250
+LOOK_S = 0.02
+"""Between two looks at how late the loop is; each costs 20 µs."""
 
 CommandHandler = Callable[[CommandMessage], Awaitable[Reply]]
 QueryHandler = Callable[[dict[str, Any]], Awaitable[tuple[object, int]]]
@@ -106,6 +110,7 @@ async def serve(
         if isinstance(nc, FairClient):
             nc.hold(dispatcher.shares, [f"{realm}.{kind}." for kind in ("cmd", "qry", "live")])
         config.stats_handler = dispatcher.stats
+        looks = group.create_task(_feel(dispatcher.shares))
         service = await micro.add_service(nc, config)
         try:
             for kind, names in (("cmd", commands), ("qry", queries)):
@@ -123,7 +128,21 @@ async def serve(
                 await nc.flush()
                 yield service
         finally:
-            await leave(nc, service)
+            try:
+                await leave(nc, service)
+                await dispatcher.turns.all_begun()
+            finally:
+                dispatcher.turns.close()
+                looks.cancel()
+
+
+async def _feel(shares: Shares) -> None:
+    """Have senders' shares follow how late this process is, until cancelled."""
+    clock = asyncio.get_running_loop().time
+    while True:
+        due = clock() + LOOK_S
+        await asyncio.sleep(LOOK_S)
+        shares.felt(clock() - due, clock())
 
 
 def _subjects(
@@ -177,6 +196,7 @@ class _Dispatcher:
         self._options = options
         self._group = group
         self._in_flight = 0
+        self.turns = Turns(self._begin)
         self._problems: Counter[str] = Counter()
         self._log = logger.bind(realm=realm, service=options.name)
 
@@ -191,7 +211,7 @@ class _Dispatcher:
         }
 
     async def take(self, request: Request) -> None:
-        """Start answering; must not wait, the subscription hands over one request at a time."""
+        """Have a request answered; must not wait, the subscription hands over one at a time."""
         if self._in_flight >= self._options.in_flight_max:
             busy = ErrorReply(
                 "unavailable",
@@ -202,8 +222,16 @@ class _Dispatcher:
             )
             await self._respond(request, busy)
             return
+        sender = sender_of(request.subject)
+        if not self.shares.may_begin(sender):  # several were let in before the first of them began
+            if self.shares.may_tell(sender):
+                await self._respond(request, over_quota(BUSY_RETRY_MS))
+            return
         self._in_flight += 1
-        self.shares.begun(sender_of(request.subject))
+        self.shares.begun(sender)
+        self.turns.put(sender, request)
+
+    def _begin(self, request: Request) -> None:
         self._group.create_task(self._answer(request))
 
     async def _answer(self, request: Request) -> None:
@@ -218,7 +246,8 @@ class _Dispatcher:
             reply = self._problem(request, error)
         finally:
             self._in_flight -= 1
-            self.shares.ended(sender_of(request.subject))
+            self.shares.ended(sender := sender_of(request.subject))
+            self.turns.ended(sender)
         await self._respond(request, reply)
 
     async def _run(self, request: Request) -> Reply | Answer | ErrorReply:

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
+from itertools import chain
 from math import isfinite
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -13,6 +14,7 @@ from domain.kernel.event import Command, Query
 from domain.kernel.visibility import Path, hides, public_path
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 
 _REMEDIES = {
     "extra_forbidden": "remove the field",
@@ -52,6 +54,8 @@ def _beyond_json(data: Mapping[str, object]) -> tuple[Path, str, str] | None:
     Postgres has no U+0000 in text, and JSON no NaN: a declaration that forgot to say so would end in
     ``internal``. Level by level: depth costs no stack.
     """
+    if not _may_be_beyond(data):
+        return None
     level: list[tuple[Path, object]] = [((), data)]
     while level:
         below: list[tuple[Path, object]] = []
@@ -71,6 +75,41 @@ def _beyond_json(data: Mapping[str, object]) -> tuple[Path, str, str] | None:
                     pass
         level = below
     return None
+
+
+_FLAT = frozenset({str, float, int, bool, bytes, type(None)})
+_NESTED = frozenset({dict, list})
+
+
+def _may_be_beyond(data: Mapping[str, object]) -> bool:
+    """Say whether `_beyond_json` has to look for the place; 60,000 texts cost 4 ms, and the look 40 ms.
+
+    A whole level at a time, by what Python does for many values at once.
+    """
+    holders: list[Any] = [data]
+    while holders:
+        if set(map(type, holders)) - _NESTED:
+            return True
+        maps = [holder for holder in holders if type(holder) is dict]
+        lists = [holder for holder in holders if type(holder) is list]
+        values = [*chain.from_iterable(map(dict.values, maps)), *chain.from_iterable(lists)]
+        keys = [*chain.from_iterable(maps)]
+        kinds = set(map(type, values))
+        if (kinds - _FLAT - _NESTED) or set(map(type, keys)) - {str}:
+            return True
+        if "\x00" in "".join(keys) or "\x00" in "".join(_of(str, values, kinds)):
+            return True
+        if not all(map(isfinite, _of(float, values, kinds))):
+            return True
+        holders = [value for value in values if type(value) in _NESTED] if kinds & _NESTED else []
+    return False
+
+
+def _of(kind: type[T], values: list[Any], kinds: set[type]) -> list[T]:
+    """Return the values of a kind; ``kinds``: those that there are."""
+    if kind not in kinds:
+        return []
+    return values if len(kinds) == 1 else [value for value in values if type(value) is kind]
 
 
 def _told(model: type[BaseModel], fault: ErrorDetails) -> str:

@@ -4,6 +4,8 @@ import math
 from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, Field, JsonValue
 
 from domain.kernel.decider import Rejected
@@ -156,3 +158,37 @@ def test_depth_costs_no_stack() -> None:
         deep = {"a": deep}
 
     assert refused({"notes": deep}).field.endswith("a.end")
+
+
+class Anything(Query, name="lamp.anything"):
+    held: dict[str, Any]
+
+
+texts = st.text("ab\x00", max_size=3)
+plain = st.one_of(texts, st.floats(), st.integers(-5, 5), st.booleans(), st.none())
+held = st.recursive(
+    plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3)
+)
+
+
+def _is_beyond(value: object) -> bool:
+    match value:
+        case str():
+            return "\x00" in value
+        case float():
+            return not math.isfinite(value)
+        case list():
+            return any(map(_is_beyond, value))
+        case dict():
+            return any(_is_beyond(part) for pair in value.items() for part in pair)
+        case _:
+            return False
+
+
+@given(st.dictionaries(texts, held, max_size=4))
+def test_what_no_json_text_could_hold_is_refused_wherever_it_is(found: dict[str, Any]) -> None:
+    if not _is_beyond(found):
+        assert parse(Anything, {"held": found}).held == found
+        return
+    told = refused({"held": found}, Anything).message
+    assert "U+0000" in told or "finite" in told

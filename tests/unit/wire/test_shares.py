@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.shares import WAIT_S_MIN, Share, Shares
+from bus.shares import PART_MIN, WAIT_S_MIN, Share, Shares
 
 SHARE = Share(requests_per_s=10, burst=5, bytes_per_s=1_000, bytes_burst=500, in_flight_max=3, told_per_s=2)
 
@@ -72,3 +72,50 @@ def test_whoever_comes_back_when_told_is_taken(first: float, _: float) -> None:
     while not (wait := shares.take("service-a", 300, first)):
         pass
     assert shares.take("service-a", 1, first + wait + 1e-6) == 0.0
+
+
+def _flooded(
+    shares: Shares, seconds: float, late_s: float, senders: tuple[str, ...], began: float = 0.0
+) -> int:
+    """Return how many requests of the first sender are taken while each sends 100 every 10 ms."""
+    taken = 0
+    for tick in range(int(seconds * 100)):
+        now = began + tick / 100
+        shares.felt(late_s, now)
+        for sender in senders:
+            taken += sum(not shares.take(sender, 1, now) for _ in range(100) if sender == senders[0])
+            shares.take(sender, 1, now)
+    return taken
+
+
+def test_while_the_process_is_late_a_flood_gets_less_and_a_quiet_sender_what_it_had() -> None:
+    shares = Shares(Share(requests_per_s=1_000, burst=100))
+    _flooded(shares, 1.0, 0.02, ("service-a", "service-b"))
+    assert shares.part == PART_MIN
+    assert _flooded(shares, 1.0, 0.02, ("service-a", "service-b"), 1.0) <= 1_000 * PART_MIN + 1
+    assert _flooded(shares, 4.0, 0.0, ("service-a", "service-b"), 2.0) > 1_000
+    assert shares.part == 1.0
+
+
+def test_whoever_is_alone_keeps_the_whole_share() -> None:
+    shares = Shares(Share(requests_per_s=1_000, burst=100))
+    assert _flooded(shares, 1.0, 0.02, ("service-a",)) >= 1_000
+    assert shares.part == 1.0
+
+
+def test_one_that_was_let_in_before_others_began_waits_for_them() -> None:
+    shares = Shares(SHARE)
+    for _ in range(SHARE.in_flight_max):
+        assert shares.may_begin("service-a")
+        shares.take("service-a", 1, 0.0)
+        shares.begun("service-a")
+    assert not shares.may_begin("service-a")
+    shares.ended("service-a")
+    assert shares.may_begin("service-a")
+
+
+def test_what_is_passed_over_unheard_counts_as_refused() -> None:
+    shares = Shares(SHARE)
+    shares.take("service-a", 1, 0.0)
+    shares.shut_out("service-a", 40)
+    assert shares.seen() == {"service-a": {"refused": 40, "unanswered": 40}}

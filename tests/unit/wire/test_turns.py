@@ -1,0 +1,55 @@
+"""Whose request begins next."""
+
+import asyncio
+
+from bus.turns import ALONE, Turns
+
+
+def started(turns: "Turns[str]", senders: str) -> None:
+    for number, sender in enumerate(senders):
+        turns.put(sender, f"{sender}{number}")
+
+
+async def test_several_senders_begin_in_turn_and_each_in_order() -> None:
+    begun: list[str] = []
+    turns = Turns[str](begun.append)
+    started(turns, "aaaaabcaab")
+    assert not begun, "not in the turn that brings them"
+    await turns.all_begun()
+    assert begun == ["a0", "a1", "b5", "b9", "c6", "a2", "a3", "a4", "a7", "a8"]
+
+
+async def test_whoever_is_alone_begins_several_in_a_turn_until_somebody_else_comes() -> None:
+    begun: list[str] = []
+    turns = Turns[str](begun.append)
+    started(turns, "a" * (2 * ALONE))
+    await asyncio.sleep(0)
+    assert len(begun) == ALONE
+    started(turns, "b")
+    await asyncio.sleep(0)
+    assert sorted(begun[ALONE:]) == ["a8", "a9", "b0"]
+    await turns.all_begun()
+    assert len(begun) == 2 * ALONE + 1
+
+
+async def test_a_request_under_way_counts_until_it_is_over() -> None:
+    begun: list[str] = []
+    turns = Turns[str](begun.append)
+    started(turns, "b")
+    await turns.all_begun()
+    started(turns, "aaaa")
+    await asyncio.sleep(0)
+    assert begun == ["b0", "a0", "a1"]
+    turns.ended("b")
+    started(turns, "aa")
+    await asyncio.sleep(0)
+    assert begun == ["b0", "a0", "a1", "a2", "a3", "a0", "a1"]
+
+
+async def test_after_the_end_nothing_begins() -> None:
+    begun: list[str] = []
+    turns = Turns[str](begun.append)
+    started(turns, "ab")
+    turns.close()
+    await asyncio.sleep(0)
+    assert not begun
