@@ -37,6 +37,9 @@ PEOPLE = ("player.ann", "player.ben", "stall.lamps")
 ACCOUNTS = (*SOURCES, *PEOPLE, "sink.tolls")
 UNITS = ("crown", "oil", "tin_crown")
 OPERATIONS = ("transfer", "transfer", "hold", "hold", "post", "void", "reverse", "link", "credit", "time")
+EVENTS_MAX = 300
+"""Events that may still be reversed: a million kept would be what the time goes into."""
+
 OPEN_MAX = 40
 """Holds that are open at once: beyond that one is voided, so that each check stays short."""
 
@@ -74,6 +77,8 @@ class Shadow:
         else:
             self._ask(name, self._command(name, dice))
         self.check()
+        while len(self.ledger.events) > EVENTS_MAX:
+            del self.ledger.events[next(iter(self.ledger.events))]
 
     def _ask(self, name: str, command: LedgerCommand) -> None:
         known = len(self.ledger.ids())
