@@ -43,7 +43,7 @@ TRANSACTION_MS = 10_000
 """Longest transaction of a writer, lock waits included."""
 
 LANES = 2
-SPLIT_MIN = 24
+SPLIT_MIN = 96
 """Appends from which a crowd is worth two calls: below, a second call costs more than it hides."""
 
 MISSES_MAX = 2
