@@ -27,7 +27,6 @@ from aicore.wiring.contexts import parts_of, views_of
 from aicore.wiring.following import make_followers
 from aicore.wiring.four_eyes import four_eyes
 from aicore.wiring.parts import Parts, Served, process_name
-from aicore.wiring.places import feed_places
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.nats.connection import connect
@@ -262,6 +261,8 @@ async def _relay(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:
     system = parts.system
     name, pace = f"{socket.gethostname()}:{system.pid}", Pace(per_s=parts.settings.compare_per_s)
     options = RelayOptions(now_us=now_us, name=name, pace=pace)
+    from aicore.wiring.places import feed_places  # noqa: PLC0415 - numpy and the sample world, for the CLI, too
+
     # A connection of its own: it alone may publish events, and no service's reply goes out on it.
     async with connect(system.relay_url, name=f"aicore {system.realm} events") as nc:
         relay = Relay(system.dsn_of(RELAY_ROLE), nc, system.realm, options)
