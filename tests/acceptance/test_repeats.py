@@ -77,7 +77,7 @@ async def sent_all(url: str, words: str) -> set[str]:
     return inferences
 
 
-@pytest.mark.parametrize("number", [pytest.param(2, marks=pytest.mark.slow), 4])
+@pytest.mark.parametrize("number", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_repeat_has_one_effect_whichever_process_gets_it(tmp_path: Path, number: int) -> None:
     up = Up(tmp_path).wait_up()
     try:

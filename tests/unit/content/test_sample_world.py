@@ -3,6 +3,8 @@
 import hashlib
 import json
 import random
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from importlib.resources import files
@@ -113,3 +115,13 @@ def test_what_was_compiled_of_other_files_is_passed_over(
         assert compiled.sample()["world"]["npc"][0]["id"] == "odalys_pike"
     finally:
         compiled.sample.cache_clear()
+
+
+def test_what_training_imports_needs_nothing_that_only_the_program_has() -> None:
+    """`aicore demo promote` trains in an environment with torch, and without the program's packages."""
+    absent = ("orjson", "asyncpg", "nats", "ruamel", "msgpack")
+    code = f"import sys; sys.modules.update(dict.fromkeys({absent})); import aicore.content.corpus"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
