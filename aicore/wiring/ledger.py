@@ -12,7 +12,7 @@ from domain.ledger.queries import BalanceQuery, HistoryQuery, SupplyQuery
 from handlers.ledger.authority import Holders
 from handlers.ledger.desk import KINDS, Desk
 from handlers.ledger.known import Known
-from projections.ledger import (
+from projections.ledger.books import (
     LEDGER_BALANCES,
     LEDGER_ENTRIES,
     LEDGER_FLOWS,

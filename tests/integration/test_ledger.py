@@ -21,7 +21,7 @@ from handlers.ledger.authority import Holders
 from handlers.ledger.desk import Desk
 from handlers.ledger.known import Known
 from projections.kernel.reading import Reader
-from projections.ledger import (
+from projections.ledger.books import (
     LEDGER_BALANCES,
     LEDGER_ENTRIES,
     LEDGER_FLOWS,
