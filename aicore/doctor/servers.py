@@ -10,12 +10,8 @@ from nats.aio.client import Client
 from aicore.addresses import masked
 from aicore.doctor.check import CONNECT_TIMEOUT_S, FAILURES, Check
 from aicore.running import System
-from bus.nats.connection import BrokerUnreachable, connect
-
-POSTGRES_MIN = 16
-"""`GRANT … WITH SET` and `pg_has_role(…, 'SET')` came with it."""
-
-NATS_MIN = (2, 12)
+from bus.nats.connection import VERSION_MIN, BrokerUnreachable, connect
+from bus.postgres.migrate import POSTGRES_MIN
 
 
 @asynccontextmanager
@@ -72,7 +68,7 @@ def who_connects(*, asks: bool) -> Sequence[Check]:
 def _nats_version(nc: Client, where: str) -> Check:
     version = nc.connected_server_version
     fact = f"nats-server {version.major}.{version.minor} at {where}"
-    if (version.major, version.minor) < NATS_MIN:
-        wanted = ".".join(map(str, NATS_MIN))
+    if (version.major, version.minor) < VERSION_MIN:
+        wanted = ".".join(map(str, VERSION_MIN))
         return Check("nats", "fault", fact, f"upgrade the server to {wanted} or newer")
     return Check("nats", "ok", fact)

@@ -29,7 +29,7 @@ from aicore.wiring.four_eyes import four_eyes
 from aicore.wiring.parts import Parts, Served, process_name
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
-from bus.nats.connection import connect
+from bus.nats.connection import connect, see_new_enough
 from bus.nats.inbox import InboxOptions, inbox_consumer
 from bus.nats.presence import present
 from bus.nats.service import ServiceOptions, serve
@@ -78,8 +78,9 @@ async def run(
     """Apply migrations, run ``components`` (of `COMPONENTS`) until ``stop``, and stop them in order.
 
     Raises:
-        MigrationError: the database's schema was made by other files than ours.
+        MigrationError: the database's schema was made by other files than ours, or Postgres is too old.
         PostgresUnreachable, BrokerUnreachable: a server cannot be reached at the start.
+        BrokerTooOld: NATS is older than what we need.
         AnotherLog: another system serves this realm on this NATS, from a log of its own.
     """
     await _migrate(settings, system)
@@ -132,6 +133,7 @@ async def _parts(settings: Settings, system: System, components: Collection[str]
         }
         name = f"aicore {realm} {' '.join(sorted(components))}"
         nc = await stack.enter_async_context(connect(system.url_for(components), name=name))
+        see_new_enough(nc)
         await stack.enter_async_context(await _announced(system, nc, components))
         yield Parts(settings, system, log, nc, frozenset(components), pools)
 

@@ -34,6 +34,9 @@ PINGS_OUTSTANDING_MAX = 2
 PENDING_BYTES_MAX = 8 * 1024 * 1024
 """Bytes that wait for the socket, also while reconnecting; beyond them a publish waits or fails."""
 
+VERSION_MIN = (2, 12)
+"""Oldest server that we are tried with."""
+
 REFUSED = "Authorization Violation"
 """What a server says to a wrong password, or to none. Source: nats-server, `ErrAuthentication`'s words."""
 
@@ -48,6 +51,26 @@ class BrokerUnreachable(ConnectionError):
     def __init__(self, where: str, reason: str) -> None:
         super().__init__(f"no NATS server at {where} ({reason}); start one or set AICORE_NATS_URL")
         self.reason = reason
+
+
+class BrokerTooOld(ConnectionError):
+    """The NATS server lacks what we need; the message says which one it is, and which would do."""
+
+    remedy = "upgrade it; without AICORE_NATS_URL `aicore up` starts one of its own"
+
+
+def see_new_enough(nc: Client) -> None:
+    """See that the server that a connection leads to is one that we can work with.
+
+    Raises:
+        BrokerTooOld: it is not.
+    """
+    version = nc.connected_server_version
+    if (version.major, version.minor) < VERSION_MIN:
+        wanted = ".".join(map(str, VERSION_MIN))
+        raise BrokerTooOld(
+            f"the NATS server is {version.major}.{version.minor}.{version.patch}; {wanted} or newer is needed"
+        )
 
 
 @asynccontextmanager

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+from asyncpg.types import ServerVersion
 
 from bus.postgres.connect import COMMAND_TIMEOUT_S, CONNECT_TIMEOUT_S, schema_of
 
 FOLDER = Path(__file__).parents[2] / "migrations"
+
+POSTGRES_MIN = 16
+"""`GRANT … WITH SET` and `pg_has_role(…, 'SET')` came with it."""
 
 LOCK = 0x61_69_63_6F_72_65
 """Key of the advisory lock ("aicore"). One for all realms, since roles are made by any of them."""
@@ -118,7 +122,26 @@ async def check_migrated(dsn: str, realm: str) -> None:
 
 
 async def _connect(dsn: str) -> asyncpg.Connection:
-    return await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S)
+    connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S)
+    try:
+        see_new_enough(connection.get_server_version())
+    except MigrationError:
+        await connection.close()
+        raise
+    return connection
+
+
+def see_new_enough(version: ServerVersion) -> None:
+    """See that a Postgres of this ``version`` can hold the log.
+
+    Raises:
+        MigrationError: it cannot.
+    """
+    if version.major < POSTGRES_MIN:
+        # asyncpg counts as before version 10: the second part of 18.4 is its `micro`.
+        raise MigrationError(
+            f"this is PostgreSQL {version.major}.{version.micro}; {POSTGRES_MIN} or newer is needed"
+        )
 
 
 async def _applied(connection: asyncpg.Connection, realm: str) -> dict[str, str]:

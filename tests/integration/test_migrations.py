@@ -7,6 +7,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from asyncpg.types import ServerVersion
 
 from aicore.embedded import EmbeddedPostgres
 from bus.postgres.connect import schema_of
@@ -20,6 +21,7 @@ from bus.postgres.migrate import (
     migrate,
     migration_state,
     read_files,
+    see_new_enough,
 )
 from tests.integration.log_kit import WAIT_S
 
@@ -93,6 +95,12 @@ def test_a_checksum_is_of_every_character(folder: Path) -> None:
     (folder / "0002_lamp.sql").write_text(before.script + " ")
 
     assert lamp().checksum != before.checksum
+
+
+def test_a_server_of_before_its_time_is_told_by_its_number() -> None:
+    with pytest.raises(MigrationError, match=r"^this is PostgreSQL 15\.20; 16 or newer is needed$"):
+        see_new_enough(ServerVersion(15, 0, 20, "final", 0))
+    see_new_enough(ServerVersion(16, 0, 0, "final", 0))
 
 
 # --- a server --------------------------------------------------------------------------------------------
