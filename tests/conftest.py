@@ -11,7 +11,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, Phase, settings
 
-from aicore.collector import relax_collector
+from aicore.collector import THRESHOLDS
 from aicore.content.weights import shipped_model
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from aicore.embedded.vllm import EmbeddedVllm
@@ -43,13 +43,21 @@ LONG = (
 )
 """Begun first: what takes long and comes last would have one worker wait for the other."""
 
+UNIT = Path(__file__).parent / "unit"
 PLAIN = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
 _realms = count(1)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the long ones first; apart from that the order is as it was drawn."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Keep a file of unit tests together, and put the long ones first; else the order is as it was drawn.
+
+    Together: what a file makes once, one worker makes once, and one handing out serves some forty tests.
+    """
+    for item in items:
+        if item.path.is_relative_to(UNIT) and not any(item.iter_markers("xdist_group")):
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(UNIT).with_suffix("").as_posix()))
+    yield
     items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if name in item.nodeid), len(LONG)))
 
 
@@ -61,7 +69,8 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
     finally:
         gc.enable()
-        relax_collector()
+        gc.freeze()
+        gc.set_threshold(*THRESHOLDS)
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,6 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from bus.memory import MemoryLog
 from bus.ports import Where
 from bus.spool.spool import Spool
 from domain.guardrails.check import check
-from domain.guardrails.compiled import Compiled
 from domain.guardrails.compiler import compile_policy
 from domain.guardrails.messages import ViolationDetected
 from domain.guardrails.scan import Finding
@@ -52,18 +50,13 @@ from handlers.routing.turns import Tier
 from protocol.messages import Reply
 from protocol.meta import Meta, decode_meta
 from tests.harness.examples import examples
+from tests.unit.guardrails.kit import mature
 from tests.unit.kit import EchoEngine, memory_log, message, model, records_on, runner_on, spooled, until
 
 UC = "npc_dialogue"
 NEW = model_id_of(use_case=UC, name="lamplight", version="2")
 OUT_OF_CHARACTER = "Mind the step. As an AI language model I cannot say who died on the quay."
 MAIL = "Write to old.wen@lamplight.example before the tide turns, and bring the lamp."
-
-
-@cache
-def mature() -> Compiled:
-    """What holds until another policy is activated: made once, as it takes a while and never changes."""
-    return compile_policy(load_policy(), "MatureFullExperience")
 
 
 class Scripted(EchoEngine):

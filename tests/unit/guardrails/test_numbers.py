@@ -15,7 +15,7 @@ from domain.guardrails.check import check
 from domain.guardrails.number_plans import IBANS, PHONES
 from domain.guardrails.personal import CHECKS, INTERNATIONAL_MIN, card, iban, luhn, phone
 from domain.guardrails.stream import StreamGuard
-from tests.unit.guardrails.test_guard import mature
+from tests.unit.guardrails.kit import mature
 from tests.unit.guardrails.test_text import pieces
 
 NATIONAL = [

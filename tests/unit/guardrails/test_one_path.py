@@ -18,7 +18,7 @@ from domain.guardrails.stream import StreamGuard
 from domain.inference.messages import Generate
 from handlers.guardrails.active import ActivePolicy
 from handlers.guardrails.guard import Guardrails
-from tests.unit.guardrails.test_guard import mature
+from tests.unit.guardrails.kit import mature
 from tests.unit.guardrails.test_text import PARTS
 from tests.unit.kit import memory_log
 

@@ -13,7 +13,8 @@ from domain.guardrails.messages import ViolationDetected, ViolationRevealed
 from domain.guardrails.policy import policy_from
 from domain.inference.messages import InferenceCompleted, InferenceRequested
 from handlers.guardrails.guard import MASK, redacted
-from tests.unit.guardrails.test_guard import MAIL, NEW, UC, Judge, cut_off, mature, settled, staged
+from tests.unit.guardrails.kit import mature
+from tests.unit.guardrails.test_guard import MAIL, NEW, UC, Judge, cut_off, settled, staged
 from tests.unit.kit import message, model, runner_on, until
 
 SEAL = Seal(bytes(range(64)))

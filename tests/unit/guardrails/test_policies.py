@@ -14,7 +14,8 @@ from domain.guardrails.policy import Policy, PolicyError, digest_of
 from domain.inference.messages import InferenceRequested
 from domain.kernel.decider import Rejected
 from handlers.guardrails.active import ActivePolicy
-from tests.unit.guardrails.test_guard import mature, settled, staged
+from tests.unit.guardrails.kit import mature
+from tests.unit.guardrails.test_guard import settled, staged
 from tests.unit.kit import message, until
 
 
