@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from itertools import chain
 from math import isfinite
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Command, Query
+from domain.kernel.schema import CONTAINERS, inner_schemas
 from domain.kernel.visibility import Path, hides, public_path
 
 M = TypeVar("M", bound=BaseModel)
@@ -32,13 +34,13 @@ def parse(model: type[M], data: Mapping[str, object]) -> M:
         Rejected: code ``invalid_field``; ``field`` is the dotted path of the first field at fault, the
             message names every one, and the value where it cannot be private.
     """
-    if found := _beyond_json(data):
-        at, message, remedy = found
-        path = _path(model, at)
-        raise Rejected("invalid_field", f"{path}: {message}", field=path, remedy=remedy)
+    # What such a model takes needs no look; what it refuses is told as of any other.
+    if not _within_json(model):
+        _see_json(model, data)
     try:
         return model.model_validate(data, strict=True)
     except ValidationError as error:
+        _see_json(model, data)
         faults = error.errors(include_url=False, include_context=False)
         raise Rejected(
             "invalid_field",
@@ -46,6 +48,44 @@ def parse(model: type[M], data: Mapping[str, object]) -> M:
             field=_path(model, faults[0]["loc"]),
             remedy=_REMEDIES.get(faults[0]["type"], _form(model)),
         ) from None
+
+
+def _see_json(model: type[BaseModel], data: Mapping[str, object]) -> None:
+    if found := _beyond_json(data):
+        at, message, remedy = found
+        path = _path(model, at)
+        raise Rejected("invalid_field", f"{path}: {message}", field=path, remedy=remedy)
+
+
+_SCALARS = frozenset({"bool", "int", "literal", "none"})
+_NAME = re.compile(r"\^(?:[\w\[\](){},.?+*:-]|\\\.)+\$")
+"""Patterns from the first character to the last whose characters are named, none by leaving some out."""
+
+_ANY_CHARACTER = re.compile(r"(?<!\\)\.")
+
+
+@cache
+def _within_json(model: type[BaseModel]) -> bool:
+    """Say whether whatever a model takes can be held by JSON texts and read models.
+
+    So it is where texts are held to a pattern without U+0000, and numbers are whole: `_beyond_json` has
+    nothing to find in what was taken, and costs more than all other checks of a small command.
+    """
+    return _schema_within_json(model.__pydantic_core_schema__)
+
+
+def _schema_within_json(schema: Any) -> bool:
+    match schema["type"]:
+        case "str":
+            pattern = schema.get("pattern", "")
+            return bool(_NAME.fullmatch(pattern)) and not _ANY_CHARACTER.search(pattern)
+        case kind if kind in _SCALARS:
+            return True
+        case "model" if (schema.get("config") or {}).get("extra_fields_behavior") != "forbid":
+            return False
+        case kind:
+            inner = inner_schemas(schema)
+            return kind in CONTAINERS and bool(inner) and all(map(_schema_within_json, inner))
 
 
 def _beyond_json(data: Mapping[str, object]) -> tuple[Path, str, str] | None:

@@ -60,7 +60,7 @@ class Draft:
     def after(self) -> list[Volume]:
         """What every account that was touched has."""
         return [
-            Volume(account=account, unit=unit, balance=balance, held=held)
+            Volume.of_values(account=account, unit=unit, balance=balance, held=held)
             for (account, unit), (balance, held) in self._volumes.items()
         ]
 

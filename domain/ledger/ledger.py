@@ -24,6 +24,7 @@ from domain.ledger.commands import (
     RetireUnit,
     Reversing,
     Single,
+    Transfer,
     Transferring,
     Voiding,
 )
@@ -69,6 +70,8 @@ def decide(asked: Asked, book: Book) -> Sequence[LedgerEvent]:
         Rejected: as the command's declaration tells.
     """
     match asked.command:
+        case Transfer():  # nearly all are; to find that it is none of the others takes pydantic a while
+            return [_transfer(asked.command, book)]
         case Link():
             return _link(asked, asked.command, book)
         case Transferring() | Holding() | Posting() | Voiding() | Reversing():
@@ -114,9 +117,7 @@ def _link(asked: Asked, command: Link, book: Book) -> Sequence[LedgerEvent]:
 def _single(asked: Asked, command: Single, number: int, book: Book) -> LedgerEvent:
     match command:
         case Transferring():
-            draft = Draft(book)
-            draft.move(command.moves)
-            return Transferred(moves=command.moves, reason=command.reason, after=draft.after)
+            return _transfer(command, book)
         case Holding():
             return _hold(command, asked.id_of(number), asked.now, book)
         case Posting():
@@ -127,6 +128,12 @@ def _single(asked: Asked, command: Single, number: int, book: Book) -> LedgerEve
             return HoldVoided(hold_id=command.hold_id, reason=command.reason, after=draft.after)
         case Reversing():
             return _reverse(command, asked.originals.get(command.reverses), book)
+
+
+def _transfer(command: Transferring, book: Book) -> Transferred:
+    draft = Draft(book)
+    draft.move(command.moves)
+    return Transferred.of_values(moves=command.moves, reason=command.reason, after=draft.after)
 
 
 def _hold(command: Holding, id_: str, now: Now, book: Book) -> Held:

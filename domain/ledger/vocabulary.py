@@ -18,6 +18,8 @@ STEPS_MAX = 16
 SOURCE, SINK = "source", "sink"
 """What stands before the dot of accounts that bring units into the world, and take them out of it."""
 
+_SOURCES, _SINKS = f"{SOURCE}.", f"{SINK}."
+
 UnitId = Annotated[
     str,
     Field(
@@ -103,9 +105,9 @@ def owner_of(account: str) -> str:
 
 def is_source(account: str) -> bool:
     """Say whether units come into the world from an account."""
-    return account.startswith(f"{SOURCE}.")
+    return account.startswith(_SOURCES)
 
 
 def is_sink(account: str) -> bool:
     """Say whether units leave the world into an account."""
-    return account.startswith(f"{SINK}.")
+    return account.startswith(_SINKS)

@@ -13,7 +13,7 @@ process, for a while. Whoever records first under it owns it.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import takewhile
 from typing import Any, Generic, NamedTuple, TypeVar, assert_never
@@ -337,7 +337,8 @@ def _caused_by(history: Sequence[RecordedEvent], command_id: UUID) -> list[Recor
 
 def caused_by(message: CommandMessage) -> Meta:
     """Return the metadata of events that a command causes: its correlation or itself, and itself as cause."""
-    return replace(message.meta, correlation=message.meta.correlation or message.id, causation=message.id)
+    meta = message.meta
+    return Meta(meta.correlation or message.id, message.id, meta.actor, meta.trace, meta.extra)
 
 
 def _ref(recorded: RecordedEvent) -> EventRef:

@@ -33,7 +33,7 @@ from domain.kernel.decider import Rejected
 from domain.kernel.event import Event
 from domain.kernel.parse import parse
 from domain.ledger.book import STREAM, Now
-from domain.ledger.commands import COMMANDS, LedgerCommand, Link, Reversing
+from domain.ledger.commands import COMMANDS, LedgerCommand, Link, Reversing, Transfer
 from domain.ledger.messages import Led
 from handlers.ledger.authority import Holders
 from handlers.ledger.known import Known, TooOld
@@ -88,7 +88,7 @@ class Desk:
         self._leading = False
         self._queue: deque[Waiting] = deque()
         self._news = asyncio.Event()
-        self._remembered: OrderedDict[UUID, tuple[LedgerCommand, Reply]] = OrderedDict()
+        self._remembered: OrderedDict[int, tuple[LedgerCommand, Reply]] = OrderedDict()
 
     @property
     def leads(self) -> bool:
@@ -139,6 +139,8 @@ class Desk:
 
     async def _originals(self, command: LedgerCommand) -> dict[str, Event]:
         """Return the events that a command wants reversed; the log keeps them, so this may be early."""
+        if type(command) is Transfer:
+            return {}
         found: dict[str, Event] = {}
         for step in command.steps if isinstance(command, Link) else [command]:
             if isinstance(step, Reversing):
@@ -260,7 +262,7 @@ class Desk:
         return list(tried.values())
 
     def _answered_before(self, waiting: Waiting) -> bool:
-        if (known := self._remembered.get(waiting.message.id)) is None:
+        if (known := self._remembered.get(waiting.message.id.int)) is None:
             return False
         command, reply = known
         if command == waiting.command:
@@ -309,7 +311,7 @@ class Desk:
 
     def _reply(self, waiting: Waiting, reply: Reply) -> None:
         if reply.events:
-            self._remembered[waiting.message.id] = waiting.command, reply
+            self._remembered[waiting.message.id.int] = waiting.command, reply
             if len(self._remembered) > REMEMBERED_MAX:
                 self._remembered.popitem(last=False)
         if not waiting.reply.done():

@@ -106,6 +106,8 @@ class Turn:
         Raises:
             VersionConflict: it is not.
         """
-        there, expected = self.version, message.expected
-        if not {"any": True, "none": there == 0, "exists": there > 0}.get(str(expected), there == expected):
+        if (expected := message.expected) == "any":
+            return
+        there = self.version
+        if not {"none": there == 0, "exists": there > 0}.get(str(expected), there == expected):
             raise VersionConflict(STREAM, expected, there)

@@ -124,3 +124,10 @@ def test_the_fields_of_one_model_are_not_those_of_another() -> None:
     one.model_fields_set.clear()
 
     assert one.model_fields_set == two.model_fields_set == set(EVENTS[0].model_fields)
+
+
+def test_a_model_of_values_is_the_one_that_a_validator_makes() -> None:
+    for kind in EVENTS:
+        event = kind.from_example()
+        made = kind.of_values(**event.__dict__)
+        assert (made, repr(made), made.model_dump()) == (event, repr(event), event.model_dump())

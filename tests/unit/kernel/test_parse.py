@@ -6,11 +6,11 @@ from typing import Annotated, Any, ClassVar, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import AfterValidator, BaseModel, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, create_model
 
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Command, Query
-from domain.kernel.parse import parse
+from domain.kernel.parse import _within_json, parse
 
 
 def _even(value: int) -> int:
@@ -192,3 +192,57 @@ def test_what_no_json_text_could_hold_is_refused_wherever_it_is(found: dict[str,
         return
     told = refused({"held": found}, Anything).message
     assert "U+0000" in told or "finite" in told
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}(\.[A-Z-]{1,3})?$")]
+
+
+class Wick(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+    left: Annotated[int, Field(ge=0)] = 0
+
+
+class Trim(Command, name="lamp.trim"):
+    """All that it takes can be held: texts by a pattern, whole numbers, choices, and lists of such."""
+
+    name: Name
+    wicks: list[Wick] = Field(default_factory=list)
+    how: Literal["short", "long"] | None = None
+
+    example: ClassVar = {}
+
+
+def test_what_can_take_nothing_beyond_json_is_not_searched_but_refuses_it_as_any_other() -> None:
+    assert _within_json(Trim)
+    assert parse(Trim, {"name": "a", "wicks": [{"name": "b"}]}).wicks == [Wick(name="b")]
+    for data, field in (
+        ({"name": "a\x00"}, "name"),
+        ({"name": "a", "wicks": [{"name": "b"}, {"name": "\x00"}]}, "wicks.1.name"),
+        ({"name": "a", "wicks": [{"name": "b", "left": math.nan}]}, "wicks.0.left"),
+        ({"name": 3, "wicks": [{"na\x00me": "b"}]}, "wicks.0"),
+    ):
+        assert refused(data, Trim).field == field
+        assert "Input" not in refused(data, Trim).message
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        str,
+        float,
+        JsonValue,
+        list[Any],
+        dict[str, Name],
+        Lamp,
+        Annotated[str, Field(pattern=r"^[^a]+$")],
+        Annotated[str, Field(pattern=r"^.$")],
+        Annotated[str, Field(pattern=r"a")],
+        Annotated[str, Field(pattern=r"^a|b$")],
+        Annotated[str, Field(pattern=r"^\x00$")],
+    ],
+)
+def test_whatever_could_hold_something_beyond_json_is_searched(kind: Any) -> None:
+    model = create_model("Trim", __config__=ConfigDict(extra="forbid"), name=(kind, ...))
+    assert not _within_json(model)

@@ -7,8 +7,8 @@ import msgpack
 import pytest
 from pydantic import BaseModel
 
-from bus.catalogue import build_catalogue
-from bus.codec import EMPTY_META, EMPTY_META_BYTES, EventCodec, UnknownEvent
+from bus.catalogue import build_catalogue, domain_catalogue
+from bus.codec import EMPTY_META, EMPTY_META_BYTES, EventCodec, UnknownEvent, _is_plain
 from bus.ports import (
     PAYLOAD_BYTES_MAX,
     AppendTooLarge,
@@ -276,3 +276,21 @@ def test_bytes_that_are_no_msgpack_are_a_malformed_message(payload: bytes) -> No
     assert code == "malformed_message"
     assert at.startswith("payload")
     assert message
+
+
+def test_a_payload_has_the_bytes_of_its_json_values_whichever_way_it_is_written() -> None:
+    codec = EventCodec(domain_catalogue())
+    quick = 0
+    for kind in codec.catalogue.events.values():
+        event, quick = kind.from_example(), quick + _is_plain(kind)
+        assert codec.encode(event, UUID(int=7)).payload == msgpack.packb(event.model_dump(mode="json"))
+    assert 20 < quick < len(codec.catalogue.events)
+
+
+def test_what_the_quick_way_cannot_write_is_refused_as_ever() -> None:
+    for fields in ({"text": "\ud800"}, {"text": "fog", "words": 2**64}):
+        with pytest.raises(WireError) as found:
+            CODEC.encode(Told.model_validate(fields), UUID(int=7))
+        assert found.value.code == "invalid_field"
+    assert _is_plain(Told)
+    assert not _is_plain(Kept)
