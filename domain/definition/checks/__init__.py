@@ -12,6 +12,7 @@ from domain.definition.checks.people import PEOPLE_CHECKS
 from domain.definition.checks.places import PLACE_CHECKS
 from domain.definition.checks.quests import QUEST_CHECKS
 from domain.definition.checks.speech import SPEECH_CHECKS
+from domain.definition.checks.walks import WALK_CHECKS
 from domain.definition.checks.ways import WAY_CHECKS
 from domain.definition.checks.world import WORLD_CHECKS
 from domain.definition.definition import Definition
@@ -26,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
     *PLACE_CHECKS,
     *WAY_CHECKS,
     *PEOPLE_CHECKS,
+    *WALK_CHECKS,
     *GOODS_CHECKS,
     *QUEST_CHECKS,
     *SPEECH_CHECKS,

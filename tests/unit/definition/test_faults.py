@@ -23,6 +23,10 @@ def test_the_small_world_is_right() -> None:
     assert check(FILES).faults == ()
 
 
+def test_nobody_minds_five_minutes() -> None:
+    assert check(changed("metres: 4, by: {foot: 1 min}", "metres: 4, by: {foot: 125 min}")).faults == ()
+
+
 def test_there_are_sixty_kinds_of_broken_definitions_and_more() -> None:
     names = [case["case"] for case in CASES]
 
