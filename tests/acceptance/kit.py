@@ -18,17 +18,23 @@ import pytest
 from aicore.cli import main
 from aicore.settings import Settings
 from bus.nats.address import parse_address
+from tests.harness.warm import Warm
 
 ROOT = Path(__file__).parents[2]
 UP_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 30.0
 POLL_S = 0.05
+"""Between two looks at something that comes: a look costs both sides some 20 ms of a core."""
+
 UP = "Ctrl-C stops everything in order."
 
 
 class Up:
-    """`aicore up --demo` on a state directory. Leave it stopped: `stop` or `kill`."""
+    """`aicore up --demo` on a state directory. Leave it stopped: `stop` or `kill`.
+
+    Forked from a warm process; `ColdUp` is begun as a user does it.
+    """
 
     def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
         self.folder = folder
@@ -39,14 +45,7 @@ class Up:
         }
         self._lines: list[str] = []
         self._moved = threading.Condition()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "aicore", "up", *(arguments or ("--demo",))],
-            cwd=ROOT,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        self.process = self._begin("up", *(arguments or ("--demo",)))
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
@@ -131,6 +130,9 @@ class Up:
         except psutil.NoSuchProcess:
             return []
 
+    def _begin(self, *command: str) -> Warm | subprocess.Popen[str]:
+        return Warm(command, self.environment)
+
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
@@ -139,6 +141,20 @@ class Up:
                 self._moved.notify_all()
         with self._moved:
             self._moved.notify_all()
+
+
+class ColdUp(Up):
+    """The same, by the command line that a user types: a Python that imports everything first."""
+
+    def _begin(self, *command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "aicore", *command],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
 
 def _alive_after(pids: list[int], seconds: float) -> list[int]:

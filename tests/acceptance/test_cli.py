@@ -4,8 +4,6 @@ import asyncio
 import json
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -29,8 +27,9 @@ from bus.relay.relay import ROLE
 from protocol.envelope import decode_envelope, encode_envelope
 from protocol.identity import UNNAMED
 from protocol.messages import ErrorReply
-from tests.acceptance.kit import COMMAND_TIMEOUT_S, ROOT, Up
+from tests.acceptance.kit import COMMAND_TIMEOUT_S, POLL_S, ROOT, Up
 from tests.harness.folders import open_folder
+from tests.harness.warm import Warm, run_warm
 from tests.integration.forge_kit import following
 
 END_LEADER = """
@@ -139,10 +138,12 @@ def test_an_event_that_only_jetstream_has_is_given_up_by_an_operator_alone(up: U
     deadline = time.monotonic() + 2 * COMMAND_TIMEOUT_S
     while "aicore relay confirm-log" not in up.run("doctor", code=(0, 1)):  # until a relay leads again
         assert time.monotonic() < deadline, up.run("doctor", code=(0, 1))
+        time.sleep(POLL_S)
     assert up.json("relay", "confirm-log", *why)["lost_position"] == lost
 
     while (status := up.json("relay", "status"))["rebuilds"] == rebuilds or status["lag_events"]:
         assert time.monotonic() < deadline, "the stream was not made anew"
+        time.sleep(POLL_S)
     assert "to see it" in up.run("log", "tail", "--no-follow", "-n", "1", "--type", "relay.log_confirmed")
 
 
@@ -281,6 +282,7 @@ def test_ask_prints_a_line_and_where_it_is_recorded(up: Up) -> None:
     deadline = time.monotonic() + COMMAND_TIMEOUT_S
     while answer["event_id"] not in (texts := _texts_by_id(up)):
         assert time.monotonic() < deadline, "the record did not reach the log"
+        time.sleep(POLL_S)
     assert texts[answer["event_id"]] == answer["text"]
     assert "no_current_model" in up.run("ask", "hello", "--use-case", "nobody", code=2)
 
@@ -301,6 +303,7 @@ def test_a_prompt_is_changed_by_a_new_version_of_its_template(up: Up, tmp_path: 
     deadline = time.monotonic() + COMMAND_TIMEOUT_S
     while (changed := up.json("models", "show", model["model_id"]))["description"] != "for tests":
         assert time.monotonic() < deadline, "a view is a moment behind, not for ever"
+        time.sleep(POLL_S)
     assert changed["configuration"] == {"template": "cindermouth-summary@2", "copies": 2}
     up.run(*change, "template=cindermouth-summary@1", "--unset", "copies")
     assert "no change is given" in up.run(*change[:-1], code=2)
@@ -311,6 +314,7 @@ def test_a_players_turn_is_found_and_what_stood_behind_it(up: Up) -> None:
     deadline = time.monotonic() + COMMAND_TIMEOUT_S
     while not (found := up.json("turns", "list", "--player", "ann")):
         assert time.monotonic() < deadline, "the record did not reach the log"
+        time.sleep(POLL_S)
 
     turn = found[-1]["asked"]["inference_id"]
     assert turn in up.run("turns", "list", "--player", "ann", "--text", "i am ")
@@ -366,42 +370,30 @@ def test_the_relay_the_projections_and_the_dead_letters_report(up: Up) -> None:
 
 
 def test_components_can_be_added_as_processes(up: Up) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "aicore", "run", "relay", "projections"],
-        cwd=ROOT,
-        env=up.environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    ready = next((line for line in process.stderr if "ready" in line), "")
-    process.terminate()
-    _, rest = process.communicate(timeout=COMMAND_TIMEOUT_S)
+    process = Warm(("run", "relay", "projections"), up.environment)
+    with process.stdout as said:
+        ready = next((line for line in said if "ready" in line), "")
+        process.send_signal(signal.SIGTERM)
+        rest = said.read()
 
     assert "relay projections ready" in ready
-    assert process.returncode == 0, rest
+    assert process.wait(COMMAND_TIMEOUT_S) == 0, rest
 
 
 def test_new_events_are_handed_to_a_program(up: Up, tmp_path: Path) -> None:
     command = ["events", "follow", "pager", "--from-start", "--type", "registry.model_registered", "--"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "aicore", *command, "sh", "-c", "cat >> taken"],
-        cwd=tmp_path,
-        env={**up.environment, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    said = tmp_path / "said"
+    process = Warm([*command, "sh", "-c", "cat >> taken"], up.environment, tmp_path, output=said)
     registered = up.json("log", "stats")["types"]
     expected = next(row["events"] for row in registered if row["type"] == "registry.model_registered")
     deadline = time.monotonic() + COMMAND_TIMEOUT_S
     taken: list[str] = []
     while len(taken) < expected and process.poll() is None and time.monotonic() < deadline:
         taken = (tmp_path / "taken").read_text().splitlines() if (tmp_path / "taken").exists() else []
-        time.sleep(0.05)
+        time.sleep(POLL_S)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=COMMAND_TIMEOUT_S)
 
-    assert process.returncode == 0, said
+    assert process.wait(COMMAND_TIMEOUT_S) == 0, said.read_text()
     assert json.loads(taken[0])["payload"]["model_id"]
     assert len(taken) == expected
     assert "is no name of a follower" in up.run("events", "follow", "in", code=2)
@@ -437,6 +429,7 @@ def until_shown(up: Up, **wanted: object) -> dict[str, Any]:
         if {name: found[name] for name in wanted} == wanted or time.monotonic() > deadline:
             assert {name: found[name] for name in wanted} == wanted
             return found
+        time.sleep(POLL_S)
 
 
 def test_errors_are_one_sentence_with_a_remedy(up: Up, tmp_path: Path) -> None:
@@ -452,16 +445,9 @@ def test_errors_are_one_sentence_with_a_remedy(up: Up, tmp_path: Path) -> None:
             "at nats://u:***@127.0.0.1:1",
         ),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "aicore", "ask", "hi"],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, done.stderr
-        assert said in done.stderr
-        assert "hunter2" not in done.stderr
-        assert done.stderr.count("aicore doctor") <= 1
-        assert "Traceback" not in done.stderr
+        ended, told = run_warm(("ask", "hi"), environment, COMMAND_TIMEOUT_S)
+        assert ended == code, told
+        assert said in told
+        assert "hunter2" not in told
+        assert told.count("aicore doctor") <= 1
+        assert "Traceback" not in told

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.kit import Up
+from tests.acceptance.kit import POLL_S, Up
 
 pytestmark = [
     pytest.mark.integration,
@@ -47,6 +47,7 @@ def test_routing_goes_on_from_the_last_known_state_while_postgres_stands_still(t
         wanted = {reply["inference_id"] for reply in asked}
         deadline = time.monotonic() + LOG_BACK_S
         while wanted and time.monotonic() < deadline:
+            time.sleep(POLL_S)
             types = ("--type", "inference.completed")
             lines = up.run("log", "tail", "--no-follow", "--after", "0", *types, "--json").splitlines()
             wanted -= {json.loads(line)["payload"]["inference_id"] for line in lines}

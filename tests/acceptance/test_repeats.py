@@ -5,8 +5,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,7 +16,8 @@ import pytest
 from aicore.client import Client, connect
 from aicore.clock import new_id
 from protocol.messages import Reply
-from tests.acceptance.kit import POLL_S, ROOT, Up
+from tests.acceptance.kit import POLL_S, Up
+from tests.harness.warm import Warm
 
 pytestmark = [
     pytest.mark.integration,
@@ -37,13 +36,8 @@ def inference(up: Up) -> Iterator[None]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     said = up.folder / f"inference-{port}"
-    with said.open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "aicore", "run", "inference"],
-            cwd=ROOT,
-            env={**up.environment, "AICORE_HTTP_PORT": str(port)},
-            stderr=log,
-        )
+    said.touch()
+    process = Warm(("run", "inference"), {**up.environment, "AICORE_HTTP_PORT": str(port)}, output=said)
     try:
         deadline = time.monotonic() + READY_S
         while "inference ready" not in said.read_text():
@@ -51,7 +45,7 @@ def inference(up: Up) -> Iterator[None]:
             time.sleep(POLL_S)
         yield
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGTERM)
         process.wait(10)
 
 
@@ -109,6 +103,7 @@ def shipped(up: Up, wanted: set[str]) -> list[str]:
     """Return the inferences with an answer in the log, once all wanted have one and no record waits."""
     deadline = time.monotonic() + SHIPPED_S
     while time.monotonic() < deadline:
+        time.sleep(POLL_S)
         lines = up.run("log", "tail", "--no-follow", "--after", "0", "--json").splitlines()
         events = [json.loads(line) for line in lines]
         found = [e["payload"]["inference_id"] for e in events if e["type"] == "inference.completed"]

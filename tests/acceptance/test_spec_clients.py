@@ -22,7 +22,7 @@ from bus.nats.topology import events_stream
 from bus.retry import until_done
 from protocol.identity import UNNAMED
 from protocol.messages import CommandMessage, encode_command
-from tests.acceptance.kit import COMMAND_TIMEOUT_S, ROOT, Up
+from tests.acceptance.kit import COMMAND_TIMEOUT_S, POLL_S, ROOT, Up
 from tests.harness.folders import open_folder
 from tests.harness.node import node_folder
 
@@ -99,6 +99,7 @@ class Client:
         deadline = time.monotonic() + COMMAND_TIMEOUT_S
         while (now := self.up.json("relay", "status"))["stream_last"] < before + number:
             assert time.monotonic() < deadline, now
+            time.sleep(POLL_S)
 
     def consume(self, code: int = 0) -> str:
         return self.run("goes on after", code, identity=self.identity)
@@ -204,7 +205,7 @@ def test_a_command_that_is_put_in_takes_effect(up: Up, language: str, tmp_path: 
 
     until = time.monotonic() + VIEW_S
     while not (names := registered(up, client.use_case)) and time.monotonic() < until:
-        pass  # the read model may be a moment behind the event that the client waited for
+        time.sleep(POLL_S)  # the read model may be a moment behind the event that the client waited for
     assert names == ["ember-gold"]
     assert up.json("dlq", "list") == letters
 
@@ -234,4 +235,5 @@ def _letters(up: Up, number: int) -> list[dict[str, Any]]:
     deadline = time.monotonic() + COMMAND_TIMEOUT_S
     while len(found := up.json("dlq", "list")) < number:
         assert time.monotonic() < deadline, "no letter came"
+        time.sleep(POLL_S)
     return list(found)

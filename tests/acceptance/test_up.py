@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.acceptance.kit import STOP_TIMEOUT_S, Up
+from tests.acceptance.kit import POLL_S, STOP_TIMEOUT_S, ColdUp, Up
 from tests.harness.wire import dial
 
 pytestmark = [
@@ -30,7 +30,7 @@ npc = [{id = "wen", name = "Wen", role = "diver", home = "quay", archetype = "gu
 
 
 def test_the_demo_shows_the_real_flow_and_a_second_start_goes_on(tmp_path: Path) -> None:
-    first = Up(tmp_path, "--demo", "--world").wait_up()
+    first = ColdUp(tmp_path, "--demo", "--world").wait_up()
     head = first.json("relay", "status")["log_head"]
     took = first.stop()
 
@@ -61,7 +61,7 @@ def test_the_demo_shows_the_real_flow_and_a_second_start_goes_on(tmp_path: Path)
 
     pack = tmp_path / "pack.toml"
     pack.write_text(PACK)
-    second = Up(tmp_path, content_file=str(pack)).wait_up()
+    second = ColdUp(tmp_path, content_file=str(pack)).wait_up()
     try:
         asked = second.json("ask", "Who are you?", "--npc", "wen")["inference_id"]
         assert "was registered before" in second.output
@@ -82,6 +82,7 @@ def prompt_of(up: Up, inference_id: str) -> str:
     """Return the prompt of an inference once its record has reached the log."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
+        time.sleep(POLL_S)
         tail = up.run("log", "tail", "--no-follow", "--after", "0", "--type", "inference.requested", "--json")
         for event in map(json.loads, tail.splitlines()):
             if event["payload"]["inference_id"] == inference_id:
@@ -162,7 +163,7 @@ def current_of(up: Up) -> str:
 
 
 def test_a_stop_during_the_start_leaves_nothing(tmp_path: Path) -> None:
-    up = Up(tmp_path)
+    up = ColdUp(tmp_path)
     with up._moved:
         up._moved.wait_for(lambda: "starting" in up.output, 30)
 
