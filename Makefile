@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Three also on two cores: the suite waits for servers more than it computes. Four are no quicker.
 WORKERS ?= 3
 
-.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow venv-apscheduler test test-slow test-nightly mutants sbom notices gates bench bench-ratchet bench-record train train-guard look-alikes number-plans world clean venv node
+.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow venv-apscheduler venv-colyseus test test-slow test-nightly mutants sbom notices gates bench bench-ratchet bench-record train train-guard look-alikes number-plans world clean venv node
 
 run: venv ## Start everything and play the demo; Ctrl-C stops it
 	@exec $(BIN)/aicore up --demo --world
@@ -124,6 +124,12 @@ venv-mlflow:
 venv-apscheduler:
 	$(PYTHON) -m venv .venv-apscheduler
 	.venv-apscheduler/bin/python -m pip install --quiet --disable-pip-version-check 'apscheduler==3.11.3' 'sqlalchemy>=2.1' 'psycopg[binary]'
+
+# A peer for the benchmark `feed`, on this machine's Node; nothing else needs it.
+venv-colyseus:
+	mkdir -p .venv-colyseus
+	cp benchmarks/colyseus/package.json benchmarks/colyseus/package-lock.json .venv-colyseus/
+	cd .venv-colyseus && npm ci --no-audit --no-fund --silent --ignore-scripts
 
 # The clients in other languages need Node, and a compiler with two libraries; their tests are skipped without
 # them, but never in CI.

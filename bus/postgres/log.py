@@ -9,6 +9,7 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from math import inf
 from typing import Any
 from uuid import UUID
 
@@ -29,14 +30,12 @@ from bus.ports import (
 )
 from bus.postgres.clock import SKEW_US_MAX, ServerClock
 from bus.postgres.connect import AWAY, connect, connect_pool
+from bus.postgres.tail import POLL_S, Tail
 from bus.postgres.writer import GroupWriter
 from bus.retry import until_done
 from protocol.chain import genesis
 
 READ_TIMEOUT_S = 30.0
-POLL_S = 0.5
-"""Longest wait of a live subscription before it looks by itself, should a notification be lost."""
-
 RETRY_S = 0.2
 """Pause before a lost session is opened again."""
 
@@ -87,7 +86,7 @@ class PostgresLog:
         self.clock = clock
         """Of a log that is open for writing."""
         self.reachable = True
-        self._news = asyncio.Event()
+        self.tail = Tail(lambda after, limit: self.read_all(after=after, limit=limit), self.head)
 
     @property
     def clock_wrong(self) -> str:
@@ -134,32 +133,39 @@ class PostgresLog:
         self, *, after: int = 0, where: Where = Where(), batch_max: int = 500, pause_s: float = 0.0
     ) -> AsyncGenerator[list[RecordedEvent], None]:
         """Yield events after a position and then live ones; see the port."""
-        filtered = bool(where.types or where.context or where.stream_prefix)
+        now, seen = asyncio.get_running_loop().time, -inf
 
         async def page() -> tuple[int | None, list[RecordedEvent]]:
+            known = self.tail.after(after, where, batch_max)
+            if known is not None:
+                return known
             # With a filter the end is looked up first: up to there nothing needs to be looked at again.
+            filtered = bool(where.types or where.context or where.stream_prefix)
             upto = (await self.head()).position if filtered else None
             return upto, await self._page(after, batch_max, where, upto)
 
-        while True:
-            news = self._news
-            upto, batch = await until_done(page, on=LogUnavailable, pause=RETRY_S)
-            if len(batch) < batch_max and upto is not None:
-                after = max(after, upto)
-            elif batch:
-                after = batch[-1].position
-            if batch:
-                yield batch
-            if len(batch) < batch_max:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_S):
-                        await news.wait()
-                    await asyncio.sleep(pause_s)
+        self.tail.followers += 1
+        try:
+            while True:
+                looked, seen = self.tail.looked, now()
+                upto, batch = await until_done(page, on=LogUnavailable, pause=RETRY_S)
+                if len(batch) < batch_max and upto is not None:
+                    after = max(after, upto)
+                elif batch:
+                    after = batch[-1].position
+                if batch:
+                    yield batch
+                if len(batch) < batch_max:
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(POLL_S):
+                            await looked.wait()
+                    await asyncio.sleep(seen + pause_s - now())
+        finally:
+            self.tail.followers -= 1
 
     def wake(self) -> None:
         """Let every subscription look for news."""
-        self._news.set()
-        self._news = asyncio.Event()
+        self.tail.wake()
 
     async def _page(self, after: int, limit: int, where: Where, upto: int | None) -> list[RecordedEvent]:
         return _recorded(await self._rows(COLUMNS, after, limit, where, upto=upto))
@@ -251,6 +257,7 @@ async def open_log(
                 notifier.heard(pid, position)
 
             tasks.append(group.create_task(_listen(dsn, realm, role, heard)))
+            tasks.append(group.create_task(log.tail.run()))
             try:
                 yield log
             finally:

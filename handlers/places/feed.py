@@ -6,6 +6,7 @@ and the one that feeds need no word between them.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import structlog
@@ -20,8 +21,8 @@ from domain.places.queries import SnapshotQuery
 from handlers.kernel.follow import Decode, MemoryView
 from protocol.frames import Frame
 
-TICK_S = 0.1
-"""Changes of so long go out together."""
+TICK_S = 0.05
+"""Changes of so long go out together: a change waits so long at most."""
 
 EMPTY_S = 5.0
 """How often a frame without changes says the last number: who lost a frame of a quiet place notices by it."""
@@ -130,12 +131,18 @@ class Feeder(PlaceFeed):
         self._epoch = 0
         self._waiting: dict[Cell, list[Change]] = {}
         """Changes that are to be sent; kept while it leads only."""
+        self._news = asyncio.Event()
 
     def changed(self, changes: list[tuple[Cell, Change]]) -> None:
         """Keep what is to be sent."""
         if self._epoch:
             for cell, change in changes:
                 self._waiting.setdefault(cell, []).append(change)
+
+    async def settle(self) -> None:
+        """Send what a batch of events changed; batches come once a tick."""
+        if self._waiting:
+            self._news.set()
 
     async def lead(self, epoch: int, holds: Callable[[], bool]) -> None:
         """Send until ``holds`` says no more; it is asked before each frame.
@@ -149,14 +156,21 @@ class Feeder(PlaceFeed):
         empty_at = loop.time()
         try:
             while holds():
+                self._news.clear()
                 if loop.time() >= empty_at:
                     empty_at = loop.time() + EMPTY_S
                     await self._tell_numbers(holds)
                 await self._tell_changes(holds)
-                await asyncio.sleep(TICK_S)
+                await self._wait()
         finally:
             self._epoch = 0
             self._waiting.clear()
+
+    async def _wait(self) -> None:
+        """Wait for changes, or a tick: what did not fit into a frame waits for that."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TICK_S):
+                await self._news.wait()
 
     async def _tell_numbers(self, holds: Callable[[], bool]) -> None:
         for cell, room in list(self.feed.rooms.items()):

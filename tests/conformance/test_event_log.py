@@ -306,3 +306,26 @@ async def test_a_filtered_subscription_sees_only_and_all_that_match(log: EventLo
             )
 
     assert [e.position for e in reading.result()] == list(range(6, 61, 6))
+
+
+async def test_many_subscriptions_each_see_all_that_match_and_nothing_else(log: EventLog) -> None:
+    """One that begins late, behind the others, too."""
+    wheres = [
+        Where(),
+        Where(types=["story.ended"]),
+        Where(types=["story.ended", "tale.told"]),
+        Where(context="tale"),
+        Where(stream_prefix="story-b"),
+    ]
+    kinds = ("story.told", "story.ended", "tale.told")
+    async with asyncio.TaskGroup() as group:
+        reading = [group.create_task(collect(log, 8, where=where)) for where in wheres]
+        for n in range(60):
+            await log.append(StreamWrite(f"story-{'ab'[n % 2]}", [event(n, kinds[n % 3])]))
+        late = [group.create_task(collect(log, 8, after=5, where=where)) for where in wheres]
+        await log.append(StreamWrite("story-c", [event(n) for n in range(60, 80)]))
+
+    for where, task, after in zip(wheres * 2, reading + late, [0] * 5 + [5] * 5, strict=True):
+        found = task.result()
+        whole = await log.read_all(after=after, limit=1_000, where=where)
+        assert found == whole[: len(found)], where

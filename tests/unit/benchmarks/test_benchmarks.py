@@ -3,7 +3,7 @@
 import pytest
 
 from aicore.content.guardrails import load_policy
-from benchmarks import canary, failover, guardrails, router
+from benchmarks import canary, failover, feed, feed_trace, guardrails, router
 from benchmarks.guardrail_cases import load_cases
 from benchmarks.harness import Report
 from benchmarks.paced import answer, characters
@@ -121,3 +121,36 @@ def test_both_suites_have_400_cases_and_their_parts_share_none() -> None:
 
 def test_a_peer_finds_our_server_whatever_else_its_address_says() -> None:
     assert host_of("postgresql://postgres@/aicore?host=/tmp/a%20b&port=5432&sslmode=disable") == "/tmp/a b"
+
+
+def test_both_sides_of_the_feed_play_the_same_trace_and_everybody_walks_where_ways_lead() -> None:
+    trace = feed_trace.trace_of(feed_trace.QUICK)
+    assert trace == feed_trace.trace_of(feed_trace.QUICK)
+    assert trace != feed_trace.trace_of(feed_trace.QUICK, seed=13)
+    size, places = feed_trace.QUICK, trace["places"]
+    assert len(trace["entities"]) + len(trace["walkers"]) == size.entities
+    assert all(here in places[other] for here, beside in places.items() for other in beside)
+    assert sum(map(len, places.values())) == 2 * len(list(feed_trace.ways(size)))
+    for walker in trace["walkers"]:
+        here, at = walker["place"], 0.0
+        for when, what, how in walker["ops"]:
+            assert at <= when < size.seconds
+            at = when
+            if what == "go":
+                assert how in places[here]
+                here = how
+    what = [op for walker in trace["walkers"] for _, op, _ in walker["ops"]]
+    assert {"go", "cut", "slow"} == set(what)
+    assert what.count("cut") == pytest.approx(feed_trace.CUT_SHARE * size.walkers, rel=0.7)
+
+
+def test_a_client_with_another_state_of_one_cell_or_with_none_at_all_is_wrong() -> None:
+    truth = {"quay/0": (5, "a"), "lane/0": (2, "b")}
+    right = {"quay/0": [5, "a"], "lane/0": [2, "b"]}
+    ends = [
+        {"sees": {"w1": right, "w2": {"quay/0": [4, "a"]}}},
+        {"sees": {"w3": {}, "w4": {"gate/0": [0, "c"]}}},
+    ]
+    assert feed.wrong(truth, ends[:1]) == 1
+    assert feed.wrong(truth, ends) == 3
+    assert feed.wrong(truth, [{"sees": {"w2": {**right, "lane/0": [2, "x"]}}}]) == 1

@@ -88,6 +88,18 @@ async def test_what_changes_is_sent_once_in_order_and_history_is_not() -> None:
     assert [change[0] for frame in frames for change in frame.changes] == list(range(2, 52))
 
 
+async def test_what_changes_is_sent_at_once_and_waits_for_no_tick_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Batches of the log come once a tick; a second one on top would double how late a change is seen."""
+    monkeypatch.setattr(feed, "TICK_S", 3_600.0)
+    log = memory_log()
+    async with leading(log) as wire:
+        for n in range(5):
+            await happens(log, changed(ENTERED, who=f"p{n}"))
+            await until(lambda n=n: wire.frames("quay") and wire.frames("quay")[-1].seq == n + 1)
+
+
 async def test_who_reads_frames_and_who_asks_see_the_same() -> None:
     log = memory_log()
     async with leading(log) as wire:
