@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -97,7 +98,7 @@ async def test_what_changes_is_sent_at_once_and_waits_for_no_tick_of_its_own(
     async with leading(log) as wire:
         for n in range(5):
             await happens(log, changed(ENTERED, who=f"p{n}"))
-            await until(lambda n=n: wire.frames("quay") and wire.frames("quay")[-1].seq == n + 1)
+            await until(partial(_is_heard, wire, n + 1))
 
 
 async def test_who_reads_frames_and_who_asks_see_the_same() -> None:
@@ -117,6 +118,10 @@ async def test_who_reads_frames_and_who_asks_see_the_same() -> None:
         answer, _ = await view.answer_snapshot({"place": cell.place})
         assert answer["seq"] == read.seq
         assert {name: answer[name] for name in ("present", "ways", "shut")} == read.state()
+
+
+def _is_heard(wire: Wire, number: int) -> bool:
+    return _heard(wire, "quay") == number
 
 
 def _heard(wire: Wire, place: str) -> int:
