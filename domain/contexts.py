@@ -21,6 +21,7 @@ _NAMES = (
     "projections",
     "session",
     "places",
+    "quests",
 )
 
 CONTEXTS: tuple[Context, ...] = tuple(import_module(f"domain.{name}").CONTEXT for name in _NAMES)

@@ -111,6 +111,7 @@ PARTS = (
     Part("guardrails", SPEAKING, "guardrails"),
     Part("clock", WORLD, "clock"),
     Part("ledger", WORLD, "ledger"),
+    Part("quests", WORLD, "quests"),
     Part("models", MODELS, "models"),
     Part("tiers", MODELS, "tiers", "tiers"),
     Part("evaluate", MODELS, "evaluate", "evaluate"),

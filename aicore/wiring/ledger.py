@@ -32,8 +32,8 @@ def wire(_: Settings) -> Part:
     )
 
 
-async def _desk(parts: Parts) -> None:
-    """Decide what is asked of the ledger whenever no other process does; pass it on otherwise."""
+async def ledger_desk(parts: Parts) -> Desk:
+    """Open the desk; it decides what is asked of the ledger whenever no other process does (`Parts.once`)."""
     clock, realm, name = await parts.once(clock_in_memory), parts.system.realm, process_name()
 
     def game() -> GameTime | None:
@@ -42,7 +42,11 @@ async def _desk(parts: Parts) -> None:
     known = Known(parts.log, parts.codec, game)
     holders = await parts.view(Holders(parts.log, parts.codec))
     desk = Desk(known, holders, NatsLead(parts.nc, realm, "ledger", new_id), realm=realm, name=name)
-    parts.served.commands |= dict.fromkeys(KINDS, desk)
     await parts.background(desk.stand_by())
     dsn = parts.system.dsn_of(WRITER)
     await parts.background(while_leading(dsn, realm, desk.lead, work="ledger", name=name))
+    return desk
+
+
+async def _desk(parts: Parts) -> None:
+    parts.served.commands |= dict.fromkeys(KINDS, await parts.once(ledger_desk))

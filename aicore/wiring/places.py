@@ -100,11 +100,16 @@ async def whereabouts(parts: Parts) -> Whereabouts:
     return await parts.view(Whereabouts(parts.log, sample_city(), decode=parts.codec.decode))
 
 
+async def player_limits(_: Parts) -> PlayerLimits:
+    """Open what players may ask for, over all contexts (`Parts.once`)."""
+    return PlayerLimits(steady_s)
+
+
 async def _commands(asked: Circumstances, parts: Parts) -> None:
     """Limit what comes for each player; end journeys when they are over."""
     clock = FollowedClock(await parts.once(clock_in_memory))
     asked.follow(clock, await parts.once(whereabouts))
-    limits, commands = PlayerLimits(steady_s), parts.served.commands
+    limits, commands = await parts.once(player_limits), parts.served.commands
     for kind in LIMITED:
         commands[kind.command_name] = limits.before(commands[kind.command_name])
     await parts.process(arrivals(clock.known_ms), journey_records(asked))

@@ -12,6 +12,7 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import cast
 from uuid import UUID, uuid5
 
 import structlog
@@ -30,14 +31,15 @@ from bus.ports import (
     VersionConflict,
 )
 from domain.kernel.decider import Rejected
-from domain.kernel.event import Event
+from domain.kernel.event import Command, Event
 from domain.kernel.parse import parse
-from domain.ledger.book import STREAM, Now
+from domain.ledger.book import STREAM, Book, Now
 from domain.ledger.commands import COMMANDS, LedgerCommand, Link, Reversing, Transfer
 from domain.ledger.messages import Led
 from handlers.ledger.authority import Holders
 from handlers.ledger.known import Known, TooOld
 from handlers.ledger.replies import came_of, events_of, result_of
+from handlers.ledger.riders import Rider
 from handlers.ledger.turn import COMPONENT, Turn, Waiting
 from protocol.messages import CommandMessage, ErrorReply, EventRef, Reply
 from protocol.meta import Meta
@@ -88,7 +90,17 @@ class Desk:
         self._leading = False
         self._queue: deque[Waiting] = deque()
         self._news = asyncio.Event()
-        self._remembered: OrderedDict[int, tuple[LedgerCommand, Reply]] = OrderedDict()
+        self._remembered: OrderedDict[int, tuple[Command, Reply]] = OrderedDict()
+        self._riders: dict[str, Rider] = {}
+
+    def carry(self, rider: Rider) -> None:
+        """Decide the commands of another context, too."""
+        self._riders |= dict.fromkeys(rider.commands, rider)
+
+    @property
+    def book(self) -> Book:
+        """The ledger as this process knows it."""
+        return self._known.book
 
     @property
     def leads(self) -> bool:
@@ -106,7 +118,7 @@ class Desk:
             IdConflict: the command id belongs to another command.
             LogUnavailable, Fenced: the caller may retry with the same id.
         """
-        command = _parsed(message)
+        command = self._parsed(message)
         until = asyncio.get_running_loop().time() + LEADER_WITHIN_S
         while not self._leading:
             try:
@@ -119,23 +131,63 @@ class Desk:
 
     async def answer_peer(self, message: CommandMessage) -> Reply:
         """Carry out what another process passed on; raises as a call does."""
-        return await self._decided(message, _parsed(message))
+        return await self._decided(message, self._parsed(message))
 
-    async def _decided(self, message: CommandMessage, command: LedgerCommand) -> Reply:
-        originals = await self._originals(command)
+    def _parsed(self, message: CommandMessage) -> Command:
+        """Return a command.
+
+        Raises:
+            Rejected: ``unknown_command``, or as `parse` does.
+        """
+        if (rider := self._riders.get(message.command)) is not None:
+            return parse(rider.commands[message.command], message.payload)
+        if (kind := KINDS.get(message.command)) is None:
+            remedy = f"there are {', '.join(sorted([*KINDS, *self._riders]))}"
+            raise Rejected("unknown_command", f"no {message.command!r} here", remedy=remedy)
+        return parse(kind, message.payload)
+
+    async def _decided(self, message: CommandMessage, command: Command) -> Reply:
+        waiting = Waiting(message, command, asyncio.get_running_loop().create_future())
         try:
-            await self._holders.see_may(command, message.meta.actor, originals)
-        except Rejected:
-            if await self._log.find(derived_id(message.id, 0)) is None:
-                raise  # what was done before is told even when the session has ended since
+            await self._make_ready(waiting)
+        except Rejected:  # what was done before is told even when the session has ended since
+            if not await self._recall(waiting):
+                raise
+            return await waiting.reply
         if not self._leading:
             raise _no_more()
         if len(self._queue) >= WAITING_MAX:
             raise Fenced(f"{WAITING_MAX:,} wait at the ledger; retry with the same id")
-        waiting = Waiting(message, command, asyncio.get_running_loop().create_future(), originals)
         self._queue.append(waiting)
         self._news.set()
         return await waiting.reply
+
+    async def _make_ready(self, waiting: Waiting) -> None:
+        """Read what a command needs beside the ledger.
+
+        Raises:
+            Rejected: its sender may not send it.
+        """
+        command = waiting.command
+        if (rider := self._riders.get(waiting.message.command)) is not None:
+            waiting.ride = await rider.ready(waiting.message, command)
+            return
+        asked = cast(LedgerCommand, command)
+        waiting.originals = await self._originals(asked)
+        await self._holders.see_may(asked, waiting.message.meta.actor, waiting.originals)
+
+    async def _come_again(self, waitings: Sequence[Waiting]) -> None:
+        """Put who waits first in the queue; what was read for them is read anew."""
+        found: list[Waiting] = []
+        for waiting in waitings:
+            try:
+                if waiting.ride:
+                    await self._make_ready(waiting)
+            except (Rejected, LogError) as error:
+                waiting.refuse(error)
+            else:
+                found.append(waiting)
+        self._queue.extendleft(reversed(found))
 
     async def _originals(self, command: LedgerCommand) -> dict[str, Event]:
         """Return the events that a command wants reversed; the log keeps them, so this may be early."""
@@ -245,7 +297,7 @@ class Desk:
         finally:
             for hold in over:
                 self._known.note_end(hold)  # until it is recorded
-        self._queue.extendleft(reversed(again))
+        await self._come_again(again)
 
     def _decided_now(self, turn: Turn, again: list[Waiting]) -> Sequence[Waiting]:
         """Decide who waits, and return them; a second command of an id comes after the first one's reply."""
@@ -254,7 +306,7 @@ class Desk:
             waiting = self._queue.popleft()
             if waiting.reply.done():
                 continue  # gave up
-            if waiting.message.id in tried:
+            if waiting.message.id in tried or not turn.may_ride(waiting):
                 again.append(waiting)
             elif not self._answered_before(waiting):
                 tried[waiting.message.id] = waiting
@@ -281,6 +333,9 @@ class Desk:
             self._known.note_end(event)
         self._known.book, self._known.version = turn.book, turn.version
         self._tell(turn, result)
+        for each in turn.decided:  # what is so already may be so by this very command
+            if not each.ids and not await self._recall(each.asked):
+                self._reply(each.asked, Reply(each.result, []))
         for waiting, refusal in turn.refused:
             if not await self._recall(waiting):
                 waiting.refuse(refusal)
@@ -291,23 +346,25 @@ class Desk:
         A turn without events is right if there was nothing new to know: who was overtaken refuses nothing.
         """
         before = self._known.version
-        if not turn.new:
+        if not (writes := turn.writes(before)):
             await self._known.catch_up()
             return AppendResult((), (), 0) if self._known.version == before else None
         try:
-            result = await self._log.append(StreamWrite(STREAM, turn.new, expected=before))
+            result = await self._log.append(*writes)
         except (VersionConflict, IdConflict, Fenced) as refusal:
             logger.info("ledger_decides_again", error=str(refusal))
             return None
         return None if result.duplicate else result
 
     def _tell(self, turn: Turn, result: AppendResult) -> None:
-        for waiting, events, first in turn.decided:
-            refs = [
-                EventRef(new.id, new.type, STREAM, result.versions[n], result.positions[n])
-                for n, new in enumerate(turn.new[first : first + len(events)], first)
-            ]
-            self._reply(waiting, Reply(result_of(events), refs))
+        written = [(write.stream, new) for write in turn.writes(0) for new in write.events]
+        refs = {
+            new.id: EventRef(new.id, new.type, stream, result.versions[n], result.positions[n])
+            for n, (stream, new) in enumerate(written)
+        }
+        for waiting, found, ids in turn.decided:
+            if ids:
+                self._reply(waiting, Reply(found, [refs[id_] for id_ in ids]))
 
     def _reply(self, waiting: Waiting, reply: Reply) -> None:
         if reply.events:
@@ -321,7 +378,7 @@ class Desk:
         """Take in what the log has; who was served before is told so, the others come first next time."""
         await self._known.catch_up()
         others = [waiting for waiting in tried if not await self._recall(waiting)]
-        self._queue.extendleft(reversed(others))
+        await self._come_again(others)
 
     async def _recall(self, waiting: Waiting) -> bool:
         """Tell what a command came to when its id was there before; say whether it was."""
@@ -329,6 +386,13 @@ class Desk:
         first = await self._log.find(derived_id(id_, 0))
         if first is None:
             return False
+        if (rider := self._riders.get(waiting.message.command)) is not None:
+            if reply := await rider.recall(waiting.message, waiting.command, first):
+                self._reply(waiting, reply)
+            else:
+                waiting.refuse(_used(id_))
+            return True
+        assert isinstance(waiting.command, LedgerCommand)
         mine: Sequence[RecordedEvent] = []
         if first.stream == STREAM:
             count = events_of(waiting.command)
@@ -349,13 +413,6 @@ class Desk:
         with suppress(TimeoutError):
             async with asyncio.timeout(min(REST_S_MAX, wait_s)):
                 await self._news.wait()
-
-
-def _parsed(message: CommandMessage) -> LedgerCommand:
-    if (kind := KINDS.get(message.command)) is None:
-        remedy = f"there are {', '.join(sorted(KINDS))}"
-        raise Rejected("unknown_command", f"no {message.command!r} here", remedy=remedy)
-    return parse(kind, message.payload)
 
 
 def _told(reply: Reply | ErrorReply, message: CommandMessage) -> Reply:

@@ -3,19 +3,21 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID, uuid5
 
 from bus.codec import EventCodec
 from bus.ids import derived_id
-from bus.ports import AppendTooLarge, NewEvent, VersionConflict
+from bus.ports import AppendTooLarge, NewEvent, StreamWrite, VersionConflict
 from domain.kernel.decider import Rejected
-from domain.kernel.event import Event
+from domain.kernel.event import Command, Event
 from domain.ledger.book import STREAM, Book, Now, evolve
 from domain.ledger.commands import LedgerCommand
 from domain.ledger.ledger import LEDGER, Asked, expire
 from domain.ledger.messages import Held, LedgerEvent
 from handlers.kernel.commands import caused_by
+from handlers.ledger.replies import result_of
+from handlers.ledger.riders import Ride
 from protocol.errors import WireError
 from protocol.messages import CommandMessage, Reply
 from protocol.meta import Meta
@@ -32,10 +34,12 @@ class Waiting:
     """Somebody who waits at the desk."""
 
     message: CommandMessage
-    command: LedgerCommand
+    command: Command
     reply: "asyncio.Future[Reply]"
     originals: Mapping[str, Event] = field(default_factory=dict)
     """The events that it wants reversed, by id."""
+    ride: Ride | None = None
+    """Of a command of another context."""
 
     def refuse(self, error: Exception) -> None:
         """Tell that it failed."""
@@ -47,9 +51,9 @@ class Decided(NamedTuple):
     """What a command of a turn came to."""
 
     asked: Waiting
-    events: Sequence[LedgerEvent]
-    first: int
-    """Place of its first event in the append."""
+    result: Mapping[str, Any]
+    ids: Sequence[UUID]
+    """Of its events."""
 
 
 class Turn:
@@ -63,6 +67,8 @@ class Turn:
         """Of the stream, with what this turn adds."""
         self.new: list[NewEvent] = []
         self.events: list[LedgerEvent] = []
+        self.beside: dict[str, StreamWrite] = {}
+        """Streams of other contexts that are written in the same append."""
         self.decided: list[Decided] = []
         self.refused: list[tuple[Waiting, Exception]] = []
         self._bytes = 0
@@ -75,17 +81,59 @@ class Turn:
 
     def decide(self, asked: Waiting) -> None:
         """Decide a command; what is refused is told once everything before it is recorded."""
+        if asked.ride:
+            self._ride(asked, asked.ride)
+            return
         cause, meta = asked.message.id, caused_by(asked.message)
-        whole = Asked(asked.command, self._now, lambda n: str(derived_id(cause, n)), asked.originals)
+        whole = Asked(
+            cast(LedgerCommand, asked.command),
+            self._now,
+            lambda n: str(derived_id(cause, n)),
+            asked.originals,
+        )
         try:
-            self._see_expected(asked.message)
+            self._see_expected(asked.message, STREAM, self.version)
             events = LEDGER.decide(whole, self.book)
             new = [self._codec.encode(event, derived_id(cause, n), meta) for n, event in enumerate(events)]
         except (Rejected, VersionConflict, AppendTooLarge, WireError) as refusal:
             self.refused.append((asked, refusal))
             return
-        self.decided.append(Decided(asked, events, len(self.new)))
+        self.decided.append(Decided(asked, result_of(events), [each.id for each in new]))
         self._add(events, new)
+
+    def may_ride(self, asked: Waiting) -> bool:
+        """Say whether this turn writes none of the streams of a command of another context."""
+        return asked.ride is None or self.beside.keys().isdisjoint(asked.ride.streams)
+
+    def _ride(self, asked: Waiting, ride: Ride) -> None:
+        """Decide a command of another context; its events come first, and then the ledger's."""
+        cause, meta = asked.message.id, caused_by(asked.message)
+        try:
+            self._see_expected(asked.message, ride.stream, ride.version)
+            ridden, new, writes = ride.decide(self.book, self._now), list[NewEvent](), list[StreamWrite]()
+            for part in ridden.beside:
+                encoded = [
+                    self._codec.encode(event, derived_id(cause, len(new) + n), meta)
+                    for n, event in enumerate(part.events)
+                ]
+                new += encoded
+                writes.append(StreamWrite(part.stream, encoded, expected=part.version))
+            ledger = [
+                self._codec.encode(event, derived_id(cause, len(new) + n), meta)
+                for n, event in enumerate(ridden.ledger)
+            ]
+        except (Rejected, VersionConflict, AppendTooLarge, WireError) as refusal:
+            self.refused.append((asked, refusal))
+            return
+        self.beside |= {write.stream: write for write in writes}
+        self._bytes += sum(len(each.payload) for each in new)
+        self.decided.append(Decided(asked, ridden.result, [each.id for each in (*new, *ledger)]))
+        self._add(ridden.ledger, ledger)
+
+    def writes(self, before: int) -> list[StreamWrite]:
+        """Return what is to be appended, to a ledger of that version."""
+        own = [StreamWrite(STREAM, self.new, expected=before)] if self.new else []
+        return [*own, *self.beside.values()]
 
     @property
     def full(self) -> bool:
@@ -100,14 +148,14 @@ class Turn:
         self.version += len(events)
         self._bytes += sum(len(each.payload) for each in new)
 
-    def _see_expected(self, message: CommandMessage) -> None:
-        """See that the ledger is as its caller expects.
+    @staticmethod
+    def _see_expected(message: CommandMessage, stream: str, there: int) -> None:
+        """See that a stream is as its caller expects.
 
         Raises:
             VersionConflict: it is not.
         """
         if (expected := message.expected) == "any":
             return
-        there = self.version
         if not {"none": there == 0, "exists": there > 0}.get(str(expected), there == expected):
-            raise VersionConflict(STREAM, expected, there)
+            raise VersionConflict(stream, expected, there)

@@ -30,6 +30,7 @@ from aicore.cli import (
     models,
     projections,
     proposals,
+    quests,
     spool,
     templates,
     tiers,
@@ -191,6 +192,9 @@ CASES: dict[str, Callable[[str, str], Listing]] = {
     "guardrails.listing": lambda a, b: guardrails.listing([violation(IDS[0], a), violation(IDS[1], b)]),
     "ledger.balance_listing": lambda a, b: ledger.balance_listing([entry(a), entry(b)]),
     "ledger.listing": lambda a, b: ledger.listing([entry(a), entry(b)]),
+    "quests.offers_listing": lambda a, b: quests.offers_listing(
+        [{"quest": name, "giver": "rook_tansy", "aim": WORDS, "why": ""} for name in (a, b)]
+    ),
     "ledger.supply_listing": lambda a, b: ledger.supply_listing([units(a), units(b)]),
     "log.listing": lambda a, b: log.listing([counts(a), counts(b)]),
     "models.listing": lambda a, b: models.listing([model(IDS[0], a), model(IDS[1], b)]),

@@ -1,0 +1,177 @@
+"""The board of quests in memory, kept up by the log, and the facts that it and the clock make."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from bus.ports import EventLog, LogUnavailable, RecordedEvent, Where
+from domain.clock.clock import Clock
+from domain.clock.messages import CalendarSet, ClockJumped, PhaseBegan
+from domain.clock.units import GameTime, RealTime
+from domain.definition.definition import Definition
+from domain.definition.entries import Entries, digest_of
+from domain.definition.loading import LOADED, Loaded, definition_of, evolve
+from domain.definition.messages import EntryDefined, EntryRetired, VersionPublished
+from domain.kernel.event import Event
+from domain.ledger.book import Book
+from domain.ledger.messages import HoldPosted, Reversed, Transferred, UnitOpened
+from domain.places.messages import Arrived, Departed, Entered, Left
+from domain.quests.board import Board
+from domain.quests.facts import Facts, Moment, unmet
+from domain.quests.instance import Instance
+from domain.quests.messages import EVENTS
+from domain.quests.quests import Offer
+from domain.quests.settling import Units, units_of
+from handlers.kernel.follow import Decode, MemoryView
+
+DEFINING = (EntryDefined, EntryRetired, VersionPublished)
+HEARD = (
+    *EVENTS,
+    *DEFINING,
+    *(Entered, Arrived, Left, Departed),
+    *(UnitOpened, Transferred, HoldPosted, Reversed),
+    *(PhaseBegan, ClockJumped, CalendarSet),
+)
+KNOWN_WITHIN_S = 5.0
+PAGE = 1_000
+
+Weather = Callable[[str, int], str]
+"""State of the weather at a place at a game time; "" if nobody knows."""
+
+
+class QuestBoard(MemoryView):
+    """What quests go by. Run `run` in a task."""
+
+    name: ClassVar[str] = "quests"
+    types: ClassVar[tuple[str, ...]] = tuple(kind.event_name for kind in HEARD)
+
+    def __init__(
+        self, log: EventLog, definition: Definition, entries: Entries, *, decode: Decode, clock: "Clocked"
+    ) -> None:
+        """Prepare; the definition holds until a version of the world's is published."""
+        super().__init__(log, decode=decode)
+        self.board = Board()
+        self.clock = clock
+        self.weather: Weather = lambda _place, _game_ms: ""
+        self.units, self.offers = _defined(definition, entries)
+        self._loaded: Loaded = LOADED
+        self._redefined = False
+        self._checked = 0
+        """Position up to which the log was asked for what is not known here."""
+
+    def apply(self, event: Event, recorded: RecordedEvent) -> None:
+        """Take an event in."""
+        self.board.cause = recorded.id
+        if isinstance(event, DEFINING):
+            self._loaded = evolve(self._loaded, event)
+            self._redefined = self._redefined or isinstance(event, VersionPublished)
+        else:
+            self.board.take(event)
+
+    async def settle(self) -> None:
+        """Take over a version once for a batch."""
+        if self._redefined:
+            self._redefined = False
+            definition = await asyncio.to_thread(definition_of, self._loaded)
+            if definition:
+                self.units, self.offers = _defined(definition, self._loaded.published)
+            self.board.retire(self._loaded)
+
+    async def all_known(self) -> None:
+        """Return once all that the log has by now is known here: who has just been told so builds on it.
+
+        Raises:
+            LogUnavailable: it is not, in time.
+        """
+        head = (await self._log.head()).position
+        after, where = max(self.position, self._checked), Where(types=self.types)
+        while after < head:
+            page = await self._log.read_all(after=after, limit=PAGE, where=where)
+            if not page:
+                break
+            after = page[-1].position
+        try:
+            async with asyncio.timeout(KNOWN_WITHIN_S):
+                if after > max(self.position, self._checked):
+                    await self.reached(after)
+        except TimeoutError as error:
+            raise LogUnavailable("quests lie behind the log; retry with the same id") from error
+        self._checked = max(self._checked, head)
+
+    def facts(self, state: Instance | None, game_ms: int, book: Book, here: Mapping[str, str]) -> Facts:
+        """Return what a decision about a quest goes by.
+
+        Args:
+            state: the quest; None: it is to be taken.
+            game_ms: now.
+            book: the ledger.
+            here: places of players that are known better than the board knows them.
+        """
+        board = self.board
+
+        def holds(player: str, good: str) -> int:
+            balance, held = book.volume(f"player.{player}", good)
+            return balance - held
+
+        def at(ms: int) -> Facts:
+            return Facts(
+                moment=self.clock.moment(ms),
+                place=lambda player: here.get(player) or board.places.get(player, ""),
+                holds=holds,
+                standing=lambda player, faction: board.standings[player, faction],
+                done=lambda player, quest: quest in board.completed.get(player, ()),
+                weather=lambda place: self.weather(place, ms),
+                gone=board.gone,
+            )
+
+        now, seen = at(game_ms), dict[int, int]()
+        if state is None:
+            return now
+        for number, times in board.arrivals.get(state.id, {}).items():
+            if number not in state.left:
+                continue
+            objective = state.objective(number)
+            for ms in times:
+                if not unmet(objective.when, at(ms), state.players, objective.place or ""):
+                    seen.setdefault(number, ms)
+        return Facts(now.moment, now.place, holds, now.standing, now.done, now.weather, now.gone, seen)
+
+
+class Clocked:
+    """Moments of game time, by the world's clock as this process knows it."""
+
+    def __init__(self, clock: Callable[[], Clock | None]) -> None:
+        self._clock = clock
+
+    def now_ms(self, real_us: int) -> int | None:
+        """Return the game time of a real time; None before there is a clock."""
+        clock = self._clock()
+        return clock.line.at(RealTime(real_us)).ms if clock else None
+
+    def moment(self, game_ms: int) -> Moment:
+        """Return what conditions read of a game time."""
+        clock = self._clock()
+        if clock is None:
+            return Moment(game_ms)
+        almanac = clock.almanac
+        day, ms = divmod(game_ms, almanac.day_ms)
+        names = almanac.calendar.weekdays
+        today, before = (almanac.weekday(each) for each in (day, day - 1))
+        return Moment(
+            game_ms,
+            almanac.phase(almanac.phase_index(GameTime(game_ms))),
+            ms // 60_000,
+            None if today is None else names[today],
+            None if before is None else names[before],
+        )
+
+
+def _defined(definition: Definition, entries: Entries) -> tuple[Units, Mapping[str, Offer]]:
+    """Return the units of a definition, and its quests with what is written of them."""
+    written = {key.id: entry for key, entry in entries.items() if key.section == "quests"}
+    offers: dict[str, Offer] = {}
+    for quest in definition.quests:
+        terms = written[quest.id]
+        assert isinstance(terms, dict)
+        offers[quest.id] = Offer(quest, terms, digest_of(terms))
+    return units_of(definition), offers
