@@ -16,6 +16,7 @@ from aicore.content.weights import shipped_model
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from aicore.embedded.vllm import EmbeddedVllm
 from tests.conformance.engine_kit import PYTHON
+from tests.harness.clusters import put_cluster
 from tests.harness.examples import BY_DAY
 from tests.harness.folders import open_folder
 
@@ -101,6 +102,7 @@ def server_root() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres(server_root: Path) -> Iterator[EmbeddedPostgres]:
     """A running Postgres without fsync; tests that crash it start their own."""
+    put_cluster(server_root)
     server = EmbeddedPostgres(server_root, fsync=False)
     server.start()
     yield server

@@ -18,6 +18,7 @@ import pytest
 from aicore.cli import main
 from aicore.settings import Settings
 from bus.nats.address import parse_address
+from tests.harness.clusters import put_cluster
 from tests.harness.warm import Warm
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,7 @@ UP = "Ctrl-C stops everything in order."
 class Up:
     """`aicore up --demo` on a state directory. Leave it stopped: `stop` or `kill`.
 
-    Forked from a warm process; `ColdUp` is begun as a user does it.
+    Forked from a warm process, on a cluster that was made before; `ColdUp` is begun as a user does it.
     """
 
     def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
@@ -131,6 +132,8 @@ class Up:
             return []
 
     def _begin(self, *command: str) -> Warm | subprocess.Popen[str]:
+        if not (self.folder / "postgres").exists() and "AICORE_POSTGRES_DSN" not in self.environment:
+            put_cluster(self.folder)
         return Warm(command, self.environment)
 
     def _read(self) -> None:
@@ -144,7 +147,7 @@ class Up:
 
 
 class ColdUp(Up):
-    """The same, by the command line that a user types: a Python that imports everything first."""
+    """The same, by the command line that a user types: it imports everything, and makes its cluster."""
 
     def _begin(self, *command: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

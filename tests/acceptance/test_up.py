@@ -91,7 +91,7 @@ def prompt_of(up: Up, inference_id: str) -> str:
 
 
 def test_two_systems_run_side_by_side(tmp_path: Path) -> None:
-    both = [Up(tmp_path / name) for name in ("one", "two")]
+    both = [begun(tmp_path / begun.__name__) for begun in (ColdUp, Up)]
     try:
         for up in both:
             up.wait_up()

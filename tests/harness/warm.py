@@ -1,5 +1,6 @@
-"""Commands of the CLI in processes of their own, forked from a warm one: no second of imports."""
+"""Programs of ours in processes of their own, forked from a warm one: no second of imports."""
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -19,35 +20,23 @@ PRELOADED = [
     "aicore.wiring.components",
     "aicore.wiring.tiers",
     "aicore.http.openai.door",
+    "tests.harness.roles",
 ]
+PR_SET_PDEATHSIG = 1
 
 
-class Warm:
-    """``aicore`` in this repository, forked; as much of `subprocess.Popen` as tests use.
+class Forked:
+    """A function that runs in a process of its own, forked; as much of `subprocess.Popen` as tests use.
 
-    ``stdout`` is all that it says on both of its streams, unless that goes into the file ``output``.
-    ``before``: a function of a module, which it calls first. It ends with us at the latest.
+    ``target``: a function of a module, and whatever it is given can be pickled. What it says on both of its
+    streams goes into the file ``output``, if there is one. It ends with us at the latest.
     """
 
-    def __init__(
-        self,
-        arguments: Sequence[str],
-        environment: Mapping[str, str],
-        folder: Path = ROOT,
-        *,
-        output: Path | None = None,
-        before: Callable[[], object] | None = None,
-    ) -> None:
+    def __init__(self, target: Callable[..., object], *given: object, output: Path | None = None) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOADED)
-        reader, writer = context.Pipe(duplex=False)
-        with reader, writer:
-            options = ([*arguments], dict(environment), str(folder), before, output or writer)
-            self._process = context.Process(target=_main, args=options, daemon=True)
-            self._process.start()
-            self.stdout = os.fdopen(os.dup(reader.fileno()))
-        if output:
-            self.stdout.close()
+        self._process = context.Process(target=_run, args=(target, given, output), daemon=True)
+        self._process.start()
 
     @property
     def pid(self) -> int:
@@ -64,7 +53,7 @@ class Warm:
         """Return `returncode`."""
         return self.returncode
 
-    def wait(self, timeout: float) -> int:
+    def wait(self, timeout: float | None = None) -> int:
         """Wait until it has ended and return how.
 
         Raises:
@@ -72,13 +61,42 @@ class Warm:
         """
         self._process.join(timeout)
         if self.returncode is None:
-            raise subprocess.TimeoutExpired("aicore", timeout)
+            raise subprocess.TimeoutExpired(self._process.name, timeout or 0.0)
         return self.returncode
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it runs."""
         if self.returncode is None:
             os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill it, as `subprocess.Popen.kill` does."""
+        self.send_signal(signal.SIGKILL)
+
+
+class Warm(Forked):
+    """``aicore`` in this repository.
+
+    ``stdout`` is all that it says on both of its streams, unless that goes into the file ``output``.
+    ``before``: a function of a module, which it calls first.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path = ROOT,
+        *,
+        output: Path | None = None,
+        before: Callable[[], object] | None = None,
+    ) -> None:
+        reader, writer = multiprocessing.get_context("forkserver").Pipe(duplex=False)
+        with reader, writer:
+            said = None if output else writer
+            super().__init__(_main, [*arguments], dict(environment), folder, before, said, output=output)
+            self.stdout = os.fdopen(os.dup(reader.fileno()))
+        if output:
+            self.stdout.close()
 
 
 class Ended(NamedTuple):
@@ -112,17 +130,31 @@ def run_warm(
     return Ended(process.wait(0), said)
 
 
+def _run(target: Callable[..., object], given: Sequence[object], output: Path | None) -> None:
+    """Be a child."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if output is not None:
+        with output.open("ab") as said:
+            _say_into(said.fileno())
+    target(*given)
+
+
+def _say_into(file: int) -> None:
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+
+
 def _main(
     arguments: list[str],
     environment: dict[str, str],
-    folder: str,
+    folder: Path,
     before: Callable[[], object] | None,
-    output: Connection | Path,
+    output: Connection | None,
 ) -> None:
     """Be ``aicore``, in a child."""
-    with output.open("ab") if isinstance(output, Path) else output as said:
-        os.dup2(said.fileno(), 1)
-        os.dup2(said.fileno(), 2)
+    if output is not None:
+        with output:
+            _say_into(output.fileno())
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

@@ -14,6 +14,7 @@ import asyncpg
 
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres
 from tests.harness.children import Children
+from tests.harness.clusters import put_cluster
 from tests.harness.folders import open_folder
 from tests.harness.journal import JournalReader
 
@@ -246,6 +247,7 @@ SECOND_SHARE = 0.4
 def open_world(seed: int, *, pace: float = 1.0) -> Iterator[World]:
     """Start both servers in a new folder, and the children's warm parent; the end leaves nothing."""
     with open_folder() as folder:
+        put_cluster(folder)
         postgres = EmbeddedPostgres(folder, fsync=True)
         nats = EmbeddedNats(folder)
         try:

@@ -42,5 +42,10 @@ async def main(dsn: str, realm: str, name: str) -> None:
         group.create_task(while_leading(dsn, realm, leader.lead, work="clock", name=name))
 
 
+def live(*arguments: str) -> None:
+    """Be the process."""
+    asyncio.run(main(*arguments))
+
+
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    live(*sys.argv[1:])

@@ -1,8 +1,6 @@
 """Processes that may lead a clock, alarms for them, and what the log must say of what they did."""
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +19,8 @@ from domain.clock.messages import ClockEvent, ClockLed, PhaseBegan, SeasonBegan
 from domain.clock.strikes import strike_id
 from domain.kernel.event import Event
 from protocol.meta import decode_meta
+from tests.harness.warm import Forked
+from tests.integration import clock_child
 from tests.unit.clock.kit import STARTED, alarm_set
 
 CODEC = EventCodec(domain_catalogue())
@@ -44,7 +44,7 @@ class Arena:
     dsn: str
     realm: str
     log: PostgresLog
-    children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    children: dict[str, Forked] = field(default_factory=dict)
     alarms: int = 0
 
     async def add(self, *events: ClockEvent) -> None:
@@ -67,8 +67,7 @@ class Arena:
 
     def start(self, name: str) -> None:
         """Start a process."""
-        command = [sys.executable, "-m", "tests.integration.clock_child", self.dsn, self.realm, name]
-        self.children[name] = subprocess.Popen(command)
+        self.children[name] = Forked(clock_child.live, self.dsn, self.realm, name)
 
     def kill(self, name: str) -> None:
         """Kill a process."""

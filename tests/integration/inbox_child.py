@@ -8,7 +8,6 @@ acknowledgement. ``poison``: killed by every command of the use case ``poison``,
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
@@ -49,5 +48,6 @@ async def main(dsn: str, url: str, realm: str, mode: str) -> None:
         await lead_inbox(dsn, realm, consume, name=mode)
 
 
-if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+def live(*arguments: str) -> None:
+    """Be the process."""
+    asyncio.run(main(*arguments))

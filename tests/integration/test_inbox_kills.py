@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +21,9 @@ from bus.nats.topology import dead_letters_stream, delete_stream, inbox_stream
 from bus.postgres.log import PostgresLog
 from protocol.messages import CommandMessage, Reply
 from protocol.packing import unpack
+from tests.harness.clusters import put_cluster
+from tests.harness.warm import Forked
+from tests.integration import inbox_child
 from tests.integration.inbox_child import DELIVERIES_MAX, POISON, REGISTER
 from tests.integration.inbox_kit import Inbox
 from tests.integration.log_kit import fresh_log
@@ -46,10 +47,9 @@ class Place:
     log: PostgresLog
 
     @contextmanager
-    def child(self, mode: str) -> Iterator[subprocess.Popen[bytes]]:
+    def child(self, mode: str) -> Iterator[Forked]:
         """Run `inbox_child` while the context is open."""
-        where = (self.postgres.dsn, self.nats.url, self.inbox.realm, mode)
-        process = subprocess.Popen([sys.executable, "-m", "tests.integration.inbox_child", *where])
+        process = Forked(inbox_child.live, self.postgres.dsn, self.nats.url, self.inbox.realm, mode)
         try:
             yield process
         finally:
@@ -69,6 +69,7 @@ class Place:
 
 @pytest.fixture
 async def place(tmp_path: Path, realm: str) -> AsyncIterator[Place]:
+    put_cluster(tmp_path)
     servers = EmbeddedPostgres(tmp_path, fsync=False), EmbeddedNats(tmp_path)
     for server in servers:
         server.start()
@@ -107,7 +108,7 @@ async def test_what_kills_its_process_becomes_a_letter_and_nothing_else_does(pla
     while await place.inbox.left():
         with place.child("poison") as process:
 
-            async def over(process: subprocess.Popen[bytes] = process) -> bool:
+            async def over(process: Forked = process) -> bool:
                 return process.poll() is not None or await place.inbox.left() == 0
 
             await until(over, "killed, or done", timeout_s=END_S)

@@ -25,6 +25,7 @@ from bus.postgres.verify import verify
 from bus.spool.disk import SUFFIX
 from bus.spool.spool import SpoolOptions, open_spool
 from tests.harness.children import Children
+from tests.harness.clusters import put_cluster
 from tests.harness.folders import open_folder
 from tests.harness.journal import JournalReader
 from tests.harness.spooling import STREAMS, ids_of, stream_of
@@ -132,6 +133,7 @@ def folder() -> Iterator[Path]:
 async def world(folder: Path) -> AsyncIterator[World]:
     seed = int(os.environ.get("KILL_SEED") or secrets.randbits(32))
     print(f"again: KILL_SEED={seed}")
+    put_cluster(folder)
     postgres = EmbeddedPostgres(folder, fsync=True)
     try:
         postgres.start()
