@@ -22,6 +22,7 @@ _NAMES = (
     "session",
     "places",
     "quests",
+    "people",
 )
 
 CONTEXTS: tuple[Context, ...] = tuple(import_module(f"domain.{name}").CONTEXT for name in _NAMES)

@@ -112,6 +112,8 @@ PARTS = (
     Part("clock", WORLD, "clock"),
     Part("ledger", WORLD, "ledger"),
     Part("quests", WORLD, "quests"),
+    Part("people", WORLD, "people"),
+    Part("explain", WORLD, "explain"),
     Part("models", MODELS, "models"),
     Part("tiers", MODELS, "tiers", "tiers"),
     Part("evaluate", MODELS, "evaluate", "evaluate"),

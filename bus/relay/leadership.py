@@ -2,8 +2,8 @@
 
 A leader that lost its connection without noticing may go on for a moment. A relay's publishes are harmless
 then: the expected sequence refuses them, and both would publish the same bytes. So are commands of the inbox
-(`bus.relay.inbox`): their ids have one effect. The leaders of clock and ledger are fenced by the version of
-their stream (`handlers.clock.leader`, `handlers.ledger.desk`).
+(`bus.relay.inbox`): their ids have one effect. The leaders of clock, ledger and people are fenced by the
+version of their stream (`handlers.clock.leader`, `handlers.ledger.desk`, `handlers.people.leader`).
 """
 
 import asyncio
@@ -15,9 +15,16 @@ from typing import Literal
 import asyncpg
 import structlog
 
-Work = Literal["relay", "inbox", "clock", "ledger", "feed"]
+Work = Literal["relay", "inbox", "clock", "ledger", "feed", "people"]
 
-STAND_BY_S: Mapping[Work, float] = {"relay": 0.5, "inbox": 0.5, "clock": 0.1, "ledger": 0.1, "feed": 0.5}
+STAND_BY_S: Mapping[Work, float] = {
+    "relay": 0.5,
+    "inbox": 0.5,
+    "clock": 0.1,
+    "ledger": 0.1,
+    "feed": 0.5,
+    "people": 0.5,
+}
 """How often a stand-by tries: the gap after a leader's death is at most this, plus Postgres noticing."""
 
 CONNECT_TIMEOUT_S = 5.0

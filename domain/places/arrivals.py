@@ -44,7 +44,7 @@ class UnderWay:
 def evolve(state: UnderWay, heard: Heard) -> UnderWay:
     """Return who is under way after an event; changes the state in place."""
     match heard.event:
-        case Departed() as event:
+        case Departed() as event if event.kind == "player":  # people's own leader ends their journeys
             _note(state, event.who, Journey.of(event), heard)
         case TurnedBack() as event:
             if known := state.journeys.get(event.who):

@@ -20,6 +20,13 @@ LEGS_MAX = 256
 PlaceRef = Annotated[str, Field(pattern=_ID, description="Id of a place of the world's definition.")]
 WayRef = Annotated[str, Field(pattern=_ID, description="Id of a way of the world's definition.")]
 MeansRef = Annotated[str, Field(pattern=_ID, description="Id of a means of travel, e.g. foot.")]
+Who = Annotated[
+    str,
+    Field(
+        pattern=r"^(person\.)?[A-Za-z0-9_-]{1,128}$",
+        description="A player's id; or person. and the id of somebody of the definition.",
+    ),
+]
 Kind = Annotated[
     Literal["player", "person"],
     Field(description="player: acted for by a service; person: of the world itself."),
@@ -36,7 +43,7 @@ Errand = Annotated[
 class Entered(Event, name="places.entered", version=1):
     """Somebody came into the world, in a place."""
 
-    who: PlayerId
+    who: Who
     kind: Kind
     place: PlaceRef
     at_ms: GameMs
@@ -54,7 +61,7 @@ class Entered(Event, name="places.entered", version=1):
 class Departed(Event, name="places.departed", version=1):
     """Somebody set out; where they are on the way follows from the times."""
 
-    who: PlayerId
+    who: Who
     kind: Kind
     places: Annotated[
         list[PlaceRef],
@@ -103,7 +110,7 @@ class Departed(Event, name="places.departed", version=1):
 class Arrived(Event, name="places.arrived", version=1):
     """Somebody reached the end of their journey."""
 
-    who: PlayerId
+    who: Who
     place: PlaceRef
     at_ms: Annotated[GameMs, Field(description="When, as the journey said; it may have been recorded later.")]
     at_us: At
@@ -119,7 +126,7 @@ class Arrived(Event, name="places.arrived", version=1):
 class TurnedBack(Event, name="places.turned_back", version=1):
     """Somebody goes back to where the way that they are on began."""
 
-    who: PlayerId
+    who: Who
     place: Annotated[PlaceRef, Field(description="Where they go back to.")]
     away: Annotated[PlaceRef, Field(description="The way's other end.")]
     left_ms: Annotated[
@@ -141,7 +148,7 @@ class TurnedBack(Event, name="places.turned_back", version=1):
 class JourneyCut(Event, name="places.journey_cut", version=1):
     """A way on somebody's route closed before they were on it: the journey ends at the place before it."""
 
-    who: PlayerId
+    who: Who
     place: Annotated[PlaceRef, Field(description="Where the journey ends now.")]
     way: WayRef
     at_us: At
@@ -157,7 +164,7 @@ class JourneyCut(Event, name="places.journey_cut", version=1):
 class Left(Event, name="places.left", version=1):
     """Somebody is out of the world; they come back at this place."""
 
-    who: PlayerId
+    who: Who
     place: Annotated[PlaceRef, Field(description="Where they were, or the last place that they had reached.")]
     at_ms: GameMs
     at_us: At
@@ -278,7 +285,7 @@ class OpenWay(Command, name="places.open_way", may=(OPERATOR,)):
 class Arrive(Command, name="places.arrive"):
     """Have somebody arrive whose journey is over; of our own process, never taken from the wire."""
 
-    who: PlayerId
+    who: Who
     arrives_ms: GameMs
 
     example: ClassVar = {"who": "ann", "arrives_ms": 25_410_000}
@@ -287,7 +294,7 @@ class Arrive(Command, name="places.arrive"):
 class CutJourney(Command, name="places.cut_journey"):
     """End a journey before a way that closed; of our own process, never taken from the wire."""
 
-    who: PlayerId
+    who: Who
     way: WayRef
     closed_ms: Annotated[GameMs, Field(description="When the way closed, however late that is heard.")]
 

@@ -1,0 +1,49 @@
+"""How somebody is, as one shows it. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from domain.people.cast import Cast
+from domain.people.lives import Life, who_of
+from domain.people.messages import IDLE
+from domain.people.needs import levels_at
+from domain.people.rules import FULL, MILLE, Ints
+
+WORDS = {IDLE: "doing nothing"}
+
+
+def card(life: Life, cast: Cast, now_ms: int) -> Mapping[str, Any]:
+    """Return what the queries tell of a person."""
+    row = cast.rows[life.person]
+    person, levels = cast.people[row], levels_at(cast, [life], now_ms)[0]
+    over = now_ms >= life.until_ms and life.journey is None
+    action = IDLE if over else life.action
+    return {
+        "person": life.person,
+        "name": person.name,
+        "role": person.role,
+        "who": who_of(life.person),
+        "place": "" if life.journey else life.place,
+        "bound_for": life.at if life.journey else "",
+        "action": action,
+        "doing": WORDS.get(action) or cast.words[cast.act_rows[action]],
+        "with_person": life.with_person,
+        "since_ms": life.begins_ms,
+        "until_ms": life.until_ms,
+        "reason": life.reason,
+        "need": life.need,
+        "claim": life.claim,
+        "mood": mood(cast, row, levels),
+        "needs": dict(zip(cast.needs, (levels * MILLE // FULL).tolist(), strict=True)),
+        "game_ms": now_ms,
+    }
+
+
+def mood(cast: Cast, row: int, levels: Ints) -> int:
+    """Return how well somebody feels, in thousandths: the mean of what they need, by weight.
+
+    What somebody cannot fill anyway does not count.
+    """
+    weights = cast.weights[row] * cast.drains[row]
+    total = int(weights.sum())
+    return int((levels * weights).sum()) * MILLE // FULL // total if total else MILLE

@@ -1,0 +1,107 @@
+"""Why somebody did what they did: what they weighed, computed again from the log, beside what the log says.
+
+Nothing of what was not done is stored. It follows from lives as they were before that minute's decisions, the
+world as the decision names it (`PersonDecided.known`), and what others took before in the same minute.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain.kernel.event import Event
+from domain.people.cast import NONE
+from domain.people.deciding import Minute
+from domain.people.lives import People
+from domain.people.messages import PersonDecided
+from domain.people.scene import World
+from domain.people.weighing import CONSIDERED, REFUSED
+
+COMPARED = (
+    "action",
+    "place",
+    "begins_ms",
+    "until_ms",
+    "reason",
+    "need",
+    "with_person",
+    "claim",
+    "lost",
+    "score",
+    "runner_up",
+    "levels",
+    "digest",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Something that could have been done.
+
+    Attributes:
+        considered: thousandths, by what was considered.
+        refused: why it could not be done; "": it could.
+        score: millionths; -1: it could not be done.
+    """
+
+    action: str
+    place: str
+    considered: dict[str, int]
+    refused: str
+    score: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A decision, and what was weighed for it.
+
+    Attributes:
+        options: the best first.
+        differs: fields of the decision that come out otherwise today; empty: all is as it was recorded.
+    """
+
+    decided: PersonDecided
+    again: PersonDecided
+    options: Sequence[Option]
+    differs: Sequence[str]
+
+
+def explain(people: People, world: World, before: Sequence[Event], decided: PersonDecided) -> Explained:
+    """Return why; ``people`` are as before the minute's first decision, and are changed.
+
+    Args:
+        people: everybody's lives.
+        world: as the decision knew it.
+        before: events of the same minute up to the decision.
+        decided: the decision, of somebody who lives then.
+    """
+    minute = Minute(people, world, [people.lives[decided.person]], decided.at_ms)
+    life = minute.weighed.lives[0]
+    options = _options(minute)
+    people.evolve_all(before)
+    minute.bound = Counter(each.at for each in people.lives.values())
+    chosen = minute.choose(0)
+    events = list(minute.events(0, chosen))
+    again = events[0]
+    assert isinstance(again, PersonDecided)
+    assert life.person == decided.person
+    differs = [name for name in COMPARED if getattr(again, name) != getattr(decided, name)]
+    return Explained(decided, again, options, differs)
+
+
+def _options(minute: Minute) -> Sequence[Option]:
+    weighed, cast = minute.weighed, minute.cast
+    found = []
+    for column in range(len(cast.acts) + 1):
+        idle = column == len(cast.acts)
+        values = [] if idle else weighed.considered[:, 0, column].tolist()
+        nowhere = not idle and int(weighed.targets[0, column]) == NONE
+        found.append(
+            Option(
+                minute.action_of(column),
+                "" if nowhere else minute.place_of(0, column),
+                dict(zip(CONSIDERED, values, strict=False)),
+                "" if idle else REFUSED[int(weighed.refused[0, column])],
+                int(weighed.scores[0, column]),
+            )
+        )
+    return sorted(found, key=lambda option: -option.score)

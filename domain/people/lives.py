@@ -1,0 +1,177 @@
+"""How everybody is, folded from the people's stream. Changed in place: a tick changes few of thousands.
+
+Needs are kept as they were when somebody last decided; what they are now follows (`domain.people.needs`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from domain.kernel.event import Event
+from domain.people.messages import (
+    IDLE,
+    PeopleLed,
+    PeopleSkipped,
+    PersonDecided,
+    PersonGone,
+    PersonJoined,
+)
+from domain.people.rules import MINUTE_MS, RULES, TALK
+from domain.places.journey import Journey
+from domain.places.messages import Arrived, Departed, Entered, JourneyCut, Left
+
+LOOKED_AFTER = 700_000
+"""The least level of every need after a time of which nobody tells."""
+
+PREFIX = "person."
+"""Before a person's id in the events of places: no player's id has a dot."""
+
+
+def who_of(person: str) -> str:
+    """Return the id that the events of places have for a person."""
+    return PREFIX + person
+
+
+def person_of(who: str) -> str:
+    """Return the person that an id of the events of places is for; "" for a player's."""
+    return who.removeprefix(PREFIX) if who.startswith(PREFIX) else ""
+
+
+def minute_after(ms: int) -> int:
+    """Return the first whole minute that is not before a game time."""
+    return -(-ms // MINUTE_MS) * MINUTE_MS
+
+
+@dataclass(slots=True)
+class Life:
+    """One person's.
+
+    Attributes:
+        place: where they are; under way: where they set out from.
+        levels: how full each need was at ``since_ms``.
+        action, at: what they do or are bound to do, and where.
+        begins_ms, until_ms: from when to when.
+        cool: until when they do not try a place again.
+    """
+
+    person: str
+    place: str
+    levels: dict[str, int]
+    since_ms: int
+    begins_ms: int
+    until_ms: int
+    at: str
+    action: str = IDLE
+    reason: str = "free"
+    need: str | None = None
+    with_person: str | None = None
+    claim: str = ""
+    cool: dict[str, int] = field(default_factory=dict)
+    journey: Journey | None = None
+
+
+@dataclass(slots=True)
+class People:
+    """Everybody's lives.
+
+    Attributes:
+        claims: who has what only one can have.
+        talks: how often two have talked, the one with the lower id first.
+        friends: with whom somebody has talked.
+        tick_ms: the last game minute of which something was decided; everything up to it was.
+    """
+
+    lives: dict[str, Life] = field(default_factory=dict)
+    claims: dict[str, str] = field(default_factory=dict)
+    talks: dict[tuple[str, str], int] = field(default_factory=dict)
+    friends: dict[str, set[str]] = field(default_factory=dict)
+    tick_ms: int = 0
+    term: int = 0
+    leader: str = ""
+
+    def evolve(self, event: Event) -> None:
+        """Take in the stream's next event."""
+        match event:
+            case PersonDecided():
+                self._decided(event)
+            case Departed() | Arrived() | JourneyCut() | Entered() | Left():
+                self._moved(event)
+            case PersonJoined():
+                since = event.at_ms
+                life = Life(event.person, event.place, dict(event.levels), since, since, since, event.place)
+                self.lives[event.person] = life
+            case PersonGone():
+                if event.person in self.lives:
+                    self._free(self.lives.pop(event.person))
+            case PeopleSkipped():
+                self._skipped(event)
+            case PeopleLed():
+                self.term, self.leader = event.term, event.leader
+            case _:
+                pass
+
+    def evolve_all(self, events: Iterable[Event]) -> None:
+        """Take in the stream's next events."""
+        for event in events:
+            self.evolve(event)
+
+    def acquainted(self, one: str, other: str) -> int:
+        """Return what their talks add to what two think of each other, in thousandths."""
+        count = self.talks.get((min(one, other), max(one, other)), 0)
+        return min(RULES.acquainted * count, RULES.acquainted_max)
+
+    def _tick(self, ms: int) -> None:
+        self.tick_ms = max(self.tick_ms, ms)
+
+    def _decided(self, event: PersonDecided) -> None:
+        self._tick(event.at_ms)
+        life = self.lives.get(event.person)
+        if life is None:
+            return
+        self._free(life)
+        life.levels, life.since_ms = dict(event.levels), event.at_ms
+        life.action, life.at = event.action, event.place
+        life.begins_ms, life.until_ms = event.begins_ms, event.until_ms
+        life.reason, life.need, life.with_person = event.reason, event.need, event.with_person
+        life.cool = {place: until for place, until in life.cool.items() if until > event.at_ms}
+        life.cool |= dict.fromkeys(event.lost, event.at_ms + RULES.cool_ms)
+        if event.claim:
+            life.claim = event.claim
+            self.claims[event.claim] = event.person
+        if event.action == TALK and event.with_person:
+            pair = min(event.person, event.with_person), max(event.person, event.with_person)
+            self.talks[pair] = self.talks.get(pair, 0) + 1
+            for one, other in (pair, pair[::-1]):
+                self.friends.setdefault(one, set()).add(other)
+
+    def _free(self, life: Life) -> None:
+        if life.claim and self.claims.get(life.claim) == life.person:
+            del self.claims[life.claim]
+        life.claim = ""
+
+    def _moved(self, event: Departed | Arrived | JourneyCut | Entered | Left) -> None:
+        life = self.lives.get(person_of(event.who))
+        if life is None:
+            return
+        match event:
+            case Departed():
+                life.journey = Journey.of(event)
+            case JourneyCut():
+                life.journey = life.journey.cut(event) if life.journey else None
+            case Entered():
+                life.place = event.place
+            case Arrived():
+                self._tick(minute_after(event.at_ms))
+                life.place, life.journey = event.place, None
+                if event.place != life.at:
+                    life.until_ms = event.at_ms
+            case Left():
+                pass
+
+    def _skipped(self, event: PeopleSkipped) -> None:
+        self.tick_ms = event.to_ms  # back, too, if the clock was set back
+        self.claims.clear()
+        for life in self.lives.values():
+            life.levels = {need: max(level, LOOKED_AFTER) for need, level in life.levels.items()}
+            life.since_ms = life.begins_ms = life.until_ms = event.to_ms
+            life.action, life.reason, life.need, life.with_person = IDLE, "free", None, None
+            life.at, life.claim, life.journey, life.cool = life.place, "", None, {}

@@ -1,0 +1,32 @@
+"""Queries about people."""
+
+from typing import ClassVar
+
+from domain.kernel.event import Query
+from domain.kernel.roles import PEOPLE, SERVICE
+from domain.people.messages import PersonRef
+from domain.places.messages import PlaceRef
+
+
+class PersonQuery(Query, name="people.person", may=(SERVICE, *PEOPLE)):
+    """Ask how somebody is, and what they do.
+
+    The result is a map with person, name, role, who (the id that the place feed has them under), place ("" on
+    the way), bound_for, action, doing (in words), with_person, since_ms, until_ms, reason, need, claim, mood
+    (thousandths), needs (thousandths by name, as of game_ms), and game_ms; null for who does not live here.
+    """
+
+    person: PersonRef
+
+    example: ClassVar = {"person": "una_pell"}
+
+
+class PeopleHereQuery(Query, name="people.here", may=(SERVICE, *PEOPLE)):
+    """Ask who of the people is in a place, and what they do there.
+
+    The result is a list of maps as people.person gives them, by id; all who live here if no place is named.
+    """
+
+    place: PlaceRef | None = None
+
+    example: ClassVar = {"place": "ropewalk_quay"}

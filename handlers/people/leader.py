@@ -1,0 +1,141 @@
+"""Who leads the people: decides for everybody, minute by game minute, and appends what follows.
+
+Whoever holds the lead (`bus.relay.leadership`) runs `lead`. It folds the people's stream, writes down that
+it leads, and appends everything at the exact version of the stream: a leader that was stopped and wakes has
+a successor's `people.led` before it, is refused, and steps down. What a minute brings is one append, so a
+minute has happened or not. Lives in memory are ahead of the log while an append is under way; whatever goes
+wrong with that, they are folded anew.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from uuid import UUID, uuid5
+
+import structlog
+
+from bus.codec import EventCodec
+from bus.ports import EventLog, Fenced, IdConflict, StreamWrite, VersionConflict
+from domain.clock.units import GameTime
+from domain.kernel.event import Event
+from domain.people.agenda import Agenda
+from domain.people.lives import People
+from domain.people.messages import STREAM, PeopleLed
+from domain.people.rules import MINUTE_MS
+from handlers.people.lives import TooOld, read_lives
+from handlers.people.surroundings import Surroundings
+from protocol.meta import Meta
+
+BATCH = 500
+"""Events after which an append ends, with the minute that brought the last one."""
+
+REST_S_MAX = 0.25
+BEGIN_TRIES_MAX = 20
+REFUSED_S = 0.05
+ACTOR = "component:people"
+
+logger = structlog.get_logger(__name__)
+
+
+class PeopleLeader:
+    """One process's readiness to lead; clock and surroundings are followed all the time."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        codec: EventCodec,
+        surroundings: Surroundings,
+        *,
+        realm: str,
+        name: str,
+    ) -> None:
+        self._log = log
+        self._codec = codec
+        self._clock = surroundings.clock
+        self._surroundings = surroundings
+        self._space = uuid5(UUID(int=0), f"{realm}/people")
+        self._name = name
+        self._people, self._version = People(), 0
+
+    async def lead(self) -> None:
+        """Lead until another one does, or this process cannot.
+
+        Raises:
+            LogUnavailable: the log is away.
+        """
+        if why := self._unable():
+            logger.warning("cannot_lead_the_people", why=why)
+            await asyncio.sleep(REST_S_MAX)
+            return
+        try:
+            while not (self._surroundings.alive and self._now_ms() is not None):
+                await self._rest(None)
+            if await self._begun():
+                await self._live()
+        except TooOld as error:
+            logger.warning("cannot_lead_the_people", why=str(error))
+            await asyncio.sleep(REST_S_MAX)
+
+    def _unable(self) -> str:
+        """Return why this process must not lead, or ""."""
+        return self._log.clock_wrong or self._clock.gap or self._surroundings.standing.error
+
+    def _now_ms(self) -> int | None:
+        """Return the game minute that it is; None: there is no clock yet."""
+        clock = self._clock.clock
+        return None if clock is None else clock.line.at(self._clock.now()).ms // MINUTE_MS * MINUTE_MS
+
+    async def _begun(self) -> bool:
+        """Fold what was, and write down that this process leads; say whether it does."""
+        for _ in range(BEGIN_TRIES_MAX):
+            self._people, self._version = await read_lives(self._log, self._codec)
+            led = PeopleLed(term=self._people.term + 1, leader=self._name)
+            if await self._append([led]):
+                self._people.evolve(led)
+                logger.info("leads_the_people", term=led.term, version=self._version)
+                return True
+            await asyncio.sleep(REFUSED_S)
+        return False
+
+    async def _live(self) -> None:
+        """Live from minute to minute until an append is refused: then another one leads."""
+        agenda = Agenda(self._people, await self._surroundings.world())
+        while not self._unable():
+            now_ms = self._now_ms()
+            if now_ms is None or not self._surroundings.alive:
+                await self._rest(None)
+                continue
+            world = await self._surroundings.world()
+            if world is not agenda.world:
+                agenda.take_in(world)
+            events = agenda.skip(now_ms) or [*agenda.outside(now_ms), *agenda.run(now_ms, BATCH)]
+            if events and not await self._append(events):
+                logger.info("leads_the_people_no_more", version=self._version)
+                return
+            if not events:
+                await self._rest(agenda.next_ms)
+
+    async def _append(self, events: Sequence[Event]) -> bool:
+        """Append at the version that is known; say whether it was so."""
+        meta = Meta(actor=ACTOR)
+        new = [
+            self._codec.encode(event, uuid5(self._space, str(self._version + n)), meta)
+            for n, event in enumerate(events, 1)
+        ]
+        try:
+            await self._log.append(StreamWrite(STREAM, new, expected=self._version))
+        except (VersionConflict, IdConflict, Fenced) as refusal:
+            logger.info("people_append_refused", error=str(refusal))
+            return False
+        self._version += len(new)
+        return True
+
+    async def _rest(self, due_ms: int | None) -> None:
+        """Wait for news, or until somebody decides next."""
+        wait_s, clock = REST_S_MAX, self._clock.clock
+        if due_ms is not None and clock is not None and (due := clock.line.when(GameTime(due_ms))):
+            wait_s = min(REST_S_MAX, max(0.005, (due - self._clock.now()).us / 1e6))
+        self._surroundings.news.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._surroundings.news.wait()

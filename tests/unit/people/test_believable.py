@@ -1,0 +1,147 @@
+"""How the sample world's people live: nobody dithers, starves, or is elsewhere without a reason."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from aicore.content.sample_world import sample_definition
+from domain.kernel.event import Event
+from domain.people.agenda import Agenda
+from domain.people.messages import PeopleSkipped, PersonDecided
+from domain.people.rules import RULES
+from domain.people.scene import Times, World
+from tests.unit.people.kit import (
+    DAY_MS,
+    LOOK_MS,
+    START_MS,
+    Seen,
+    begun,
+    cast,
+    city,
+    day,
+    decisions,
+    dithering,
+    lived,
+    per_day,
+    real_us,
+    world,
+)
+
+DITHERING_MAX, FILLED_MIN, RIGHT_MIN = 0.005, 0.95, 0.98
+EVENTS_MAX = 24
+"""Stored events per person and game day."""
+
+EVENTS_PER_S_MAX = 5.0
+
+
+def seeded(seed: int) -> World:
+    """The sample world, begun with other levels."""
+    made = sample_definition()
+    other = replace(made, world=replace(made.world, seed=seed))
+    return World(other, city(), Times(day, real_us), cast=cast())
+
+
+def held_once(agenda: Agenda, now: int) -> None:
+    """See that nothing that only one can have is had by two."""
+    claims = [life.claim for life in agenda.people.lives.values() if life.claim]
+    assert len(claims) == len(set(claims)), now
+    assert dict(agenda.people.claims) == {
+        life.claim: life.person for life in agenda.people.lives.values() if life.claim
+    }
+
+
+def believable(days: int, made: World) -> None:
+    seen = Seen()
+
+    def look(agenda: Agenda, now: int) -> None:
+        seen.look(agenda, now)
+        held_once(agenda, now)
+
+    agenda, events = lived(days, made, look=look)
+    assert dithering(events) <= DITHERING_MAX
+    assert seen.filled / seen.needs >= FILLED_MIN
+    assert seen.right / seen.expected >= RIGHT_MIN, Counter(seen.wrong).most_common(3)
+    counts = per_day(events)
+    everybody = len(agenda.people.lives)
+    for number in range(days):
+        of_day = [count for (_, when), count in counts.items() if when == number]
+        assert sum(of_day) <= EVENTS_MAX * everybody, f"day {number}"
+    assert len(events) / (days * DAY_MS / 60_000) <= EVENTS_PER_S_MAX
+
+
+def test_two_days_are_believable_and_within_the_budget_of_the_log() -> None:
+    believable(2, world())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10))
+def test_thirty_days_are_believable(seed: int) -> None:
+    believable(30, seeded(seed))
+
+
+def test_without_momentum_and_least_time_people_dither() -> None:
+    """The measure measures: with what keeps people at something switched off it finds them out."""
+    _, events = lived(1, world(replace(RULES, momentum=1_000, least_ms=0)))
+
+    assert dithering(events) > DITHERING_MAX
+
+
+def test_after_a_leap_of_three_days_the_routine_is_there_again_by_the_second_day() -> None:
+    before, _ = lived(1)
+    now = START_MS + 4 * DAY_MS
+
+    skipped = before.skip(now)
+    assert isinstance(skipped[-1], PeopleSkipped)
+    assert all(not isinstance(event, PersonDecided) for event in skipped), "nobody tells of what nobody saw"
+    seen = Seen()
+    before.run(now + DAY_MS)
+    for moment in range(now + DAY_MS, now + 2 * DAY_MS, LOOK_MS):
+        before.run(moment)
+        seen.look(before, moment)
+    assert seen.right / seen.expected >= RIGHT_MIN
+
+
+def test_a_clock_that_is_set_back_leaves_nobody_waiting_for_a_time_that_was() -> None:
+    agenda, _ = lived(2)
+    back = START_MS + DAY_MS // 2
+
+    assert agenda.skip(back)
+    events = agenda.run(back + DAY_MS // 4)
+
+    assert {event.person for event in decisions(events)} == set(agenda.people.lives)
+    assert all(back <= event.at_ms for event in decisions(events))
+
+
+def watched(made: World) -> World:
+    return made.seen(frozenset(made.cast.places), 0)
+
+
+def shares(look: Callable[[Agenda, int], None], made: World, days: int) -> list[Event]:
+    return lived(days, made, look=look)[1]
+
+
+def test_who_is_watched_lives_as_who_is_not() -> None:
+    """The same rules at another rate: what one finds on coming is what one would have seen."""
+    found: list[dict[tuple[str, int], tuple[str, str]]] = []
+    for made in (world(), watched(world())):
+        at: dict[tuple[str, int], tuple[str, str]] = {}
+
+        def look(agenda: Agenda, now: int, at: dict[tuple[str, int], tuple[str, str]] = at) -> None:
+            for life in agenda.people.lives.values():
+                at[life.person, now] = life.action, life.at
+
+        shares(look, made, 2)
+        found.append(at)
+    one, other = found
+    second_day = [key for key in one if key[1] > START_MS + DAY_MS]
+    same = sum(one[key] == other[key] for key in second_day)
+    where = sum(one[key][1] == other[key][1] for key in second_day)
+    assert same / len(second_day) >= 0.9
+    assert where / len(second_day) >= 0.93
+
+
+def test_everybody_of_the_definition_lives() -> None:
+    agenda, _ = begun()
+    assert set(agenda.people.lives) == {person.id for person in sample_definition().people}
