@@ -1,6 +1,6 @@
 """`aicore explain`: why something happened in the world, computed again from the log."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +24,7 @@ from aicore.content.sample_world import sample_definition
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.postgres.log import open_log
+from domain.people.explain import Option
 from domain.people.weighing import CONSIDERED
 
 app = typer.Typer(no_args_is_help=True, help="Why something happened in the world, from the log.")
@@ -99,7 +100,7 @@ def row_of(told: Told) -> Mapping[str, Any]:
 def _show(told: Told) -> None:
     for line in lines_of(told):
         out.print(line, markup=False, soft_wrap=True)
-    print_rows(listing(told), "there was nothing to weigh")
+    print_rows(listing(told.explained.options), "there was nothing to weigh")
     if not told.explained.differs:
         out.print("winner, runner-up, scores and digest are as recorded", markup=False)
 
@@ -122,7 +123,7 @@ def lines_of(told: Told) -> list[str]:
     ]
 
 
-def listing(told: Told) -> Listing:
+def listing(options: Sequence[Option]) -> Listing:
     """Return the table of what was weighed, the best first."""
     rows = [
         [
@@ -132,6 +133,6 @@ def listing(told: Told) -> Listing:
             f"{option.score:,}" if option.score >= 0 else "",
             option.refused,
         ]
-        for option in told.explained.options
+        for option in options
     ]
     return Listing(COLUMNS, rows)

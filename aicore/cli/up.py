@@ -215,6 +215,8 @@ async def _up(
             await _load_world(system)
         if first.demo:
             await _play(group, settings, system, stop)
+        if first.world and first.demo:
+            await _begin_people(system)
         if not stop.is_set():
             _tell_next()
         await stop.wait()
@@ -232,6 +234,18 @@ async def _load_world(system: System) -> None:
     if loaded:
         said = f"version {loaded['version']}, {loaded['entries']} entries"
         out.print(f"the world of Cindermouth is loaded: {said}")
+
+
+async def _begin_people(system: System) -> None:
+    """Have the world's people live, if they do not yet; the demo has started the clock."""
+    try:
+        async with connect(system.nats_url, system.realm) as client:
+            reply = await client.command("people.begin", {"operator": "demo", "reason": "show"})
+    except (Refused, Unanswered) as error:
+        err.print(f"[red]people do not live yet:[/red] {escape(str(error))}", soft_wrap=True)
+        return
+    if reply.events:
+        out.print("its people live: `aicore people list`, `aicore world watch`")
 
 
 async def _first(group: asyncio.TaskGroup, wanted: asyncio.Event, stop: asyncio.Event) -> bool:

@@ -3,12 +3,12 @@
 from typing import ClassVar
 
 from domain.kernel.event import Query
-from domain.kernel.roles import PEOPLE, SERVICE
+from domain.kernel.roles import GRANTED, PEOPLE
 from domain.people.messages import PersonRef
 from domain.places.messages import PlaceRef
 
 
-class PersonQuery(Query, name="people.person", may=(SERVICE, *PEOPLE)):
+class PersonQuery(Query, name="people.person", may=(GRANTED, *PEOPLE)):
     """Ask how somebody is, and what they do.
 
     The result is a map with person, name, role, who (the id that the place feed has them under), place ("" on
@@ -21,7 +21,7 @@ class PersonQuery(Query, name="people.person", may=(SERVICE, *PEOPLE)):
     example: ClassVar = {"person": "una_pell"}
 
 
-class PeopleHereQuery(Query, name="people.here", may=(SERVICE, *PEOPLE)):
+class PeopleHereQuery(Query, name="people.here", may=(GRANTED, *PEOPLE)):
     """Ask who of the people is in a place, and what they do there.
 
     The result is a list of maps as people.person gives them, by id; all who live here if no place is named.

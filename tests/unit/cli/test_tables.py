@@ -23,11 +23,13 @@ from aicore.cli import (
     deployments,
     evaluation_tables,
     events,
+    explain,
     four_eyes,
     guardrails,
     ledger,
     log,
     models,
+    people,
     projections,
     proposals,
     quests,
@@ -40,6 +42,8 @@ from aicore.cli.terminal import CONTROLS, WIDTH_PIPED, Kind, Listing, Plain, pri
 from bus.nats.dead_letters import DeadLetter
 from domain.clock.messages import SMALL
 from domain.inference.messages import InferenceCompleted, InferenceRequested
+from domain.people.explain import Option
+from domain.people.weighing import CONSIDERED
 from tests.unit.audit.test_evaluation_report import finding
 
 HERE = Path(cli.__file__).parent
@@ -171,6 +175,15 @@ def view(name: str) -> dict[str, Any]:
     return {"name": name, "position": 1_234_567, "lag": 12, "view_version": 3, "error": WORDS}
 
 
+def person(name: str) -> dict[str, Any]:
+    where = {"place": "", "bound_for": "ropewalk_quay", "with_person": None, "need": "food"}
+    return {"person": name, "name": "Una Pell", "doing": "eating", "reason": "need", "mood": 712, **where}
+
+
+def weighed(name: str) -> Option:
+    return Option("eat", name, dict.fromkeys(CONSIDERED, 1_000), "closed", 1_234_567)
+
+
 def counts(name: str) -> dict[str, Any]:
     return {"type": name, "events": 1_234_567, "streams": 123_456, "bytes": 123_456_789, "last_us": US}
 
@@ -196,6 +209,8 @@ CASES: dict[str, Callable[[str, str], Listing]] = {
         [{"quest": name, "giver": "rook_tansy", "aim": WORDS, "why": ""} for name in (a, b)]
     ),
     "ledger.supply_listing": lambda a, b: ledger.supply_listing([units(a), units(b)]),
+    "people.listing": lambda a, b: people.listing([person(a), person(b)]),
+    "explain.listing": lambda a, b: explain.listing([weighed(a), weighed(b)]),
     "log.listing": lambda a, b: log.listing([counts(a), counts(b)]),
     "models.listing": lambda a, b: models.listing([model(IDS[0], a), model(IDS[1], b)]),
     "projections.listing": lambda a, b: projections.listing([view(a), view(b)]),
