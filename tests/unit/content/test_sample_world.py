@@ -17,7 +17,7 @@ import pytest
 from aicore.content import compiled
 from aicore.content.characters import load_characters
 from aicore.content.corpus import Source
-from aicore.content.definition import check_sample
+from aicore.content.definition import Checked, check_sample
 from aicore.content.sample_world import sample_definition
 from aicore.content.scenes import known_scene
 from aicore.content.speech import load_speech
@@ -48,6 +48,12 @@ def _made() -> Iterator[tuple[str, object]]:
     yield "templates", [dict(template) for template in TEMPLATES]
 
 
+@pytest.fixture(scope="module")
+def checked() -> Checked:
+    """The sample world as its files say it; they take a while to read."""
+    return check_sample()
+
+
 def test_models_corpus_suite_and_templates_are_those_that_the_toml_gave() -> None:
     made = {
         name: hashlib.sha256(json.dumps(value, ensure_ascii=False).encode()).hexdigest()
@@ -57,8 +63,8 @@ def test_models_corpus_suite_and_templates_are_those_that_the_toml_gave() -> Non
     assert made == MADE_OF_TOML
 
 
-def test_nothing_is_wrong_with_the_sample_world() -> None:
-    assert check_sample().faults == ()
+def test_nothing_is_wrong_with_the_sample_world(checked: Checked) -> None:
+    assert checked.faults == ()
 
 
 def test_the_sample_world_is_big_enough_to_touch_everything() -> None:
@@ -94,12 +100,12 @@ def test_whom_no_model_has_learnt_one_may_speak_to_all_the_same() -> None:
     }
 
 
-def test_what_is_compiled_is_what_the_files_say() -> None:
+def test_what_is_compiled_is_what_the_files_say(checked: Checked) -> None:
     """`make world` makes it anew."""
     shipped = orjson.loads(files("aicore.content").joinpath(compiled.COMPILED).read_bytes())
 
     assert shipped == orjson.loads(orjson.dumps(compiled.compile_sample()))
-    assert sample_definition() == check_sample().definition
+    assert sample_definition() == checked.definition
 
 
 @pytest.mark.parametrize("content", [None, b'{"digest": "sha256:of other files", "world": {}}'])

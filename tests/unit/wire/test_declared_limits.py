@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -100,15 +101,15 @@ def test_a_field_without_limits_would_be_found() -> None:
     ]
 
 
+UNHELD: list[Any] = ["a\0b", float("nan"), float("inf"), ["a\0b"], {"a": [float("-inf")]}, {"\0": 1}]
+
+
 @pytest.mark.parametrize("name", ASKED)
-@pytest.mark.parametrize(
-    "value", ["a\0b", float("nan"), float("inf"), ["a\0b"], {"a": [float("-inf")]}, {"\0": 1}]
-)
-def test_no_field_of_any_command_or_query_takes_what_no_read_model_can_hold(name: str, value: Any) -> None:
+def test_no_field_of_any_command_or_query_takes_what_no_read_model_can_hold(name: str) -> None:
     kind = ASKED[name]
     example = dict(getattr(kind, "example", {}))
 
-    for field in kind.model_fields:
+    for field, value in product(kind.model_fields, UNHELD):
         with pytest.raises(Rejected) as refusal:
             parse(kind, {**example, field: value})
         assert refusal.value.code == "invalid_field"
