@@ -22,23 +22,15 @@ from aicore.embedded.place import abandoned, place_for
 from aicore.embedded.postgres import CLOSED_MARK, SUPERUSER
 from aicore.running import AlreadyRunning, find, serving
 from aicore.settings import Settings
+from tests.harness.clusters import put_cluster
+from tests.harness.serving import serve_until_killed
+from tests.harness.warm import Forked
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("processes")]
 
 GONE_TIMEOUT_S = 15.0
 AGAIN_TIMEOUT_S = 60.0
 POLL_S = 0.05
-
-# Starts both servers, prints their process ids, and waits to be killed.
-PARENT = """
-import signal, sys
-from aicore.running import serving
-from aicore.settings import load_settings
-with serving(load_settings()) as system:
-    print(*system.server_pids.values(), flush=True)
-    signal.pause()
-"""
-
 
 # Is told to stop in the middle of the fork of its first server, in a hook of Python's.
 STOPPED_IN_FORK = """
@@ -63,13 +55,14 @@ def wait_gone(pids: list[int]) -> None:
     assert not alive, gone
 
 
-def parent(folder: Path) -> tuple[subprocess.Popen[str], list[int]]:
-    environment = {**os.environ, "AICORE_STATE_DIR": str(folder)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", PARENT], env=environment, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    return process, [int(word) for word in process.stdout.readline().split()]
+def parent(folder: Path) -> tuple[Forked, list[int]]:
+    """Start a process that has both servers; return it and their process ids."""
+    output, until = folder.parent / "said", time.monotonic() + AGAIN_TIMEOUT_S
+    output.touch()
+    process = Forked(serve_until_killed, folder, output=output)
+    while not (said := output.read_text()).endswith("\n") and time.monotonic() < until:
+        time.sleep(POLL_S)
+    return process, [int(word) for word in said.split()]
 
 
 @pytest.fixture
@@ -78,6 +71,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "a folder with blanks" / ("long-" * 20)
     place.mkdir(parents=True)
     place.parent.chmod(0o700)
+    put_cluster(place)
     yield place
     remove_elsewhere(place)
 
@@ -112,7 +106,7 @@ def test_servers_of_a_killed_parent_end_and_the_next_start_goes_on(folder: Path)
     assert len(pids) == 2
 
     process.kill()
-    process.communicate()
+    process.wait()
 
     wait_gone(pids)
     with serving(Settings(state_dir=folder)) as system:
@@ -126,8 +120,8 @@ def test_a_second_system_on_the_same_folder_is_refused(folder: Path) -> None:
             pass
         assert all(psutil.pid_exists(pid) for pid in pids)
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.kill()
+        process.wait()
         wait_gone(pids)
 
 
@@ -147,6 +141,7 @@ def test_a_leftover_that_the_kernel_did_not_end_is_ended_at_the_next_start(tmp_p
 
 def test_a_killed_server_that_is_still_in_the_table_of_processes_is_waited_for(tmp_path: Path) -> None:
     """The scar: killed with its parent, it was a zombie for 2 s, and Postgres took its lock for held."""
+    put_cluster(tmp_path)
     server = EmbeddedPostgres(tmp_path, fsync=False)
     server.start()
     server.stop()
@@ -193,18 +188,19 @@ def test_a_server_that_is_killed_is_started_again_and_still_dies_with_its_parent
     process, pids = parent(folder)
     postgres, again = EmbeddedPostgres(folder), set[int]()
     until = time.monotonic() + AGAIN_TIMEOUT_S
-    with process:
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-        while not (len(again) == len(pids) and postgres._answers()) and time.monotonic() < until:
-            time.sleep(POLL_S)
-            again = {child.pid for child in psutil.Process(process.pid).children()} - set(pids)
-        process.kill()
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    while not (len(again) == len(pids) and postgres._answers()) and time.monotonic() < until:
+        time.sleep(POLL_S)
+        again = {child.pid for child in psutil.Process(process.pid).children()} - set(pids)
+    process.kill()
+    process.wait()
     assert len(again) == len(pids), again
     wait_gone([*pids, *again])
 
 
 def test_a_cluster_from_before_there_were_passwords_is_closed_and_keeps_its_data(tmp_path: Path) -> None:
+    put_cluster(tmp_path)
     before = EmbeddedPostgres(tmp_path, fsync=False)
     before.start()
     assert before._psql("aicore", "CREATE TABLE kept (a int)").returncode == 0

@@ -116,7 +116,7 @@ async def test_a_server_that_only_reads_is_away(
         assert (await log.append(StreamWrite("story-a", [event()]))).positions == (1,)
 
 
-@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(180)])])
+@pytest.mark.parametrize("seconds", [1, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(180)])])
 async def test_a_foreign_write_transaction_stalls_nobody(
     postgres: EmbeddedPostgres, realm: str, seconds: int
 ) -> None:

@@ -20,6 +20,7 @@ import pytest
 from aicore.embedded import EmbeddedNats, EmbeddedPostgres, EmbeddedServerError, place, vllm
 from aicore.embedded.ports import PortUnusable, check_port, free_port, listens
 from aicore.embedded.vllm import EmbeddedVllm
+from tests.harness.clusters import put_cluster
 from tests.integration.test_embedded_servers import remove_elsewhere
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("processes"), pytest.mark.timeout(60)]
@@ -190,6 +191,8 @@ def test_a_nats_that_is_started_again_beside_a_stranger_is_not_taken_for_ours(tm
 def test_another_postgres_behind_the_socket_is_not_ours(tmp_path: Path) -> None:
     first, second = (EmbeddedPostgres(tmp_path / name, fsync=False) for name in ("one", "two"))
     second.socket_dir = first.socket_dir
+    for name in ("one", "two"):
+        put_cluster(tmp_path / name)
     first.start()
     try:
         with pytest.raises(EmbeddedServerError, match="lock file"):
