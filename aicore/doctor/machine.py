@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from aicore.doctor.check import Check, Patient, in_schema
 from aicore.embedded import place
@@ -9,6 +10,9 @@ from aicore.spools import LogSays, TooBusy, ask_log, spools_in, state_of
 from bus.nats.discovery import clock_of, discovered
 from bus.nats.service import NAME
 from bus.spool.disk import Directory
+
+NAMED_MAX = 3
+"""Folders named at once: a command that one can read."""
 
 
 async def spool(patient: Patient) -> Sequence[Check]:
@@ -50,13 +54,18 @@ async def disk(patient: Patient) -> Sequence[Check]:
 async def abandoned(patient: Patient) -> Sequence[Check]:
     """Check that no folder of an embedded server outlived its state directory."""
     del patient  # about the machine, whatever the system
-    found = place.abandoned()
+    return left_behind(place.abandoned())
+
+
+def left_behind(found: Sequence[Path]) -> Sequence[Check]:
+    """Return what to say of folders that nobody needs any more."""
     if not found:
         return []
-    names = " ".join(str(folder) for folder in found)
+    names, rest = " ".join(str(folder) for folder in found[:NAMED_MAX]), len(found) - NAMED_MAX
     many = f"{len(found)} folders" if len(found) > 1 else "1 folder"
     fact = f"{many} of embedded servers, whose state directory is gone"
-    return [Check("abandoned data", "warning", fact, f"if those are gone for good: rm -r {names}")]
+    more = f" (then look again: {rest} more)" if rest > 0 else ""
+    return [Check("abandoned data", "warning", fact, f"if those are gone for good: rm -r {names}{more}")]
 
 
 async def clock(patient: Patient) -> Sequence[Check]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from aicore.doctor.machine import left_behind
 from aicore.embedded import EmbeddedServerError, place
 
 
@@ -29,3 +30,11 @@ def test_a_user_without_a_name_is_told_the_way_out(tmp_path: Path, monkeypatch: 
     with pytest.raises(EmbeddedServerError, match="54321 has no name") as told:
         place.place_for(tmp_path)
     assert "AICORE_POSTGRES_DSN" in told.value.remedy
+
+
+def test_doctor_names_as_many_folders_as_one_can_read() -> None:
+    [check] = left_behind([Path(f"/var/tmp/aicore-{number}") for number in range(73)])
+
+    assert check.fact.startswith("73 folders")
+    assert check.mend.endswith("aicore-0 /var/tmp/aicore-1 /var/tmp/aicore-2 (then look again: 70 more)")
+    assert left_behind([]) == []
