@@ -34,6 +34,7 @@ HELPERS = {
     "nats_kit",
     "paced",
     "peers",
+    "quest_mutants",
     "ratchet",
     "rollback_child",
     "router_child",

@@ -1,12 +1,19 @@
 """`aicore quests`: what players may take, how their quests stand, and what the world has lost."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from aicore.cli.terminal import Json, Kind, Listing, out, print_json, print_rows
+from aicore.cli.terminal import Failure, Json, Kind, Listing, out, print_json, print_rows
 from aicore.cli.wire import over_wire, tell
+from aicore.content.definition import check_folder, check_sample
+from domain.definition.entries import entries_of
+from domain.places.city import city_of
+from domain.quests.checker.search import checked, told
+from domain.quests.checker.world import World, world_of
+from domain.quests.quests import Offer, offers_of
 
 app = typer.Typer(no_args_is_help=True, help="Quests: who may take which, and how they stand.")
 
@@ -67,6 +74,44 @@ def lines_of(entry: Mapping[str, Any]) -> Sequence[str]:
             lines.append(f"  [{'x' if done else ' '}] {kind} {about}{times}")
         lines += [f"  {number}: {choice}" for number, choice in enumerate(entry["choices"])]
     return [*lines, f"  {entry['instance']}"]
+
+
+@app.command("check")
+def check_quests(
+    quest: Annotated[str | None, typer.Argument(help="Only this quest.")] = None,
+    *,
+    world: Annotated[
+        Path | None, typer.Option(help="The world's folder of YAML files.", show_default="the sample world")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Try everything that players and the world may do to a quest: can it stick? Exit code 1 if one can."""
+    offers, possible = _read(world)
+    if quest is not None and quest not in offers:
+        raise Failure(f"there is no quest {quest}", remedy="`aicore world check` counts what there is")
+    chosen = list(offers.values()) if quest is None else [offers[quest]]
+    found = [finding for offer in chosen for finding in checked(offer, possible)]
+    if json:
+        rows = [
+            {"kind": each.kind, "path": each.path, "found": each.says, "trace": each.words} for each in found
+        ]
+        print_json({"ok": not found, "quests": len(chosen), "findings": rows})
+    for each in () if json else found:
+        for line in told(each):
+            out.print(line, markup=False, soft_wrap=True)
+    if found:
+        raise Failure(f"{len({each.path.split('.')[1] for each in found})} of {len(chosen)} quests can stick")
+    if not json:
+        out.print(f"{len(chosen)} quests: whatever happens, an end can be reached, and all of it can be met")
+
+
+def _read(folder: Path | None) -> tuple[Mapping[str, Offer], World]:
+    """Return the quests of a world without a fault, and what it makes possible."""
+    read = check_sample() if folder is None else check_folder(folder)
+    if read.definition is None:
+        raise Failure("the world has faults", remedy="`aicore world check` tells them all")
+    written = {key.id: entry for key, entry in entries_of(read.data).items() if key.section == "quests"}
+    return offers_of(read.definition, written), world_of(read.definition, city_of(read.definition).arrivals)
 
 
 @app.command("gone")

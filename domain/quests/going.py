@@ -4,7 +4,7 @@ Everything here says what follows from facts; nothing is asked and nothing refus
 what was met in time counts before the time is over, and that before what is gone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from domain.definition.quests import Gone as GoneClause
@@ -23,8 +23,8 @@ from domain.quests.messages import (
 from domain.quests.needs import missing
 from domain.quests.vocabulary import Paid, Thing
 
-STEPS_MAX = 64
-"""Of one look; a quest that would go round for ever stops there, and goes on at the next look."""
+SIZE_MAX = 1_000
+"""Events of a quest after which it goes on by players' words alone: so a circle ends."""
 
 NOBODY = "Nobody is left to whom it could be passed on."
 
@@ -46,14 +46,21 @@ def after(state: Instance, events: Sequence[QuestEvent]) -> Instance:
 def looked(state: Instance, facts: Facts) -> list[QuestEvent]:
     """Return what follows from the facts alone, all the way; nothing, if it is so already."""
     events: list[QuestEvent] = []
-    while not state.over and len(events) < STEPS_MAX:
+    stages = {state.stage}
+    while not state.over and state.size < SIZE_MAX:
         step = _seen(state, facts) or _on(state, facts) or _late(state, facts) or _gone(state, facts)
         step = step or _met(state, facts)
-        if not step:
+        if not step or any(_goes_round(each, stages) for each in step):
             break
+        stages |= {each.stage for each in step if isinstance(each, StageReached)}
         events += step
         state = after(state, step)
     return events
+
+
+def _goes_round(event: QuestEvent, stages: Collection[str]) -> bool:
+    """Say whether a quest would come to a stage again in one look; who was late has a new time there."""
+    return isinstance(event, StageReached) and event.by != "late" and event.stage in stages
 
 
 def entered(state: Instance, to: str, by: str, at_ms: int) -> list[QuestEvent]:

@@ -1,9 +1,13 @@
 """The rules of a quest that somebody took: from a command and the facts to the events that follow. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from pydantic import JsonValue
+
+from domain.definition.definition import Definition
+from domain.definition.entries import digest_of
 from domain.definition.quests import Objective, Quest
 from domain.kernel.decider import Decider, Rejected
 from domain.kernel.vocabulary import ConfigurationValue
@@ -29,6 +33,16 @@ class Offer:
     quest: Quest
     written: dict[str, ConfigurationValue] = field(repr=False)
     digest: str
+
+
+def offers_of(definition: Definition, written: Mapping[str, JsonValue]) -> dict[str, Offer]:
+    """Return a definition's quests by id; ``written``: what is written of each."""
+    found: dict[str, Offer] = {}
+    for quest in definition.quests:
+        said = written[quest.id]
+        assert isinstance(said, dict)
+        found[quest.id] = Offer(quest, said, digest_of(said))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +137,7 @@ def _see_offered(quest: Quest, facts: Facts, player: str) -> None:
         raise Rejected(
             "giver_gone", f"{quest.giver} is gone", field="quest", remedy="take a quest of somebody else"
         )
-    if not completable(quest, quest.stages[0].id, facts.gone):
+    if facts.gone and not completable(quest, quest.stages[0].id, facts.gone):
         lost = ", ".join(sorted(thing.id for thing in named(quest) & set(facts.gone)))
         raise Rejected(
             "target_gone", f"gone is what it needs: {lost}", field="quest", remedy="take another quest"

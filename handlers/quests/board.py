@@ -9,7 +9,7 @@ from domain.clock.clock import Clock
 from domain.clock.messages import CalendarSet, ClockJumped, PhaseBegan
 from domain.clock.units import GameTime, RealTime
 from domain.definition.definition import Definition
-from domain.definition.entries import Entries, digest_of
+from domain.definition.entries import Entries
 from domain.definition.loading import LOADED, Loaded, definition_of, evolve
 from domain.definition.messages import EntryDefined, EntryRetired, VersionPublished
 from domain.kernel.event import Event
@@ -20,7 +20,7 @@ from domain.quests.board import Board
 from domain.quests.facts import Facts, Moment, unmet
 from domain.quests.instance import Instance
 from domain.quests.messages import EVENTS
-from domain.quests.quests import Offer
+from domain.quests.quests import Offer, offers_of
 from domain.quests.settling import Units, units_of
 from handlers.kernel.follow import Decode, MemoryView
 
@@ -169,9 +169,4 @@ class Clocked:
 def _defined(definition: Definition, entries: Entries) -> tuple[Units, Mapping[str, Offer]]:
     """Return the units of a definition, and its quests with what is written of them."""
     written = {key.id: entry for key, entry in entries.items() if key.section == "quests"}
-    offers: dict[str, Offer] = {}
-    for quest in definition.quests:
-        terms = written[quest.id]
-        assert isinstance(terms, dict)
-        offers[quest.id] = Offer(quest, terms, digest_of(terms))
-    return units_of(definition), offers
+    return units_of(definition), offers_of(definition, written)

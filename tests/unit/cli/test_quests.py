@@ -1,6 +1,10 @@
 """What `aicore quests` shows."""
 
-from aicore.cli.quests import lines_of, offers_listing
+import json
+
+import pytest
+
+from aicore.cli.quests import check_quests, lines_of, offers_listing
 
 
 def test_a_quest_is_shown_with_what_is_to_do_and_to_choose() -> None:
@@ -31,3 +35,8 @@ def test_a_quest_is_shown_with_what_is_to_do_and_to_choose() -> None:
 def test_offers_tell_what_they_wait_for() -> None:
     offer = {"quest": "by_dusk", "giver": "corliss_dunn", "aim": "carry it", "why": "it is night"}
     assert offers_listing([offer]).rows == [["by_dusk", "corliss_dunn", "carry it", "it is night"]]
+
+
+def test_quests_are_checked_without_anything_that_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    check_quests("three_bells", json=True)
+    assert json.loads(capsys.readouterr().out) == {"ok": True, "quests": 1, "findings": []}
