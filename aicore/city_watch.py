@@ -31,6 +31,8 @@ class CityWatch:
         self._missed: set[Cell] = set()
         self.map: Mapping[str, Any] = {}
         self.rooms: dict[Cell, Room] = {}
+        self.weather: Mapping[str, str] = {}
+        """The weather by zone; empty before there is any."""
         self.game_ms = 0
         """Game time of the last answer."""
         self.rate = Fraction(0)
@@ -47,6 +49,8 @@ class CityWatch:
         """Ask for what was missed, and for the time."""
         if clock := (await self._client.query("clock.now")).result:
             self.game_ms, self.rate = clock["game_ms"], Fraction(clock["rate_num"], clock["rate_den"])
+        if weather := (await self._client.query("weather.now")).result:
+            self.weather = {each["zone"]: each["state"] for each in weather["zones"]}
         for cell in sorted(self._missed):
             asked = {"place": cell.place, "cell": cell.number}
             found = (await self._client.query("places.snapshot", asked)).result

@@ -1,9 +1,8 @@
 // Reads the clock of a realm as every other reader does, bit for bit: docs/world.md, "Clock"; vectors: clock.json.
 // fold(events), or clockOf(answer to clock.now), is the clock; gameAt(clock, now_us) the time; almanac(calendar)(time) the rest.
-const floorDiv = (a, b) => (a - (((a % b) + b) % b)) / b;
-const mod = (a, b) => ((a % b) + b) % b, gcd = (a, b) => (b ? gcd(b, a % b) : a);
+export const floorDiv = (a, b) => (a - (((a % b) + b) % b)) / b, mod = (a, b) => ((a % b) + b) % b;
+const gcd = (a, b) => (b ? gcd(b, a % b) : a), last = (list, value) => list.findLastIndex((each) => each <= value);
 const sum = (list) => list.reduce((all, each) => (all.push(all.at(-1) + each), all), [0]);
-const last = (list, value) => list.findLastIndex((each) => each <= value);
 export const clockOf = ({ anchor_real_us: real_us, anchor_game_ms: game_ms, paused, calendar, ...now }) =>
   ({ real_us, game_ms, paused, calendar, scale: [now.scale_num, now.scale_den], dilation: [now.dilation_num, now.dilation_den] });
 
@@ -30,7 +29,6 @@ export function gameAt({ real_us, game_ms, scale, dilation, paused }, now_us) {
   const [num, den] = [0, 1].map((n) => BigInt(scale[n]) * BigInt(dilation[n]));
   return game_ms + Number((BigInt(now_us - real_us) * num) / (1000n * den));
 }
-
 // --- the calendar: everything follows from the absolute day ---
 function yearOf(calendar, leap) {
   const lengths = calendar.months.map((each) => each.days + (leap ? each.leap_days : 0));
@@ -41,10 +39,9 @@ function yearOf(calendar, leap) {
 }
 
 export function almanac(calendar) {
-  const first = calendar.first_year, daySeconds = calendar.hours * calendar.minutes * 60;
+  const first = calendar.first_year, daySeconds = calendar.hours * calendar.minutes * 60, kinds = [false, true].map((leap) => yearOf(calendar, leap));
   const cycle = calendar.leap.reduce((all, rule) => (all / gcd(all, rule.every)) * rule.every, 1);
   const isLeap = (year) => calendar.leap.findLast((rule) => rule.remainders.includes(mod(year, rule.every)))?.leap ?? false;
-  const kinds = [yearOf(calendar, false), yearOf(calendar, true)];
   const years = Array.from({ length: cycle }, (_, n) => kinds[Number(isLeap(first + n))]);
   const days = sum(years.map((each) => each.days)), weekless = sum(years.map((each) => each.weekless.at(-1)));
   const kind = (year) => years[mod(year - first, cycle)];
@@ -58,12 +55,14 @@ export function almanac(calendar) {
     const year = first + floorDiv(index, calendar.seasons.length);
     return before(days, year) + kind(year).seasons[mod(index, calendar.seasons.length)];
   };
-  return (game_ms) => {
+  const season = (day, [year, at] = place(day), all = calendar.seasons) => {
+    const index = (year - first) * all.length + last(kind(year).seasons, at), [from, to] = [index, index + 1].map(seasonBegins);
+    return { index, from, to, a: all[mod(index, all.length)], b: all[mod(index + 1, all.length)] };
+  };
+  const read = (game_ms) => {
     const day = floorDiv(game_ms, daySeconds * 1000), second = floorDiv(mod(game_ms, daySeconds * 1000), 1000);
-    const [year, at] = place(day), { begins, weekless: out, seasons } = kind(year);
-    const n = last(begins, at), month = calendar.months[n], count = calendar.seasons.length;
-    const index = (year - first) * count + last(seasons, at), [from, to] = [index, index + 1].map(seasonBegins);
-    const [a, b] = [index, index + 1].map((each) => calendar.seasons[mod(each, count)]);
+    const [year, at] = place(day), { begins, weekless: out } = kind(year);
+    const n = last(begins, at), month = calendar.months[n], { from, to, a, b } = season(day);
     const sun = (key) => a[key] + floorDiv((b[key] - a[key]) * (day - from), to - from);
     const sunrise_s = sun("sunrise_s"), sunset_s = sun("sunset_s"), anchors = { midnight: 0, sunrise: sunrise_s, sunset: sunset_s };
     const phase = last(calendar.phases.map((each) => anchors[each.anchor] + each.offset_s), second);
@@ -77,4 +76,5 @@ export function almanac(calendar) {
       hour: Math.floor(second / 60 / calendar.minutes), minute: Math.floor(second / 60) % calendar.minutes, second: second % 60,
       phase: calendar.phases.at(phase).id, season: a.id, sunrise_s, sunset_s, moons: Object.fromEntries(moons) };
   };
+  return Object.assign(read, { season });
 }

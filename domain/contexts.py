@@ -23,6 +23,7 @@ _NAMES = (
     "places",
     "quests",
     "people",
+    "weather",
 )
 
 CONTEXTS: tuple[Context, ...] = tuple(import_module(f"domain.{name}").CONTEXT for name in _NAMES)

@@ -38,10 +38,22 @@ from protocol.meta import Meta, encode_meta
 from protocol.packing import pack
 from tests.vectors_clock import clock_cases
 from tests.vectors_edges import edges
+from tests.vectors_weather import weather_cases
 
 FOLDER = Path(__file__).parents[1] / "protocol" / "vectors"
 MANIFEST = "released.txt"
-FILES = ("events", "messages", "boundary", "evolved", "malformed", "chain", "edges", "clock", "frames")
+FILES = (
+    "events",
+    "messages",
+    "boundary",
+    "evolved",
+    "malformed",
+    "chain",
+    "edges",
+    "clock",
+    "frames",
+    "weather",
+)
 BY_DECLARATION = ("events", "messages")
 """The files whose cases are examples of declarations, which may come in several forms."""
 SPACE = UUID("3b9f5c0e-9d0f-4f39-9f65-7d0c1f6c2a11")
@@ -69,6 +81,7 @@ def vectors() -> dict[str, list[Case]]:
         "edges": list(edges()),
         "clock": [dict(case) for case in clock_cases()],
         "frames": list(_frames()),
+        "weather": [dict(case) for case in weather_cases()],
     }
 
 

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from aicore.cli.terminal import Failure, Json, out, print_json
 from aicore.cli.wire import Operator, Reason, over_wire
 from aicore.cli.world_watch import watch
+from aicore.cli.world_weather import lift, override, weather
 from aicore.client import Client
 from aicore.content.definition import Checked, check_folder, check_sample
 from aicore.content.loading import Change, carry_out, change_to, events_of
@@ -18,7 +19,8 @@ from domain.clock.calendar import Calendar
 from domain.definition.entries import Key, entries_of
 
 app = typer.Typer(no_args_is_help=True, help="The world: what it is made of, and who is where.")
-app.command()(watch)
+for command in (watch, weather, override, lift):
+    app.command()(command)
 
 Folder = Annotated[
     Path | None,

@@ -47,7 +47,8 @@ def page(city: CityWatch, side: str, game_ms: int) -> Group:
     lines = max(6, height - LISTED_LINES - MARGIN)
     minute = game_ms // 60_000 % 1_440
     walking = sum(1 for _ in city.walkers(game_ms))
-    head = Text(f"{minute // 60:02}:{minute % 60:02}, the {side} side; {walking} on the way", "bold")
+    sky = "".join(f"; {zone}: {state.replace('_', ' ')}" for zone, state in city.weather.items())
+    head = Text(f"{minute // 60:02}:{minute % 60:02}, the {side} side; {walking} on the way{sky}", "bold")
     plan = [Text(line, no_wrap=True) for line in drawn(city, side, game_ms, columns=width - 2, lines=lines)]
     below = [Text(line, "dim", no_wrap=True, overflow="ellipsis") for line in listed(city, side)]
     return Group(head, *plan, *below[:LISTED_LINES])

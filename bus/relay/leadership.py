@@ -15,7 +15,7 @@ from typing import Literal
 import asyncpg
 import structlog
 
-Work = Literal["relay", "inbox", "clock", "ledger", "feed", "people"]
+Work = Literal["relay", "inbox", "clock", "ledger", "feed", "people", "weather"]
 
 STAND_BY_S: Mapping[Work, float] = {
     "relay": 0.5,
@@ -24,6 +24,7 @@ STAND_BY_S: Mapping[Work, float] = {
     "ledger": 0.1,
     "feed": 0.5,
     "people": 0.5,
+    "weather": 0.5,
 }
 """How often a stand-by tries: the gap after a leader's death is at most this, plus Postgres noticing."""
 
