@@ -72,7 +72,7 @@ def _season(zones: Sequence[SeasonClimate], lag_s: int) -> SeasonLaw:
         id=zones[0].season,
         regimes=[
             RegimeSeason(share=regimes.shares[n] >> 20, mean_s=regimes.means[n], then=weight)
-            for n, weight in enumerate(_weights(regimes.then))
+            for n, weight in enumerate(_weights(regimes.weights))
         ],
         zones=[
             _zone(zone, _normal(share), mean, regimes)
@@ -95,14 +95,14 @@ class _Regimes:
     Attributes:
         shares: of the time.
         means: seconds.
-        then: weights after another one.
+        weights: each one's after another.
         begun: how many begin in a second, times `ONE`, per regime.
         flows: of those, after each of the others.
     """
 
     shares: Row
     means: Row
-    then: Row
+    weights: Row
     begun: Row
     flows: list[Row]
 

@@ -39,7 +39,7 @@ class FrontSeen(_Part):
     at_ms: GameMs = Field(description="When it left the coast.")
     regime: RegimeRef
     heading: int = Field(ge=-90, le=90, description="From straight inland.", json_schema_extra={"unit": "°"})
-    speed: int = Field(ge=1, le=10_000, json_schema_extra={"unit": "1/10 km/h"})
+    speed: int = Field(ge=1, le=10_000, description="How fast.", json_schema_extra={"unit": "1/10 km/h"})
     strength: int = Field(ge=0, le=1_000, description="In thousandths.")
 
 
@@ -48,7 +48,7 @@ class ZoneDay(_Part):
 
     zone: ZoneRef
     state: StateRef
-    since_ms: GameMs
+    since_ms: GameMs = Field(description="When it began.")
     warmth: int = Field(
         ge=-1_000, le=1_000, description="How warm it begins, in thousandths of the usual sway."
     )
@@ -109,10 +109,10 @@ class DayBegan(Event, name="weather.day_began", version=1):
     number: Count = Field(description="How many days were told before.")
     passed: Count = Field(description="How many between the last one told and this one were passed over.")
     day: Day
-    season: Id
+    season: Annotated[Id, Field(description="The season, by the calendar.")]
     segment_day: Day = Field(description="The day with which the season, or its law, began: the hash's word.")
     front: FrontSeen = Field(description="The last one that had left the coast.")
-    zones: Annotated[list[ZoneDay], Field(max_length=64)]
+    zones: Annotated[list[ZoneDay], Field(max_length=64, description="What each zone has.")]
 
     example: ClassVar = {
         "number": 4, "passed": 0, "day": 132, "season": "summer", "segment_day": 129,
@@ -148,7 +148,9 @@ class ForecastIssued(Event, name="weather.forecast_issued", version=1):
 
     number: Count = Field(description="How many were issued before.")
     at_ms: GameMs = Field(description="When it was made.")
-    entries: Annotated[list[Told], Field(max_length=ENTRIES_MAX)]
+    entries: Annotated[
+        list[Told], Field(max_length=ENTRIES_MAX, description="Lines, by zone and time.")
+    ]
 
     example: ClassVar = {
         "number": 4, "at_ms": 11_404_800_000,
@@ -163,7 +165,7 @@ class OverrideSet(Event, name="weather.override_set", version=1):
     serial: Count = Field(description="How many overrides were set before.")
     zones: Zones
     state: StateRef
-    from_ms: GameMs
+    from_ms: GameMs = Field(description="When it was laid over them.")
     until_ms: GameMs = Field(description="When it ends by itself.")
     operator: Operator
     reason: Reason
@@ -179,7 +181,7 @@ class OverrideLifted(Event, name="weather.override_lifted", version=1):
 
     handle: Handle
     serial: Count = Field(description="Its number; see weather.override_set.")
-    at_ms: GameMs
+    at_ms: GameMs = Field(description="When it was lifted.")
     operator: Operator
     reason: Reason
 
@@ -193,7 +195,7 @@ class OverrideEnded(Event, name="weather.override_ended", version=1):
 
     handle: Handle
     serial: Count = Field(description="Its number; see weather.override_set.")
-    at_ms: GameMs
+    at_ms: GameMs = Field(description="When its time was over.")
 
     example: ClassVar = {"handle": "wedding", "serial": 0, "at_ms": 11_426_400_000}
 
@@ -208,7 +210,9 @@ class Override(Command, name="weather.override", may=(GRANTED, OPERATOR)):
     handle: Handle
     zones: Zones
     state: StateRef
-    span_ms: Annotated[int, Field(ge=60_000, le=SPAN_MS_MAX, json_schema_extra={"unit": "game ms"})]
+    span_ms: int = Field(
+        ge=60_000, le=SPAN_MS_MAX, description="For how long.", json_schema_extra={"unit": "game ms"}
+    )
     operator: Operator
     reason: Reason
 

@@ -27,7 +27,8 @@ PASSAGE_SLOWER = 5 * HOUR_MS
 SEGMENTS_KEPT = 8
 
 
-class Climate(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Climate:
     """A law, and from which day on it holds; the first one holds for all days before, too."""
 
     from_day: int
@@ -102,14 +103,14 @@ class Nature:
         return found
 
     def _segment(self, number: int, index: int) -> Segment:
-        from_day, law, seed = self._climates[number]
+        climate = self._climates[number]
         begin, end = self.almanac.season_begins(index), self.almanac.season_begins(index + 1)
         if number:
-            begin = max(begin, from_day)
+            begin = max(begin, climate.from_day)
         if number + 1 < len(self._climates):
             end = min(end, self._climates[number + 1].from_day)
-        season = law.season(self.almanac.season(index), index)
-        return Segment(law, season, seed, begin, end, self.day_ms // MS)
+        season = climate.law.season(self.almanac.season(index), index)
+        return Segment(climate.law, season, climate.seed, begin, end, self.day_ms // MS)
 
 
 class Sky:

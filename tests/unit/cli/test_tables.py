@@ -37,6 +37,7 @@ from aicore.cli import (
     templates,
     tiers,
     turns,
+    world_weather,
 )
 from aicore.cli.terminal import CONTROLS, WIDTH_PIPED, Kind, Listing, Plain, print_rows
 from bus.nats.dead_letters import DeadLetter
@@ -108,6 +109,13 @@ def story(what: str) -> dict[str, Any]:
     evidence = {"candidate_turns": 120, "control_turns": 118, "e_value": 205.1, "limit": 111}
     told = {"at_us": US, "what": what, "share": 25, "evidence": evidence}
     return {**told, "operator": "mira", "reason": WORDS}
+
+
+def zone(name: str) -> dict[str, Any]:
+    change = {"from": "heavy_snow", "to": "extreme_cold", "began_ms": 0, "ends_ms": 900_000}
+    air = {"temperature": -1_234, "wind": 612, "humidity": 850, "visibility": 12_000, "intensity": 900}
+    told = {"state": "extreme_cold", "until_ms": 3_600_000, "then": "partly_cloudy", "regime": "frontal"}
+    return {"zone": name, "front": 12, "override": name, "transition": change, **told, **air}
 
 
 def turn(id_: str, name: str) -> Turn:
@@ -220,6 +228,10 @@ CASES: dict[str, Callable[[str, str], Listing]] = {
     "spool.listing": lambda a, b: spool.listing([of_spool(a), of_spool(b)]),
     "templates.listing": lambda a, b: templates.listing([template(a), template(b)]),
     "tiers.listing": lambda a, b: tiers.listing([tier(a), tier(b)]),
+    "world_weather.expected": lambda a, b: world_weather.expected(
+        {"game_ms": 0, "entries": [{"zone": n, "at_ms": 9_000_000, "state": "fog", "confidence": 800} for n in (a, b)]}
+    ),
+    "world_weather.listing": lambda a, b: world_weather.listing({"zones": [zone(a), zone(b)]}),
     "turns.listing": lambda a, b: turns.listing([turn(IDS[0], a), turn(IDS[1], b)]),
 }
 

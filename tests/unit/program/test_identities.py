@@ -100,8 +100,8 @@ def test_players_words_are_followed_only_by_who_is_given_them_by_name() -> None:
     assert not {"inference", "guardrails", "batch"} & set(open_contexts(CATALOGUE))
     assert followed(CATALOGUE, []) == open_contexts(CATALOGUE)
     assert followed(CATALOGUE, ["inference"]) == ("inference",)
-    with pytest.raises(GrantError, match="no events are of 'weather'"):
-        followed(CATALOGUE, ["weather"])
+    with pytest.raises(GrantError, match="no events are of 'tides'"):
+        followed(CATALOGUE, ["tides"])
     assert follower_filters("demo", Grants(MARKET, follow=("all",))) == ("demo.evt.>",)
     assert follower_filters("demo", Grants(Identity("operator", "ann"), roles=PEOPLE)) == ()
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from aicore.content.sample_world import sample_definition
 from domain.clock.almanac import Almanac
@@ -34,7 +35,7 @@ def laid(handle: str, state: str, from_ms: int, until_ms: int, *zones: str) -> O
 def segments(years: int, seed: int, calendar: Calendar = DEFINITION.calendar) -> Iterator[Segment]:
     """Yield the seasons of some years."""
     almanac = Almanac(calendar)
-    nature = Nature(almanac, [CLIMATE._replace(seed=seed)])
+    nature = Nature(almanac, [replace(CLIMATE, seed=seed)])
     for index in range(years * len(calendar.seasons)):
         yield nature.segment(almanac.season_begins(index) * almanac.day_ms)
 
