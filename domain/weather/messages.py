@@ -148,9 +148,7 @@ class ForecastIssued(Event, name="weather.forecast_issued", version=1):
 
     number: Count = Field(description="How many were issued before.")
     at_ms: GameMs = Field(description="When it was made.")
-    entries: Annotated[
-        list[Told], Field(max_length=ENTRIES_MAX, description="Lines, by zone and time.")
-    ]
+    entries: Annotated[list[Told], Field(max_length=ENTRIES_MAX, description="Lines, by zone and time.")]
 
     example: ClassVar = {
         "number": 4, "at_ms": 11_404_800_000,

@@ -86,6 +86,24 @@ def test_a_changed_world_is_planned_and_loaded_while_everything_runs(up: Up, tmp
     assert "nothing would change" in up.run("world", "plan", folder)
 
 
+def test_a_world_that_is_loaded_has_weather_that_operators_may_overlay(up: Up) -> None:
+    said = ("--operator", "mira", "--reason", "a test")
+    up.run("world", "load", *said)
+    deadline = time.monotonic() + COMMAND_TIMEOUT_S
+    while not up.json("world", "weather") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert [zone["zone"] for zone in up.json("world", "weather")["zones"]] == ["harbour", "hill", "marsh"]
+    laid = up.json("world", "override", "feast", "blizzard", "--zone", "hill", "--for", "2h", *said)
+    assert laid["until_ms"] - laid["from_ms"] == 7_200_000
+    while "override feast" not in up.run("world", "weather") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert "blizzard" in up.run("world", "weather", "--zone", "hill")
+    up.run("world", "lift", "feast", *said)
+    assert {
+        each["confidence"] for each in up.json("world", "weather", "--forecast", "--zone", "marsh")["entries"]
+    }
+
+
 def test_the_schema_is_changed_by_one_command_and_components_log_in_as_themselves(up: Up) -> None:
     assert "realm demo is up to date" in up.run("migrate")
     assert up.json("migrate") == {"realm": "demo", "applied": []}

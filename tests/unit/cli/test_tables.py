@@ -229,7 +229,10 @@ CASES: dict[str, Callable[[str, str], Listing]] = {
     "templates.listing": lambda a, b: templates.listing([template(a), template(b)]),
     "tiers.listing": lambda a, b: tiers.listing([tier(a), tier(b)]),
     "world_weather.expected": lambda a, b: world_weather.expected(
-        {"game_ms": 0, "entries": [{"zone": n, "at_ms": 9_000_000, "state": "fog", "confidence": 800} for n in (a, b)]}
+        {
+            "game_ms": 0,
+            "entries": [{"zone": n, "at_ms": 9_000_000, "state": "fog", "confidence": 800} for n in (a, b)],
+        }
     ),
     "world_weather.listing": lambda a, b: world_weather.listing({"zones": [zone(a), zone(b)]}),
     "turns.listing": lambda a, b: turns.listing([turn(IDS[0], a), turn(IDS[1], b)]),

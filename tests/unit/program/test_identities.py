@@ -55,10 +55,11 @@ def test_every_message_says_who_may_send_it_and_no_service_governs() -> None:
     assert all(each and each <= known for each in roles)
     assert names_of(CATALOGUE, Grants(MARKET)) == (
         "inference.generate", "inference.rate", "clock.now", "inference.tiers", "registry.current",
+        "weather.forecast", "weather.now",
     )  # fmt: skip
     governing = [name for name, kind in CATALOGUE.commands.items() if {"service", "granted"} & set(kind.may)]
     assert {name.partition(".")[0] for name in governing} == {
-        "inference", "batch", "clock", "ledger", "session", "places", "quests",
+        "inference", "batch", "clock", "ledger", "session", "places", "quests", "weather",
     }  # fmt: skip
     alarms = {"clock.set_alarm", "clock.cancel_alarm"}
     assert {name for name in governing if name.startswith("clock.")} == alarms, "time is the operators'"
@@ -264,7 +265,7 @@ def test_services_and_operators_are_added_listed_and_revoked_where_nothing_runs(
     [
         (("services", "add", "Market"), "cannot be a name"),
         (("services", "add", "market", "--may", "relay.confirm_log"), "no service may have"),
-        (("services", "add", "market", "--follow", "weather"), "no events are of"),
+        (("services", "add", "market", "--follow", "tides"), "no events are of"),
         (("services", "revoke", "nobody"), "there is no service 'nobody'"),
         (("operators", "add", "ann", "--role", "king"), "there is no role 'king'"),
     ],
