@@ -28,6 +28,7 @@ from bus.relay.relay import Relay, RelayOptions
 from projections.kernel.runner import ProjectionRunner
 from protocol.envelope import Envelope
 from tests.harness.journal import Journal, JournalReader
+from tests.harness.ledgering import ledger
 from tests.harness.load import Task
 from tests.harness.spooling import spooler
 
@@ -210,4 +211,5 @@ ROLES: dict[str, Callable[[Options], Coroutine[Any, Any, None]]] = {
     "projection": projection,
     "subscriber": subscriber,
     "spooler": spooler,
+    "ledger": ledger,
 }
