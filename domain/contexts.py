@@ -24,6 +24,7 @@ _NAMES = (
     "quests",
     "people",
     "weather",
+    "market",
 )
 
 CONTEXTS: tuple[Context, ...] = tuple(import_module(f"domain.{name}").CONTEXT for name in _NAMES)

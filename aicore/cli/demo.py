@@ -36,7 +36,7 @@ def walk_command(
     *,
     json: Json = False,
 ) -> None:
-    """Have players walk about the city over the wire; `aicore world watch` shows them."""
+    """Have players walk about the city and trade over the wire; `aicore world watch` shows them."""
 
     async def work(client: Client) -> Mapping[str, int]:
         say = (lambda _: None) if json else (lambda line: out.print(line, markup=False))
@@ -46,7 +46,8 @@ def walk_command(
     if json:
         print_json(counts)
     else:
-        out.print(f"{counts['journeys']} journeys of {players} players")
+        trades = counts.get("trades", 0)
+        out.print(f"{counts['journeys']} journeys and {trades} trades of {players} players")
 
 
 def _play(what: Callable[[Stage], Awaitable[Mapping[str, Any]]], *, json: bool, wanted: str) -> None:

@@ -114,6 +114,7 @@ PARTS = (
     Part("quests", WORLD, "quests"),
     Part("people", WORLD, "people"),
     Part("explain", WORLD, "explain"),
+    Part("market", WORLD, "market"),
     Part("models", MODELS, "models"),
     Part("tiers", MODELS, "tiers", "tiers"),
     Part("evaluate", MODELS, "evaluate", "evaluate"),

@@ -1,8 +1,9 @@
-"""Players who walk about the city over the public wire, as a game service would have them."""
+"""Players who walk about the city and trade at its stalls over the public wire, as a game service would."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -12,6 +13,9 @@ LATE_S = 0.3
 PAUSE_S = 1.0
 """Before another wish, where nothing says when to come again."""
 
+PURSES, PURSE = "source.purses", 50_000
+SELLS, BUYS_MAX = 0.5, 3
+
 Say = Callable[[str], None]
 
 
@@ -20,9 +24,13 @@ async def walk(client: Client, *, players: int, seconds: float, say: Say, draw: 
     world = (await client.query("places.map")).result
     counts: Counter[str] = Counter()
     names = [f"walker-{number}" for number in range(players)]
+    stalls = {each["market"]: each for each in (await client.query("market.markets")).result}
     walkers = [_Walker(client, name, world, counts, Random(draw.random())) for name in names]
     for walker in walkers:
         await walker.open()
+    await _fill_purses(client, names, sorted({each["currency"] for each in stalls.values()}))
+    for walker in walkers:
+        walker.stalls = frozenset(stalls)
     clock = (await client.query("clock.now")).result  # there is one, or nobody could have opened a session
     scale = max(1.0, clock["rate_num"] / clock["rate_den"])
     try:
@@ -32,6 +40,24 @@ async def walk(client: Client, *, players: int, seconds: float, say: Say, draw: 
     except TimeoutError:
         pass
     return counts
+
+
+async def _fill_purses(client: Client, names: Sequence[str], currencies: Sequence[str]) -> None:
+    """Give each player coins, from a source that says what for."""
+    if not currencies:
+        return
+    says = "Purses of players in the demo"
+    await client.command("ledger.declare_flow", {"account": PURSES, "says": says})
+    for account in map(account_of, names):
+        await client.command("ledger.open_account", {"account": account})
+        moves = [{"unit": unit, "payer": PURSES, "payee": account, "amount": PURSE} for unit in currencies]
+        with suppress(Refused):  # nobody trades in that currency before the first morning
+            await client.command("ledger.transfer", {"moves": moves, "reason": "demo"})
+
+
+def account_of(player: str) -> str:
+    """Return a player's account."""
+    return f"player.{player}"
 
 
 class _Walker:
@@ -46,6 +72,9 @@ class _Walker:
         self._counts = counts
         self._draw = draw
         self._opened: Mapping[str, Any] = {}
+        self.stalls: frozenset[str] = frozenset()
+        self._has: Counter[str] = Counter()
+        """Goods that were bought on this walk."""
 
     async def open(self) -> None:
         """Open the player's session."""
@@ -59,6 +88,8 @@ class _Walker:
             while True:
                 here, game_ms = await self._go(mine, here, say)
                 await asyncio.sleep(game_ms / 1e3 / scale + LATE_S)
+                if here in self.stalls:
+                    await self._trade(here, say)
         finally:
             await asyncio.shield(self._client.command("session.close", mine))
 
@@ -81,6 +112,31 @@ class _Walker:
         self._counts["journeys"] += 1
         say(f"{self._name} goes from {here} to {to}")
         return to, times[-1] - times[0]
+
+    async def _trade(self, here: str, say: Say) -> None:
+        """Buy something at a stall, or sell what one has; a refusal is counted as it is told."""
+        goods = (await self._client.query("market.board", {"market": here})).result["goods"]
+        if not goods:
+            return
+        ware = self._draw.choice(goods)
+        had = self._has[ware["good"]]
+        sells = had > 0 and self._draw.random() < SELLS
+        quantity = self._draw.randint(1, had if sells else BUYS_MAX)
+        asked = {
+            "market": here,
+            "good": ware["good"],
+            "quantity": quantity,
+            "account": account_of(self._name),
+        }
+        try:
+            done = (await self._client.command("market.sell" if sells else "market.buy", asked)).result
+        except Refused as refusal:
+            self._counts[refusal.error.code] += 1
+            return
+        self._has[ware["good"]] += -quantity if sells else quantity
+        self._counts["trades"] += 1
+        what = "sells" if sells else "buys"
+        say(f"{self._name} {what} {quantity} {ware['good']} at {here} for {done['coins']} {done['currency']}")
 
     def _near(self, here: str) -> Sequence[str]:
         """Return where one can go from a place on foot, open or not; at least the place itself."""

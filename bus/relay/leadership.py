@@ -15,7 +15,7 @@ from typing import Literal
 import asyncpg
 import structlog
 
-Work = Literal["relay", "inbox", "clock", "ledger", "feed", "people", "weather"]
+Work = Literal["relay", "inbox", "clock", "ledger", "feed", "people", "weather", "market"]
 
 STAND_BY_S: Mapping[Work, float] = {
     "relay": 0.5,
@@ -25,6 +25,7 @@ STAND_BY_S: Mapping[Work, float] = {
     "feed": 0.5,
     "people": 0.5,
     "weather": 0.5,
+    "market": 0.5,
 }
 """How often a stand-by tries: the gap after a leader's death is at most this, plus Postgres noticing."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from domain.clock.calendar import Calendar
 from domain.definition.climate import Zone
 from domain.definition.factions import Faction
-from domain.definition.goods import Currency, Good
+from domain.definition.goods import Currency, Good, Trade
 from domain.definition.lore import Document, Fact
 from domain.definition.people import Activity, Archetype, Kind, Need, Person
 from domain.definition.places import District, Id, Means, Place, Territory, Way
@@ -71,6 +71,7 @@ class Definition:
     currencies: tuple[Currency, ...] = ()
     archetypes: tuple[Archetype, ...] = ()
     people: tuple[Person, ...] = ()
+    trades: tuple[Trade, ...] = ()
     goods: tuple[Good, ...] = ()
     quests: tuple[Quest, ...] = ()
     facts: tuple[Fact, ...] = ()

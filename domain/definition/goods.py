@@ -36,6 +36,28 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True)
+class Trade:
+    """How stalls trade in one sort of good; its id is the sort.
+
+    Attributes:
+        shelf: how many of a good a stall likes to have.
+        made: how many come in a game day from the places that make it, to each stall.
+        carted: how many a carter brings in a game day at most.
+        step: thousandths of itself by which a price moves in a game day at most.
+        margin: thousandths of the price that a stall keeps when it buys; two steps at least.
+        vital: whether people suffer when there is none.
+    """
+
+    id: GoodKind
+    shelf: int
+    made: int
+    carted: int
+    step: int = 80
+    margin: int = 200
+    vital: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Good:
     """Something that can be owned, carried and traded.
 

@@ -38,6 +38,7 @@ Section = Annotated[
         "currencies",
         "archetypes",
         "people",
+        "trades",
         "goods",
         "quests",
         "facts",

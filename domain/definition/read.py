@@ -28,6 +28,7 @@ SECTIONS: Mapping[str, Reader[object]] = {
     "currencies": schema.CURRENCIES,
     "archetypes": schema.ARCHETYPES,
     "people": schema.PEOPLE,
+    "trades": schema.TRADES,
     "goods": schema.GOODS,
     "quests": QUESTS,
     "facts": schema.FACTS,

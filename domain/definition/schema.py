@@ -9,7 +9,7 @@ from domain.definition.definition import Forms, Trained, World
 from domain.definition.factions import Faction, Stance
 from domain.definition.faults import Fault, shown
 from domain.definition.forms import LOCK, duration, hours, point, price, span
-from domain.definition.goods import GOOD_KINDS, Currency, Good
+from domain.definition.goods import GOOD_KINDS, Currency, Good, Trade
 from domain.definition.lore import Document, Fact
 from domain.definition.people import (
     TRAITS,
@@ -53,6 +53,7 @@ LIST_MAX = 200
 CAPACITY_MAX = 100_000
 SPEED_MAX = 10_000
 GRAMS_MAX = 10**8
+PIECES_MAX = 10_000
 SEED_MAX = 2**53 - 1
 
 NAME, CLAUSE, STORY = text(most=NAME_MAX), text(most=CLAUSE_MAX), text(most=STORY_MAX)
@@ -272,6 +273,16 @@ PEOPLE = entries(
 CURRENCIES = entries("currency", Currency, coin=needed(NAME), minor=needed(NAME), side=needed(SIDE))
 _BAND = then(
     listed(thousandths(1, 100_000), least=2, most=2, distinct=False), lambda band: (band[0], band[1])
+)
+TRADES = entries(
+    "trade",
+    Trade,
+    shelf=needed(whole(1, PIECES_MAX, "pieces")),
+    made=maybe(whole(0, PIECES_MAX, "pieces in a game day"), 0),
+    carted=maybe(whole(0, PIECES_MAX, "pieces in a game day"), 0),
+    step=maybe(thousandths(1, 500), 80),
+    margin=maybe(thousandths(2, 900), 200),
+    vital=maybe(flag, False),
 )
 GOODS = entries(
     "good",

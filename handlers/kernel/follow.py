@@ -36,6 +36,7 @@ AGAIN_S_MAX = 30.0
 """Pauses after an error: doubled each time, until something was taken in again."""
 
 PAGE = 2_000
+CAUGHT_UP_S = 0.05
 
 SAID_MAX = 65_536
 """Commands that a process remembers having said. Of one that is forgotten, and due still, the log knows."""
@@ -98,6 +99,19 @@ class MemoryView(ABC):
         """Return once every event heard up to ``position`` is known. The caller sets the deadline."""
         async with self._moved:
             await self._moved.wait_for(lambda: self.position >= position)
+
+    async def caught_up(self) -> None:
+        """Return once everything that was in the log is known.
+
+        Raises:
+            LogUnavailable: the log is away.
+        """
+        head = (await self._log.head()).position
+        while self.position < head:
+            news = await self._log.read_all(after=self.position, limit=1, where=Where(types=self.types))
+            if not news or news[0].position > head:
+                return
+            await asyncio.sleep(CAUGHT_UP_S)
 
     async def run(self) -> None:
         """Follow the log for ever, from where it is known."""

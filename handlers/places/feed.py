@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import structlog
 
-from bus.ports import EventLog, RecordedEvent, Where
+from bus.ports import EventLog, RecordedEvent
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Event
 from domain.kernel.parse import parse
@@ -32,8 +32,6 @@ FRAME_BYTES_MAX = 32 * 1024
 
 OP_BYTES = 8
 """Of an op beyond its texts; numbers of game time take nine."""
-
-CAUGHT_UP_S = 0.05
 
 Send = Callable[[str, str, str, int, Frame], Awaitable[None]]
 """Sends a frame: side, district, place, cell, frame."""
@@ -73,15 +71,6 @@ class PlaceFeed(MemoryView):
         """Return side and district of a place; of one that the definition has no more, ``none``."""
         known = self._city().places.get(place)
         return (known.side, known.district) if known else ("none", "none")
-
-    async def caught_up(self) -> None:
-        """Return once everything that was in the log is known."""
-        head = (await self._log.head()).position
-        while self.position < head:
-            news = await self._log.read_all(after=self.position, limit=1, where=Where(types=self.types))
-            if not news or news[0].position > head:
-                return
-            await asyncio.sleep(CAUGHT_UP_S)
 
     async def answer_snapshot(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``places.snapshot``.

@@ -85,6 +85,10 @@ class Whereabouts(MemoryView):
         if self._closed & self.city.ways.keys() != self.city.closed:
             self.city = await asyncio.to_thread(self.city.with_closed, frozenset(self._closed))
 
+    def place_of(self, who: str) -> str:
+        """Return the place that somebody is in; "" if they are under way, or nowhere."""
+        return self._places.get(who, "")
+
     def in_place(self, place: str) -> int:
         """Return how many are in a place."""
         return self._counts[place]

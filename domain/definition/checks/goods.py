@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from domain.definition.faults import Fault
+from domain.definition.faults import Fault, nearest
+from domain.definition.goods import GOOD_KINDS
 from domain.definition.index import Index
 
 WHOLE = 1_000
@@ -15,6 +16,19 @@ def _bands(index: Index) -> Iterator[Fault]:
             clause = f"the band {low / WHOLE:g} to {high / WHOLE:g} leaves out the price itself"
             allowed = "a share below 1, then one above: [0.5, 2]"
             yield Fault("bad_band", f"goods.{good.id}.band", clause, allowed)
+
+
+def _trades(index: Index) -> Iterator[Fault]:
+    """Whoever buys what a stall has and sells it back the next day must lose by it."""
+    for trade in index.all.trades:
+        if trade.id not in GOOD_KINDS:
+            clause, allowed = f"there is no sort of good {trade.id!r}", ", ".join(GOOD_KINDS)
+            near = nearest(trade.id, GOOD_KINDS)
+            yield Fault("unknown_word", f"trades.{trade.id}", clause, allowed, near, at_key=True)
+        if trade.margin < 2 * trade.step:
+            clause = f"the margin {trade.margin / WHOLE:g} is less than two steps of {trade.step / WHOLE:g}"
+            allowed = "a margin of two steps, or who buys something sells it for more the day after"
+            yield Fault("bad_margin", f"trades.{trade.id}", clause, allowed)
 
 
 def _sides(index: Index) -> Iterator[Fault]:
@@ -98,6 +112,7 @@ def _counts(index: Index) -> Iterator[Fault]:
 
 GOODS_CHECKS = (
     ((), _bands),
+    ((), _trades),
     ((), _sides),
     (("activity", "kind of place"), _shops),
     ((), _unique),

@@ -28,6 +28,7 @@ from aicore.cli import (
     guardrails,
     ledger,
     log,
+    market,
     models,
     people,
     projections,
@@ -84,6 +85,25 @@ def entry(account: str) -> dict[str, Any]:
         "unit": account,
         **moved,
     }
+
+
+def ware(name: str) -> dict[str, Any]:
+    counts = dict.fromkeys(("stock", "bought", "sold", "wanted", "arrives", "coming", "position"), 12_345)
+    return {
+        **counts,
+        "good": name,
+        "name": WORDS,
+        "price": 4_711,
+        "pays": 12,
+        "level": 1_080,
+        "short": True,
+        "day": 4,
+    }
+
+
+def stall(name: str) -> dict[str, Any]:
+    told = {"side": "light", "currency": "crowns", "goods": 25, "short": 3, "shut": WORDS}
+    return {"market": name, "name": WORDS, **told}
 
 
 def units(name: str) -> dict[str, Any]:
@@ -219,6 +239,9 @@ CASES: dict[str, Callable[[str, str], Listing]] = {
     "ledger.supply_listing": lambda a, b: ledger.supply_listing([units(a), units(b)]),
     "people.listing": lambda a, b: people.listing([person(a), person(b)]),
     "explain.listing": lambda a, b: explain.listing([weighed(a), weighed(b)]),
+    "market.board_listing": lambda a, b: market.board_listing([ware(a), ware(b)]),
+    "market.listing": lambda a, b: market.listing([stall(a), stall(b)]),
+    "market.prices_listing": lambda a, b: market.prices_listing([ware(a), ware(b)]),
     "log.listing": lambda a, b: log.listing([counts(a), counts(b)]),
     "models.listing": lambda a, b: models.listing([model(IDS[0], a), model(IDS[1], b)]),
     "projections.listing": lambda a, b: projections.listing([view(a), view(b)]),

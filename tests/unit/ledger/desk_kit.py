@@ -11,9 +11,9 @@ from bus.codec import EventCodec
 from bus.memory import MemoryLead, MemoryLog
 from bus.ports import AppendResult, Fenced, LogError, LogUnavailable, StreamWrite
 from domain.clock.units import GameTime
-from domain.kernel.event import Event
+from domain.kernel.event import Command, Event
 from domain.ledger.book import STREAM
-from domain.ledger.commands import DeclareFlow, Hold, LedgerCommand, OpenAccount, OpenUnit, Transfer
+from domain.ledger.commands import DeclareFlow, Hold, OpenAccount, OpenUnit, Transfer
 from handlers.ledger.authority import Holders
 from handlers.ledger.desk import Desk
 from handlers.ledger.known import Known
@@ -70,7 +70,7 @@ class Realm:
 
 
 def message(
-    name: object, command: LedgerCommand, expected: Any = "any", by: str = "operator:cli"
+    name: object, command: Command, expected: Any = "any", by: str = "operator:cli"
 ) -> CommandMessage:
     """Return a command on its way; the same name is the same id."""
     id_, payload = uuid5(SPACE, str(name)), command.model_dump(mode="json")

@@ -1,0 +1,104 @@
+"""Markets: stalls in memory, orders, who keeps a stall, and this process's readiness to open each day."""
+
+from functools import partial
+
+from aicore.clock import now_us
+from aicore.settings import Settings
+from aicore.wiring.clock import clock_in_memory
+from aicore.wiring.ledger import ledger_desk
+from aicore.wiring.parts import Part, Parts, process_name
+from aicore.wiring.places import FollowedClock, whereabouts
+from bus.relay.leadership import WRITER, while_leading
+from domain.clock.units import RealTime
+from domain.ledger.book import STREAM
+from domain.market.commands import Keeping, ShutStall, TakeOverStall
+from domain.market.market import MARKET, Market
+from domain.market.messages import MarketEvent
+from domain.market.queries import BoardQuery, MarketsQuery, PricesQuery
+from domain.market.stalls import stream_of
+from domain.places.city import TimeOfDay
+from handlers.clock.view import ClockView
+from handlers.kernel.commands import Binding
+from handlers.market.access import Access
+from handlers.market.answers import StallAnswers
+from handlers.market.keeper import StallKeeper
+from handlers.market.orders import KINDS, Orders, of_known
+from handlers.market.view import Stalls
+from handlers.places.whereabouts import Whereabouts
+from projections.market.prices import MARKET_PRICES, prices
+
+KEEPING: Binding[Keeping, MarketEvent, Market] = Binding(
+    commands=(ShutStall, TakeOverStall),
+    stream_of=lambda command: stream_of(command.market),
+    decider=MARKET,
+    answer=lambda command, market: {"market": command.market, "shut": market.shut},
+)
+
+
+class Around:
+    """Clock and whereabouts, as `handlers.market.orders.Surroundings` wants them."""
+
+    def __init__(self, clock: FollowedClock, there: Whereabouts) -> None:
+        self._clock = clock
+        self._there = there
+
+    def now(self) -> TimeOfDay:
+        """Return what a clock on the wall shows; raises as `FollowedClock` does."""
+        return self._clock.day(self._clock.game_ms(now_us()))
+
+    def place_of(self, player: str) -> str:
+        """Return where a player is."""
+        return self._there.place_of(player)
+
+    async def caught_up(self) -> None:
+        """Return once everybody's whereabouts are known."""
+        await self._there.caught_up()
+
+    def away(self, _market: str) -> str:
+        """Return "": who lives in the world does not tell yet where they are, so the hours alone count."""
+        return ""
+
+
+def wire(_: Settings) -> Part:
+    """Return what the context brings."""
+    return Part(
+        bindings=(KEEPING,),
+        views=(MARKET_PRICES,),
+        answers={PricesQuery: prices},
+        serve={"commands": _orders, "queries": _queries},
+        lanes=dict.fromkeys(KINDS, STREAM),
+    )
+
+
+async def stalls_in_memory(parts: Parts) -> Stalls:
+    """Open the stalls as the log has them (`Parts.once`)."""
+    return await parts.view(Stalls(parts.log, decode=parts.codec.decode))
+
+
+async def surroundings(parts: Parts) -> Around:
+    """Open what orders depend on beside (`Parts.once`)."""
+    return Around(FollowedClock(await parts.once(clock_in_memory)), await parts.once(whereabouts))
+
+
+async def _orders(parts: Parts) -> None:
+    """Take orders; open each stall's day whenever no other process does."""
+    view, commands = await parts.once(stalls_in_memory), parts.served.commands
+    access = Access(parts.log, parts.codec, view, await parts.once(ledger_desk))
+    commands |= dict.fromkeys(KINDS, Orders(access, await parts.once(surroundings)))
+    for kind in KEEPING.commands:
+        commands[kind.command_name] = of_known(view, commands[kind.command_name])
+    clock, realm = await parts.once(clock_in_memory), parts.system.realm
+    keeper = StallKeeper(access, today=partial(_today, clock), realm=realm)
+    dsn = parts.system.dsn_of(WRITER)
+    await parts.background(while_leading(dsn, realm, keeper.lead, work="market", name=process_name()))
+
+
+async def _queries(parts: Parts) -> None:
+    answers = StallAnswers(await parts.once(stalls_in_memory), await parts.once(surroundings))
+    parts.served.queries |= {MarketsQuery: answers.markets, BoardQuery: answers.board}
+
+
+def _today(view: ClockView) -> int | None:
+    """Return the game day; None before there is a clock."""
+    clock = view.clock
+    return clock.line.at(RealTime(now_us())).ms // clock.almanac.day_ms if clock else None

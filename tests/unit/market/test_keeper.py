@@ -1,0 +1,99 @@
+"""Who opens each stall's day: once, whoever dies in between, and nothing comes from nowhere."""
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from random import Random
+
+import pytest
+
+from bus.ports import LogUnavailable
+from domain.ledger.messages import Transferred
+from domain.market.messages import PricesPosted
+from handlers.market.view import Stalls
+from tests.unit.ledger.desk_kit import CODEC
+from tests.unit.market.kit import STALLS, UNA, Town, town
+from tests.unit.market.test_orders import _events, buys
+
+
+def mornings(events: list[object]) -> Counter[tuple[str, int]]:
+    return Counter((each.market, each.day) for each in events if isinstance(each, PricesPosted))
+
+
+async def test_the_first_morning_brings_goods_and_coins_once() -> None:
+    async with town() as there:
+        assert (there.stock(), there.stock("tin_saint", "pawnshop")) == (40, 1)
+        before = await _events(there)
+        await there.keeper().turn()
+        await there.keeper().turn()
+        assert await _events(there) == before
+        assert there.view.amount("stall.lamp_yard", "crowns") == STALLS["lamp_yard"].till
+
+
+async def test_all_lamp_oil_is_bought_and_a_carter_brings_some_tomorrow() -> None:
+    async with town() as there:
+        await there.tell("all", buys(40))
+        board = []
+        for there.day in (1, 2, 3):
+            await there.keeper().turn()
+            posted = there.view.market("lamp_yard").posted["lamp_oil"]
+            board.append((posted.price, posted.arrives, there.stock()))
+        assert board == [(43, 8, 8), (47, 20, 28), (45, 12, 40)]
+        assert there.view.market("lamp_yard").short == frozenset()
+
+
+async def test_each_day_is_opened_once_wherever_a_keeper_dies() -> None:
+    async with town() as there:
+        dice, days = Random(330), 6
+        keepers = [there.keeper(), there.keeper()]
+        for there.day in range(1, days + 1):
+            await there.tell(f"una {there.day}", buys(5, UNA))
+            for keeper in keepers:
+                there.log.cuts = dice.choice([[], ["before"], ["after"], ["after", "before"]])
+                with suppress(LogUnavailable):
+                    await keeper.turn()
+            there.log.cuts = []
+            for _ in range(3):
+                await there.keeper().turn()
+        events = await _events(there)
+        assert set(mornings(events).values()) == {1}
+        assert len(mornings(events)) == 2 * (days + 1)
+        view = Stalls(there.log, decode=CODEC.decode)
+        view.stalls = STALLS
+        following = asyncio.ensure_future(view.run())
+        await view.caught_up()
+        following.cancel()
+        arrived = sum(
+            each.arrives for event in events if isinstance(event, PricesPosted) for each in event.prices
+        )
+        brought = sum(
+            move.amount
+            for event in events
+            if isinstance(event, Transferred)
+            for move in event.moves
+            if move.payer.startswith("source.") and move.unit != "crowns"
+        )
+        assert arrived == brought
+        assert view.amount("stall.lamp_yard", "lamp_oil") == there.stock()
+
+
+async def test_a_jump_opens_so_many_days_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.market.keeper.MADE_UP_DAYS_MAX", 3)
+    async with town() as there:
+        there.day = 100
+        await there.keeper().turn()
+        found = mornings(await _events(there))
+        assert len(found) == 2 * 4
+        assert there.view.market("pawnshop").day == 100
+
+
+async def test_without_a_clock_or_a_world_nothing_is_opened() -> None:
+    there = Town()
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(there.view.run())
+        there.day = None
+        await there.keeper().turn()
+        there.day, there.view.stalls = 3, {}
+        await there.keeper().turn()
+        following.cancel()
+    assert await _events(there) == []
