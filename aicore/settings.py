@@ -232,7 +232,7 @@ class Settings(BaseSettings):
         16.0,
         ge=0.01,
         le=1e6,
-        description="MB of requests of one identity to one process, per second, and as many at once.",
+        description="MB of requests of one identity to one process, per second, and a quarter of it at once.",
     )
     quota_in_flight: int = Field(
         512, ge=1, le=1_024, description="Requests of one identity that one process answers at the same time."

@@ -2,7 +2,8 @@
 
 A whole system (`aicore up`) has two services. One asks for short lines in turn, first alone, then while the
 other sends so many small requests, or so large ones, as it can. Each side is a process of its own; all share
-this machine's cores, so some of the innocent one's loss is the flood's own computing.
+this machine's cores, so some of the innocent one's loss is the flood's own computing. How much, the control
+shows: the same flood on the same server, to a subject that nobody hears ("floor").
 """
 
 import asyncio
@@ -57,8 +58,8 @@ def aicore(environment: Mapping[str, str], *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-async def asking(environment: Mapping[str, str], seconds: float, flood: str = "") -> tuple[Any, Any]:
-    """Return what the innocent one saw, and what the flood, if there is one, came to."""
+async def asking(environment: Mapping[str, str], seconds: float, *flood: str) -> tuple[Any, Any]:
+    """Return what the innocent one saw, and what the flood (its kind, and to whom), if any, came to."""
 
     async def child(*arguments: str) -> Any:
         process = await asyncio.create_subprocess_exec(
@@ -70,7 +71,7 @@ async def asking(environment: Mapping[str, str], seconds: float, flood: str = ""
 
     sides = [child("innocent", str(seconds))]
     if flood:
-        sides.append(child("flooder", str(seconds), flood))
+        sides.append(child("flooder", str(seconds), *flood))
     innocent, *flooder = await asyncio.gather(*sides)
     return innocent, flooder[0] if flooder else None
 
@@ -86,16 +87,17 @@ async def run(quick: bool, progress: Progress) -> Report:
             for kind in KINDS:
                 progress(f"round {number + 1}: {kind}")
                 quiet, _ = await asking(environment, seconds)
-                beside, flood = await asking(environment, seconds, kind)
-                for label, seen in (("quiet", quiet), ("beside", beside)):
+                floor, _ = await asking(environment, seconds, kind, "nobody")
+                beside, flood = await asking(environment, seconds, kind, "service")
+                for label, seen in (("quiet", quiet), ("floor", floor), ("beside", beside)):
                     report.add(f"p50_ms_{label}_{kind}", percentile(seen["took"], 0.5) * 1e3, "ms")
                     report.add(f"p99_ms_{label}_{kind}", percentile(seen["took"], 0.99) * 1e3, "ms")
                 report.add(f"innocent_answered_{kind}", len(beside["took"]), "answers")
                 report.add(f"innocent_not_ok_{kind}", sum(Counter(beside["not_ok"]).values()), "answers")
-                report.add(f"flood_sent_{kind}", flood["sent"], "requests")
-                report.add(f"flood_told_{kind}", flood["told"], "refusals")
-                report.add(f"flood_reconnects_{kind}", flood["reconnects"], "times")
-                p99 = percentile(quiet["took"], 0.99), percentile(beside["took"], 0.99)
-                report.compare(f"p99_kept_{kind}", *p99)
+                for what in ("sent", "told", "shut_out", "reconnects"):
+                    report.add(f"flood_{what}_{kind}", flood[what], "times")
+                p99 = [percentile(seen["took"], 0.99) for seen in (quiet, floor, beside)]
+                report.compare(f"p99_kept_{kind}", p99[0], p99[2])
+                report.compare(f"p99_kept_floor_{kind}", p99[0], p99[1])
         report.facts["relay_kept_its_lead"] = leader == aicore(environment, "relay", "status")["leader"]
     return report

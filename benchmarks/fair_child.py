@@ -19,7 +19,7 @@ from aicore.logs import set_up
 from aicore.running import find
 from aicore.settings import load_settings
 from bus.nats.connection import connect
-from protocol.identity import Identity
+from protocol.identity import UNNAMED, Identity
 from protocol.messages import CommandMessage, ErrorReply, decode_reply, encode_command
 from protocol.meta import Meta
 from protocol.subjects import command_subject
@@ -31,10 +31,17 @@ SMALL_PER_S, BIG_PER_S = 68_750, 375
 LORE = {"lore": ["a" * 7] * 60_000}
 
 
+NOBODYS = "nobody.hears.this"
+
+
 def url_of(name: str) -> str:
     """Return the address of a service of the running system."""
+    return url_for(Identity("service", name))
+
+
+def url_for(identity: Identity) -> str:
+    """Return an identity's address in the running system."""
     state_dir = Path(os.environ["AICORE_STATE_DIR"])
-    identity = Identity("service", name)
     server = f"nats://{find(load_settings()).nats_url.rpartition('@')[2].rpartition('//')[2]}"
     return address_of(server, identity, keyring_of(state_dir).seed(identity))
 
@@ -62,33 +69,42 @@ async def one(client: Client) -> None:
     await client.command("inference.generate", {**ASK, "prompt": f"Who is there? {time.monotonic_ns()}"})
 
 
-async def flood(seconds: float, kind: str) -> dict[str, object]:
-    """Send as much as the kind says; return how much that was, and how many refusals came."""
+async def flood(seconds: float, kind: str, to: str) -> dict[str, object]:
+    """Send as much as the kind says; return how much that was, and how many refusals came.
+
+    ``to``: ``service``, or ``nobody``: a subject that none of AI Core's processes hears, which is what such a
+    flood costs others on this machine whatever AI Core does about it.
+    """
     per_s = SMALL_PER_S if kind == "small" else BIG_PER_S
     payload = ASK if kind == "small" else {**ASK, "context": LORE}
     body = encode_command(CommandMessage(new_id(), "inference.generate", payload, "any", Meta(actor="bench")))
-    sent = told = 0
+    sent = told = shut_out = 0
 
     async def answered(message: Msg) -> None:
-        nonlocal told
-        told += isinstance(decode_reply(message.data), ErrorReply)
+        nonlocal told, shut_out
+        if message.data:
+            told += isinstance(decode_reply(message.data), ErrorReply)
+        else:  # the server's "no responders"
+            shut_out += 1
 
-    async with connect(url_of("flooder"), name="flooder") as nc:
+    who = Identity("service", "flooder") if to == "service" else UNNAMED  # who alone may publish there
+    subject = command_subject(REALM, "inference.generate", who) if to == "service" else NOBODYS
+    async with connect(url_for(who), name="flooder") as nc:
         inbox = nc.new_inbox()
         await nc.subscribe(inbox, cb=answered)
         began = time.monotonic()
-        subject = command_subject(REALM, "inference.generate", Identity("service", "flooder"))
         while (passed := time.monotonic() - began) < seconds:
             due = int(passed * per_s) - sent
             for _ in range(min(due, 500)):
                 await nc.publish(subject, body, reply=inbox)
             sent += min(due, 500)
             await asyncio.sleep(0)
-        return {"sent": sent, "told": told, "bytes": len(body), "reconnects": nc.stats["reconnects"]}
+        figures = {"sent": sent, "told": told, "shut_out": shut_out}
+        return {**figures, "bytes": len(body), "reconnects": nc.stats["reconnects"]}
 
 
 if __name__ == "__main__":
     set_up("error", "console")
     side, length = sys.argv[1], float(sys.argv[2])
-    work = innocent(length) if side == "innocent" else flood(length, sys.argv[3])
+    work = innocent(length) if side == "innocent" else flood(length, *sys.argv[3:5])
     print(json.dumps(uvloop.run(work)))

@@ -17,6 +17,7 @@ from protocol.identity import NAME, Identity
 from protocol.subjects import (
     cancel_subject,
     command_subject,
+    gate_subject,
     inbox_subject,
     peer_subject,
     places_subject,
@@ -256,8 +257,10 @@ _PARTS: dict[str, Callable[[str, Identity], Rights]] = {
 
 def _joins(realm: str, *kinds: str) -> Iterator[str]:
     """Yield the queue group of those who answer ``kinds``, and that of who answers what nobody serves."""
-    yield from (f"{realm}.{kind}.> {realm}-aicore" for kind in kinds)
-    yield from (f"{realm}.{kind}.> {realm}-aicore-unknown" for kind in ("cmd", "qry"))
+    for group, taken in (("aicore", kinds), ("aicore-unknown", ("cmd", "qry"))):
+        for subject in (f"{realm}.{kind}.>" for kind in taken):
+            yield f"{subject} {realm}-{group}"
+            yield f"{gate_subject(subject, '*')} {realm}-{group}"
 
 
 def _stream(name: str) -> Iterator[str]:

@@ -24,6 +24,16 @@ PART_MIN = 0.25
 ACTIVE_S = 1.0
 """Whoever sent something within this time is there."""
 
+EXCESS, EXCESS_BURST = 2.0, 512.0
+"""Refusals that are no flood yet: twice the share again, in the long run, and so many at once."""
+
+FLOOD_S = 3.0
+"""Whoever floods is held to a flood's part for so long after it."""
+
+FLOOD_PART, FLOOD_WIDTH, FLOOD_EXCESS = 0.1, 2, 64.0
+"""What a flood gets beside others: of its share, and of requests under way; and of refusals until it is known
+again. One that reads its advice, and sends no more than three shares, never comes to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -41,7 +51,7 @@ class Share:
     requests_per_s: float = 2_000
     burst: float = 2_000
     bytes_per_s: float = 16 * 2**20
-    bytes_burst: float = 16 * 2**20
+    bytes_burst: float = 4 * 2**20
     in_flight_max: int = 512
     told_per_s: float = 100_000
 
@@ -52,6 +62,9 @@ class _Sender:
     bytes: float
     told: float
     at: float
+    excess: float = EXCESS_BURST
+    """Refusals that are left before it is a flood; those of large requests count as several."""
+    floods_until: float = 0.0
     in_flight: int = 0
     refused: int = 0
     unanswered: int = 0
@@ -66,11 +79,14 @@ class Shares:
     """What each sender gets of its share: less while there are others, and the process has too much to do."""
     _senders: dict[str, _Sender] = field(default_factory=dict)
     _late_s: float = 0.0
+    _there: frozenset[str] = frozenset()
+    """Senders that sent something a moment ago."""
 
     def felt(self, late_s: float, now: float) -> None:
         """Take in how late the process came to a look at the clock; it looks many times a second."""
         self._late_s += SMOOTHED * (late_s - self._late_s)
-        if sum(now - state.at < ACTIVE_S for state in self._senders.values()) < 2:
+        self._there = frozenset(name for name, each in self._senders.items() if now - each.at < ACTIVE_S)
+        if len(self._there) < 2:
             self.part = 1.0
         elif self._late_s > LATE_S:
             self.part = max(PART_MIN, self.part * LESS)
@@ -86,8 +102,21 @@ class Shares:
             state.bytes -= size
             return 0.0
         state.refused += 1
+        state.excess -= 1 + size * share.requests_per_s / share.bytes_per_s
+        if state.excess < 0:
+            state.floods_until = now + FLOOD_S
         missing = max((1 - state.requests) / share.requests_per_s, -state.bytes / share.bytes_per_s)
-        return max(missing / self.part, WAIT_S_MIN)
+        return max(missing / self._part_of(sender, state, now), WAIT_S_MIN)
+
+    def is_over(self, sender: str) -> bool:
+        """Say, after a refusal, whether it is one too many: a flood, of which nothing more is to come in."""
+        return self._senders[sender].excess < 0
+
+    def width(self, sender: str, now: float) -> int:
+        """Return how many requests of a sender may be under way at once; others that were let in wait."""
+        state = self._senders.get(sender)
+        floods = state is not None and self._floods_beside(sender, state, now)
+        return FLOOD_WIDTH if floods else self.share.in_flight_max
 
     def may_tell(self, sender: str) -> bool:
         """Say whether a refusal is answered; call it once for each."""
@@ -137,8 +166,17 @@ class Shares:
             return state
         passed = max(0.0, now - state.at)
         if passed:
-            state.at, part = now, self.part
+            state.at, part = now, self._part_of(sender, state, now)
             state.requests = min(share.burst * part, state.requests + passed * part * share.requests_per_s)
             state.bytes = min(share.bytes_burst, state.bytes + passed * part * share.bytes_per_s)
             state.told = min(share.told_per_s, state.told + passed * share.told_per_s)
+            most = FLOOD_EXCESS if now < state.floods_until else EXCESS_BURST
+            state.excess = min(most, state.excess + passed * EXCESS * share.requests_per_s)
         return state
+
+    def _part_of(self, sender: str, state: _Sender, now: float) -> float:
+        return self.part * FLOOD_PART if self._floods_beside(sender, state, now) else self.part
+
+    def _floods_beside(self, sender: str, state: _Sender, now: float) -> bool:
+        """Say whether a sender floods while others are there."""
+        return now < state.floods_until and bool(self._there - {sender})

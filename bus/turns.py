@@ -5,6 +5,7 @@ begun at once has everybody else wait for them at each step. Here only a few beg
 """
 
 import asyncio
+import sys
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -17,10 +18,16 @@ cost of its own, a tenth of a short request's, which these share."""
 
 
 class Turns(Generic[T]):
-    """Has ``begin`` called for what is `put`, in the loop's next turns. The giver bounds what waits."""
+    """Has ``begin`` called for what is `put`, in the loop's next turns. The giver bounds what waits.
 
-    def __init__(self, begin: Callable[[T], None]) -> None:
+    ``width`` says of a sender how many of its requests may be under way; the others wait for those to end.
+    """
+
+    def __init__(
+        self, begin: Callable[[T], None], width: Callable[[str], int] = lambda _: sys.maxsize
+    ) -> None:
         self._begin = begin
+        self._width = _unbounded if width is None else width
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[str, deque[T]] = {}
         self._open: Counter[str] = Counter()
@@ -31,18 +38,21 @@ class Turns(Generic[T]):
         """Have a request begin when its sender's turn comes; `ended` must follow."""
         self._open[sender] += 1
         self._waiting.setdefault(sender, deque()).append(item)
-        if not self._is_due:
-            self._is_due = True
-            self._loop.call_soon(self._turn)
+        self._have_turn()
 
     def ended(self, sender: str) -> None:
         """Hear that a request is over."""
         self._open[sender] -= 1
         if not self._open[sender]:
             del self._open[sender]
+        if sender in self._waiting:
+            self._have_turn()
 
     async def all_begun(self) -> None:
-        """Return when nothing waits any more."""
+        """Return when nothing waits any more; from now on nothing waits for others to end."""
+        self._width = _unbounded
+        if self._waiting:
+            self._have_turn()
         while self._waiting:  # noqa: ASYNC110 - each turn begins some
             await asyncio.sleep(0)
 
@@ -50,13 +60,24 @@ class Turns(Generic[T]):
         """Have nothing begun any more."""
         self._waiting.clear()
 
+    def _have_turn(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._turn)
+
     def _turn(self) -> None:
+        self._is_due = False
         number = ALONE if len(self._open) == 1 else BESIDE_OTHERS
         for sender, queue in [*self._waiting.items()]:
-            for _ in range(min(number, len(queue))):
+            under_way = self._open[sender] - len(queue)
+            room = self._width(sender) - under_way
+            for _ in range(min(number, len(queue), room)):
                 self._begin(queue.popleft())
             if not queue:
                 del self._waiting[sender]
-        self._is_due = bool(self._waiting)
-        if self._is_due:
-            self._loop.call_soon(self._turn)
+            elif room > number:
+                self._have_turn()
+
+
+def _unbounded(_: str) -> int:
+    return sys.maxsize

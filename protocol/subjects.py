@@ -12,6 +12,10 @@ from protocol.fields import EVENT_TYPE, PART, REALM, STREAM, STREAM_ID
 from protocol.identity import Identity
 
 TOKEN = re.compile(STREAM_ID)
+GATES = 32
+"""Ways from clients' accounts to ours; accounts beyond that share them."""
+GATED = re.compile(r"([^.]+)\.gate\.([0-9]{1,2})\.(.+)")
+
 VIEW = re.compile(rf"{PART}(\.{PART}){{0,2}}")
 
 
@@ -96,6 +100,21 @@ def peer_subject(realm: str, process: str) -> str:
     return f"{check_realm(realm)}.peer.{_check(TOKEN, process, 'process')}"
 
 
+def gate_subject(subject: str, gate: int | str) -> str:
+    """Return how a client's request on ``subject`` comes to our account: ``{realm}.gate.{gate}.…``.
+
+    ``gate``: 1 to `GATES`, or ``*`` for all.
+    """
+    realm, _, tail = subject.partition(".")
+    return f"{check_realm(realm)}.gate.{gate}.{tail}"
+
+
+def gate_of(subject: str) -> tuple[int, str]:
+    """Return the gate that a request came by, and its subject without it; 0: by none."""
+    found = GATED.fullmatch(subject)
+    return (int(found[2]), f"{found[1]}.{found[3]}") if found else (0, subject)
+
+
 class Address(NamedTuple):
     """Contents of a request's subject. ``sender`` is None where the subject names nobody."""
 
@@ -117,12 +136,13 @@ class Address(NamedTuple):
 def parse_request(subject: str) -> Address:
     """Return what the subject of a command or a query says; one without an identity is read, too.
 
-    No part of a name has a hyphen, so a name is never taken for an identity.
+    No part of a name has a hyphen, so a name is never taken for an identity. The gate that a request came by
+    is passed over.
 
     Raises:
         WireError: ``invalid_field``, it is no such subject.
     """
-    realm, _, tail = subject.partition(".")
+    realm, _, tail = gate_of(subject)[1].partition(".")
     kind, _, rest = tail.partition(".")
     if not REALM.fits(realm) or kind not in ("cmd", "in", "qry") or not rest:
         raise WireError("invalid_field", "subject", "is not {realm}.{cmd|in|qry}.{name}.{identity}")

@@ -192,7 +192,7 @@ def _share(settings: Settings) -> Share:
     """Return what one identity may take of this process."""
     requests, in_flight = settings.quota_requests_per_s, settings.quota_in_flight
     size = settings.quota_mb_per_s * MB
-    return Share(requests, burst=requests, bytes_per_s=size, bytes_burst=size, in_flight_max=in_flight)
+    return Share(requests, burst=requests, bytes_per_s=size, bytes_burst=size / 4, in_flight_max=in_flight)
 
 
 def _declared() -> Declared:

@@ -34,10 +34,13 @@ class FairClient(SecuredClient):
         self._door = _Door()
         self._ps = JudgingParser(self, self._door)
 
-    def hold(self, shares: Shares, subjects: Sequence[str]) -> None:
-        """Hold senders of requests to their shares; ``subjects``: what those begin with."""
+    def hold(self, shares: Shares, subjects: Sequence[str], flooded: Callable[[str, int], None]) -> None:
+        """Hold senders of requests to their shares.
+
+        ``subjects``: what requests begin with. ``flooded`` hears subject and bytes of one that is too many.
+        """
         begins = tuple(subject.encode() for subject in subjects)
-        self._door.hold(shares, begins, asyncio.get_running_loop().time)
+        self._door.hold(shares, begins, asyncio.get_running_loop().time, flooded)
 
 
 class _Door:
@@ -49,8 +52,14 @@ class _Door:
         self._replies: list[bytes] = []
         self._tells = True
 
-    def hold(self, shares: Shares, begins: tuple[bytes, ...], clock: Callable[[], float]) -> None:
-        self._shares, self._begins, self._clock = shares, begins, clock
+    def hold(
+        self,
+        shares: Shares,
+        begins: tuple[bytes, ...],
+        clock: Callable[[], float],
+        flooded: Callable[[str, int], None],
+    ) -> None:
+        self._shares, self._begins, self._clock, self._flooded = shares, begins, clock, flooded
 
     def refuses(self, subject: bytes, reply: bytes, size: int) -> bool:
         """Say whether a message's sender has had his share; some are told so."""
@@ -58,6 +67,8 @@ class _Door:
             return False
         if not (wait_s := self._shares.take(sender, size, self._clock())):
             return False
+        if self._shares.is_over(sender):
+            self._flooded(subject.decode("ascii", "replace"), size)
         self._tells = reply.startswith(ANSWERED) and self._shares.may_tell(sender)
         if self._tells:
             body = refusal(_advice(wait_s))

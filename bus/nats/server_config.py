@@ -10,6 +10,7 @@ from typing import Any
 from bus.catalogue import Catalogue
 from bus.permissions import COMPONENTS, Grants, Rights, client_rights, component_rights
 from protocol.identity import Identity
+from protocol.subjects import GATES, gate_subject
 
 OURS = "AICORE"
 """The account of AI Core's components and streams."""
@@ -31,10 +32,9 @@ def accounts_of(
     users: dict[int, list[Any]] = {place: [] for place in places}
     for grants in clients:
         users[grants.place].append(_user(keys[grants.identity], client_rights(realm, catalogue, grants)))
-    imports = _imports(realm)
     return {
         OURS: _ours(realm, keys),
-        **{f"CLIENT_{place}": {"users": users[place], "imports": imports} for place in places},
+        **{f"CLIENT_{place}": {"users": users[place], "imports": _imports(realm, place)} for place in places},
     }
 
 
@@ -52,26 +52,29 @@ def _ours(realm: str, keys: Mapping[Identity, str]) -> dict[str, Any]:
     answered = {"response_threshold": f"{ANSWER_S}s"}
     exports: list[dict[str, Any]] = [
         {"service": there, **({"response_type": "stream"} if many else answered)}
-        for there, _, many in _requests(realm)
+        for there, _, many in _requests(realm, "*")
     ]
     exports += [{"stream": subject} for subject in _messages(realm)]
     return {"jetstream": "enabled", "users": users, "exports": exports}
 
 
-def _imports(realm: str) -> list[dict[str, Any]]:
+def _imports(realm: str, place: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    for there, here, _ in _requests(realm):
+    for there, here, _ in _requests(realm, (place - 1) % GATES + 1):
         service = {"service": {"account": OURS, "subject": there}}
         found.append(service if there == here else {**service, "to": here})
     return found + [{"stream": {"account": OURS, "subject": subject}} for subject in _messages(realm)]
 
 
-def _requests(realm: str) -> Iterator[tuple[str, str, bool]]:
+def _requests(realm: str, gate: int | str) -> Iterator[tuple[str, str, bool]]:
     """Yield what goes from a client to us: the subject there and here, and whether many answers come.
 
+    Commands and queries come to us by a gate, so that one client can be kept out (`bus.nats.gates`).
     JetStream's requests have a prefix of their own here: ``$JS.API`` of an account is its own JetStream's.
     """
-    for kind in ("cmd.>", "in.>", "qry.>", "live.inference.cancel.*"):
+    for kind in ("cmd.>", "qry.>"):
+        yield gate_subject(f"{realm}.{kind}", gate), f"{realm}.{kind}", False
+    for kind in ("in.>", "live.inference.cancel.*"):
         yield (subject := f"{realm}.{kind}"), subject, False
     consumers = f"EVT_{realm}.*"
     yield f"$JS.API.CONSUMER.INFO.{consumers}", f"{realm}.js.CONSUMER.INFO.{consumers}", False

@@ -26,6 +26,7 @@ from nats.micro.service import EndpointConfig, EndpointStats, Service, ServiceCo
 
 from bus.nats.discovery import leave
 from bus.nats.fair import FairClient, over_quota
+from bus.nats.gates import Gates
 from bus.nats.unknown import Declared, answering_unknown, unknown
 from bus.problems import problem_of, unforeseen
 from bus.shares import Share, Shares
@@ -107,8 +108,10 @@ async def serve(
     )
     async with asyncio.TaskGroup() as group:
         dispatcher = _Dispatcher(realm, commands, queries, options, group)
+        gates = Gates(nc, realm, group)
         if isinstance(nc, FairClient):
-            nc.hold(dispatcher.shares, [f"{realm}.{kind}." for kind in ("cmd", "qry", "live")])
+            begins = [f"{realm}.{kind}." for kind in ("cmd", "qry", "live", "gate")]
+            nc.hold(dispatcher.shares, begins, gates.shut)
         config.stats_handler = dispatcher.stats
         looks = group.create_task(_feel(dispatcher.shares))
         service = await micro.add_service(nc, config)
@@ -124,11 +127,14 @@ async def serve(
                     await service.add_endpoint(
                         EndpointConfig(name=name, subject=subject, handler=dispatcher.take, metadata=metadata)
                     )
-            async with _unknown_names(nc, realm, commands, queries, options):
+                    take = service._endpoints[-1]._handle_request
+                    await gates.open(subject, config.queue_group or "", take)
+            async with _unknown_names(gates, commands, queries, options):
                 await nc.flush()
                 yield service
         finally:
             try:
+                await gates.close()
                 await leave(nc, service)
                 await dispatcher.turns.all_begun()
             finally:
@@ -157,11 +163,7 @@ def _subjects(
 
 @asynccontextmanager
 async def _unknown_names(
-    nc: Client,
-    realm: str,
-    commands: Collection[str],
-    queries: Collection[str],
-    options: ServiceOptions,
+    gates: Gates, commands: Collection[str], queries: Collection[str], options: ServiceOptions
 ) -> AsyncIterator[None]:
     """Answer what nobody serves, too, where this process has not every name."""
     if options.declared is None:
@@ -169,8 +171,7 @@ async def _unknown_names(
         return
     here = {"cmd": commands, "qry": queries}
     async with answering_unknown(
-        nc,
-        realm,
+        gates,
         service=options.name,
         declared=options.declared,
         served=lambda kind, name: name in here.get(kind, ()),
@@ -196,7 +197,7 @@ class _Dispatcher:
         self._options = options
         self._group = group
         self._in_flight = 0
-        self.turns = Turns(self._begin)
+        self.turns = Turns(self._begin, self._width)
         self._problems: Counter[str] = Counter()
         self._log = logger.bind(realm=realm, service=options.name)
 
@@ -230,6 +231,9 @@ class _Dispatcher:
         self._in_flight += 1
         self.shares.begun(sender)
         self.turns.put(sender, request)
+
+    def _width(self, sender: str) -> int:
+        return self.shares.width(sender, asyncio.get_running_loop().time())
 
     def _begin(self, request: Request) -> None:
         self._group.create_task(self._answer(request))

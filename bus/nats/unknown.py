@@ -18,6 +18,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from bus.nats.discovery import discovered, listens, subjects_of
+from bus.nats.gates import Gates
 from protocol.errors import WireError
 from protocol.identity import ANYBODYS
 from protocol.messages import ErrorReply, encode_reply
@@ -54,19 +55,24 @@ def unknown(kind: str, name: str, known: Collection[str]) -> ErrorReply:
 
 @asynccontextmanager
 async def answering_unknown(
-    nc: Client, realm: str, *, service: str, declared: Declared, served: Callable[[str, str], bool]
+    gates: Gates, *, service: str, declared: Declared, served: Callable[[str, str], bool]
 ) -> AsyncIterator[None]:
-    """Answer while the context is open; ``served`` says of kind and name whether this process serves it."""
+    """Answer while the context is open; ``served`` says of kind and name whether this process serves it.
+
+    ``gates`` are closed with it.
+    """
+    nc, realm = gates.nc, gates.realm
     clerk = _Clerk(nc, realm, service, declared, served)
     async with asyncio.TaskGroup() as group:
-        subscriptions = [
-            await nc.subscribe(f"{realm}.{kind}.>", queue=f"{realm}-{service}-unknown", cb=clerk.take)
-            for kind in ("cmd", "qry")
-        ]
+        queue, subjects = f"{realm}-{service}-unknown", (f"{realm}.cmd.>", f"{realm}.qry.>")
+        subscriptions = [await nc.subscribe(subject, queue=queue, cb=clerk.take) for subject in subjects]
+        for subject in subjects:
+            await gates.open(subject, queue, clerk.take)
         group.create_task(clerk.run())
         try:
             yield
         finally:  # the connection serves on, and who stayed would take names and say nothing
+            await gates.close()
             if not nc.is_closed and not nc.is_draining:
                 for subscription in subscriptions:
                     await subscription.unsubscribe()

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.shares import PART_MIN, WAIT_S_MIN, Share, Shares
+from bus.shares import FLOOD_PART, FLOOD_S, FLOOD_WIDTH, PART_MIN, WAIT_S_MIN, Share, Shares
 
 SHARE = Share(requests_per_s=10, burst=5, bytes_per_s=1_000, bytes_burst=500, in_flight_max=3, told_per_s=2)
 
@@ -77,13 +77,13 @@ def test_whoever_comes_back_when_told_is_taken(first: float, _: float) -> None:
 def _flooded(
     shares: Shares, seconds: float, late_s: float, senders: tuple[str, ...], began: float = 0.0
 ) -> int:
-    """Return how many requests of the first sender are taken while each sends 100 every 10 ms."""
+    """Return how many requests of the first sender are taken while it sends 20 every 10 ms."""
     taken = 0
     for tick in range(int(seconds * 100)):
         now = began + tick / 100
         shares.felt(late_s, now)
         for sender in senders:
-            taken += sum(not shares.take(sender, 1, now) for _ in range(100) if sender == senders[0])
+            taken += sum(not shares.take(sender, 1, now) for _ in range(20) if sender == senders[0])
             shares.take(sender, 1, now)
     return taken
 
@@ -119,3 +119,57 @@ def test_what_is_passed_over_unheard_counts_as_refused() -> None:
     shares.take("service-a", 1, 0.0)
     shares.shut_out("service-a", 40)
     assert shares.seen() == {"service-a": {"refused": 40, "unanswered": 40}}
+
+
+THOUSAND = Share(requests_per_s=1_000, burst=1_000, bytes_per_s=1e6, bytes_burst=1e6)
+
+
+def _sends(
+    shares: Shares, per_s: int, size: int, began: float = 0.0, seconds: float = 2.0
+) -> tuple[int, bool]:
+    """Return how many requests are taken of a sender beside a quiet one, and whether it was ever over."""
+    taken, over = 0, False
+    for number in range(int(per_s * seconds)):
+        now = began + number / per_s
+        if number % 100 == 0:
+            shares.take("service-b", 1, now)
+            shares.felt(0.0, now)
+        if shares.take("service-a", size, now):
+            over |= shares.is_over("service-a")
+        else:
+            taken += 1
+    return taken, over
+
+
+def test_three_shares_are_no_flood_and_what_goes_beyond_them_is() -> None:
+    assert _sends(Shares(THOUSAND), 2_900, 1) == (2_999, False)
+    assert _sends(Shares(THOUSAND), 6_000, 1)[1]
+    assert not _sends(Shares(THOUSAND), 29, 100_000)[1], "in bytes as in requests"
+    assert _sends(Shares(THOUSAND), 60, 100_000)[1]
+
+
+def test_a_flood_beside_others_gets_a_part_and_few_at_once_until_it_is_over() -> None:
+    shares = Shares(THOUSAND)
+    _sends(shares, 20_000, 1)
+    assert _sends(shares, 20_000, 1, 2.0)[0] <= 2_000 * FLOOD_PART + 1
+    assert shares.width("service-a", 4.0) == FLOOD_WIDTH
+    assert shares.width("service-b", 4.0) == THOUSAND.in_flight_max
+
+    calm = 4.0 + FLOOD_S + 1.0
+    assert shares.width("service-a", calm) == THOUSAND.in_flight_max
+    assert _sends(shares, 1_000, 1, calm)[0] > 1_900
+
+
+def test_a_flood_that_was_kept_out_for_a_while_is_beside_whoever_was_not() -> None:
+    shares = Shares(THOUSAND)
+    _sends(shares, 20_000, 1)
+    shares.take("service-b", 1, 3.9)
+    shares.felt(0.0, 3.9)
+    assert sum(not shares.take("service-a", 1, 4.0) for _ in range(900)) == 1_000 * FLOOD_PART
+
+
+def test_a_flood_that_is_alone_has_the_whole_share() -> None:
+    shares = Shares(THOUSAND)
+    taken = sum(not shares.take("service-a", 1, number / 20_000) for number in range(40_000))
+    assert taken > 2_900
+    assert shares.width("service-a", 2.0) == THOUSAND.in_flight_max

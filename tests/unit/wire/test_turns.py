@@ -53,3 +53,17 @@ async def test_after_the_end_nothing_begins() -> None:
     turns.close()
     await asyncio.sleep(0)
     assert not begun
+
+
+async def test_so_many_of_a_sender_are_under_way_and_the_next_begins_as_one_ends() -> None:
+    begun: list[str] = []
+    turns = Turns[str](begun.append, {"a": 2, "b": 9}.__getitem__)
+    started(turns, "aaaaab")
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert begun == ["a0", "a1", "b5"]
+    turns.ended("a")
+    await asyncio.sleep(0)
+    assert begun[3:] == ["a2"]
+    await turns.all_begun()
+    assert begun[4:] == ["a3", "a4"], "at the end nobody waits for others"

@@ -53,6 +53,8 @@ from protocol.subjects import (
     cancel_subject,
     command_subject,
     event_subject,
+    gate_of,
+    gate_subject,
     parse_request,
     place_subject,
     query_subject,
@@ -243,6 +245,15 @@ def test_subjects_are_made_of_checked_tokens() -> None:
     assert parse_request("demo.cmd.story.tell.operator-ann") == ("cmd", "story.tell", ANN)
     assert parse_request("demo.qry.models.operator-ann") == ("qry", "models", ANN)
     assert parse_request("demo.in.story.tell") == ("in", "story.tell", None)
+
+
+def test_a_request_that_came_by_a_gate_is_read_without_it() -> None:
+    by = gate_subject(command_subject("demo", "story.tell", ANN), 7)
+    assert by == "demo.gate.7.cmd.story.tell.operator-ann"
+    assert gate_of(by) == (7, "demo.cmd.story.tell.operator-ann")
+    assert parse_request(by) == ("cmd", "story.tell", ANN)
+    for none in ("demo.cmd.story.tell.operator-ann", "demo.gate.x.cmd.a.b", "demo.gate.²3.cmd.a.b", "demo"):
+        assert gate_of(none) == (0, none)
 
 
 @pytest.mark.parametrize(

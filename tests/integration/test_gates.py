@@ -1,0 +1,103 @@
+"""A flood from one client's account is kept out at the server, and nobody else's request is."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import NoRespondersError
+
+from aicore.client import Client as OurClient
+from aicore.clock import new_id
+from aicore.embedded import EmbeddedNats
+from bus.nats.connection import connect
+from bus.nats.service import ServiceOptions, serve
+from bus.nats.unknown import Declared
+from bus.permissions import Grants
+from bus.shares import EXCESS_BURST, Share
+from protocol.identity import Identity
+from protocol.messages import CommandMessage, ErrorReply, Reply, decode_reply, encode_command
+from protocol.subjects import command_subject
+from tests.harness.folders import open_folder
+from tests.integration.nats_kit import until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
+
+REALM, ASK = "demo", "inference.generate"
+INNOCENT, FLOODER = (Identity("service", name) for name in ("innocent", "flooder"))
+SERVICES = Identity("component", "services")
+SHARE = Share(requests_per_s=100, burst=20, in_flight_max=8)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedNats]:
+    with open_folder() as folder:
+        ours = EmbeddedNats(folder)
+        for identity in (INNOCENT, FLOODER):
+            ours.keyring.give(Grants(identity))
+        ours.start()
+        yield ours
+        ours.stop()
+
+
+async def answer(message: CommandMessage) -> Reply:
+    return Reply({"actor": message.meta.actor})
+
+
+async def _flood(flooder: Client, heard: Counter[str]) -> int:
+    """Send until the server says that nobody is there; count in ``heard`` what comes, and return how many."""
+
+    async def on(message: Msg) -> None:
+        reply = decode_reply(message.data) if message.data else None
+        heard[reply.code if isinstance(reply, ErrorReply) else type(reply).__name__] += 1
+
+    sent, inbox = 0, flooder.new_inbox()
+    await flooder.subscribe(inbox, cb=on)
+    body = encode_command(CommandMessage(new_id(), ASK, {}))
+    while not heard["NoneType"]:
+        for _ in range(100):
+            await flooder.publish(command_subject(REALM, ASK, FLOODER), body, reply=inbox)
+        sent += 100
+        await flooder.flush()
+    return sent
+
+
+@pytest.mark.parametrize("apart", [False, True])
+async def test_a_flood_is_kept_out_for_a_while_and_everything_gets_one_answer(
+    server: EmbeddedNats, apart: bool
+) -> None:
+    declared = Declared(commands=[ASK, "test.elsewhere"], queries=[]) if apart else None
+    options = ServiceOptions(new_id=new_id, share=SHARE, declared=declared)
+    heard: Counter[str] = Counter()
+    async with (
+        connect(server.url_of(SERVICES), name="services") as core,
+        connect(server.url_of(FLOODER), name="flooder") as flooder,
+        connect(server.url_of(INNOCENT), name="innocent") as innocent,
+        serve(core, REALM, {ASK: answer}, {}, options),
+    ):
+        flood = asyncio.create_task(_flood(flooder, heard))
+        while not flood.done():
+            reply = await OurClient(innocent, REALM).command(ASK, {})
+            assert reply.result == {"actor": "service:innocent"}, "its own gate stays open"
+            await asyncio.sleep(0.05)
+        sent = await flood
+
+        async def all_heard() -> bool:
+            return heard.total() == sent
+
+        await until(all_heard, f"each is answered: {heard}")
+        assert heard["Reply"]
+        assert heard["over_quota"] > EXCESS_BURST / 2, "so many were told why"
+
+        async def open_again() -> bool:
+            message = encode_command(CommandMessage(new_id(), ASK, {}))
+            subject = command_subject(REALM, ASK, FLOODER)
+            try:
+                found = await flooder.request(subject, message, timeout=5)
+            except NoRespondersError:
+                return False
+            return isinstance(decode_reply(found.data), Reply)
+
+        await until(open_again, "the flood is over")
