@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from zlib import crc32
 
 from domain.kernel.event import Event
+from domain.people.crowd import Crowd
 from domain.people.deciding import decide_all
 from domain.people.lives import Life, People, minute_after, who_of
 from domain.people.messages import IDLE, PeopleSkipped, PersonGone, PersonJoined
@@ -58,12 +59,15 @@ class Agenda:
         self._looked: dict[str, int] = {}
         self._due: dict[str, int] = {}
         self._heap: list[tuple[int, str]] = []
+        self.crowd = Crowd(people, world.cast)
         for life in people.lives.values():
             self._note(life, life.since_ms)
 
     def take_in(self, world: World) -> None:
         """Go on in a world with other ways, doors or people, or where others are watched."""
         before, self.world = self.world, world
+        if before.cast is not world.cast:
+            self.crowd = Crowd(self.people, world.cast)
         same = before.cast is world.cast and before.city is world.city
         changed = before.watched ^ world.watched
         lives = [life for life in self.people.lives.values() if not same or life.place in changed]
@@ -74,6 +78,7 @@ class Agenda:
 
     def _anew(self) -> None:
         self._heap, self._due = [], {}
+        self.crowd = Crowd(self.people, self.world.cast)
         for life in self.people.lives.values():
             self._note(life, self._looked.get(life.person, life.since_ms))
 
@@ -117,8 +122,10 @@ class Agenda:
         )
         found: list[Event] = [self._arrived(life, now_ms) for life in arrive]
         self.people.evolve_all(found)
+        for life in arrive:
+            self.crowd.note(life)
         deciding = [life for life in due if life not in arrive or life.place != life.at]
-        found += decide_all(self.people, self.world, deciding, now_ms)
+        found += decide_all(self.crowd, self.world, deciding, now_ms)
         for life in due:
             self._note(life, now_ms if life in deciding else self._looked.get(life.person, life.since_ms))
         return found

@@ -1,13 +1,13 @@
 """How somebody is, as one shows it. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain.people.cast import Cast
 from domain.people.lives import Life, who_of
 from domain.people.messages import IDLE
 from domain.people.needs import levels_at
-from domain.people.rules import FULL, MILLE, Ints
+from domain.people.rules import FULL, MILLE
 
 WORDS = {IDLE: "doing nothing"}
 
@@ -15,7 +15,7 @@ WORDS = {IDLE: "doing nothing"}
 def card(life: Life, cast: Cast, now_ms: int) -> Mapping[str, Any]:
     """Return what the queries tell of a person."""
     row = cast.rows[life.person]
-    person, levels = cast.people[row], levels_at(cast, [life], now_ms)[0]
+    person, levels = cast.people[row], levels_at(cast, life, now_ms)
     over = now_ms >= life.until_ms and life.journey is None
     action = IDLE if over else life.action
     return {
@@ -34,16 +34,17 @@ def card(life: Life, cast: Cast, now_ms: int) -> Mapping[str, Any]:
         "need": life.need,
         "claim": life.claim,
         "mood": mood(cast, row, levels),
-        "needs": dict(zip(cast.needs, (levels * MILLE // FULL).tolist(), strict=True)),
+        "needs": {need: level * MILLE // FULL for need, level in zip(cast.needs, levels, strict=True)},
         "game_ms": now_ms,
     }
 
 
-def mood(cast: Cast, row: int, levels: Ints) -> int:
+def mood(cast: Cast, row: int, levels: Sequence[int]) -> int:
     """Return how well somebody feels, in thousandths: the mean of what they need, by weight.
 
     What somebody cannot fill anyway does not count.
     """
     weights = cast.weights[row] * cast.drains[row]
     total = int(weights.sum())
-    return int((levels * weights).sum()) * MILLE // FULL // total if total else MILLE
+    felt = sum(level * weight for level, weight in zip(levels, weights.tolist(), strict=True))
+    return felt * MILLE // FULL // total if total else MILLE

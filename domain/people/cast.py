@@ -7,6 +7,8 @@ that of two with the same score the one with the lower id wins.
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +20,17 @@ from domain.places.city import City
 NONE = -1
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+class Plain(NamedTuple):
+    """Some arrays as lists: for one person at a time these are quicker."""
+
+    empties_ms: list[int]
+    alarms: list[int]
+    takes_ms: list[int]
+    gains: list[list[int]]
+    drains: list[list[int]]
+
+
+@dataclass(frozen=True, eq=False)
 class Cast:
     """People, needs and activities of a definition.
 
@@ -34,6 +46,7 @@ class Cast:
         homes: [person] place. bases: [person, activity] where they do it by their schedule; NONE.
         doing, where, ends: by engagement: activity, place, minute of the day at which it ends.
         edges: by person, the minutes of the day at which an engagement begins or ends, in order.
+        left: [person, minute of the day] minutes until the next of those.
         shuts: by place, the minutes of the day at which its door is shut.
         relations: by person, what they think of others when the world begins, in thousandths.
     """
@@ -62,11 +75,18 @@ class Cast:
     where: Ints
     ends: Ints
     edges: tuple[tuple[int, ...], ...]
+    left: Ints
     shuts: tuple[tuple[int, ...], ...]
     relations: tuple[Mapping[str, int], ...]
     engagements: tuple[tuple[int, Engagement], ...]
     tables: dict[tuple[str | None, str | None], Ints]
     """[person, minute] engagement, by weekday and the one before; filled as they come."""
+
+    @cached_property
+    def plain(self) -> Plain:
+        """What needs are computed of, as lists."""
+        arrays = self.empties_ms, self.alarms, self.takes_ms, self.gains, self.drains
+        return Plain(*(each.tolist() for each in arrays))
 
     def schedule(self, weekday: str | None, day_before: str | None) -> Ints:
         """Return which engagement each person has at each minute of a day; NONE: none."""
@@ -80,7 +100,7 @@ class Cast:
 
     def next_edge(self, row: int, minute: int) -> int:
         """Return in how many minutes after a minute of the day a person's next engagement begins or ends."""
-        return _next(self.edges[row], minute)
+        return int(self.left[row, minute])
 
     def next_shut(self, row: int, place: str, minute: int) -> int:
         """Return in how many minutes after a minute of the day the door is shut of where a person is."""
@@ -128,6 +148,7 @@ def cast_of(definition: Definition, city: City, rules: Rules) -> Cast:
     able = _able(people, acts, gains, needs, bases)
     traits, weights = _traits(definition, people), _weights(definition, people, needs)
     names = ("conscientiousness",)
+    edges = tuple(_edges(each) for each in people)
     return Cast(
         people=people,
         rows={each.id: row for row, each in enumerate(people)},
@@ -152,7 +173,8 @@ def cast_of(definition: Definition, city: City, rules: Rules) -> Cast:
         doing=_ints([act_rows[entry.do] for _, entry in engagements]),
         where=_ints([known[entry.at] for _, entry in engagements]),
         ends=_ints([entry.hours.closes for _, entry in engagements]),
-        edges=tuple(_edges(each) for each in people),
+        edges=edges,
+        left=_left(edges),
         shuts=tuple(
             tuple(sorted({opening.closes % DAY_MINUTES for opening in place.hours}))
             for place in city.places.values()
@@ -174,6 +196,16 @@ def _livable(person: Person, known: Mapping[str, int]) -> bool:
 def _edges(person: Person) -> tuple[int, ...]:
     spans = (span for entry in person.schedule for span in minutes_of(entry.hours))
     return tuple(sorted({minute % DAY_MINUTES for span in spans for minute in span}))
+
+
+def _left(edges: tuple[tuple[int, ...], ...]) -> Ints:
+    minutes = np.arange(DAY_MINUTES, dtype=np.int64)
+    found = np.full((len(edges), DAY_MINUTES), DAY_MINUTES, dtype=np.int64)
+    for row, each in enumerate(edges):
+        if each:
+            following = np.array([*each, each[0] + DAY_MINUTES], dtype=np.int64)
+            found[row] = following[np.searchsorted(following, minutes, side="right")] - minutes
+    return found
 
 
 def _bases(

@@ -14,11 +14,12 @@ import numpy as np
 
 from domain.kernel.event import Event
 from domain.people.cast import NONE
-from domain.people.lives import Life, People, who_of
+from domain.people.crowd import Crowd
+from domain.people.lives import Life, who_of
 from domain.people.messages import IDLE, PersonDecided, RunnerUp, Why
 from domain.people.rules import DAY_MINUTES, FULL, MINUTE_MS, SECOND_MS, TALK
 from domain.people.scene import FOOT, World
-from domain.people.weighing import ALONE, BARRED, CLOSED, NO_WAY, OK, TAKEN, UNABLE, Company, weigh
+from domain.people.weighing import ALONE, BARRED, CLOSED, NO_WAY, OK, TAKEN, UNABLE, weigh
 from domain.places.messages import Departed
 
 WHY: Mapping[int, Why] = {
@@ -44,11 +45,11 @@ class Chosen:
     runner_up: int | None = None
 
 
-def decide_all(people: People, world: World, lives: Sequence[Life], now_ms: int) -> list[Event]:
+def decide_all(crowd: Crowd, world: World, lives: Sequence[Life], now_ms: int) -> list[Event]:
     """Return what ``lives`` decide at a whole game minute, and take it in; who goes on decides nothing."""
     if not lives:
         return []
-    minute = Minute(people, world, sorted(lives, key=lambda life: life.person), now_ms)
+    minute = Minute(crowd, world, sorted(lives, key=lambda life: life.person), now_ms)
     found: list[Event] = []
     for number, life in enumerate(minute.weighed.lives):
         chosen = minute.choose(number)
@@ -56,7 +57,8 @@ def decide_all(people: People, world: World, lives: Sequence[Life], now_ms: int)
             continue
         events = list(minute.events(number, chosen))
         minute.bound[life.at] -= 1
-        people.evolve_all(events)
+        crowd.people.evolve_all(events)
+        crowd.note(life)
         minute.bound[life.at] += 1
         found += events
     return found
@@ -65,13 +67,15 @@ def decide_all(people: People, world: World, lives: Sequence[Life], now_ms: int)
 class Minute:
     """What some people weighed at a whole game minute, and what they make of it one after the other."""
 
-    def __init__(self, people: People, world: World, lives: Sequence[Life], now_ms: int) -> None:
-        """Weigh; ``people`` may go on meanwhile, by what others of that minute decide."""
-        self.people, self.world, self.now_ms = people, world, now_ms
+    def __init__(self, crowd: Crowd, world: World, lives: Sequence[Life], now_ms: int) -> None:
+        """Weigh; people may go on meanwhile, by what others of that minute decide."""
+        self.crowd, self.people, self.world, self.now_ms = crowd, crowd.people, world, now_ms
         self.cast = world.cast
-        self.weighed = weigh(people, world, lives, now_ms)
-        self.company = Company(people, world.cast)
-        self.bound = Counter(life.at for life in people.lives.values())
+        self.scene = world.scene(world.day(now_ms))
+        self.weighed = weigh(crowd, world, lives, now_ms)
+        self.company = crowd.company.copy()
+        """Who was awake where before any of them decided."""
+        self.bound = Counter(life.at for life in self.people.lives.values())
         """How many are in each place, or bound for it."""
 
     # --- who gets what --------------------------------------------------------------------------------------
@@ -134,9 +138,8 @@ class Minute:
     def events(self, number: int, chosen: Chosen) -> Iterator[Event]:
         """Yield the decision, and the departure if it is for elsewhere."""
         life, world, now_ms = self.weighed.lives[number], self.world, self.now_ms
-        scene = world.scene(world.day(now_ms))
         place = self.place_of(number, chosen.column)
-        legs = scene.city.route(FOOT, life.place, place) or []
+        legs = self.scene.city.route(FOOT, life.place, place) or []
         times = [now_ms]
         for _, _, seconds in legs:
             times.append(times[-1] + seconds * SECOND_MS)
@@ -168,7 +171,7 @@ class Minute:
             until_ms=self._until(number, chosen.column, begins_ms),
             reason=reason,
             need=need,
-            with_person=self.company.partner(life, there) if action == TALK else None,
+            with_person=self._partner(life, there) if action == TALK else None,
             claim=chosen.claim,
             lost=chosen.lost,
             score=int(weighed.scores[number, chosen.column]),
@@ -177,6 +180,9 @@ class Minute:
             digest=self.digest(number),
             known=self.world.known,
         )
+
+    def _partner(self, life: Life, place: int) -> str | None:
+        return self.crowd.partner(life, np.flatnonzero(self.company == place).tolist())
 
     def _runner_up(self, number: int, chosen: Chosen) -> RunnerUp | None:
         column = chosen.runner_up

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from domain.kernel.event import Event
 from domain.people.cast import NONE
+from domain.people.crowd import Crowd
 from domain.people.deciding import Minute
 from domain.people.lives import People
 from domain.people.messages import PersonDecided
@@ -74,7 +75,7 @@ def explain(people: People, world: World, before: Sequence[Event], decided: Pers
         before: events of the same minute up to the decision.
         decided: the decision, of somebody who lives then.
     """
-    minute = Minute(people, world, [people.lives[decided.person]], decided.at_ms)
+    minute = Minute(Crowd(people, world.cast), world, [people.lives[decided.person]], decided.at_ms)
     life = minute.weighed.lives[0]
     options = _options(minute)
     people.evolve_all(before)

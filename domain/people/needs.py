@@ -4,38 +4,32 @@ A need empties evenly, and while its person does something that fills it, it fil
 the middle has half of it.
 """
 
-from collections.abc import Iterator, Sequence
-
-import numpy as np
+from collections.abc import Iterator
 
 from domain.people.cast import NONE, Cast
 from domain.people.lives import Life
-from domain.people.rules import FULL, Ints
+from domain.people.rules import FULL
 
 HALF = 500_000
 
 
-def levels_at(cast: Cast, lives: Sequence[Life], now_ms: int) -> Ints:
-    """Return [person, need] in millionths at a game time."""
-    if not lives:
-        return np.zeros((0, len(cast.needs)), dtype=np.int64)
-    rows = np.array([cast.rows[life.person] for life in lives])
-    known = np.array([[life.levels.get(need, FULL) for need in cast.needs] for life in lives], dtype=np.int64)
-    spans = np.array(
-        [
-            (
-                max(0, now_ms - life.since_ms),
-                max(0, min(now_ms, life.until_ms) - max(life.since_ms, life.begins_ms)),
-            )
-            for life in lives
-        ],
-        dtype=np.int64,
-    )
-    acts = np.array([cast.act_rows.get(life.action, NONE) for life in lives])
-    drained = spans[:, :1] * FULL // cast.empties_ms[None, :] * cast.drains[rows]
-    filled = spans[:, 1:] * cast.gains[acts] // cast.takes_ms[acts][:, None]
-    filled[acts == NONE] = 0
-    found: Ints = np.clip(known - drained + filled, 0, FULL)
+def levels_at(cast: Cast, life: Life, now_ms: int) -> list[int]:
+    """Return how full each need of a person is at a game time, in millionths, in the order of the cast's.
+
+    `domain.people.crowd.Crowd.levels_at` computes the same of many.
+    """
+    row, act = cast.rows[life.person], cast.act_rows.get(life.action, NONE)
+    passed = max(0, now_ms - life.since_ms)
+    done = max(0, min(now_ms, life.until_ms) - max(life.since_ms, life.begins_ms))
+    plain = cast.plain
+    found: list[int] = []
+    for need, name in enumerate(cast.needs):
+        level = life.levels.get(name, FULL)
+        if plain.drains[row][need]:
+            level -= passed * FULL // plain.empties_ms[need]
+        if act != NONE:
+            level += done * plain.gains[act][need] // plain.takes_ms[act]
+        found.append(min(FULL, max(0, level)))
     return found
 
 
@@ -46,13 +40,13 @@ def crossings(cast: Cast, life: Life, after_ms: int) -> Iterator[tuple[int, bool
     critical. Of each need and band only the first crossing is told.
     """
     row, act = cast.rows[life.person], cast.act_rows.get(life.action, NONE)
-    levels = levels_at(cast, [life], after_ms)[0].tolist()
-    for need, level in enumerate(levels):
-        if not cast.drains[row, need]:
+    plain, fills = cast.plain, act != NONE and life.begins_ms <= after_ms < life.until_ms
+    takes = plain.takes_ms[act] if act != NONE else 1
+    for need, level in enumerate(levels_at(cast, life, after_ms)):
+        if not plain.drains[row][need]:
             continue
-        alarm, empties = int(cast.alarms[need]), int(cast.empties_ms[need])
-        gain = int(cast.gains[act, need]) if act != NONE and life.begins_ms <= after_ms < life.until_ms else 0
-        takes = int(cast.takes_ms[act]) if act != NONE else 1
+        alarm, empties = plain.alarms[need], plain.empties_ms[need]
+        gain = plain.gains[act][need] if fills else 0
         # Net change in millionths a ms is rise / (empties * takes).
         rise = gain * empties - FULL * takes
         for band in (HALF, alarm, alarm // 2):

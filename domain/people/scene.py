@@ -104,6 +104,8 @@ class World:
         ]
         self._gates = [way for way in city.ways.values() if way.hours or way.lock]
         self._scenes: OrderedDict[tuple[bytes, frozenset[str]], Scene] = OrderedDict()
+        self._now: tuple[TimeOfDay, Scene] | None = None
+        """The scene that was asked for last."""
 
     def seen(self, watched: frozenset[str], known: int) -> "World":
         """Return the same world with other places watched, as of another position of the log."""
@@ -114,11 +116,18 @@ class World:
     def shut(self, ways: frozenset[str]) -> "World":
         """Return the same world with exactly these ways closed."""
         found = copy(self)
-        found.city, found._scenes = self.city.with_closed(ways), OrderedDict()
+        found.city, found._scenes, found._now = self.city.with_closed(ways), OrderedDict(), None
         return found
 
     def scene(self, day: TimeOfDay) -> Scene:
         """Return what is open at a time of the day."""
+        if self._now is not None and self._now[0] == day:
+            return self._now[1]
+        found = self._scene_at(day)
+        self._now = day, found
+        return found
+
+    def _scene_at(self, day: TimeOfDay) -> Scene:
         doors = np.ones((2, len(self.order)), dtype=bool)
         doors[1] = False
         for row, place in self._doors:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from hashlib import sha256
 
-LEAST, SPREAD = 500_000, 450_000
+LEAST, SPREAD = 650_000, 300_000
 
 
 def first_levels(seed: int, person: str, needs: Sequence[str]) -> dict[str, int]:
-    """Return how full each need is at first, in millionths: half to nearly all."""
+    """Return how full each need is at first, in millionths: two thirds to nearly all."""
     return {need: LEAST + _draw(f"{seed} {person} {need}") % SPREAD for need in needs}
 
 

@@ -4,15 +4,15 @@ One column for each activity, at the one place where somebody would do it, and a
 A row is of one person and looks at nobody else's, so it is the same however many are weighed together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from domain.people.cast import NONE, Cast
-from domain.people.lives import Life, People
-from domain.people.needs import levels_at
+from domain.people.cast import NONE
+from domain.people.crowd import Crowd, rows_of
+from domain.people.lives import Life
 from domain.people.rules import (
     DAY_MINUTES,
     FULL,
@@ -23,7 +23,6 @@ from domain.people.rules import (
     NEAR_CURVE,
     REGARD_CURVE,
     SECOND_MS,
-    SLEEP,
     TALK,
     WANT_CURVE,
     Ints,
@@ -67,46 +66,9 @@ class Weighed:
     scores: Ints
 
 
-class Company:
-    """Who is where at a moment, awake and not on the way."""
-
-    def __init__(self, people: People, cast: Cast) -> None:
-        self._people = people
-        self._cast = cast
-        self.at: dict[str, int] = {}
-        """Place of whoever is company."""
-        for life in people.lives.values():
-            row = cast.place_rows.get(life.place)
-            if life.journey is None and life.action != SLEEP and row is not None:
-                self.at[life.person] = row
-        self.counts = np.bincount(list(self.at.values()), minlength=len(cast.places)).astype(np.int64)
-
-    def thinks(self, person: str) -> Mapping[str, int]:
-        """Return what somebody thinks of those they know, in thousandths."""
-        found = dict(self._cast.relations[self._cast.rows[person]])
-        for other in self._people.friends.get(person, ()):
-            found[other] = found.get(other, 0) + self._people.acquainted(person, other)
-        return found
-
-    def regard(self, life: Life, places: Sequence[int]) -> list[int]:
-        """Return for each place the mean of what somebody thinks of those there whom they know."""
-        sums: dict[int, tuple[int, int]] = {}
-        for other, regard in self.thinks(life.person).items():
-            if (place := self.at.get(other)) is not None:
-                total, count = sums.get(place, (0, 0))
-                sums[place] = total + regard, count + 1
-        return [total // count for total, count in (sums.get(place, (0, 1)) for place in places)]
-
-    def partner(self, life: Life, place: int) -> str | None:
-        """Return whom somebody would talk to in a place: whom they like best; of equals the lower id."""
-        there = [other for other, at in self.at.items() if at == place and other != life.person]
-        liked = self.thinks(life.person)
-        return min(there, key=lambda other: (-liked.get(other, 0), other), default=None)
-
-
-def weigh(people: People, world: World, lives: Sequence[Life], now_ms: int) -> Weighed:
+def weigh(crowd: Crowd, world: World, lives: Sequence[Life], now_ms: int) -> Weighed:
     """Return what ``lives`` could do at a whole game minute, and how good it is."""
-    return _Look(people, world, lives, now_ms).weighed()
+    return _Look(crowd, world, lives, now_ms).weighed()
 
 
 def scored(considered: Ints, rules: Rules) -> Ints:
@@ -125,14 +87,16 @@ def scored(considered: Ints, rules: Rules) -> Ints:
 class _Look:
     """One look of some people at what they could do."""
 
-    def __init__(self, people: People, world: World, lives: Sequence[Life], now_ms: int) -> None:
-        self.world, self.lives, self.now_ms = world, lives, now_ms
+    def __init__(self, crowd: Crowd, world: World, lives: Sequence[Life], now_ms: int) -> None:
+        self.crowd, self.world, self.lives, self.now_ms = crowd, world, lives, now_ms
         self.cast, self.rules = world.cast, world.rules
         cast, day = world.cast, world.day(now_ms)
-        self.scene, self.company = world.scene(day), Company(people, cast)
-        self.rows = np.array([cast.rows[life.person] for life in lives], dtype=np.int64)
-        self.places = np.array([cast.place_rows[life.place] for life in lives], dtype=np.int64)
-        self.levels = levels_at(cast, lives, now_ms)
+        self.scene = world.scene(day)
+        self.rows = rows_of(cast, lives)
+        self.places = crowd.place[self.rows]
+        self.levels = crowd.levels_at(self.rows, now_ms)
+        self.counts = np.bincount(crowd.company[crowd.company != NONE], minlength=len(cast.places))
+        """How many are awake in each place."""
         self.minute = now_ms // MINUTE_MS % DAY_MINUTES
         self.engaged = cast.schedule(day.weekday, day.day_before)[self.rows, self.minute]
         self.talk = cast.act_rows.get(TALK)
@@ -170,14 +134,11 @@ class _Look:
     @cached_property
     def running(self) -> Ints:
         """[person, (activity, place)] of what is going on; NONE, NONE: nothing, or it is over."""
-        cast = self.cast
-        found = [
-            (cast.act_rows.get(life.action, NONE), cast.place_rows.get(life.at, NONE))
-            if self.now_ms < life.until_ms and life.at == life.place
-            else (NONE, NONE)
-            for life in self.lives
-        ]
-        return np.array(found, dtype=np.int64).reshape(len(self.lives), 2)
+        crowd, rows = self.crowd, self.rows
+        on = (self.now_ms < crowd.until_ms[rows]) & (crowd.at[rows] == crowd.place[rows])
+        found = np.stack([crowd.action[rows], crowd.at[rows]], axis=1)
+        found[~on] = NONE
+        return found
 
     @cached_property
     def targets(self) -> Ints:
@@ -188,7 +149,7 @@ class _Look:
         here = here | (self.world.offered.T[places] & (cast.homes[self.rows] == places)[:, None])
         found = np.where(here, places[:, None], found)
         if self.talk is not None:
-            others = scene.nearest_of(scene.offers[self.talk] & (self.company.counts > 0), but_here=True)
+            others = scene.nearest_of(scene.offers[self.talk] & (self.counts > 0), but_here=True)
             stays = here[:, self.talk] & (self._others(places) > 0)
             found[:, self.talk] = np.where(stays, places, others[places])
         bases = cast.bases[self.rows]
@@ -203,8 +164,7 @@ class _Look:
 
     def _others(self, places: Ints) -> Ints:
         """Return how many others are awake in a place of each."""
-        at = [self.company.at.get(life.person, NONE) for life in self.lives]
-        found: Ints = self.company.counts[places] - (np.array(at, dtype=np.int64) == places)
+        found: Ints = self.counts[places] - (self.crowd.company[self.rows] == places)
         return found
 
     @cached_property
@@ -261,9 +221,9 @@ class _Look:
         cast, at = self.cast, np.maximum(self.targets, 0)
         walk = np.minimum(self.scene.seconds[self.places[:, None], at], DAY_S)
         near = NEAR_CURVE[np.minimum(walk, HOUR_S) * MILLE // HOUR_S]
-        left = [cast.next_edge(row, self.minute) * MINUTE_S for row in self.rows.tolist()]
+        left = cast.left[self.rows, self.minute] * MINUTE_S
         takes = np.minimum(cast.takes_ms // SECOND_MS, DAY_S)
-        rest = np.array(left, dtype=np.int64)[:, None] - walk
+        rest = left[:, None] - walk
         useful = np.clip(rest * MILLE // takes[None, :], 0, MILLE)
         useful = np.where(self.pressing, np.maximum(useful, self.rules.routine.pressing), useful)
         useful[self.due] = MILLE
@@ -275,8 +235,6 @@ class _Look:
         found = np.full(self.targets.shape, MILLE, dtype=np.int64)
         sociable = [cast.act_rows[act] for act in cast.acts if act in self.rules.sociable]
         if sociable:
-            pairs = zip(self.lives, at[:, sociable].tolist(), strict=True)
-            regard = [self.company.regard(life, row) for life, row in pairs]
-            means = np.array(regard, dtype=np.int64).reshape(len(self.lives), len(sociable))
+            means = self.crowd.regard(self.rows, at[:, sociable])
             found[:, sociable] = REGARD_CURVE[np.clip(500 + means // 2, 0, MILLE)]
         return found

@@ -85,10 +85,9 @@ class Seen:
         lives = sorted(people.lives.values(), key=lambda life: life.person)
         moment = agenda.world.day(now)
         schedule = cast.schedule(moment.weekday, moment.day_before)
-        levels = levels_at(cast, lives, now)
-        for number, life in enumerate(lives):
+        for life in lives:
             row = cast.rows[life.person]
-            for need, level in enumerate(levels[number].tolist()):
+            for need, level in enumerate(levels_at(cast, life, now)):
                 if cast.drains[row, need]:
                     self.needs += 1
                     self.filled += level >= cast.alarms[need]

@@ -59,10 +59,10 @@ def test_however_many_are_weighed_together_each_weighs_the_same() -> None:
     agenda.run(START_MS + 5 * HOUR_MS)
     now = START_MS + 5 * HOUR_MS + MINUTE_MS
     lives = sorted(agenda.people.lives.values(), key=lambda life: life.person)
-    together = deciding.Minute(agenda.people, agenda.world, lives, now)
+    together = deciding.Minute(agenda.crowd, agenda.world, lives, now)
 
     for number, life in enumerate(lives):
-        alone = deciding.Minute(agenda.people, agenda.world, [life], now)
+        alone = deciding.Minute(agenda.crowd, agenda.world, [life], now)
         assert alone.digest(0) == together.digest(number)
 
 

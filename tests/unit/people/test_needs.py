@@ -20,7 +20,7 @@ def life(level: int, action: str = "idle", hours: int = 1) -> Life:
 
 
 def food(one: Life, at_ms: int) -> int:
-    return int(levels_at(CAST, [one], at_ms)[0, CAST.needs.index("food")])
+    return levels_at(CAST, one, at_ms)[CAST.needs.index("food")]
 
 
 def test_food_empties_in_sixteen_hours_and_half_an_hour_of_eating_fills_three_quarters() -> None:

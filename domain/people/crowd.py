@@ -1,0 +1,126 @@
+"""Everybody's lives as arrays, a row for each person of a cast: what is looked up for many at once. Pure.
+
+It holds nothing that lives do not say; whoever changes a life has it noted again.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from domain.people.cast import NONE, Cast
+from domain.people.lives import Life, People
+from domain.people.rules import FULL, SLEEP, TALK, Ints
+
+TIES_MIN = 64
+
+
+class Crowd:
+    """Where everybody is, what they do, and what they think of each other.
+
+    Attributes:
+        place, at: by row, numbers of places; NONE: nowhere that the city has.
+        action: number of the activity; NONE: nothing.
+        company: place of whoever is awake there; NONE.
+        since_ms, begins_ms, until_ms: as in `Life`. levels: [person, need] at ``since_ms``.
+    """
+
+    def __init__(self, people: People, cast: Cast) -> None:
+        self.people = people
+        self.cast = cast
+        count = len(cast.people)
+        self.place, self.at, self.action, self.company = (
+            np.full(count, NONE, dtype=np.int64) for _ in range(4)
+        )
+        self.since_ms, self.begins_ms, self.until_ms = (np.zeros(count, dtype=np.int64) for _ in range(3))
+        self.levels = np.full((count, len(cast.needs)), FULL, dtype=np.int64)
+        self._tie: dict[tuple[int, int], int] = {}
+        self._ties = np.zeros((3, TIES_MIN), dtype=np.int64)
+        for row, relations in enumerate(cast.relations):
+            for other, regard in relations.items():
+                self._bind(row, cast.rows.get(other, NONE), regard)
+        for pair in people.talks:
+            self._talked(*pair)
+        for life in people.lives.values():
+            self.note(life)
+
+    def note(self, life: Life) -> None:
+        """Note how somebody is now."""
+        cast, row = self.cast, self.cast.rows.get(life.person)
+        if row is None:
+            return
+        place = cast.place_rows.get(life.place, NONE)
+        self.place[row], self.at[row] = place, cast.place_rows.get(life.at, NONE)
+        self.action[row] = cast.act_rows.get(life.action, NONE)
+        self.company[row] = NONE if life.journey is not None or life.action == SLEEP else place
+        self.since_ms[row], self.begins_ms[row] = life.since_ms, life.begins_ms
+        self.until_ms[row] = life.until_ms
+        self.levels[row] = [life.levels.get(need, FULL) for need in cast.needs]
+        if life.action == TALK and life.with_person:
+            self._talked(life.person, life.with_person)
+
+    # --- what they think of each other ----------------------------------------------------------------------
+
+    def _talked(self, one: str, other: str) -> None:
+        more, cast = self.people.acquainted(one, other), self.cast
+        for who, whom in ((one, other), (other, one)):
+            row = cast.rows.get(who)
+            if row is not None:
+                self._bind(row, cast.rows.get(whom, NONE), cast.relations[row].get(whom, 0) + more)
+
+    def _bind(self, row: int, other: int, regard: int) -> None:
+        if other == NONE:
+            return
+        number = self._tie.setdefault((row, other), len(self._tie))
+        if number == self._ties.shape[1]:
+            self._ties = np.concatenate([self._ties, np.zeros_like(self._ties)], axis=1)
+        self._ties[:, number] = row, other, regard
+
+    def thinks(self, person: str) -> Mapping[str, int]:
+        """Return what somebody thinks of those they know, in thousandths."""
+        known = dict(self.cast.relations[self.cast.rows[person]])
+        for other in self.people.friends.get(person, ()):
+            known[other] = known.get(other, 0) + self.people.acquainted(person, other)
+        return known
+
+    def regard(self, rows: Ints, places: Ints) -> Ints:
+        """Return the mean of what each thinks of those awake in a place whom they know; 0: there are none.
+
+        Args:
+            rows: of persons, each once.
+            places: [person, any number] of places.
+        """
+        number = np.full(len(self.cast.people), NONE, dtype=np.int64)
+        number[rows] = np.arange(len(rows))
+        one, other, regard = self._ties[:, : len(self._tie)]
+        known = (number[one] != NONE) & (self.company[other] != NONE)
+        one, other, regard = number[one[known]], other[known], regard[known]
+        there = places[one] == self.company[other][:, None]
+        sums, counts = np.zeros_like(places), np.zeros_like(places)
+        np.add.at(sums, one, there * regard[:, None])
+        np.add.at(counts, one, there)
+        found: Ints = sums // np.maximum(counts, 1)
+        return found
+
+    def partner(self, life: Life, rows: Sequence[int]) -> str | None:
+        """Return whom of some people somebody would talk to: whom they like best; of equals the lower id."""
+        liked = self.thinks(life.person)
+        others = (other for row in rows if (other := self.cast.people[row].id) != life.person)
+        return min(others, key=lambda other: (-liked.get(other, 0), other), default=None)
+
+    # --- needs ----------------------------------------------------------------------------------------------
+
+    def levels_at(self, rows: Ints, now_ms: int) -> Ints:
+        """Return [person, need] in millionths at a game time."""
+        cast, since, acts = self.cast, self.since_ms[rows], self.action[rows]
+        passed = np.maximum(0, now_ms - since)
+        done = np.minimum(now_ms, self.until_ms[rows]) - np.maximum(since, self.begins_ms[rows])
+        drained = passed[:, None] * FULL // cast.empties_ms * cast.drains[rows]
+        filled = np.maximum(0, done)[:, None] * cast.gains[acts] // cast.takes_ms[acts][:, None]
+        filled[acts == NONE] = 0
+        found: Ints = np.clip(self.levels[rows] - drained + filled, 0, FULL)
+        return found
+
+
+def rows_of(cast: Cast, lives: Sequence[Life]) -> Ints:
+    """Return the numbers of some people."""
+    return np.array([cast.rows[life.person] for life in lives], dtype=np.int64)
