@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Three also on two cores: the suite waits for servers more than it computes. Four are no quicker.
 WORKERS ?= 3
 
-.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow venv-apscheduler venv-colyseus test test-slow test-nightly mutants sbom notices gates bench bench-ratchet bench-record train train-guard look-alikes number-plans world clean venv node
+.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow venv-apscheduler venv-colyseus venv-mesa venv-py_trees test test-slow test-nightly mutants sbom notices gates bench bench-ratchet bench-record train train-guard look-alikes number-plans world clean venv node
 
 run: venv ## Start everything and play the demo; Ctrl-C stops it
 	@exec $(BIN)/aicore up --demo --world
@@ -119,6 +119,15 @@ venv-litellm:
 venv-mlflow:
 	$(PYTHON) -m venv .venv-mlflow
 	.venv-mlflow/bin/python -m pip install --quiet --disable-pip-version-check 'mlflow==3.17.2' psycopg2-binary
+
+# Peers for the benchmark `world`; nothing else needs them.
+venv-mesa:
+	$(PYTHON) -m venv .venv-mesa
+	.venv-mesa/bin/python -m pip install --quiet --disable-pip-version-check 'mesa==3.3.1'
+
+venv-py_trees:
+	$(PYTHON) -m venv .venv-py_trees
+	.venv-py_trees/bin/python -m pip install --quiet --disable-pip-version-check 'py_trees==2.6.0'
 
 # A peer for the benchmark `clock`; nothing else needs it.
 venv-apscheduler:

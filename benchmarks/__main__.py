@@ -37,6 +37,7 @@ HELPERS = {
     "quest_mutants",
     "ratchet",
     "rollback_child",
+    "scoring_child",
     "router_child",
     "spool_child",
     "writers_child",

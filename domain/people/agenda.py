@@ -124,10 +124,12 @@ class Agenda:
         self.people.evolve_all(found)
         for life in arrive:
             self.crowd.note(life)
-        deciding = [life for life in due if life not in arrive or life.place != life.at]
+        came = {life.person for life in arrive if life.place == life.at}
+        deciding = [life for life in due if life.person not in came]
         found += decide_all(self.crowd, self.world, deciding, now_ms)
         for life in due:
-            self._note(life, now_ms if life in deciding else self._looked.get(life.person, life.since_ms))
+            looked_ms = self._looked.get(life.person, life.since_ms) if life.person in came else now_ms
+            self._note(life, looked_ms)
         return found
 
     def _taken(self, now_ms: int) -> list[Life]:

@@ -21,6 +21,7 @@ class Crowd:
         place, at: by row, numbers of places; NONE: nowhere that the city has.
         action: number of the activity; NONE: nothing.
         company: place of whoever is awake there; NONE.
+        cools: whether there is a place that they do not try again yet.
         since_ms, begins_ms, until_ms: as in `Life`. levels: [person, need] at ``since_ms``.
     """
 
@@ -31,6 +32,8 @@ class Crowd:
         self.place, self.at, self.action, self.company = (
             np.full(count, NONE, dtype=np.int64) for _ in range(4)
         )
+        self.cools = np.zeros(count, dtype=bool)
+        self._bound = [0] * len(cast.places)
         self.since_ms, self.begins_ms, self.until_ms = (np.zeros(count, dtype=np.int64) for _ in range(3))
         self.levels = np.full((count, len(cast.needs)), FULL, dtype=np.int64)
         self._tie: dict[tuple[int, int], int] = {}
@@ -48,8 +51,11 @@ class Crowd:
         cast, row = self.cast, self.cast.rows.get(life.person)
         if row is None:
             return
-        place = cast.place_rows.get(life.place, NONE)
-        self.place[row], self.at[row] = place, cast.place_rows.get(life.at, NONE)
+        place, at = cast.place_rows.get(life.place, NONE), cast.place_rows.get(life.at, NONE)
+        for number, more in ((int(self.at[row]), -1), (at, 1)):
+            if number != NONE:
+                self._bound[number] += more
+        self.place[row], self.at[row], self.cools[row] = place, at, bool(life.cool)
         self.action[row] = cast.act_rows.get(life.action, NONE)
         self.company[row] = NONE if life.journey is not None or life.action == SLEEP else place
         self.since_ms[row], self.begins_ms[row] = life.since_ms, life.begins_ms
@@ -57,6 +63,10 @@ class Crowd:
         self.levels[row] = [life.levels.get(need, FULL) for need in cast.needs]
         if life.action == TALK and life.with_person:
             self._talked(life.person, life.with_person)
+
+    def bound_for(self, place: str) -> int:
+        """Return how many are in a place, or bound for it."""
+        return self._bound[self.cast.place_rows[place]]
 
     # --- what they think of each other ----------------------------------------------------------------------
 
@@ -94,11 +104,13 @@ class Crowd:
         one, other, regard = self._ties[:, : len(self._tie)]
         known = (number[one] != NONE) & (self.company[other] != NONE)
         one, other, regard = number[one[known]], other[known], regard[known]
-        there = places[one] == self.company[other][:, None]
-        sums, counts = np.zeros_like(places), np.zeros_like(places)
-        np.add.at(sums, one, there * regard[:, None])
-        np.add.at(counts, one, there)
-        found: Ints = sums // np.maximum(counts, 1)
+        at, found = self.company[other], np.zeros_like(places)
+        for column in range(places.shape[1]):
+            there = places[one, column] == at
+            who = one[there]
+            # Sums of small whole numbers: exact also as doubles.
+            sums = np.bincount(who, weights=regard[there], minlength=len(rows)).astype(np.int64)
+            found[:, column] = sums // np.maximum(np.bincount(who, minlength=len(rows)), 1)
         return found
 
     def partner(self, life: Life, rows: Sequence[int]) -> str | None:

@@ -5,7 +5,6 @@ goes by the order of their ids: a place gives each bed, stall and seat once, and
 what is next best and does not try there again for a while.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -56,10 +55,8 @@ def decide_all(crowd: Crowd, world: World, lives: Sequence[Life], now_ms: int) -
         if minute.goes_on(number, chosen):
             continue
         events = list(minute.events(number, chosen))
-        minute.bound[life.at] -= 1
         crowd.people.evolve_all(events)
         crowd.note(life)
-        minute.bound[life.at] += 1
         found += events
     return found
 
@@ -75,15 +72,16 @@ class Minute:
         self.weighed = weigh(crowd, world, lives, now_ms)
         self.company = crowd.company.copy()
         """Who was awake where before any of them decided."""
-        self.bound = Counter(life.at for life in self.people.lives.values())
-        """How many are in each place, or bound for it."""
+        scores = self.weighed.scores
+        self._orders = np.argsort(-scores, axis=1, kind="stable").tolist()
+        self._possible = (scores != BARRED).sum(axis=1).tolist()
+        self._targets = self.weighed.targets.tolist()
 
     # --- who gets what --------------------------------------------------------------------------------------
 
     def choose(self, number: int) -> Chosen:
         """Return the best that somebody can have; there is always doing nothing."""
-        scores = self.weighed.scores[number]
-        order = [column for column in np.argsort(-scores, kind="stable").tolist() if scores[column] != BARRED]
+        order = self._orders[number][: self._possible[number]]
         lost: list[str] = []
         for at, column in enumerate(order):
             place = self.place_of(number, column)
@@ -101,7 +99,8 @@ class Minute:
         """Return the place of a column; doing nothing is done where one is."""
         if column == len(self.cast.acts):
             return self.weighed.lives[number].place
-        return self.cast.places[int(self.weighed.targets[number, column])]
+        found: str = self.cast.places[self._targets[number][column]]
+        return found
 
     def _claim(self, life: Life, column: int, place: str) -> str | None:
         """Return what somebody would claim, "" if nothing need be; None: others have it all."""
@@ -110,7 +109,7 @@ class Minute:
             return ""
         at_home = cast.places[int(cast.homes[cast.rows[life.person]])] == place
         capacity = self.world.city.places[place].capacity
-        full = capacity is not None and self.bound[place] >= capacity
+        full = capacity is not None and self.crowd.bound_for(place) >= capacity
         if full and life.at != place and not at_home:
             return None
         thing = rules.things.get(cast.acts[column])
@@ -239,10 +238,11 @@ class Minute:
         return min((int(levels[at]), cast.needs[at]) for at in low)[1]
 
     def digest(self, number: int) -> str:
-        """Return what stands for everything that was weighed."""
+        """Return what stands for everything that was weighed: SHA-256 of the numbers, little-endian."""
         weighed = self.weighed
         parts = (weighed.levels, weighed.targets, weighed.refused, weighed.scores)
-        words = [weighed.lives[number].person, *self.cast.acts, str(int(weighed.engaged[number]))]
-        words += [str(part[number].tolist()) for part in parts]
-        words.append(str(weighed.considered[:, number].tolist()))
-        return sha256(" ".join(words).encode()).hexdigest()[:16]
+        total = sha256(" ".join([weighed.lives[number].person, *self.cast.acts]).encode())
+        for part in (weighed.engaged[number : number + 1], *(part[number] for part in parts)):
+            total.update(part.astype("<i8").tobytes())
+        total.update(weighed.considered[:, number].astype("<i8").tobytes())
+        return total.hexdigest()[:16]

@@ -4,7 +4,6 @@ Nothing of what was not done is stored. It follows from lives as they were befor
 world as the decision names it (`PersonDecided.known`), and what others took before in the same minute.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -79,7 +78,8 @@ def explain(people: People, world: World, before: Sequence[Event], decided: Pers
     life = minute.weighed.lives[0]
     options = _options(minute)
     people.evolve_all(before)
-    minute.bound = Counter(each.at for each in people.lives.values())
+    for each in people.lives.values():
+        minute.crowd.note(each)
     chosen = minute.choose(0)
     events = list(minute.events(0, chosen))
     again = events[0]

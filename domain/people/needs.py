@@ -50,8 +50,9 @@ def crossings(cast: Cast, life: Life, after_ms: int) -> Iterator[tuple[int, bool
         # Net change in millionths a ms is rise / (empties * takes).
         rise = gain * empties - FULL * takes
         for band in (HALF, alarm, alarm // 2):
-            apart = (band - level) * empties * takes
             if rise < 0 and level > band:
+                apart = (band - level) * empties * takes
                 yield after_ms - -apart // rise + 1, band == alarm // 2
             elif rise > 0 and level < band != HALF:
+                apart = (band - level) * empties * takes
                 yield after_ms + -(-apart // rise) + 1, False

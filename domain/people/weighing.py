@@ -76,12 +76,17 @@ def scored(considered: Ints, rules: Rules) -> Ints:
 
     Source: Dave Mark's compensation, score + (1 - score) * (1 - 1/n) * score.
     """
-    score = considered[0] * MILLE
+    score: Ints = considered[0] * MILLE
     for each in considered[1:]:
-        score = score * each // MILLE
-    count = len(considered)
-    found: Ints = score + (FULL - score) * (count - 1) // count * score // FULL
-    return found
+        score *= each
+        score //= MILLE
+    lacks: Ints = FULL - score
+    lacks *= len(considered) - 1
+    lacks //= len(considered)
+    lacks *= score
+    lacks //= FULL
+    score += lacks
+    return score
 
 
 class _Look:
@@ -106,12 +111,13 @@ class _Look:
         rules, running, targets, refused = self.rules, self.running, self.targets, self.refused
         considered = self._considered()
         scores = scored(considered, rules)
-        scores = np.where(self.pressing, scores * rules.pressing // MILLE, scores)
-        held = np.zeros(scores.shape, dtype=bool)
+        pressing = self.pressed
+        scores[pressing] = scores[pressing] * rules.pressing // MILLE
         at = np.flatnonzero(running[:, 0] != NONE)
-        held[at, running[at, 0]] = targets[at, running[at, 0]] == running[at, 1]
-        scores = np.where(held, scores * rules.momentum // MILLE, scores)
-        scores = np.where(refused == OK, scores, BARRED)
+        at = at[targets[at, running[at, 0]] == running[at, 1]]
+        held = at, running[at, 0]
+        scores[held] = scores[held] * rules.momentum // MILLE
+        np.putmask(scores, refused != OK, BARRED)
         idle = np.full((len(self.lives), 1), rules.idle_score, dtype=np.int64)
         return Weighed(
             self.lives,
@@ -146,7 +152,8 @@ class _Look:
         cast, scene, places = self.cast, self.scene, self.places
         found = scene.nearest.T[places]
         here = scene.offers.T[places]
-        here = here | (self.world.offered.T[places] & (cast.homes[self.rows] == places)[:, None])
+        home = np.flatnonzero(cast.homes[self.rows] == places)
+        here[home] |= self.world.offered.T[places[home]]
         found = np.where(here, places[:, None], found)
         if self.talk is not None:
             others = scene.nearest_of(scene.offers[self.talk] & (self.counts > 0), but_here=True)
@@ -161,6 +168,11 @@ class _Look:
         found[at, self.running[at, 0]] = self.running[at, 1]
         found[busy, acts] = cast.where[self.engaged[busy]]
         return found
+
+    @cached_property
+    def walk(self) -> Ints:
+        """Game seconds from where each is to each target."""
+        return self.scene.seconds[self.places[:, None], np.maximum(self.targets, 0)]
 
     def _others(self, places: Ints) -> Ints:
         """Return how many others are awake in a place of each."""
@@ -178,27 +190,39 @@ class _Look:
         found = np.full(targets.shape, OK, dtype=np.int64)
         if self.talk is not None:
             found[self._others(at[:, self.talk]) < 1, self.talk] = ALONE
-        found[(scene.locked[at] & ~keys) | (~scene.open[at] & ~home)] = CLOSED
-        found[(targets == NONE) | (scene.seconds[self.places[:, None], at] >= FAR)] = NO_WAY
-        for number, life in enumerate(self.lives):
-            for place, until_ms in life.cool.items():
+        np.putmask(found, (scene.locked[at] & ~keys) | ~(scene.open[at] | home), CLOSED)
+        np.putmask(found, (targets == NONE) | (self.walk >= FAR), NO_WAY)
+        for number in np.flatnonzero(self.crowd.cools[self.rows]).tolist():
+            for place, until_ms in self.lives[number].cool.items():
                 if self.now_ms < until_ms:
                     there = targets[number] == cast.place_rows.get(place, NONE)
                     found[number, there & ~home[number]] = TAKEN
-        found[cast.able[self.rows] == 0] = UNABLE
+        np.putmask(found, cast.able[self.rows] == 0, UNABLE)
         return found
 
     @cached_property
     def pressing(self) -> Bools:
         """Whether an activity fills a need that presses."""
-        low = (self.levels < self.cast.alarms[None, :]) & (self.cast.drains[self.rows] > 0)
-        found: Bools = np.any(low[:, None, :] & (self.cast.counts[None, :, :] > 0), axis=2)
+        cast = self.cast
+        low = (self.levels < cast.alarms) & (cast.drains[self.rows] > 0)
+        found = np.zeros((len(self.lives), len(cast.acts)), dtype=bool)
+        for need in range(len(cast.needs)):
+            found |= low[:, need, None] & (cast.counts[:, need] > 0)
         return found
+
+    @cached_property
+    def pressed(self) -> tuple[Ints, ...]:
+        """The same as persons and activities."""
+        return np.nonzero(self.pressing)
 
     def _considered(self) -> Ints:
         cast, rules, rows, due = self.cast, self.rules, self.rows, self.due
         urges = WANT_CURVE[self.levels * MILLE // FULL] * cast.weights[rows] // MILLE * cast.drains[rows]
-        want = np.minimum(MILLE, (urges[:, None, :] * cast.counts[None, :, :] // MILLE).max(axis=2))
+        want = np.zeros(self.targets.shape, dtype=np.int64)
+        for need in range(len(cast.needs)):
+            np.maximum(want, urges[:, need, None] * cast.counts[:, need], out=want)
+        want //= MILLE
+        np.minimum(want, MILLE, out=want)
         duty = rules.duty + rules.diligence * cast.diligence[rows[due[0]]] // MILLE
         want[due] = np.maximum(want[due], duty)
         return np.stack([want, self._routine(), self._near(), cast.fit[rows], self._social()])
@@ -209,7 +233,8 @@ class _Look:
         if LABOUR in cast.needs:
             found[:, cast.gains[:, cast.needs.index(LABOUR)] > 0] = rules.free_labour
         found[self.due[0]] = rules.against
-        found = np.where(self.pressing, np.maximum(found, rules.pressing), found)
+        pressing = self.pressed
+        found[pressing] = np.maximum(found[pressing], rules.pressing)
         found[self.due] = rules.scheduled
         return found
 
@@ -218,17 +243,21 @@ class _Look:
 
         Nobody goes to bed for the quarter of an hour before work.
         """
-        cast, at = self.cast, np.maximum(self.targets, 0)
-        walk = np.minimum(self.scene.seconds[self.places[:, None], at], DAY_S)
-        near = NEAR_CURVE[np.minimum(walk, HOUR_S) * MILLE // HOUR_S]
+        cast = self.cast
+        walk = np.minimum(self.walk, DAY_S)
+        near: Ints = NEAR_CURVE[np.minimum(walk, HOUR_S) * MILLE // HOUR_S]
         left = cast.left[self.rows, self.minute] * MINUTE_S
         takes = np.minimum(cast.takes_ms // SECOND_MS, DAY_S)
         rest = left[:, None] - walk
-        useful = np.clip(rest * MILLE // takes[None, :], 0, MILLE)
-        useful = np.where(self.pressing, np.maximum(useful, self.rules.routine.pressing), useful)
+        useful = np.full(rest.shape, MILLE, dtype=np.int64)
+        short = np.nonzero(rest < takes)
+        useful[short] = np.maximum(rest[short], 0) * MILLE // takes[short[1]]
+        pressing = self.pressed
+        useful[pressing] = np.maximum(useful[pressing], self.rules.routine.pressing)
         useful[self.due] = MILLE
-        found: Ints = near * useful // MILLE
-        return found
+        near *= useful
+        near //= MILLE
+        return near
 
     def _social(self) -> Ints:
         cast, at = self.cast, np.maximum(self.targets, 0)
