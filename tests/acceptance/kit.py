@@ -1,5 +1,6 @@
 """A running `aicore up` as a user has it: a process, what it printed, and the commands beside it."""
 
+import asyncio
 import json
 import os
 import signal
@@ -16,8 +17,12 @@ import psutil
 import pytest
 
 from aicore.cli import main
+from aicore.client import connect
+from aicore.content.models import DEMO_MODELS
+from aicore.content.templates import TEMPLATES
 from aicore.settings import Settings
 from bus.nats.address import parse_address
+from bus.retry import until_seen
 from tests.harness.clusters import put_cluster
 from tests.harness.warm import Warm
 
@@ -29,6 +34,8 @@ POLL_S = 0.05
 """Between two looks at something that comes: a look costs both sides some 20 ms of a core."""
 
 UP = "Ctrl-C stops everything in order."
+PLAIN = "--verbose"
+"""`aicore up` without the demo; `Up.with_models` has its models."""
 
 
 class Up:
@@ -47,7 +54,8 @@ class Up:
         self._lines: list[str] = []
         self._moved = threading.Condition()
         self.process = self._begin("up", *(arguments or ("--demo",)))
-        self._reader = threading.Thread(target=self._read)
+        # One that a failed test left behind does not keep us from our end, which is its own.
+        self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     @property
@@ -75,6 +83,24 @@ class Up:
         with self._moved:
             self._moved.wait_for(lambda: UP in self.output or self.process.poll() is not None, UP_TIMEOUT_S)
         assert UP in self.output, self.output
+        return self
+
+    def with_models(self) -> "Up":
+        """Register what the demo registers, for whom the rest of it is nothing: it is a Python more."""
+
+        async def register() -> None:
+            async with connect(self.wire, "demo") as client:
+                for template in TEMPLATES:
+                    await client.command("prompts.register_template", template)
+                for facts in DEMO_MODELS:
+                    await client.command("registry.register_model", facts)
+
+                async def shown() -> bool | None:
+                    return len((await client.query("registry.models")).result) == len(DEMO_MODELS) or None
+
+                assert await until_seen(shown, every_s=POLL_S, within_s=COMMAND_TIMEOUT_S)
+
+        asyncio.run(register())
         return self
 
     def run(self, *arguments: str, code: int | tuple[int, ...] = 0, **settings: str) -> str:

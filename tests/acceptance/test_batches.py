@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.kit import STOP_TIMEOUT_S, Up
+from tests.acceptance.kit import PLAIN, STOP_TIMEOUT_S, Up
 from tests.harness.wire import dial
 
 pytestmark = [
@@ -22,8 +22,6 @@ pytestmark = [
 ITEMS = 60
 DONE_S = 90
 WHO = ("--operator", "test")
-AGAIN = ("--verbose",)
-"""Started again without the demo, which has registered its models."""
 
 
 def file_of(folder: Path, count: int = ITEMS, *, poison: int | None = None) -> str:
@@ -72,7 +70,7 @@ def answers(up: Up, batch_id: str) -> Counter[str]:
 
 def test_a_batch_goes_on_where_a_killed_process_left_it(tmp_path: Path) -> None:
     folder = tmp_path / "state"
-    up = Up(folder).wait_up()
+    up = Up(folder, PLAIN).wait_up().with_models()
     try:
         batch_id = submitted(up, tmp_path)
         waited(up, batch_id, least=10)
@@ -80,13 +78,13 @@ def test_a_batch_goes_on_where_a_killed_process_left_it(tmp_path: Path) -> None:
     finally:
         up.stop()
 
-    up = Up(folder, *AGAIN).wait_up()
+    up = Up(folder, PLAIN).wait_up()
     try:
         waited(up, batch_id, least=ITEMS // 2)
     finally:
         assert up.stop() < STOP_TIMEOUT_S, "workers that take items must end, too"
 
-    up = Up(folder, *AGAIN).wait_up()
+    up = Up(folder, PLAIN).wait_up()
     try:
         found = waited(up, batch_id)
         assert (found["status"], found["answered"], found["failed"]) == ("completed", ITEMS, 0)
@@ -98,7 +96,7 @@ def test_a_batch_goes_on_where_a_killed_process_left_it(tmp_path: Path) -> None:
 
 
 def test_a_batch_survives_its_queue_a_poison_item_and_can_be_cancelled(tmp_path: Path) -> None:
-    up = Up(tmp_path / "state").wait_up()
+    up = Up(tmp_path / "state", PLAIN).wait_up().with_models()
     try:
         batch_id = submitted(up, tmp_path, poison=7)
         waited(up, batch_id, least=5)

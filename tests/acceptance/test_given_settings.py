@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.kit import Up
+from tests.acceptance.kit import PLAIN, Up
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180), pytest.mark.xdist_group("settings")]
 
@@ -41,7 +41,7 @@ def test_commands_in_another_shell_have_the_system_s_engines_and_content(tmp_pat
     for name, text in (("engines.toml", ENGINES), ("pack.toml", PACK)):
         (tmp_path / name).write_text(text)
     files = {"engines_file": str(tmp_path / "engines.toml"), "content_file": str(tmp_path / "pack.toml")}
-    up = Up(tmp_path / "state", "--demo", **files).wait_up()
+    up = Up(tmp_path / "state", PLAIN, **files).wait_up().with_models()
     try:
         assert "Wen" in up.run("content", "list")
 

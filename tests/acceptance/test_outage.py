@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.kit import POLL_S, Up
+from tests.acceptance.kit import PLAIN, POLL_S, Up
 
 pytestmark = [
     pytest.mark.integration,
@@ -22,7 +22,7 @@ ANSWERED_S = 25
 
 
 def test_routing_goes_on_from_the_last_known_state_while_postgres_stands_still(tmp_path: Path) -> None:
-    up = Up(tmp_path).wait_up()
+    up = Up(tmp_path, PLAIN).wait_up().with_models()
     try:
         postgres = json.loads((tmp_path / "run.json").read_text())["server_pids"]["postgres"]
         stopped = [postgres, *children(postgres)]

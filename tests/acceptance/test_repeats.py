@@ -16,7 +16,7 @@ import pytest
 from aicore.client import Client, connect
 from aicore.clock import new_id
 from protocol.messages import Reply
-from tests.acceptance.kit import POLL_S, Up
+from tests.acceptance.kit import PLAIN, POLL_S, Up
 from tests.harness.warm import Warm
 
 pytestmark = [
@@ -73,7 +73,7 @@ async def sent_all(url: str, words: str) -> set[str]:
 
 @pytest.mark.parametrize("number", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_repeat_has_one_effect_whichever_process_gets_it(tmp_path: Path, number: int) -> None:
-    up = Up(tmp_path).wait_up()
+    up = Up(tmp_path, PLAIN).wait_up().with_models()
     try:
         with ExitStack() as stack:
             for _ in range(number - 1):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
@@ -131,8 +132,13 @@ def run_warm(
 
 
 def _run(target: Callable[..., object], given: Sequence[object], output: Path | None) -> None:
-    """Be a child."""
+    """Be a child.
+
+    The fork server ends when nobody holds a pipe of its any more, and the children with it. To them it gives
+    that pipe as well, in case they start some of their own: then it would live as long as any of them.
+    """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.close(vars(forkserver._forkserver)["_forkserver_alive_fd"])
     if output is not None:
         with output.open("ab") as said:
             _say_into(said.fileno())
