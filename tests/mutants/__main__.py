@@ -28,6 +28,7 @@ TESTS: dict[str, Sequence[str]] = {
         f"{UNIT}/kernel/test_visibility_paths.py",
         f"{UNIT}/kernel/test_visibility.py",
     ),
+    "domain/kernel/sender.py": (f"{UNIT}/kernel/test_senders.py",),
     "domain/kernel/vocabulary.py": (f"{UNIT}/kernel/test_vocabulary.py",),
     "domain/outcomes/turn.py": (f"{UNIT}/outcomes/test_outcomes.py",),
     "domain/registry/watch.py": (f"{UNIT}/registry/test_gate_turns.py", f"{UNIT}/registry/test_watch.py"),

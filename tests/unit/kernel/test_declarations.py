@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from domain.kernel.event import Command, Event, LiveMessage, Query
+from domain.kernel.event import Command, Event, LiveMessage, Query, needs_second
 from domain.kernel.roles import AUDITOR, GOVERNING, PEOPLE, SERVICE
 
 
@@ -44,6 +44,28 @@ def test_a_declaration_says_who_may_send_it_and_governing_is_the_operators() -> 
 
     assert (Light.may, Snuff.may) == (GOVERNING, (SERVICE,))
     assert (Lamps.may, Wicks.may) == (PEOPLE, (AUDITOR,))
+
+
+def test_a_declaration_says_whether_a_second_operator_is_to_confirm_it() -> None:
+    class Douse(Command, name="lamp.douse", four_eyes=True):
+        pass
+
+    class DouseAll(Douse, name="lamp.douse_all"):
+        pass
+
+    class Sell(Command, name="lamp.sell", four_eyes="below"):
+        below: str = ""
+
+    asked = [Light(keeper="wen"), Douse(), DouseAll(), Sell(), Sell(below="cost")]
+    assert [needs_second(each) for each in asked] == [False, True, True, False, True]
+    assert needs_second(Command()) is False
+
+
+def test_a_live_message_goes_to_one_client_unless_it_is_said_who_hears_it() -> None:
+    class Glow(LiveMessage, name="lamp.glow", subject="{realm}.live.glow", heard_with="lamp.all"):
+        pass
+
+    assert (Flicker.heard_with, Glow.heard_with) == ("", "lamp.all")
 
 
 def test_the_first_version_need_not_be_said() -> None:

@@ -1,6 +1,8 @@
 """Data from outside: what passes, and what a refusal tells: field, fact, way out, and no private words."""
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
@@ -10,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, cr
 
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Command, Query
-from domain.kernel.parse import _within_json, parse
+from domain.kernel.parse import _may_be_beyond, _within_json, parse
 
 
 def _even(value: int) -> int:
@@ -38,7 +40,7 @@ class Lit(Query, name="lamp.lit"):
     minutes: int
 
 
-def refused(data: dict[Any, Any], model: type[BaseModel] = Light) -> Rejected:
+def refused(data: Mapping[Any, Any], model: type[BaseModel] = Light) -> Rejected:
     with pytest.raises(Rejected) as found:
         parse(model, data)
     assert found.value.code == "invalid_field"
@@ -225,6 +227,20 @@ def test_what_can_take_nothing_beyond_json_is_not_searched_but_refuses_it_as_any
     ):
         assert refused(data, Trim).field == field
         assert "Input" not in refused(data, Trim).message
+
+
+@pytest.mark.parametrize("kind", [bool, int, None, Literal["a"], list[Name], Wick])
+def test_what_can_hold_nothing_beyond_json_is_known(kind: Any) -> None:
+    model = create_model("Trim", __config__=ConfigDict(extra="forbid"), name=(kind, ...))
+    assert _within_json(model)
+
+
+def test_of_plain_data_no_value_is_looked_at_by_itself() -> None:
+    assert _may_be_beyond({"a": [1, "x", {"b": [2.5, None, [True]]}], "c": b"y"}) is False
+
+
+def test_a_map_of_another_kind_is_searched_as_well() -> None:
+    assert refused(MappingProxyType({"keeper": "a\x00"})).message == f"keeper: {NUL}"
 
 
 @pytest.mark.parametrize(
