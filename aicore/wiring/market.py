@@ -15,7 +15,8 @@ from domain.market.commands import Keeping, ShutStall, TakeOverStall
 from domain.market.market import MARKET, Market
 from domain.market.messages import MarketEvent
 from domain.market.queries import BoardQuery, MarketsQuery, PricesQuery
-from domain.market.stalls import stream_of
+from domain.market.stalls import Stall, stream_of
+from domain.people.lives import who_of
 from domain.places.city import TimeOfDay
 from handlers.clock.view import ClockView
 from handlers.kernel.commands import Binding
@@ -54,9 +55,16 @@ class Around:
         """Return once everybody's whereabouts are known."""
         await self._there.caught_up()
 
-    def away(self, _market: str) -> str:
-        """Return "": who lives in the world does not tell yet where they are, so the hours alone count."""
-        return ""
+    def away(self, stall: Stall) -> str:
+        """Return who of a stall's keepers are away, if all are; before people live the hours alone count."""
+        there = {name: who_of(person) for person, name in stall.keepers.items()}
+        in_world = {name: who for name, who in there.items() if self._lives(who)}
+        if not in_world or stall.market in map(self._there.place_of, in_world.values()):
+            return ""
+        return f"{' and '.join(in_world)} {'are' if len(in_world) > 1 else 'is'} away"
+
+    def _lives(self, who: str) -> bool:
+        return bool(self._there.place_of(who)) or self._there.under_way(who)
 
 
 def wire(_: Settings) -> Part:

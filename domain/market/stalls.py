@@ -1,16 +1,19 @@
 """The stalls of a definition: what each sells, on which terms, and when it is open. Pure values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from domain.definition.definition import Definition
 from domain.definition.goods import Good, Trade
-from domain.definition.places import Hours
+from domain.definition.places import Hours, Place
 from domain.ledger.vocabulary import UnitId
 from domain.market.vocabulary import WHOLE
 
 COST = 600
 """Thousandths of the usual price that makers and carters get for what they bring."""
+
+KEEPS = "trade"
+"""The activity of those who keep a stall."""
 
 FLOAT_PIECES = 200
 """A stall begins with coins for so many pieces of what it sells."""
@@ -70,6 +73,8 @@ class Stall:
     currency: UnitId
     hours: Hours
     terms: Mapping[UnitId, Terms]
+    keepers: Mapping[str, str] = field(default_factory=dict)
+    """Names of those who keep it, by person: whose place it is, and who is there to trade."""
 
     @property
     def account(self) -> str:
@@ -108,9 +113,24 @@ def stalls_of(definition: Definition) -> Mapping[str, Stall]:
                 found.setdefault(place, {})[good.id] = _terms(good, trades.get(good.kind))
     return {
         place: Stall(
-            place, places[place].name, places[place].side, currencies[place], places[place].hours, terms
+            place,
+            places[place].name,
+            places[place].side,
+            currencies[place],
+            places[place].hours,
+            terms,
+            _keepers(definition, places[place]),
         )
         for place, terms in sorted(found.items())
+    }
+
+
+def _keepers(definition: Definition, place: Place) -> Mapping[str, str]:
+    return {
+        person.id: person.name
+        for person in definition.people
+        if person.id == place.owner
+        or any(each.at == place.id and each.do == KEEPS for each in person.schedule)
     }
 
 

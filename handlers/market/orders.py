@@ -58,8 +58,8 @@ class Surroundings(Protocol):
         """Return once everybody's whereabouts are known as the log has them."""
         ...
 
-    def away(self, market: str) -> str:
-        """Return why nobody is at a stall who should be ("asleep", "at the tavern"); "" if somebody is."""
+    def away(self, stall: Stall) -> str:
+        """Return why nobody keeps a stall at the moment; "" if somebody does, or if nobody lives yet."""
         ...
 
 
@@ -73,7 +73,7 @@ def shut_now(view: Stalls, stall: Stall, around: Surroundings) -> str:
         return f"nobody keeps it: {cause}"
     if not around.now().opens(stall.hours):
         return "it is shut at this hour"
-    return around.away(stall.market)
+    return around.away(stall)
 
 
 class Orders:

@@ -89,6 +89,10 @@ class Whereabouts(MemoryView):
         """Return the place that somebody is in; "" if they are under way, or nowhere."""
         return self._places.get(who, "")
 
+    def under_way(self, who: str) -> bool:
+        """Say whether somebody is on a journey."""
+        return who in self._journeys
+
     def in_place(self, place: str) -> int:
         """Return how many are in a place."""
         return self._counts[place]

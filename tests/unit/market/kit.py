@@ -48,7 +48,7 @@ class Around:
     async def caught_up(self) -> None:
         pass
 
-    def away(self, _market: str) -> str:
+    def away(self, _stall: Stall) -> str:
         return self.absent
 
 

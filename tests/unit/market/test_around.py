@@ -1,0 +1,43 @@
+"""Who keeps a stall: its people, where they are now."""
+
+from dataclasses import replace
+from typing import Any
+
+from aicore.content.sample_world import sample_definition
+from aicore.wiring.market import Around
+from bus.memory import MemoryLog
+from domain.market.stalls import stalls_of
+from domain.people.lives import who_of
+from domain.places.messages import Entered, Left
+from handlers.places.whereabouts import Whereabouts
+from tests.unit.ledger.desk_kit import CODEC
+from tests.unit.market.kit import YARD
+from tests.unit.places.kit import city
+
+STALL = replace(YARD, keepers={"hob": "Hob", "wen": "Wen"})
+
+
+def test_a_stall_is_kept_while_one_of_its_people_is_there() -> None:
+    there = Whereabouts(MemoryLog("x", lambda: 0), city(), decode=CODEC.decode)
+    around = Around(None, there)  # type: ignore[arg-type]  # no clock is asked here
+
+    def goes(person: str, place: str) -> None:
+        entered: dict[str, Any] = {**Entered.example, "who": who_of(person), "place": place}
+        there.apply(Entered.model_validate(entered), None)  # type: ignore[arg-type]  # it looks at the event alone
+
+    assert around.away(STALL) == "", "nobody lives yet"
+    goes("hob", "elsewhere")
+    assert around.away(STALL) == "Hob is away"
+    goes("wen", "lamp_yard")
+    assert around.away(STALL) == ""
+    goes("wen", "elsewhere")
+    assert around.away(STALL) == "Hob and Wen are away"
+    assert around.away(YARD) == ""
+    gone = Left.model_validate({**Left.example, "who": who_of("hob")})
+    there.apply(gone, None)  # type: ignore[arg-type]
+    assert around.away(STALL) == "Wen is away"
+
+
+def test_stalls_of_the_sample_world_have_keepers() -> None:
+    stalls = stalls_of(sample_definition())
+    assert any(stall.keepers for stall in stalls.values())
