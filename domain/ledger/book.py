@@ -1,6 +1,6 @@
 """The ledger's state: what there is, who has how much of it, and what is promised. Pure, never changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from domain.clock.units import GameTime, RealTime
@@ -62,7 +62,8 @@ class Book(NamedTuple):
 
     units: Layers[str, Unit] = Layers()
     accounts: Layers[str, Account] = Layers()
-    sources: tuple[str, ...] = ()
+    issued: Layers[str, int] = Layers()
+    """What sources gave of each unit, less what came back to them."""
     volumes: Layers[Place, Amounts] = Layers()
     floors: Layers[Place, int] = Layers()
     holds: Layers[str, Held] = Layers()
@@ -94,9 +95,8 @@ def evolve(book: Book, event: LedgerEvent) -> Book:
         case UnitRetired():
             return _retired(book, event)
         case AccountOpened():
-            sources = (*book.sources, event.account) if is_source(event.account) else book.sources
             accounts = book.accounts.with_({event.account: Account(event)})
-            return book._replace(accounts=accounts, sources=sources)
+            return book._replace(accounts=accounts)
         case AccountClosed():
             return _closed(book, event)
         case CreditAllowed():
@@ -117,13 +117,22 @@ def _promised(book: Book, event: Moving) -> Book:
             return book._replace(undone=book.undone.with_({event.reverses: True}))
 
 
+def _issued(book: Book, changes: Mapping[Place, Amounts]) -> Layers[str, int]:
+    given: dict[str, int] = {}
+    for (account, unit), (balance, _) in changes.items():
+        if is_source(account):
+            before = book.volume(account, unit)[0]
+            given[unit] = given.get(unit, book.issued.get(unit) or 0) + before - balance
+    return book.issued.with_(given) if given else book.issued
+
+
 def _moved(book: Book, after: Sequence[Volume]) -> Book:
     changes = {(each.account, each.unit): (each.balance, each.held) for each in after}
     # Each transfer comes by here, and `_replace` would take longer than all the rest.
     return Book(
         book.units,
         book.accounts,
-        book.sources,
+        _issued(book, changes),
         book.volumes.with_(changes),
         book.floors,
         book.holds,

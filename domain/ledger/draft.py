@@ -114,7 +114,11 @@ class Draft:
 
     def _see_may_come(self, move: Move, at: str) -> None:
         """See that so much more may come into the world."""
-        issued = -sum(self._volume(source, move.unit)[0] for source in self._book.sources)
+        issued = (self._book.issued.get(move.unit) or 0) + sum(
+            self._book.volume(account, unit)[0] - balance
+            for (account, unit), (balance, _) in self._volumes.items()
+            if unit == move.unit and is_source(account)
+        )
         unit = self._book.units.get(move.unit)
         if unit and unit.opened.kind == "item" and issued:
             what = f"{move.unit} was brought into the world before"
