@@ -13,16 +13,21 @@ from domain.quests.messages import (
     Completed,
     Failed,
     Joined,
+    OfferMade,
     QuestEvent,
+    Withdrawn,
 )
 from domain.quests.queries import JournalQuery
 from domain.quests.terms import quest_of
 from projections.kernel.reading import Answer, Reader
 from projections.kernel.view import Fact, Key, Row, View
 
+TAKEN = tuple(kind for kind in QUEST_EVENTS if kind not in (OfferMade, Withdrawn))
+"""What happens to a quest once somebody took it; offers are asked for elsewhere."""
+
 
 def _keys_of(fact: Fact) -> Sequence[Key]:
-    return [(fact.event.instance,)] if isinstance(fact.event, QuestEvent) else []
+    return [(fact.event.instance,)] if isinstance(fact.event, TAKEN) else []
 
 
 def _apply(row: Row | None, fact: Fact, _: Key) -> Row | None:
@@ -82,7 +87,7 @@ def _instance(row: Row) -> Instance:
 QUEST_JOURNAL = View(
     name="quest_journal",
     version=1,
-    types=frozenset(kind.event_name for kind in QUEST_EVENTS),
+    types=frozenset(kind.event_name for kind in TAKEN),
     key=("instance",),
     keys_of=_keys_of,
     apply=_apply,

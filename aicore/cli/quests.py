@@ -11,7 +11,7 @@ from aicore.cli.wire import over_wire, tell
 from aicore.content.definition import check_folder, check_sample
 from domain.definition.entries import entries_of
 from domain.places.city import city_of
-from domain.quests.checker.search import checked, told
+from domain.quests.checker.search import across, checked, told
 from domain.quests.checker.world import World, world_of
 from domain.quests.quests import Offer, offers_of
 
@@ -91,6 +91,7 @@ def check_quests(
         raise Failure(f"there is no quest {quest}", remedy="`aicore world check` counts what there is")
     chosen = list(offers.values()) if quest is None else [offers[quest]]
     found = [finding for offer in chosen for finding in checked(offer, possible)]
+    found += across(chosen, possible)
     if json:
         rows = [
             {"kind": each.kind, "path": each.path, "found": each.says, "trace": each.words} for each in found

@@ -1,4 +1,4 @@
-"""Players who walk about the city and trade at its stalls over the public wire, as a game service would."""
+"""Players who walk about, trade and take quests over the public wire, as a game service would have them."""
 
 import asyncio
 from collections import Counter
@@ -15,6 +15,8 @@ PAUSE_S = 1.0
 
 PURSES, PURSE = "source.purses", 50_000
 SELLS, BUYS_MAX = 0.5, 3
+ERRANDS, OBJECTIVES = 0.25, 2
+"""How often one thinks of quests on arriving; objectives of a stage that are tried."""
 
 Say = Callable[[str], None]
 
@@ -71,8 +73,11 @@ class _Walker:
         self._world = world
         self._counts = counts
         self._draw = draw
+        self._whims = Random(name)
         self._opened: Mapping[str, Any] = {}
         self.stalls: frozenset[str] = frozenset()
+        self._quest: Mapping[str, Any] = {}
+        """What was last told of the quest that the player is on."""
         self._has: Counter[str] = Counter()
         """Goods that were bought on this walk."""
 
@@ -90,6 +95,8 @@ class _Walker:
                 await asyncio.sleep(game_ms / 1e3 / scale + LATE_S)
                 if here in self.stalls:
                     await self._trade(here, say)
+                if game_ms and self._whims.random() < ERRANDS:
+                    await self._errand(mine, say)
         finally:
             await asyncio.shield(self._client.command("session.close", mine))
 
@@ -146,3 +153,32 @@ class _Walker:
             if here in (way["start"], way["end"]) and "foot" in way["seconds"]
         ]
         return found or [here]
+
+    async def _errand(self, mine: Mapping[str, Any], say: Say) -> None:
+        """Take a quest, or try to go on with the one that there is; where they go brings it on, too."""
+        if not self._quest:
+            made = await self._asked("quests.generate", mine)
+            self._quest = await self._asked("quests.accept", {**mine, "quest": made["quest"]}) if made else {}
+            if self._quest:
+                self._counts["quests"] += 1
+                say(f"{self._name} takes {self._quest['quest']}")
+            return
+        quest = self._quest
+        on = {**mine, "instance": quest["instance"], "stage": quest["stage"]}
+        tries = [("quests.advance", {"objective": number}) for number in range(OBJECTIVES)]
+        for command, what in [*tries, ("quests.choose", {"choice": 0})]:
+            if found := await self._asked(command, {**on, **what}):
+                self._quest = found
+                if found["over"]:
+                    say(f"{self._name} has {found['over']} {found['quest']}")
+                    self._quest = {}
+                return
+
+    async def _asked(self, command: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what a command came to; {} if it was refused, which is counted, or it is over by itself."""
+        try:
+            return (await self._client.command(command, dict(payload))).result
+        except Refused as refusal:
+            self._counts[refusal.error.code] += 1
+            self._quest = {} if refusal.error.code == "quest_over" else self._quest
+            return {}

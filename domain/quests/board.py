@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from pydantic import JsonValue
+
 from domain.clock.messages import CalendarSet, ClockJumped, PhaseBegan
 from domain.definition.loading import Loaded
 from domain.kernel.event import Event
 from domain.ledger.messages import HoldPosted, Moving, Reversed, Transferred, UnitOpened
 from domain.ledger.vocabulary import is_sink
-from domain.places.messages import Arrived, Departed, Entered, JourneyCut, Left, TurnedBack
-from domain.quests.instance import Instance, evolve
+from domain.places.messages import Arrived, Departed, Entered, Left
+from domain.quests.instance import Instance, Offered, evolve
 from domain.quests.messages import (
     Abandoned,
     Accepted,
@@ -24,11 +26,14 @@ from domain.quests.messages import (
     GoneTold,
     Happened,
     Joined,
+    OfferMade,
     Parted,
     QuestEvent,
     StageReached,
+    Withdrawn,
 )
 from domain.quests.vocabulary import Thing
+from domain.weather.messages import WeatherChanged
 
 PLAYER = "player."
 MINUTE_MS = 60_000
@@ -42,6 +47,7 @@ class Board:
 
     Attributes:
         running: the quests that are under way, by instance.
+        offered: made quests that wait to be taken, by instance. written: how. made: how many, by player.
         of: the instances that a player is on.
         taken: how often a player has taken a quest; with the instance that the last time was.
         completed: by player, quests that they completed.
@@ -51,11 +57,15 @@ class Board:
         arrivals: by instance and objective, when somebody came to its place since the stage began.
         told: what events said is gone. retired: what the definition has no more. kept: the only ones of
             their kind that nobody gives away again.
+        skies: the weather by zone. items: units of which there is one.
         touched: instances for which something may follow, with the event by which.
         cause: the event that is taken in.
     """
 
     running: dict[str, Instance] = field(default_factory=dict)
+    offered: dict[str, Offered] = field(default_factory=dict)
+    made: Counter[str] = field(default_factory=Counter)
+    written: dict[str, Mapping[str, JsonValue]] = field(default_factory=dict, repr=False)
     of: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     taken: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     completed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -66,6 +76,7 @@ class Board:
     told: set[Thing] = field(default_factory=set)
     retired: frozenset[Thing] = frozenset()
     kept: set[Thing] = field(default_factory=set)
+    skies: dict[str, str] = field(default_factory=dict)
     items: set[str] = field(default_factory=set)
     touched: dict[str, UUID | None] = field(default_factory=dict)
     cause: UUID | None = None
@@ -78,17 +89,18 @@ class Board:
     def take(self, event: Event) -> None:
         """Take an event in; those of others change nothing."""
         match event:
+            case OfferMade() | Withdrawn():
+                self._offers(event)
             case Joined() | Accepted():
                 self._begins(event)
             case Happened():
                 self._goes_on(event)  # type: ignore[arg-type]
-            case Entered() | Arrived():
-                self._is_at(event.who, event.place, event.at_ms)
-            case Left() | Departed():
-                self.places.pop(event.who, None)
-            case JourneyCut() | TurnedBack():
-                pass  # an arrival follows
+            case Entered() | Arrived() | Left() | Departed():
+                self._moves(event)
             case PhaseBegan() | ClockJumped() | CalendarSet():
+                self.touch_all()
+            case WeatherChanged():
+                self.skies[event.zone] = event.state
                 self.touch_all()
             case UnitOpened():
                 self.items |= {event.unit} if event.kind == "item" else set()
@@ -108,24 +120,49 @@ class Board:
 
     def touch_all(self) -> None:
         """Have every quest looked at: time of day or the world changed."""
-        for instance in self.running:
+        for instance in (*self.running, *self.offered):
             self.touch(instance)
+
+    def state(self, instance: str) -> Instance | Offered | None:
+        """Return a quest that is under way, or waits to be taken."""
+        return self.running.get(instance) or self.offered.get(instance)
+
+    def made_for(self, player: str) -> list[Offered]:
+        """Return the made quests that a player may take."""
+        return [each for each in self.offered.values() if player in each.players]
 
     def touch(self, instance: str) -> None:
         """Have a quest looked at."""
         self.touched.setdefault(instance, self.cause)
 
+    def _offers(self, event: OfferMade | Withdrawn) -> None:
+        state = evolve(None, event) if isinstance(event, OfferMade) else None
+        if not isinstance(state, Offered):
+            self._taken(event.instance)
+            return
+        self.offered[event.instance] = state
+        self.made[event.players[0]] += 1
+        self.written[event.instance] = event.written if isinstance(event, OfferMade) else {}
+        self.touch(event.instance)
+
+    def _taken(self, instance: str) -> None:
+        self.offered.pop(instance, None)
+        self.written.pop(instance, None)
+        self.touched.pop(instance, None)
+
     def _begins(self, event: Accepted | Joined) -> None:
         player = event.players[0] if isinstance(event, Accepted) else event.player
+        before = self.offered.get(event.instance)
+        self._taken(event.instance)
         self.taken[player, event.quest] = event.number, event.instance
         self.of[player].add(event.instance)
         if isinstance(event, Joined) and event.instance not in self.running:
             return
-        self._goes_on(event)
+        self._goes_on(event, before)
 
-    def _goes_on(self, event: QuestEvent) -> None:
-        before = self.running.get(event.instance)
-        if isinstance(event, Joined) and before and event.player in before.players:
+    def _goes_on(self, event: QuestEvent, offered: Offered | None = None) -> None:
+        before = self.running.get(event.instance) or offered
+        if isinstance(event, Joined) and isinstance(before, Instance) and event.player in before.players:
             return  # the same word, on the stream of who came along
         state = evolve(before, event)
         if not isinstance(state, Instance):
@@ -154,6 +191,12 @@ class Board:
                 self.experience[player] += event.experience
                 for faction, change in event.standing.items():
                     self.standings[player, faction] += change
+
+    def _moves(self, event: Entered | Arrived | Left | Departed) -> None:
+        if isinstance(event, Entered | Arrived):
+            self._is_at(event.who, event.place, event.at_ms)
+        else:
+            self.places.pop(event.who, None)
 
     def _is_at(self, who: str, place: str, at_ms: int) -> None:
         self.places[who] = place
@@ -191,11 +234,13 @@ def _keeps(account: str) -> bool:
     return account.startswith("person.") and account.endswith(".kept")
 
 
-def next_ms(state: Instance, now_ms: int) -> int | None:
+def next_ms(state: Instance | Offered, now_ms: int) -> int | None:
     """Return the game time at which time alone may change something for a quest; None: never.
 
     Phases of the day are told by events.
     """
+    if isinstance(state, Offered):
+        return state.until_ms + 1
     times = [] if state.due_ms is None else [state.due_ms + 1]
     conditions = [branch.when for branch in state.at.branches]
     for number in state.left:

@@ -19,8 +19,8 @@ class Accept(Command, name="quests.accept", may=MAY):
 
     The result is the quest as it stands: instance, quest, players, stage, done (objectives), due_ms, over
     (how it ended, or empty), end. Who is on it already gets it as it stands. Refused with
-    ``quest_unknown``, ``giver_gone``, ``target_gone``, ``not_offered``, ``taken_before``, and for the
-    session as places.enter is.
+    ``quest_unknown``, ``offer_over``, ``giver_gone``, ``target_gone``, ``not_offered``, ``taken_before``,
+    and for the session as places.enter is.
     """
 
     player: PlayerId
@@ -28,6 +28,20 @@ class Accept(Command, name="quests.accept", may=MAY):
     quest: QuestRef
 
     example: ClassVar = {**ANN, "quest": "three_bells"}
+
+
+class MakeQuest(Command, name="quests.generate", may=MAY):
+    """Make a quest for a player, of what the world has now; they may take it for a game day.
+
+    It is tried before it is offered: it can be ended, whatever happens. The result is {instance, quest,
+    players, until_ms, over}; quests.offers tells more of it, quests.accept takes it. Refused with
+    ``offers_full``, ``nothing_fits``, and for the session.
+    """
+
+    player: PlayerId
+    session: SessionNumber
+
+    example: ClassVar = dict(ANN)
 
 
 class Join(Command, name="quests.join", may=MAY):
@@ -106,6 +120,6 @@ class Look(Command, name="quests.look"):
     example: ClassVar = {"instance": INSTANCE}
 
 
-OfPlayer = Accept | Join | Advance | Choose | Abandon
+OfPlayer = Accept | MakeQuest | Join | Advance | Choose | Abandon
 QuestCommand = OfPlayer | Look
-COMMANDS: tuple[type[QuestCommand], ...] = (Accept, Join, Advance, Choose, Abandon)
+COMMANDS: tuple[type[QuestCommand], ...] = (Accept, MakeQuest, Join, Advance, Choose, Abandon)

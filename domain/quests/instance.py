@@ -11,11 +11,13 @@ from domain.quests.messages import (
     Completed,
     Failed,
     Joined,
+    OfferMade,
     Parted,
     PassedOn,
     Progressed,
     QuestEvent,
     StageReached,
+    Withdrawn,
 )
 from domain.quests.terms import quest_of
 
@@ -98,7 +100,27 @@ class Along:
     size: int = 1
 
 
-State = Instance | Along | None
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A quest that was made for a player, who has not taken it.
+
+    Attributes:
+        quest: what it is.
+        digest: of how it is written.
+        until_ms: when it cannot be taken any more.
+        over: whether it was withdrawn.
+    """
+
+    id: str
+    quest: Quest
+    players: tuple[str, ...]
+    digest: str
+    until_ms: int
+    over: str = ""
+    size: int = 1
+
+
+State = Instance | Along | Offered | None
 
 
 def stage_of(quest: Quest, id_: str) -> Stage:
@@ -116,16 +138,27 @@ def evolve(state: State, event: QuestEvent) -> State:
     if state is None:
         match event:
             case Accepted():
+                return _begun(event, 1)
+            case OfferMade():
                 quest = quest_of(event.quest, event.written, event.digest)
-                begun = event.instance, quest, tuple(event.players), event.number, event.stage
-                return Instance(*begun, event.at_ms, event.due_ms)
+                return Offered(event.instance, quest, tuple(event.players), event.digest, event.until_ms)
             case Joined():
                 return Along(event.instance, event.number)
             case _:
                 return None
+    if isinstance(state, Offered):
+        if isinstance(event, Accepted):
+            return _begun(event, state.size + 1)
+        return replace(state, over="withdrawn", size=state.size + 1)
     if isinstance(state, Along):
         return replace(state, size=state.size + 1)
     return _after(replace(state, size=state.size + 1), event)
+
+
+def _begun(event: Accepted, size: int) -> Instance:
+    quest = quest_of(event.quest, event.written, event.digest)
+    begun = event.instance, quest, tuple(event.players), event.number, event.stage
+    return Instance(*begun, event.at_ms, event.due_ms, size=size)
 
 
 def _after(state: Instance, event: QuestEvent) -> Instance:
@@ -147,7 +180,7 @@ def _after(state: Instance, event: QuestEvent) -> Instance:
             return replace(state, over=ended[0], end=ended[1], over_ms=ended[2], went=went, due_ms=None)
         case Abandoned():
             return replace(state, over="abandoned", over_ms=event.at_ms, due_ms=None)
-        case Accepted():
+        case Accepted() | OfferMade() | Withdrawn():
             return state
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from domain.definition.messages import Written
 from domain.kernel.event import Event
-from domain.kernel.vocabulary import Digest
+from domain.kernel.vocabulary import COUNT_MAX, Digest
 from domain.quests.vocabulary import (
     At,
     Due,
@@ -76,6 +76,49 @@ class Accepted(Happened, name="quests.accepted", version=1):
         "written": TERMS,
         "stage": "carry",
         "due_ms": None,
+    }
+
+
+class OfferMade(Happened, name="quests.offered", version=1):
+    """A quest was made for a player, of what the world has; it can be taken until its time is over."""
+
+    digest: Annotated[Digest, Field(description="Digest of the quest as it was made.")]
+    written: Written
+    until_ms: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=COUNT_MAX,
+            description="Game time until it can be taken.",
+            json_schema_extra={"unit": "ms"},
+        ),
+    ]
+
+    example: ClassVar[Any] = {
+        **BASE,
+        "digest": "sha256:0cce4a05df0b7e2e0a1c67bf2b61ba0c3e4b73ee31ab2c0f59a2d8fd22e6e5d1",
+        "written": TERMS,
+        "until_ms": 111_810_000,
+    }
+
+
+class Withdrawn(Happened, name="quests.withdrawn", version=1):
+    """What was made for a player cannot be taken any more."""
+
+    by: Annotated[
+        Literal["late", "gone"],
+        Field(description="Its time was over, or somebody or something that it needs is gone."),
+    ]
+    text: Told
+    gone_kind: Annotated[ThingKind | None, Field(description="Kind of what is gone.")] = None
+    gone: Annotated[ThingRef | None, Field(description="What is gone.")] = None
+
+    example: ClassVar[Any] = {
+        **BASE,
+        "by": "gone",
+        "text": "It cannot be done any more.",
+        "gone_kind": "place",
+        "gone": "sea_wall",
     }
 
 
@@ -226,8 +269,10 @@ class GoneTold(Event, name="quests.gone_told", version=1):
 
 
 Over = Completed | Failed | Closed | Abandoned
-QuestEvent = Accepted | Joined | Parted | Progressed | StageReached | PassedOn | Over
+QuestEvent = OfferMade | Withdrawn | Accepted | Joined | Parted | Progressed | StageReached | PassedOn | Over
 QUEST_EVENTS: tuple[type[QuestEvent], ...] = (
+    OfferMade,
+    Withdrawn,
     Accepted,
     Joined,
     Parted,

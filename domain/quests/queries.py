@@ -28,7 +28,8 @@ class JournalQuery(Query, name="quests.journal", may=(GRANTED, *PEOPLE)):
 class OffersQuery(Query, name="quests.offers", may=(GRANTED, *PEOPLE)):
     """Ask for the quests that a player may take now.
 
-    The result is a list of maps with quest, name, aim, giver, party, and why: what is not so yet, or empty.
+    The result is a list of maps with quest, name, aim, giver, party, why (what is not so yet, or empty), and
+    until_ms (of those that were made for the player).
     """
 
     player: PlayerId

@@ -11,13 +11,28 @@ from domain.definition.entries import digest_of
 from domain.definition.quests import Objective, Quest
 from domain.kernel.decider import Decider, Rejected
 from domain.kernel.vocabulary import ConfigurationValue
-from domain.quests.commands import Abandon, Accept, Advance, Choose, Join, Look, QuestCommand
+from domain.quests.commands import Abandon, Accept, Advance, Choose, Join, Look, MakeQuest, QuestCommand
 from domain.quests.facts import Facts, unmet
 from domain.quests.going import after, base, due_of, entered, is_met, looked
-from domain.quests.instance import Along, Instance, State, evolve
-from domain.quests.messages import Abandoned, Accepted, Joined, Parted, Progressed, QuestEvent
+from domain.quests.instance import Along, Instance, Offered, State, evolve
+from domain.quests.messages import (
+    Abandoned,
+    Accepted,
+    Joined,
+    OfferMade,
+    Parted,
+    Progressed,
+    QuestEvent,
+    Withdrawn,
+)
 from domain.quests.needs import completable, named
 from domain.quests.vocabulary import PARTY_MAX, Paid, Thing, instance_of
+
+OPEN_MAX = 3
+"""Made quests of one player that wait to be taken."""
+
+OPEN_MS = 86_400_000
+"""Game time for which a made quest can be taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +69,7 @@ class Asked:
         offer: for quests.accept; None: the definition has no such quest any more.
         number: for quests.accept and quests.join: how often the player has taken it with this.
         again: for quests.join: whether the player may take it now.
+        open: for quests.generate: how many that were made for the player wait.
     """
 
     command: QuestCommand
@@ -61,6 +77,7 @@ class Asked:
     offer: Offer | None = None
     number: int = 1
     again: bool = True
+    open: int = 0
 
 
 def decide(asked: Asked, state: State) -> Sequence[QuestEvent]:
@@ -76,7 +93,9 @@ def decide(asked: Asked, state: State) -> Sequence[QuestEvent]:
         case Join():
             return _join(asked, command, _there(state))
         case Look():
-            return looked(state, asked.facts) if isinstance(state, Instance) else []
+            return follows(state, asked.facts)
+        case MakeQuest():
+            return _offer(asked, command, state)
         case Advance():
             return _advance(command, asked.facts, _on_it(_there(state), command.player))
         case Choose():
@@ -88,6 +107,13 @@ def decide(asked: Asked, state: State) -> Sequence[QuestEvent]:
 
 
 QUEST: Decider[Asked, QuestEvent, State] = Decider(None, decide, evolve)
+
+
+def follows(state: State, facts: Facts) -> list[QuestEvent]:
+    """Return what follows for a quest from the facts alone."""
+    if isinstance(state, Instance):
+        return looked(state, facts)
+    return _withdrawn(state, facts) if isinstance(state, Offered) and not state.over else []
 
 
 def may_again(state: Instance, now_ms: int) -> bool:
@@ -106,6 +132,13 @@ def _accept(asked: Asked, command: Accept, state: State) -> Sequence[QuestEvent]
         return []
     if isinstance(state, Along):
         return []
+    if isinstance(state, Offered) and (state.over or _withdrawn(state, asked.facts)):
+        raise Rejected(
+            "offer_over",
+            f"{command.quest} cannot be taken any more",
+            field="quest",
+            remedy="ask quests.offers for what a player may take",
+        )
     if asked.offer is None:
         raise Rejected(
             "quest_unknown",
@@ -130,6 +163,53 @@ def _accept(asked: Asked, command: Accept, state: State) -> Sequence[QuestEvent]
     begun = evolve(None, accepted)
     assert isinstance(begun, Instance)
     return [accepted, *looked(begun, facts)]
+
+
+def _offer(asked: Asked, command: MakeQuest, state: State) -> Sequence[QuestEvent]:
+    """Return the offer of a quest that was made; who asks again, with another command, gets another one."""
+    if state is not None:
+        return []
+    if asked.offer is None:
+        raise Rejected(
+            "nothing_fits",
+            "the world has nothing that a quest could be made of",
+            remedy="offer a quest of the definition, or ask again later",
+        )
+    if asked.open >= OPEN_MAX:
+        raise Rejected(
+            "offers_full",
+            f"{asked.open} quests that were made for {command.player} wait to be taken",
+            field="player",
+            remedy="let the player take one, or wait until its time is over",
+        )
+    offer, now_ms = asked.offer, asked.facts.now
+    return [
+        OfferMade(
+            instance=instance_of(offer.quest.id, command.player, asked.number),
+            quest=offer.quest.id,
+            players=[command.player],
+            at_ms=now_ms,
+            digest=offer.digest,
+            written=offer.written,
+            until_ms=now_ms + OPEN_MS,
+        )
+    ]
+
+
+def _withdrawn(state: Offered, facts: Facts) -> list[QuestEvent]:
+    """Return the end of an offer whose time is over, or of which the world took something."""
+    quest = state.quest
+    said = {"instance": state.id, "quest": quest.id, "players": [*state.players], "at_ms": facts.now}
+    giver = Thing("person", quest.giver)
+    if giver in facts.gone:
+        return [Withdrawn(**said, by="gone", text=quest.giver_gone.text, gone_kind="person", gone=giver.id)]
+    lost = sorted(named(quest) & set(facts.gone))
+    if lost and not completable(quest, quest.stages[0].id, facts.gone):
+        text = quest.target_gone.text
+        return [Withdrawn(**said, by="gone", text=text, gone_kind=lost[0].kind, gone=lost[0].id)]
+    if facts.now > state.until_ms:
+        return [Withdrawn(**said, by="late", text="Nobody took it in time.")]
+    return []
 
 
 def _see_offered(quest: Quest, facts: Facts, player: str) -> None:

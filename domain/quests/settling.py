@@ -30,7 +30,7 @@ class Units:
 def units_of(definition: Definition) -> Units:
     """Return the units of a definition: currencies in hundredths, goods, and what there is one of."""
     units = [
-        OpenUnit(unit=each.id, kind="currency", digits=2, says=each.coin) for each in definition.currencies
+        OpenUnit(unit=each.id, kind="currency", digits=2, says=each.id) for each in definition.currencies
     ] + [
         OpenUnit(unit=each.id, kind="item" if each.unique else "good", says=each.name[:200])
         for each in definition.goods

@@ -9,19 +9,25 @@ from domain.clock.clock import Clock
 from domain.clock.messages import CalendarSet, ClockJumped, PhaseBegan
 from domain.clock.units import GameTime, RealTime
 from domain.definition.definition import Definition
-from domain.definition.entries import Entries
+from domain.definition.entries import Entries, digest_of
 from domain.definition.loading import LOADED, Loaded, definition_of, evolve
 from domain.definition.messages import EntryDefined, EntryRetired, VersionPublished
 from domain.kernel.event import Event
 from domain.ledger.book import Book
 from domain.ledger.messages import HoldPosted, Reversed, Transferred, UnitOpened
+from domain.places.city import city_of
 from domain.places.messages import Arrived, Departed, Entered, Left
 from domain.quests.board import Board
+from domain.quests.checker.search import checked
+from domain.quests.checker.world import World, world_of
 from domain.quests.facts import Facts, Moment, unmet
-from domain.quests.instance import Instance
+from domain.quests.generator import Roll, ground_of, made, task_id
+from domain.quests.instance import Instance, Offered
 from domain.quests.messages import EVENTS
 from domain.quests.quests import Offer, offers_of
 from domain.quests.settling import Units, units_of
+from domain.quests.terms import quest_of
+from domain.weather.messages import WeatherChanged
 from handlers.kernel.follow import Decode, MemoryView
 
 DEFINING = (EntryDefined, EntryRetired, VersionPublished)
@@ -30,13 +36,11 @@ HEARD = (
     *DEFINING,
     *(Entered, Arrived, Left, Departed),
     *(UnitOpened, Transferred, HoldPosted, Reversed),
-    *(PhaseBegan, ClockJumped, CalendarSet),
+    *(PhaseBegan, ClockJumped, CalendarSet, WeatherChanged),
 )
 KNOWN_WITHIN_S = 5.0
+ATTEMPTS_MAX = 8
 PAGE = 1_000
-
-Weather = Callable[[str, int], str]
-"""State of the weather at a place at a game time; "" if nobody knows."""
 
 
 class QuestBoard(MemoryView):
@@ -52,8 +56,9 @@ class QuestBoard(MemoryView):
         super().__init__(log, decode=decode)
         self.board = Board()
         self.clock = clock
-        self.weather: Weather = lambda _place, _game_ms: ""
+        self.definition, self._zones = definition, _zones(definition)
         self.units, self.offers = _defined(definition, entries)
+        self._world: World | None = None
         self._loaded: Loaded = LOADED
         self._redefined = False
         self._checked = 0
@@ -75,7 +80,34 @@ class QuestBoard(MemoryView):
             definition = await asyncio.to_thread(definition_of, self._loaded)
             if definition:
                 self.units, self.offers = _defined(definition, self._loaded.published)
+                self.definition, self._zones, self._world = definition, _zones(definition), None
             self.board.retire(self._loaded)
+
+    @property
+    def world(self) -> World:
+        """What the definition makes possible; computed when it is first asked for."""
+        if self._world is None:
+            self._world = world_of(self.definition, city_of(self.definition).arrivals)
+        return self._world
+
+    def offer(self, quest: str, player: str) -> Offer | None:
+        """Return a quest that a player may take: of the definition, or made for them."""
+        for each in self.board.made_for(player):
+            if each.quest.id == quest:
+                return Offer(each.quest, dict(self.board.written[each.id]), each.digest)
+        return self.offers.get(quest)
+
+    def make(self, player: str, number: int) -> Offer | None:
+        """Make a player's so-manieth quest, and try it; None if the world has nothing for one that holds."""
+        seed = self.definition.world.seed
+        id_, ground = task_id(seed, player, number), ground_of(self.definition, self.world, self.board.gone)
+        for attempt in range(ATTEMPTS_MAX):
+            if (written := made(ground, Roll(f"{seed}/{player}/{number}/{attempt}"))) is None:
+                return None
+            offer = Offer(quest_of(id_, written), written, digest_of(written))
+            if not checked(offer, self.world):
+                return offer
+        return None
 
     async def all_known(self) -> None:
         """Return once all that the log has by now is known here: who has just been told so builds on it.
@@ -98,7 +130,9 @@ class QuestBoard(MemoryView):
             raise LogUnavailable("quests lie behind the log; retry with the same id") from error
         self._checked = max(self._checked, head)
 
-    def facts(self, state: Instance | None, game_ms: int, book: Book, here: Mapping[str, str]) -> Facts:
+    def facts(
+        self, state: Instance | Offered | None, game_ms: int, book: Book, here: Mapping[str, str]
+    ) -> Facts:
         """Return what a decision about a quest goes by.
 
         Args:
@@ -120,12 +154,12 @@ class QuestBoard(MemoryView):
                 holds=holds,
                 standing=lambda player, faction: board.standings[player, faction],
                 done=lambda player, quest: quest in board.completed.get(player, ()),
-                weather=lambda place: self.weather(place, ms),
+                weather=lambda place: board.skies.get(self._zones.get(place, ""), ""),
                 gone=board.gone,
             )
 
         now, seen = at(game_ms), dict[int, int]()
-        if state is None:
+        if not isinstance(state, Instance):
             return now
         for number, times in board.arrivals.get(state.id, {}).items():
             if number not in state.left:
@@ -164,6 +198,12 @@ class Clocked:
             None if today is None else names[today],
             None if before is None else names[before],
         )
+
+
+def _zones(definition: Definition) -> Mapping[str, str]:
+    """Return the zone of each place, whose weather it has."""
+    zones = {district.id: district.zone for district in definition.districts}
+    return {place.id: zones.get(place.district, "") for place in definition.places}
 
 
 def _defined(definition: Definition, entries: Entries) -> tuple[Units, Mapping[str, Offer]]:

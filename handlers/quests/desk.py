@@ -1,5 +1,6 @@
 """Commands about quests ride along at the ledger's desk: what happens, is given and paid is one append."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,11 +22,13 @@ from domain.quests.commands import (
     Choose,
     Join,
     Look,
+    MakeQuest,
     OfPlayer,
     QuestCommand,
 )
-from domain.quests.instance import Along, Instance, State
-from domain.quests.messages import QUEST_EVENTS, Accepted, Happened, Joined
+from domain.quests.generator import task_id
+from domain.quests.instance import Along, Instance, Offered, State
+from domain.quests.messages import QUEST_EVENTS, Accepted, Happened, Joined, OfferMade
 from domain.quests.quests import QUEST, Asked, Offer, may_again
 from domain.quests.settling import settled
 from domain.quests.vocabulary import instance_of, stream_of
@@ -58,6 +61,7 @@ class QuestRide:
     offer: Offer | None = None
     number: int = 1
     again: bool = True
+    open: int = 0
     own_stream: str = ""
     """For who comes along: the stream that would be their own quest's."""
     own_version: int = 0
@@ -77,9 +81,9 @@ class QuestRide:
         if now.game is None:
             remedy = "start the realm's clock: clock.start"
             raise Rejected("no_clock", "the realm has no clock yet", remedy=remedy)
-        state = self.state if isinstance(self.state, Instance) else None
+        state = self.state if isinstance(self.state, Instance | Offered) else None
         facts = self.board.facts(state, now.game.ms, book, self.here)
-        asked = Asked(self.command, facts, self.offer, self.number, self.again)
+        asked = Asked(self.command, facts, self.offer, self.number, self.again, self.open)
         decided = QUEST.decide(asked, self.state)
         events, ledger = settled(decided, book, now, self.board.units)
         beside = [Beside(self.stream, self.version, events)] if events else []
@@ -122,6 +126,8 @@ class QuestRider:
         match command:
             case Accept():
                 return await self._accepting(command, here)
+            case MakeQuest():
+                return await self._making(command)
             case Join():
                 return await self._joining(command, here)
             case Advance() | Choose() | Abandon() | Look():
@@ -149,8 +155,22 @@ class QuestRider:
         if isinstance(state, Along):
             instance = state.of
             state, version = await self._quest(instance)
-        offer = self._board.offers.get(quest)
+        offer = self._board.offer(quest, player)
         return QuestRide(command, self._board, instance, state, version, here, offer, number)
+
+    async def _making(self, command: MakeQuest) -> Ride:
+        """Return the ride with a quest that was made; the number is the first whose stream is not begun."""
+        number, player, board = self._board.board.made[command.player] + 1, command.player, self._board
+        while True:
+            quest = task_id(board.definition.world.seed, player, number)
+            instance = instance_of(quest, player, 1)
+            state, version = await self._quest(instance)
+            if state is None:
+                break
+            number += 1
+        offer = await asyncio.to_thread(board.make, player, number)
+        waiting = len(board.board.made_for(player))
+        return QuestRide(command, board, instance, state, version, {}, offer, open=waiting)
 
     async def _joining(self, command: Join, here: Mapping[str, str]) -> Ride:
         state, version = await self._quest(command.instance)
@@ -213,6 +233,9 @@ class QuestRider:
 
 def shown(state: State) -> Mapping[str, Any]:
     """Return what who asked is told of a quest."""
+    if isinstance(state, Offered):
+        said = {"instance": state.id, "quest": state.quest.id, "players": [*state.players]}
+        return {**said, "until_ms": state.until_ms, "over": state.over}
     if not isinstance(state, Instance):
         return {}
     return {
@@ -227,7 +250,7 @@ def shown(state: State) -> Mapping[str, Any]:
     }
 
 
-def look_id(state: Instance) -> UUID:
+def look_id(state: Instance | Offered) -> UUID:
     """Return the id under which a quest is looked at: one for each version of it."""
     return derived_id(UUID(state.id), state.size, "look")
 
@@ -239,10 +262,12 @@ def _came_of(command: QuestCommand, event: Event) -> bool:
             return (command.player, command.quest) == (event.players[0], event.quest)
         case Join(), Joined():
             return (command.player, command.instance) == (event.player, event.instance)
-        case Accept() | Join(), _:
-            return False
-        case _, Happened():
+        case MakeQuest(), OfferMade():
+            return command.player == event.players[0]
+        case ((Advance() | Choose() | Abandon() | Look()), Happened()):
             return command.instance == event.instance
+        case _:
+            pass
     return False
 
 

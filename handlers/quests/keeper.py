@@ -13,8 +13,8 @@ from bus.ports import EventLog, LogError
 from domain.kernel.decider import Rejected
 from domain.quests.board import next_ms
 from domain.quests.commands import Look
-from domain.quests.going import looked
-from domain.quests.instance import Instance
+from domain.quests.instance import Instance, Offered
+from domain.quests.quests import follows
 from handlers.ledger.desk import Desk
 from handlers.quests.board import QuestBoard
 from handlers.quests.desk import COMPONENT, look_id
@@ -58,27 +58,27 @@ class Keeper:
         due = [state for state in self._touched(AT_ONCE_MAX) if self._is_due(state, now_ms)]
         await asyncio.gather(*(self._say(state) for state in due))
 
-    def _touched(self, most: int) -> list[Instance]:
+    def _touched(self, most: int) -> list[Instance | Offered]:
         board = self._board.board
-        found: list[Instance] = []
+        found: list[Instance | Offered] = []
         for instance in list(board.touched):
-            if (state := board.running.get(instance)) is None:
+            if (state := board.state(instance)) is None:
                 board.touched.pop(instance, None)
             elif len(found) < most:
                 found.append(state)
         return found
 
-    def _is_due(self, state: Instance, now_ms: int) -> bool:
+    def _is_due(self, state: Instance | Offered, now_ms: int) -> bool:
         """Say whether anything follows; if not, note when time alone may change that."""
         facts = self._board.facts(state, now_ms, self._desk.book, {})
-        if looked(state, facts):
+        if follows(state, facts):
             return True
         self._board.board.touched.pop(state.id, None)
         if (next_ := next_ms(state, now_ms)) is not None:
             heappush(self._times, (next_, state.id))
         return False
 
-    async def _say(self, state: Instance) -> None:
+    async def _say(self, state: Instance | Offered) -> None:
         board = self._board.board
         cause = board.touched.pop(state.id, None)  # before: what happens meanwhile touches it anew
         look = CommandMessage(

@@ -37,5 +37,21 @@ class Offers:
                 continue
             why = unmet(quest.offered, facts, [player])
             shown = {"quest": id_, "name": quest.name, "aim": quest.aim, "giver": quest.giver}
-            found.append({**shown, "party": quest.party, "why": why})
-        return found
+            found.append({**shown, "party": quest.party, "why": why, "until_ms": None})
+        return [*found, *self._made(player, now_ms)]
+
+    def _made(self, player: str, now_ms: int) -> list[Mapping[str, Any]]:
+        """Return the quests that were made for a player."""
+        return [
+            {
+                "quest": each.quest.id,
+                "name": each.quest.name,
+                "aim": each.quest.aim,
+                "giver": each.quest.giver,
+                "party": False,
+                "why": "",
+                "until_ms": each.until_ms,
+            }
+            for each in self._board.board.made_for(player)
+            if now_ms <= each.until_ms
+        ]

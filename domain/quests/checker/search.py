@@ -6,14 +6,17 @@ nothing brings about, a quest that is never offered, a reward that cannot be pai
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from domain.definition.quests import Quest
 from domain.quests.checker.rehearsal import Move, Rehearsal, Scene
 from domain.quests.checker.world import World, brings_unique
 from domain.quests.messages import Accepted, Completed, Failed, Progressed, StageReached
+from domain.quests.needs import completable
 from domain.quests.quests import Offer
+from domain.quests.vocabulary import Thing
 
 STATES_MAX = 20_000
 """Scenes of one quest; a shipped one has some hundreds."""
@@ -29,7 +32,8 @@ class Finding:
     """Something wrong with a quest.
 
     Attributes:
-        kind: never_offered, stuck, unreachable, undoable, dead_way, unpaid, or too_big.
+        kind: never_offered, stuck, unreachable, undoable, dead_way, unpaid, contested, or
+            too_big.
         path: where in the definition.
         says: what is wrong, as a clause.
         trace: the shortest way there; what follows it is what cannot be.
@@ -159,6 +163,29 @@ def findings_of(offer: Offer, found: Search) -> list[Finding]:
     if len(found.scenes) == 1:
         return [Finding("never_offered", f"{path}.offered", "nothing makes it so that it can be taken")]
     return [*_stuck(found, path), *_unreached(offer, found, path), *_unpaid(found, path)]
+
+
+def across(offers: Collection[Offer], world: World) -> list[Finding]:
+    """Return where quests stand in each other's way over something that there is one of."""
+    found: list[Finding] = []
+    for good in sorted(world.unique):
+        thing = Thing("good", good)
+        need = [each.quest for each in offers if _hands_over(each.quest, good)]
+        need = [quest for quest in need if not completable(quest, quest.stages[0].id, {thing})]
+        pay = [
+            each.quest for each in offers if any(good in dict(end.reward.goods) for end in each.quest.ends)
+        ]
+        for quests, says in ((need, "cannot be completed without it"), (pay, "pay with it")):
+            if len(quests) > 1:
+                names = " and ".join(quest.id for quest in quests)
+                clause = f"there is one {good}, and {names} {says}"
+                found.append(Finding("contested", f"quests.{quests[1].id}", clause))
+    return found
+
+
+def _hands_over(quest: Quest, good: str) -> bool:
+    objectives = (each for stage in quest.stages for each in stage.objectives)
+    return any((each.kind, each.good) == ("deliver", good) for each in objectives)
 
 
 def _stuck(found: Search, path: str) -> Iterator[Finding]:

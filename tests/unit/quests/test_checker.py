@@ -1,6 +1,7 @@
 """The model checker: the shipped quests are sound, and what is made wrong in them is found, and sticks."""
 
 import asyncio
+from dataclasses import replace
 from functools import lru_cache
 from random import Random
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from benchmarks.quest_mutants import KINDS, Mutant, mutants, originals, sample_world, sticks
 from domain.kernel.decider import Rejected
 from domain.quests.checker.rehearsal import Rehearsal, Scene
-from domain.quests.checker.search import Search, checked, findings_of, searched, told
+from domain.quests.checker.search import Search, across, checked, findings_of, searched, told
 from domain.quests.commands import Accept, Advance, Choose
 from domain.quests.messages import Completed, Failed, StageReached
 from domain.quests.quests import Offer
@@ -27,6 +28,16 @@ def searches() -> list[tuple[Offer, Search]]:
 
 def test_nothing_is_wrong_with_the_shipped_quests() -> None:
     assert [told(each) for offer, found in searches() for each in findings_of(offer, found)] == []
+
+
+def test_two_quests_about_the_only_one_of_something_are_found() -> None:
+    offers, world = originals(), sample_world()
+    assert across(offers, world) == []
+    tongue = next(offer for offer in offers if offer.quest.id == "ninth_tongue")
+    other = Offer(replace(tongue.quest, id="tenth_tongue"), tongue.written, tongue.digest)
+    [finding] = across([*offers, other], world)
+    assert (finding.kind, finding.path) == ("contested", "quests.tenth_tongue")
+    assert "there is one ninth_bells_tongue, and ninth_tongue and tenth_tongue" in finding.says
 
 
 def test_every_branch_end_and_clause_of_every_shipped_quest_is_played() -> None:
