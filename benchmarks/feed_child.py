@@ -33,8 +33,9 @@ from protocol.identity import Identity
 REALM = "demo"
 JOINING_MAX = 24
 TICK_S = 1.0
-SETTLE_S = 20.0
+SETTLE_S = 90.0
 RETRY_S = 0.5
+PATIENCE_S = 5.0
 TRIES = 4
 TCP_INFO_BYTES, TCP_INFO_BYTES_RECEIVED = 232, 128
 """Size of Linux's ``struct tcp_info`` and offset of ``tcpi_bytes_received``; include/uapi/linux/tcp.h."""
@@ -128,7 +129,8 @@ class Walker:
         for _ in range(TRIES):
             with suppress(Unanswered, TimeoutError):
                 try:
-                    return (await self._client.command(command, payload)).result
+                    async with asyncio.timeout(PATIENCE_S):
+                        return (await self._client.command(command, payload)).result
                 except Refused as refusal:
                     if refusal.error.retry == "never":
                         raise
@@ -145,10 +147,12 @@ class Walker:
         """Return the bytes that came over this client's connections, with NATS's own."""
         return self._bytes + _received(self._nc)
 
-    async def run(self, begin: float) -> None:
-        """Do what the trace says."""
+    async def run(self, begin: float, since: float, seconds: float) -> None:
+        """Do what the trace says for so many seconds since some moment of it, which is ``begin``."""
         for at, what, how in self._ops:
-            await asyncio.sleep(begin + at - time.time())
+            if not since <= at < since + seconds:
+                continue
+            await asyncio.sleep(begin + at - since - time.time())
             try:
                 await self._do(what, how)
             except (NatsError, OSError):  # a connection that is cut just now; the reader goes on by itself
@@ -222,24 +226,32 @@ async def main(trace: Any, number: int, of: int, late_file: Path) -> None:
         await _all(JOINING_MAX, walkers, lambda walker: walker.open(stack))
         ticking = group.create_task(_ticking(walkers))
         print("ready", flush=True)
-        begin = float((await _line()).split()[1]) / 1e3
-        before, cpu = sum(walker.read() for walker in walkers), time.process_time()
-        watch.on = True
-        playing = [group.create_task(walker.run(begin)) for walker in walkers]
+        for played in range(trace["rounds"]):
+            await _round(trace, played, walkers, watch)
+            if not played:
+                late_file.write_bytes(watch.late.tobytes())  # noqa: ASYNC240 - it serves nobody else
+        ticking.cancel()
+        os._exit(0)  # to close a thousand connections in order would be no part of it
+
+
+async def _round(trace: Any, played: int, walkers: list[Walker], watch: Watch) -> None:
+    """Play a round of the trace; tell what was measured, and, when all has settled, who sees what."""
+    begin = float((await _line()).split()[1]) / 1e3
+    before, cpu = sum(walker.read() for walker in walkers), time.process_time()
+    watch.on = True
+    async with asyncio.TaskGroup() as group:
+        for walker in walkers:
+            group.create_task(walker.run(begin, played * trace["seconds"], trace["seconds"]))
         await asyncio.sleep(begin + trace["seconds"] - time.time())
         watch.on = False
         print(json.dumps(_measured(watch, walkers, before, cpu)), flush=True)
-        late_file.write_bytes(watch.late.tobytes())  # noqa: ASYNC240 - it serves nobody any more
-        await asyncio.wait(playing)
-        numbers = json.loads(await _line())
-        with suppress(TimeoutError):
-            async with asyncio.timeout(SETTLE_S):
-                while not all(walker.settled(numbers) for walker in walkers):  # noqa: ASYNC110 - of another process
-                    await asyncio.sleep(0.1)
-        ticking.cancel()
-        sees = {walker.id: walker.sees() for walker in walkers}
-        print(json.dumps({"sees": sees, "wrong": WatchedRoom.wrong, "leaks": WatchedRoom.leaks}), flush=True)
-        os._exit(0)  # to close a thousand connections in order would be no part of it
+    numbers = json.loads(await _line())
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SETTLE_S):
+            while not all(walker.settled(numbers) for walker in walkers):  # noqa: ASYNC110 - of another process
+                await asyncio.sleep(0.1)
+    sees = {walker.id: walker.sees() for walker in walkers}
+    print(json.dumps({"sees": sees, "wrong": WatchedRoom.wrong, "leaks": WatchedRoom.leaks}), flush=True)
 
 
 def _measured(watch: Watch, walkers: list[Walker], before: int, cpu: float) -> dict[str, Any]:

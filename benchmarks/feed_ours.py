@@ -35,8 +35,8 @@ from domain.definition.loading import plan_of
 from domain.places.messages import Entered
 from domain.places.moving import stream_of
 
-COMPONENTS = (("commands", "queries"), ("relay",))
-"""A process each."""
+SERVES = ("commands", "queries")
+"""In one process; each relay, which may feed, is one of its own."""
 
 UP_LINE = b"Ctrl-C stops everything in order."
 READY_S = 60.0
@@ -58,11 +58,11 @@ class Ours:
     environment: Mapping[str, str]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def start(self, components: Sequence[str]) -> subprocess.Popen[bytes]:
+    def start(self, components: Sequence[str], name: str) -> subprocess.Popen[bytes]:
         """Start a process of components; `ready` waits for it."""
         command = [sys.executable, "-m", "aicore", "run", *components]
         process = subprocess.Popen(command, env=self.environment, stderr=subprocess.PIPE)
-        self.processes[" ".join(components)] = process
+        self.processes[name] = process
         return process
 
     async def ready(self, process: subprocess.Popen[bytes]) -> None:
@@ -173,7 +173,7 @@ def servers_only(environment: Mapping[str, str]) -> Iterator[System]:
 
 
 @asynccontextmanager
-async def ours(size: Size, trace: Mapping[str, Any]) -> AsyncIterator[Ours]:
+async def ours(size: Size, trace: Mapping[str, Any], *, relays: int = 1) -> AsyncIterator[Ours]:
     """Run a system whose world has the trace's grid, with everybody there who only stands."""
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=Path.cwd()) as folder:
         environment = {
@@ -186,8 +186,9 @@ async def ours(size: Size, trace: Mapping[str, Any]) -> AsyncIterator[Ours]:
         with servers_only(environment) as system:
             running = Ours(system, environment)
             try:
-                for components in COMPONENTS:
-                    await running.ready(running.start(components))
+                await running.ready(running.start(SERVES, " ".join(SERVES)))
+                for number in range(relays):
+                    await running.ready(running.start(("relay",), f"relay {number}"))
                 await asyncio.to_thread(_service, environment)
                 await _world(running, size, trace)
                 yield running

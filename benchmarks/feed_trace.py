@@ -36,7 +36,8 @@ class Size:
         width, height: of the grid of places.
         entities: walkers and those who only stand there.
         walkers: each of them a client.
-        seconds: how long it lasts.
+        seconds: how long a round of it lasts.
+        rounds: in between all settles.
     """
 
     width: int
@@ -44,6 +45,7 @@ class Size:
     entities: int
     walkers: int
     seconds: float
+    rounds: int = 1
 
 
 FULL = Size(20, 20, 20_000, 2_000, 60.0)
@@ -81,9 +83,10 @@ def trace_of(size: Size, seed: int = SEED) -> dict[str, Any]:
     draw, places = Random(seed), grid(size)
     names = list(places)
     standing = {f"person-{n}": draw.choice(names) for n in range(size.entities - size.walkers)}
-    walkers = [_walker(f"walker-{n}", draw, places, size.seconds) for n in range(size.walkers)]
+    walkers = [_walker(f"walker-{n}", draw, places, size) for n in range(size.walkers)]
     return {
         "seconds": size.seconds,
+        "rounds": size.rounds,
         "travel_s": TRAVEL_S,
         "leave_after_s": LEAVE_AFTER_S,
         "places": places,
@@ -92,16 +95,18 @@ def trace_of(size: Size, seed: int = SEED) -> dict[str, Any]:
     }
 
 
-def _walker(id_: str, draw: Random, places: dict[str, list[str]], seconds: float) -> dict[str, Any]:
+def _walker(id_: str, draw: Random, places: dict[str, list[str]], size: Size) -> dict[str, Any]:
     begin = here = draw.choice(list(places))
     operations: list[list[Any]] = []
+    seconds = size.seconds * size.rounds
     at = draw.random() * MOVE_S
-    while at < seconds - TRAVEL_S:
-        here = draw.choice(places[here])
-        operations.append([round(at, 3), "go", here])
+    while at < seconds:
+        if at % size.seconds < size.seconds - TRAVEL_S:
+            here = draw.choice(places[here])
+            operations.append([round(at, 3), "go", here])
         at += MOVE_S * draw.uniform(0.9, 1.1)
     fate = draw.random()
-    trouble = round(draw.uniform(0.2, 0.7) * seconds, 3)
+    trouble = round(draw.uniform(0.2, 0.7) * size.seconds + size.seconds * draw.randrange(size.rounds), 3)
     if fate < CUT_SHARE:
         operations.append([trouble, "cut", CUT_S])
     elif fate < CUT_SHARE + SLOW_SHARE:

@@ -34,7 +34,9 @@ ATTEMPTS_MAX = 64
 """Loads and appends of one command. At each conflict another process got a command through; one with a queue
 for the stream appends from its cache and wins each time until the queue is empty, so be patient."""
 
-STREAMS_CACHED_MAX = 1_024
+STREAMS_CACHED_MAX = 4_096
+"""As many players may be about at once: of one that is not kept every command reads the whole stream."""
+
 COMMANDS_REMEMBERED_MAX = 4_096
 """Newest commands whose digest a process keeps beside their id: some 200 bytes each."""
 

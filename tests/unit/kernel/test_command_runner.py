@@ -11,7 +11,8 @@ from bus.codec import EventCodec
 from bus.memory import MemoryLog
 from bus.ports import AppendResult, IdConflict, StreamWrite, VersionConflict
 from domain.kernel.decider import Rejected
-from handlers.kernel.commands import STREAMS_CACHED_MAX, CommandRunner
+from handlers.kernel import commands
+from handlers.kernel.commands import CommandRunner
 from protocol.messages import CommandMessage, Reply
 from tests.unit.kit import memory_log, message, model, runner_on
 
@@ -318,9 +319,10 @@ async def test_unknown_command_and_bad_payload_are_refused_by_name(runner: Comma
     assert (invalid.value.code, invalid.value.field) == ("invalid_field", "tier")
 
 
-async def test_cache_is_bounded(runner: CommandRunner) -> None:
-    for n in range(STREAMS_CACHED_MAX + 5):
+async def test_cache_is_bounded(runner: CommandRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "STREAMS_CACHED_MAX", 64)
+    for n in range(64 + 5):
         await runner(register("1", use_case=f"u{n}"))
 
-    assert len(runner._cache) == STREAMS_CACHED_MAX
+    assert len(runner._cache) == 64
     assert (await runner(register("2", use_case="u0"))).result["status"] == "candidate"
