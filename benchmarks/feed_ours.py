@@ -41,6 +41,7 @@ SERVES = ("commands", "queries")
 UP_LINE = b"Ctrl-C stops everything in order."
 READY_S = 60.0
 QUIET_S = 1.5
+AGAIN_S = 0.2
 RECORDED = "SELECT position, recorded_us FROM event WHERE position > $1 AND starts_with(type, 'places.')"
 MESSAGE_LINE_BYTES = len("MSG  12 150\r\n\r\n")
 CODEC = EventCodec(domain_catalogue())
@@ -130,11 +131,22 @@ class Ours:
                 cells, number = 1, 0
                 while number < cells:
                     asked = {"place": place, "cell": number}
-                    told = (await client.query("places.snapshot", asked)).result
+                    told = await _snapshot(client, asked)
                     state = {name: told[name] for name in ("present", "ways", "shut")}
                     found[f"{place}/{number}"] = told["seq"], hash_of(state)
                     cells, number = told["cells"], number + 1
         return found
+
+
+async def _snapshot(client: Client, asked: Mapping[str, Any]) -> Any:
+    """Ask until there is an answer: others may ask so much that there is none for a while."""
+    while True:
+        try:
+            return (await client.query("places.snapshot", asked)).result
+        except Refused as refusal:
+            if refusal.error.retry == "never":
+                raise
+            await asyncio.sleep((refusal.error.retry_after_ms or 0) / 1e3 + AGAIN_S)
 
 
 @dataclass

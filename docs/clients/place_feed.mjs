@@ -10,7 +10,7 @@
 import { decode, encode } from "@msgpack/msgpack";
 
 const KEPT_MAX = 1000; // frames kept while an answer is awaited; should more come, the whole state is asked for
-const AGAIN_MS = [50, 100, 200, 500, 1000, 2000];
+const AGAIN_MS = [50, 100, 200, 500, 1000, 2000, 5000];
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let bit = 0; bit < 8; bit++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
@@ -26,9 +26,7 @@ export function crc32(text) {
 
 // One cell of a place. `wants` says what to ask: null for nothing, or the parameters of places.snapshot.
 export class Room {
-  epoch = 0;
-  fold = 0;
-  seq = 0;
+  epoch = 0; fold = 0; seq = 0;
   joined = false;
   present = new Map();
   ways = new Map();
@@ -36,9 +34,7 @@ export class Room {
   cells = 1;
   kept = [];
   wants = {};
-  applied = 0;
-  dropped = 0;
-  holes = 0;
+  applied = 0; dropped = 0; holes = 0;
 
   // Take a frame in; returns the changes that took effect: [[position, op, …], …].
   hear(data) {
@@ -126,10 +122,8 @@ export class Room {
 
 // Follows places over a connection. `onChange(place, changes)` is called once a frame is applied.
 export class PlaceFeed {
-  #nc;
-  #realm;
-  #identity;
-  #onChange;
+  #nc; #realm; #identity; #onChange;
+  #turn = Promise.resolve();
   #subscriptions = new Map();
   #asking = new Map();
   rooms = new Map();
@@ -154,12 +148,12 @@ export class PlaceFeed {
     return crc32(who) % this.room(place).cells;
   }
 
-  // Ask places.snapshot; throws on an error reply.
+  // Ask places.snapshot; throws on an error reply, with `never` if it will not be another one later.
   async ask(place, more = {}) {
     const subject = `${this.#realm}.qry.places.snapshot.${this.#identity}`;
     const body = encode({ v: 1, query: { place, ...more } });
     const reply = decode((await this.#nc.request(subject, body, { timeout: 5000 })).data);
-    if (reply.error) throw new Error(`${reply.error.code}: ${reply.error.message}`);
+    if (reply.error) throw Object.assign(new Error(`${reply.error.code}: ${reply.error.message}`), { never: reply.error.retry === "never" });
     const { result } = reply;
     this.subjects.set(place, result.subject);
     for (const [other, its] of result.beside) this.subjects.set(other, its);
@@ -169,7 +163,8 @@ export class PlaceFeed {
 
   // Follow a place from now on; resolves when its first cell is known.
   async join(place) {
-    if (!this.subjects.has(place)) await this.ask(place); // for the subject; the state is asked for once frames are heard
+    // For the subject; the state is asked for once frames are heard.
+    for (let tries = 0; !this.subjects.has(place) && !this.#nc.isClosed(); tries++) await this.#try(place, tries);
     if (this.#subscriptions.has(place)) return;
     const callback = (_, message) => {
       if (!this.#subscriptions.has(place)) return;
@@ -213,16 +208,19 @@ export class PlaceFeed {
   async #catchUp(place, cell) {
     const room = this.room(place, cell);
     for (let tries = 0; room.wants !== null && this.#subscriptions.has(place); tries++) {
-      try {
-        const result = await this.ask(place, { cell, ...room.wants });
-        if (this.rooms.get(`${place}.${cell}`) !== room) return; // it was left, and may be followed anew
-        this.#changed(place, cell, room.answer(result));
-      } catch {
-        if (this.#nc.isClosed()) return;
-      }
-      if (room.wants !== null)
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)]));
+      const result = await this.#try(place, tries, { cell, ...room.wants }).catch(() => null);
+      if (this.#nc.isClosed() || this.rooms.get(`${place}.${cell}`) !== room) return; // it was left, and may be followed anew
+      if (result) this.#changed(place, cell, room.answer(result));
     }
+  }
+
+  // Ask, one question at a time, and not all at the same moments: when NATS comes back, everybody asks.
+  async #try(place, tries, more) {
+    const pause = tries && AGAIN_MS[Math.min(tries, AGAIN_MS.length) - 1] * (1 + Math.random());
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    const asked = this.#turn.then(() => this.ask(place, more));
+    this.#turn = asked.catch(() => {});
+    return asked.catch((error) => { if (error.never) throw error; });
   }
 }
 

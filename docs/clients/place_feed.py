@@ -12,6 +12,8 @@ Needs nats-py and msgpack, and a connection whose inbox prefix is its identity's
 
 import asyncio
 from collections import deque
+from itertools import count
+from random import random
 from zlib import crc32
 
 import msgpack
@@ -19,7 +21,7 @@ import msgpack
 KEPT_MAX = 1_000
 """Frames kept while an answer is awaited; should more come, the whole state is asked for."""
 
-AGAIN_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+AGAIN_S, ASKING_MAX = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0), 2
 
 
 class Room:
@@ -29,8 +31,7 @@ class Room:
         self.epoch = self.fold = self.seq = 0
         self.joined = False
         self.present, self.ways, self.shut, self.cells = {}, {}, set(), 1
-        self.kept = deque()
-        self.wants = {}
+        self.kept, self.wants = deque(), {}
         self.applied = self.dropped = self.holes = 0
 
     def hear(self, data):
@@ -122,7 +123,7 @@ class PlaceFeed:
     def __init__(self, nc, realm, identity, on_change=None):
         self._nc, self._realm, self._identity = nc, realm, identity
         self._on_change = on_change or (lambda place, changes: None)
-        self._subscriptions, self._asking = {}, {}
+        self._subscriptions, self._asking, self._turns = {}, {}, asyncio.Semaphore(ASKING_MAX)
         self.rooms, self.subjects, self.beside = {}, {}, {}
         self.bytes = 0
 
@@ -134,12 +135,13 @@ class PlaceFeed:
         return crc32(who.encode()) % self.room(place).cells
 
     async def ask(self, place, **more):
-        """Ask `places.snapshot`; raises on an error reply."""
+        """Ask `places.snapshot`; raises ConnectionError on a refusal for now, RuntimeError on another."""
         subject = f"{self._realm}.qry.places.snapshot.{self._identity}"
         body = msgpack.packb({"v": 1, "query": {"place": place, **more}})
         reply = msgpack.unpackb((await self._nc.request(subject, body, timeout=5)).data)
-        if "error" in reply:
-            raise RuntimeError(f"{reply['error']['code']}: {reply['error']['message']}")
+        if error := reply.get("error"):
+            kind = RuntimeError if error["retry"] == "never" else ConnectionError
+            raise kind(f"{error['code']}: {error['message']}")
         result = reply["result"]
         self.subjects[place] = result["subject"]
         self.subjects.update(result["beside"])
@@ -148,8 +150,9 @@ class PlaceFeed:
 
     async def join(self, place):
         """Follow a place from now on; returns when its first cell is known."""
-        if place not in self.subjects:
-            await self.ask(place)  # for the subject alone; the state is asked for once frames are heard
+        tries = count()
+        while place not in self.subjects:  # the state is asked for once frames are heard
+            await self._try(place, next(tries))
         if place in self._subscriptions:
             return
         subject, mine = f"{self._realm}.{self.subjects[place]}.*", None
@@ -189,28 +192,29 @@ class PlaceFeed:
     def _asked(self, key, task):
         if self._asking.get(key) is task:
             del self._asking[key]
-            if key in self.rooms and self.rooms[key].wants is not None:  # a hole, just now
+            refused = not task.cancelled() and task.exception()
+            if key in self.rooms and self.rooms[key].wants is not None and not refused:  # a hole, just now
                 self._ask_soon(key)
 
     async def _catch_up(self, place, cell):
         """Ask until nothing is wanted; what answers may know less than what sends frames, for a moment."""
-        room, tries = self.room(place, cell), 0
+        room, tries = self.room(place, cell), count()
         while room.wants is not None:
-            try:
-                result = await self.ask(place, cell=cell, **room.wants)
-            except (RuntimeError, TimeoutError, OSError):
-                result = None
-            except Exception as error:  # nats-py: no responders, connection lost
-                if not type(error).__module__.startswith("nats."):
-                    raise
-                result = None
+            result = await self._try(place, next(tries), cell=cell, **room.wants)
             if self.rooms.get((place, cell)) is not room:
                 return  # it was left; a cancellation may be lost in asyncio.wait_for
-            if result is not None:
+            if result:
                 self._changed(place, cell, room.answer(result))
-            if room.wants is not None:
-                await asyncio.sleep(AGAIN_S[min(tries, len(AGAIN_S) - 1)])
-                tries += 1
+
+    async def _try(self, place, tries, **more):
+        """Ask, a few at a time, and not all at the same moments: when NATS comes back, everybody asks."""
+        await asyncio.sleep(AGAIN_S[min(tries, len(AGAIN_S)) - 1] * (1 + random()) if tries else 0)
+        try:
+            async with self._turns:
+                return await self.ask(place, **more)
+        except Exception as error:  # of nats-py: no responders, connection lost
+            if not (isinstance(error, OSError) or type(error).__module__.startswith("nats.")):
+                raise
 
 
 class Interest:

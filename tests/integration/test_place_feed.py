@@ -3,7 +3,7 @@
 import asyncio
 import json
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from bus.memory import MemoryLog
 from bus.nats.connection import connect
 from bus.nats.frames import frame_giver
 from bus.nats.service import ServiceOptions, serve
-from bus.ports import StreamWrite
+from bus.ports import LogUnread, StreamWrite
 from domain.places.feed import Cell
 from domain.places.messages import Departed
 from handlers.places import feed
@@ -210,6 +210,44 @@ async def test_who_joins_late_knows_all_at_once(nats_server: EmbeddedNats, realm
             assert "lane" in reader.beside["square"]
             with pytest.raises(RuntimeError, match="place_unknown"):
                 await reader.join("moon")
+
+
+async def test_a_reader_who_missed_everything_asks_for_few_things_at_a_time_and_again_if_refused(
+    nats_server: EmbeddedNats, realm: str
+) -> None:
+    """Thousands do so in the same instant, when NATS comes back."""
+    view = PlaceFeed(memory_log(), the_city, decode=CODEC.decode)
+    for position, event in enumerate(random_events(6, 200), 1):
+        view.feed.apply(event, position)
+    asked = under_way = most = 0
+
+    async def answer(query: Mapping[str, Any]) -> tuple[Any, int]:
+        nonlocal asked, under_way, most
+        asked, under_way = asked + 1, under_way + 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.005)
+        under_way -= 1
+        if asked % 3 == 1:
+            raise LogUnread("away")
+        return await view.answer_snapshot(query)
+
+    async with (
+        connect(nats_server.url, name="feeder") as nc,
+        connect(nats_server.url, name="client") as mine,
+        serve(nc, realm, {}, {"places.snapshot": answer}, ServiceOptions(new_id=ident)),
+    ):
+        reader = REFERENCE.PlaceFeed(mine, realm, str(UNNAMED))
+        for place in PLACES:
+            await reader.join(place)
+        most = 0
+        for key, room in reader.rooms.items():
+            room.wants = {"since": 0, "fold": room.fold}
+            reader._ask_soon(key)
+        await until(lambda: not any(room.wants is not None for room in reader.rooms.values()))
+        assert 0 < most <= REFERENCE.ASKING_MAX < len(PLACES)
+        for place in PLACES:
+            assert reader.room(place).state() == view.feed.room(Cell(place, 0)).state()
+            await reader.leave(place)
 
 
 async def test_a_client_in_javascript_ends_with_the_same(
