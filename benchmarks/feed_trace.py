@@ -48,7 +48,9 @@ class Size:
     rounds: int = 1
 
 
-FULL = Size(20, 20, 20_000, 2_000, 60.0)
+FULL = Size(20, 20, 20_000, 1_000, 60.0)
+"""Two thousand clients need more than two cores, of which the drivers take half: all would wait for them."""
+
 QUICK = Size(8, 8, 3_200, 320, 20.0)
 
 
