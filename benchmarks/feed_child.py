@@ -36,7 +36,7 @@ TICK_S = 1.0
 SETTLE_S = 90.0
 RETRY_S = 0.5
 PATIENCE_S = 5.0
-TRIES = 4
+TRIES, COMING_TRIES = 4, 30
 TCP_INFO_BYTES, TCP_INFO_BYTES_RECEIVED = 232, 128
 """Size of Linux's ``struct tcp_info`` and offset of ``tcpi_bytes_received``; include/uapi/linux/tcp.h."""
 
@@ -120,14 +120,14 @@ class Walker:
 
         self.feed.join = timed_join
         self._interest = REFERENCE.Interest(self.feed, leave_after_s=self._leave_after_s, bytes_per_s=1 << 30)
-        opened = await self._say("session.open", player=self.id, build=CANARY.decode())
+        opened = await self._say("session.open", COMING_TRIES, player=self.id, build=CANARY.decode())
         self._player = {"player": self.id, "session": opened["session"]}
-        await self._say("places.enter", **self._player, place=self._place)
+        await self._say("places.enter", COMING_TRIES, **self._player, place=self._place)
         await self._interest.stand_in(self._place)
 
-    async def _say(self, command: str, **payload: Any) -> Any:
-        for _ in range(TRIES):
-            with suppress(Unanswered, TimeoutError):
+    async def _say(self, command: str, tries: int, **payload: Any) -> Any:
+        for _ in range(tries):
+            with suppress(Unanswered, TimeoutError, NatsError, RuntimeError):
                 try:
                     async with asyncio.timeout(PATIENCE_S):
                         return (await self._client.command(command, payload)).result
@@ -155,7 +155,7 @@ class Walker:
             await asyncio.sleep(begin + at - since - time.time())
             try:
                 await self._do(what, how)
-            except (NatsError, OSError):  # a connection that is cut just now; the reader goes on by itself
+            except (NatsError, OSError, RuntimeError):  # the last is uvloop's word for a socket that is gone
                 self._watch.lost += 1
 
     async def _do(self, what: str, how: Any) -> None:
@@ -173,7 +173,10 @@ class Walker:
 
     async def _go(self, place: str) -> None:
         try:
-            if await self._say("places.depart", **self._player, to=place, errand=CANARY.decode()) is None:
+            if (
+                await self._say("places.depart", TRIES, **self._player, to=place, errand=CANARY.decode())
+                is None
+            ):
                 self._watch.lost += 1
         except Refused:
             self._watch.refused += 1

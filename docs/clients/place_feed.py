@@ -135,12 +135,12 @@ class PlaceFeed:
         return crc32(who.encode()) % self.room(place).cells
 
     async def ask(self, place, **more):
-        """Ask `places.snapshot`; raises ConnectionError on a refusal for now, RuntimeError on another."""
+        """Ask `places.snapshot`; raises ConnectionError on a refusal for now, LookupError on another."""
         subject = f"{self._realm}.qry.places.snapshot.{self._identity}"
         body = msgpack.packb({"v": 1, "query": {"place": place, **more}})
         reply = msgpack.unpackb((await self._nc.request(subject, body, timeout=5)).data)
         if error := reply.get("error"):
-            kind = RuntimeError if error["retry"] == "never" else ConnectionError
+            kind = LookupError if error["retry"] == "never" else ConnectionError
             raise kind(f"{error['code']}: {error['message']}")
         result = reply["result"]
         self.subjects[place] = result["subject"]
@@ -212,8 +212,8 @@ class PlaceFeed:
         try:
             async with self._turns:
                 return await self.ask(place, **more)
-        except Exception as error:  # of nats-py: no responders, connection lost
-            if not (isinstance(error, OSError) or type(error).__module__.startswith("nats.")):
+        except Exception as error:  # of nats-py: no responders; of uvloop, a RuntimeError: connection lost
+            if not (isinstance(error, OSError | RuntimeError) or type(error).__module__.startswith("nats.")):
                 raise
 
 

@@ -208,7 +208,7 @@ async def test_who_joins_late_knows_all_at_once(nats_server: EmbeddedNats, realm
             await reader.join("square")
             assert reader.room("square").state() == there.truth("square")
             assert "lane" in reader.beside["square"]
-            with pytest.raises(RuntimeError, match="place_unknown"):
+            with pytest.raises(LookupError, match="place_unknown"):
                 await reader.join("moon")
 
 
