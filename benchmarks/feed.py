@@ -14,13 +14,13 @@ import tempfile
 import time
 from array import array
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from benchmarks.engines_kit import cpu_s, free_port
-from benchmarks.feed_ours import GATEWAY, ours
+from benchmarks.feed_ours import GATEWAY, Ours, ours
 from benchmarks.feed_trace import FULL, QUICK, Size, trace_of
 from benchmarks.harness import Progress, Report, percentile
 
@@ -33,6 +33,7 @@ LEAD_S = 1.0
 SETTLE_S = 14.0
 """Longer than a client keeps what it leaves, and a paused reader's backlog."""
 
+SETTLE_TRIES = 10
 LINE_BYTES_MAX = 256 * 1024 * 1024
 CHILD_S = 240.0
 
@@ -152,11 +153,7 @@ async def _ours(
             measured, cores = await _played(found, size.seconds, system.cpu)
             sent = heard.bytes - sent
             progress("ours: they settle")
-            await asyncio.sleep(SETTLE_S)
-            await system.quiet()
-            truth = await system.truth([*trace["places"], GATEWAY[0]])
-            found.tell(json.dumps({cell: seq for cell, (seq, _) in truth.items()}))
-            ends = [json.loads(line) for line in await found.told()]
+            truth, ends = await settled(system, found, trace["places"])
             recorded = await system.recorded(least)
     for name, used in cores.items():
         report.add(f"ours: {name}", used, "cores")
@@ -173,6 +170,28 @@ async def _ours(
     return mine
 
 
+Truth = Mapping[str, tuple[int, str]]
+"""By cell the number of the last change and a hash of the state."""
+
+
+async def settled(system: Ours, found: Drivers, grid: Collection[str]) -> tuple[Truth, list[Any]]:
+    """Wait until nothing happens any more; return what is so then, and what each driver's clients see.
+
+    Raises:
+        TimeoutError: something always happened.
+    """
+    await asyncio.sleep(SETTLE_S)
+    places = [*grid, GATEWAY[0]]
+    for _ in range(SETTLE_TRIES):
+        await system.quiet()
+        truth = await system.truth(places)
+        found.tell(json.dumps({cell: seq for cell, (seq, _) in truth.items()}))
+        ends = [json.loads(line) for line in await found.told()]
+        if await system.truth(places) == truth:
+            return truth, ends
+    raise TimeoutError
+
+
 def _latencies(report: Report, folder: Path, recorded: Mapping[int, int]) -> None:
     """Report how long after it was recorded a change was applied by each of those who saw it, ms."""
     late: list[float] = []
@@ -186,7 +205,7 @@ def _latencies(report: Report, folder: Path, recorded: Mapping[int, int]) -> Non
     report.add("ours: changes seen", len(late), "changes")
 
 
-def wrong(truth: Mapping[str, tuple[int, str]], ends: Sequence[Any]) -> int:
+def wrong(truth: Truth, ends: Sequence[Any]) -> int:
     """Return how many clients end with another state of some cell than the one that is answered.
 
     ``truth`` and ``ends``, by client and cell: number and hash. Who sees nothing at all is wrong, too.

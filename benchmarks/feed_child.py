@@ -1,8 +1,8 @@
 """Clients of the benchmark `feed` on our side: a share of the walkers, each with a connection of its own.
 
-Arguments: trace file, number, of how many, file for the latencies. Lines in: ``go MS`` (start of the trace),
-and the numbers that each cell has in the end, as JSON. Lines out: ``ready``, what was measured, and each
-client's state hashes. The readers are those of docs/clients, watched: a change that comes twice counts.
+Arguments: trace file, number, of how many, file for the latencies. Lines in: ``go MS`` (a round begins then),
+or the numbers that each cell should have, as JSON. Lines out: ``ready``, what was measured in a round, and
+each client's state hashes. The readers are those of docs/clients, watched: a change that comes twice counts.
 """
 
 import asyncio
@@ -229,18 +229,23 @@ async def main(trace: Any, number: int, of: int, late_file: Path) -> None:
         await _all(JOINING_MAX, walkers, lambda walker: walker.open(stack))
         ticking = group.create_task(_ticking(walkers))
         print("ready", flush=True)
-        for played in range(trace["rounds"]):
-            await _round(trace, played, walkers, watch)
-            if not played:
-                late_file.write_bytes(watch.late.tobytes())  # noqa: ASYNC240 - it serves nobody else
+        played = 0
+        while line := await _line():
+            if line.startswith("go"):
+                await _round(trace, played, float(line.split()[1]) / 1e3, walkers, watch)
+                if not played:
+                    late_file.write_bytes(watch.late.tobytes())  # noqa: ASYNC240 - it serves nobody else
+                played += 1
+            else:
+                await _settled(walkers, json.loads(line))
         ticking.cancel()
         os._exit(0)  # to close a thousand connections in order would be no part of it
 
 
-async def _round(trace: Any, played: int, walkers: list[Walker], watch: Watch) -> None:
-    """Play a round of the trace; tell what was measured, and, when all has settled, who sees what."""
-    begin = float((await _line()).split()[1]) / 1e3
+async def _round(trace: Any, played: int, begin: float, walkers: list[Walker], watch: Watch) -> None:
+    """Play a round of the trace, and tell what was measured."""
     before, cpu = sum(walker.read() for walker in walkers), time.process_time()
+    watch.joins = []
     watch.on = True
     async with asyncio.TaskGroup() as group:
         for walker in walkers:
@@ -248,7 +253,10 @@ async def _round(trace: Any, played: int, walkers: list[Walker], watch: Watch) -
         await asyncio.sleep(begin + trace["seconds"] - time.time())
         watch.on = False
         print(json.dumps(_measured(watch, walkers, before, cpu)), flush=True)
-    numbers = json.loads(await _line())
+
+
+async def _settled(walkers: list[Walker], numbers: dict[str, int]) -> None:
+    """Wait until every cell is as far as it is there, and tell who sees what."""
     with suppress(TimeoutError):
         async with asyncio.timeout(SETTLE_S):
             while not all(walker.settled(numbers) for walker in walkers):  # noqa: ASYNC110 - of another process

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.feed import DRIVERS, SETTLE_S, Drivers, drivers, wrong
-from benchmarks.feed_ours import GATEWAY, Ours, ours
+from benchmarks.feed import DRIVERS, Drivers, drivers, settled, wrong
+from benchmarks.feed_ours import Ours, ours
 from benchmarks.feed_trace import Size, trace_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -45,11 +45,7 @@ async def a_round(system: Ours, found: Drivers, places: list[str]) -> tuple[int,
     async with asyncio.TaskGroup() as group:
         group.create_task(troubles(system))
         measured = [json.loads(line) for line in await found.told()]
-    await asyncio.sleep(SETTLE_S)
-    await system.quiet()
-    truth = await system.truth([*places, GATEWAY[0]])
-    found.tell(json.dumps({cell: seq for cell, (seq, _) in truth.items()}))
-    ends = [json.loads(line) for line in await found.told()]
+    truth, ends = await settled(system, found, places)
     assert sum(each["wrong"] for each in ends) == 0, "applied twice, or out of order"
     assert sum(each["leaks"] for each in ends) == 0, "a private word"
     assert sum(len(each["sees"]) for each in ends) == SIZE.walkers
