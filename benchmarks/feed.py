@@ -35,7 +35,7 @@ SETTLE_S = 14.0
 
 SETTLE_TRIES = 10
 LINE_BYTES_MAX = 256 * 1024 * 1024
-CHILD_S = 240.0
+CHILD_S = 600.0
 
 
 async def run(quick: bool, progress: Progress) -> Report:

@@ -41,7 +41,7 @@ SERVES = ("commands", "queries")
 UP_LINE = b"Ctrl-C stops everything in order."
 READY_S = 60.0
 QUIET_S = 1.5
-AGAIN_S = 0.2
+AGAIN_S, ASKING_MAX = 0.2, 16
 RECORDED = "SELECT position, recorded_us FROM event WHERE position > $1 AND starts_with(type, 'places.')"
 MESSAGE_LINE_BYTES = len("MSG  12 150\r\n\r\n")
 CODEC = EventCodec(domain_catalogue())
@@ -126,15 +126,20 @@ class Ours:
     async def truth(self, places: Sequence[str]) -> dict[str, tuple[int, str]]:
         """Return number and state hash of each cell, as they are answered."""
         found: dict[str, tuple[int, str]] = {}
-        async with self.client() as client:
+        turns = asyncio.Semaphore(ASKING_MAX)
+
+        async def ask(client: Client, place: str) -> None:
+            cells, number = 1, 0
+            while number < cells:
+                async with turns:
+                    told = await _snapshot(client, {"place": place, "cell": number})
+                state = {name: told[name] for name in ("present", "ways", "shut")}
+                found[f"{place}/{number}"] = told["seq"], hash_of(state)
+                cells, number = told["cells"], number + 1
+
+        async with self.client() as client, asyncio.TaskGroup() as group:
             for place in places:
-                cells, number = 1, 0
-                while number < cells:
-                    asked = {"place": place, "cell": number}
-                    told = await _snapshot(client, asked)
-                    state = {name: told[name] for name in ("present", "ways", "shut")}
-                    found[f"{place}/{number}"] = told["seq"], hash_of(state)
-                    cells, number = told["cells"], number + 1
+                group.create_task(ask(client, place))
         return found
 
 

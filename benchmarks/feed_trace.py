@@ -13,9 +13,6 @@ from typing import Any
 SEED = 12
 SERVICE = "gate"
 CANARY = b"canary-in-a-private-field"
-MOVE_S = 10.0
-"""Each walker goes to another place so often."""
-
 CUT_SHARE, SLOW_SHARE = 0.05, 0.05
 """Walkers who lose their connection once, and who once do not read for a while."""
 
@@ -38,6 +35,7 @@ class Size:
         walkers: each of them a client.
         seconds: how long a round of it lasts.
         rounds: in between all settles.
+        move_s: each walker goes to another place so often.
     """
 
     width: int
@@ -46,6 +44,7 @@ class Size:
     walkers: int
     seconds: float
     rounds: int = 1
+    move_s: float = 10.0
 
 
 FULL = Size(20, 20, 20_000, 1_000, 60.0)
@@ -101,12 +100,12 @@ def _walker(id_: str, draw: Random, places: dict[str, list[str]], size: Size) ->
     begin = here = draw.choice(list(places))
     operations: list[list[Any]] = []
     seconds = size.seconds * size.rounds
-    at = draw.random() * MOVE_S
+    at = draw.random() * size.move_s
     while at < seconds:
         if at % size.seconds < size.seconds - TRAVEL_S:
             here = draw.choice(places[here])
             operations.append([round(at, 3), "go", here])
-        at += MOVE_S * draw.uniform(0.9, 1.1)
+        at += size.move_s * draw.uniform(0.9, 1.1)
     fate = draw.random()
     trouble = round(draw.uniform(0.2, 0.7) * size.seconds + size.seconds * draw.randrange(size.rounds), 3)
     if fate < CUT_SHARE:

@@ -17,9 +17,9 @@ from benchmarks.feed import DRIVERS, Drivers, drivers, settled, wrong
 from benchmarks.feed_ours import Ours, ours
 from benchmarks.feed_trace import Size, trace_of
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(2_400)]
 
-SIZE = Size(20, 20, 20_000, 2_000, 30.0, rounds=3)
+SIZE = Size(20, 20, 20_000, 2_000, 30.0, rounds=3, move_s=15.0)
 EVENTS_MIN, JOINS_MIN = 10_000, 10_000
 RELAYS = 2
 LEAD_S = 1.0
