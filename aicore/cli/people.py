@@ -61,6 +61,30 @@ def show(
         out.print(line, markup=False, soft_wrap=True)
 
 
+@app.command()
+def knows(
+    person: Annotated[str, typer.Argument(help="The person's id, e.g. una_pell.")], *, json: Json = False
+) -> None:
+    """Show what somebody knows of what happened: what they saw, and who told them what."""
+    found = over_wire(lambda client: client.query("people.known", {"person": person})).result
+    if json:
+        print_json(found)
+        return
+    print_rows(known_listing(found), f"{person} has seen and heard of nothing that one would tell")
+
+
+KNOWN = {"of": Kind.NAME, "what": Kind.NAME, "at": Kind.NAME, "event": Kind.NAME, "by": Kind.NAME}
+
+
+def known_listing(found: Sequence[Mapping[str, Any]]) -> Listing:
+    """Return the table of what somebody knows."""
+    rows = []
+    for each in found:
+        by = f"told by {each['told_by']}, {each['hands']} hands" if each["hands"] else "saw it"
+        rows.append([each["topic"], each["what"], each["place"], str(each["position"]), by])
+    return Listing(KNOWN, rows)
+
+
 def lines_of(found: Mapping[str, Any]) -> Sequence[str]:
     """Return what is shown of a person."""
     needs = ", ".join(f"{need} {level // 10} %" for need, level in found["needs"].items())

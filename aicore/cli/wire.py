@@ -79,6 +79,7 @@ COMMANDS = {
     "people.rest": "people rest",
     "people.here": "people list",
     "people.person": "people show",
+    "people.known": "people knows",
     "guardrails.publish_policy": "guardrails publish",
     "guardrails.violations": "guardrails violations",
     "four_eyes.confirm": "four-eyes confirm",

@@ -13,13 +13,14 @@ from domain.kernel.decider import Rejected
 from domain.kernel.event import Query
 from domain.people.course import PEOPLE_COURSE
 from domain.people.messages import COMMANDS, COURSE, CourseEvent
-from domain.people.queries import PeopleHereQuery, PersonQuery
+from domain.people.queries import KnownQuery, PeopleHereQuery, PersonQuery
 from domain.people.scene import Times, day_of
 from domain.places.city import TimeOfDay
 from handlers.clock.view import ClockView
 from handlers.kernel.commands import Binding
 from handlers.people.board import PeopleBoard
 from handlers.people.leader import PeopleLeader
+from handlers.people.memories import PeopleMemories
 from handlers.people.surroundings import Surroundings
 from projections.kernel.reading import QueryHandler
 
@@ -68,9 +69,14 @@ async def surroundings(parts: Parts) -> Surroundings:
     )
 
 
+async def memories(parts: Parts) -> PeopleMemories:
+    """Open what everybody knows (`Parts.once`)."""
+    return await parts.view(PeopleMemories(parts.log, decode=parts.codec.decode))
+
+
 async def _leader(parts: Parts) -> None:
     """Lead the people whenever no other process does."""
-    around = await parts.once(surroundings)
+    around = await parts.once(surroundings), await parts.once(memories)
     realm, name = parts.system.realm, process_name()
     leader = PeopleLeader(parts.log, parts.codec, around, realm=realm, name=name)
     dsn = parts.system.dsn_of(WRITER)
@@ -89,5 +95,6 @@ async def _queries(parts: Parts) -> None:
     answers: dict[type[Query], QueryHandler] = {
         PersonQuery: board.answer_person,
         PeopleHereQuery: board.answer_here,
+        KnownQuery: (await parts.once(memories)).answer,
     }
     parts.served.queries |= answers

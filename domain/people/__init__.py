@@ -2,6 +2,8 @@
 
 from domain.kernel.context import Context
 from domain.people.messages import COMMANDS, EVENTS
-from domain.people.queries import PeopleHereQuery, PersonQuery
+from domain.people.queries import KnownQuery, PeopleHereQuery, PersonQuery
 
-CONTEXT = Context("people", events=EVENTS, commands=COMMANDS, queries=(PersonQuery, PeopleHereQuery))
+CONTEXT = Context(
+    "people", events=EVENTS, commands=COMMANDS, queries=(PersonQuery, PeopleHereQuery, KnownQuery)
+)

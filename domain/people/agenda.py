@@ -15,11 +15,13 @@ from domain.kernel.event import Event
 from domain.people.crowd import Crowd
 from domain.people.deciding import decide_all
 from domain.people.lives import Life, People, minute_after, who_of
+from domain.people.memory import Memories
 from domain.people.messages import IDLE, PeopleSkipped, PersonGone, PersonJoined
 from domain.people.needs import crossings
 from domain.people.rules import DAY_MINUTES, MINUTE_MS
 from domain.people.scene import World
 from domain.people.seeds import first_levels
+from domain.people.telling import told
 from domain.places.messages import Arrived, Entered, JourneyCut, Left
 
 UNWATCHED_MINUTES = 10
@@ -52,10 +54,17 @@ def _tick(life: Life, world: World, due_ms: int) -> int:
 class Agenda:
     """When everybody decides next. `run` brings lives up to a game time and returns what happened."""
 
-    def __init__(self, people: People, world: World) -> None:
-        """Prepare, as somebody who knows the log alone: everything up to its last minute was decided."""
+    def __init__(self, people: People, world: World, memories: Memories | None = None) -> None:
+        """Prepare, as somebody who knows the log alone: everything up to its last minute was decided.
+
+        Args:
+            people: everybody's lives; changed.
+            world: all that they decide by.
+            memories: what they know and tell; whoever calls keeps it up by the log.
+        """
         self.people = people
         self.world = world
+        self.memories = memories or Memories()
         self._looked: dict[str, int] = {}
         self._due: dict[str, int] = {}
         self._heap: list[tuple[int, str]] = []
@@ -127,6 +136,8 @@ class Agenda:
         came = {life.person for life in arrive if life.place == life.at}
         deciding = [life for life in due if life.person not in came]
         found += decide_all(self.crowd, self.world, deciding, now_ms)
+        begin = [life for life in due if now_ms - MINUTE_MS < life.begins_ms <= now_ms]
+        found += told(self.memories, self.crowd, self.world.rules, begin, now_ms)
         for life in due:
             looked_ms = self._looked.get(life.person, life.since_ms) if life.person in came else now_ms
             self._note(life, looked_ms)

@@ -175,6 +175,52 @@ class PersonDecided(Event, name="people.decided", version=1):
     }
 
 
+EventId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Topic = Annotated[
+    str,
+    Field(
+        pattern=r"^(player|way|person)\.[A-Za-z0-9_-]{1,128}$",
+        description="Whom or what it is about: player.ann, way.marsh_ferry, person.una_pell.",
+    ),
+]
+
+
+class PersonTold(Event, name="people.told", version=1):
+    """Somebody told somebody, in a talk, of something that happened; so the hearer knows it, too."""
+
+    teller: PersonRef
+    hearer: PersonRef
+    topic: Topic
+    what: Annotated[Text, Field(max_length=128, description="Name of the event that it is about.")]
+    happened_at: Annotated[PlaceRef, Field(description="Where that happened.")]
+    happened_ms: Annotated[GameMs, Field(description="When that happened.")]
+    about: Annotated[EventId, Field(description="Id of the event that it is about.")]
+    about_position: Annotated[Count, Field(description="Its position in the log.")]
+    hands: Annotated[
+        int, Field(ge=0, le=COUNT_MAX, description="Through how many it came to the teller; 0: they saw it.")
+    ]
+    evidence: Annotated[
+        EventId, Field(description="By which event the teller knows: the event itself, or who told them.")
+    ]
+    place: Annotated[PlaceRef, Field(description="Where they talk.")]
+    at_ms: GameMs
+
+    example: ClassVar = {
+        "teller": "nib",
+        "hearer": "una_pell",
+        "topic": "player.ann",
+        "what": "places.arrived",
+        "happened_at": "tally_house",
+        "happened_ms": 68_160_000,
+        "about": "5b8c1f3e-5c4e-4a53-8b2c-6b2f7d1b4f10",
+        "about_position": 1_190,
+        "hands": 0,
+        "evidence": "5b8c1f3e-5c4e-4a53-8b2c-6b2f7d1b4f10",
+        "place": "ropewalk_quay",
+        "at_ms": 68_400_000,
+    }
+
+
 class PeopleSkipped(Event, name="people.skipped", version=1):
     """Game time passed in which nobody decided anything: the clock leapt, or no process led.
 
@@ -207,6 +253,15 @@ class RestPeople(Command, name="people.rest", may=(OPERATOR,)):
 
 
 CourseEvent = PeopleBegun | PeopleRested
-PeopleEvent = PeopleLed | PersonJoined | PersonGone | PersonDecided | PeopleSkipped
-EVENTS = (PeopleBegun, PeopleRested, PeopleLed, PersonJoined, PersonGone, PersonDecided, PeopleSkipped)
+PeopleEvent = PeopleLed | PersonJoined | PersonGone | PersonDecided | PersonTold | PeopleSkipped
+EVENTS = (
+    PeopleBegun,
+    PeopleRested,
+    PeopleLed,
+    PersonJoined,
+    PersonGone,
+    PersonDecided,
+    PersonTold,
+    PeopleSkipped,
+)
 COMMANDS = (BeginPeople, RestPeople)

@@ -21,6 +21,19 @@ class PersonQuery(Query, name="people.person", may=(GRANTED, *PEOPLE)):
     example: ClassVar = {"person": "una_pell"}
 
 
+class KnownQuery(Query, name="people.known", may=(GRANTED, *PEOPLE)):
+    """Ask what somebody knows of what happened: what they saw, and what they were told.
+
+    The result is a list of maps, the newest first: topic (player.ann, way.marsh_ferry, person.una_pell), what
+    (the event's name), place, happened_ms, event (its id), position, hands (0: they saw it), told_by, and
+    evidence (id of the event by which they know: the event itself, or people.told).
+    """
+
+    person: PersonRef
+
+    example: ClassVar = {"person": "una_pell"}
+
+
 class PeopleHereQuery(Query, name="people.here", may=(GRANTED, *PEOPLE)):
     """Ask who of the people is in a place, and what they do there.
 

@@ -75,6 +75,8 @@ class Rules:
         duty, diligence: how much one wants what the schedule says: so much, and so much of conscientiousness.
         enough: a gain from which on an activity counts fully for its need.
         acquainted, acquainted_max: what a talk adds to regard, and all talks together.
+        news_ms: what happened longer ago is told no more.
+        trusts_from: the regard, in thousandths, from which on one tells somebody anything.
         fits: by activity the traits that it is for; others suit everybody alike.
         things: by activity what of a place only one can have.
         numbers: how many of a thing a place has that names no capacity.
@@ -94,6 +96,8 @@ class Rules:
     enough: int = 300
     acquainted: int = 10
     acquainted_max: int = 200
+    news_ms: int = 3 * 24 * HOUR_MS
+    trusts_from: int = -200
     routine: Routine = field(default_factory=Routine)
     fits: Mapping[str, tuple[str, ...]] = field(
         default_factory=lambda: {

@@ -23,6 +23,7 @@ from domain.people.lives import People
 from domain.people.messages import STREAM, PeopleLed
 from domain.people.rules import MINUTE_MS
 from handlers.people.lives import TooOld, read_lives
+from handlers.people.memories import PeopleMemories
 from handlers.people.surroundings import Surroundings
 from protocol.meta import Meta
 
@@ -38,21 +39,21 @@ logger = structlog.get_logger(__name__)
 
 
 class PeopleLeader:
-    """One process's readiness to lead; clock and surroundings are followed all the time."""
+    """One process's readiness to lead; clock, surroundings and memories are followed all the time."""
 
     def __init__(
         self,
         log: EventLog,
         codec: EventCodec,
-        surroundings: Surroundings,
+        around: tuple[Surroundings, PeopleMemories],
         *,
         realm: str,
         name: str,
     ) -> None:
         self._log = log
         self._codec = codec
-        self._clock = surroundings.clock
-        self._surroundings = surroundings
+        self._surroundings, self._memories = around
+        self._clock = self._surroundings.clock
         self._space = uuid5(UUID(int=0), f"{realm}/people")
         self._name = name
         self._people, self._version = People(), 0
@@ -99,7 +100,8 @@ class PeopleLeader:
 
     async def _live(self) -> None:
         """Live from minute to minute until an append is refused: then another one leads."""
-        agenda = Agenda(self._people, await self._surroundings.world())
+        world, memories = await self._surroundings.world(), self._memories.memories
+        agenda = Agenda(self._people, world, memories)
         while not self._unable():
             now_ms = self._now_ms()
             if now_ms is None or not self._surroundings.alive:

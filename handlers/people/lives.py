@@ -3,7 +3,15 @@
 from bus.codec import EventCodec
 from bus.ports import EventLog
 from domain.people.lives import People
-from domain.people.messages import STREAM, PeopleLed, PeopleSkipped, PersonDecided, PersonGone, PersonJoined
+from domain.people.messages import (
+    STREAM,
+    PeopleLed,
+    PeopleSkipped,
+    PersonDecided,
+    PersonGone,
+    PersonJoined,
+    PersonTold,
+)
 from domain.places.messages import Arrived, Departed, Entered, JourneyCut, Left
 
 PAGE = 2_000
@@ -13,6 +21,7 @@ KNOWN = (
     PersonDecided,
     PersonGone,
     PersonJoined,
+    PersonTold,
     Arrived,
     Departed,
     Entered,

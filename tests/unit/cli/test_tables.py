@@ -208,6 +208,11 @@ def person(name: str) -> dict[str, Any]:
     return {"person": name, "name": "Una Pell", "doing": "eating", "reason": "need", "mood": 712, **where}
 
 
+def known(name: str) -> dict[str, Any]:
+    where = {"place": "ropewalk_quay", "position": 1_234_567, "hands": 2, "told_by": "nib"}
+    return {"topic": name, "what": "places.way_closed", **where}
+
+
 def weighed(name: str) -> Option:
     return Option("eat", name, dict.fromkeys(CONSIDERED, 1_000), "closed", 1_234_567)
 
@@ -238,6 +243,7 @@ CASES: dict[str, Callable[[str, str], Listing]] = {
     ),
     "ledger.supply_listing": lambda a, b: ledger.supply_listing([units(a), units(b)]),
     "people.listing": lambda a, b: people.listing([person(a), person(b)]),
+    "people.known_listing": lambda a, b: people.known_listing([known(a), known(b)]),
     "explain.listing": lambda a, b: explain.listing([weighed(a), weighed(b)]),
     "market.board_listing": lambda a, b: market.board_listing([ware(a), ware(b)]),
     "market.listing": lambda a, b: market.listing([stall(a), stall(b)]),

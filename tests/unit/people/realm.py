@@ -19,6 +19,7 @@ from domain.people.scene import Times, day_of
 from domain.places.city import TimeOfDay
 from handlers.clock.view import ClockView
 from handlers.people.leader import PeopleLeader
+from handlers.people.memories import PeopleMemories
 from handlers.people.surroundings import Surroundings
 from tests.unit.clock.kit import STARTED
 from tests.unit.kit import until
@@ -103,8 +104,9 @@ async def leading(
         Times(day, real_us),
         decode=CODEC.decode,
     )
-    leader = PeopleLeader(log or realm.log, CODEC, around, realm="unit", name=name)
-    following = [asyncio.ensure_future(view.run()) for view in (clock, around)]
+    memories = PeopleMemories(realm.log, decode=CODEC.decode)
+    leader = PeopleLeader(log or realm.log, CODEC, (around, memories), realm="unit", name=name)
+    following = [asyncio.ensure_future(view.run()) for view in (clock, around, memories)]
     head = (await realm.log.head()).position
     await until(lambda: head == 0 or clock.clock is not None)
     task = asyncio.ensure_future(leader.lead())

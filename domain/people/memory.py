@@ -1,0 +1,141 @@
+"""What people know of what happened: what they saw, being there awake, and what somebody told them. Pure.
+
+Folded from the log in its order. Of each topic (a player, a way, a person) somebody keeps the newest thing,
+with its evidence: that they saw it, or who told them, and by which event. Nobody knows what nobody told them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import UUID
+
+from domain.kernel.event import Event
+from domain.people.lives import person_of
+from domain.people.messages import PersonDecided, PersonGone, PersonTold
+from domain.people.rules import SLEEP
+from domain.places.messages import Arrived, Departed, Entered, Left, WayClosed, WayOpened
+
+MOVES = (Entered, Departed, Arrived, Left)
+KINDS = (*MOVES, WayClosed, WayOpened, PersonDecided, PersonGone, PersonTold)
+
+SALIENCE: Mapping[str, int] = {"person": 900, "way": 500, "player": 200}
+"""Thousandths, by kind of topic: what is told first."""
+
+TOPICS_MAX = 64
+"""Of each person; the oldest thing is forgotten."""
+
+
+class Thing(NamedTuple):
+    """Something that happened, as somebody knows it."""
+
+    topic: str
+    """Whom or what it is about: player.ann, way.marsh_ferry, person.una_pell."""
+    what: str
+    """Name of the event."""
+    place: str
+    happened_ms: int
+    event: str
+    """Id of the event."""
+    position: int
+    hands: int
+    """Through how many it went; 0: they saw it."""
+    told_by: str
+    """Who told it; "": nobody."""
+    evidence: str
+    """Id of the event by which they know: the event itself, or the telling."""
+
+
+@dataclass(slots=True)
+class Memories:
+    """Everybody's; changed in place by `apply`.
+
+    Attributes:
+        knows: by person and topic.
+    """
+
+    knows: dict[str, dict[str, Thing]] = field(default_factory=dict)
+    _where: dict[str, str] = field(default_factory=dict)
+    """Place of each person who is not on the way."""
+    _asleep: set[str] = field(default_factory=set)
+
+    def apply(self, event: Event, id_: UUID, position: int) -> None:
+        """Take an event in."""
+        for topic, place, at_ms in _happened(event, self._where):
+            thing = Thing(topic, event.event_name, place, at_ms, str(id_), position, 0, "", str(id_))
+            for person, there in self._where.items():
+                if there == place and person not in self._asleep and topic != f"person.{person}":
+                    self._keep(person, thing)
+        match event:
+            case Entered() | Arrived() if person := person_of(event.who):
+                self._where[person] = event.place
+            case Departed() | Left() if person := person_of(event.who):
+                self._where.pop(person, None)
+            case PersonDecided():
+                (self._asleep.add if event.action == SLEEP else self._asleep.discard)(event.person)
+            case PersonGone():
+                self.knows.pop(event.person, None)
+            case PersonTold():
+                self._keep(event.hearer, _heard(event, id_))
+            case _:
+                pass
+
+    def _keep(self, person: str, thing: Thing) -> None:
+        known = self.knows.setdefault(person, {})
+        before = known.get(thing.topic)
+        if before is None or before.position < thing.position:
+            known.pop(thing.topic, None)
+            known[thing.topic] = thing
+            if len(known) > TOPICS_MAX:
+                del known[min(known, key=lambda topic: known[topic].position)]
+
+    def news(self, teller: str, hearer: str, since_ms: int) -> Thing | None:
+        """Return what somebody would tell somebody who does not know it yet; None: nothing.
+
+        The most salient, of equals the newest; nothing that happened before a game time, and nothing of the
+        hearer.
+        """
+        known = self.knows.get(hearer, {})
+        found = [
+            thing
+            for thing in self.knows.get(teller, {}).values()
+            if thing.happened_ms >= since_ms
+            and thing.topic != f"person.{hearer}"
+            and (thing.topic not in known or known[thing.topic].position < thing.position)
+        ]
+        return max(found, key=lambda thing: (_salience(thing), thing.position), default=None)
+
+    def of(self, person: str) -> Sequence[Thing]:
+        """Return what somebody knows, the newest first."""
+        return sorted(self.knows.get(person, {}).values(), key=lambda thing: -thing.position)
+
+
+def _salience(thing: Thing) -> int:
+    return SALIENCE[thing.topic.partition(".")[0]]
+
+
+def _happened(event: Event, where: Mapping[str, str]) -> Iterator[tuple[str, str, int]]:
+    """Yield topic, place and game time of what those see who are there; how people come and go is none."""
+    match event:
+        case Entered() | Arrived() | Left() if not person_of(event.who):
+            yield f"player.{event.who}", event.place, event.at_ms
+        case WayClosed() | WayOpened():
+            for place in event.ends:
+                yield f"way.{event.way}", place, event.at_ms
+        case PersonGone() if event.person in where:
+            yield f"person.{event.person}", where[event.person], event.at_ms
+        case _:
+            pass
+
+
+def _heard(event: PersonTold, id_: UUID) -> Thing:
+    return Thing(
+        event.topic,
+        event.what,
+        event.happened_at,
+        event.happened_ms,
+        event.about,
+        event.about_position,
+        event.hands + 1,
+        event.teller,
+        str(id_),
+    )
