@@ -13,7 +13,7 @@ from aicore.demos.governance import DemoFailed, Stage, promote, rollback
 from aicore.demos.walkers import walk
 
 app = typer.Typer(
-    no_args_is_help=True, help="Demos on the system that runs: governance, and players who walk."
+    no_args_is_help=True, help="Demos on the system that runs: governance, and players who live in the world."
 )
 
 
@@ -33,21 +33,24 @@ def rollback_command(*, json: Json = False) -> None:
 def walk_command(
     players: Annotated[int, typer.Option(min=1, max=500, help="How many players walk.")] = 10,
     seconds: Annotated[float, typer.Option(min=1, help="For how long.")] = 60.0,
+    name: Annotated[str, typer.Option(help="What they are called; a number follows.")] = "walker",
     *,
     json: Json = False,
 ) -> None:
-    """Have players walk about the city and trade over the wire; `aicore world watch` shows them."""
+    """Have players walk, trade, talk and take quests over the wire; `aicore world watch` shows them."""
 
     async def work(client: Client) -> Mapping[str, int]:
         say = (lambda _: None) if json else (lambda line: out.print(line, markup=False))
-        return await walk(client, players=players, seconds=seconds, say=say, draw=Random())  # noqa: S311 - a walk
+        names = [f"{name}-{number}" for number in range(players)]
+        draw = Random()  # noqa: S311 - a walk
+        return await walk(client, names, seconds=seconds, say=say, draw=draw)
 
     counts = over_wire(work)
     if json:
         print_json(counts)
     else:
-        trades = counts.get("trades", 0)
-        out.print(f"{counts['journeys']} journeys and {trades} trades of {players} players")
+        what = ("journeys", "trades", "talks", "quests", "steps")
+        out.print(f"{players} players: {', '.join(f'{counts.get(each, 0)} {each}' for each in what)}")
 
 
 def _play(what: Callable[[Stage], Awaitable[Mapping[str, Any]]], *, json: bool, wanted: str) -> None:

@@ -40,18 +40,24 @@ FILES_MIN = 256
 """Servers, pools, streams and engines of one process, with as many again for callers."""
 
 DEMO_STOP_TIMEOUT_S = 2.0
+TOUR = ("aicore.demos.tour",)
+PLAYERS = ("aicore", "demo", "walk", "--name", "player", "--seconds", "900", "--json")
+"""A quarter of an hour: who leaves the program running overnight does not find a log full of walks."""
 
 Components = Annotated[
     list[str], typer.Argument(help=f"Components: {', '.join(COMPONENTS)}.", metavar="COMPONENT...")
 ]
 
 
-def up(
+def up(  # noqa: PLR0913 - one parameter per option of the command line
     *,
     demo: Annotated[bool, typer.Option(help="Play the demo when everything is ready.")] = False,
     world: Annotated[
         bool, typer.Option(help="Load the sample world when everything is ready, if none was loaded.")
     ] = False,
+    players: Annotated[
+        int, typer.Option(min=0, max=500, help="So many players live in the world for a quarter of an hour.")
+    ] = 0,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to the terminal.")] = False,
     servers_only: Annotated[
         bool, typer.Option(help="Start the embedded servers only; run the components with `aicore run`.")
@@ -72,7 +78,7 @@ def up(
             with serving(settings, _vllms(settings) if vllm else {}) as system:
                 with _logging(settings, None if verbose else system.state_dir / LOG_FILE):
                     components = () if servers_only else COMPONENTS
-                    first = First(world=world and not servers_only, demo=demo)
+                    first = First(world and not servers_only, demo, players)
                     stopper.run(lambda: _up(settings, system, components, stopper.stop, first))
                 err.print("[dim]stopping the servers[/dim]")
         except KeyboardInterrupt:
@@ -195,6 +201,7 @@ class First(NamedTuple):
 
     world: bool
     demo: bool
+    players: int
 
 
 async def _up(
@@ -214,9 +221,13 @@ async def _up(
         if first.world:
             await _load_world(system)
         if first.demo:
-            await _play(group, settings, system, stop)
+            await _play(group, settings, system, stop, TOUR)
         if first.world and first.demo:
             await _begin_people(system)
+        if first.players and not stop.is_set():
+            play = (*PLAYERS, "--players", str(first.players))
+            group.create_task(_play(group, settings, system, stop, play))
+            out.print(f"{first.players} players walk, trade, talk and take quests: `aicore world watch`")
         if not stop.is_set():
             _tell_next()
         await stop.wait()
@@ -257,8 +268,10 @@ async def _first(group: asyncio.TaskGroup, wanted: asyncio.Event, stop: asyncio.
     return wanted.is_set() and not stop.is_set()
 
 
-async def _play(group: asyncio.TaskGroup, settings: Settings, system: System, stop: asyncio.Event) -> None:
-    """Run the demo client, a process of its own that knows only the wire, to its end or until ``stop``."""
+async def _play(
+    group: asyncio.TaskGroup, settings: Settings, system: System, stop: asyncio.Event, play: Sequence[str]
+) -> None:
+    """Run a client, a process of its own that knows only the wire, to its end or until ``stop``."""
     environment = {
         **os.environ,
         **settings.environment(),
@@ -270,8 +283,9 @@ async def _play(group: asyncio.TaskGroup, settings: Settings, system: System, st
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "aicore.demos.tour",
+        *play,
         env=environment,
+        stdout=asyncio.subprocess.DEVNULL if "--json" in play else None,
         preexec_fn=dying_with_parent(signal.SIGTERM),  # one system call
         start_new_session=True,  # Ctrl-C is for us; we pass it on
     )
@@ -290,7 +304,7 @@ async def _play(group: asyncio.TaskGroup, settings: Settings, system: System, st
             process.kill()
     await watching
     if process.returncode and not stop.is_set():
-        err.print(f"[red]the demo ended with code {process.returncode}[/red]; the system stays up")
+        err.print(f"[red]{play[0]} ended with code {process.returncode}[/red]; the system stays up")
 
 
 def _tell_trouble(component: str, reason: str) -> None:

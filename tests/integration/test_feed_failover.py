@@ -97,7 +97,7 @@ async def test_a_feeder_that_is_stopped_or_killed_is_followed_by_another(system:
         await a_clock_goes(client)
         await nc.subscribe(f"{system.realm}.live.place.>", cb=hear)
         walking = asyncio.create_task(
-            walk(client, players=20, seconds=40, say=lambda _: None, draw=Random(1))
+            walk(client, [f"walker-{n}" for n in range(20)], seconds=40, say=lambda _: None, draw=Random(1))
         )
         await patiently(lambda: bool(heard))
         for place in (await client.query("places.map")).result["places"]:
