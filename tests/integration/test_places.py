@@ -106,7 +106,9 @@ async def _others_walk_and_somebody_watches(client: Client) -> None:
     await watch.open()
     assert watch.rate == 60
     said: list[str] = []
-    counts = await walk(client, [f"walker-{n}" for n in range(5)], seconds=1.5, say=said.append, draw=Random(4))
+    counts = await walk(
+        client, [f"walker-{n}" for n in range(5)], seconds=1.5, say=said.append, draw=Random(4)
+    )
     assert counts["journeys"] >= 5
     assert len([line for line in said if " goes from " in line]) == counts["journeys"]
 
