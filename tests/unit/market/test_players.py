@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from aicore.client import Refused
-from aicore.demos.walkers import _Walker
+from aicore.demos.deeds import Player, trade
 from bus.problems import problem_of
 from domain.kernel.decider import Rejected
 from domain.market.commands import Buy, Sell
@@ -39,15 +39,15 @@ class AtHome:
         return reply
 
 
-async def test_walkers_buy_and_sell_again_and_count_refusals() -> None:
+async def test_players_buy_and_sell_again_and_count_refusals() -> None:
     async with town() as there:
         counts: Counter[str] = Counter()
-        walker = _Walker(AtHome(there), "ann", {}, counts, Random(3))  # type: ignore[arg-type]
         said: list[str] = []
+        player = Player(AtHome(there), "ann", Random(3), counts, said.append)  # type: ignore[arg-type]
         for _ in range(12):
-            await walker._trade("lamp_yard", said.append)
+            await trade(player, "lamp_yard")
         assert counts["trades"] == len(said) > 6
         assert any("sells" in line for line in said)
         there.around.minute, there.around.absent = 0, "Hob is away"
-        await walker._trade("lamp_yard", said.append)
+        await trade(player, "lamp_yard")
         assert counts["market_shut"] == 1
