@@ -7,7 +7,7 @@ from aicore.settings import Settings
 from aicore.wiring.clock import clock_in_memory
 from aicore.wiring.ledger import ledger_desk
 from aicore.wiring.parts import Part, Parts, process_name
-from aicore.wiring.places import FollowedClock, whereabouts
+from aicore.wiring.places import FollowedClock, player_limits, whereabouts
 from bus.relay.leadership import WRITER, while_leading
 from domain.clock.units import RealTime
 from domain.ledger.book import STREAM
@@ -18,15 +18,20 @@ from domain.market.queries import BoardQuery, MarketsQuery, PricesQuery
 from domain.market.stalls import Stall, stream_of
 from domain.people.lives import who_of
 from domain.places.city import TimeOfDay
+from domain.session.limits import OverAllowance
 from handlers.clock.view import ClockView
 from handlers.kernel.commands import Binding
 from handlers.market.access import Access
 from handlers.market.answers import StallAnswers
 from handlers.market.keeper import StallKeeper
-from handlers.market.orders import KINDS, Orders, of_known
+from handlers.market.orders import KINDS, PLAYER, Handler, Orders, of_known
 from handlers.market.view import Stalls
+from handlers.places.limits import PlayerLimits
 from handlers.places.whereabouts import Whereabouts
 from projections.market.prices import MARKET_PRICES, prices
+from protocol.messages import CommandMessage, Reply
+
+PLAYER_CHARACTERS_MAX = 128
 
 KEEPING: Binding[Keeping, MarketEvent, Market] = Binding(
     commands=(ShutStall, TakeOverStall),
@@ -92,7 +97,8 @@ async def _orders(parts: Parts) -> None:
     """Take orders; open each stall's day whenever no other process does."""
     view, commands = await parts.once(stalls_in_memory), parts.served.commands
     access = Access(parts.log, parts.codec, view, await parts.once(ledger_desk))
-    commands |= dict.fromkeys(KINDS, Orders(access, await parts.once(surroundings)))
+    orders = Orders(access, await parts.once(surroundings))
+    commands |= dict.fromkeys(KINDS, within(await parts.once(player_limits), orders))
     for kind in KEEPING.commands:
         commands[kind.command_name] = of_known(view, commands[kind.command_name])
     clock, realm = await parts.once(clock_in_memory), parts.system.realm
@@ -104,6 +110,22 @@ async def _orders(parts: Parts) -> None:
 async def _queries(parts: Parts) -> None:
     answers = StallAnswers(await parts.once(stalls_in_memory), await parts.once(surroundings))
     parts.served.queries |= {MarketsQuery: answers.markets, BoardQuery: answers.board}
+
+
+def within(limits: PlayerLimits, handler: Handler) -> Handler:
+    """Return ``handler`` for those orders that are within their player's allowance; people have none."""
+
+    async def limited(message: CommandMessage) -> Reply:
+        account = message.payload.get("account")
+        if isinstance(account, str) and account.startswith(PLAYER):
+            try:
+                limits.take(message.meta.actor, account.split(".")[1][:PLAYER_CHARACTERS_MAX])
+            except OverAllowance as refusal:
+                refusal.field = "account"
+                raise
+        return await handler(message)
+
+    return limited
 
 
 def _today(view: ClockView) -> int | None:

@@ -18,8 +18,8 @@ class Buy(Command, name="market.buy", may=(GRANTED, OPERATOR)):
 
     Refused with ``market_unknown``, ``not_sold_here``, ``market_shut``, ``not_there`` (a player who stands
     somewhere else), ``over_limit``, ``sold_out``, ``too_much``, and as ``ledger.transfer`` is:
-    ``insufficient``, ``account_unknown``, ``not_your_player``. Sent again, it gives its first
-    result, whatever it costs by now.
+    ``insufficient``, ``account_unknown``, ``not_your_player``; and with ``over_allowance``. Sent again, it
+    gives its first result, whatever it costs by now.
     """
 
     market: MarketRef

@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from bus.ports import Fenced, IdConflict, StreamWrite, VersionConflict
+from bus.ports import Fenced, IdConflict, LogError, LogUnavailable, StreamWrite, VersionConflict
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Command
 from domain.ledger.commands import DeclareFlow, OpenAccount, OpenUnit, Transfer
@@ -60,7 +60,12 @@ class StallKeeper:
         self._delivered.clear()
         self._again_s.clear()
         while True:
-            await self.turn()
+            try:
+                await self.turn()
+            except LogUnavailable:
+                raise
+            except LogError as error:
+                logger.warning("stalls_not_opened", why=str(error))
             await asyncio.sleep(REST_S)
 
     async def turn(self) -> None:
@@ -146,7 +151,7 @@ class StallKeeper:
     async def _set_up(self, name: str, command: Command) -> None:
         try:
             await self._tell(f"open/{name}", command)
-        except (Rejected, IdConflict) as refusal:
+        except (Rejected, LogError) as refusal:  # what is missing then is asked for again
             logger.warning("market_not_furnished", name=name, why=str(refusal))
 
     async def _tell(self, name: str, command: Command) -> None:

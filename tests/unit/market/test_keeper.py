@@ -11,7 +11,7 @@ from bus.ports import LogUnavailable
 from domain.ledger.messages import Transferred
 from domain.market.messages import PricesPosted
 from handlers.market.view import Stalls
-from tests.unit.ledger.desk_kit import CODEC
+from tests.unit.ledger.desk_kit import CODEC, until
 from tests.unit.market.kit import STALLS, UNA, Town, town
 from tests.unit.market.test_orders import _events, buys
 
@@ -75,6 +75,15 @@ async def test_each_day_is_opened_once_wherever_a_keeper_dies() -> None:
         )
         assert arrived == brought
         assert view.amount("stall.lamp_yard", "lamp_oil") == there.stock()
+
+
+async def test_a_log_that_refuses_a_posting_ends_no_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.market.keeper.REST_S", 0.001)
+    async with town() as there, asyncio.TaskGroup() as group:
+        there.log.cuts, there.day = ["refused"], 1
+        leading = group.create_task(there.keeper().lead())
+        await until(lambda: there.view.market("pawnshop").day == there.view.market("lamp_yard").day == 1)
+        leading.cancel()
 
 
 async def test_a_jump_opens_so_many_days_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
