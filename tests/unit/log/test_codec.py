@@ -1,11 +1,11 @@
 """Typed events to stored bytes and back: what is written, what is refused, and what a fault is called."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 import msgpack
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, computed_field, create_model, field_serializer, model_serializer
 
 from bus.catalogue import build_catalogue, domain_catalogue
 from bus.codec import EMPTY_META, EMPTY_META_BYTES, EventCodec, UnknownEvent, _is_plain
@@ -285,6 +285,62 @@ def test_a_payload_has_the_bytes_of_its_json_values_whichever_way_it_is_written(
         event, quick = kind.from_example(), quick + _is_plain(kind)
         assert codec.encode(event, UUID(int=7)).payload == msgpack.packb(event.model_dump(mode="json"))
     assert 20 < quick < len(codec.catalogue.events)
+
+
+class Doubled(BaseModel):
+    number: int
+
+    @computed_field
+    def twice(self) -> int:
+        return 2 * self.number
+
+
+class Shouted(BaseModel):
+    text: str
+
+    @field_serializer("text")
+    def shout(self, text: str) -> str:
+        return text.upper()
+
+
+class Bare(BaseModel):
+    text: str
+
+    @model_serializer
+    def alone(self) -> str:
+        return self.text
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (bool, True),
+        (int, True),
+        (str | None, True),
+        (None, True),
+        (list[Line], True),
+        (Literal["a"], True),
+        (Literal["a", 1, True], True),
+        (Literal[b"a"], False),
+        (float, False),
+        (bytes, False),
+        (list[Any], False),
+        (Doubled, False),
+        (Shouted, False),
+        (Bare, False),
+    ],
+)
+def test_only_what_holds_plain_values_is_written_as_it_is(value: Any, plain: bool) -> None:
+    assert _is_plain(create_model("Made", __base__=Event, value=(value, ...))) is plain
+
+
+def test_what_makes_its_own_value_of_itself_is_not_written_as_it_is() -> None:
+    class Made(Event):
+        @model_serializer
+        def made(self) -> dict[str, int]:
+            return {}
+
+    assert _is_plain(Made) is False
 
 
 def test_what_the_quick_way_cannot_write_is_refused_as_ever() -> None:
