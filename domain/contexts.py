@@ -25,6 +25,7 @@ _NAMES = (
     "people",
     "weather",
     "market",
+    "factions",
 )
 
 CONTEXTS: tuple[Context, ...] = tuple(import_module(f"domain.{name}").CONTEXT for name in _NAMES)

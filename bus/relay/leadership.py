@@ -15,7 +15,7 @@ from typing import Literal
 import asyncpg
 import structlog
 
-Work = Literal["relay", "inbox", "clock", "ledger", "feed", "people", "weather", "market"]
+Work = Literal["relay", "inbox", "clock", "ledger", "feed", "people", "weather", "market", "factions"]
 
 STAND_BY_S: Mapping[Work, float] = {
     "relay": 0.5,
@@ -26,6 +26,7 @@ STAND_BY_S: Mapping[Work, float] = {
     "people": 0.5,
     "weather": 0.5,
     "market": 0.5,
+    "factions": 0.5,
 }
 """How often a stand-by tries: the gap after a leader's death is at most this, plus Postgres noticing."""
 

@@ -43,7 +43,7 @@ class WeatherView(MemoryView):
     def __init__(self, log: EventLog, clock: ClockView, *, decode: Decode) -> None:
         super().__init__(log, decode=decode)
         self.clock = clock
-        self.weather = NO_WEATHER
+        self.state: Weather = NO_WEATHER
         self.version = 0
         """Of the stream's last event that is known."""
         self.news = asyncio.Event()
@@ -57,7 +57,7 @@ class WeatherView(MemoryView):
         if recorded.stream == STREAM and isinstance(event, WeatherEvent):
             if recorded.version != self.version + 1:
                 self.gap = self.gap or f"the weather's event {self.version + 1} could not be read"
-            self.weather, self.version = evolve(self.weather, event), recorded.version
+            self.state, self.version = evolve(self.state, event), recorded.version
 
     async def settle(self) -> None:
         """Tell who waits."""
@@ -66,10 +66,10 @@ class WeatherView(MemoryView):
     def seen(self, real_us: int | None = None) -> tuple[Sky, int] | None:
         """Return the sky, and the game time of a moment (None: now); None: there is no weather yet."""
         clock = self.clock.clock
-        if clock is None or not self.weather.climates:
+        if clock is None or not self.state.climates:
             return None
         now = self.clock.now() if real_us is None else RealTime(real_us)
-        return self._skies.sky(clock, self.weather), clock.line.at(now).ms
+        return self._skies.sky(clock, self.state), clock.line.at(now).ms
 
     async def answer_now(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``weather.now``."""
@@ -80,7 +80,7 @@ class WeatherView(MemoryView):
     async def answer_forecast(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``weather.forecast``."""
         zone = parse(ForecastQuery, query).zone
-        seen, last = self.seen(), self.weather.forecast
+        seen, last = self.seen(), self.state.forecast
         if seen is None or last is None:
             return None, self.position
         entries = [
