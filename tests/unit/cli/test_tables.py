@@ -38,6 +38,7 @@ from aicore.cli import (
     templates,
     tiers,
     turns,
+    world_factions,
     world_weather,
 )
 from aicore.cli.terminal import CONTROLS, WIDTH_PIPED, Kind, Listing, Plain, print_rows
@@ -129,6 +130,16 @@ def story(what: str) -> dict[str, Any]:
     evidence = {"candidate_turns": 120, "control_turns": 118, "e_value": 205.1, "limit": 111}
     told = {"at_us": US, "what": what, "share": 25, "evidence": evidence}
     return {**told, "operator": "mira", "reason": WORDS}
+
+
+def faction(name: str) -> dict[str, Any]:
+    ties = {"territories": ["the_courts", "the_close"], "allies": [name], "feuds": [], "crisis": 12}
+    return {"faction": name, "power": 620, **ties}
+
+
+def emerged(name: str) -> dict[str, Any]:
+    told = {"number": 7, "day": 131, "kind": "territory_taken", "salience": 740, "chain": [5, 6]}
+    return {"faction": name, "other": "tallymen", "territory": "courts", "place": "washing_court", **told}
 
 
 def zone(name: str) -> dict[str, Any]:
@@ -257,6 +268,8 @@ CASES: dict[str, Callable[[str, str], Listing]] = {
     "spool.listing": lambda a, b: spool.listing([of_spool(a), of_spool(b)]),
     "templates.listing": lambda a, b: templates.listing([template(a), template(b)]),
     "tiers.listing": lambda a, b: tiers.listing([tier(a), tier(b)]),
+    "world_factions.standing": lambda a, b: world_factions.standing({"factions": [faction(a), faction(b)]}),
+    "world_factions.telling": lambda a, b: world_factions.telling([emerged(a), emerged(b)]),
     "world_weather.expected": lambda a, b: world_weather.expected(
         {
             "game_ms": 0,

@@ -65,3 +65,14 @@ def test_a_folder_without_a_world_is_refused(cli: Cli, tmp_path: Path) -> None:
 def written(folder: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
         (folder / name).write_text(text)
+
+
+def test_a_year_of_a_world_is_one_page_that_is_the_same_again(cli: Cli, tmp_path: Path) -> None:
+    pages = [tmp_path / "one.html", tmp_path / "other.html"]
+    told = [json.loads(cli("world", "report", str(page), "--seed", "7", "--json", code=0)) for page in pages]
+
+    one, other = (page.read_text("utf-8") for page in pages)
+    assert one == other
+    assert told[0]["days"] == 365
+    assert all(word in one for word in ("harbour", "temperature at noon", "lamplighters", "What came of what"))
+    assert "<script" not in one

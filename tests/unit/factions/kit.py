@@ -1,6 +1,7 @@
 """The sample world's factions, and days of theirs."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from aicore.content.sample_world import sample_definition
 from domain.factions.factions import NOBODY, Factions, evolve
@@ -23,6 +24,12 @@ def lived(state: Factions, days: int) -> Iterator[tuple[Factions, list[FactionsE
         for event in events:
             state = evolve(state, event)
         yield state, events
+
+
+@lru_cache(4)
+def year(seed: int) -> list[tuple[Factions, list[FactionsEvent]]]:
+    """Return the 365 days of a seed, for all who look at them."""
+    return list(lived(begun(seed), 365))
 
 
 def emerged(events: list[FactionsEvent]) -> list[Emerged]:
