@@ -74,5 +74,7 @@ def test_a_year_of_a_world_is_one_page_that_is_the_same_again(cli: Cli, tmp_path
     one, other = (page.read_text("utf-8") for page in pages)
     assert one == other
     assert told[0]["days"] == 365
-    assert all(word in one for word in ("harbour", "temperature at noon", "lamplighters", "What came of what"))
+    assert all(
+        word in one for word in ("harbour", "temperature at noon", "lamplighters", "What came of what")
+    )
     assert "<script" not in one
