@@ -93,6 +93,9 @@ def test_a_world_that_is_loaded_has_weather_that_operators_may_overlay(up: Up) -
     while not up.json("world", "weather") and time.monotonic() < deadline:
         time.sleep(0.1)
     assert [zone["zone"] for zone in up.json("world", "weather")["zones"]] == ["harbour", "hill", "marsh"]
+    while not up.json("world", "factions") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert len(up.json("world", "factions")["factions"]) == 8
     laid = up.json("world", "override", "feast", "blizzard", "--zone", "hill", "--for", "2h", *said)
     assert laid["until_ms"] - laid["from_ms"] == 7_200_000
     while "override feast" not in up.run("world", "weather") and time.monotonic() < deadline:

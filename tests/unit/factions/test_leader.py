@@ -17,7 +17,7 @@ from domain.clock.clock import STREAM as CLOCK_STREAM
 from domain.clock.messages import ClockJumped, ClockStarted
 from domain.clock.units import RealTime
 from domain.definition.definition import Definition
-from domain.factions.factions import STREAM
+from domain.factions.factions import NOBODY, STREAM, evolve
 from domain.factions.messages import DayTold, Emerged, FactionsLed, GroundSet
 from domain.kernel.event import Event
 from handlers.clock.view import ClockView
@@ -96,7 +96,7 @@ async def test_days_are_told_once_whoever_leads_and_a_jump_leaves_none_out(world
     assert [event.day for event in await world.told(DayTold)] == list(range(BEGAN + 1, BEGAN + 31))
     assert [event.leader for event in await world.told(FactionsLed)] == ["a", "b", "c"]
     [ground] = await world.told(GroundSet)
-    state = module.evolve(module.Factions(), ground)
+    state = evolve(NOBODY, ground)
     days = [event for _, events in lived(state, 30) for event in events]
     assert [
         event for event in await world.told(Event) if not isinstance(event, FactionsLed | GroundSet)

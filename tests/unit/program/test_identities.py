@@ -54,8 +54,8 @@ def test_every_message_says_who_may_send_it_and_no_service_governs() -> None:
     roles += [set(kind.may) for kind in CATALOGUE.queries.values()]
     assert all(each and each <= known for each in roles)
     assert names_of(CATALOGUE, Grants(MARKET)) == (
-        "inference.generate", "inference.rate", "clock.now", "inference.tiers", "registry.current",
-        "weather.forecast", "weather.now",
+        "inference.generate", "inference.rate", "clock.now", "factions.now", "factions.told",
+        "inference.tiers", "registry.current", "weather.forecast", "weather.now",
     )  # fmt: skip
     governing = [name for name, kind in CATALOGUE.commands.items() if {"service", "granted"} & set(kind.may)]
     assert {name.partition(".")[0] for name in governing} == {
