@@ -29,6 +29,7 @@ _CHECKS: tuple[Callable[[Patient], Awaitable[Sequence[Check]]], ...] = (
     services.engines,
     world.game_clock,
     world.ledger,
+    world.people,
     machine.spool,
     stream.inbox,
     stream.dead_letters,

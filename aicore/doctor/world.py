@@ -1,4 +1,4 @@
-"""The world's clock and its ledger: somebody leads them, and nothing that is due waits."""
+"""The world's clock, its ledger and its people: somebody leads them, and nothing that is due waits."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +11,7 @@ from bus.relay.leadership import SILENCE_MAX_S, lock_of
 from domain.clock.clock import STREAM
 from domain.clock.queries import ClockQuery
 from domain.ledger.book import STREAM as LEDGER
+from domain.people.messages import COURSE, PeopleBegun
 from protocol.errors import WireError
 
 LATE_S_MAX = 2 * SILENCE_MAX_S
@@ -23,6 +24,9 @@ START = (
 
 # Purpose: whether the realm has a clock. Index: event_stream_version. Lock: none.
 THERE = "SELECT true FROM event WHERE stream = $1 LIMIT 1"
+
+# Purpose: what was said last. Index: event_stream_version, backwards. Lock: none.
+LAST = "SELECT type FROM event WHERE stream = $1 ORDER BY version DESC LIMIT 1"
 
 
 async def game_clock(patient: Patient) -> Sequence[Check]:
@@ -53,6 +57,22 @@ async def ledger(patient: Patient) -> Sequence[Check]:
     if not leads:
         return [Check("ledger", "fault", "nobody leads it: no transfer is decided, no hold ends", START)]
     return [Check("ledger", "ok", "one process decides")]
+
+
+async def people(patient: Patient) -> Sequence[Check]:
+    """Check that a realm's people, if they are to live, are led."""
+    if patient.postgres is None:
+        return []
+    async with in_schema(patient) as connection:
+        last = await connection.fetchval(LAST, COURSE)
+        leads = await connection.fetchval(LEADS, lock_of("people", patient.system.realm))
+    if last is None:
+        return []
+    if last != PeopleBegun.event_name:
+        return [Check("people", "ok", "they rest: `aicore people begin`")]
+    if not leads:
+        return [Check("people", "fault", "nobody leads them: they stand where they are", START)]
+    return [Check("people", "ok", "they live, and one process decides")]
 
 
 def clock_finding(found: Mapping[str, Any]) -> Check:

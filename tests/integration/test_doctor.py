@@ -48,6 +48,7 @@ from domain.clock.clock import STREAM
 from domain.clock.units import RealTime
 from domain.ledger.book import STREAM as LEDGER
 from domain.ledger.messages import Led
+from domain.people.messages import COURSE, PeopleBegun, PeopleRested
 from handlers.clock.view import shown
 from protocol.chain import genesis, link
 from protocol.envelope import Envelope, encode_envelope
@@ -407,6 +408,26 @@ async def test_a_game_clock_that_nobody_leads_or_that_is_late_is_told(case: Case
     assert "aicore run commands" in leaderless.mend
     assert (silent.verdict, silent.fact[:18]) == ("fault", "no process answers")
     assert (await game_clock()).verdict == "warning", "a phase is due that nobody told"
+
+
+async def test_people_that_nobody_leads_are_told(case: Case) -> None:
+    realm, codec = case.system.realm, EventCodec(domain_catalogue())
+
+    async def people() -> list[str]:
+        return [check.verdict for check in await case.examine() if check.name == "people"]
+
+    async def say(event: PeopleBegun | PeopleRested) -> None:
+        async with open_log(case.system.postgres_dsn, realm, now_us=now_us) as log:
+            await log.append(StreamWrite(COURSE, [codec.encode(event, new_id())]))
+
+    none = await people()
+    await say(PeopleBegun.from_example())
+    leaderless = await people()
+    await case.admin.execute("SELECT pg_advisory_lock($1)", lock_of("people", realm))
+    led = await people()
+    await say(PeopleRested.from_example())
+
+    assert (none, leaderless, led, await people()) == ([], ["fault"], ["ok"], ["ok"])
 
 
 async def test_a_ledger_that_nobody_leads_is_told(case: Case) -> None:

@@ -6,6 +6,8 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from domain.kernel.event import Event
@@ -16,7 +18,7 @@ from domain.people.rules import HOUR_MS, MINUTE_MS
 from domain.people.scene import World
 from tests.unit.people.kit import START_MS, begun, world
 
-HOURS = 12
+HOURS = 8
 CODEC = EventCodec(domain_catalogue())
 ROOT = Path(__file__).parents[3]
 
@@ -45,7 +47,7 @@ def test_minute_by_minute_or_at_once_or_after_restarts_it_is_the_same() -> None:
     assert digest(events) == digest(once)
 
     agenda, pieces = begun()
-    for _ in range(60):  # a process dies and another one goes on from the log
+    for _ in range(30):  # a process dies and another one goes on from the log
         pieces += agenda.run(START_MS + HOURS * HOUR_MS, 40)
         people = People()
         people.evolve_all(pieces)
@@ -90,3 +92,16 @@ def test_lives_are_what_the_log_tells() -> None:
     assert people == agenda.people
     assert isinstance(people.lives["una_pell"], Life)
     assert isinstance(agenda.world, World)
+
+
+@pytest.mark.slow
+def test_twenty_four_days_with_two_hundred_deaths_are_the_same_as_without() -> None:
+    hours = 24 * 24
+    agenda, pieces = begun()
+    for turn in range(200):
+        pieces += agenda.run(START_MS + (turn + 1) * hours * HOUR_MS // 200, 37 + turn)
+        people = People()
+        people.evolve_all(pieces)
+        agenda = Agenda(people, world())
+    pieces += agenda.run(START_MS + hours * HOUR_MS)
+    assert digest(pieces) == digest(whole(hours))
