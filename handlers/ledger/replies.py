@@ -56,7 +56,7 @@ def result_of(events: Sequence[Event]) -> Mapping[str, Any]:
 
 def _shown(event: Event) -> dict[str, Any]:
     if isinstance(event, Transferred):  # nearly all are; this is half the time
-        return {"after": [each.model_dump() for each in event.after]}
+        return {"after": [{**each.__dict__} for each in event.after]}
     found = event.model_dump(mode="json", include={"hold_id", "after", "expires_game_ms", "expires_real_us"})
     return found or event.model_dump(mode="json", include={"unit", "account"})
 
