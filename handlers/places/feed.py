@@ -25,7 +25,10 @@ TICK_S = 0.05
 """Changes of so long go out together: a change waits so long at most."""
 
 EMPTY_S = 5.0
-"""How often a frame without changes says the last number: who lost a frame of a quiet place notices by it."""
+"""After so long without a frame one without changes says the last number: who lost one notices by it."""
+
+LOOKS = 5
+"""Looks for quiet cells in that time: not all of them are told of in the same instant."""
 
 FRAME_BYTES_MAX = 32 * 1024
 """Of a cell's frame, as it is estimated; the rest goes with the next tick, the oldest first."""
@@ -121,6 +124,8 @@ class Feeder(PlaceFeed):
         self._waiting: dict[Cell, list[Change]] = {}
         """Changes that are to be sent; kept while it leads only."""
         self._news = asyncio.Event()
+        self._told_at: dict[Cell, float] = {}
+        """When a frame of a cell was sent last, while it leads."""
 
     def changed(self, changes: list[tuple[Cell, Change]]) -> None:
         """Keep what is to be sent."""
@@ -140,14 +145,15 @@ class Feeder(PlaceFeed):
         """
         await self.caught_up()
         self._waiting.clear()
+        self._told_at.clear()
         self._epoch = epoch
         loop = asyncio.get_running_loop()
-        empty_at = loop.time()
+        look_at = loop.time()
         try:
             while holds():
                 self._news.clear()
-                if loop.time() >= empty_at:
-                    empty_at = loop.time() + EMPTY_S
+                if loop.time() >= look_at:
+                    look_at = loop.time() + EMPTY_S / LOOKS
                     await self._tell_numbers(holds)
                 await self._tell_changes(holds)
                 await self._wait()
@@ -162,8 +168,10 @@ class Feeder(PlaceFeed):
                 await self._news.wait()
 
     async def _tell_numbers(self, holds: Callable[[], bool]) -> None:
+        quiet_since = asyncio.get_running_loop().time() - EMPTY_S
         for cell, room in list(self.feed.rooms.items()):
-            if cell not in self._waiting and holds():
+            quiet = self._told_at.get(cell, quiet_since) <= quiet_since
+            if quiet and cell not in self._waiting and holds():
                 await self._tell(cell, room.seq, [])
 
     async def _tell_changes(self, holds: Callable[[], bool]) -> None:
@@ -182,6 +190,8 @@ class Feeder(PlaceFeed):
             await self._send(*self.where(cell.place), *cell, frame)
         except ConnectionError as error:  # who misses it asks
             logger.info("frame_not_sent", place=cell.place, error=str(error))
+        else:
+            self._told_at[cell] = asyncio.get_running_loop().time()
 
 
 def _row(change: Change) -> list[Any]:

@@ -101,6 +101,24 @@ async def test_what_changes_is_sent_at_once_and_waits_for_no_tick_of_its_own(
             await until(partial(_is_heard, wire, n + 1))
 
 
+async def test_only_who_hears_nothing_for_a_while_is_told_the_last_number_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feed, "EMPTY_S", 3_600.0)
+    monkeypatch.setattr(feed, "LOOKS", 3_600_000)
+    log = memory_log()
+    await happens(log, ENTERED, changed(ENTERED, who="bo", place="lane"))
+    async with leading(log) as wire:
+        await until(lambda: len(wire.sent) == 2)
+        assert {place for place, _, frame in wire.sent if not frame.changes} == {"quay", "lane"}
+        await happens(log, changed(ENTERED, who="cy"))
+        await until(partial(_is_heard, wire, 2))
+        assert len(wire.sent) == 3, "both were told of just now"
+        monkeypatch.setattr(feed, "EMPTY_S", 0.0)
+        await until(lambda: len(wire.frames("lane")) > 1)
+        assert {frame.seq for frame in wire.frames("lane")} == {1}
+
+
 async def test_who_reads_frames_and_who_asks_see_the_same() -> None:
     log = memory_log()
     async with leading(log) as wire:
