@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from fractions import Fraction
 from functools import lru_cache, partial
 
@@ -12,6 +12,7 @@ from aicore.clock import now_us
 from aicore.content.sample_world import sample_definition
 from aicore.settings import Settings
 from aicore.wiring.clock import clock_in_memory
+from aicore.wiring.ledger import ledger_desk
 from aicore.wiring.parts import Part, Parts
 from bus.nats.frames import frame_giver
 from bus.relay.feeding import ROLE, lead_feed
@@ -25,6 +26,7 @@ from domain.places.queries import MapQuery, SnapshotQuery
 from domain.session.messages import CloseSession, OpenSession
 from handlers.clock.view import ClockView
 from handlers.kernel.follow import Restarts
+from handlers.ledger.desk import Desk
 from handlers.places.circumstances import Circumstances, journey_records, player_commands, way_commands
 from handlers.places.feed import Feeder, PlaceFeed
 from handlers.places.limits import PlayerLimits
@@ -95,6 +97,23 @@ def wire(_: Settings) -> Part:
     )
 
 
+class Carried(Collection[str]):
+    """What a player carries, as the ledger has it in this process; at most a second behind."""
+
+    def __init__(self, desk: Desk, player: str) -> None:
+        self._desk = desk
+        self._account = f"player.{player}"
+
+    def __contains__(self, good: object) -> bool:
+        return self._desk.book.volume(self._account, str(good))[0] > 0
+
+    def __iter__(self) -> Iterator[str]:
+        return (unit for unit in self._desk.book.units if unit in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 async def whereabouts(parts: Parts) -> Whereabouts:
     """Open the city with everybody in it (`Parts.once`)."""
     return await parts.view(Whereabouts(parts.log, sample_city(), decode=parts.codec.decode))
@@ -108,7 +127,8 @@ async def player_limits(_: Parts) -> PlayerLimits:
 async def _commands(asked: Circumstances, parts: Parts) -> None:
     """Limit what comes for each player; end journeys when they are over."""
     clock = FollowedClock(await parts.once(clock_in_memory))
-    asked.follow(clock, await parts.once(whereabouts))
+    desk = await parts.once(ledger_desk)
+    asked.follow(clock, await parts.once(whereabouts), lambda player: Carried(desk, player))
     limits, commands = await parts.once(player_limits), parts.served.commands
     for kind in LIMITED:
         commands[kind.command_name] = limits.before(commands[kind.command_name])

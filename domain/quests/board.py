@@ -213,8 +213,9 @@ class Board:
             if each.account.startswith(PLAYER):
                 for instance in self.of.get(each.account.split(".")[1], ()):
                     self.touch(instance)
-            if each.unit in self.items and each.balance and (is_sink(each.account) or _keeps(each.account)):
-                self.kept.add(Thing("good", each.unit))
+            if each.unit in self.items and (is_sink(each.account) or _keeps(each.account)):
+                thing = Thing("good", each.unit)
+                self.kept = self.kept | {thing} if each.balance else self.kept - {thing}
                 self.touch_all()
 
 

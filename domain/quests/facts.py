@@ -38,7 +38,7 @@ class Facts:
         done: whether a player has completed a quest.
         weather: state at a place; "": nobody knows.
         gone: what is not in the world any more.
-        seen: objectives of the stage that were met since, with the game time at which they were.
+        seen: objectives, by stage and number, that were met, with the game time at which they were.
     """
 
     moment: Moment
@@ -48,7 +48,7 @@ class Facts:
     done: Callable[[str, str], bool] = lambda _player, _quest: False
     weather: Callable[[str], str] = lambda _place: ""
     gone: Collection[Thing] = frozenset()
-    seen: Mapping[int, int] = field(default_factory=dict)
+    seen: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
     @property
     def now(self) -> int:

@@ -95,7 +95,11 @@ def paid_of(reward: Reward, players: Sequence[str]) -> list[Paid]:
 def _seen(state: Instance, facts: Facts) -> list[QuestEvent]:
     """Take what was met before the time was over, at the time at which it was."""
     due = state.due_ms
-    seen = {n: ms for n, ms in facts.seen.items() if n in state.left and (due is None or ms <= due)}
+    seen = {
+        n: ms
+        for (stage, n), ms in facts.seen.items()
+        if stage == state.stage and n in state.left and (due is None or ms <= due)
+    }
     return _progress(state, sorted(seen), max(seen.values())) if seen else []
 
 

@@ -1,6 +1,6 @@
 """The circumstances in which commands about places are decided, and the bindings of those commands."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
@@ -32,6 +32,8 @@ from handlers.kernel.commands import Binding
 from handlers.places.whereabouts import Whereabouts
 from protocol.meta import Meta
 
+Carried = Callable[[str], Collection[str]]
+
 
 class GameClock(Protocol):
     """The game's time, as a function of real time."""
@@ -60,10 +62,13 @@ class Circumstances:
 
     now_us: Callable[[], int]
     there: tuple[GameClock, Whereabouts] | None = None
+    carried: Carried = lambda _player: ()
+    """Goods that a player carries, for locks."""
 
-    def follow(self, clock: GameClock, whereabouts: Whereabouts) -> None:
+    def follow(self, clock: GameClock, whereabouts: Whereabouts, carried: Carried | None = None) -> None:
         """Decide by these from now on."""
         self.there = clock, whereabouts
+        self.carried = carried or self.carried
 
     def __call__(self, command: Command, meta: Meta) -> Asked[Any]:
         """Return a command with who says it, when, and what the city is like.
@@ -75,7 +80,8 @@ class Circumstances:
         clock, whereabouts = self.there
         now = self.now_us()
         moment = Moment(now, clock.game_ms(now), clock.scale, clock.day)
-        return Asked(command, meta.actor, moment, whereabouts.city, whereabouts)
+        keys = self.carried(getattr(command, "player", ""))
+        return Asked(command, meta.actor, moment, whereabouts.city, whereabouts, keys)
 
 
 def player_commands(asked: Circumstances) -> Binding[Any, Any, Player]:

@@ -158,7 +158,7 @@ class QuestBoard(MemoryView):
                 gone=board.gone,
             )
 
-        now, seen = at(game_ms), dict[int, int]()
+        now, seen = at(game_ms), dict[tuple[str, int], int]()
         if not isinstance(state, Instance):
             return now
         for number, times in board.arrivals.get(state.id, {}).items():
@@ -167,7 +167,7 @@ class QuestBoard(MemoryView):
             objective = state.objective(number)
             for ms in times:
                 if not unmet(objective.when, at(ms), state.players, objective.place or ""):
-                    seen.setdefault(number, ms)
+                    seen.setdefault((state.stage, number), ms)
         return Facts(now.moment, now.place, holds, now.standing, now.done, now.weather, now.gone, seen)
 
 

@@ -1,11 +1,12 @@
 """Quests over NATS in a running program: taken, gone on with by what happens, handed in, paid once."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from aicore.client import Client
+from aicore.client import Client, Refused
 from aicore.running import System
 from aicore.settings import Settings
 from bus.nats.connection import connect
@@ -16,15 +17,14 @@ from tests.unit.kit import until
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 __all__ = ["system"]
 
-BELLS = {"kind": "good", "digits": 0, "says": "a bell from the wrecks"}
 
-
-async def bells_for(client: Client, player: str, amount: int) -> None:
-    """Have the world give a player bells, as a wreck does."""
-    await client.command("ledger.open_unit", {"unit": "wreck_bell", **BELLS})
+async def gives(client: Client, player: str, good: str, amount: int) -> None:
+    """Have the world give a player goods, as a wreck does."""
+    with suppress(Refused):  # whoever sells it has it counted already
+        await client.command("ledger.open_unit", {"unit": good, "kind": "good", "digits": 0, "says": ""})
     await client.command("ledger.declare_flow", {"account": "source.wrecks", "says": "What lies there"})
     await client.command("ledger.open_account", {"account": f"player.{player}"})
-    move = {"unit": "wreck_bell", "payer": "source.wrecks", "payee": f"player.{player}", "amount": amount}
+    move = {"unit": good, "payer": "source.wrecks", "payee": f"player.{player}", "amount": amount}
     await client.command("ledger.transfer", {"moves": [move], "reason": "found"})
 
 
@@ -41,6 +41,7 @@ async def test_a_quest_is_taken_done_and_paid_in_one_append(system: System) -> N
         await a_clock_goes(client)
         await client.command("session.open", {"player": "ann"})
         await _three_bells(client)
+        await _a_key_opens(client)
         await _the_giver_goes(client)
         await _it_is_too_late(client)
 
@@ -55,7 +56,7 @@ async def _three_bells(client: Client) -> None:
     assert (await refused(client, "quests.accept", **ann, quest="bone_for_a_king")).code == "not_offered"
     early = {**mine, "stage": "dive", "objective": 0}
     assert (await refused(client, "quests.advance", **early)).code == "unmet"
-    await bells_for(client, "ann", 3)
+    await gives(client, "ann", "wreck_bell", 3)
 
     async def found() -> bool:
         entries = await journal(client, "ann")
@@ -86,6 +87,16 @@ async def _three_bells(client: Client) -> None:
     assert (await refused(client, "quests.accept", **ann, quest="three_bells")).code == "taken_before"
     after = (await client.command("quests.accept", {**ann, "quest": "bone_for_a_king"})).result
     assert after["quest"] == "bone_for_a_king"
+
+
+async def _a_key_opens(client: Client) -> None:
+    """Without it nobody would come into the cellar, and the quest about it would never end."""
+    ben: dict[str, Any] = {"player": "ben", "session": 1}
+    await client.command("session.open", {"player": "ben"})
+    await client.command("places.enter", {**ben, "place": "drowned_bell"})
+    assert (await refused(client, "places.depart", **ben, to="bell_cellar")).code == "locked"
+    await gives(client, "ben", "cellar_key", 1)
+    assert (await client.command("places.depart", {**ben, "to": "bell_cellar"})).result["ways"]
 
 
 async def _the_giver_goes(client: Client) -> None:

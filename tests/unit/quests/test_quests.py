@@ -82,13 +82,21 @@ def test_what_happens_in_the_world_brings_it_on() -> None:
 
 
 def test_who_came_in_time_is_in_time_however_late_that_is_seen() -> None:
-    seen = facts(9 * HOUR, seen={1: 8 * HOUR - 1})
+    seen = facts(9 * HOUR, seen={("fetch", 1): 8 * HOUR - 1})
     decided = QUEST.decide(look(seen), QUEST.fold(taken()))
     assert [type(event) for event in decided] == [Progressed, Failed]
-    late = QUEST.decide(look(facts(9 * HOUR, seen={1: 8 * HOUR + 1})), QUEST.fold(taken()))
+    late = QUEST.decide(look(facts(9 * HOUR, seen={("fetch", 1): 8 * HOUR + 1})), QUEST.fold(taken()))
     assert [type(event) for event in late] == [Failed]
     assert isinstance(late[0], Failed)
     assert (late[0].end, late[0].by, late[0].standing) == ("dark", "late", {"watch": -100})
+
+
+def test_who_came_to_the_place_of_one_stage_has_not_come_to_the_next() -> None:
+    first = {"text": "Go.", "do": [{"go": "wall"}], "next": "second"}
+    second = {"text": "Go on.", "do": [{"go": "gate"}], "next": "lit"}
+    begun = taken(stages={"fetch": first, "second": second})
+    decided = QUEST.decide(look(facts(HOUR, seen={("fetch", 0): 0})), QUEST.fold(begun))
+    assert [event.event_name for event in decided] == ["quests.progressed", "quests.stage_reached"]
 
 
 def test_a_way_on_is_chosen_once_all_is_done() -> None:
