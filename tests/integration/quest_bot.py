@@ -15,9 +15,9 @@ from domain.quests.checker.rehearsal import Move, Rehearsal, Scene
 from domain.quests.checker.search import HOSTILE, Key, Search, searched
 from domain.quests.messages import Completed, Failed, StageReached
 from domain.quests.quests import Offer
-from tests.unit.kit import until
 
 SLACK_MS = 300_000
+PATIENCE_S = 60.0
 BY = {"operator": "test", "reason": "a test"}
 
 
@@ -28,6 +28,7 @@ class Script:
     rehearsal: Rehearsal
     found: Search
     key: Key
+    left: str
     to: str
 
     @property
@@ -62,7 +63,7 @@ class Library:
                 to = event.stage if isinstance(event, StageReached) else event.end
                 if (event.left, to) not in seen and not _hostile(found, key):
                     seen.add((event.left, to))
-                    yield Script(Rehearsal(offer, sample_world()), found, key, to)
+                    yield Script(Rehearsal(offer, sample_world()), found, key, event.left, to)
 
     def completing(self, quest: str, end: str = "") -> Script:
         """Return a script that completes a quest, at an end or at any."""
@@ -135,7 +136,9 @@ class Bot:
             )
 
         try:
-            await until(there)
+            async with asyncio.timeout(PATIENCE_S):
+                while not await there():  # noqa: ASYNC110 - it is asked of a read model
+                    await asyncio.sleep(0.05)
         except TimeoutError:
             entry = await self._entry(instance)
             steps = [str(move) for move, _ in script.steps]
