@@ -30,6 +30,8 @@ _CHECKS: tuple[Callable[[Patient], Awaitable[Sequence[Check]]], ...] = (
     world.game_clock,
     world.ledger,
     world.people,
+    world.weather,
+    world.factions,
     machine.spool,
     stream.inbox,
     stream.dead_letters,

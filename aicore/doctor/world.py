@@ -1,4 +1,4 @@
-"""The world's clock, its ledger and its people: somebody leads them, and nothing that is due waits."""
+"""What of the world is led by one process: somebody leads it, and nothing that is due waits."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,11 +7,13 @@ from aicore.client import Client as WireClient
 from aicore.client import Refused
 from aicore.doctor.check import Check, Patient, in_schema
 from aicore.doctor.stream import LEADS
-from bus.relay.leadership import SILENCE_MAX_S, lock_of
+from bus.relay.leadership import SILENCE_MAX_S, Work, lock_of
 from domain.clock.clock import STREAM
 from domain.clock.queries import ClockQuery
+from domain.factions.factions import STREAM as FACTIONS
 from domain.ledger.book import STREAM as LEDGER
 from domain.people.messages import COURSE, PeopleBegun
+from domain.weather.weather import STREAM as WEATHER
 from protocol.errors import WireError
 
 LATE_S_MAX = 2 * SILENCE_MAX_S
@@ -48,15 +50,29 @@ async def game_clock(patient: Patient) -> Sequence[Check]:
 
 async def ledger(patient: Patient) -> Sequence[Check]:
     """Check that a realm's ledger, if there ever was one, is led."""
+    return await _is_led(patient, "ledger", LEDGER, "no transfer is decided, no hold ends")
+
+
+async def weather(patient: Patient) -> Sequence[Check]:
+    """Check that a realm's weather, if it has any, is led."""
+    return await _is_led(patient, "weather", WEATHER, "it goes on, but nobody is told, and no way closes")
+
+
+async def factions(patient: Patient) -> Sequence[Check]:
+    """Check that a realm's factions, if it has any, are led."""
+    return await _is_led(patient, "factions", FACTIONS, "their days come late")
+
+
+async def _is_led(patient: Patient, work: Work, stream: str, without: str) -> Sequence[Check]:
     if patient.postgres is None:
         return []
     async with in_schema(patient) as connection:
-        if not await connection.fetchval(THERE, LEDGER):
+        if not await connection.fetchval(THERE, stream):
             return []
-        leads = await connection.fetchval(LEADS, lock_of("ledger", patient.system.realm))
+        leads = await connection.fetchval(LEADS, lock_of(work, patient.system.realm))
     if not leads:
-        return [Check("ledger", "fault", "nobody leads it: no transfer is decided, no hold ends", START)]
-    return [Check("ledger", "ok", "one process decides")]
+        return [Check(work, "fault", f"nobody leads it: {without}", START)]
+    return [Check(work, "ok", "one process decides")]
 
 
 async def people(patient: Patient) -> Sequence[Check]:

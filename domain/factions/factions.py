@@ -51,9 +51,9 @@ class Factions:
         acted: the day on which each did something of itself last.
         crises, feuds, allied: on which day each began.
         pending: what may follow, by number and place in its cause.
-        causes: of what is pending, and what was at hand lately: number of the cause, and depth.
-        swayed: what deeds moved by faction, and on which day.
-        deeds: what was done, by id.
+        depths: of what something may follow from, by number.
+        swayed: what deeds of the day took of a faction's measure.
+        deeds: what was done lately, by id.
     """
 
     ground: GroundSet | None = None
@@ -120,13 +120,14 @@ def evolve(state: Factions, event: FactionsEvent) -> Factions:
                 powers={**state.powers, **_powers(event.powers)},
                 regards={**state.regards, **_regards(event.regards)},
                 swayed={},
+                deeds=_lately(state.deeds, event.day),
             )
         case Emerged():
             return _emerged(state, event)
         case Lapsed():
             return replace(state, pending=_without(state.pending, (event.cause, event.nth)))
         case Swayed():
-            moved = state.swayed.get(event.faction, 0) + abs(event.power)
+            moved = state.swayed.get(event.faction, 0) + _weight(event)
             return replace(
                 state,
                 swayed={**state.swayed, event.faction: moved},
@@ -134,6 +135,17 @@ def evolve(state: Factions, event: FactionsEvent) -> Factions:
             )
         case _:
             assert_never(event)
+
+
+def _lately(deeds: Mapping[str, Swayed], day: int) -> Mapping[str, Swayed]:
+    """Return what is known of deeds on a day."""
+    known = {id_: each for id_, each in deeds.items() if each.day > day - rules.DEEDS_KNOWN_DAYS}
+    return known if len(known) < len(deeds) else deeds
+
+
+def _weight(deed: Deed | Swayed) -> int:
+    """Return what a deed takes of a day's measure: power, and regard at a quarter, rounded up."""
+    return abs(deed.power) - (-abs(deed.regard) // rules.REGARD_FOR_POWER)
 
 
 def _powers(found: Iterable[Held]) -> dict[str, int]:
@@ -266,7 +278,7 @@ def _allowed(command: Deed, state: Factions) -> None:
         raise Rejected(
             "nothing_done", "the deed changes nothing", field="power", remedy="give power or regard"
         )
-    if state.swayed.get(command.faction, 0) + abs(command.power) > rules.DEEDS_OF_DAY:
+    if state.swayed.get(command.faction, 0) + _weight(command) > rules.DEEDS_OF_DAY:
         raise Rejected(
             "too_much",
             f"deeds have moved {command.faction} enough today: {rules.DEEDS_OF_DAY} thousandths are the most",

@@ -48,8 +48,8 @@ class GroundTerritory(_Part):
     side: Annotated[Id, Field(description="Of which city it is a part.")]
     place: Annotated[PlaceRef, Field(description="Where one sees whose it is.")]
     holder: FactionRef | None
-    neighbours: Annotated[list[TerritoryRef], Field(max_length=64)]
-    seats: Annotated[list[FactionRef], Field(max_length=64, description="Factions that gather in it.")]
+    neighbours: Annotated[list[TerritoryRef], Field(max_length=1_024)]
+    seats: Annotated[list[FactionRef], Field(max_length=256, description="Factions that gather in it.")]
 
 
 class Felt(_Part):
@@ -187,6 +187,8 @@ class Swayed(Event, name="factions.swayed", version=1):
 
 class Deed(Command, name="factions.deed", may=(GRANTED, OPERATOR)):
     """Tell factions of a deed: a power, and what two think of each other, change within what a day may bring.
+
+    Its id is known for eight days of the game, the command's own for ever.
 
     Refused with ``no_factions``, ``faction_unknown``, ``deed_taken``, ``too_much`` and ``nothing_done``.
     The result is {deed_id, faction, power, regard}, as they are then.

@@ -55,8 +55,11 @@ CRISIS, CRISIS_DAYS, CRISIS_ENDS = 4, 4, 60
 DEPTH_MAX = 5
 """Of causes of causes; what would come after is let be."""
 
-DEEDS_OF_DAY = 100
-"""What deeds may move one faction's power by on a day, all together."""
+DEEDS_OF_DAY, REGARD_FOR_POWER = 100, 4
+"""What deeds may move a faction's power by on a day in all; so much of regard counts as one of power."""
+
+DEEDS_KNOWN_DAYS = 8
+"""So long a deed is known by its id; a command that is sent again is known by its own, for ever."""
 
 
 @dataclass(frozen=True, slots=True)

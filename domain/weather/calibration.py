@@ -45,11 +45,16 @@ Row = list[int]
 
 
 def law_of(zones: Sequence[Zone]) -> Law:
-    """Return the law of a climate; its zones have the same seasons, as the definition's check sees to."""
-    slowest_lag = max(zone.lag for zone in zones)
-    seasons = [
-        _season([zone.seasons[n] for zone in zones], slowest_lag) for n in range(len(zones[0].seasons))
-    ]
+    """Return the law of a climate; its zones have the same seasons, in any order.
+
+    Raises:
+        ValueError: they have not, or there are more zones than a law may have.
+    """
+    lag = max(zone.lag for zone in zones)
+    by_zone = [{season.season: season for season in zone.seasons} for zone in zones]
+    if any(each.keys() != by_zone[0].keys() for each in by_zone):
+        raise ValueError("the zones of a climate have other seasons than one another")
+    seasons = [_season([each[id_] for each in by_zone], lag) for id_ in by_zone[0]]
     return Law(
         spans=nature.spans(),
         unit=nature.UNIT,

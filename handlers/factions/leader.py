@@ -59,7 +59,7 @@ class FactionsLeader:
         if not (why := self._unable()):
             try:
                 await self._lead()
-            except TooOld as error:
+            except (TooOld, ValueError) as error:  # of a definition, too, that is more than can be told
                 why = str(error)
         if why := why or self._unable():
             logger.warning("cannot_lead_the_factions", why=why)

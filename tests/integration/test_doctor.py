@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,13 +42,18 @@ from bus.ports import ClockWrong, StreamWrite
 from bus.postgres.connect import schema_of
 from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
-from bus.relay.leadership import lock_of, relay_lock
+from bus.relay.leadership import Work, lock_of, relay_lock
 from bus.spool.disk import LOCK
 from domain.clock.clock import STREAM
 from domain.clock.units import RealTime
+from domain.factions.factions import STREAM as FACTIONS
+from domain.factions.messages import FactionsLed
+from domain.kernel.event import Event
 from domain.ledger.book import STREAM as LEDGER
 from domain.ledger.messages import Led
 from domain.people.messages import COURSE, PeopleBegun, PeopleRested
+from domain.weather.messages import WeatherLed
+from domain.weather.weather import STREAM as WEATHER
 from handlers.clock.view import shown
 from protocol.chain import genesis, link
 from protocol.envelope import Envelope, encode_envelope
@@ -430,19 +435,28 @@ async def test_people_that_nobody_leads_are_told(case: Case) -> None:
     assert (none, leaderless, led, await people()) == ([], ["fault"], ["ok"], ["ok"])
 
 
-async def test_a_ledger_that_nobody_leads_is_told(case: Case) -> None:
-    realm, led = case.system.realm, Led(term=1, leader="quay:1")
+LED_BY_ONE: Sequence[tuple[Work, str, Event]] = (
+    ("ledger", LEDGER, Led(term=1, leader="quay:1")),
+    ("weather", WEATHER, WeatherLed(term=1, leader="quay:1")),
+    ("factions", FACTIONS, FactionsLed(term=1, leader="quay:1")),
+)
 
-    async def ledger() -> list[str]:
-        return [check.verdict for check in await case.examine() if check.name == "ledger"]
 
-    none = await ledger()
+async def test_what_nobody_leads_is_told(case: Case) -> None:
+    realm = case.system.realm
+
+    async def verdicts() -> dict[str, str]:
+        works = {work for work, *_ in LED_BY_ONE}
+        return {check.name: check.verdict for check in await case.examine() if check.name in works}
+
+    assert await verdicts() == {}
     async with open_log(case.system.postgres_dsn, realm, now_us=now_us) as log:
-        await log.append(StreamWrite(LEDGER, [EventCodec(domain_catalogue()).encode(led, new_id())]))
-    leaderless = await ledger()
-    await case.admin.execute("SELECT pg_advisory_lock($1)", lock_of("ledger", realm))
-
-    assert (none, leaderless, await ledger()) == ([], ["fault"], ["ok"])
+        for _, stream, led in LED_BY_ONE:
+            await log.append(StreamWrite(stream, [EventCodec(domain_catalogue()).encode(led, new_id())]))
+    assert await verdicts() == {"ledger": "fault", "weather": "fault", "factions": "fault"}
+    for work, *_ in LED_BY_ONE:
+        await case.admin.execute("SELECT pg_advisory_lock($1)", lock_of(work, realm))
+    assert await verdicts() == {"ledger": "ok", "weather": "ok", "factions": "ok"}
 
 
 async def test_a_missing_role_is_named_with_its_mend(case: Case) -> None:

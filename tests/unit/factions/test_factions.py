@@ -1,7 +1,7 @@
 """What deeds do to factions, and what is refused."""
 
 from domain.factions.factions import FACTIONS
-from domain.factions.messages import Deed, Emerged, FactionsEvent, Swayed
+from domain.factions.messages import DayTold, Deed, Emerged, FactionsEvent, Swayed
 from tests.unit.factions.kit import GROUND
 from tests.unit.spec import changed, given
 
@@ -50,7 +50,19 @@ def test_what_is_not_there_or_changes_nothing_is_refused() -> None:
 
 def test_a_day_bears_so_many_deeds_and_no_more() -> None:
     history: list[FactionsEvent] = [GROUND]
-    for n in range(2):
-        history += decided(*history, command=changed(DEED, deed_id=f"d{n}", power=50 * (-1) ** n))
-    given(FACTIONS, *history).when(changed(DEED, power=1)).then_rejected("too_much", field="power")
+    for n in range(4):  # power 15, and regard 40, which counts as 10
+        history += decided(*history, command=changed(DEED, deed_id=f"d{n}", power=15 * (-1) ** n))
+    least = changed(DEED, power=0, regard=1)
+    given(FACTIONS, *history).when(least).then_rejected("too_much", field="power")
     assert decided(*history, command=changed(DEED, faction="unwound", other=None, regard=0, power=5))
+    tomorrow = changed(DayTold.from_example(), day=1)
+    assert decided(*history, tomorrow, command=least)
+
+
+def test_a_deed_is_known_by_its_id_for_some_days() -> None:
+    history = [GROUND, *decided(GROUND)]
+    for day in range(1, 8):
+        history.append(changed(DayTold.from_example(), day=day))
+        assert decided(*history) == []
+    assert FACTIONS.fold(history).deeds
+    assert not FACTIONS.fold([*history, changed(DayTold.from_example(), day=8)]).deeds

@@ -1,5 +1,6 @@
 """Shares, spells, fronts and forecasts are what the climate says, by construction."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -78,6 +79,14 @@ def test_any_climate_has_a_law() -> None:
         time[STATES[pieces[-1].state]] += segment.end_s - pieces[-1].at_s
         for spell in spells:
             assert abs(1_000 * time[spell.state] / segment.end_s - spell.share) < 60, (name, spell)
+
+
+def test_zones_may_write_their_seasons_in_any_order_but_must_have_the_same() -> None:
+    first, second, *rest = DEFINITION.zones
+    turned = replace(second, seasons=second.seasons[::-1])
+    assert law_of([first, turned, *rest]) == LAW
+    with pytest.raises(ValueError, match="other seasons"):
+        law_of([first, replace(second, seasons=second.seasons[1:])])
 
 
 def test_the_longer_a_weather_lasts_the_likelier_it_ends() -> None:
