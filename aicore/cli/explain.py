@@ -45,7 +45,7 @@ def _group() -> None:
 
 @app.command()
 def npc(
-    name: Annotated[str, typer.Argument(help="The person's id, e.g. una_pell.")],
+    name: Annotated[str, typer.Argument(help="The person's id or name, e.g. una_pell or 'Una Pell'.")],
     at: Annotated[
         int | None, typer.Option(min=1, help="The last decision up to this position of the log.")
     ] = None,
@@ -62,7 +62,7 @@ def npc(
     async def work() -> Told:
         codec = EventCodec(domain_catalogue())
         async with open_log(system.dsn_of("aicore_reader"), system.realm, now_us=now_us, writer=False) as log:
-            return await explain_person(log, codec, name, at=at, otherwise=sample_definition)
+            return await explain_person(log, codec, id_of(name), at=at, otherwise=sample_definition)
 
     try:
         told = run_async(work())
@@ -78,6 +78,11 @@ def npc(
         _show(told)
     if told.explained.differs:
         raise Failure(f"computed again, other than recorded: {', '.join(told.explained.differs)}")
+
+
+def id_of(name: str) -> str:
+    """Return the id that somebody has whose name is written so."""
+    return "_".join(name.lower().split())
 
 
 def row_of(told: Told) -> Mapping[str, Any]:

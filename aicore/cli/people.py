@@ -90,7 +90,7 @@ def lines_of(found: Mapping[str, Any]) -> Sequence[str]:
     needs = ", ".join(f"{need} {level // 10} %" for need, level in found["needs"].items())
     return [
         f"{found['name']}, {found['role']}",
-        f"does    {_does(found)} {_where(found)}",
+        f"does    {_does(found)} {'at ' if found['place'] else ''}{_where(found)}",
         f"why     {_why(found)}",
         f"needs   {needs}",
         f"mood    {found['mood'] // 10} %",

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from bus.ports import EventLog, RecordedEvent
 from domain.definition.definition import Definition
+from domain.definition.loading import Loaded, definition_of
 from domain.kernel.event import Event
 from domain.people.outside import DEFINING, KINDS, Outside
 from domain.people.scene import Times, World
@@ -48,21 +49,24 @@ class Surroundings(MemoryView):
         return self.outside.alive
 
     async def world(self) -> World:
-        """Return the world as it is known now."""
-        if self._made is None or self._redefined:
-            self._redefined = False
-            self._made = await asyncio.to_thread(self._make)
-        made = self._made
-        if made.city.closed != self.outside.closed & made.city.ways.keys():
-            self._made = made = await asyncio.to_thread(made.shut, frozenset(self.outside.closed))
+        """Return the world as it is known now: all of it as of one position of the log."""
+        while (made := self._made) is None or self._redefined or made.city.closed != self._shut(made):
+            outside, closed = self.outside, frozenset(self.outside.closed)
+            if made is None or self._redefined:
+                self._redefined = False
+                self._made = await asyncio.to_thread(self._make, outside.defined, closed)
+            else:
+                self._made = await asyncio.to_thread(made.shut, closed)
         if made.known != self.known:
             self._made = made = made.seen(self.outside.watched, self.known)
         return made
 
-    def _make(self) -> World:
-        definition = self.outside.definition(self._otherwise())
-        city = city_of(definition).with_closed(frozenset(self.outside.closed))
-        return World(definition, city, self._times)
+    def _shut(self, made: World) -> frozenset[str]:
+        return frozenset(self.outside.closed & made.city.ways.keys())
+
+    def _make(self, defined: Loaded, closed: frozenset[str]) -> World:
+        definition = definition_of(defined) or self._otherwise()
+        return World(definition, city_of(definition).with_closed(closed), self._times)
 
     def apply(self, event: Event, recorded: RecordedEvent) -> None:
         """Take an event in."""

@@ -1,6 +1,7 @@
 """Who leads decides for everybody, once; who was overtaken decides nothing; what is told can be explained."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -217,3 +218,32 @@ async def test_the_board_tells_who_is_where_and_how_they_are(realm: Realm) -> No
     there, _ = await board.answer_here({"place": "widow_tarrs"})
     assert "una_pell" in [each["person"] for each in there]
     assert any(isinstance(event, Departed) for event in await realm.events())
+
+
+async def test_what_becomes_known_while_a_world_is_made_is_in_it(
+    realm: Realm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a decision would name a position up to which it did not know everything."""
+    async with leading(realm) as (leader, _):
+        around = leader._surroundings
+        made, closed = (
+            around._make,
+            WayClosed.model_validate(
+                {**WayClosed.example, "way": "quay_to_bell", "ends": ["ropewalk_quay", "drowned_bell"]}
+            ),
+        )
+
+        def meanwhile(defined: Any, ways: frozenset[str]) -> Any:
+            if not around.known:
+                asyncio.run_coroutine_threadsafe(realm.add("way-quay_to_bell", closed), loop).result(10)
+                while not around.known:  # the view hears it in the other thread
+                    time.sleep(0.001)
+            return made(defined, ways)
+
+        loop = asyncio.get_running_loop()
+        around._made = None
+        monkeypatch.setattr(around, "_make", meanwhile)
+        world = await around.world()
+
+    assert world.known == around.known > 0
+    assert "quay_to_bell" in world.city.closed

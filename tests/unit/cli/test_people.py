@@ -1,0 +1,55 @@
+"""What `aicore people` and `aicore explain` say in words."""
+
+from aicore.audit.people import Told
+from aicore.cli import explain, people
+from domain.people.explain import Explained, Option
+from domain.people.messages import PersonDecided
+
+DECIDED = PersonDecided.from_example()
+FOUND = {
+    "name": "Una Pell",
+    "role": "harbour constable",
+    "doing": "talking",
+    "with_person": "nib",
+    "place": "ropewalk_quay",
+    "reason": "free",
+    "need": None,
+    "needs": {"food": 512, "rest": 803},
+    "mood": 655,
+}
+
+
+def test_a_person_is_told_in_five_lines() -> None:
+    assert people.lines_of(FOUND) == [
+        "Una Pell, harbour constable",
+        "does    talking with nib at ropewalk_quay",
+        "why     free",
+        "needs   food 51 %, rest 80 %",
+        "mood    65 %",
+    ]
+    way = {**FOUND, "place": "", "bound_for": "drowned_bell", "reason": "need", "need": "food"}
+    assert people.lines_of(way)[1:3] == [
+        "does    talking with nib on the way to drowned_bell",
+        "why     need: food",
+    ]
+
+
+def test_a_decision_is_told_with_what_it_was_rather_than() -> None:
+    option = Option("guard", "ropewalk_quay", {"want": 870}, "", DECIDED.score)
+    told = Told(668, 12, Explained(DECIDED, DECIDED, [option], []))
+
+    assert explain.lines_of(told) == [
+        "event   668, at 19:00 of day 0",
+        "does    guard at ropewalk_quay; rather than eat at drowned_bell",
+        "why     routine",
+        "needs   food 51 %, rest 80 %",
+    ]
+    row = explain.row_of(told)
+    assert (row["position"], row["differs"], row["options"][0]["want"]) == (668, [], 870)
+    lost = DECIDED.model_copy(update={"lost": ["drowned_bell"]})
+    assert explain.lines_of(Told(1, 1, Explained(lost, lost, [], [])))[-1] == "taken   drowned_bell"
+
+
+def test_a_name_is_as_good_as_an_id() -> None:
+    assert explain.id_of("Una  Pell") == explain.id_of("una_pell") == "una_pell"
+    assert explain.id_of("the Sexton") == "the_sexton"
