@@ -92,6 +92,8 @@ class Desk:
         self._news = asyncio.Event()
         self._remembered: OrderedDict[int, tuple[Command, Reply]] = OrderedDict()
         self._riders: dict[str, Rider] = {}
+        self._written: dict[str, int] = {}
+        """Versions of the streams of riders that were written here: what was read before is decided anew."""
 
     def carry(self, rider: Rider) -> None:
         """Decide the commands of another context, too."""
@@ -284,7 +286,7 @@ class Desk:
         if not self._queue and not over:
             await self._rest(now)
             return
-        turn, again = Turn(self._codec, self._known.book, self._known.version, now), list[Waiting]()
+        turn, again = self._turn(now), list[Waiting]()
         for hold in over:
             turn.expire(hold)
         tried = self._decided_now(turn, again)
@@ -298,6 +300,9 @@ class Desk:
             for hold in over:
                 self._known.note_end(hold)  # until it is recorded
         await self._come_again(again)
+
+    def _turn(self, now: Now) -> Turn:
+        return Turn(self._codec, (self._known.book, self._known.version, now), self._written)
 
     def _decided_now(self, turn: Turn, again: list[Waiting]) -> Sequence[Waiting]:
         """Decide who waits, and return them; a second command of an id comes after the first one's reply."""
@@ -332,6 +337,9 @@ class Desk:
         for event in turn.events:
             self._known.note_end(event)
         self._known.book, self._known.version = turn.book, turn.version
+        self._written |= {name: turn.version_of(name) for name in turn.beside}
+        while len(self._written) > REMEMBERED_MAX:
+            self._written.pop(next(iter(self._written)))
         self._tell(turn, result)
         for each in turn.decided:  # what is so already may be so by this very command
             if not each.ids and not await self._recall(each.asked):

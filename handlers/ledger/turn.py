@@ -59,8 +59,11 @@ class Decided(NamedTuple):
 class Turn:
     """Commands decided one after the other, each on what the ones before it left."""
 
-    def __init__(self, codec: EventCodec, book: Book, version: int, now: Now) -> None:
+    def __init__(self, codec: EventCodec, known: tuple[Book, int, Now], written: Mapping[str, int]) -> None:
+        """Begin one: with the ledger, its version and the time; ``written``: versions of other streams."""
+        book, version, now = known
         self._codec = codec
+        self._written = written
         self._now = now
         self.book = book
         self.version = version
@@ -102,8 +105,11 @@ class Turn:
         self._add(events, new)
 
     def may_ride(self, asked: Waiting) -> bool:
-        """Say whether this turn writes none of the streams of a command of another context."""
-        return asked.ride is None or self.beside.keys().isdisjoint(asked.ride.streams)
+        """Say whether a command of another context was read as its streams are: nothing wrote them since."""
+        ride = asked.ride
+        return ride is None or (
+            self.beside.keys().isdisjoint(ride.streams) and self._written.get(ride.stream, 0) <= ride.version
+        )
 
     def _ride(self, asked: Waiting, ride: Ride) -> None:
         """Decide a command of another context; its events come first, and then the ledger's."""
@@ -129,6 +135,12 @@ class Turn:
         self._bytes += sum(len(each.payload) for each in new)
         self.decided.append(Decided(asked, ridden.result, [each.id for each in (*new, *ledger)]))
         self._add(ridden.ledger, ledger)
+
+    def version_of(self, stream: str) -> int:
+        """Return the version of a stream of another context with what this turn adds."""
+        write = self.beside[stream]
+        assert isinstance(write.expected, int)
+        return write.expected + len(write.events)
 
     def writes(self, before: int) -> list[StreamWrite]:
         """Return what is to be appended, to a ledger of that version."""

@@ -17,7 +17,7 @@ from domain.quests.messages import Completed, Failed, StageReached
 from domain.quests.quests import Offer
 
 SLACK_MS = 300_000
-PATIENCE_S = 60.0
+PATIENCE_S, ASKED_MAX = 60.0, 60
 BY = {"operator": "test", "reason": "a test"}
 
 
@@ -166,10 +166,15 @@ class Bot:
         for good, count in ((objective.good, objective.count), (objective.when.has, 1)):
             if good:
                 await self._finds(good, count)
-        try:
-            await self._client.command("quests.advance", {**on, "objective": move.number})
-        except Refused as refusal:  # the world has brought it on by itself meanwhile, or it shows below
-            self.refused = str(refusal)
+        for _ in range(ASKED_MAX):
+            try:
+                await self._client.command("quests.advance", {**on, "objective": move.number})
+                return
+            except Refused as refusal:
+                self.refused = str(refusal)
+                if refusal.error.code not in ("unmet", "over_allowance"):
+                    return  # the world has brought it on by itself meanwhile, or it shows in the journal
+                await asyncio.sleep(0.3)  # the weather comes a moment after it was ordered
 
     async def _finds(self, good: str, count: int) -> None:
         opened = sample_world().units.opened[good]

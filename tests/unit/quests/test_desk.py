@@ -12,7 +12,7 @@ from domain.quests.commands import Abandon, Accept, Advance, Choose, Join
 from domain.quests.messages import Completed, GoneTold, Happened
 from domain.quests.vocabulary import stream_of
 from protocol.meta import Meta
-from tests.unit.ledger.desk_kit import CODEC, SPACE
+from tests.unit.ledger.desk_kit import CODEC, SPACE, until
 from tests.unit.quests.desk_kit import Table, table
 
 
@@ -98,6 +98,22 @@ async def test_two_of_a_party_in_the_same_instant_hand_over_once() -> None:
         at.realm.game = type(at.realm.game)(at.clock.ms) if at.realm.game else None
         mine = await at.says(Accept, "after a fortnight", player="ben", quest="keep_it_burning")
         assert mine.result["instance"] != instance
+
+
+async def test_what_was_read_before_the_first_one_was_recorded_is_read_anew() -> None:
+    """And not tried, refused by the log, and decided again with all who wait beside it."""
+    async with table() as at:
+        mine = await bells(at)
+        deliver = {**mine, "stage": "hand_over", "objective": 0}
+        before = at.realm.log.appends
+        at.realm.log.hold.clear()
+        first = asyncio.ensure_future(at.says(Advance, 1, **deliver))
+        await until(lambda: at.realm.log.appends > before)
+        second = asyncio.ensure_future(at.says(Advance, 2, **deliver))
+        await until(lambda: bool(at.desk._queue))
+        at.realm.log.hold.set()
+        assert [(await first).result["over"], (await second).result["over"]] == ["completed"] * 2
+        assert at.realm.log.appends == before + 1
 
 
 async def test_one_takes_a_quest_once_however_often_it_is_asked_at_once() -> None:
