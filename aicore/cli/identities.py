@@ -1,8 +1,10 @@
 """`aicore services`, `aicore operators`, `aicore nats`: who may connect, and what each of them may do."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Annotated
 
+import asyncpg
 import typer
 
 from aicore.cli.terminal import (
@@ -41,6 +43,9 @@ from bus.permissions import (
     granted,
     names_of,
 )
+from bus.postgres.connect import connect as connect_log
+from bus.relay.floors import forget, recorded
+from bus.relay.relay import ROLE as RELAY_ROLE
 from domain.kernel.roles import PEOPLE, Role
 from protocol.errors import WireError
 from protocol.identity import Identity
@@ -281,3 +286,16 @@ async def _consumers(system: System, changed: Identity) -> None:
                     await remove_follower(nc, realm, name)
         for name, grants in wanted.items():
             await ensure_follower(nc, realm, name, follower_filters(realm, grants))
+    with suppress(OSError, asyncpg.PostgresError):  # then the relay forgets it, as it sees that it is gone
+        await _forget(system, str(changed), wanted)
+
+
+async def _forget(system: System, owner: str, wanted: Collection[str]) -> None:
+    """Let the relay not make anew what a service had: also if it is to do so just now, or is away."""
+    relay = await connect_log(system.dsn_of(RELAY_ROLE), system.realm, role=RELAY_ROLE)
+    try:
+        names = [floor.name for floor in await recorded(relay)]
+        own = [name for name in names if name == owner or name.startswith(f"{owner}-")]
+        await forget(relay, [name for name in own if name not in wanted])
+    finally:
+        await relay.close()

@@ -1,6 +1,6 @@
 """Positions of the durable consumers, kept in Postgres, because JetStream forgets them with the stream."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ import orjson
 import structlog
 from nats.aio.client import Client
 
-from bus.nats.api import JetStreamError, Missing, js_request
+from bus.nats.api import CONSUMER_NOT_FOUND, JetStreamError, Missing, js_request
 from bus.nats.topology import events_stream
 
 PAGES_MAX = 64
@@ -34,6 +34,16 @@ TAKE_BACK = "UPDATE consumer_floor SET position = $1, updated_us = $2 WHERE posi
 
 # Purpose: consumers to make again after a rebuild. Reads two tiny tables.
 READ = "SELECT f.name, f.position, r.settings FROM consumer_floor f LEFT JOIN relay_consumer r USING (name)"
+READ_WAITING = f"{READ} WHERE r.waits"
+
+# Purpose: which of them wait for that, whoever leads by then. Lock: the rows that change.
+WAIT = "UPDATE relay_consumer SET waits = NOT waits WHERE waits <> (name = ANY($1::text[]))"
+
+# Purpose: forget consumers that their owner removed. Lock: their rows.
+FORGET = (
+    "DELETE FROM consumer_floor WHERE name = ANY($1::text[])",
+    "DELETE FROM relay_consumer WHERE name = ANY($1::text[])",
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -103,13 +113,39 @@ async def take_back(connection: asyncpg.Connection, position: int, *, now_us: in
     await connection.execute(TAKE_BACK, position, now_us)
 
 
-async def recorded(connection: asyncpg.Connection) -> list[Floor]:
-    """Return all floors ever recorded."""
-    rows = await connection.fetch(READ)
+async def recorded(connection: asyncpg.Connection, *, waiting: bool = False) -> list[Floor]:
+    """Return the floors of all consumers that were not removed; ``waiting``: of those to be made again."""
+    rows = await connection.fetch(READ_WAITING if waiting else READ)
     return [
         Floor(row["name"], row["position"], orjson.loads(row["settings"]) if row["settings"] else None)
         for row in rows
     ]
+
+
+async def let_wait(connection: asyncpg.Connection, floors: Iterable[Floor]) -> None:
+    """Write down which consumers are to be made again: these, and no others."""
+    await connection.execute(WAIT, [floor.name for floor in floors])
+
+
+async def forget(connection: asyncpg.Connection, names: Sequence[str]) -> None:
+    """Forget consumers that their owner removed: neither they nor their places come back."""
+    if not names:
+        return
+    async with connection.transaction():
+        for statement in FORGET:
+            await connection.execute(statement, names)
+
+
+async def removed(nc: Client, realm: str, names: Iterable[str]) -> list[str]:
+    """Return those of ``names`` that the server says are no consumers of a stream that is there."""
+    found: list[str] = []
+    for name in names:
+        try:
+            await js_request(nc, f"CONSUMER.INFO.{events_stream(realm)}.{name}")
+        except Missing as error:
+            if error.err_code == CONSUMER_NOT_FOUND:
+                found.append(name)
+    return found
 
 
 async def recreate(nc: Client, realm: str, floor: Floor) -> None:

@@ -29,10 +29,13 @@ from bus.relay.comparison import HEAD, last_common
 from bus.relay.floors import (
     Floor,
     durable_consumers,
+    forget,
+    let_wait,
     record,
     recorded,
     recreate,
     remove_remains,
+    removed,
     take_back,
 )
 from bus.relay.judgement import Finding
@@ -94,6 +97,10 @@ class Mending:
         self._server = server_of(nc)
         self.wanted: Mapping[str, Any] | None = None
 
+    async def resume(self, connection: asyncpg.Connection) -> None:
+        """Take up which consumers whoever led before was to make again, and has not."""
+        self._waiting = await recorded(connection, waiting=True)
+
     async def remember(self, made: Mapping[str, Any] | None) -> None:
         """Take up how the stream was made; one of an older relay, which did not write it down, as it is."""
         if self.wanted is not None:
@@ -123,11 +130,13 @@ class Mending:
     ) -> None:
         """Make consumers again that wait for the stream to reach their place; record where all stand."""
         await self._bring_back(connection, floors)
-        ready = [floor for floor in self._waiting if floor.position <= acknowledged]
-        for floor in ready:
-            await recreate(self._nc, self._realm, floor)
-        self._waiting = [floor for floor in self._waiting if floor not in ready]
-        self._seen |= {floor.name: floor for floor in ready}  # lost, too, if the server goes before we look
+        if ready := [floor for floor in self._waiting if floor.position <= acknowledged]:
+            kept = {floor.name for floor in await recorded(connection)}  # not removed while it waited
+            for floor in ready:
+                if floor.name in kept:
+                    await recreate(self._nc, self._realm, floor)
+                    self._seen[floor.name] = floor  # lost, too, if the server goes before we look
+            await self._wait_for(connection, [floor for floor in self._waiting if floor not in ready])
         if not self._waiting:
             await record(connection, list(self._seen.values()), now_us=self._options.now_us())
             if self._told:
@@ -138,14 +147,19 @@ class Mending:
         """Take consumers back to where they were seen, if a restarted server has them otherwise.
 
         Nothing proves what a consumer's file says: damaged, it cannot be read, or is read and claims too
-        much. One that is gone without a restart was removed by its owner.
+        much. One that is gone without a restart was removed by its owner, and is forgotten.
         """
         there = {floor.name: floor for floor in floors}
-        for seen in await self._changed(connection, there):
+        changed = await self._changed(connection, there)
+        if changed:
+            await record(connection, changed, now_us=self._options.now_us())
+            await self._wait_for(connection, [*self._waiting, *changed])
+        for seen in changed:
             await remove_remains(self._nc, self._realm, seen)
-            self._waiting.append(seen)
         self._server = server_of(self._nc)
         waiting = {floor.name for floor in self._waiting}
+        if gone := self._seen.keys() - there.keys() - waiting:
+            await forget(connection, await removed(self._nc, self._realm, sorted(gone)))
         self._seen = {name: floor for name, floor in there.items() if name not in waiting}
 
     async def _changed(self, connection: asyncpg.Connection, there: Mapping[str, Floor]) -> list[Floor]:
@@ -170,10 +184,16 @@ class Mending:
         by damaging its files 140 times).
         """
         behind = [f for f in await recorded(connection) if f.settings is not None and f.position > last]
+        waiting = {floor.name for floor in behind}
+        others = [floor for floor in self._waiting if floor.name not in waiting]
+        await self._wait_for(connection, others + behind)
         for floor in behind:
             await remove_remains(self._nc, self._realm, floor)
-        waiting = {floor.name for floor in behind}
-        self._waiting = [floor for floor in self._waiting if floor.name not in waiting] + behind
+
+    async def _wait_for(self, connection: asyncpg.Connection, floors: list[Floor]) -> None:
+        """Have these consumers, and no others, made again; written down before anything is removed."""
+        await let_wait(connection, floors)
+        self._waiting = floors
 
     async def plan(self, connection: asyncpg.Connection, finding: Finding) -> Plan:
         """Return what to make, and write down where the consumers go on.
@@ -196,7 +216,8 @@ class Mending:
             floors = await _before(connection, floors)
         await record(connection, floors, now_us=now_us)
         await take_back(connection, agreed, now_us=now_us)
-        self._waiting = [floor for floor in await recorded(connection) if floor.settings is not None]
+        made = [floor for floor in await recorded(connection) if floor.settings is not None]
+        await self._wait_for(connection, made)
         slowest = min((floor.position for floor in self._waiting), default=head)
         first = 1 + max(0, min(head - self._options.rebuild_events, slowest))
         said = {"verdict": finding.verdict, "kind": finding.kind, "reason": finding.reason}

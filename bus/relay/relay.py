@@ -171,6 +171,7 @@ class Relay:
                 self._alone = self._settled = False
                 self._state = self._found = None
                 self._mending.wanted = None  # another leader may have made the stream since
+                await self._mending.resume(connection)
                 where = (self._dsn, self._realm, channel_of(self._realm))
                 async with listen(*where, role=ROLE, wake=self._wake.set) as self._listener:
                     await self._serve_and_walk(connection)

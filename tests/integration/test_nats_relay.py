@@ -16,7 +16,7 @@ from bus.nats.api import js_publish, js_request
 from bus.nats.dead_letters import list_letters
 from bus.nats.topology import create_events_stream, delete_stream, events_stream
 from bus.ports import Head, StreamWrite
-from bus.relay import leadership
+from bus.relay import leadership, mending
 from bus.relay import relay as relay_module
 from bus.relay.comparison import NO_LONGER_KEPT, compare, newest
 from bus.relay.leadership import lead
@@ -192,6 +192,51 @@ async def test_foreign_durable_consumer_comes_back_at_its_floor(bus: Bus) -> Non
     rest = await pull.fetch(8, timeout=5)
     assert [msg.metadata.sequence.stream for msg in rest] == list(range(13, 21))
     await pull.unsubscribe()
+
+    await js_request(bus.nc, f"CONSUMER.DELETE.{stream}.{name}")
+
+    async def forgotten() -> bool:
+        return await floor_of(bus, name) == 0
+
+    await until(forgotten, "its owner removed it, so nobody makes it again")
+
+
+async def test_who_leads_after_a_rebuild_makes_the_consumers_that_the_last_one_did_not(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay, name, stream = bus.relay(), "foreign", events_stream(bus.realm)
+    await bus.relayed(await bus.append(20))
+    config = {"durable_name": name, "ack_policy": "explicit", "opt_start_seq": 13}
+    config |= {"deliver_policy": "by_start_sequence"}
+    body = {"stream_name": stream, "config": config}
+    await js_request(bus.nc, f"CONSUMER.DURABLE.CREATE.{stream}.{name}", body)
+
+    async def noted() -> bool:
+        return await floor_of(bus, name) == 12
+
+    await until(noted, "the floor recorded")
+    dies = asyncio.Event()
+
+    async def never(*_: object) -> None:
+        dies.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mending, "recreate", never)
+        await delete_stream(bus.nc, stream)
+        async with asyncio.timeout(20):
+            await dies.wait()
+        await bus.stop(*bus.tasks)
+    assert not relay.leading.is_set()
+    bus.relay(name="next")
+
+    async def back() -> bool:
+        names = (await js_request(bus.nc, f"CONSUMER.NAMES.{stream}")).get("consumers") or []
+        return name in names
+
+    await until(back, "the consumer made again")
+    info = await js_request(bus.nc, f"CONSUMER.INFO.{stream}.{name}")
+    assert (info["config"]["opt_start_seq"], info["num_pending"]) == (13, 8)
 
 
 async def floor_of(bus: Bus, name: str) -> int:
