@@ -51,6 +51,7 @@ class Grants:
         follow: contexts whose events a service may follow, or `EVERYTHING`.
         followers: names of what else of a service follows them, each by a consumer of its own.
         place: number of its account in the server.
+        person: of an operator, who has the key; empty: somebody of that name.
     """
 
     identity: Identity
@@ -59,6 +60,7 @@ class Grants:
     follow: tuple[str, ...] = ()
     followers: tuple[str, ...] = ()
     place: int = 0
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,9 @@ def add_operator(
     name: Name,
     role: Annotated[list[str], typer.Option(help=f"Role: {', '.join(PEOPLE)}; repeatable.")],
     *,
+    person: Annotated[
+        str, typer.Option(help="Name of who has the key, if it is not the key's; two keys of one are no two.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Give an operator a key, or the one that has it other roles."""
@@ -108,7 +111,8 @@ def add_operator(
                 f"there is no role {each!r}", remedy=f"there are {', '.join(PEOPLE)}", code=Exit.USAGE
             )
         roles.append(found)
-    _give(Grants(_identity("operator", name), roles=tuple(dict.fromkeys(roles))), json=json)
+    who, owner = _identity("operator", name), person and _identity("operator", person).name
+    _give(Grants(who, roles=tuple(dict.fromkeys(roles)), person=owner), json=json)
 
 
 @services.command("list")
@@ -197,6 +201,7 @@ def _list(kind: str, *, json: bool) -> None:
                 {
                     "name": each.identity.name,
                     "roles": each.roles,
+                    "person": each.person,
                     "may": names_of(catalogue, each),
                     "follow": each.follow,
                     "followers": each.followers,

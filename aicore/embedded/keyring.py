@@ -40,7 +40,7 @@ class Keyring:
         """Name the folder; nothing is made before a key is asked for."""
         self.folder = folder.resolve()
         self._granted = self.folder / "granted.json"
-        self._roles: tuple[tuple[int, int], Mapping[str, tuple[Role, ...]]] | None = None
+        self._by_actor: tuple[tuple[int, int], Mapping[str, Grants]] | None = None
 
     @property
     def clients(self) -> tuple[Grants, ...]:
@@ -56,18 +56,28 @@ class Keyring:
         return next((each.identity for each in self._kept() if each.identity.kind == kind), None)
 
     def roles_of(self, actor: str) -> tuple[Role, ...] | None:
-        """Return the roles of an operator, by what it is in events; None: it is none of this folder's.
+        """Return the roles of an operator, by what it is in events; None: it is none of this folder's."""
+        known = self._known(actor)
+        return known.roles if known else None
+
+    def person_of(self, actor: str) -> str:
+        """Return who has an operator's key: several may be one person's. Who is not known here is himself."""
+        known = self._known(actor)
+        return (known.person or known.identity.name) if known else actor
+
+    def _known(self, actor: str) -> Grants | None:
+        """Return a client by what it is in events.
 
         The file is read again only when it changed: every command of an operator asks.
         """
         try:
             found = self._granted.stat()
             version = (found.st_mtime_ns, found.st_ino)
-            if self._roles is None or self._roles[0] != version:
-                self._roles = version, {each.identity.actor: each.roles for each in self._kept()}
+            if self._by_actor is None or self._by_actor[0] != version:
+                self._by_actor = version, {each.identity.actor: each for each in self._kept()}
         except OSError:  # there are no keys here: the server is one's own
             return None
-        return self._roles[1].get(actor)
+        return self._by_actor[1].get(actor)
 
     def give(self, grants: Grants) -> None:
         """Keep a client, with a key of its own; what it was given before is replaced."""

@@ -18,7 +18,7 @@ async def four_eyes(parts: Parts) -> FourEyes:
     return FourEyes(
         parts.log,
         parts.runner(BINDING),
-        roles_of=keyring_for(parts.settings, parts.system.state_dir).roles_of,
+        operators=keyring_for(parts.settings, parts.system.state_dir),
         now_us=now_us,
         minutes=parts.settings.four_eyes_minutes,
     )

@@ -4,8 +4,8 @@ Between the confirmation and the effect a process may end: the order is confirme
 confirmation or the command again has it carried out. The command keeps its id, so it takes effect once.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Protocol
 from uuid import UUID
 
 from bus.ids import derived_id
@@ -21,9 +21,9 @@ from domain.four_eyes.orders import ORDERS, STREAM, Orders, same_order
 from domain.kernel.decider import Rejected, Waits
 from domain.kernel.event import Command, needs_second
 from domain.kernel.parse import parse
-from domain.kernel.roles import acting_role
+from domain.kernel.roles import Role, acting_role
 from handlers.kernel.commands import Binding, CommandRunner, caused_by
-from handlers.kernel.senders import OPERATORS, RolesOf
+from handlers.kernel.senders import OPERATORS
 from protocol.messages import CommandMessage, Reply
 from protocol.meta import ROLE, SECOND, Meta
 
@@ -42,6 +42,16 @@ BINDING: Binding[Any, Any, Orders] = Binding(
 )
 
 
+class Operators(Protocol):
+    """Directory of the operators' keys, by proven actor."""
+
+    def roles_of(self, actor: str) -> Collection[Role] | None:
+        """Return the roles of a key; None: nobody here knows it."""
+
+    def person_of(self, actor: str) -> str:
+        """Return who has a key: keys of one person do not confirm each other's commands."""
+
+
 class FourEyes:
     """Every command that may need a second operator, and those that wait. Safe for concurrent use."""
 
@@ -50,14 +60,14 @@ class FourEyes:
         log: EventLog,
         runner: CommandRunner,
         *,
-        roles_of: RolesOf,
+        operators: Operators,
         now_us: Callable[[], int],
         minutes: int,
     ) -> None:
         """Prepare; ``runner`` has `BINDING`, ``minutes``: for how long a command waits."""
         self._log = log
         self._runner = runner
-        self._roles_of = roles_of
+        self._roles_of, self._person_of = operators.roles_of, operators.person_of
         self._now_us = now_us
         self._minutes = minutes
         self._runs: dict[str, tuple[type[Command], Run]] = {}
@@ -120,6 +130,7 @@ class FourEyes:
         state = (await self._runner.recall(BINDING, STREAM)).state
         if order := state.proposed.get(asked.order_id):
             self._check_role(order, message.meta.actor)
+            self._check_person(order, message.meta.actor)
         give = GiveConfirmation(**asked.model_dump(), at_us=self._now_us())
         given = await self._runner.execute(
             give, message.id, meta=caused_by(message), expected=message.expected
@@ -139,6 +150,16 @@ class FourEyes:
         roles = self._roles_of(actor)
         if not actor.startswith(OPERATORS) or (roles is not None and acting_role(kind.may, roles) is None):
             raise _no_role(order.command, actor or "nobody")
+
+    def _check_person(self, order: CommandProposed, actor: str) -> None:
+        """Refuse another key of the person who sent the command; the same key is the decider's affair."""
+        if actor != order.operator and self._person_of(actor) == (person := self._person_of(order.operator)):
+            raise Rejected(
+                "same_operator",
+                f"{actor} is a key of {person}, who sent the command as {order.operator}",
+                field="operator",
+                remedy="another person must confirm it",
+            )
 
     async def _carry_out(self, order: CommandProposed, state: Orders) -> Reply:
         _, run = self._run_of(order)

@@ -108,7 +108,7 @@ class Desk:
         self.eyes = FourEyes(
             self.log,
             CommandRunner(self.log, self.codec, [BINDING]),
-            roles_of=self.roles_of,
+            operators=self,
             now_us=lambda: self.now_us,
             minutes=MINUTES,
         )
@@ -123,6 +123,9 @@ class Desk:
 
     def roles_of(self, actor: str) -> Collection[Role] | None:
         return self.roles.get(actor, PEOPLE)
+
+    def person_of(self, actor: str) -> str:
+        return "operator:mira" if actor == "operator:mira_ci" else actor
 
     async def run(self, message: CommandMessage) -> Reply:
         if self.down:
@@ -203,6 +206,7 @@ async def test_nobody_confirms_what_is_their_own_or_not_theirs_to_send() -> None
     sent = await ordered(desk)
     for sender, code in (
         (MIRA, "same_operator"),
+        (Identity("operator", "mira_ci"), "same_operator"),
         (EVE, "role_missing"),
         (Identity("service", "market"), "role_missing"),
         (Identity("component", "owner"), "role_missing"),

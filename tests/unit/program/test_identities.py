@@ -248,6 +248,11 @@ def test_services_and_operators_are_added_listed_and_revoked_where_nothing_runs(
     aicore(monkeypatch, tmp_path, "services", "add", "market", "--may", "batch.*", "--follow", "registry")
     aicore(monkeypatch, tmp_path, "operators", "add", "ann", "--role", "viewer", "--role", "auditor")
     assert "may connect from the next start on" in capsys.readouterr().out
+    aicore(monkeypatch, tmp_path, "operators", "add", "ann_ci", "--role", "operator", "--person", "ann")
+    keys = Keyring(tmp_path / "identities")
+    assert {keys.person_of(f"operator:{name}") for name in ("ann", "ann_ci")} == {"ann"}
+    assert keys.person_of("operator:jan") == "operator:jan"
+    capsys.readouterr()
     aicore(monkeypatch, tmp_path, "services", "list", "--json")
     [market] = json.loads(capsys.readouterr().out)
     assert (market["follow"], "batch.open" in market["may"]) == (["registry"], True)
