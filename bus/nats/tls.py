@@ -4,6 +4,7 @@ A client that only offers TLS is turned into one that speaks in clear by whoever
 place. So the connection ends, before anything that proves who we are, unless it is encrypted.
 """
 
+import asyncio
 import base64
 import json
 import ssl
@@ -11,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import ParseResult
 
-from nats.aio.client import Client
+from nats.aio.client import PING_PROTO, Client
 from nats.aio.transport import TcpTransport
 from nats.errors import Error as NatsError
 from nats.errors import UnexpectedEOF
@@ -75,6 +76,19 @@ class SecuredClient(Client):
         if not self._transport:
             self._transport = _Transport()  # type: ignore[no-untyped-call] # nats-py's
         await super()._connect_to_server(s)
+
+    async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
+        """Ping behind what was sent before; nats-py's own (2.16) overtakes it.
+
+        Then a `flush` would end before the server has our subscriptions, and a drained subscription would be
+        forgotten while messages for it are on their way.
+        """
+        if not self.is_connected:
+            await super()._send_ping(future)
+            return
+        self._pongs.append(future or asyncio.Future())
+        await self._send_command(PING_PROTO)
+        await self._flush_pending()
 
     def _connect_command(self) -> bytes:
         """Return the first thing that we say, which holds who we are (nats-py 2.16)."""

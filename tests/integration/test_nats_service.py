@@ -249,6 +249,25 @@ async def test_service_discovery_names_commands_and_problems(nc: Client, realm_s
     assert (await ours("STATS"))["endpoints"][0]["data"]["problems"] == {"model_not_found": 1}
 
 
+async def test_a_flush_comes_behind_what_was_sent_before(
+    nats_server: EmbeddedNats, realm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connect(nats_server.url, name="test") as nc:
+        transport, sent = nc._transport, bytearray()
+        assert transport is not None
+        writelines = transport.writelines
+
+        def note(lines: list[bytes]) -> None:
+            sent.extend(b"".join(lines))
+            writelines(lines)
+
+        monkeypatch.setattr(transport, "write", lambda data: note([data]))
+        monkeypatch.setattr(transport, "writelines", note)
+        await nc.subscribe(f"{realm}.somewhere")
+        await nc.flush()
+    assert sent.index(b"SUB ") < sent.index(b"PING")
+
+
 async def test_unreachable_server_is_a_clear_error_without_secrets() -> None:
     with pytest.raises(BrokerUnreachable, match=r"127\.0\.0\.1:1 .*AICORE_NATS_URL") as caught:
         async with connect("nats://user:hunter2@127.0.0.1:1", name="nobody", timeout_s=0.5):
