@@ -86,7 +86,7 @@ class Watch:
         self.late = array("q")
         """Position and time heard, µs, in turn."""
         self.joins: list[float] = []
-        self.lost = self.refused = 0
+        self.lost = self.refused = self.joined = 0
 
 
 class Walker:
@@ -115,6 +115,7 @@ class Walker:
                 return
             began = time.perf_counter()
             await join(place)
+            self._watch.joined += 1
             if self._watch.on and self._steady:
                 self._watch.joins.append((time.perf_counter() - began) * 1e3)
 
@@ -237,7 +238,7 @@ async def main(trace: Any, number: int, of: int, late_file: Path) -> None:
                     late_file.write_bytes(watch.late.tobytes())  # noqa: ASYNC240 - it serves nobody else
                 played += 1
             else:
-                await _settled(walkers, json.loads(line))
+                await _settled(walkers, json.loads(line), watch)
         ticking.cancel()
         os._exit(0)  # to close a thousand connections in order would be no part of it
 
@@ -255,14 +256,15 @@ async def _round(trace: Any, played: int, begin: float, walkers: list[Walker], w
         print(json.dumps(_measured(watch, walkers, before, cpu)), flush=True)
 
 
-async def _settled(walkers: list[Walker], numbers: dict[str, int]) -> None:
+async def _settled(walkers: list[Walker], numbers: dict[str, int], watch: Watch) -> None:
     """Wait until every cell is as far as it is there, and tell who sees what."""
     with suppress(TimeoutError):
         async with asyncio.timeout(SETTLE_S):
             while not all(walker.settled(numbers) for walker in walkers):  # noqa: ASYNC110 - of another process
                 await asyncio.sleep(0.1)
     sees = {walker.id: walker.sees() for walker in walkers}
-    print(json.dumps({"sees": sees, "wrong": WatchedRoom.wrong, "leaks": WatchedRoom.leaks}), flush=True)
+    counted = {"wrong": WatchedRoom.wrong, "leaks": WatchedRoom.leaks, "joined": watch.joined}
+    print(json.dumps({"sees": sees, **counted}), flush=True)
 
 
 def _measured(watch: Watch, walkers: list[Walker], before: int, cpu: float) -> dict[str, Any]:
