@@ -40,7 +40,7 @@ async def troubles(system: Ours) -> None:
 
 
 async def a_round(system: Ours, found: Drivers, places: list[str]) -> tuple[int, int]:
-    """Walk, with troubles, and settle; return how many have joined since the start, and how many are wrong."""
+    """Walk, with troubles, and settle; return how many have joined since the start, and are wrong."""
     found.tell(f"go {int((time.time() + LEAD_S) * 1e3)}")
     async with asyncio.TaskGroup() as group:
         group.create_task(troubles(system))
