@@ -17,6 +17,8 @@ from bus.postgres.log import open_log
 from bus.postgres.migrate import migrate
 from domain.inference.messages import InferenceCompleted, InferenceFailed
 from domain.ledger.messages import MOVE, Held, HoldExpired, HoldPosted, HoldVoided, Reversed, Transferred
+from domain.market.messages import PricesPosted
+from domain.quests.messages import Accepted
 from handlers.kernel.commands import CommandRunner
 from projections.kernel.runner import ProjectionRunner
 from projections.kernel.view import View
@@ -69,6 +71,14 @@ class Realm:
         ]
         new = [self.codec.encode(event, ident(), Meta()) for event in events]
         await self.log.append(StreamWrite("ledger-realm", new))
+
+    async def write_world(self) -> None:
+        """Append a quest that was taken and what a stall posted."""
+        for stream, event in (
+            (f"quest-{Accepted.from_example().instance}", Accepted.from_example()),
+            ("market-lamp_yard", PricesPosted.from_example()),
+        ):
+            await self.log.append(StreamWrite(stream, [self.codec.encode(event, ident(), Meta())]))
 
     async def rows(self, view: View) -> list[dict[str, Any]]:
         query = f"SELECT * FROM {view.name} ORDER BY {', '.join(view.key)}"

@@ -257,7 +257,7 @@ async def test_stream_of_foreign_messages_is_made_anew(bus: Bus) -> None:
     await assert_equation(bus)
     await delete_stream(bus.nc, events_stream(bus.realm))
     await create_events_stream(bus.nc, bus.realm, LIMITS)
-    for number in range(30):
+    for number in range(40):
         await js_publish(bus.nc, f"{bus.realm}.evt.test.happened.0", b"foreign %d" % number, {})
     bus.relay()
 

@@ -68,6 +68,7 @@ PAGES = {
     "batch results": (ID, "--out", "{folder}/results.jsonl"),
     "projections verify": (),
     "four-eyes list": (),
+    "explain npc": ("una_pell",),
     "log show": ("1",),
     "log tail": ("--no-follow",),
     "log verify": (),
@@ -78,20 +79,22 @@ OTHERS = {
     "the system and what runs now": "up run doctor env relay.status relay.confirm-log relay.refill tiers "
     "projections.list projections.rebuild spool.status spool.letters spool.redrive spool.dismiss ask "
     "log.stats migrate clock.show clock.alarms world.plan world.watch demo.walk "
-    "ledger.balance ledger.history ledger.supply",
+    "ledger.balance ledger.history ledger.supply market.list market.board market.prices people.list "
+    "people.show people.knows quests.journal quests.offers world.factions world.weather",
     "new events as they come, for a program of somebody's": "events.follow",
     "who may connect, which the log says nothing of": "services.add services.list services.revoke "
     "operators.add operators.list operators.revoke nats.permissions nats.matrix",
     "what the inbox was given": "dlq.list dlq.show dlq.redrive dlq.dismiss",
     "files of the program": "content.list events.list events.show events.schema events.asyncapi "
-    "guardrails.check world.check",
+    "guardrails.check world.check world.report market.report quests.check",
     "a decision, refused or recorded": "rate models.register models.describe models.promote models.retire "
     "models.alias models.traffic deployments.start deployments.hold deployments.resume deployments.abort "
     "deployments.roll-back proposals.approve proposals.reject proposals.policy guardrails.publish "
     "guardrails.activate guardrails.review templates.register batch.submit batch.cancel demo.promote "
     "demo.rollback clock.start clock.scale clock.pause clock.resume clock.jump clock.calendar "
     "clock.set-alarm clock.cancel-alarm world.load four-eyes.confirm four-eyes.result "
-    "ledger.open ledger.open-unit ledger.transfer ledger.reverse",
+    "ledger.open ledger.open-unit ledger.transfer ledger.reverse market.buy market.sell people.begin "
+    "people.rest quests.gone world.override world.lift",
 }
 """Commands that vouch for nothing that was recorded before, by what they tell instead."""
 
