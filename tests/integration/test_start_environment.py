@@ -44,7 +44,7 @@ HOSTILE = {
     "PGCLIENTENCODING": "nosuch",
 }
 STRANGE = {"characters": "a,b\"c'd\\s 100%20 ünï-código $HOME;`x`{y}#z", "length": "x" * 120}
-KILLED_AFTER_S = (0.0, 0.3)
+KILLED_AFTER_S = (pytest.param(0.0, marks=pytest.mark.slow), 0.3)
 
 # Starts a Postgres with its data synced, as `aicore up` does.
 FIRST_START = """
@@ -87,7 +87,7 @@ async def test_a_state_directory_may_have_any_name(tmp_path: Path, name: str) ->
         assert (tmp_path / name / "nats" / "store").is_dir()
 
 
-@pytest.mark.parametrize("mask", [0o077, 0o027])
+@pytest.mark.parametrize("mask", [0o077, pytest.param(0o027, marks=pytest.mark.slow)])
 async def test_the_umask_decides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mask: int) -> None:
     """As root the server is another user: what a private umask makes it must be able to enter."""
     shared = tmp_path / "shared"

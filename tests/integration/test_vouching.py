@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -162,8 +162,19 @@ def test_every_command_is_a_page_that_vouches_or_tells_of_something_else() -> No
     assert not others & {name.replace(" ", ".") for name in PAGES}
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_every_tampering_is_refused_by_the_page(name: str, system: System) -> None:
+def _by_day(name: str) -> tuple[str, ...]:
+    """Return every third kind of tampering; the next page has those beside them, so none is left out."""
+    return KINDS[[*PAGES].index(name) % 3 :: 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        *(pytest.param(name, _by_day(name), id=name) for name in PAGES),
+        *(pytest.param(name, KINDS, id=f"{name} all", marks=pytest.mark.slow) for name in PAGES),
+    ],
+)
+def test_every_tampering_is_refused_by_the_page(name: str, kinds: Sequence[str], system: System) -> None:
     draw = random.Random(20261130)
     _, why = page(name, system.state_dir)
     assert "not as it was recorded" not in why, "nothing was changed yet"
@@ -182,7 +193,7 @@ def test_every_tampering_is_refused_by_the_page(name: str, system: System) -> No
     with asyncio.Runner() as runner:
         opening = superuser(system.postgres_dsn, system.realm)
         session = runner.run(opening.__aenter__())
-        for kind in KINDS:
+        for kind in kinds:
             runner.run(tampered(session, kind))
             as_json = ["--json"] if draw.random() < 0.5 and name != "log verify" else []
             told, why = page(name, system.state_dir, *as_json)

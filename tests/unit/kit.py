@@ -2,8 +2,8 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -121,3 +121,13 @@ class EchoEngine:
         if ask.prompt:
             yield Piece(ask.prompt.upper(), words)
         yield End("stop", words, words)
+
+
+@contextmanager
+def in_case(name: str) -> Iterator[None]:
+    """Name the case of a test that tries many: handing out a test costs more than most of them."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"in the case {name}")
+        raise

@@ -17,6 +17,7 @@ from domain.kernel.decider import Rejected
 from domain.kernel.parse import parse
 from protocol.envelope import decode_envelope, encode_envelope
 from protocol.messages import decode_command
+from tests.unit.kit import in_case
 from tests.vectors_make import (
     FILES,
     FOLDER,
@@ -49,7 +50,7 @@ def git(*arguments: str) -> str:
 
 def kept(*names: str) -> list[Any]:
     files = released()
-    return [pytest.param(case, id=f"{name}: {case['name']}") for name in names for case in files[name]]
+    return [case for name in names for case in files[name]]
 
 
 def test_no_line_of_the_manifest_was_ever_changed_or_removed() -> None:
@@ -134,38 +135,42 @@ def test_a_case_made_by_hand_cannot_take_another_ones_name() -> None:
         grown(released(), made)
 
 
-@pytest.mark.parametrize("case", kept("events", "boundary"))
-def test_what_was_once_written_is_written_the_same_way_today(case: dict[str, Any]) -> None:
-    data = bytes.fromhex(case["hex"])
+def test_what_was_once_written_is_written_the_same_way_today() -> None:
+    for case in kept("events", "boundary"):
+        with in_case(case["name"]):
+            data = bytes.fromhex(case["hex"])
 
-    assert encode_envelope(decode_envelope(data)) == data
-
-
-@pytest.mark.parametrize("case", kept("events"))
-def test_every_event_that_was_ever_recorded_is_read_as_its_newest_version(case: dict[str, Any]) -> None:
-    found = decode_envelope(bytes.fromhex(case["hex"]))
-    recorded = RecordedEvent(
-        found.position, found.stream, found.version, found.id, found.type, found.schema, found.time,
-        found.meta, found.payload, found.hash,
-    )  # fmt: skip
-
-    event = CODEC.decode(recorded)
-
-    assert not isinstance(event, UnknownEvent)
-    assert event.event_name == found.type
+            assert encode_envelope(decode_envelope(data)) == data
 
 
-@pytest.mark.parametrize("case", [c for c in kept("messages") if c.values[0]["kind"] == "command"])
-def test_every_command_that_was_ever_sent_is_understood_or_told_what_is_missing(case: dict[str, Any]) -> None:
-    message = decode_command(bytes.fromhex(case["hex"]))
-    kind = domain_catalogue().commands.get(message.command)
-    assert message.payload == case["payload"]
-    if case["name"] not in REFUSED_SINCE:
-        assert kind is not None
-        parse(kind, message.payload)
-    elif kind is None:
-        assert REFUSED_SINCE[case["name"]] is None
-    else:
-        with pytest.raises(Rejected) as refusal:
-            parse(kind, message.payload)
-        assert (refusal.value.code, refusal.value.field) == ("invalid_field", REFUSED_SINCE[case["name"]])
+def test_every_event_that_was_ever_recorded_is_read_as_its_newest_version() -> None:
+    for case in kept("events"):
+        with in_case(case["name"]):
+            found = decode_envelope(bytes.fromhex(case["hex"]))
+            recorded = RecordedEvent(
+                found.position, found.stream, found.version, found.id, found.type, found.schema, found.time,
+                found.meta, found.payload, found.hash,
+            )  # fmt: skip
+
+            event = CODEC.decode(recorded)
+
+            assert not isinstance(event, UnknownEvent)
+            assert event.event_name == found.type
+
+
+def test_every_command_that_was_ever_sent_is_understood_or_told_what_is_missing() -> None:
+    for case in (case for case in kept("messages") if case["kind"] == "command"):
+        with in_case(case["name"]):
+            message = decode_command(bytes.fromhex(case["hex"]))
+            kind = domain_catalogue().commands.get(message.command)
+            assert message.payload == case["payload"]
+            if case["name"] not in REFUSED_SINCE:
+                assert kind is not None
+                parse(kind, message.payload)
+            elif kind is None:
+                assert REFUSED_SINCE[case["name"]] is None
+            else:
+                with pytest.raises(Rejected) as refusal:
+                    parse(kind, message.payload)
+                told = refusal.value.code, refusal.value.field
+                assert told == ("invalid_field", REFUSED_SINCE[case["name"]])
