@@ -17,6 +17,7 @@ from pydantic import Field
 from bus.catalogue import build_catalogue, domain_catalogue
 from bus.codec import EventCodec, UnknownEvent
 from bus.documents import (
+    Declared,
     asyncapi_of,
     example_of,
     fields_of,
