@@ -171,8 +171,14 @@ def _drained(process: subprocess.Popen[bytes]) -> None:
     """Read on what a process says, so that it never waits for us."""
     import threading  # noqa: PLC0415 - only here
 
-    assert process.stderr is not None
-    threading.Thread(target=process.stderr.read, daemon=True).start()
+    stderr = process.stderr
+    assert stderr is not None
+
+    def read() -> None:
+        with stderr:
+            stderr.read()
+
+    threading.Thread(target=read, daemon=True).start()
 
 
 @contextmanager
@@ -187,6 +193,7 @@ def servers_only(environment: Mapping[str, str]) -> Iterator[System]:
     finally:
         process.terminate()
         process.wait()
+        process.stdout.close()
 
 
 @asynccontextmanager
