@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 
 from bus.codec import EventCodec
-from bus.ports import EventLog, Fenced, IdConflict, StreamWrite, VersionConflict
+from bus.ports import EventLog, Fenced, IdConflict, InvalidAppend, StreamWrite, VersionConflict
 from domain.clock.clock import STREAM, Clock, follow
 from domain.clock.messages import ClockDilated, ClockEvent, ClockLed, ClockUndilated
 from domain.clock.pace import Pace
@@ -60,7 +60,7 @@ class ClockLeader:
         """How often the pace was changed in this term."""
 
     async def lead(self) -> None:
-        """Lead until another one does, or this process cannot: its clock is wrong, or it is too old.
+        """Lead until another one does, or this process cannot: a wrong clock, too old, refused by the log.
 
         Raises:
             LogUnavailable: the log is away.
@@ -68,7 +68,7 @@ class ClockLeader:
         if not (why := self._unable()):
             try:
                 await self._lead(await self._begun())
-            except _TooOld as error:
+            except (_TooOld, InvalidAppend) as error:
                 why = str(error)
         if why := why or self._unable():
             logger.warning("cannot_lead_the_clock", why=why)

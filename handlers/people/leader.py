@@ -15,7 +15,7 @@ from uuid import UUID, uuid5
 import structlog
 
 from bus.codec import EventCodec
-from bus.ports import EventLog, Fenced, IdConflict, StreamWrite, VersionConflict
+from bus.ports import EventLog, Fenced, IdConflict, InvalidAppend, StreamWrite, VersionConflict
 from domain.clock.units import GameTime
 from domain.kernel.event import Event
 from domain.people.agenda import Agenda
@@ -73,7 +73,7 @@ class PeopleLeader:
                 await self._rest(None)
             if await self._begun():
                 await self._live()
-        except TooOld as error:
+        except (TooOld, InvalidAppend) as error:
             logger.warning("cannot_lead_the_people", why=str(error))
             await asyncio.sleep(REST_S_MAX)
 

@@ -12,7 +12,7 @@ import pytest
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
-from bus.ports import LogUnavailable, NewEvent, StreamWrite
+from bus.ports import AppendTooLarge, LogUnavailable, NewEvent, StreamWrite
 from domain.clock.alarm_messages import AlarmCancelled, AlarmFired
 from domain.clock.clock import STREAM
 from domain.clock.messages import ClockDilated, ClockEvent, ClockLed, ClockPaused, ClockUndilated, PhaseBegan
@@ -104,6 +104,22 @@ async def test_alarms_and_phases_are_told_once_and_in_order(world: World) -> Non
 
 async def fired(world: World, count: int) -> bool:
     return len(await world.told(AlarmFired)) >= count
+
+
+async def test_a_log_that_refuses_an_append_ends_no_program(world: World) -> None:
+    await world.add(STARTED)
+
+    class Refusing:
+        clock_wrong = ""
+        read_stream = world.log.read_stream
+
+        async def append(self, *_: StreamWrite) -> Any:
+            raise AppendTooLarge("payload: 600,000 bytes are over the limit")
+
+    async with leading(world, "a", Refusing()) as (_, task):
+        await asyncio.wait_for(task, 10)
+    async with leading(world, "b"):
+        await until(lambda: world.told(ClockLed))
 
 
 async def test_a_leader_that_stood_still_tells_nothing_once_another_one_leads(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from aicore.audit.people import NothingDecided, explain_person
 from aicore.content.sample_world import sample_definition
-from bus.ports import LogUnavailable, StreamWrite
+from bus.ports import AppendTooLarge, LogUnavailable, StreamWrite
 from domain.people.messages import COURSE, STREAM, PeopleLed, PeopleSkipped, PersonDecided, PersonJoined
 from domain.places.messages import Departed, WayClosed
 from handlers.people import leader as module
@@ -166,6 +166,23 @@ async def test_a_program_that_is_too_old_does_not_lead(realm: Realm) -> None:
     async with leading(realm):
         await asyncio.sleep(0.05)
     assert len(await realm.events()) == 1
+
+
+async def test_a_log_that_refuses_an_append_ends_no_program(realm: Realm) -> None:
+    await realm.begin()
+
+    class Refusing:
+        clock_wrong = ""
+        read_stream = realm.log.read_stream
+
+        async def append(self, *_: StreamWrite) -> Any:
+            raise AppendTooLarge("payload: 600,000 bytes are over the limit")
+
+    refusing: Any = Refusing()
+    async with leading(realm, "a", refusing) as (_, task):
+        await asyncio.wait_for(task, 10)
+    async with leading(realm, "b"):
+        await until(lambda: joined(realm))
 
 
 async def test_every_decision_is_explained_by_the_log_alone(realm: Realm) -> None:
