@@ -22,7 +22,7 @@ from handlers.quests.board import Clocked, QuestBoard
 from handlers.quests.desk import QuestRider
 from handlers.quests.keeper import Keeper
 from handlers.quests.offers import Offers
-from projections.quests import QUEST_JOURNAL, journal
+from projections.quests.journal import QUEST_JOURNAL, journal
 
 LOSSES: Binding[TellGone, GoneTold, frozenset[Thing]] = Binding(
     commands=(TellGone,),
