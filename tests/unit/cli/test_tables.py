@@ -48,6 +48,7 @@ from domain.inference.messages import InferenceCompleted, InferenceRequested
 from domain.people.explain import Option
 from domain.people.weighing import CONSIDERED
 from tests.unit.audit.test_evaluation_report import finding
+from tests.unit.cases import each_of
 
 HERE = Path(cli.__file__).parent
 LONG = "a-name-as-long-as-they-may-be." * 4
@@ -306,7 +307,7 @@ def test_every_table_of_the_command_line_is_looked_at_here() -> None:
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
-@pytest.mark.parametrize("which", sorted(CASES))
+@each_of("which", sorted(CASES))
 def test_names_and_ids_can_be_read_back_at_any_width(which: str, width: int) -> None:
     for a, b in itertools.pairwise([*NAMES, NAMES[0]]):
         check(CASES[which](a, b), width)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from tests.unit.cases import each_of
 from tests.unit.definition.kit import FILES, changed, check, line
 
 HERE = Path(__file__).parent
@@ -33,7 +34,7 @@ def test_there_are_sixty_kinds_of_broken_definitions_and_more() -> None:
     assert len(set(names)) == len(names) >= 60
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case["case"] for case in CASES])
+@each_of("case", CASES, ids=lambda case: case["case"])
 def test_a_broken_definition_is_told_of(case: dict[str, str | list[str]]) -> None:
     faults = check(changed(str(case["old"]), str(case["new"]))).faults
 

@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from handlers.engines.openai_compatible import OpenAICompatibleEngine
 from handlers.engines.port import End, EngineAsk, EngineError, Piece
+from tests.unit.cases import each_of
 
 FOLDER = Path(__file__).parent / "shapes"
 EXPECTED: Mapping[str, Mapping[str, Any]] = tomllib.loads((FOLDER / "expected.toml").read_text())
@@ -46,7 +47,7 @@ def test_every_recorded_stream_has_its_expectation() -> None:
 
 
 @pytest.mark.parametrize("parts", [1, 40])
-@pytest.mark.parametrize("name", EXPECTED)
+@each_of("name", EXPECTED)
 async def test_a_stream_comes_to_what_it_says(name: str, parts: int) -> None:
     expected, body = EXPECTED[name], (FOLDER / f"{name}.sse").read_bytes()
     if "fault" in expected:

@@ -22,6 +22,7 @@ from domain.guardrails.compiler import compile_policy
 from domain.guardrails.look_alikes import READINGS, UNSEEN
 from domain.guardrails.normalise import JOINT, folded, letters_of, unseen
 from domain.guardrails.stream import StreamGuard
+from tests.unit.cases import each_of
 from tests.unit.guardrails.kit import mature, teen
 from tests.unit.guardrails.test_text import pieces
 
@@ -141,7 +142,7 @@ HARMLESS = Path(__file__).with_name("harmless_lines.txt").read_text(encoding="ut
 """Greetings and small talk in some twenty scripts and languages, with their joiners and soft hyphens."""
 
 
-@pytest.mark.parametrize("line", HARMLESS)
+@each_of("line", HARMLESS)
 @pytest.mark.parametrize("policy", [mature, teen], ids=["mature", "teen"])
 def test_harmless_lines_of_many_scripts_are_harmless(line: str, policy: Callable[[], Compiled]) -> None:
     for form in ("NFC", "NFD"):

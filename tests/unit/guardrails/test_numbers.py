@@ -15,6 +15,7 @@ from domain.guardrails.check import check
 from domain.guardrails.number_plans import IBANS, PHONES
 from domain.guardrails.personal import CHECKS, INTERNATIONAL_MIN, card, iban, luhn, phone
 from domain.guardrails.stream import StreamGuard
+from tests.unit.cases import each_of
 from tests.unit.guardrails.kit import mature
 from tests.unit.guardrails.test_text import pieces
 
@@ -210,7 +211,7 @@ GAME = [
 ]
 
 
-@pytest.mark.parametrize("line", GAME)
+@each_of("line", GAME)
 def test_numbers_of_a_game_are_left_alone(line: str) -> None:
     assert rules_in(line) & set(CHECKS) == set()
     assert check(mature(), line).text == line

@@ -25,6 +25,7 @@ from domain.registry.messages import RegisterModel
 from handlers.inference.replies import reply_of
 from protocol.messages import CommandMessage
 from protocol.meta import Meta
+from tests.unit.cases import each_of
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,63}$")
 EVENTS = list(domain_catalogue().events.values())
@@ -33,18 +34,18 @@ QUERIES = list(domain_catalogue().queries.values())
 ALL: list[Any] = [*EVENTS, *COMMANDS, *(kind for context in CONTEXTS for kind in context.internal)]
 
 
-@pytest.mark.parametrize("message", ALL, ids=lambda m: m.__name__)
+@each_of("message", ALL, ids=lambda m: m.__name__)
 def test_every_field_says_what_it_means(message: type[Event] | type[Command]) -> None:
     assert message.__doc__
     assert [field["name"] for field in fields_of(message) if not field["meaning"]] == []
 
 
-@pytest.mark.parametrize("message", ALL, ids=lambda m: m.__name__)
+@each_of("message", ALL, ids=lambda m: m.__name__)
 def test_every_example_is_valid(message: type[Event] | type[Command]) -> None:
     parse(message, message.example)
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=lambda m: m.__name__)
+@each_of("query", QUERIES, ids=lambda m: m.__name__)
 def test_a_query_that_cannot_be_asked_without_a_field_has_an_example(query: type[Query]) -> None:
     """Whoever tries every query (`tests/acceptance/test_extremes.py`) begins with one that is taken."""
     parse(query, dict(getattr(query, "example", {})))
@@ -81,7 +82,7 @@ def test_every_folder_of_the_domain_is_a_context_named_as_it_is_or_says_that_it_
         assert import_module(f"domain.{context.name}").CONTEXT is context
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda m: m.__name__)
+@each_of("event", EVENTS, ids=lambda m: m.__name__)
 def test_every_event_example_is_complete(event: type[Event]) -> None:
     """An example shows every field, so that the golden bytes made from it pin every field."""
     assert set(event.example) == set(event.model_fields)

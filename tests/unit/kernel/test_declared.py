@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from bus.catalogue import domain_catalogue
 from domain.kernel.declared import Declared
 from domain.kernel.event import Event
+from tests.unit.cases import each_of
 
 EVENTS = tuple(domain_catalogue().events.values())
 
@@ -79,7 +80,7 @@ ASKED: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.event_name)
+@each_of("kind", EVENTS, ids=lambda kind: kind.event_name)
 def test_empty_slots_read_as_full_ones(kind: type[Event]) -> None:
     for what, asked in ASKED.items():
         event = kind.from_example()
@@ -87,7 +88,7 @@ def test_empty_slots_read_as_full_ones(kind: type[Event]) -> None:
         assert asked(bare(event)) == asked(whole(event)), what
 
 
-@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.event_name)
+@each_of("kind", EVENTS, ids=lambda kind: kind.event_name)
 def test_a_bare_model_is_equal_to_a_whole_one_and_so_are_its_copies(kind: type[Event]) -> None:
     event = kind.from_example()
     made = bare(event)

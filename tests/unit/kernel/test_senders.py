@@ -15,6 +15,7 @@ from handlers.kernel.senders import NOBODY, Proven, as_proven
 from protocol.identity import Identity
 from protocol.messages import CommandMessage, Reply
 from protocol.meta import Meta, decode_meta
+from tests.unit.cases import each_of
 from tests.unit.kit import ident, memory_log, message, model, runner_on
 
 CATALOGUE = domain_catalogue()
@@ -26,7 +27,7 @@ OFFICES = {"operator", "reviewer", "approver", "auditor", "designer"}
 
 def commands(*, naming: bool) -> list[Any]:
     kinds = sorted(CATALOGUE.commands.items())
-    return [pytest.param(kind, id=name) for name, kind in kinds if bool(sender_fields(kind)) is naming]
+    return [kind for _, kind in kinds if bool(sender_fields(kind)) is naming]
 
 
 def forged(kind: type[Command], sender: Identity | None = JAN) -> CommandMessage:
@@ -60,7 +61,7 @@ def test_every_field_of_a_command_that_names_who_governs_is_declared_as_its_send
     assert len({name for name, _ in marked}) > 20
 
 
-@pytest.mark.parametrize("kind", commands(naming=True))
+@each_of("kind", commands(naming=True), ids=lambda kind: kind.command_name)
 def test_no_handler_is_given_a_name_that_the_connection_did_not_prove(kind: type[Command]) -> None:
     proven = as_proven(kind, forged(kind), role="operator")
     command = parse(kind, proven.payload)
@@ -72,7 +73,7 @@ def test_no_handler_is_given_a_name_that_the_connection_did_not_prove(kind: type
     assert parse(kind, as_proven(kind, forged(kind, sender=None), role=None).payload)
 
 
-@pytest.mark.parametrize("kind", [*commands(naming=True), *commands(naming=False)])
+@each_of("kind", [*commands(naming=True), *commands(naming=False)], ids=lambda kind: kind.command_name)
 async def test_no_command_brings_a_role_that_was_not_given(kind: type[Command]) -> None:
     seen = list[CommandMessage]()
 

@@ -55,6 +55,7 @@ from handlers.kernel.follow import MemoryView
 from projections.kernel.view import Fact
 from protocol.errors import WireError
 from protocol.packing import pack
+from tests.unit.cases import each_of
 from tests.unit.kit import memory_log
 from tests.unit.spec import changed, given
 
@@ -111,7 +112,7 @@ def _args(annotation: Any) -> Iterator[Any]:
         yield from _args(part)
 
 
-@pytest.mark.parametrize("kind", MARKED, ids=named)
+@each_of("kind", MARKED, ids=named)
 def test_whose_words_they_are_is_a_field_of_the_same_declaration(kind: type[BaseModel]) -> None:
     for path, of in personal_of(kind).items():
         assert path.rpartition(".")[0] == of.rpartition(".")[0]
@@ -120,7 +121,7 @@ def test_whose_words_they_are_is_a_field_of_the_same_declaration(kind: type[Base
             assert of.rpartition(".")[2] == "player", "an event names the person, so that a key can be found"
 
 
-@pytest.mark.parametrize("kind", MARKED, ids=named)
+@each_of("kind", MARKED, ids=named)
 def test_what_is_personal_may_be_gone_in_an_event_and_is_there_in_what_is_asked(
     kind: type[BaseModel],
 ) -> None:
@@ -167,7 +168,7 @@ def marked(kind: Any) -> list[str]:
     return sorted({*personal_of(kind), *private_of(kind)})
 
 
-@pytest.mark.parametrize("kind", MARKED, ids=named)
+@each_of("kind", MARKED, ids=named)
 def test_no_representation_shows_it(kind: Any) -> None:
     payload = dict(getattr(kind, "example", {"v": 1, "id": b"0" * 16, "n": 0, "text": "a"}))
     for path in marked(kind):
@@ -198,9 +199,7 @@ WRONG: list[Any] = [
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda value: repr(value)[:24])
-@pytest.mark.parametrize(
-    "kind", [kind for kind in MARKED if kind in ASKED and hasattr(kind, "example")], ids=named
-)
+@each_of("kind", [kind for kind in MARKED if kind in ASKED and hasattr(kind, "example")], ids=named)
 def test_no_refusal_shows_it(kind: Any, wrong: Any) -> None:
     for path in marked(kind):
         *above, last = path.split(".")
@@ -292,7 +291,7 @@ def test_an_erased_event_goes_to_the_wire_and_back(kind: type[Event]) -> None:
     assert '{"erased":true}' in gone.model_dump_json()
 
 
-@pytest.mark.parametrize("kind", EVENTS, ids=named)
+@each_of("kind", EVENTS, ids=named)
 def test_what_is_there_is_read_the_quick_way(kind: type[Event]) -> None:
     assert quick_reader(kind) is not None
 

@@ -30,6 +30,7 @@ from domain.kernel.vocabulary import (
     TimeUs,
     UseCase,
 )
+from tests.unit.cases import each_of
 
 HEX = "0123456789abcdef"
 MODEL_ID = f"{HEX[:8]}-{HEX[8:12]}-{HEX[12:]}-0000-{HEX[4:]}"
@@ -76,19 +77,19 @@ WORDS: dict[str, tuple[Any, list[object], list[object]]] = {
 
 def cases(index: int) -> list[Any]:
     return [
-        pytest.param(words[0], value, id=f"{name}: {str(value)[:20]!r}")
+        (f"{name}: {str(value)[:20]!r}", words[0], value)
         for name, words in WORDS.items()
         for value in words[index]
     ]
 
 
-@pytest.mark.parametrize(("form", "value"), cases(1))
-def test_a_word_takes_what_its_form_says(form: Any, value: object) -> None:
+@each_of(("name", "form", "value"), cases(1))
+def test_a_word_takes_what_its_form_says(name: str, form: Any, value: object) -> None:
     assert TypeAdapter(form).validate_python(value) == value
 
 
-@pytest.mark.parametrize(("form", "value"), cases(2))
-def test_a_word_refuses_what_is_a_step_beyond(form: Any, value: object) -> None:
+@each_of(("name", "form", "value"), cases(2))
+def test_a_word_refuses_what_is_a_step_beyond(name: str, form: Any, value: object) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(form).validate_python(value)
 

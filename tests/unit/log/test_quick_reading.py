@@ -21,6 +21,7 @@ from domain.kernel.declared import Declared
 from domain.kernel.event import Event
 from protocol.errors import WireError
 from protocol.packing import pack
+from tests.unit.cases import each_of
 
 EVENTS = tuple(domain_catalogue().events.values())
 CODEC = EventCodec(domain_catalogue())
@@ -54,7 +55,7 @@ def built(payload: Any) -> Event:
 # --- the declared events ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.event_name)
+@each_of("kind", EVENTS, ids=lambda kind: kind.event_name)
 def test_every_declared_event_has_a_quick_reader_that_makes_it_whole(kind: type[Event]) -> None:
     read, event = quick_reader(kind), kind.from_example()
     assert read is not None

@@ -19,6 +19,7 @@ from pydantic import (
 from bus.catalogue import domain_catalogue
 from bus.reading import reading_schema, reading_validator
 from domain.kernel.event import Event
+from tests.unit.cases import each_of
 
 
 class Told(Event, name="story.told", version=1):
@@ -29,7 +30,7 @@ class Told(Event, name="story.told", version=1):
     example: ClassVar = {"words": 1, "by": "ann"}
 
 
-@pytest.mark.parametrize("kind", domain_catalogue().events.values(), ids=lambda kind: kind.event_name)
+@each_of("kind", domain_catalogue().events.values(), ids=lambda kind: kind.event_name)
 def test_what_is_written_is_read_the_same(kind: type[Event]) -> None:
     event = kind.from_example()
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from bus.catalogue import domain_catalogue
 from domain.kernel.decider import Rejected
 from domain.kernel.parse import parse
+from tests.unit.cases import each_of
 
 CATALOGUE = domain_catalogue()
 ASKED: dict[str, type[BaseModel]] = {**CATALOGUE.commands, **CATALOGUE.queries}
@@ -76,7 +77,7 @@ def bounds(schema: Any) -> list[float]:
     return [*least, *most] if least and most else []
 
 
-@pytest.mark.parametrize("name", ASKED)
+@each_of("name", ASKED)
 def test_each_value_of_a_command_or_a_query_has_its_limits(name: str) -> None:
     schema = ASKED[name].model_json_schema()
 
@@ -104,7 +105,7 @@ def test_a_field_without_limits_would_be_found() -> None:
 UNHELD: list[Any] = ["a\0b", float("nan"), float("inf"), ["a\0b"], {"a": [float("-inf")]}, {"\0": 1}]
 
 
-@pytest.mark.parametrize("name", ASKED)
+@each_of("name", ASKED)
 def test_no_field_of_any_command_or_query_takes_what_no_read_model_can_hold(name: str) -> None:
     kind = ASKED[name]
     example = dict(getattr(kind, "example", {}))

@@ -38,6 +38,7 @@ from protocol.messages import decode_command, decode_query, decode_reply
 from protocol.meta import decode_meta
 from protocol.packing import unpack
 from protocol.tokens import decode_cancel, decode_tokens
+from tests.unit.cases import each_of
 from tests.vectors_edges import GOOD
 from tests.vectors_make import FOLDER, released
 
@@ -144,7 +145,7 @@ def test_a_payload_and_its_metadata_may_have_all_their_bytes_and_not_one_more(ke
     assert (error.value.code, error.value.field) == ("too_large", key)
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in CASES])
+@each_of("case", CASES, ids=lambda case: case["name"])
 def test_values_at_the_edge_are_read_and_those_beyond_refused_with_code_and_field(
     case: dict[str, Any],
 ) -> None:
