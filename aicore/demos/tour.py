@@ -7,6 +7,7 @@ registered already stays as it is.
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, NamedTuple
@@ -39,6 +40,9 @@ OVERSIZED_BYTES = 600 * 1024
 MESSAGE_CHARACTERS_MAX = 100
 CLOCK_LOOK_S = 0.05
 USE_CASE = DIALOGUE
+
+SHOWN = frozenset({"prompts", "registry", "inference", "clock"})
+"""Contexts whose events are shown one by one: those that the demo moves."""
 
 
 class Question(NamedTuple):
@@ -73,11 +77,31 @@ class Nonsense(NamedTuple):
     data: bytes
 
 
+class Beside:
+    """Counts what the world does of itself meanwhile: hundreds of events when it opens its shops."""
+
+    def __init__(self) -> None:
+        self._of = Counter[str]()
+        self._last = 0
+
+    def count(self, event: Envelope) -> None:
+        """Count one event more."""
+        self._of[event.type.partition(".")[0]] += 1
+        self._last = event.position
+
+    def told(self) -> str:
+        """Return the sum as a line, and begin anew; empty if there was none."""
+        counts = ", ".join(f"{number} of {context}" for context, number in self._of.most_common())
+        self._of.clear()
+        return f"  meanwhile, up to event {self._last}: {counts}" if counts else ""
+
+
 class Watcher:
-    """Prints events as they arrive and lets one wait for a position."""
+    """Prints events as they arrive, the world's in sums, and lets one wait for a position."""
 
     def __init__(self) -> None:
         self.last = 0
+        self._beside = Beside()
         self.paused = asyncio.Lock()
         """Hold it to keep events out of a line that is being printed."""
         self._moved = asyncio.Condition()
@@ -89,11 +113,19 @@ class Watcher:
             listening.set()
             async for event in events:
                 async with self.paused:
-                    _show(event)
+                    self._show(event)
                 async with self._moved:
                     self._positions[str(event.id)] = event.position
                     self.last = max(self.last, event.position)
                     self._moved.notify_all()
+
+    def _show(self, event: Envelope) -> None:
+        if event.type.partition(".")[0] not in SHOWN:
+            self._beside.count(event)
+            return
+        if told := self._beside.told():
+            console.print(Text(told, style="cyan"))
+        _show(event)
 
     async def seen(self, event_id: str) -> int:
         """Wait until an event has come, and return its position; 0 if it came before we listened."""

@@ -57,6 +57,7 @@ def test_the_demo_shows_the_real_flow_and_a_second_start_goes_on(tmp_path: Path)
     ):
         assert said in first.output, first.output
     assert "Traceback" not in first.output
+    assert "ledger.unit_opened" not in first.output, "what the world does meanwhile is told as a sum"
     assert first.process.returncode == 0
     assert took < STOP_TIMEOUT_S
 
