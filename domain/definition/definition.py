@@ -10,6 +10,7 @@ from domain.definition.goods import Currency, Good, Trade
 from domain.definition.lore import Document, Fact
 from domain.definition.people import Activity, Archetype, Kind, Need, Person
 from domain.definition.places import District, Id, Means, Place, Territory, Way
+from domain.definition.predicates import Predicate
 from domain.definition.quests import Quest
 
 Forms = tuple[str, ...] | Mapping[str, "Forms"]
@@ -76,5 +77,6 @@ class Definition:
     quests: tuple[Quest, ...] = ()
     facts: tuple[Fact, ...] = ()
     documents: tuple[Document, ...] = ()
+    predicates: tuple[Predicate, ...] = ()
     speech: Mapping[str, Forms] | None = None
     trained: Trained = Trained()

@@ -9,6 +9,7 @@ from domain.definition.calendar import calendar
 from domain.definition.checks import KINDS, faults_of
 from domain.definition.definition import Definition, World
 from domain.definition.faults import Fault, nearest
+from domain.definition.predicates_schema import PREDICATES
 from domain.definition.quests_schema import QUESTS
 from domain.definition.reading import Reader, Reading, Unreadable, unknown_references
 
@@ -33,6 +34,7 @@ SECTIONS: Mapping[str, Reader[object]] = {
     "quests": QUESTS,
     "facts": schema.FACTS,
     "documents": schema.DOCUMENTS,
+    "predicates": PREDICATES,
     "speech": schema.speech,
     "trained": schema.TRAINED,
 }

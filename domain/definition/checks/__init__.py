@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from domain.definition.checks.goods import GOODS_CHECKS
 from domain.definition.checks.people import PEOPLE_CHECKS
 from domain.definition.checks.places import PLACE_CHECKS
+from domain.definition.checks.predicates import PREDICATE_CHECKS
 from domain.definition.checks.quests import QUEST_CHECKS
 from domain.definition.checks.speech import SPEECH_CHECKS
 from domain.definition.checks.walks import WALK_CHECKS
@@ -30,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     *WALK_CHECKS,
     *GOODS_CHECKS,
     *QUEST_CHECKS,
+    *PREDICATE_CHECKS,
     *SPEECH_CHECKS,
 )
 

@@ -8,6 +8,16 @@ from aicore.content.definition import Checked, check_sources
 from aicore.content.yaml_source import Located, read_yaml
 
 FILES: Mapping[str, str] = {
+    "claims.yaml": """\
+predicates:
+  at: {says: "{subject} is at {object}", subject: [person], object: [place], one_per: subject, spreads: 0.1}
+  dead: {says: "{subject} is dead", subject: [person], ends: [at]}
+  likes: {says: "{subject} likes {object}", subject: [person], object: [person], excludes: [loathes]}
+  loathes: {says: "{subject} loathes {object}", subject: [person], object: [person], inverse: loathed_by}
+  killed: {says: "{subject} killed {object}", subject: [person], object: [person], holds: deed}
+  shut: {says: "{subject} is shut", subject: [place]}
+  rests: {says: "{subject} rests here", subject: [person], witnessed: nobody, spreads: 0, secret: true}
+""",
     "customs.yaml": """\
 currencies:
   pearls: {coin: pearl, minor: grains, side: light}
