@@ -43,6 +43,7 @@ Section = Annotated[
         "quests",
         "facts",
         "documents",
+        "predicates",
         "speech",
         "trained",
     ],

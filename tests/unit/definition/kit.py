@@ -8,7 +8,7 @@ from aicore.content.definition import Checked, check_sources
 from aicore.content.yaml_source import Located, read_yaml
 
 FILES: Mapping[str, str] = {
-    "claims.yaml": """\
+    "predicates.yaml": """\
 predicates:
   at: {says: "{subject} is at {object}", subject: [person], object: [place], one_per: subject, spreads: 0.1}
   dead: {says: "{subject} is dead", subject: [person], ends: [at]}
