@@ -107,6 +107,7 @@ PARTS = (
     Part("batch", SPEAKING, "batch"),
     Part("world", SPEAKING, "world"),
     Part("content", SPEAKING, "content"),
+    Part("story", SPEAKING, "story"),
     Part("templates", SPEAKING, "templates"),
     Part("guardrails", SPEAKING, "guardrails"),
     Part("clock", WORLD, "clock"),

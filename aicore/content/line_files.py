@@ -1,0 +1,95 @@
+"""Reads the corpus of lines from its folder: claims.txt, words.txt, GENRE/words.txt and GENRE/VOICE.txt."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from domain.definition.faults import Fault
+from domain.story.corpus import Found, Mark, Pair, Words, read_file, read_words
+from domain.story.plan import Kind, read_signatures
+from domain.story.variety import Variety, variety_of
+
+FOLDER = "lines"
+CLAIMS, WORDS, REVIEWS = "claims.txt", "words.txt", "reviews.txt"
+BYTES_MAX = 4 << 20
+"""Bytes of one file, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """All pairs of plan and line, and what is wrong with them.
+
+    Attributes:
+        faults: in the order of files and lines; of repetitions at the end.
+        reviews: what readers found in samples, a line each, as they wrote it.
+    """
+
+    pairs: Sequence[Pair]
+    faults: Sequence[Found]
+    variety: Variety
+    files: int
+    reviews: Sequence[str]
+
+
+def shipped_folder() -> Path:
+    """Return the folder of the corpus that comes with the program."""
+    return Path(str(files("aicore.content").joinpath(FOLDER)))
+
+
+def read_corpus(folder: Path | None = None) -> Corpus:
+    """Return the corpus of a folder; without one, that which comes with the program.
+
+    Raises:
+        OSError: a folder or ``claims.txt`` is not there, or may not be read.
+    """
+    root = folder or shipped_folder()
+    faults: list[Found] = []
+    try:
+        signatures = read_signatures(_text(root / CLAIMS))
+    except ValueError as error:
+        kinds = ", ".join(Kind)
+        return _nothing(Found(Mark(CLAIMS, 1), Fault("unknown_kind", "claims", str(error), kinds)))
+    pairs: list[Pair] = []
+    common, count = _words(root), 0
+    for genre in sorted(path for path in root.iterdir() if path.is_dir()):
+        words = common | _words(genre)
+        for path in sorted(genre.glob("*.txt")):
+            if path.name == WORDS:
+                continue
+            name = str(path.relative_to(root))
+            found, wrong = read_file(name, _text(path), signatures, words)
+            pairs += found
+            faults += [*wrong, *_misplaced(found[:1], path, name)]
+            count += 1
+    variety, repeated = variety_of(pairs)
+    return Corpus(pairs, [*faults, *repeated], variety, count, _reviews(root))
+
+
+def _misplaced(pairs: Sequence[Pair], path: Path, name: str) -> Sequence[Found]:
+    """Return a fault if a file lies under another genre or name than its head says."""
+    for pair in pairs:
+        says, lies = (pair.voice.genre, pair.voice.name), (path.parent.name, path.stem)
+        if says != lies:
+            return [Found(Mark(name, 1), Fault("misplaced", "head", "/".join(says), "/".join(lies)))]
+    return ()
+
+
+def _nothing(fault: Found) -> Corpus:
+    return Corpus((), [fault], variety_of(())[0], 0, ())
+
+
+def _words(folder: Path) -> Words:
+    path = folder / WORDS
+    return read_words(_text(path)) if path.exists() else Words()
+
+
+def _reviews(root: Path) -> Sequence[str]:
+    path = root / REVIEWS
+    if not path.exists():
+        return ()
+    return [line for line in _text(path).splitlines() if line.strip() and not line.startswith("#")]
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes()[:BYTES_MAX].decode()

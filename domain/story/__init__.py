@@ -1,0 +1,1 @@
+"""The story: what is known and said in the world, and how."""
