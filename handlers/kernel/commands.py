@@ -224,16 +224,17 @@ class CommandRunner:
         """Return what the command with this id came to when it first ran, at ``version`` of the stream.
 
         Decided again on the state of then: if that gives other events, the id belongs to another command.
+        Who repeats another's command, id and all, is answered as if the id were somebody else's: it is.
         """
         history = await self._read(name, after=0)
+        if decode_meta(history[version - 1].meta).actor != this.meta.actor:
+            raise _used(this.id)
         decider = binding.decider
         before = decider.fold(self._decoded(history[: version - 1]))
         if binding.explains:
             found = _caused_by(history[version - 1 :], this.id)
             decided = self._decoded(found) if found else []
-            # Who repeats another's command, id and all, is answered as if the id were somebody else's: it is.
-            same_actor = decode_meta(history[version - 1].meta).actor == this.meta.actor
-            known = decided and same_actor and binding.explains(this.command, decided[0])
+            known = decided and binding.explains(this.command, decided[0])
         else:
             try:
                 decided = await binding.decide(this.command, this.meta, before)

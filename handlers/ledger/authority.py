@@ -57,18 +57,21 @@ class Holders(MemoryView):
             Rejected: ``not_your_player``.
             LogUnavailable: the log cannot be asked.
         """
-        if by.startswith((OPERATORS, OURS)):
-            return
         for field, payer in _payers(command, originals):
-            if payer.startswith(PLAYER):
-                player = owner_of(payer).removeprefix(PLAYER)
-                if by != self._holders.get(player) and by != await self._newest(player):
-                    raise Rejected(
-                        "not_your_player",
-                        f"{payer} is a player's, whose session this service does not hold",
-                        field=field,
-                        remedy="open the player's session with session.open; operators need none",
-                    )
+            await self.see_may_give(payer, by, field)
+
+    async def see_may_give(self, payer: str, by: str, field: str) -> None:
+        """See that somebody may give away what is in an account; raises as `see_may` does."""
+        if not payer.startswith(PLAYER) or by.startswith((OPERATORS, OURS)):
+            return
+        player = owner_of(payer).removeprefix(PLAYER)
+        if by != self._holders.get(player) and by != await self._newest(player):
+            raise Rejected(
+                "not_your_player",
+                f"{payer} is a player's, whose session this service does not hold",
+                field=field,
+                remedy="open the player's session with session.open; operators need none",
+            )
 
     async def _newest(self, player: str) -> str | None:
         """Return who holds a player's session as the log has it now; None if nobody does."""

@@ -38,11 +38,11 @@ from domain.ledger.commands import COMMANDS, LedgerCommand, Link, Reversing, Tra
 from domain.ledger.messages import Led
 from handlers.ledger.authority import Holders
 from handlers.ledger.known import Known, TooOld
-from handlers.ledger.replies import came_of, events_of, result_of
+from handlers.ledger.replies import PassedOn, came_of, events_of, ref_of, result_of, used
 from handlers.ledger.riders import Rider
 from handlers.ledger.turn import COMPONENT, Turn, Waiting
 from protocol.messages import CommandMessage, ErrorReply, EventRef, Reply
-from protocol.meta import Meta
+from protocol.meta import Meta, decode_meta
 
 WAITING_MAX = 10_000
 REST_S_MAX = 0.25
@@ -66,14 +66,6 @@ KINDS: dict[str, type[LedgerCommand]] = {kind.command_name: kind for kind in COM
 logger = structlog.get_logger(__name__)
 
 
-class PassedOn(Rejected):
-    """The leader refused; told as it said."""
-
-    def __init__(self, reply: ErrorReply) -> None:
-        super().__init__(reply.code, reply.message, field=reply.field, remedy=reply.remedy)
-        self.retry_after_ms = reply.retry_after_ms
-
-
 class Desk:
     """One process's desk. Run `stand_by` beside `lead`; calls may come at any time."""
 
@@ -90,7 +82,8 @@ class Desk:
         self._leading = False
         self._queue: deque[Waiting] = deque()
         self._news = asyncio.Event()
-        self._remembered: OrderedDict[int, tuple[Command, Reply]] = OrderedDict()
+        self._remembered: OrderedDict[int, tuple[Command, str, Reply]] = OrderedDict()
+        """By the command's id: what was said, by whom, and what it came to."""
         self._riders: dict[str, Rider] = {}
         self._written: dict[str, int] = {}
         """Versions of the streams of riders that were written here: what was read before is decided anew."""
@@ -134,6 +127,15 @@ class Desk:
     async def answer_peer(self, message: CommandMessage) -> Reply:
         """Carry out what another process passed on; raises as a call does."""
         return await self._decided(message, self._parsed(message))
+
+    async def see_may_give(self, account: str, by: str) -> None:
+        """See that somebody may give away what is in an account.
+
+        Raises:
+            Rejected: ``not_your_player``.
+            LogUnavailable: the log cannot be asked.
+        """
+        await self._holders.see_may_give(account, by, "account")
 
     def _parsed(self, message: CommandMessage) -> Command:
         """Return a command.
@@ -321,11 +323,11 @@ class Desk:
     def _answered_before(self, waiting: Waiting) -> bool:
         if (known := self._remembered.get(waiting.message.id.int)) is None:
             return False
-        command, reply = known
-        if command == waiting.command:
+        command, actor, reply = known
+        if (command, actor) == (waiting.command, waiting.message.meta.actor):
             waiting.reply.set_result(Reply(reply.result, reply.events, duplicate=True))
         else:
-            waiting.refuse(_used(waiting.message.id))
+            waiting.refuse(used(waiting.message.id))
         return True
 
     async def _record(self, turn: Turn, tried: Sequence[Waiting]) -> None:
@@ -376,7 +378,8 @@ class Desk:
 
     def _reply(self, waiting: Waiting, reply: Reply) -> None:
         if reply.events:
-            self._remembered[waiting.message.id.int] = waiting.command, reply
+            actor = waiting.message.meta.actor
+            self._remembered[waiting.message.id.int] = waiting.command, actor, reply
             if len(self._remembered) > REMEMBERED_MAX:
                 self._remembered.popitem(last=False)
         if not waiting.reply.done():
@@ -389,16 +392,22 @@ class Desk:
         await self._come_again(others)
 
     async def _recall(self, waiting: Waiting) -> bool:
-        """Tell what a command came to when its id was there before; say whether it was."""
+        """Tell what a command came to when its id was there before; say whether it was.
+
+        Who repeats another's command, id and all, is told nothing of what it came to: the id is the other's.
+        """
         id_ = waiting.message.id
         first = await self._log.find(derived_id(id_, 0))
         if first is None:
             return False
+        if decode_meta(first.meta).actor != waiting.message.meta.actor:
+            waiting.refuse(used(id_))
+            return True
         if (rider := self._riders.get(waiting.message.command)) is not None:
             if reply := await rider.recall(waiting.message, waiting.command, first):
                 self._reply(waiting, reply)
             else:
-                waiting.refuse(_used(id_))
+                waiting.refuse(used(id_))
             return True
         assert isinstance(waiting.command, LedgerCommand)
         mine: Sequence[RecordedEvent] = []
@@ -408,9 +417,9 @@ class Desk:
             mine = [each for n, each in enumerate(page) if each.id == derived_id(id_, n)]
         events = [self._codec.decode(each) for each in mine]
         if came_of(waiting.command, events):
-            self._reply(waiting, Reply(result_of(events), [_ref(each) for each in mine], duplicate=True))
+            self._reply(waiting, Reply(result_of(events), [ref_of(each) for each in mine], duplicate=True))
         else:
-            waiting.refuse(_used(id_))
+            waiting.refuse(used(id_))
         return True
 
     async def _rest(self, now: Now) -> None:
@@ -427,7 +436,7 @@ def _told(reply: Reply | ErrorReply, message: CommandMessage) -> Reply:
     if isinstance(reply, Reply):
         return reply
     if reply.code == "id_conflict":
-        raise _used(message.id)
+        raise used(message.id)
     if reply.code == "unavailable":
         raise Fenced(reply.message)
     raise PassedOn(reply)
@@ -435,11 +444,3 @@ def _told(reply: Reply | ErrorReply, message: CommandMessage) -> Reply:
 
 def _no_more() -> Fenced:
     return Fenced("this process leads the ledger no more; retry with the same id")
-
-
-def _used(command_id: UUID) -> IdConflict:
-    return IdConflict(derived_id(command_id, 0), f"was caused by another command with the id {command_id}")
-
-
-def _ref(recorded: RecordedEvent) -> EventRef:
-    return EventRef(recorded.id, recorded.type, recorded.stream, recorded.version, recorded.position)

@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
+from bus.ids import derived_id
+from bus.ports import IdConflict, RecordedEvent
+from domain.kernel.decider import Rejected
 from domain.kernel.event import Event
 from domain.ledger.commands import (
     AllowCredit,
@@ -32,6 +36,7 @@ from domain.ledger.messages import (
     UnitOpened,
     UnitRetired,
 )
+from protocol.messages import ErrorReply, EventRef
 
 BECOMES: Mapping[type[LedgerCommand | Single], type[Event]] = {
     OpenUnit: UnitOpened,
@@ -46,6 +51,14 @@ BECOMES: Mapping[type[LedgerCommand | Single], type[Event]] = {
     Voiding: HoldVoided,
     Reversing: Reversed,
 }
+
+
+class PassedOn(Rejected):
+    """The leader refused; told as it said."""
+
+    def __init__(self, reply: ErrorReply) -> None:
+        super().__init__(reply.code, reply.message, field=reply.field, remedy=reply.remedy)
+        self.retry_after_ms = reply.retry_after_ms
 
 
 def result_of(events: Sequence[Event]) -> Mapping[str, Any]:
@@ -78,3 +91,13 @@ def _one_came_of(command: LedgerCommand | Single, event: Event) -> bool:
         return False
     said, recorded = command.model_dump(), event.model_dump()
     return all(recorded[name] == value for name, value in said.items() if name in recorded)
+
+
+def used(command_id: UUID) -> IdConflict:
+    """Return the refusal of an id that belongs to another command, or to somebody else's."""
+    return IdConflict(derived_id(command_id, 0), f"was caused by another command with the id {command_id}")
+
+
+def ref_of(recorded: RecordedEvent) -> EventRef:
+    """Return what a reply says of an event."""
+    return EventRef(recorded.id, recorded.type, recorded.stream, recorded.version, recorded.position)

@@ -25,13 +25,16 @@ from handlers.kernel.commands import caused_by
 from handlers.market.access import Access
 from handlers.market.view import Stalls
 from protocol.messages import CommandMessage, EventRef, Reply
-from protocol.meta import Meta
+from protocol.meta import Meta, decode_meta
 
 Handler = Callable[[CommandMessage], Awaitable[Reply]]
 
 KINDS: Mapping[str, type[Order]] = {kind.command_name: kind for kind in (Buy, Sell)}
 PLAYER = "player."
 COMPONENT = "component:market"
+
+DERIVED = "market"
+"""Programs before gave a transfer an id derived of its order's, with this: those orders are done, too."""
 
 STALE = frozenset(
     {"sold_out", "too_many", "stall_is_short", "not_there", "market_unknown", "not_sold_here", "market_shut"}
@@ -95,24 +98,27 @@ class Orders:
             LogUnavailable, Fenced: the caller may retry with the same id.
         """
         command = parse(KINDS[message.command], message.payload)
-        id_ = derived_id(message.id, 0, "market")
+        if done := await self._recall(message, command, derived_id(message.id, 0, DERIVED)):
+            return done
         try:
-            return await self._try(message, command, id_)
+            return await self._try(message, command)
         except (Rejected, IdConflict) as refusal:
-            if done := await self._recall(command, derived_id(id_, 0)):
+            if done := await self._recall(message, command, message.id):
                 return done
             if not isinstance(refusal, Rejected) or refusal.code not in STALE:
                 raise
         await self._view.caught_up()
         await self._around.caught_up()
         try:
-            return await self._try(message, command, id_)
+            return await self._try(message, command)
         except Rejected as refusal:
             if refusal.code == "sold_out":
                 await self._note_wanted(command)
             raise
 
-    async def _try(self, message: CommandMessage, command: Order, id_: UUID) -> Reply:
+    async def _try(self, message: CommandMessage, command: Order) -> Reply:
+        # First of all: what was asked for in vain counts, too, so who may not ask is told so before.
+        await self._access.carry_out.see_may_give(command.account, message.meta.actor)
         stall = self._view.stalls.get(command.market)
         if stall is None:
             raise _unknown(self._view, command.market)
@@ -121,7 +127,7 @@ class Orders:
         shut = shut_now(self._view, stall, self._around)
         transfer = order(command, Counter(stall, market, self._view.amount, shut))
         payload = transfer.model_dump()
-        sent = CommandMessage(id_, Transfer.command_name, payload, meta=caused_by(message))
+        sent = CommandMessage(message.id, Transfer.command_name, payload, meta=caused_by(message))
         try:
             reply = await self._access.carry_out(sent)
         except Rejected as refusal:
@@ -135,18 +141,21 @@ class Orders:
                 what = f"{player} is {f'at {place}' if place else 'at no place'}, not at {command.market}"
                 raise Rejected("not_there", what, field="market", remedy="go there first: places.depart")
 
-    async def _recall(self, command: Order, event_id: UUID) -> Reply | None:
-        """Return what an order came to when its id was here before; None: it was not, or was another's.
+    async def _recall(self, message: CommandMessage, command: Order, cause: UUID) -> Reply | None:
+        """Return what an order came to when its id was here before; None: it was not.
 
         Raises:
-            IdConflict: the id belongs to another order.
+            IdConflict: the id belongs to another order, or to another's.
         """
+        event_id = derived_id(cause, 0)
         found = await self._log.find(event_id)
         if found is None:
             return None
-        event = self._codec.decode(found)
-        if not isinstance(event, Transferred) or not is_of(
-            command, event.moves, event.reason, account_of(command.market)
+        event, actor = self._codec.decode(found), decode_meta(found.meta).actor
+        if (
+            not isinstance(event, Transferred)
+            or not is_of(command, event.moves, event.reason, account_of(command.market))
+            or actor != message.meta.actor
         ):
             raise IdConflict(event_id, "was caused by another order")
         ref = EventRef(found.id, found.type, found.stream, found.version, found.position)

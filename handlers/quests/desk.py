@@ -28,7 +28,15 @@ from domain.quests.commands import (
 )
 from domain.quests.generator import task_id
 from domain.quests.instance import Along, Instance, Offered, State
-from domain.quests.messages import QUEST_EVENTS, Accepted, Happened, Joined, OfferMade
+from domain.quests.messages import (
+    QUEST_EVENTS,
+    Abandoned,
+    Accepted,
+    Happened,
+    Joined,
+    OfferMade,
+    Parted,
+)
 from domain.quests.quests import QUEST, Asked, Offer, may_again
 from domain.quests.settling import settled
 from domain.quests.vocabulary import instance_of, stream_of
@@ -264,7 +272,16 @@ def _came_of(command: QuestCommand, event: Event) -> bool:
             return (command.player, command.instance) == (event.player, event.instance)
         case MakeQuest(), OfferMade():
             return command.player == event.players[0]
-        case ((Advance() | Choose() | Abandon() | Look()), Happened()):
+        case Abandon(), Abandoned():
+            return (command.player, command.instance) == (event.players[0], event.instance)
+        case Abandon(), Parted():
+            return (command.player, command.instance) == (event.player, event.instance)
+        case ((Advance() | Choose()), (Abandoned() | Parted() | Joined() | Accepted())):
+            return False
+        case ((Advance() | Choose()), Happened()):
+            chosen = getattr(event, "by", "") == "chosen" and not isinstance(command, Choose)
+            return not chosen and command.instance == event.instance and command.player in event.players
+        case Look(), Happened():
             return command.instance == event.instance
         case _:
             pass

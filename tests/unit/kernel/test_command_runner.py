@@ -14,6 +14,7 @@ from domain.kernel.decider import Rejected
 from handlers.kernel import commands
 from handlers.kernel.commands import CommandRunner
 from protocol.messages import CommandMessage, Reply
+from protocol.meta import Meta
 from tests.unit.kit import memory_log, message, model, runner_on
 
 STREAM = "registry-npc_dialogue"
@@ -127,6 +128,20 @@ async def test_same_id_for_another_command_is_refused(
     with pytest.raises(IdConflict):
         await other(register("1", name="one id", use_case="barks"))
     assert (await log.head()).position == 2
+
+
+async def test_a_repeat_by_another_identity_is_a_conflict(log: MemoryLog, codec: EventCodec) -> None:
+    """What a command came to is told to who sent it."""
+    runner = runner_on(log, codec)
+    mine, copied = (
+        dataclasses.replace(register("1", name="one id"), meta=Meta(actor=f"service:{who}"))
+        for who in ("game", "rogue")
+    )
+    first = await runner(mine)
+    for other in (runner, runner_on(log, codec)):
+        with pytest.raises(IdConflict):
+            await other(copied)
+        assert [*(await other(mine)).events] == [*first.events]
 
 
 @pytest.mark.parametrize("same_process", [True, False])

@@ -27,6 +27,7 @@ from tests.unit.ledger.desk_kit import (
     ANN,
     BEN,
     CODEC,
+    MINT,
     CuttableLog,
     Realm,
     answer,
@@ -80,6 +81,24 @@ async def test_a_command_sent_again_gives_the_first_result() -> None:
         with pytest.raises(Rejected, match="has 0 crown"):
             await other(message("another", pays(ANN, BEN, 10)))
     assert await has(realm, BEN) == (10, 0)
+
+
+async def test_who_repeats_anothers_command_is_told_nothing_of_what_it_came_to() -> None:
+    """Result and events of a command say what somebody has: they are for who sent it."""
+    realm = Realm()
+    desk = realm.desk()
+    sent, copied = (message("buy", pays(MINT, BEN, 1), by=f"service:{who}") for who in ("game", "rogue"))
+    async with leading(desk):
+        await opened(desk, {BEN: 0})
+        first = await desk(sent)
+        with pytest.raises(IdConflict):
+            await desk(copied)
+    other = realm.desk("quay:2")
+    async with leading(other):  # which has to ask the log
+        with pytest.raises(IdConflict):
+            await other(copied)
+        assert (await other(sent)).events == first.events
+    assert await has(realm, BEN) == (1, 0)
 
 
 async def test_the_same_command_twice_at_once_is_one() -> None:

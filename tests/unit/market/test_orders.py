@@ -1,19 +1,24 @@
 """Orders: one transfer at the posted price, or a refusal that says why, and each once."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from bus.ids import derived_id
 from bus.ports import IdConflict
 from domain.kernel.decider import Rejected
-from domain.ledger.commands import OpenAccount
+from domain.ledger.commands import OpenAccount, Transfer
 from domain.ledger.messages import Transferred
 from domain.market.commands import Buy, Sell
 from domain.market.market import MARKET
 from domain.market.messages import StallShut, Wanted
+from domain.market.orders import BOUGHT
 from domain.places.city import TimeOfDay
+from protocol.meta import Meta
 from tests.unit.ledger.desk_kit import answer
+from tests.unit.ledger.kit import move
 from tests.unit.market.kit import ANN, BEN, UNA, Around, Town, town
 
 
@@ -64,6 +69,43 @@ async def test_an_order_sent_again_is_one_order_whatever_the_price_is_by_then() 
             await there.tell("buy", buys(39))
         await there.view.caught_up()
         assert there.stock() == 8
+
+
+async def test_who_does_not_hold_the_session_asks_for_nothing_in_vain() -> None:
+    """What was asked for in vain counts like a trade: else any service could drive a price up."""
+    async with town() as there:
+        for order in (buys(50), buys(1), sells(1), buys(1, market="moon")):
+            asked = replace(there.sent(f"{order}", order), meta=Meta(actor="service:rogue"))
+            with pytest.raises(Rejected) as refusal:
+                await there.orders(asked)
+            assert (refusal.value.code, refusal.value.field) == ("not_your_player", "account")
+        assert there.view.market("lamp_yard").wanted == {}
+
+
+async def test_an_orders_id_is_its_own_in_every_service_and_for_nobody_else() -> None:
+    async with town() as there:
+        first = await there.tell("buy", buys(3))
+        with pytest.raises(IdConflict):
+            await there.tell("buy", OpenAccount(account="player.twin"))
+        copied = replace(there.sent("buy", buys(3)), meta=Meta(actor="operator:another"))
+        with pytest.raises(IdConflict):
+            await there.orders(copied)
+        assert (await there.tell("buy", buys(3))).events == first.events
+
+
+async def test_an_order_of_a_program_before_is_known() -> None:
+    """Its transfer had an id that was derived from the order's."""
+    async with town() as there:
+        asked = there.sent("old", buys(3))
+        moves = [move(ANN, "stall.lamp_yard", 120, "crowns"), move("stall.lamp_yard", ANN, 3, "lamp_oil")]
+        old = derived_id(asked.id, 0, "market")
+        done = await there.desk_of_all(
+            replace(there.sent("old", Transfer(moves=moves, reason=BOUGHT)), id=old)
+        )
+        assert (await there.tell("old", buys(3))).events == done.events
+        assert there.view.amount("stall.lamp_yard", "lamp_oil") <= 40
+        with pytest.raises(IdConflict):
+            await there.tell("old", buys(4))
 
 
 async def test_the_same_order_twice_at_once_is_one() -> None:

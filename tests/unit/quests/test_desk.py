@@ -1,19 +1,22 @@
 """Quests at the ledger's desk: one append, whatever is cut, and whoever comes in the same instant."""
 
 import asyncio
+from collections import OrderedDict
 from typing import Any
+from uuid import uuid5
 
 import pytest
 
-from bus.ports import StreamWrite
+from bus.ports import IdConflict, StreamWrite
 from domain.kernel.decider import Rejected
 from domain.ledger.messages import Transferred
 from domain.quests.commands import Abandon, Accept, Advance, Choose, Join
 from domain.quests.messages import Completed, GoneTold, Happened
 from domain.quests.vocabulary import stream_of
+from protocol.messages import CommandMessage
 from protocol.meta import Meta
 from tests.unit.ledger.desk_kit import CODEC, SPACE, until
-from tests.unit.quests.desk_kit import Table, table
+from tests.unit.quests.desk_kit import GAME, Table, table
 
 
 async def quests_events(at: Table) -> list[Any]:
@@ -126,6 +129,18 @@ async def test_one_takes_a_quest_once_however_often_it_is_asked_at_once() -> Non
         with pytest.raises(Rejected) as refusal:
             await at.says(Accept, by="service:other", player="ann", quest="by_dusk")
         assert refusal.value.code == "not_your_session"
+
+
+async def test_an_id_of_a_quests_command_is_known_as_that_commands_after_a_restart() -> None:
+    async with table() as at:
+        mine = await bells(at)
+        done = await at.says(Advance, "one id", **mine, stage="hand_over", objective=0)
+        id_, at.desk._remembered = uuid5(SPACE, f"{Advance.command_name} one id"), OrderedDict()
+        meta = Meta(actor=GAME)
+        with pytest.raises(IdConflict):
+            await at.desk(CommandMessage(id_, Abandon.command_name, {"session": 1, **mine}, meta=meta))
+        again = await at.says(Advance, "one id", **mine, stage="hand_over", objective=0)
+        assert (again.events, again.duplicate) == (done.events, True)
 
 
 async def test_what_somebody_else_wrote_meanwhile_is_taken_in() -> None:
