@@ -26,7 +26,7 @@ from handlers.kernel.commands import CommandRunner
 from protocol.errors import WireError
 from protocol.identity import UNNAMED
 from protocol.messages import CommandMessage, Reply, encode_command
-from protocol.meta import decode_meta
+from protocol.meta import Meta, decode_meta
 from tests.integration.inbox_kit import ACK_WAIT_S, LIMITS, Inbox
 from tests.integration.log_kit import fresh_log
 from tests.integration.nats_kit import until
@@ -85,7 +85,7 @@ async def test_a_command_takes_effect_and_its_events_name_it(
 async def test_an_id_has_one_effect_by_inbox_and_request_together(
     inbox: Inbox, log: PostgresLog, runner: CommandRunner, *, asked_first: bool
 ) -> None:
-    message = CommandMessage(new_id(), REGISTER, model())
+    message = CommandMessage(new_id(), REGISTER, model(), meta=Meta(actor=UNNAMED.actor))
     if asked_first:
         await runner(message)
     for _ in range(3):  # without Nats-Msg-Id the server keeps all of them

@@ -1,6 +1,7 @@
 """Players in the world over NATS, in a running program: sessions, journeys, limits, and who sees it."""
 
 import asyncio
+from collections import Counter
 from random import Random
 from typing import Any
 from uuid import uuid4
@@ -106,10 +107,10 @@ async def _others_walk_and_somebody_watches(client: Client) -> None:
     await watch.open()
     assert watch.rate == 60
     said: list[str] = []
-    counts = await walk(
-        client, [f"walker-{n}" for n in range(5)], seconds=1.5, say=said.append, draw=Random(4)
-    )
-    assert counts["journeys"] >= 5
+    counts = Counter[str]()
+    while counts["journeys"] < 5:  # on a machine that has much to do they come less far
+        names = [f"walker-{counts['turns']}-{n}" for n in range(5)]
+        counts.update(await walk(client, names, seconds=1.5, say=said.append, draw=Random(4)), turns=1)
     assert len([line for line in said if " goes from " in line]) == counts["journeys"]
 
     async def only_ann() -> bool:
