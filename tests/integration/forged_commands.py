@@ -22,7 +22,7 @@ OPERATORS = [name for name in OURS if GRANTED not in COMMANDS[name].may]
 ANSWERED = "the first answer"
 NO_QUEST = "7d1f2b58-6f7e-5b60-8a33-0d3a0f6f2c12"
 NO_EVENT = "0197a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2c"
-WRONG = (None, -1, 1.5, True, "", "no such/thing", [], {}, "x" * 5_000, 2**63)
+WRONG: Sequence[Any] = (None, -1, 1.5, True, "", "no such/thing", [], {}, "x" * 5_000, 2**63)
 """What no field of a command takes whose type is another; which those are is asked of the command itself."""
 
 
@@ -206,17 +206,15 @@ def _other_content(stage: Stage, draw: Draw) -> Forged:
 
 def _other_command(stage: Stage, draw: Draw) -> Forged:
     done = _caused(stage, draw)
-    mine = {"player": draw.of(stage.here), "session": 1}
-    payload = {**mine, "instance": stage.quests[mine["player"]], "stage": "dive", "objective": 0}
-    other: tuple[str, str, Payload] = draw.of(
-        (
-            ("game", "quests.advance", payload),
-            ("mira", "ledger.open_account", {"account": f"player.twin-{draw.number}"}),
-            ("game", "session.open", {"player": f"twin-{draw.number}"}),
-            ("mira", "places.open_way", {"way": WAY}),
-        )
+    player = draw.of(stage.here)
+    on = {"player": player, "session": 1, "instance": stage.quests[player]}
+    others: Sequence[tuple[str, str, Payload]] = (
+        ("game", "quests.advance", {**on, "stage": "dive", "objective": 0}),
+        ("mira", "ledger.open_account", {"account": f"player.twin-{draw.number}"}),
+        ("game", "session.open", {"player": f"twin-{draw.number}"}),
+        ("mira", "places.open_way", {"way": WAY}),
     )
-    return Forged(*other, "id_conflict", id=done.id)
+    return Forged(*draw.of(others), "id_conflict", id=done.id)
 
 
 def _by_another(stage: Stage, draw: Draw) -> Forged:
@@ -279,10 +277,10 @@ def _example(draw: Draw, name: str) -> dict[str, Any]:
     return payload
 
 
-def _forbidden(who: str, names: Sequence[str], **more: str) -> Make:
+def _forbidden(who: str, names: Sequence[str], *, as_who: str = "", realm: str = "") -> Make:
     def make(_: Stage, draw: Draw) -> Forged:
         name = draw.of(names)
-        return Forged(who, name, _example(draw, name), "forbidden", **more)
+        return Forged(who, name, _example(draw, name), "forbidden", as_who=as_who, realm=realm)
 
     return make
 
