@@ -112,7 +112,8 @@ async def _world(
         if isinstance(event, ClockEvent):
             clock = follow(clock, event, RealTime(recorded.recorded_us))
     almanac = clock.almanac if clock else Almanac(definition.calendar)
-    return World(definition, city, Times(lambda ms: day_of(almanac, ms), lambda _: 0))
+    world = World(definition, city, Times(lambda ms: day_of(almanac, ms), lambda _: 0))
+    return world.harmed(outside.dangers, outside.dead)
 
 
 async def _events(log: EventLog, types: Collection[str], until: int) -> AsyncIterator[RecordedEvent]:

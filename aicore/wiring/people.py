@@ -6,19 +6,25 @@ from typing import Any
 from aicore.content.sample_world import sample_definition
 from aicore.settings import Settings
 from aicore.wiring.clock import clock_in_memory
+from aicore.wiring.ledger import ledger_desk
 from aicore.wiring.parts import Part, Parts, process_name
+from aicore.wiring.places import player_limits, whereabouts
 from bus.relay.leadership import WRITER, while_leading
 from domain.clock.units import GameTime
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Query
+from domain.ledger.book import STREAM as LEDGER
 from domain.people.course import PEOPLE_COURSE
+from domain.people.harm_messages import HarmSomebody, HealthQuery, Take
 from domain.people.messages import COMMANDS, COURSE, CourseEvent
 from domain.people.queries import KnownQuery, PeopleHereQuery, PersonQuery
 from domain.people.scene import Times, day_of
 from domain.places.city import TimeOfDay
+from domain.places.moving import PLAYER, stream_of
 from handlers.clock.view import ClockView
 from handlers.kernel.commands import Binding
 from handlers.people.board import PeopleBoard
+from handlers.people.harm import KINDS, HarmRider, HealthAnswer
 from handlers.people.leader import PeopleLeader
 from handlers.people.memories import PeopleMemories
 from handlers.people.surroundings import Surroundings
@@ -30,11 +36,19 @@ LIVING: Binding[Any, CourseEvent, bool] = Binding(
     decider=PEOPLE_COURSE,
     answer=lambda _, alive: {"alive": alive},
 )
+PLAYERS: Binding[Any, Any, Any] = Binding(
+    commands=(), stream_of=lambda command: stream_of(command.player), decider=PLAYER
+)
+"""How players' streams are read, for who holds their session and where they are."""
 
 
 def wire(_: Settings) -> Part:
     """Return what the context brings."""
-    return Part(bindings=(LIVING,), serve={"commands": _leader, "queries": _queries})
+    return Part(
+        bindings=(LIVING,),
+        serve={"commands": _commands, "queries": _queries},
+        lanes=dict.fromkeys(KINDS, LEDGER),
+    )
 
 
 def day_by(clock: ClockView, game_ms: int) -> TimeOfDay:
@@ -74,8 +88,17 @@ async def memories(parts: Parts) -> PeopleMemories:
     return await parts.view(PeopleMemories(parts.log, decode=parts.codec.decode))
 
 
+async def _commands(parts: Parts) -> None:
+    """Have the ledger's desk decide on harm; lead the people whenever no other process does."""
+    desk, limits = await parts.once(ledger_desk), await parts.once(player_limits)
+    desk.carry(HarmRider(parts.log, parts.codec, await parts.once(whereabouts), players=PLAYERS))
+    parts.served.commands |= dict.fromkeys(KINDS, desk)
+    for kind in (HarmSomebody, Take):
+        parts.served.commands[kind.command_name] = limits.before(desk)
+    await _leader(parts)
+
+
 async def _leader(parts: Parts) -> None:
-    """Lead the people whenever no other process does."""
     around = await parts.once(surroundings), await parts.once(memories)
     realm, name = parts.system.realm, process_name()
     leader = PeopleLeader(parts.log, parts.codec, around, realm=realm, name=name)
@@ -85,16 +108,16 @@ async def _leader(parts: Parts) -> None:
 
 async def _queries(parts: Parts) -> None:
     clock = await parts.once(clock_in_memory)
-    board = PeopleBoard(
-        parts.log,
-        await parts.once(surroundings),
-        decode=parts.codec.decode,
-        game_ms=lambda: clock.clock.line.at(clock.now()).ms if clock.clock else 0,
-    )
-    await parts.view(board)
+
+    def game_ms() -> int:
+        return clock.clock.line.at(clock.now()).ms if clock.clock else 0
+
+    around = await parts.once(surroundings)
+    board = await parts.view(PeopleBoard(parts.log, around, decode=parts.codec.decode, game_ms=game_ms))
     answers: dict[type[Query], QueryHandler] = {
         PersonQuery: board.answer_person,
         PeopleHereQuery: board.answer_here,
         KnownQuery: (await parts.once(memories)).answer,
+        HealthQuery: HealthAnswer(parts.log, parts.codec, game_ms).answer,
     }
     parts.served.queries |= answers

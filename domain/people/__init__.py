@@ -1,9 +1,13 @@
 """People: what they need, what they decide, and why. Pure."""
 
 from domain.kernel.context import Context
+from domain.people.harm_messages import HARM_COMMANDS, HARM_EVENTS, HealthQuery
 from domain.people.messages import COMMANDS, EVENTS
 from domain.people.queries import KnownQuery, PeopleHereQuery, PersonQuery
 
 CONTEXT = Context(
-    "people", events=EVENTS, commands=COMMANDS, queries=(PersonQuery, PeopleHereQuery, KnownQuery)
+    "people",
+    events=(*EVENTS, *HARM_EVENTS),
+    commands=(*COMMANDS, *HARM_COMMANDS),
+    queries=(PersonQuery, PeopleHereQuery, KnownQuery, HealthQuery),
 )

@@ -14,6 +14,7 @@ from zlib import crc32
 from domain.kernel.event import Event
 from domain.people.crowd import Crowd
 from domain.people.deciding import decide_all
+from domain.people.fear import notices
 from domain.people.lives import Life, People, minute_after, who_of
 from domain.people.memory import Memories
 from domain.people.messages import IDLE, PeopleSkipped, PersonGone, PersonJoined
@@ -29,6 +30,9 @@ SKIP_MS = 6 * 60 * MINUTE_MS
 """What was due for longer is not made up for: `PeopleSkipped`."""
 
 
+NEVER_MS = 2**62
+
+
 def look_at(life: Life, world: World, after_ms: int) -> int:
     """Return the game minute at which somebody decides next, after one at which they last did or could."""
     if life.journey is not None:
@@ -41,7 +45,16 @@ def look_at(life: Life, world: World, after_ms: int) -> int:
     if after_ms < life.until_ms:
         for when, critical in crossings(world.cast, life, max(after_ms, life.begins_ms)):
             due = min(due, when if critical else max(when, least))
-    return min(edge * MINUTE_MS, _tick(life, world, max(due, after_ms + 1)))
+    return min(edge * MINUTE_MS, _tick(life, world, max(due, after_ms + 1)), _startled(life, world, after_ms))
+
+
+def _startled(life: Life, world: World, after_ms: int) -> int:
+    """Return when somebody looks because of a danger where they are: a few times, as it may be heard late."""
+    danger = world.dangers.get(life.place)
+    if danger is None or after_ms >= danger.at_ms + world.rules.startle_ms:
+        return NEVER_MS
+    due = minute_after(max(after_ms, danger.at_ms) + 1)
+    return due if notices(life, world, due) else NEVER_MS
 
 
 def _tick(life: Life, world: World, due_ms: int) -> int:
@@ -79,6 +92,7 @@ class Agenda:
             self.crowd = Crowd(self.people, world.cast)
         same = before.cast is world.cast and before.city is world.city
         changed = before.watched ^ world.watched
+        changed |= {place for place, danger in world.dangers.items() if before.dangers.get(place) != danger}
         lives = [life for life in self.people.lives.values() if not same or life.place in changed]
         if not same:
             self._heap, self._due = [], {}
@@ -161,7 +175,7 @@ class Agenda:
     # --- what comes from outside ----------------------------------------------------------------------------
 
     def outside(self, now_ms: int) -> list[Event]:
-        """Return what a changed definition or closed ways bring at a whole game minute, and take it in."""
+        """Return what deaths, closed ways or another definition bring at a game minute, and take it in."""
         found = [*self._leaving(now_ms), *self._cuts(now_ms), *self._joining(now_ms)]
         if found:
             self.people.evolve_all(found)
@@ -182,7 +196,8 @@ class Agenda:
     def _leaving(self, now_ms: int) -> Iterator[Event]:
         places, at_us = self.world.cast.place_rows, self.world.real_us(now_ms)
         for life in list(self.people.lives.values()):
-            if life.person not in self.world.cast.rows or life.place not in places:
+            gone = life.person not in self.world.cast.rows or life.person in self.world.dead
+            if gone or life.place not in places:
                 yield Left(who=who_of(life.person), place=life.place, at_ms=now_ms, at_us=at_us)
                 yield PersonGone(person=life.person, at_ms=now_ms)
 
@@ -192,6 +207,8 @@ class Agenda:
         engaged = cast.schedule(day.weekday, day.day_before)[:, now_ms // MINUTE_MS % DAY_MINUTES]
         for row, person in enumerate(cast.people):
             if person.id in self.people.lives and self.people.lives[person.id].place in cast.place_rows:
+                continue
+            if person.id in self.world.dead:
                 continue
             at = int(cast.where[engaged[row]]) if engaged[row] >= 0 else int(cast.homes[row])
             place = cast.places[at]

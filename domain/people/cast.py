@@ -14,7 +14,7 @@ import numpy as np
 
 from domain.definition.definition import Definition
 from domain.definition.people import Engagement, Person, minutes_of
-from domain.people.rules import DAY_MINUTES, FULL, LABOUR, MILLE, SECOND_MS, SLEEP, Ints, Rules
+from domain.people.rules import CALM_CURVE, DAY_MINUTES, FULL, LABOUR, MILLE, SECOND_MS, SLEEP, Ints, Rules
 from domain.places.city import City
 
 NONE = -1
@@ -43,6 +43,7 @@ class Cast:
         able: [person, activity] whether they ever do it. drains: [person, need] 0 for what they cannot fill.
         weights: [person, need] thousandths. fit: [person, activity] thousandths.
         diligence: [person] thousandths of conscientiousness.
+        calm: [person] thousandths of what a place is worth to them where somebody was hurt.
         homes: [person] place. bases: [person, activity] where they do it by their schedule; NONE.
         doing, where, ends: by engagement: activity, place, minute of the day at which it ends.
         edges: by person, the minutes of the day at which an engagement begins or ends, in order.
@@ -69,6 +70,7 @@ class Cast:
     weights: Ints
     fit: Ints
     diligence: Ints
+    calm: Ints
     homes: Ints
     bases: Ints
     doing: Ints
@@ -168,6 +170,7 @@ def cast_of(definition: Definition, city: City, rules: Rules) -> Cast:
         weights=weights,
         fit=_fit(traits, acts, rules),
         diligence=_ints([_mean(each, names) for each in traits]),
+        calm=_calm(traits),
         homes=_ints([known[each.home] for each in people]),
         bases=bases,
         doing=_ints([act_rows[entry.do] for _, entry in engagements]),
@@ -263,6 +266,12 @@ def _fit(traits: list[dict[str, int]], acts: tuple[str, ...], rules: Rules) -> I
     for at, act in enumerate(acts):
         if names := rules.fits.get(act):
             found[:, at] = [500 + _mean(each, names) // 2 for each in traits]
+    return found
+
+
+def _calm(traits: list[dict[str, int]]) -> Ints:
+    tempers = [each.get("aggression", 500) + MILLE - each.get("neuroticism", 500) for each in traits]
+    found: Ints = CALM_CURVE[_ints([temper // 2 for temper in tempers])]
     return found
 
 

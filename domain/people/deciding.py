@@ -14,8 +14,9 @@ import numpy as np
 from domain.kernel.event import Event
 from domain.people.cast import NONE
 from domain.people.crowd import Crowd
+from domain.people.fear import endangered
 from domain.people.lives import Life, who_of
-from domain.people.messages import IDLE, PersonDecided, RunnerUp, Why
+from domain.people.messages import IDLE, PersonDecided, PersonFled, RunnerUp, Why
 from domain.people.rules import DAY_MINUTES, FULL, MINUTE_MS, SECOND_MS, TALK
 from domain.people.scene import FOOT, World
 from domain.people.weighing import ALONE, BARRED, CLOSED, NO_WAY, OK, TAKEN, UNABLE, weigh
@@ -135,13 +136,16 @@ class Minute:
     # --- what is told of it ---------------------------------------------------------------------------------
 
     def events(self, number: int, chosen: Chosen) -> Iterator[Event]:
-        """Yield the decision, and the departure if it is for elsewhere."""
+        """Yield the decision, before it that it is a flight, and the departure if it is for elsewhere."""
         life, world, now_ms = self.weighed.lives[number], self.world, self.now_ms
         place = self.place_of(number, chosen.column)
         legs = self.scene.city.route(FOOT, life.place, place) or []
         times = [now_ms]
         for _, _, seconds in legs:
             times.append(times[-1] + seconds * SECOND_MS)
+        if place != life.place and endangered(life, world, now_ms):
+            since_ms = world.dangers[life.place].at_ms
+            yield PersonFled(person=life.person, place=life.place, at_ms=now_ms, danger_ms=since_ms)
         yield self.decided(number, chosen, times[-1])
         if legs:
             yield Departed(

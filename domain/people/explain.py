@@ -81,9 +81,7 @@ def explain(people: People, world: World, before: Sequence[Event], decided: Pers
     for each in people.lives.values():
         minute.crowd.note(each)
     chosen = minute.choose(0)
-    events = list(minute.events(0, chosen))
-    again = events[0]
-    assert isinstance(again, PersonDecided)
+    again = next(event for event in minute.events(0, chosen) if isinstance(event, PersonDecided))
     assert life.person == decided.person
     differs = [name for name in COMPARED if getattr(again, name) != getattr(decided, name)]
     return Explained(decided, again, options, differs)

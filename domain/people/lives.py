@@ -12,6 +12,7 @@ from domain.people.messages import (
     PeopleLed,
     PeopleSkipped,
     PersonDecided,
+    PersonFled,
     PersonGone,
     PersonJoined,
 )
@@ -51,6 +52,7 @@ class Life:
         action, at: what they do or are bound to do, and where.
         begins_ms, until_ms: from when to when.
         cool: until when they do not try a place again.
+        fears: until when they would rather not be in a place that they fled from.
     """
 
     person: str
@@ -66,6 +68,7 @@ class Life:
     with_person: str | None = None
     claim: str = ""
     cool: dict[str, int] = field(default_factory=dict)
+    fears: dict[str, int] = field(default_factory=dict)
     journey: Journey | None = None
 
 
@@ -102,6 +105,8 @@ class People:
             case PersonGone():
                 if event.person in self.lives:
                     self._free(self.lives.pop(event.person))
+            case PersonFled():
+                self._fled(event)
             case PeopleSkipped():
                 self._skipped(event)
             case PeopleLed():
@@ -143,6 +148,12 @@ class People:
             for one, other in (pair, pair[::-1]):
                 self.friends.setdefault(one, set()).add(other)
 
+    def _fled(self, event: PersonFled) -> None:
+        life = self.lives.get(event.person)
+        if life is not None:
+            life.fears = {place: until for place, until in life.fears.items() if until > event.at_ms}
+            life.fears[event.place] = event.danger_ms + RULES.danger_ms
+
     def _free(self, life: Life) -> None:
         if life.claim and self.claims.get(life.claim) == life.person:
             del self.claims[life.claim]
@@ -175,3 +186,4 @@ class People:
             life.since_ms = life.begins_ms = life.until_ms = event.to_ms
             life.action, life.reason, life.need, life.with_person = IDLE, "free", None, None
             life.at, life.claim, life.journey, life.cool = life.place, "", None, {}
+            life.fears = {}

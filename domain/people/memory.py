@@ -1,7 +1,8 @@
 """What people know of what happened: what they saw, being there awake, and what somebody told them. Pure.
 
 Folded from the log in its order. Of each topic (a player, a way, a person) somebody keeps the newest thing,
-with its evidence: that they saw it, or who told them, and by which event. Nobody knows what nobody told them.
+or the newest deed, with its evidence: that they saw it, or who told them, and by which event. Nobody knows
+what nobody told them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,16 +11,21 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain.kernel.event import Event
+from domain.people.harm_messages import Died, Harmed, Robbed
 from domain.people.lives import person_of
 from domain.people.messages import PersonDecided, PersonGone, PersonTold
-from domain.people.rules import SLEEP
+from domain.people.rules import RULES, SLEEP
 from domain.places.messages import Arrived, Departed, Entered, Left, WayClosed, WayOpened
 
 MOVES = (Entered, Departed, Arrived, Left)
-KINDS = (*MOVES, WayClosed, WayOpened, PersonDecided, PersonGone, PersonTold)
+DEEDS = (Harmed, Robbed, Died)
+KINDS = (*MOVES, WayClosed, WayOpened, PersonDecided, PersonGone, PersonTold, *DEEDS)
 
 SALIENCE: Mapping[str, int] = {"person": 900, "way": 500, "player": 200}
 """Thousandths, by kind of topic: what is told first."""
+
+GRAVE: Mapping[str, int] = {Died.event_name: 980, Harmed.event_name: 960, Robbed.event_name: 940}
+"""Deeds: told before anything else, and not forgotten because their doer has come or gone since."""
 
 TOPICS_MAX = 64
 """Of each person; the oldest thing is forgotten."""
@@ -82,7 +88,7 @@ class Memories:
     def _keep(self, person: str, thing: Thing) -> None:
         known = self.knows.setdefault(person, {})
         before = known.get(thing.topic)
-        if before is None or before.position < thing.position:
+        if before is None or _outweighs(thing, before):
             known.pop(thing.topic, None)
             known[thing.topic] = thing
             if len(known) > TOPICS_MAX:
@@ -100,7 +106,7 @@ class Memories:
             for thing in self.knows.get(teller, {}).values()
             if thing.happened_ms >= since_ms
             and thing.topic != f"person.{hearer}"
-            and (thing.topic not in known or known[thing.topic].position < thing.position)
+            and (thing.topic not in known or _outweighs(thing, known[thing.topic]))
         ]
         return max(found, key=lambda thing: (_salience(thing), thing.position), default=None)
 
@@ -110,7 +116,18 @@ class Memories:
 
 
 def _salience(thing: Thing) -> int:
-    return SALIENCE[thing.topic.partition(".")[0]]
+    return GRAVE.get(thing.what) or SALIENCE[thing.topic.partition(".")[0]]
+
+
+def _outweighs(thing: Thing, known: Thing) -> bool:
+    """Say whether of one topic a thing takes the place of another.
+
+    The newer does; but what is not grave takes the place of what is only when that is old news.
+    """
+    grave, graver = thing.what in GRAVE, known.what in GRAVE
+    if grave == graver:
+        return thing.position > known.position
+    return grave or thing.happened_ms - known.happened_ms > RULES.news_ms
 
 
 def _happened(event: Event, where: Mapping[str, str]) -> Iterator[tuple[str, str, int]]:
@@ -121,6 +138,12 @@ def _happened(event: Event, where: Mapping[str, str]) -> Iterator[tuple[str, str
         case WayClosed() | WayOpened():
             for place in event.ends:
                 yield f"way.{event.way}", place, event.at_ms
+        case Harmed():
+            yield event.by or event.who, event.place, event.at_ms
+        case Robbed():
+            yield event.by, event.place, event.at_ms
+        case Died():
+            yield f"person.{event.person}", event.place, event.at_ms
         case PersonGone() if event.person in where:
             yield f"person.{event.person}", where[event.person], event.at_ms
         case _:

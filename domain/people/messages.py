@@ -105,7 +105,7 @@ class PersonJoined(Event, name="people.joined", version=1):
 
 
 class PersonGone(Event, name="people.gone", version=1):
-    """The definition has somebody no more: they live here no longer."""
+    """Somebody lives here no longer: the definition has them no more, or they died (people.died)."""
 
     person: PersonRef
     at_ms: GameMs
@@ -221,6 +221,22 @@ class PersonTold(Event, name="people.told", version=1):
     }
 
 
+class PersonFled(Event, name="people.fled", version=1):
+    """Somebody saw that somebody was hurt, and would rather be elsewhere; what they decide comes next."""
+
+    person: PersonRef
+    place: Annotated[PlaceRef, Field(description="What they flee from, and do not like to come back to.")]
+    at_ms: GameMs
+    danger_ms: Annotated[GameMs, Field(description="When somebody was hurt there.")]
+
+    example: ClassVar = {
+        "person": "una_pell",
+        "place": "ropewalk_quay",
+        "at_ms": 68_460_000,
+        "danger_ms": 68_400_000,
+    }
+
+
 class PeopleSkipped(Event, name="people.skipped", version=1):
     """Game time passed in which nobody decided anything: the clock leapt, or no process led.
 
@@ -253,7 +269,7 @@ class RestPeople(Command, name="people.rest", may=(OPERATOR,)):
 
 
 CourseEvent = PeopleBegun | PeopleRested
-PeopleEvent = PeopleLed | PersonJoined | PersonGone | PersonDecided | PersonTold | PeopleSkipped
+PeopleEvent = PeopleLed | PersonJoined | PersonGone | PersonDecided | PersonTold | PersonFled | PeopleSkipped
 EVENTS = (
     PeopleBegun,
     PeopleRested,
@@ -262,6 +278,7 @@ EVENTS = (
     PersonGone,
     PersonDecided,
     PersonTold,
+    PersonFled,
     PeopleSkipped,
 )
 COMMANDS = (BeginPeople, RestPeople)

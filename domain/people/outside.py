@@ -4,11 +4,14 @@ Folded from the log in its order, so it is known as of any position.
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from domain.definition.definition import Definition
 from domain.definition.loading import LOADED, Loaded, definition_of, evolve
 from domain.definition.messages import EntryDefined, EntryRetired, VersionPublished
 from domain.kernel.event import Event
+from domain.people.harm import PERSON
+from domain.people.harm_messages import Died, Harmed
 from domain.people.lives import person_of
 from domain.people.messages import PeopleBegun, PeopleRested
 from domain.places.messages import (
@@ -24,7 +27,16 @@ from domain.places.messages import (
 
 DEFINING = (EntryDefined, EntryRetired, VersionPublished)
 MOVING = (Entered, Departed, Arrived, TurnedBack, JourneyCut, Left)
-KINDS = (PeopleBegun, PeopleRested, WayClosed, WayOpened, *MOVING, *DEFINING)
+HARMING = (Harmed, Died)
+KINDS = (PeopleBegun, PeopleRested, WayClosed, WayOpened, *MOVING, *DEFINING, *HARMING)
+
+
+class Danger(NamedTuple):
+    """Somebody was hurt in a place."""
+
+    at_ms: int
+    person: str
+    """Who; "": a player."""
 
 
 @dataclass(slots=True)
@@ -34,12 +46,16 @@ class Outside:
     Attributes:
         alive: whether people live.
         players: by player the places that they see: where they are, or all of their journey.
+        dangers: by place, who was hurt there last.
+        dead: persons.
         defined: the definition as it was loaded; version 0: none was.
     """
 
     alive: bool = False
     closed: set[str] = field(default_factory=set)
     players: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    dangers: dict[str, Danger] = field(default_factory=dict)
+    dead: set[str] = field(default_factory=set)
     defined: Loaded = LOADED
 
     def apply(self, event: Event) -> bool:
@@ -53,6 +69,11 @@ class Outside:
                 self.closed.discard(event.way)
             case EntryDefined() | EntryRetired() | VersionPublished():
                 self.defined = evolve(self.defined, event)
+            case Harmed():
+                person = event.who.removeprefix(PERSON) if event.who.startswith(PERSON) else ""
+                self.dangers[event.place] = Danger(event.at_ms, person)
+            case Died():
+                self.dead.add(event.person)
             case Entered() | Departed() | Arrived() | TurnedBack() | JourneyCut() | Left():
                 return self._moved(event)
             case _:

@@ -43,6 +43,9 @@ WANT: Points = ((0, 1_000), (150, 950), (250, 850), (400, 520), (550, 240), (700
 NEAR: Points = ((0, 1_000), (100, 800), (250, 500), (500, 250), (1_000, 60))
 """How good it is, by the way there in thousandths of an hour."""
 
+CALM: Points = ((0, 20), (400, 60), (600, 300), (800, 900), (1_000, 1_000))
+"""How good it is to be where somebody was hurt, by how aggressive one is and how little one worries."""
+
 REGARD: Points = ((0, 150), (400, 600), (500, 800), (750, 950), (1_000, 1_000))
 """How good company is, by what one thinks of them: 0 hates, 1,000 loves."""
 
@@ -76,6 +79,8 @@ class Rules:
         enough: a gain from which on an activity counts fully for its need.
         acquainted, acquainted_max: what a talk adds to regard, and all talks together.
         news_ms: what happened longer ago is told no more.
+        danger_ms: how long a place is feared where somebody was hurt.
+        startle_ms: how long after that those who are there look what to do, each game minute.
         trusts_from: the regard, in thousandths, from which on one tells somebody anything.
         fits: by activity the traits that it is for; others suit everybody alike.
         things: by activity what of a place only one can have.
@@ -97,6 +102,8 @@ class Rules:
     acquainted: int = 10
     acquainted_max: int = 200
     news_ms: int = 3 * 24 * HOUR_MS
+    danger_ms: int = 30 * MINUTE_MS
+    startle_ms: int = 3 * MINUTE_MS
     trusts_from: int = -200
     routine: Routine = field(default_factory=Routine)
     fits: Mapping[str, tuple[str, ...]] = field(
@@ -132,4 +139,4 @@ def curve(points: Points) -> Ints:
     return table
 
 
-WANT_CURVE, NEAR_CURVE, REGARD_CURVE = curve(WANT), curve(NEAR), curve(REGARD)
+WANT_CURVE, NEAR_CURVE, REGARD_CURVE, CALM_CURVE = (curve(each) for each in (WANT, NEAR, REGARD, CALM))

@@ -4,7 +4,7 @@ Doors open and close a few times a day, and between that nothing changes: tables
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from domain.clock.almanac import Almanac
 from domain.definition.definition import Definition
 from domain.people.cast import NONE, Cast, cast_of
+from domain.people.outside import Danger
 from domain.people.rules import MINUTE_MS, RULES, Ints, Rules
 from domain.places.city import City, TimeOfDay
 from domain.places.travel import FAR
@@ -74,6 +75,7 @@ class World:
 
     Attributes:
         watched: places that a player sees: there one looks each game minute.
+        dangers: by place, who was hurt there last. dead: persons.
         known: position of the log up to which all this is known.
     """
 
@@ -93,6 +95,8 @@ class World:
         self.rules = rules
         self.cast = cast or cast_of(definition, city, rules)
         self.watched: frozenset[str] = frozenset()
+        self.dangers: Mapping[str, Danger] = {}
+        self.dead: frozenset[str] = frozenset()
         self.known = 0
         self.sides = np.array([place.side == "light" for place in city.places.values()], dtype=bool)
         order = sorted(city.numbers, key=lambda place: place)
@@ -111,6 +115,12 @@ class World:
         """Return the same world with other places watched, as of another position of the log."""
         found = copy(self)
         found.watched, found.known = watched, known
+        return found
+
+    def harmed(self, dangers: Mapping[str, Danger], dead: Collection[str]) -> "World":
+        """Return the same world where others were hurt or died."""
+        found = copy(self)
+        found.dangers, found.dead = dict(dangers), frozenset(dead)
         return found
 
     def shut(self, ways: frozenset[str]) -> "World":

@@ -12,6 +12,7 @@ import numpy as np
 
 from domain.people.cast import NONE
 from domain.people.crowd import Crowd, rows_of
+from domain.people.fear import fears_of, shun, want_away
 from domain.people.lives import Life
 from domain.people.rules import (
     DAY_MINUTES,
@@ -110,6 +111,8 @@ class _Look:
         """Return all that was weighed."""
         rules, running, targets, refused = self.rules, self.running, self.targets, self.refused
         considered = self._considered()
+        fears = fears_of(self.crowd, self.world, self.lives, self.now_ms)
+        want_away(considered, targets, fears, rules.routine.pressing)
         scores = scored(considered, rules)
         pressing = self.pressed
         scores[pressing] = scores[pressing] * rules.pressing // MILLE
@@ -119,6 +122,8 @@ class _Look:
         scores[held] = scores[held] * rules.momentum // MILLE
         np.putmask(scores, refused != OK, BARRED)
         idle = np.full((len(self.lives), 1), rules.idle_score, dtype=np.int64)
+        scores = np.concatenate([scores, idle], axis=1)
+        shun(scores, targets, fears)
         return Weighed(
             self.lives,
             self.rows,
@@ -128,7 +133,7 @@ class _Look:
             considered,
             refused,
             self.pressing,
-            np.concatenate([scores, idle], axis=1),
+            scores,
         )
 
     @cached_property

@@ -58,7 +58,8 @@ class Surroundings(MemoryView):
             else:
                 self._made = await asyncio.to_thread(made.shut, closed)
         if made.known != self.known:
-            self._made = made = made.seen(self.outside.watched, self.known)
+            seen = made.seen(self.outside.watched, self.known)
+            self._made = made = seen.harmed(self.outside.dangers, self.outside.dead)
         return made
 
     def _shut(self, made: World) -> frozenset[str]:
