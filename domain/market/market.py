@@ -23,6 +23,8 @@ from domain.market.stalls import Stall
 from domain.market.vocabulary import WHOLE, Posted
 
 SHUT_SALIENCE = 500
+CAUSE_MAX = 200
+"""Characters of `StallShut.cause`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Market:
         short: goods of which there is a shortage.
         wanted: pieces asked for in vain since the last posting, by good.
         shut: why nobody keeps it; "": somebody does.
+        keeper: who took it over; "": those keep it whom the definition tells of.
     """
 
     day: int | None = None
@@ -42,6 +45,7 @@ class Market:
     short: frozenset[UnitId] = frozenset()
     wanted: Mapping[UnitId, int] = field(default_factory=dict)
     shut: str = ""
+    keeper: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def evolve(market: Market, event: MarketEvent) -> Market:
         case StallShut():
             return replace(market, shut=event.cause)
         case StallTakenOver():
-            return replace(market, shut="")
+            return replace(market, shut="", keeper=event.keeper)
 
 
 def open_day(stall: Stall, market: Market, closing: Closing) -> Sequence[MarketEvent]:
@@ -126,6 +130,28 @@ def open_day(stall: Stall, market: Market, closing: Closing) -> Sequence[MarketE
         elif missing < ENOUGH and good in market.short:
             tidings.append(Recovered(market=stall.market, good=good, price=price))
     return [PricesPosted(market=stall.market, day=closing.day, prices=prices), *tidings]
+
+
+def kept_by(stall: Stall, market: Market) -> Mapping[str, str]:
+    """Return the names of those who keep a stall, by person: who took it over, or whom its place has."""
+    return (
+        {market.keeper: stall.keepers.get(market.keeper, market.keeper)} if market.keeper else stall.keepers
+    )
+
+
+def bereft(stall: Stall, market: Market, deaths: Mapping[str, str]) -> Sequence[MarketEvent]:
+    """Return what follows when all are dead who keep a stall: it shuts, until somebody takes it over.
+
+    Args:
+        stall: the stall.
+        market: what is known of it.
+        deaths: of what people died, by person.
+    """
+    keepers = kept_by(stall, market)
+    if market.shut or not keepers or not keepers.keys() <= deaths.keys():
+        return []
+    cause = " and ".join(f"{name} died of {deaths[person]}" for person, name in keepers.items())[:CAUSE_MAX]
+    return [StallShut(market=stall.market, cause=cause, salience=SHUT_SALIENCE)]
 
 
 def decide(command: Keeping, market: Market) -> Sequence[MarketEvent]:

@@ -15,6 +15,7 @@ from domain.definition.loading import Loaded
 from domain.kernel.event import Event
 from domain.ledger.messages import HoldPosted, Moving, Reversed, Transferred, UnitOpened
 from domain.ledger.vocabulary import is_sink
+from domain.people.harm_messages import Died
 from domain.places.messages import Arrived, Departed, Entered, Left
 from domain.quests.instance import Instance, Offered, evolve
 from domain.quests.messages import (
@@ -227,6 +228,8 @@ def gone_by(event: Event) -> Thing | None:
     match event:
         case GoneTold():
             return Thing(event.kind, event.thing)
+        case Died():
+            return Thing("person", event.person)
         case _:
             return None
 

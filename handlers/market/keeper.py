@@ -17,7 +17,7 @@ from domain.kernel.decider import Rejected
 from domain.kernel.event import Command
 from domain.ledger.commands import DeclareFlow, OpenAccount, OpenUnit, Transfer
 from domain.market.deliveries import deliveries, flows, reason_of
-from domain.market.market import open_day
+from domain.market.market import bereft, open_day
 from domain.market.stalls import Stall, stream_of
 from handlers.market.access import Access
 from handlers.market.orders import COMPONENT
@@ -81,8 +81,9 @@ class StallKeeper:
                 raise failure
 
     async def _days(self, stall: Stall, today: int) -> None:
-        """Open a stall's days up to today."""
+        """Open a stall's days up to today; shut it, if those are dead who kept it."""
         try:
+            await self._shut(stall)
             while await self._deliver(stall) and await self._open(stall, today):
                 await self._view.caught_up()
         except (VersionConflict, IdConflict, Fenced) as refusal:
@@ -101,6 +102,16 @@ class StallKeeper:
         version = self._view.versions.get(stall.market, 0)
         await self._access.log.append(StreamWrite(stream_of(stall.market), new, expected=version))
         return True
+
+    async def _shut(self, stall: Stall) -> None:
+        """Shut a stall whose keepers are dead. Once for each version of its stream: so says the id."""
+        market, version = self._view.market(stall.market), self._view.versions.get(stall.market, 0)
+        if not (events := bereft(stall, market, self._view.deaths)):
+            return
+        id_ = self._id(f"{stall.market}/bereft/{version}")
+        new = [self._access.codec.encode(event, id_, Meta(actor=COMPONENT)) for event in events]
+        await self._access.log.append(StreamWrite(stream_of(stall.market), new, expected=version))
+        await self._view.caught_up()
 
     async def _deliver(self, stall: Stall) -> bool:
         """Have what a stall's last posting says arrive; say whether all of it has."""

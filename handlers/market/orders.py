@@ -6,6 +6,7 @@ order's id is its transfer's, so that sent again it gives its first result, what
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID, uuid5
 
@@ -17,6 +18,7 @@ from domain.ledger.commands import Transfer
 from domain.ledger.messages import Transferred
 from domain.ledger.vocabulary import Move
 from domain.market.commands import Buy, Order, Sell
+from domain.market.market import kept_by
 from domain.market.messages import Wanted
 from domain.market.orders import Counter, is_of, order
 from domain.market.stalls import Stall, account_of, stream_of
@@ -76,7 +78,7 @@ def shut_now(view: Stalls, stall: Stall, around: Surroundings) -> str:
         return f"nobody keeps it: {cause}"
     if not around.now().opens(stall.hours):
         return "it is shut at this hour"
-    return around.away(stall)
+    return around.away(replace(stall, keepers=kept_by(stall, view.market(stall.market))))
 
 
 class Orders:

@@ -25,11 +25,12 @@ from domain.market.market import MARKET, Closing, Market
 from domain.market.messages import EVENTS, MarketEvent, PricesPosted
 from domain.market.orders import BOUGHT, SOLD
 from domain.market.stalls import Stall, stalls_of
+from domain.people.harm_messages import Died
 from handlers.kernel.follow import Decode, MemoryView
 
 DEFINING = (EntryDefined, EntryRetired, VersionPublished)
 MOVING = (Transferred, Held, HoldPosted, HoldVoided, HoldExpired, Reversed)
-HEARD = (*DEFINING, *MOVING, UnitOpened, AccountOpened, *EVENTS)
+HEARD = (*DEFINING, *MOVING, UnitOpened, AccountOpened, Died, *EVENTS)
 
 STALL = "stall."
 CUSTOMERS_MAX = 100_000
@@ -53,6 +54,8 @@ class Stalls(MemoryView):
         self.units: set[str] = set()
         self.accounts: set[str] = set()
         """Units, and accounts that are no player's, that the ledger has."""
+        self.deaths: dict[str, str] = {}
+        """Of what people died, by person."""
         self._currencies: set[str] = set()
         self._amounts: dict[tuple[str, str], int] = {}
         self._traded: dict[str, dict[tuple[str, str], int]] = defaultdict(dict)
@@ -72,6 +75,8 @@ class Stalls(MemoryView):
             case AccountOpened():
                 if not event.account.startswith("player."):
                     self.accounts.add(event.account)
+            case Died():
+                self.deaths[event.person] = event.cause
             case EntryDefined() | EntryRetired() | VersionPublished():
                 self._defined = evolve(self._defined, event)
                 self._redefined = self._redefined or isinstance(event, VersionPublished)

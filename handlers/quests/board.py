@@ -15,6 +15,7 @@ from domain.definition.messages import EntryDefined, EntryRetired, VersionPublis
 from domain.kernel.event import Event
 from domain.ledger.book import Book
 from domain.ledger.messages import HoldPosted, Reversed, Transferred, UnitOpened
+from domain.people.harm_messages import Died
 from domain.places.city import city_of
 from domain.places.messages import Arrived, Departed, Entered, Left
 from domain.quests.board import Board
@@ -35,6 +36,7 @@ HEARD = (
     *EVENTS,
     *DEFINING,
     *(Entered, Arrived, Left, Departed),
+    Died,
     *(UnitOpened, Transferred, HoldPosted, Reversed),
     *(PhaseBegan, ClockJumped, CalendarSet, WeatherChanged),
 )

@@ -3,13 +3,17 @@
 import asyncio
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
+from uuid import uuid4
 
 import pytest
 
-from bus.ports import LogUnavailable
+from bus.ports import LogUnavailable, StreamWrite
+from domain.kernel.decider import Rejected
 from domain.ledger.messages import Transferred
-from domain.market.messages import PricesPosted
+from domain.market.messages import PricesPosted, StallShut, StallTakenOver
+from domain.people.harm_messages import Died
 from handlers.market.view import Stalls
 from tests.unit.ledger.desk_kit import CODEC, until
 from tests.unit.market.kit import STALLS, UNA, Town, town
@@ -106,3 +110,23 @@ async def test_without_a_clock_or_a_world_nothing_is_opened() -> None:
         await there.keeper().turn()
         following.cancel()
     assert await _events(there) == []
+
+
+async def test_a_stall_is_shut_once_when_its_keeper_dies_and_not_again_once_taken_over() -> None:
+    async with town() as there:
+        there.view.stalls = {**STALLS, "lamp_yard": replace(STALLS["lamp_yard"], keepers={"hob": "Hob"})}
+        died = Died.model_validate({**Died.example, "person": "hob", "cause": "a fever"})
+        await there.log.append(StreamWrite("harm-person-hob", [CODEC.encode(died, uuid4())]))
+        await there.view.caught_up()
+        for _ in range(2):
+            for keeper in (there.keeper(), there.keeper()):
+                await keeper.turn()
+        with pytest.raises(Rejected, match="nobody keeps it: Hob died of a fever"):
+            await there.tell("late", buys(1))
+        taken = StallTakenOver(market="lamp_yard", keeper="Wen")
+        await there.log.append(StreamWrite("market-lamp_yard", [CODEC.encode(taken, uuid4())]))
+        await there.view.caught_up()
+        await there.keeper().turn()
+        assert (await there.tell("again", buys(1))).result["quantity"] == 1
+        shut = [each for each in await _events(there) if isinstance(each, StallShut)]
+        assert len(shut) == 1

@@ -5,7 +5,7 @@ from dataclasses import replace
 from domain.ledger.vocabulary import MOVES_MAX
 from domain.market.commands import ShutStall, TakeOverStall
 from domain.market.deliveries import COSTS, OPENING, TILLS, deliveries, flows
-from domain.market.market import MARKET, Closing, Market, open_day
+from domain.market.market import MARKET, Closing, Market, bereft, kept_by, open_day
 from domain.market.messages import (
     MarketEvent,
     PricesPosted,
@@ -133,3 +133,26 @@ def test_a_stall_whose_keeper_is_gone_stays_shut_until_somebody_takes_it_over() 
     given(MARKET, SHUT).when(shut).then_nothing()
     given(MARKET, SHUT).when(over).then(StallTakenOver(market="lamp_yard", keeper="Wen"))
     given(MARKET).when(over).then_nothing()
+
+
+def test_a_stall_whose_keepers_are_dead_shuts_until_another_takes_it_over_and_so_on() -> None:
+    stall = replace(YARD, keepers={"hob": "Hob", "wen": "Wen"})
+    assert list(bereft(stall, MARKET.initial, {"hob": "a fever"})) == []
+    assert list(bereft(YARD, MARKET.initial, {"hob": "a fever"})) == []
+    deaths = {"hob": "a fever", "wen": "the sea"}
+    [shut] = bereft(stall, MARKET.initial, deaths)
+    assert shut == StallShut(
+        market="lamp_yard", cause="Hob died of a fever and Wen died of the sea", salience=500
+    )
+    market = MARKET.fold([shut])
+    assert list(bereft(stall, market, deaths)) == []
+    taken = StallTakenOver(market="lamp_yard", keeper="una")
+    market = MARKET.fold([taken], market)
+    assert (market.shut, kept_by(stall, market), list(bereft(stall, market, deaths))) == (
+        "",
+        {"una": "una"},
+        [],
+    )
+    [again] = bereft(stall, market, {**deaths, "una": "a knife"})
+    assert isinstance(again, StallShut)
+    assert again.cause == "una died of a knife"

@@ -9,7 +9,9 @@ import pytest
 
 from bus.ports import IdConflict, StreamWrite
 from domain.kernel.decider import Rejected
+from domain.kernel.event import Event
 from domain.ledger.messages import Transferred
+from domain.people.harm_messages import Died
 from domain.quests.commands import Abandon, Accept, Advance, Choose, Join
 from domain.quests.messages import Completed, GoneTold, Happened
 from domain.quests.vocabulary import stream_of
@@ -161,21 +163,28 @@ async def test_what_somebody_else_wrote_meanwhile_is_taken_in() -> None:
             await at.says(Abandon, **mine)
 
 
-async def test_who_is_gone_closes_what_runs_and_time_ends_it() -> None:
+GONE = (
+    ("quests-gone", GoneTold(kind="person", thing="edda_marsh")),
+    ("harm-person-edda_marsh", Died.model_validate({**Died.example, "person": "edda_marsh"})),
+)
+
+
+@pytest.mark.parametrize(("stream", "event"), GONE)
+async def test_who_is_gone_closes_what_runs_and_time_ends_it(stream: str, event: Event) -> None:
     async with table() as at:
         await at.opens("ann")
         nurse = (await at.says(Accept, player="ann", quest="ask_the_nurse")).result["instance"]
         wall = (await at.says(Accept, player="ann", quest="walk_the_wall")).result
-        told = CODEC.encode(GoneTold(kind="person", thing="edda_marsh"), SPACE, Meta())
-        await at.realm.log.append(StreamWrite("quests-gone", [told], expected=0))
+        told = CODEC.encode(event, SPACE, Meta())
+        await at.realm.log.append(StreamWrite(stream, [told], expected=0))
         await at.look()
         at.clock.ms = wall["due_ms"] + 1
         at.realm.game = type(at.realm.game)(at.clock.ms) if at.realm.game else None
         await at.look()
         ended = {
-            event.instance: event.event_name
-            for event in await quests_events(at)
-            if isinstance(event, Happened) and hasattr(event, "end")
+            each.instance: each.event_name
+            for each in await quests_events(at)
+            if isinstance(each, Happened) and hasattr(each, "end")
         }
         assert ended == {nurse: "quests.closed", wall["instance"]: "quests.failed"}
         assert at.board.board.running == {}
