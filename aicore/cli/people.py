@@ -7,6 +7,8 @@ import typer
 
 from aicore.cli.terminal import Exit, Failure, Json, Kind, Listing, out, print_json, print_rows
 from aicore.cli.wire import Operator, Reason, over_wire, tell
+from domain.people.harm_messages import WHOLE
+from domain.people.rules import HOUR_MS
 
 app = typer.Typer(no_args_is_help=True, help="The world's people: who they are, what they do.")
 
@@ -71,6 +73,47 @@ def knows(
         print_json(found)
         return
     print_rows(known_listing(found), f"{person} has seen and heard of nothing that one would tell")
+
+
+@app.command()
+def harm(
+    who: Annotated[str, typer.Argument(help="Whom: person.una_pell or player.ann.")],
+    how: Annotated[str, typer.Option(help="By what: 'the sea'; they die of it if nothing is left.")],
+    amount: Annotated[
+        int, typer.Option(min=1, max=WHOLE, help="What it costs of their health, in thousandths.")
+    ] = WHOLE,
+    *,
+    json: Json = False,
+) -> None:
+    """Have somebody come to harm by no player's hand; who has no health left is dead."""
+    payload = {"who": who, "amount": amount, "how": how}
+    reply = over_wire(lambda client: client.command("people.afflict", payload))
+    tell(reply, f"{who} {_state(reply.result)}", json=json)
+
+
+@app.command()
+def health(
+    who: Annotated[str, typer.Argument(help="Who: person.una_pell or player.ann.")], *, json: Json = False
+) -> None:
+    """Show how hurt somebody is, when they are whole again, or of what they died."""
+    found = over_wire(lambda client: client.query("people.health", {"who": who})).result
+    if json:
+        print_json(found)
+        return
+    out.print(health_line(found), markup=False, soft_wrap=True)
+
+
+def health_line(found: Mapping[str, Any]) -> str:
+    """Return how somebody is, in a line."""
+    if dead := found["dead"]:
+        return f"{found['who']} died of {dead['cause']} at {dead['place']}"
+    left_h = -(-(found["whole_ms"] - found["game_ms"]) // HOUR_MS)
+    heals = f", whole in {left_h} game hours" if left_h else ""
+    return f"{found['who']} {_state(found)}{heals}"
+
+
+def _state(found: Mapping[str, Any]) -> str:
+    return "is dead" if found["dead"] else f"has {found['health'] / 10:g} % of their health"
 
 
 KNOWN = {"of": Kind.NAME, "what": Kind.NAME, "at": Kind.NAME, "event": Kind.NAME, "by": Kind.NAME}

@@ -80,6 +80,8 @@ COMMANDS = {
     "people.here": "people list",
     "people.person": "people show",
     "people.known": "people knows",
+    "people.afflict": "people harm",
+    "people.health": "people health",
     "guardrails.publish_policy": "guardrails publish",
     "guardrails.violations": "guardrails violations",
     "four_eyes.confirm": "four-eyes confirm",

@@ -124,6 +124,10 @@ def as_meant(text: str, shell: Shell, folder: Path) -> Shell:
         name = f"of_{sha256(bytes(folder)).hexdigest()[:12]}"
         shell.up.json("services", "add", name, "--follow", "all")
         identity = f"service-{name}"
+    elif "people.harm" in text:
+        granted = [word for name in ("session", "places", "people") for word in ("--may", f"{name}.*")]
+        shell.up.json("services", "add", "duel", *granted)
+        identity = "service-duel"
     elif "registry.register_model" in text:
         identity = shell.up.operator
     else:

@@ -80,7 +80,7 @@ OTHERS = {
     "projections.list projections.rebuild spool.status spool.letters spool.redrive spool.dismiss ask "
     "log.stats migrate clock.show clock.alarms world.plan world.watch demo.walk "
     "ledger.balance ledger.history ledger.supply market.list market.board market.prices people.list "
-    "people.show people.knows quests.journal quests.offers world.factions world.weather",
+    "people.show people.knows people.health quests.journal quests.offers world.factions world.weather",
     "new events as they come, for a program of somebody's": "events.follow",
     "who may connect, which the log says nothing of": "services.add services.list services.revoke "
     "operators.add operators.list operators.revoke nats.permissions nats.matrix",
@@ -94,7 +94,7 @@ OTHERS = {
     "demo.rollback clock.start clock.scale clock.pause clock.resume clock.jump clock.calendar "
     "clock.set-alarm clock.cancel-alarm world.load four-eyes.confirm four-eyes.result "
     "ledger.open ledger.open-unit ledger.transfer ledger.reverse market.buy market.sell people.begin "
-    "people.rest quests.gone world.override world.lift",
+    "people.rest people.harm quests.gone world.override world.lift",
 }
 """Commands that vouch for nothing that was recorded before, by what they tell instead."""
 

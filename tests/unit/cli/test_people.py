@@ -34,6 +34,15 @@ def test_a_person_is_told_in_five_lines() -> None:
     ]
 
 
+def test_health_is_told_in_a_line() -> None:
+    whole = {"who": "person.una_pell", "health": 1_000, "whole_ms": 7, "dead": None, "game_ms": 7}
+    assert people.health_line(whole) == "person.una_pell has 100 % of their health"
+    hurt = {**whole, "health": 755, "whole_ms": 7 + 17 * 3_600_000 + 1}
+    assert people.health_line(hurt) == "person.una_pell has 75.5 % of their health, whole in 18 game hours"
+    dead = {"person": "una_pell", "cause": "a knife", "place": "inn", "at_ms": 7, "estate": "estate.una_pell"}
+    assert people.health_line({**whole, "dead": dead}) == "person.una_pell died of a knife at inn"
+
+
 def test_a_decision_is_told_with_what_it_was_rather_than() -> None:
     option = Option("guard", "ropewalk_quay", {"want": 870}, "", DECIDED.score)
     told = Told(668, 12, Explained(DECIDED, DECIDED, [option], []))
