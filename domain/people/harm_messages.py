@@ -9,7 +9,6 @@ from pydantic import Field
 
 from domain.kernel.event import Command, Event, Query
 from domain.kernel.roles import GRANTED, OPERATOR, PEOPLE
-from domain.kernel.visibility import Private
 from domain.kernel.vocabulary import Text
 from domain.ledger.vocabulary import AccountId, Amount, UnitId
 from domain.people.messages import PersonRef
@@ -46,7 +45,7 @@ Harm = Annotated[int, Field(ge=1, le=WHOLE, description="What it cost.", json_sc
 Salience = Annotated[
     int, Field(ge=0, le=WHOLE, description="How much it matters to people.", json_schema_extra=_MILLE)
 ]
-By = Annotated[Being | None, Field(description="By whom; none: by nobody that the world knows."), Private()]
+By = Annotated[Being | None, Field(description="By whom; none: by nobody that the world knows.")]
 
 
 class Harmed(Event, name="people.harmed", version=1):
@@ -103,7 +102,7 @@ class Robbed(Event, name="people.robbed", version=1):
     """Somebody took what was another's; the transfer of the ledger is in the same append."""
 
     of: Keeping
-    by: Annotated[Being, Field(description="The thief."), Private()]
+    by: Annotated[Being, Field(description="The thief.")]
     unit: UnitId
     amount: Amount
     place: PlaceRef

@@ -58,7 +58,7 @@ class HarmRide:
     """A command with whom it is done to, as the log has them, and where everybody is."""
 
     command: HarmCommand
-    body: Body
+    before: Body
     version: int
     by_place: str
     place: str
@@ -84,9 +84,9 @@ class HarmRide:
             remedy = "start the realm's clock: clock.start"
             raise Rejected("no_clock", "the realm has no clock yet", remedy=remedy)
         asked = Asked(self.command, self.by_place, self.place, now.game.ms)
-        events = HARM.decide(asked, self.body)
+        events = HARM.decide(asked, self.before)
         ledger = moved(events, book, now)
-        told = result_of(self.command, HARM.fold(events, self.body), now.game.ms)
+        told = result_of(self.command, HARM.fold(events, self.before), now.game.ms)
         return Ridden([Beside(self.stream, self.version, events)], ledger, told)
 
 

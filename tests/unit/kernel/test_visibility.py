@@ -244,8 +244,8 @@ def test_bytes_of_an_unknown_event_are_in_no_representation() -> None:
 WORDS = hidden_names(ALL) - {"context", "policy", "cases"} | {"payload", "body", "texts", "given", "heard"}
 """Names under which our own values carry words; a context, policy or case may also be something else."""
 
-WRITTEN = {(kind, "text") for kind in ("Fact", "Stage", "End", "Gone")}
-"""What designers wrote in the definition of a world, of nobody who lives."""
+WRITTEN = {*((kind, "text") for kind in ("Fact", "Stage", "End", "Gone", "Pair")), ("Voice", "given")}
+"""What designers wrote, in the definition of a world or as lines, of nobody who lives."""
 
 PLAIN = {("Dialect", "body"), ("Usage", "prompt"), *WRITTEN}
 """An engine's settings; a count of tokens; what designers wrote."""
