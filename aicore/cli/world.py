@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from aicore.cli.terminal import Failure, Json, out, print_json
 from aicore.cli.wire import Operator, Reason, over_wire
 from aicore.cli.world_factions import factions, report
+from aicore.cli.world_simulate import simulate
 from aicore.cli.world_watch import watch
 from aicore.cli.world_weather import lift, override, weather
 from aicore.client import Client
@@ -20,7 +21,7 @@ from domain.clock.calendar import Calendar
 from domain.definition.entries import Key, entries_of
 
 app = typer.Typer(no_args_is_help=True, help="The world: what it is made of, and who is where.")
-for command in (watch, weather, override, lift, factions, report):
+for command in (watch, weather, override, lift, factions, report, simulate):
     app.command()(command)
 
 Folder = Annotated[

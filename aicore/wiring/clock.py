@@ -1,9 +1,7 @@
 """The clock: its commands, the clock in memory, and this process's readiness to lead it."""
 
-from aicore.clock import now_us
 from aicore.settings import Settings
-from aicore.wiring.parts import Part, Parts, process_name
-from bus.relay.leadership import WRITER, while_leading
+from aicore.wiring.parts import Part, Parts
 from domain.clock.queries import AlarmsQuery, ClockQuery
 from domain.clock.units import RealTime
 from handlers.clock.commands import CLOCKS
@@ -18,7 +16,8 @@ def wire(_: Settings) -> Part:
 
 async def clock_in_memory(parts: Parts) -> ClockView:
     """Open the clock as of the log's last event about it (`Parts.once`)."""
-    return await parts.view(ClockView(parts.log, decode=parts.codec.decode, now=lambda: RealTime(now_us())))
+    view = ClockView(parts.log, decode=parts.codec.decode, now=lambda: RealTime(parts.now_us()))
+    return await parts.view(view)
 
 
 async def _queries(parts: Parts) -> None:
@@ -28,7 +27,6 @@ async def _queries(parts: Parts) -> None:
 
 async def _leader(parts: Parts) -> None:
     """Lead the clock whenever no other process does; those that append events may."""
-    view, realm, name = await parts.once(clock_in_memory), parts.system.realm, process_name()
+    view, realm, name = await parts.once(clock_in_memory), parts.system.realm, parts.name
     leader = ClockLeader(parts.log, parts.codec, view, realm=realm, name=name)
-    dsn = parts.system.dsn_of(WRITER)
-    await parts.background(while_leading(dsn, realm, leader.lead, work="clock", name=name))
+    await parts.lead("clock", leader)

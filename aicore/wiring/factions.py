@@ -6,9 +6,8 @@ from typing import Any
 from aicore.settings import Settings
 from aicore.wiring.clock import clock_in_memory
 from aicore.wiring.definition import definition_in_memory
-from aicore.wiring.parts import Part, Parts, process_name
+from aicore.wiring.parts import Part, Parts
 from aicore.wiring.weather import Defined
-from bus.relay.leadership import WRITER, while_leading
 from domain.factions.factions import FACTIONS, STREAM, Factions
 from domain.factions.messages import COMMANDS, Deed
 from domain.factions.queries import EmergedQuery, FactionsQuery
@@ -50,8 +49,7 @@ async def _queries(parts: Parts) -> None:
 
 async def _leader(parts: Parts) -> None:
     """Lead the factions whenever no other process does."""
-    view, realm, name = await parts.once(factions_in_memory), parts.system.realm, process_name()
+    view, realm, name = await parts.once(factions_in_memory), parts.system.realm, parts.name
     defined = Defined(await parts.once(definition_in_memory))
     leader = FactionsLeader(parts.log, parts.codec, view, defined, realm=realm, name=name)
-    dsn = parts.system.dsn_of(WRITER)
-    await parts.background(while_leading(dsn, realm, leader.lead, work="factions", name=name))
+    await parts.lead("factions", leader)

@@ -3,9 +3,8 @@
 from aicore.clock import new_id
 from aicore.settings import Settings
 from aicore.wiring.clock import clock_in_memory
-from aicore.wiring.parts import Part, Parts, process_name
+from aicore.wiring.parts import Part, Parts
 from bus.nats.peers import NatsLead
-from bus.relay.leadership import WRITER, while_leading
 from domain.clock.units import GameTime
 from domain.ledger.book import STREAM
 from domain.ledger.queries import BalanceQuery, HistoryQuery, SupplyQuery
@@ -34,7 +33,7 @@ def wire(_: Settings) -> Part:
 
 async def ledger_desk(parts: Parts) -> Desk:
     """Open the desk; it decides what is asked of the ledger whenever no other process does (`Parts.once`)."""
-    clock, realm, name = await parts.once(clock_in_memory), parts.system.realm, process_name()
+    clock, realm, name = await parts.once(clock_in_memory), parts.system.realm, parts.name
 
     def game() -> GameTime | None:
         return clock.clock.line.at(clock.now()) if clock.clock else None
@@ -43,8 +42,7 @@ async def ledger_desk(parts: Parts) -> Desk:
     holders = await parts.view(Holders(parts.log, parts.codec))
     desk = Desk(known, holders, NatsLead(parts.nc, realm, "ledger", new_id), realm=realm, name=name)
     await parts.background(desk.stand_by())
-    dsn = parts.system.dsn_of(WRITER)
-    await parts.background(while_leading(dsn, realm, desk.lead, work="ledger", name=name))
+    await parts.lead("ledger", desk)
     return desk
 
 

@@ -1,15 +1,14 @@
 """Markets: stalls in memory, orders, who keeps a stall, and this process's readiness to open each day."""
 
+from collections.abc import Callable
 from functools import partial
 
-from aicore.clock import now_us
 from aicore.settings import Settings
 from aicore.wiring.clock import clock_in_memory
 from aicore.wiring.ledger import ledger_desk
-from aicore.wiring.parts import Part, Parts, process_name
+from aicore.wiring.parts import Part, Parts
 from aicore.wiring.places import FollowedClock, player_limits, whereabouts
-from bus.relay.leadership import WRITER, while_leading
-from domain.clock.units import RealTime
+from domain.clock.units import GameTime, RealTime
 from domain.ledger.book import STREAM
 from domain.market.commands import Keeping, ShutStall, TakeOverStall
 from domain.market.market import MARKET, Market
@@ -44,13 +43,14 @@ KEEPING: Binding[Keeping, MarketEvent, Market] = Binding(
 class Around:
     """Clock and whereabouts, as `handlers.market.orders.Surroundings` wants them."""
 
-    def __init__(self, clock: FollowedClock, there: Whereabouts) -> None:
+    def __init__(self, clock: FollowedClock, there: Whereabouts, now_us: Callable[[], int]) -> None:
         self._clock = clock
         self._there = there
+        self._now_us = now_us
 
     def now(self) -> TimeOfDay:
         """Return what a clock on the wall shows; raises as `FollowedClock` does."""
-        return self._clock.day(self._clock.game_ms(now_us()))
+        return self._clock.day(self._clock.game_ms(self._now_us()))
 
     def place_of(self, player: str) -> str:
         """Return where a player is."""
@@ -90,7 +90,8 @@ async def stalls_in_memory(parts: Parts) -> Stalls:
 
 async def surroundings(parts: Parts) -> Around:
     """Open what orders depend on beside (`Parts.once`)."""
-    return Around(FollowedClock(await parts.once(clock_in_memory)), await parts.once(whereabouts))
+    clock = FollowedClock(await parts.once(clock_in_memory))
+    return Around(clock, await parts.once(whereabouts), parts.now_us)
 
 
 async def _orders(parts: Parts) -> None:
@@ -102,9 +103,8 @@ async def _orders(parts: Parts) -> None:
     for kind in KEEPING.commands:
         commands[kind.command_name] = of_known(view, commands[kind.command_name])
     clock, realm = await parts.once(clock_in_memory), parts.system.realm
-    keeper = StallKeeper(access, today=partial(_today, clock), realm=realm)
-    dsn = parts.system.dsn_of(WRITER)
-    await parts.background(while_leading(dsn, realm, keeper.lead, work="market", name=process_name()))
+    today, begins_us = partial(_today, clock, parts.now_us), partial(_begins_us, clock)
+    await parts.lead("market", StallKeeper(access, today=today, realm=realm, begins_us=begins_us))
 
 
 async def _queries(parts: Parts) -> None:
@@ -128,7 +128,14 @@ def within(limits: PlayerLimits, handler: Handler) -> Handler:
     return limited
 
 
-def _today(view: ClockView) -> int | None:
+def _today(view: ClockView, now_us: Callable[[], int]) -> int | None:
     """Return the game day; None before there is a clock."""
     clock = view.clock
     return clock.line.at(RealTime(now_us())).ms // clock.almanac.day_ms if clock else None
+
+
+def _begins_us(view: ClockView, day: int) -> int | None:
+    """Return when a game day begins, in µs since 1970; None: never, as the clock goes."""
+    clock = view.clock
+    when = clock.line.when(GameTime(day * clock.almanac.day_ms)) if clock else None
+    return when.us if when else None

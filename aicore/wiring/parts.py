@@ -10,17 +10,19 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import asyncpg
 from nats.aio.client import Client as Nats
 
+from aicore.clock import now_us
 from aicore.running import System
 from aicore.settings import Settings
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.nats.service import CommandHandler
 from bus.ports import EventLog
+from bus.relay.leadership import WRITER, Work, while_leading
 from domain.kernel.event import Query
 from domain.kernel.process import Process
 from handlers.kernel.commands import Binding, CommandRunner
@@ -47,6 +49,27 @@ class Served:
     """Listeners to messages of a command that cannot be read."""
 
 
+def process_name() -> str:
+    """Return what operators call this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+class Leader(Protocol):
+    """Whoever leads some work of the realm while this process may; a `Turns` does so step by step, too."""
+
+    async def lead(self) -> None:
+        """Lead until another one does, or this process cannot."""
+        ...
+
+
+class Keeper(Protocol):
+    """Whoever looks after something in each process."""
+
+    async def run(self) -> None:
+        """Look for ever."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Shared parts of one process's components; all are opened by `aicore.wiring.components`."""
@@ -66,6 +89,11 @@ class Parts:
     """Followers of the log in this process; doctor asks for their state."""
 
     opened: dict[Callable[["Parts"], Awaitable[Any]], Any] = field(default_factory=dict)
+    now_us: Callable[[], int] = now_us
+    """Real time of the decisions that are made here, in µs since 1970."""
+
+    name: str = field(default_factory=process_name)
+    """What operators call this process."""
 
     async def once(self, open_: Callable[["Parts"], Awaitable[T]]) -> T:
         """Return what ``open_`` opens; it is opened once, however many ask. Contexts are wired in turn."""
@@ -77,6 +105,15 @@ class Parts:
     async def background(self, work: Coroutine[Any, Any, None]) -> None:
         """Do ``work`` beside everything else until the services end; its error ends them."""
         await self.stack.enter_async_context(_running(work))
+
+    async def lead(self, work: Work, leader: Leader) -> None:
+        """Have ``leader`` lead the realm's ``work`` whenever no other process does."""
+        dsn, realm = self.system.dsn_of(WRITER), self.system.realm
+        await self.background(while_leading(dsn, realm, leader.lead, work=work, name=self.name))
+
+    async def keep(self, keeper: Keeper) -> None:
+        """Have ``keeper`` look for ever after what needs no leader of its own."""
+        await self.background(keeper.run())
 
     async def view(self, view: V) -> V:
         """Have a read model in memory follow the log, and return it."""
@@ -122,11 +159,6 @@ class Part:
     answers: Mapping[type[Query], Ask] = field(default_factory=dict)
     serve: Mapping[str, Serve] = field(default_factory=dict)
     lanes: Mapping[str, str] = field(default_factory=dict)
-
-
-def process_name() -> str:
-    """Return what operators call this process."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 @asynccontextmanager

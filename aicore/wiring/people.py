@@ -7,9 +7,8 @@ from aicore.content.sample_world import sample_definition
 from aicore.settings import Settings
 from aicore.wiring.clock import clock_in_memory
 from aicore.wiring.ledger import ledger_desk
-from aicore.wiring.parts import Part, Parts, process_name
+from aicore.wiring.parts import Part, Parts
 from aicore.wiring.places import player_limits, whereabouts
-from bus.relay.leadership import WRITER, while_leading
 from domain.clock.units import GameTime
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Query
@@ -100,10 +99,9 @@ async def _commands(parts: Parts) -> None:
 
 async def _leader(parts: Parts) -> None:
     around = await parts.once(surroundings), await parts.once(memories)
-    realm, name = parts.system.realm, process_name()
+    realm, name = parts.system.realm, parts.name
     leader = PeopleLeader(parts.log, parts.codec, around, realm=realm, name=name)
-    dsn = parts.system.dsn_of(WRITER)
-    await parts.background(while_leading(dsn, realm, leader.lead, work="people", name=name))
+    await parts.lead("people", leader)
 
 
 async def _queries(parts: Parts) -> None:

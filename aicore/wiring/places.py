@@ -128,6 +128,7 @@ async def _commands(asked: Circumstances, parts: Parts) -> None:
     """Limit what comes for each player; end journeys when they are over."""
     clock = FollowedClock(await parts.once(clock_in_memory))
     desk = await parts.once(ledger_desk)
+    asked.now_us = parts.now_us
     asked.follow(clock, await parts.once(whereabouts), lambda player: Carried(desk, player))
     limits, commands = await parts.once(player_limits), parts.served.commands
     for kind in LIMITED:
@@ -141,7 +142,7 @@ async def _queries(parts: Parts) -> None:
         parts.log,
         lambda: there.city,
         decode=parts.codec.decode,
-        game_ms=lambda: max(0, clock.known_ms(now_us())),
+        game_ms=lambda: max(0, clock.known_ms(parts.now_us())),
     )
     parts.served.queries |= {
         MapQuery: MapAnswer(lambda: (there.city, there.position)).answer,

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from aicore.clock import now_us
 from aicore.content.sample_world import sample_definition, sample_entries
 from aicore.settings import Settings
 from aicore.wiring.clock import clock_in_memory
@@ -63,9 +62,9 @@ async def _commands(parts: Parts) -> None:
     desk.carry(QuestRider(parts.log, parts.codec, board, players=PLAYERS))
     limits = await parts.once(player_limits)
     parts.served.commands |= {kind.command_name: limits.before(desk) for kind in COMMANDS}
-    await parts.background(Keeper(parts.log, board, desk).run())
+    await parts.keep(Keeper(parts.log, board, desk))
 
 
 async def _queries(parts: Parts) -> None:
-    offers = Offers(await parts.once(quests_in_memory), now_us)
+    offers = Offers(await parts.once(quests_in_memory), parts.now_us)
     parts.served.queries |= {OffersQuery: offers.answer}

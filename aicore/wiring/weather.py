@@ -2,13 +2,11 @@
 
 from functools import partial
 
-from aicore.clock import now_us
 from aicore.settings import Settings
 from aicore.wiring.clock import clock_in_memory
 from aicore.wiring.definition import definition_in_memory
-from aicore.wiring.parts import Part, Parts, process_name
+from aicore.wiring.parts import Part, Parts
 from aicore.wiring.places import FollowedClock, whereabouts
-from bus.relay.leadership import WRITER, while_leading
 from domain.definition.definition import Definition
 from domain.definition.loading import definition_of
 from domain.weather.queries import ForecastQuery, WeatherQuery
@@ -59,11 +57,10 @@ async def _commands(times: Times, parts: Parts) -> None:
     """Lead the weather whenever no other process does; close and open the ways that it bars."""
     view, there = await parts.once(weather_in_memory), await parts.once(whereabouts)
     clock = FollowedClock(view.clock)
-    times.follow(lambda: clock.game_ms(now_us()) if view.clock.clock else None)
-    asked = Circumstances(now_us)
+    times.follow(lambda: clock.game_ms(parts.now_us()) if view.clock.clock else None)
+    asked = Circumstances(parts.now_us)
     asked.follow(clock, there)
     await parts.process(way_keeper(lambda: there.city), way_commands(asked))
-    realm, name, defined = parts.system.realm, process_name(), Defined(await parts.once(definition_in_memory))
+    realm, name, defined = parts.system.realm, parts.name, Defined(await parts.once(definition_in_memory))
     leader = WeatherLeader(parts.log, parts.codec, view, defined, realm=realm, name=name)
-    dsn = parts.system.dsn_of(WRITER)
-    await parts.background(while_leading(dsn, realm, leader.lead, work="weather", name=name))
+    await parts.lead("weather", leader)

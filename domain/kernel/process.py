@@ -65,6 +65,7 @@ class Process(Generic[S]):
         recent: names of events that it hears from ``since`` on only, as there are too many of them.
         tick_s: how often time alone may make something due; None: never.
         insists: whether a refused command that is still due is said again once something else has happened.
+        next_ms: by the state, the game time at which time alone makes something due next; None: no time does.
         since: by the state that ``types`` alone give and the log's last position, where to begin.
     """
 
@@ -77,3 +78,4 @@ class Process(Generic[S]):
     since: Callable[[S, int], int] = lambda _, head: head
     tick_s: float | None = None
     insists: bool = True
+    next_ms: Callable[[S], int | None] | None = None

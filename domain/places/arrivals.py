@@ -85,6 +85,7 @@ def arrivals(game_ms: GameClock) -> Process[UnderWay]:
         evolve=evolve,
         react=react,
         tick_s=TICK_S,
+        next_ms=lambda state: state.ends[0][0] if state.ends else None,
     )
 
 

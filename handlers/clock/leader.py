@@ -16,7 +16,7 @@ import structlog
 from bus.codec import EventCodec
 from bus.ports import EventLog, Fenced, IdConflict, InvalidAppend, StreamWrite, VersionConflict
 from domain.clock.clock import STREAM, Clock, follow
-from domain.clock.messages import ClockDilated, ClockEvent, ClockLed, ClockUndilated
+from domain.clock.messages import EVENTS, ClockDilated, ClockEvent, ClockLed, ClockUndilated
 from domain.clock.pace import Pace
 from domain.clock.strikes import lateness, next_due, strike_id, strikes
 from domain.clock.timeline import UNDILATED
@@ -47,6 +47,8 @@ class _TooOld(Exception):
 class ClockLeader:
     """One process's readiness to lead; ``view`` follows the clock all the time, so that it is at hand."""
 
+    stirred_by: tuple[str, ...] = tuple(kind.event_name for kind in EVENTS)
+
     def __init__(self, log: EventLog, codec: EventCodec, view: ClockView, *, realm: str, name: str) -> None:
         self._log = log
         self._codec = codec
@@ -58,6 +60,7 @@ class ClockLeader:
         self._term = 0
         self._paces = 0
         """How often the pace was changed in this term."""
+        self._pace = Pace(behind=False, since=RealTime(0))
 
     async def lead(self) -> None:
         """Lead until another one does, or this process cannot: a wrong clock, too old, refused by the log.
@@ -79,21 +82,43 @@ class ClockLeader:
         return self._log.clock_wrong or self._view.gap
 
     async def _lead(self, clock: Clock) -> None:
-        pace = Pace(behind=False, since=self._view.now())
+        self._pace = Pace(behind=False, since=self._view.now())
         while clock.term == self._term and not self._unable():
             now = self._view.now()
-            behind = lateness(clock, now) > LATE
-            pace = pace.seen(now, behind=behind)
-            if (wanted := pace.wanted(now, clock.line.dilation)) != clock.line.dilation:
-                pace = Pace(behind, now)
-                await self._dilate(clock, now, wanted)
-            elif found := strikes(clock, now, BATCH):
-                ids = [strike_id(self._realm, strike.name, strike.number) for strike in found]
-                await self._append([strike.event for strike in found], ids)
-            else:
+            if not await self._tell(clock, now):
                 await self._rest(clock, now)
             clock = self._newest() or clock
         logger.info("leads_the_clock_no_more", term=self._term, newest=clock.term, of=clock.leader)
+
+    async def turn(self) -> None:
+        """Tell what is due now; see `handlers.kernel.leading.Turns`."""
+        clock = self._newest()
+        if clock is None:
+            return
+        if not self._term:
+            clock = await self._begun()
+            self._pace = Pace(behind=False, since=self._view.now())
+        await self._tell(clock, self._view.now())
+
+    def due_us(self) -> int | None:
+        """Return when there is something to tell, in µs since 1970."""
+        clock = self._newest()
+        due = next_due(clock, self._view.now()) if clock else None
+        return due.us if due else None
+
+    async def _tell(self, clock: Clock, now: RealTime) -> bool:
+        """Tell what is due, or go at another pace; say whether there was anything."""
+        behind = lateness(clock, now) > LATE
+        self._pace = self._pace.seen(now, behind=behind)
+        if (wanted := self._pace.wanted(now, clock.line.dilation)) != clock.line.dilation:
+            self._pace = Pace(behind, now)
+            await self._dilate(clock, now, wanted)
+        elif found := strikes(clock, now, BATCH):
+            ids = [strike_id(self._realm, strike.name, strike.number) for strike in found]
+            await self._append([strike.event for strike in found], ids)
+        else:
+            return False
+        return True
 
     async def _begun(self) -> Clock:
         """Return the clock once there is one and this process leads it."""

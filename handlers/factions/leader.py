@@ -12,7 +12,10 @@ import structlog
 
 from bus.codec import EventCodec
 from bus.ports import EventLog
+from domain.clock.messages import EVENTS as CLOCK_EVENTS
+from domain.clock.units import GameTime
 from domain.definition.definition import Definition
+from domain.definition.messages import VersionPublished
 from domain.factions.factions import STREAM, Factions, evolve
 from domain.factions.ground import ground_of, ground_to_set
 from domain.factions.messages import EVENTS, DayTold, Emerged, FactionsEvent, FactionsLed, GroundSet, Lapsed
@@ -25,11 +28,15 @@ REST_S_MAX = 0.5
 DAYS_AT_ONCE = 400
 """A jump over more leaves days out: nobody waits for the history of a thousand years."""
 
+STIRRED_BY = tuple(kind.event_name for kind in (*EVENTS, *CLOCK_EVENTS, VersionPublished))
+
 logger = structlog.get_logger(__name__)
 
 
 class FactionsLeader:
     """One process's readiness to lead; ``definition`` returns the one that was loaded, or None."""
+
+    stirred_by: tuple[str, ...] = STIRRED_BY
 
     def __init__(  # noqa: PLR0913 - each is one thing that it needs
         self,
@@ -72,14 +79,31 @@ class FactionsLeader:
         await self._led.reload()
         self._term = 0
         while not self._unable() and self._term in (0, self._led.newest().term):
-            today, wanted = self._today(), self._ground()
-            found = [] if today is None else self._next(self._led.newest(), today, wanted)
-            if not found:
+            if not await self._tell():
                 await self._led.wait(REST_S_MAX)
-            elif self._term:
-                await self._led.append(found, self._term)
-            else:
-                await self._begin()
+
+    async def turn(self) -> None:
+        """Tell the next ground or day; see `handlers.kernel.leading.Turns`."""
+        await self._tell()
+
+    def due_us(self) -> int | None:
+        """Return when the next day begins, in µs since 1970."""
+        clock, today = self._view.clock.clock, self._today()
+        if clock is None or today is None or self._led.newest().ground is None:
+            return None
+        day = max(today, self._led.newest().day) + 1
+        due = clock.line.when(GameTime(day * clock.almanac.day_ms))
+        return due.us if due else None
+
+    async def _tell(self) -> bool:
+        """Tell the next ground or day, if there is one; say whether there was."""
+        today, wanted = self._today(), self._ground()
+        found = [] if today is None else self._next(self._led.newest(), today, wanted)
+        if found and self._term:
+            await self._led.append(found, self._term)
+        elif found:
+            await self._begin()
+        return bool(found)
 
     async def _begin(self) -> None:
         term = self._led.newest().term + 1

@@ -237,9 +237,13 @@ class ProcessRunner(Generic[S]):
             async with aclosing(self._log.subscribe(after=head, where=Where(types=types))) as batches:
                 async for batch in batches:
                     for recorded in batch:
-                        self._take(recorded)
-                        await self.react(recorded.recorded_us)
+                        await self.hear(recorded)
                     await self._told()
+
+    async def hear(self, recorded: RecordedEvent) -> None:
+        """Take an event in, and say what follows."""
+        self._take(recorded)
+        await self.react(recorded.recorded_us)
 
     async def _catch_up(self, head: int) -> None:
         """Fold what was, up to ``head``, in the order in which it happened."""

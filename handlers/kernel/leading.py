@@ -8,7 +8,7 @@ and two at once would tell the same under the same ids.
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 from uuid import UUID, uuid5
 
 import structlog
@@ -50,6 +50,25 @@ class Stream(NamedTuple):
     def id_of(self, realm: str, name: str, number: int) -> UUID:
         """Return the event id of a realm's ``number``-th thing of a name, which anybody derives: UUIDv5."""
         return uuid5(uuid5(self.space, realm), f"{name}/{number}")
+
+
+@runtime_checkable
+class Turns(Protocol):
+    """Does what is due, a turn at a time: the leaders' loops do so, and a world that has a clock of its own.
+
+    Attributes:
+        stirred_by: names of the events after which something may be due at once; time apart (`due_us`).
+    """
+
+    stirred_by: tuple[str, ...]
+
+    async def turn(self) -> None:
+        """Do what is due now, if anything is; nobody else leads, as the log is this process's own."""
+        ...
+
+    def due_us(self) -> int | None:
+        """Return when time alone makes something due, in µs since 1970; None: never, as things are."""
+        ...
 
 
 class Known(Protocol[T_co]):

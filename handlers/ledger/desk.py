@@ -35,6 +35,7 @@ from domain.kernel.event import Command, Event
 from domain.kernel.parse import parse
 from domain.ledger.book import STREAM, Book, Now
 from domain.ledger.commands import COMMANDS, LedgerCommand, Link, Reversing, Transfer
+from domain.ledger.messages import Held as HoldMade
 from domain.ledger.messages import Led
 from handlers.ledger.authority import Holders
 from handlers.ledger.known import Known, TooOld
@@ -69,6 +70,8 @@ logger = structlog.get_logger(__name__)
 class Desk:
     """One process's desk. Run `stand_by` beside `lead`; calls may come at any time."""
 
+    stirred_by: tuple[str, ...] = (HoldMade.event_name,)
+
     def __init__(self, known: Known, holders: Holders, lead: Lead, *, realm: str, name: str) -> None:
         self._known = known
         self._holders = holders
@@ -80,6 +83,8 @@ class Desk:
         self._in_charge = False
         """Whether `lead` reads and writes the ledger."""
         self._leading = False
+        self._busy = False
+        """Whether a turn is under way that `turn` began."""
         self._queue: deque[Waiting] = deque()
         self._news = asyncio.Event()
         self._remembered: OrderedDict[int, tuple[Command, str, Reply]] = OrderedDict()
@@ -207,6 +212,28 @@ class Desk:
 
     # --- leading ------------------------------------------------------------------------------------------
 
+    async def begin(self) -> None:
+        """Lead from now on, as the only process that there is."""
+        if not self._leading:
+            await self._known.catch_up()
+            self._leading = await self._begin()
+
+    async def turn(self) -> None:
+        """Decide what waits and what is over, if anything is; see `handlers.kernel.leading.Turns`."""
+        if self._busy or not self._needed():
+            return
+        await self.begin()
+        self._busy = True
+        try:
+            now = self._known.now()
+            await self._take(now, self._known.over(now))
+        finally:
+            self._busy = False
+
+    def due_us(self) -> int | None:
+        """Return when the next hold may end, in µs since 1970."""
+        return self._known.next_end_us
+
     async def stand_by(self) -> None:
         """Keep the ledger in memory while another process leads, for ever: then little is left to replay."""
         while True:
@@ -288,6 +315,10 @@ class Desk:
         if not self._queue and not over:
             await self._rest(now)
             return
+        await self._take(now, over)
+
+    async def _take(self, now: Now, over: Sequence[HoldMade]) -> None:
+        """Take one turn: end what is over, decide who waits."""
         turn, again = self._turn(now), list[Waiting]()
         for hold in over:
             turn.expire(hold)

@@ -13,12 +13,16 @@ from uuid import UUID, uuid5
 import structlog
 
 from bus.ports import Fenced, IdConflict, LogError, LogUnavailable, StreamWrite, VersionConflict
+from domain.clock.messages import EVENTS as CLOCK_EVENTS
+from domain.definition.messages import VersionPublished
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Command
 from domain.ledger.commands import DeclareFlow, OpenAccount, OpenUnit, Transfer
 from domain.market.deliveries import deliveries, flows, reason_of
 from domain.market.market import bereft, open_day
+from domain.market.messages import EVENTS
 from domain.market.stalls import Stall, stream_of
+from domain.people.harm_messages import Died
 from handlers.market.access import Access
 from handlers.market.orders import COMPONENT
 from protocol.messages import CommandMessage
@@ -31,6 +35,8 @@ MADE_UP_DAYS_MAX = 30
 AGAIN_S = 10.0
 """Until a delivery that the ledger refused is tried again."""
 
+STIRRED_BY = tuple(kind.event_name for kind in (*CLOCK_EVENTS, *EVENTS, Died, VersionPublished))
+
 AT_ONCE = 50
 DIGITS = 2
 """A currency's smallest coin is a hundredth of it (`domain.definition.goods`)."""
@@ -41,11 +47,28 @@ logger = structlog.get_logger(__name__)
 class StallKeeper:
     """One process's readiness to lead; ``view`` follows the stalls all the time."""
 
-    def __init__(self, access: Access, *, today: Callable[[], int | None], realm: str) -> None:
-        """Prepare; ``today`` returns the game day, None before there is a clock."""
+    stirred_by: tuple[str, ...] = STIRRED_BY
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        today: Callable[[], int | None],
+        realm: str,
+        begins_us: Callable[[int], int | None] = lambda _: None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            access: the log, the stalls, the ledger's desk.
+            today: returns the game day, None before there is a clock.
+            realm: whose ids are derived.
+            begins_us: when a game day begins, in µs since 1970, as the clock goes now; None: never.
+        """
         self._access = access
         self._view = access.view
         self._today = today
+        self._begins_us = begins_us
         self._space = uuid5(UUID(int=0), f"{realm}/market")
         self._delivered: dict[str, int] = {}
         """By stall, the last day whose goods have arrived as far as this leader knows."""
@@ -79,6 +102,15 @@ class StallKeeper:
         for failure in await asyncio.gather(*stalls, return_exceptions=True):
             if failure is not None:
                 raise failure
+
+    def due_us(self) -> int | None:
+        """Return when the next day begins, or what was refused is tried again, in µs since 1970."""
+        today = self._today()
+        if today is None or not self._view.stalls:
+            return None
+        now_us = self._access.log.now_us()
+        again = [int(at_s * 1e6) + 1 for at_s in self._again_s.values() if at_s * 1e6 >= now_us]
+        return min(filter(None, [self._begins_us(today + 1), *again]), default=None)
 
     async def _days(self, stall: Stall, today: int) -> None:
         """Open a stall's days up to today; shut it, if those are dead who kept it."""
@@ -118,9 +150,10 @@ class StallKeeper:
         before, posted = self._view.postings.get(stall.market, (None, None))
         if posted is None or self._delivered.get(stall.market) == posted.day:
             return True
-        now_s = asyncio.get_running_loop().time()
+        now_s = self._access.log.now_us() / 1e6
         if self._again_s.get(stall.market, 0.0) > now_s:
             return self._today() != posted.day
+        self._again_s.pop(stall.market, None)
         for number, moves in enumerate(deliveries(stall, before, posted)):
             transfer = Transfer(moves=list(moves), reason=reason_of(before))
             try:

@@ -16,11 +16,13 @@ import structlog
 
 from bus.codec import EventCodec
 from bus.ports import EventLog, Fenced, IdConflict, InvalidAppend, StreamWrite, VersionConflict
+from domain.clock.messages import EVENTS as CLOCK_EVENTS
 from domain.clock.units import GameTime
 from domain.kernel.event import Event
 from domain.people.agenda import Agenda
 from domain.people.lives import People
 from domain.people.messages import STREAM, PeopleLed
+from domain.people.outside import KINDS
 from domain.people.rules import MINUTE_MS
 from handlers.people.lives import TooOld, read_lives
 from handlers.people.memories import PeopleMemories
@@ -41,6 +43,8 @@ logger = structlog.get_logger(__name__)
 class PeopleLeader:
     """One process's readiness to lead; clock, surroundings and memories are followed all the time."""
 
+    stirred_by: tuple[str, ...] = tuple(kind.event_name for kind in (*KINDS, *CLOCK_EVENTS))
+
     def __init__(
         self,
         log: EventLog,
@@ -57,6 +61,7 @@ class PeopleLeader:
         self._space = uuid5(UUID(int=0), f"{realm}/people")
         self._name = name
         self._people, self._version = People(), 0
+        self._agenda: Agenda | None = None
 
     async def lead(self) -> None:
         """Lead until another one does, or this process cannot.
@@ -100,22 +105,54 @@ class PeopleLeader:
 
     async def _live(self) -> None:
         """Live from minute to minute until an append is refused: then another one leads."""
-        world, memories = await self._surroundings.world(), self._memories.memories
-        agenda = Agenda(self._people, world, memories)
+        agenda = await self._open_agenda()
         while not self._unable():
             now_ms = self._now_ms()
             if now_ms is None or not self._surroundings.alive:
                 await self._rest(None)
                 continue
-            world = await self._surroundings.world()
-            if world is not agenda.world:
-                agenda.take_in(world)
-            events = agenda.skip(now_ms) or [*agenda.outside(now_ms), *agenda.run(now_ms, BATCH)]
+            events = await self._next(agenda, now_ms)
             if events and not await self._append(events):
                 logger.info("leads_the_people_no_more", version=self._version)
                 return
             if not events:
                 await self._rest(agenda.next_ms)
+
+    async def _open_agenda(self) -> Agenda:
+        self._agenda = Agenda(self._people, await self._surroundings.world(), self._memories.memories)
+        return self._agenda
+
+    async def _next(self, agenda: Agenda, now_ms: int) -> Sequence[Event]:
+        """Return what happens up to a game minute, in the world as it is now."""
+        world = await self._surroundings.world()
+        if world is not agenda.world:
+            agenda.take_in(world)
+        return agenda.skip(now_ms) or [*agenda.outside(now_ms), *agenda.run(now_ms, BATCH)]
+
+    @property
+    def people(self) -> People:
+        """Everybody's lives, as this leader lives them."""
+        return self._people
+
+    async def turn(self) -> None:
+        """Live up to now; see `handlers.kernel.leading.Turns`."""
+        now_ms = self._now_ms()
+        if now_ms is None or not self._surroundings.alive:
+            return
+        if self._agenda is None:
+            await self._begun()
+            await self._open_agenda()
+        assert self._agenda is not None
+        if events := await self._next(self._agenda, now_ms):
+            await self._append(events)
+
+    def due_us(self) -> int | None:
+        """Return when somebody decides or arrives next, in µs since 1970."""
+        clock, next_ms = self._clock.clock, self._agenda.next_ms if self._agenda else None
+        if clock is None or next_ms is None or not self._surroundings.alive:
+            return None
+        due = clock.line.when(GameTime(next_ms))
+        return due.us if due else None
 
     async def _append(self, events: Sequence[Event]) -> bool:
         """Append at the version that is known; say whether it was so."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import ClassVar
 
 from bus.ports import EventLog, RecordedEvent
@@ -84,6 +85,11 @@ class Whereabouts(MemoryView):
             self._redefined = False
         if self._closed & self.city.ways.keys() != self.city.closed:
             self.city = await asyncio.to_thread(self.city.with_closed, frozenset(self._closed))
+
+    @property
+    def state(self) -> tuple[Mapping[str, str], Mapping[str, Journey], Collection[str]]:
+        """Who is in which place, who is under way, and the ways that are closed."""
+        return self._places, self._journeys, self._closed
 
     def place_of(self, who: str) -> str:
         """Return the place that somebody is in; "" if they are under way, or nowhere."""

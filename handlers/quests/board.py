@@ -184,6 +184,12 @@ class Clocked:
         clock = self._clock()
         return clock.line.at(RealTime(real_us)).ms if clock else None
 
+    def when_us(self, game_ms: int) -> int | None:
+        """Return when it is a game time, in µs since 1970; None: never, as the clock goes."""
+        clock = self._clock()
+        when = clock.line.when(GameTime(game_ms)) if clock else None
+        return when.us if when else None
+
     def moment(self, game_ms: int) -> Moment:
         """Return what conditions read of a game time."""
         clock = self._clock()

@@ -16,7 +16,7 @@ from domain.quests.commands import Look
 from domain.quests.instance import Instance, Offered
 from domain.quests.quests import follows
 from handlers.ledger.desk import Desk
-from handlers.quests.board import QuestBoard
+from handlers.quests.board import HEARD, QuestBoard
 from handlers.quests.desk import COMPONENT, look_id
 from protocol.messages import CommandMessage
 from protocol.meta import Meta
@@ -33,6 +33,8 @@ logger = structlog.get_logger(__name__)
 class Keeper:
     """Looks at quests. Run `run` in a task."""
 
+    stirred_by: tuple[str, ...] = tuple(kind.event_name for kind in HEARD)
+
     def __init__(self, log: EventLog, board: QuestBoard, desk: Desk) -> None:
         self._log = log
         self._board = board
@@ -44,8 +46,16 @@ class Keeper:
         """Look for ever."""
         while True:
             await asyncio.sleep(TICK_S)
-            if self._desk.leads:
-                await self.look()
+            await self.turn()
+
+    async def turn(self) -> None:
+        """Look once, where the ledger is led; see `handlers.kernel.leading.Turns`."""
+        if self._desk.leads:
+            await self.look()
+
+    def due_us(self) -> int | None:
+        """Return when time alone may change something, in µs since 1970."""
+        return self._board.clock.when_us(self._times[0][0]) if self._times else None
 
     async def look(self) -> None:
         """Say of every quest for which something follows that it is to be looked at."""

@@ -24,7 +24,7 @@ STALL = replace(YARD, keepers={"hob": "Hob", "wen": "Wen"})
 
 def test_a_stall_is_kept_while_one_of_its_people_is_there() -> None:
     there = Whereabouts(MemoryLog("x", lambda: 0), city(), decode=CODEC.decode)
-    around = Around(None, there)  # type: ignore[arg-type]  # no clock is asked here
+    around = Around(None, there, int)  # type: ignore[arg-type]  # no clock is asked here
 
     def goes(person: str, place: str) -> None:
         entered: dict[str, Any] = {**Entered.example, "who": who_of(person), "place": place}

@@ -11,11 +11,14 @@ import pytest
 
 from bus.ports import LogUnavailable, StreamWrite
 from domain.kernel.decider import Rejected
+from domain.ledger.commands import DeclareFlow, Transfer
 from domain.ledger.messages import Transferred
 from domain.market.messages import PricesPosted, StallShut, StallTakenOver
 from domain.people.harm_messages import Died
 from handlers.market.view import Stalls
+from protocol.messages import CommandMessage, Reply
 from tests.unit.ledger.desk_kit import CODEC, until
+from tests.unit.ledger.kit import move
 from tests.unit.market.kit import STALLS, UNA, Town, town
 from tests.unit.market.test_orders import _events, buys
 
@@ -130,3 +133,46 @@ async def test_a_stall_is_shut_once_when_its_keeper_dies_and_not_again_once_take
         assert (await there.tell("again", buys(1))).result["quantity"] == 1
         shut = [each for each in await _events(there) if isinstance(each, StallShut)]
         assert len(shut) == 1
+
+
+class Robbed:
+    """The desk of a town where somebody empties a till before the keeper is heard."""
+
+    def __init__(self, there: Town, theft: Transfer) -> None:
+        self._there = there
+        self._theft = theft
+
+    async def __call__(self, message: CommandMessage) -> Reply:
+        await self._there.tell("theft", self._theft)
+        return await self._there.desk_of_all(message)
+
+    async def see_may_give(self, account: str, by: str) -> None:
+        await self._there.desk_of_all.see_may_give(account, by)
+
+
+async def test_who_was_refused_once_is_delivered_to_later_and_opens_the_days_after() -> None:
+    """The scar: a stall whose goods were refused once never opened again, though they had come since."""
+    async with town() as there:
+        await there.tell("sink", DeclareFlow(account="sink.thieves", says="Thieves"))
+        await there.tell("many", buys(30))
+        await there.view.caught_up()
+        till = there.view.amount("stall.lamp_yard", "crowns")
+        takes = Transfer(moves=[move("stall.lamp_yard", "sink.thieves", till, "crowns")], reason="theft")
+        keeper = there.keeper()
+        await keeper.turn()
+        keeper._access = replace(there.access, carry_out=Robbed(there, takes))
+        there.day = 1
+        await keeper.turn()
+        assert there.stock() == 10
+
+        keeper._access = there.access
+        gives = Transfer(moves=[move("source.wages", "stall.lamp_yard", till, "crowns")], reason="found")
+        await there.tell("given back", gives)
+        await there.view.caught_up()
+        there.log.time_us += 11_000_000
+        await keeper.turn()
+        assert there.stock() > 10
+
+        there.day = 2
+        await keeper.turn()
+        assert there.view.market("lamp_yard").day == 2

@@ -1,0 +1,117 @@
+"""`aicore world simulate`: days of a world without servers, at many times its pace, the same everywhere."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aicore.cli.terminal import Failure, Json, Kind, Listing, out, print_json, print_rows, progress, run_async
+from aicore.logs import set_up
+
+if TYPE_CHECKING:
+    from aicore.headless.simulation import Hour, Made
+
+DAY_HOURS = 24
+SHOWN = 16
+"""Digits of a digest that are shown; with --json all of them."""
+
+HOURS = {"day": Kind.NAME, "hour": Kind.NAME, "events": Kind.NAME, "log": Kind.NAME, "state": Kind.NAME}
+COUNTS = {"events": Kind.NAME, "of type": Kind.TEXT}
+
+
+def simulate(  # noqa: PLR0913 - one parameter per option of the command line
+    folder: Annotated[
+        Path | None, typer.Argument(help="The world's folder of YAML files.", show_default="the sample world")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=3_650, help="Game days.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(help="Other chances.", show_default="the world's", min=0)
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--out", help="Write every event to this file, one JSON object a line.")
+    ] = None,
+    *,
+    hourly: Annotated[bool, typer.Option("--hourly", help="Show each game hour, and not each day.")] = False,
+    json: Json = False,
+) -> None:
+    """Simulate a whole world without running it: every context, by the rules that servers go by.
+
+    The same world and seed give the same digests on every machine: of the log, and of what contexts know.
+    """
+    from aicore.headless.record import lines_of  # noqa: PLC0415 - numpy and every context, for this alone
+    from aicore.headless.simulation import counts_of, hours, opened  # noqa: PLC0415
+
+    set_up("warning", "console")
+    made = _made(folder, seed)
+
+    async def work() -> dict[str, Any]:
+        world = await opened(made)
+        began_s, seen = time.perf_counter(), list["Hour"]()
+        with progress() as bar:
+            task = bar.add_task("game hours", total=days * DAY_HOURS)
+            async for hour in hours(world, days * DAY_HOURS):
+                seen.append(hour)
+                bar.advance(task)
+        took_s = time.perf_counter() - began_s
+        if file is not None:
+            _write(file, b"".join(lines_of(world.log.since(0))))
+        lived_s = (world.now_us - world.began_us) / 1e6
+        return {
+            "days": days,
+            "seed": made.seed,
+            "hours": [hour._asdict() for hour in seen],
+            "counts": dict(counts_of(world)),
+            "left_out": world.parts.left_out,
+            "took_s": round(took_s, 3),
+            "times_real_time": round(lived_s / took_s),
+        }
+
+    found = run_async(work())
+    if json:
+        print_json(found)
+    else:
+        _tell(found, hourly=hourly)
+
+
+def _made(folder: Path | None, seed: int | None) -> "Made":
+    from aicore.content.definition import check_folder  # noqa: PLC0415 - as above
+    from aicore.content.sample_world import sample_entries  # noqa: PLC0415
+    from aicore.headless.simulation import Made  # noqa: PLC0415
+    from domain.definition.entries import entries_of  # noqa: PLC0415
+
+    if folder is None:
+        return Made.of(sample_entries(), seed)
+    checked = check_folder(folder)
+    if checked.faults:
+        raise Failure(f"{folder} has faults", remedy=f"see them: `aicore world check {folder}`")
+    return Made.of(entries_of(checked.data), seed)
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise Failure(f"{file} cannot be written: {error}") from None
+
+
+def _tell(found: Mapping[str, Any], *, hourly: bool) -> None:
+    rows = [
+        [
+            str((hour["number"] - 1) // DAY_HOURS + 1),
+            str(hour["number"]),
+            f"{hour['position']:,}",
+            hour["log"][:SHOWN],
+            hour["state"][:SHOWN],
+        ]
+        for hour in found["hours"]
+        if hourly or hour["number"] % DAY_HOURS == 0
+    ]
+    print_rows(Listing(HOURS, rows), "no hour has passed")
+    counts = [[f"{count:,}", name] for name, count in found["counts"].items()]
+    print_rows(Listing(COUNTS, counts), "nothing happened")
+    speed = f"{found['days']} days in {found['took_s']:.1f} s: {found['times_real_time']:,} times real time"
+    out.print(speed, markup=False)
+    for name in found["left_out"]:
+        out.print(f"left out, as it goes by a clock of its own: {name}", markup=False)
