@@ -34,6 +34,9 @@ that a line may speak of it; ``habits`` tell a writer how the voice talks.
 """
 
 LEFT_OUT = re.compile(r"\s+~([A-Z]+)$")
+AGREEING = re.compile(r"\{[A-Z]\.they\} ((?!always|sometimes|perhaps|thus)[a-z]+s)\b", re.IGNORECASE)
+"""A pronoun and a verb that is right for "she" alone."""
+
 SELF = frozenset({"I", "I'm", "I'll", "I'd", "I've"})
 CAPITAL = re.compile(r"(?<![\w'{.])[A-Z][\w']*")
 DIGIT = re.compile(r"\d")
@@ -216,6 +219,8 @@ def line_faults(pair: Pair, words: Words) -> Iterator[tuple[str, str, str]]:
         yield "digit", f"the digit {digits[0]}", "numbers in words, or {N}"
     if odd := ODD.findall(bare):
         yield "odd_character", f"the character {odd[0]!r}", "letters, plain punctuation, — and …"
+    for verb in AGREEING.findall(text):
+        yield "agreement", f"the verb {verb!r} after a pronoun", "a past tense, or {A.is} {A.was} {A.has} {A.does}"
     for word in _stray_capitals(text):
         if word not in words.capitals:
             yield "capital", f"the word {word!r}", "a capital where a sentence begins, I, or a placeholder"

@@ -36,6 +36,7 @@ def test_each_fault_of_a_line_is_told() -> None:
         "{A} is dead. She knew 2 songs.": "digit",
         "{A} is dead, okay.": "vocabulary",
         "{A} is dead; I was glad to help.": "vocabulary",
+        "{A} is dead, and {A.they} knows.": "agreement",
         "dead, {A} is.": "beginning",
         "{A} is dead": "end",
         "{A} is dead <here>.": "odd_character",
