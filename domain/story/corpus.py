@@ -220,7 +220,7 @@ def line_faults(pair: Pair, words: Words) -> Iterator[tuple[str, str, str]]:
     if odd := ODD.findall(bare):
         yield "odd_character", f"the character {odd[0]!r}", "letters, plain punctuation, — and …"
     for verb in AGREEING.findall(text):
-        yield "agreement", f"the verb {verb!r} after a pronoun", "a past tense, or {A.is} {A.was} {A.has} {A.does}"
+        yield "agreement", f"the verb {verb!r} after a pronoun", "a past tense, or {A.is}, was, has, does"
     for word in _stray_capitals(text):
         if word not in words.capitals:
             yield "capital", f"the word {word!r}", "a capital where a sentence begins, I, or a placeholder"
