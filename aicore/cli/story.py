@@ -27,13 +27,14 @@ TABLES = ("genre", "voice", "act", "mood", "attitude", "register", "length", "cl
 
 
 @app.command()
-def say(
+def say(  # noqa: PLR0913 - one parameter per option of the command line
     voice: Annotated[str, typer.Argument(help="Genre and voice: harbour/ferryman.")],
     plan: Annotated[str, typer.Argument(help="A header of the corpus: 'tell killed(B, A; T) | sad'.")],
     *,
     let: Annotated[str, typer.Option(help="What letters stand for: 'A=Ada Vey, she; P=the mill'.")] = "",
     count: Annotated[int, typer.Option(help="How often; no line comes twice.", min=1, max=100)] = 3,
     seed: Annotated[str, typer.Option(help="Another word chooses otherwise.")] = "",
+    json: Json = False,
 ) -> None:
     """Say a plan in a voice, as who listens would hear it several times over.
 
@@ -42,7 +43,11 @@ def say(
     saying, tongues = _saying(plan, let), read_tongues()
     if voice not in tongues:
         raise Failure(f"there is no voice {voice!r}", remedy=", ".join(sorted(tongues)), code=Exit.USAGE)
-    for said in heard_in_turn(tongues[voice], saying, count, seed):
+    rows = list(heard_in_turn(tongues[voice], saying, count, seed))
+    if json:
+        print_json([{"rung": said.rung, "line": said.text, "lines": said.lines} for said in rows])
+        return
+    for said in rows:
         out.print(f"{said.rung:<7} {said.text}", markup=False, soft_wrap=True)
 
 

@@ -79,6 +79,9 @@ def test_a_plan_is_said_and_no_line_comes_twice(cli: Cli) -> None:
 
     assert len(set(told.splitlines())) == 2
     assert all(row.startswith("line    ") and "Ada Vey" in row for row in told.splitlines())
+    (row,) = json.loads(cli("story", "say", "harbour/clerk", "greet", "--count", "1", "--json", code=0))
+    assert row["rung"] == "line"
+    assert len(row["lines"]) == 1
 
 
 def test_what_is_no_plan_no_voice_and_no_name_is_told(cli: Cli) -> None:
