@@ -3,6 +3,9 @@
 Folded from the log in its order. Of each topic (a player, a way, a person) somebody keeps the newest thing,
 or the newest deed, with its evidence: that they saw it, or who told them, and by which event. Nobody knows
 what nobody told them.
+
+This is what the leader of the people chooses news from. What follows for who hears of it is not here: beliefs
+(`domain.beliefs`) are computed of the same presence and of the same `people.told`, which names an event.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,9 +15,10 @@ from uuid import UUID
 
 from domain.kernel.event import Event
 from domain.people.harm_messages import Died, Harmed, Robbed
-from domain.people.lives import person_of
+from domain.people.lives import person_of, who_of
 from domain.people.messages import PersonDecided, PersonGone, PersonTold
-from domain.people.rules import RULES, SLEEP
+from domain.people.presence import Presence
+from domain.people.rules import RULES
 from domain.places.messages import Arrived, Departed, Entered, Left, WayClosed, WayOpened
 
 MOVES = (Entered, Departed, Arrived, Left)
@@ -60,24 +64,17 @@ class Memories:
     """
 
     knows: dict[str, dict[str, Thing]] = field(default_factory=dict)
-    _where: dict[str, str] = field(default_factory=dict)
-    """Place of each person who is not on the way."""
-    _asleep: set[str] = field(default_factory=set)
+    _presence: Presence = field(default_factory=Presence)
 
     def apply(self, event: Event, id_: UUID, position: int) -> None:
         """Take an event in."""
-        for topic, place, at_ms in _happened(event, self._where):
+        for topic, place, at_ms in _happened(event, self._presence.where):
             thing = Thing(topic, event.event_name, place, at_ms, str(id_), position, 0, "", str(id_))
-            for person, there in self._where.items():
-                if there == place and person not in self._asleep and topic != f"person.{person}":
+            for who in self._presence.awake(place):
+                if who != topic and (person := person_of(who)):
                     self._keep(person, thing)
+        self._presence.apply(event)
         match event:
-            case Entered() | Arrived() if person := person_of(event.who):
-                self._where[person] = event.place
-            case Departed() | Left() if person := person_of(event.who):
-                self._where.pop(person, None)
-            case PersonDecided():
-                (self._asleep.add if event.action == SLEEP else self._asleep.discard)(event.person)
             case PersonGone():
                 self.knows.pop(event.person, None)
             case PersonTold():
@@ -144,8 +141,8 @@ def _happened(event: Event, where: Mapping[str, str]) -> Iterator[tuple[str, str
             yield event.by, event.place, event.at_ms
         case Died():
             yield f"person.{event.person}", event.place, event.at_ms
-        case PersonGone() if event.person in where:
-            yield f"person.{event.person}", where[event.person], event.at_ms
+        case PersonGone() if (who := who_of(event.person)) in where:
+            yield who, where[who], event.at_ms
         case _:
             pass
 
