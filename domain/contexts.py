@@ -26,6 +26,7 @@ _NAMES = (
     "weather",
     "market",
     "factions",
+    "beliefs",
 )
 
 CONTEXTS: tuple[Context, ...] = tuple(import_module(f"domain.{name}").CONTEXT for name in _NAMES)

@@ -1,0 +1,1 @@
+"""Facts and beliefs, followed and answered."""

@@ -1,0 +1,132 @@
+"""Who was there and awake knows it, who was told knows it by whom, and nobody else does."""
+
+from domain.beliefs.beliefs import Beliefs
+from domain.beliefs.claims import Claim
+from tests.unit.beliefs.kit import Tale, event_id, ground, words
+
+
+def test_who_is_there_and_awake_knows_and_nobody_else() -> None:
+    tale = Tale()
+    for who, place in (("ada", "inn"), ("bea", "inn"), ("cid", "lane")):
+        tale.comes(who, place)
+    tale.sleeps("bea")
+
+    tale.comes("player.ann", "inn")
+
+    at = "at(player.ann, place.inn)"
+    assert tale.knows("ada", at)
+    assert not tale.knows("bea", at)
+    assert not tale.knows("cid", at)
+    assert tale.knows("player.ann", at)
+
+
+def test_who_comes_sees_who_is_there_and_what_stands_there() -> None:
+    tale = Tale()
+    tale.comes("ada", "inn")
+    tale.happens("shut(place.inn)", "inn")
+    tale.happens("sold_out(place.inn, good.ale)", "inn")
+
+    tale.comes("bea", "inn")
+
+    assert tale.knows("bea", "at(person.ada, place.inn)")
+    assert tale.knows("bea", "shut(place.inn)")
+    assert not tale.knows("bea", "sold_out(place.inn, good.ale)")
+
+
+def test_who_left_is_believed_where_they_were_seen_last() -> None:
+    tale = Tale()
+    tale.comes("ada", "inn")
+    tale.comes("bea", "inn")
+    tale.comes("cid", "inn")
+    tale.goes("cid")
+
+    tale.goes("ada")
+    tale.comes("ada", "lane")
+
+    assert tale.knows("cid", "at(person.ada, place.inn)")
+    assert not tale.knows("bea", "at(person.ada, place.inn)")
+    assert tale.beliefs.facts.now(Claim("at", "person.ada", "place.lane"))
+    assert not tale.knows("bea", "at(person.ada, place.lane)")
+
+
+def test_what_one_is_told_leads_back_to_who_saw_it() -> None:
+    tale = Tale()
+    for who, place in (("ada", "inn"), ("bea", "lane"), ("cid", "mill")):
+        tale.comes(who, place)
+    came = tale.comes("player.ann", "inn")
+    first = tale.tells("ada", "bea", came)
+    second = tale.tells("bea", "cid", came, evidence=first, hands=1)
+
+    belief = tale.beliefs.minds["person.cid"].believes(Claim("at", "player.ann", "place.inn"))
+
+    assert belief is not None
+    assert [(step.teller, step.position) for step in belief.seen.steps] == [
+        ("person.ada", first),
+        ("person.bea", second),
+    ]
+    assert (belief.evidence, belief.confidence, belief.seen.root) == ("hearsay", 640, event_id(came))
+
+
+def test_older_news_does_not_replace_what_one_saw_since() -> None:
+    tale = Tale()
+    tale.comes("ada", "inn")
+    tale.comes("bea", "lane")
+    came = tale.comes("player.ann", "inn")
+    tale.goes("player.ann")
+    tale.comes("player.ann", "lane")
+
+    tale.tells("ada", "bea", came)
+
+    assert tale.knows("bea", "at(player.ann, place.lane)")
+    assert not tale.knows("bea", "at(player.ann, place.inn)")
+
+
+def test_what_all_know_is_known_until_one_sees_otherwise() -> None:
+    rules = Claim("rules", "faction.reds", "territory.lanes")
+    tale = Tale(Beliefs.of(ground(common=frozenset({rules}))))
+    tale.comes("ada", "inn")
+    tale.comes("bea", "mill")
+
+    tale.happens("rules(faction.blues, territory.lanes)", "inn")
+
+    assert not tale.knows("ada", str(rules))
+    assert tale.knows("ada", "rules(faction.blues, territory.lanes)")
+    assert tale.knows("bea", str(rules))
+    assert not tale.knows("player.ann", str(rules))
+
+
+def test_who_sees_that_it_is_over_knows_that_too() -> None:
+    keeps = Claim("keeps", "person.ada", "place.inn")
+    tale = Tale(Beliefs.of(ground(common=frozenset({keeps}))))
+    tale.comes("bea", "inn")
+    tale.comes("cid", "lane")
+
+    tale.happens(str(keeps), "inn", over=True)
+
+    assert not tale.knows("bea", str(keeps))
+    assert tale.knows("cid", str(keeps))
+
+
+def test_the_dead_perceive_nothing_and_are_nowhere() -> None:
+    tale = Tale()
+    tale.comes("ada", "inn")
+    tale.comes("bea", "inn")
+    tale.happens("dead(person.bea)", "inn")
+    tale.comes("cid", "inn")
+
+    assert tale.knows("ada", "dead(person.bea)")
+    assert not tale.knows("ada", "at(person.bea, place.inn)")
+    assert not tale.knows("bea", "at(person.cid, place.inn)")
+    assert not tale.beliefs.facts.ask("person.bea", "at")
+
+
+def test_a_secret_is_known_to_its_party_and_told_to_nobody() -> None:
+    tale = Tale()
+    tale.comes("ada", "inn")
+    tale.comes("bea", "inn")
+    event = tale.happens("true_name(person.ada, text.Wren)", "inn")
+    tale.tells("ada", "bea", event)
+    tale.says("ada", "true_name(person.ada, text.Wren)", "bea")
+
+    assert words().predicates["true_name"].secret
+    assert not tale.knows("bea", "true_name(person.ada, text.Wren)")
