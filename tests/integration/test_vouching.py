@@ -80,13 +80,15 @@ OTHERS = {
     "projections.list projections.rebuild spool.status spool.letters spool.redrive spool.dismiss ask "
     "log.stats migrate clock.show clock.alarms world.plan world.watch demo.walk "
     "ledger.balance ledger.history ledger.supply market.list market.board market.prices people.list "
-    "people.show people.knows people.health quests.journal quests.offers world.factions world.weather",
+    "people.show people.knows people.health story.facts story.knows story.why quests.journal quests.offers "
+    "world.factions world.weather",
     "new events as they come, for a program of somebody's": "events.follow",
     "who may connect, which the log says nothing of": "services.add services.list services.revoke "
     "operators.add operators.list operators.revoke nats.permissions nats.matrix",
     "what the inbox was given": "dlq.list dlq.show dlq.redrive dlq.dismiss",
     "files of the program": "content.list events.list events.show events.schema events.asyncapi "
-    "guardrails.check world.check world.report market.report quests.check",
+    "guardrails.check world.check world.report world.simulate market.report quests.check "
+    "story.corpus.check story.corpus.sample",
     "a decision, refused or recorded": "rate models.register models.describe models.promote models.retire "
     "models.alias models.traffic deployments.start deployments.hold deployments.resume deployments.abort "
     "deployments.roll-back proposals.approve proposals.reject proposals.policy guardrails.publish "

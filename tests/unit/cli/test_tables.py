@@ -17,6 +17,7 @@ from aicore.audit.evaluation_report import About
 from aicore.audit.story import Turn
 from aicore.cli import (
     batch,
+    beliefs,
     clock,
     content,
     dead_letters,
@@ -225,6 +226,15 @@ def known(name: str) -> dict[str, Any]:
     return {"topic": name, "what": "places.way_closed", **where}
 
 
+def fact(name: str) -> dict[str, Any]:
+    return {"from_ms": 68_400_000, "says": WORDS, "claim": f"at(person.{name}, place.inn)", "begun": 1_204}
+
+
+def belief(name: str) -> dict[str, Any]:
+    told = {"evidence": "hearsay", "teller": name, "hands": 2, "confidence": 640, "doubted": True}
+    return {**fact(name), **told, "at_ms": 68_400_000, "position": 1_204}
+
+
 def weighed(name: str) -> Option:
     return Option("eat", name, dict.fromkeys(CONSIDERED, 1_000), "closed", 1_234_567)
 
@@ -255,6 +265,8 @@ CASES: dict[str, Callable[[str, str], Listing]] = {
     ),
     "ledger.supply_listing": lambda a, b: ledger.supply_listing([units(a), units(b)]),
     "people.listing": lambda a, b: people.listing([person(a), person(b)]),
+    "beliefs.fact_listing": lambda a, b: beliefs.fact_listing([fact(a), fact(b)]),
+    "beliefs.known_listing": lambda a, b: beliefs.known_listing([belief(a), belief(b)]),
     "people.known_listing": lambda a, b: people.known_listing([known(a), known(b)]),
     "explain.listing": lambda a, b: explain.listing([weighed(a), weighed(b)]),
     "market.board_listing": lambda a, b: market.board_listing([ware(a), ware(b)]),
