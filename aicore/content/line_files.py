@@ -6,12 +6,14 @@ from importlib.resources import files
 from pathlib import Path
 
 from domain.definition.faults import Fault
+from domain.story.clauses import read_clauses
 from domain.story.corpus import Found, Mark, Pair, Words, read_file, read_words
-from domain.story.plan import Kind, read_signatures
+from domain.story.plan import Kind, Signature, read_signatures
+from domain.story.saying import Tongue, tongues_of
 from domain.story.variety import Variety, variety_of
 
 FOLDER = "lines"
-CLAIMS, WORDS, REVIEWS = "claims.txt", "words.txt", "reviews.txt"
+CLAIMS, CLAUSES, WORDS, REVIEWS = "claims.txt", "clauses.txt", "words.txt", "reviews.txt"
 BYTES_MAX = 4 << 20
 """Bytes of one file, at most."""
 
@@ -35,6 +37,11 @@ class Corpus:
 def shipped_folder() -> Path:
     """Return the folder of the corpus that comes with the program."""
     return Path(str(files("aicore.content").joinpath(FOLDER)))
+
+
+def shipped_signatures() -> dict[str, Signature]:
+    """Return the predicates that the lines which come with the program can state."""
+    return read_signatures(_text(shipped_folder() / CLAIMS))
 
 
 def read_corpus(folder: Path | None = None) -> Corpus:
@@ -64,6 +71,16 @@ def read_corpus(folder: Path | None = None) -> Corpus:
             count += 1
     variety, repeated = variety_of(pairs)
     return Corpus(pairs, [*faults, *repeated], variety, count, _reviews(root))
+
+
+def read_tongues(folder: Path | None = None) -> dict[str, Tongue]:
+    """Return the voices of a folder, ready to speak: ``harbour/ferryman`` → tongue.
+
+    Raises:
+        OSError: a folder, ``claims.txt`` or ``clauses.txt`` is not there, or may not be read.
+    """
+    root = folder or shipped_folder()
+    return tongues_of(read_corpus(root).pairs, read_clauses(_text(root / CLAUSES)))
 
 
 def _misplaced(pairs: Sequence[Pair], path: Path, name: str) -> Sequence[Found]:

@@ -63,7 +63,8 @@ def variety_of(pairs: Sequence[Pair]) -> tuple[Variety, list[Found]]:
 
 def words_of(text: str) -> list[str]:
     """Return the words of a line in small letters; a placeholder is one word, whatever its form."""
-    return [re.sub(r"^(\{\w+)[^}]*\}", r"\1}", word.lower()) for word in WORD.findall(text)]
+    words: list[str] = WORD.findall(text.lower())
+    return [re.sub(r"^(\{\w+)[^}]*\}", r"\1}", word) if word[0] == "{" else word for word in words]
 
 
 def _counts(pairs: Iterable[Pair]) -> dict[str, Counter[str]]:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from aicore.content.line_files import Corpus, read_corpus
-from domain.story.plan import Act
+from aicore.content.line_files import Corpus, read_corpus, shipped_signatures
+from aicore.content.sample_world import sample_definition
+from domain.story.plan import Act, Kind
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,30 @@ def test_every_voice_does_everything(corpus: Corpus) -> None:
         done.setdefault(f"{pair.voice.genre}/{pair.voice.name}", set()).add(pair.plan.act)
 
     assert missing(done) == {}
+
+
+OF_A_WORLD = {
+    Kind.PERSON: {"person", "player"},
+    Kind.PLACE: {"place", "district", "territory", "way"},
+    Kind.FACTION: {"faction"},
+    Kind.GOOD: {"good"},
+    Kind.SUM: {"number"},
+    Kind.TIME: {"text"},
+    Kind.WEATHER: {"weather"},
+    Kind.QUEST: {"quest"},
+}
+
+
+def test_what_lines_state_is_what_a_world_can_claim() -> None:
+    predicates = {each.id: each for each in sample_definition().predicates}
+    strange = []
+    for name, roles in shipped_signatures().items():
+        for argument, kinds in roles:
+            known = getattr(predicates.get(name), argument.partition(".")[0], ())
+            if not any(OF_A_WORLD[kind] & set(known) for kind in kinds):
+                strange.append(f"{name}.{argument}")
+
+    assert strange == []
 
 
 def missing(done: dict[str, set[Act]]) -> dict[str, Sequence[Act]]:

@@ -70,3 +70,23 @@ def test_a_sample_is_the_same_for_the_same_seed(cli: Cli, tmp_path: Path) -> Non
 
     assert drawn == cli("story", "corpus", "sample", str(tmp_path), "--count", "1", "--seed", "x", code=0)
     assert drawn.startswith("inn/host.txt:")
+
+
+def test_a_plan_is_said_and_no_line_comes_twice(cli: Cli) -> None:
+    told = cli(
+        "story", "say", "harbour/clerk", "tell dead(A)", "--let", "A=Ada Vey, she", "--count", "2", code=0
+    )
+
+    assert len(set(told.splitlines())) == 2
+    assert all(row.startswith("line    ") and "Ada Vey" in row for row in told.splitlines())
+    (row,) = json.loads(cli("story", "say", "harbour/clerk", "greet", "--count", "1", "--json", code=0))
+    assert row["rung"] == "line"
+    assert len(row["lines"]) == 1
+
+
+def test_what_is_no_plan_no_voice_and_no_name_is_told(cli: Cli) -> None:
+    assert "did you mean dead?" in cli("story", "say", "harbour/clerk", "tell ded(A)", code=2)
+    assert "harbour/clerk" in cli("story", "say", "harbour/clark", "greet", code=2)
+    assert "write it as A=Ada Vey, she" in cli(
+        "story", "say", "harbour/clerk", "greet", "--let", "Ada", code=2
+    )

@@ -1,0 +1,139 @@
+"""Plain clauses for claims: what is said where no written line says a plan. Without style, and true.
+
+A clause is built from the predicate's pattern and the roles alone, so it says the claim and nothing else.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain.story.plan import Certainty, Kind
+from domain.story.slots import Filling
+
+ROLE = re.compile(r"\{(\d)\}")
+CHOICE = re.compile(r"\[([^\]]*)\]")
+FROM_WHOM = re.compile(r"\{@ (\w+)\}")
+"""Where the person among the circumstances stands, if they are not who told it."""
+
+ASKED_WORDS = {
+    Kind.PERSON: "who",
+    Kind.PLACE: "which place",
+    Kind.FACTION: "who",
+    Kind.GOOD: "what",
+    Kind.SUM: "how much",
+    Kind.TIME: "when",
+    Kind.WEATHER: "what weather",
+    Kind.QUEST: "what task",
+}
+
+FRAMES: Mapping[Certainty, str] = {
+    Certainty.SURE: "{}",
+    Certainty.LIKELY: "most likely {}",
+    Certainty.UNSURE: "it may be that {}",
+    Certainty.HEARSAY: "they say that {}",
+}
+FROM = "{} told me that {}"
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """Somebody or something that a plan speaks of.
+
+    Attributes:
+        id: what it is called in the world, ``person.gault``; of a value, its text.
+        filling: its name and its forms.
+    """
+
+    id: str
+    kind: Kind
+    filling: Filling
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A claim about things of the world.
+
+    Attributes:
+        roles: the things, in the order of the predicate's roles; a kind stands for what is asked for.
+        circumstances: where, when, and from whom one has it; a line may leave them out.
+    """
+
+    predicate: str
+    roles: tuple[Thing | Kind, ...]
+    circumstances: tuple[Thing, ...] = ()
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Who speaks to whom."""
+
+    speaker: Thing
+    hearer: Thing
+
+
+def read_clauses(text: str) -> dict[str, str]:
+    """Return the patterns of ``clauses.txt``: predicate, or "not" and predicate → pattern."""
+    rows = (line.partition("#")[0].partition(":") for line in text.splitlines())
+    return {name.strip(): pattern.strip() for name, _, pattern in rows if pattern.strip()}
+
+
+def clause(claim: Stated, between: Between, certainty: Certainty, clauses: Mapping[str, str]) -> str:
+    """Return a claim as a sentence; a question if it asks for something.
+
+    Raises:
+        KeyError: the predicate has no pattern.
+    """
+    pattern = clauses["not " * claim.negated + claim.predicate]
+    number = _number(claim.roles[0], between)
+    person = next((thing for thing in claim.circumstances if thing.kind == Kind.PERSON), None)
+
+    def chosen(found: re.Match[str]) -> str:
+        forms = found[1].split("|")
+        return forms[min(number, len(forms) - 1)]
+
+    def named(found: re.Match[str]) -> str:
+        at = int(found[1]) - 1
+        return _name(claim.roles[at], between, subject=pattern.startswith(found[0]) and at == 0)
+
+    def from_whom(found: re.Match[str]) -> str:
+        return "" if person is None else f" {found[1]} {_name(person, between, subject=False)}"
+
+    said = FROM_WHOM.sub(from_whom, ROLE.sub(named, CHOICE.sub(chosen, pattern)))
+    said += "".join(_circumstance(thing) for thing in claim.circumstances)
+    if any(isinstance(thing, Kind) for thing in claim.roles):
+        return _sentence(said, "?")
+    if person is not None and not FROM_WHOM.search(pattern):
+        return _sentence(FROM.format(_name(person, between, subject=True), said), ".")
+    return _sentence(FRAMES[certainty].format(said), ".")
+
+
+def _circumstance(thing: Thing) -> str:
+    match thing.kind:
+        case Kind.PLACE:
+            return f" at {thing.filling.name}"
+        case Kind.TIME:
+            return f" {thing.filling.name}"
+        case _:
+            return ""
+
+
+def _number(subject: Thing | Kind, between: Between) -> int:
+    """Return which form a verb takes: 0 he, 1 I, 2 you and they."""
+    if isinstance(subject, Kind):
+        return 0
+    if subject.id == between.speaker.id:
+        return 1
+    return 2 if subject.id == between.hearer.id or subject.filling.plural else 0
+
+
+def _name(thing: Thing | Kind, between: Between, *, subject: bool) -> str:
+    if isinstance(thing, Kind):
+        return ASKED_WORDS[thing]
+    if thing.id == between.speaker.id:
+        return "I" if subject else "me"
+    return "you" if thing.id == between.hearer.id else thing.filling.name
+
+
+def _sentence(text: str, end: str) -> str:
+    return text[0].upper() + text[1:] + end

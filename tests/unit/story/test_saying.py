@@ -1,0 +1,150 @@
+"""A plan is said with a line that fits, never with one that says more, nor the same to the same ears."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from aicore.content.line_files import read_tongues, shipped_signatures
+from aicore.content.line_preview import between, stated, things
+from domain.story.clauses import Stated
+from domain.story.corpus import Words, read_file
+from domain.story.plan import LETTERS, Act, Attitude, Certainty, Claim, Kind, Mood, Signature, read_signatures
+from domain.story.saying import Heard, Rung, Said, Saying, Tongue, tongues_of
+
+SIGNATURES = read_signatures(
+    "dead: person\nkilled: person person\nowes: person person sum\ntook: subject=person value=good"
+)
+CLAUSES = {
+    "dead": "{1} [is|am|are] dead",
+    "not dead": "{1} [is|am|are] not dead",
+    "killed": "{1} killed {2}",
+    "owes": "{1} [owes|owe] {2} {3}",
+    "took": "{1} took {2}{@ from}",
+}
+HEAD = "genre: inn\nvoice: host\nfor: host\ngiven: a jug\nhabits: short\n\n"
+KNOWN = things({})
+BETWEEN = between(KNOWN)
+
+
+def tongue(body: str) -> Tongue:
+    pairs, faults = read_file("inn/host.txt", HEAD + body, SIGNATURES, Words())
+    assert not faults
+    return tongues_of(pairs, CLAUSES)["inn/host"]
+
+
+def of(text: str) -> Stated:
+    predicate, _, roles = text.partition(" ")
+    letters, _, more = roles.partition(";")
+    (claim,) = stated((Claim(predicate, tuple(letters.split()), tuple(more.split())),), KNOWN, SIGNATURES)
+    return claim
+
+
+def told(host: Tongue, *claims: str, heard: Heard | None = None, **manner: object) -> Said:
+    saying = Saying(Act.TELL, BETWEEN, tuple(map(of, claims)), **manner)  # type: ignore[arg-type]
+    return host.say(saying, heard or Heard(), "seed")
+
+
+def test_letters_are_bound_by_role_and_who_speaks_is_no_letter() -> None:
+    host = tongue("> tell killed(A, B)\n{A} it was. Poor {B}.\n> tell killed(S, A)\nI did for {A}.\n")
+
+    assert told(host, "killed B A").text == "Nettie Corran it was. Poor Bram Sallow."
+    assert told(host, "killed S B").text == "I did for Nettie Corran."
+    assert told(host, "killed H A") == Said("You killed Bram Sallow.", Rung.CLAUSE, (), ())
+
+
+def test_a_line_never_says_more_than_the_plan_nor_surer() -> None:
+    host = tongue("> tell dead(A; T)\n{A}, {T}.\n> tell dead(A) | hearsay\nThey say {A} is dead.\n")
+
+    assert told(host, "dead A").text == "Bram Sallow is dead."
+    assert told(host, "dead A;T").text == "Bram Sallow, last night."
+    assert told(host, "dead A;T", certainty=Certainty.HEARSAY).text == "They say Bram Sallow is dead."
+
+
+def test_the_nearest_mood_is_taken_and_an_opposite_one_never() -> None:
+    host = tongue(
+        "> tell dead(A) | merry\nHa, {A}!\n> tell dead(A)\n{A} is gone.\n> tell dead(A) | sad\nOh, {A}.\n"
+    )
+
+    assert told(host, "dead A", mood=Mood.SAD).text == "Oh, Bram Sallow."
+    assert told(host, "dead A", mood=Mood.MERRY).text == "Ha, Bram Sallow!"
+    gloomy = tongue("> tell dead(A) | merry\nHa, {A}!\n> tell dead(B) | warm\nDear, {B} is dead.\n")
+    assert told(gloomy, "dead A", mood=Mood.SAD, attitude=Attitude.COLD).rung == Rung.CLAUSE
+
+
+def test_what_was_heard_comes_last_and_what_begins_alike_before_it() -> None:
+    host = tongue("> tell dead(A)\n{A} is dead, friend.\n{A} is dead, cousin.\nDead, {A} is.\n")
+    heard: list[Said] = []
+    for _ in range(4):
+        lines = {id_ for said in heard for id_ in said.lines}
+        heard.append(
+            told(host, "dead A", heard=Heard(lines, {each for said in heard for each in said.openings}))
+        )
+
+    assert len({said.text for said in heard[:3]}) == 3
+    assert sorted(said.text.startswith("Dead") for said in heard[:2]) == [False, True]
+    assert heard[3].text in {said.text for said in heard[:3]}
+
+
+def test_two_claims_are_said_by_one_line_or_two_or_as_clauses() -> None:
+    both = "> tell owes(A, B, N) & dead(A)\n{A} owed {B} {N} and died of it.\n"
+    each = "> tell dead(A)\n{A} is gone.\n> tell owes(A, B, N)\n{N}, {A} owes {B}.\n"
+
+    assert told(tongue(both), "dead A", "owes A B N").rung == Rung.LINE
+    assert told(tongue(each), "dead A", "owes A B N").text == (
+        "Bram Sallow is gone. Forty crowns, Bram Sallow owes Nettie Corran."
+    )
+    assert told(tongue("> greet\nSit.\n"), "dead A", "owes S H N").text == (
+        "Bram Sallow is dead. I owe you forty crowns."
+    )
+
+
+def test_two_letters_are_never_one_person() -> None:
+    host = tongue("> tell dead(A) & dead(B)\nBoth, {A} and {B}.\n")
+
+    assert told(host, "dead A", "dead C").text == "Both, Bram Sallow and Gault."
+    assert told(host, "dead A", "dead A").rung == Rung.CLAUSE
+
+
+def test_clauses_ask_and_name_from_whom_and_who_told() -> None:
+    host = tongue("> ask\nWell?\n")
+    (asked,) = stated((Claim("killed", ("?", "A")),), KNOWN, SIGNATURES)
+    saying = Saying(Act.ASK, BETWEEN, (asked,))
+
+    assert host.say(saying, Heard(), "").text == "Who killed Bram Sallow? Well?"
+    assert told(host, "took A G;C").text == "Bram Sallow took a tin saint from Gault."
+    assert told(host, "dead A;C").text == "Gault told me that Bram Sallow is dead."
+    assert told(host, "dead A", certainty=Certainty.LIKELY).text == "Most likely Bram Sallow is dead."
+
+
+def test_a_plan_does_not_state_what_it_hides() -> None:
+    with pytest.raises(ValueError, match="hides"):
+        told(tongue("> greet\nSit.\n"), "dead A", hidden=(of("dead A"),))
+
+
+def test_every_voice_says_every_claim_with_all_its_names() -> None:
+    signatures, tongues, said, lines = shipped_signatures(), read_tongues(), 0, 0
+    for name, each in tongues.items():
+        for act in (Act.TELL, Act.ACCUSE):
+            for claim in all_claims(signatures):
+                (about,) = stated((claim,), KNOWN, signatures)
+                words = each.say(Saying(act, BETWEEN, (about,)), Heard(), name)
+                said, lines = said + 1, lines + (words.rung == Rung.LINE)
+                assert said_of(claim, words.text), (name, str(claim), words.text)
+
+    assert lines > said / 4
+
+
+def all_claims(signatures: dict[str, Signature]) -> Iterator[Claim]:
+    """Each predicate once, with a letter of its own for each role."""
+    for predicate, roles in signatures.items():
+        letters: list[str] = []
+        for _, kinds in roles:
+            letters.append(next(one for one, kind in LETTERS.items() if kind in kinds and one not in letters))
+        yield Claim(predicate, tuple(letters))
+
+
+def said_of(claim: Claim, text: str) -> bool:
+    """Whether the people, places, factions, sums and times of a claim are in a text by name."""
+    kinds = (Kind.PERSON, Kind.PLACE, Kind.FACTION, Kind.SUM, Kind.TIME)
+    names = [KNOWN[each].filling.name for each in claim.roles if LETTERS[each] in kinds]
+    return all(name.lower() in text.lower() for name in names)
