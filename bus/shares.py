@@ -35,6 +35,10 @@ FLOOD_PART, FLOOD_WIDTH, FLOOD_EXCESS = 0.1, 2, 64.0
 again. One that reads its advice, and sends no more than three shares, never comes to it."""
 
 
+LARGE = 16 * 2**10
+"""Bytes of a request that takes long enough to read that others of its sender wait for a while."""
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """Allowance of one sender.
@@ -54,6 +58,11 @@ class Share:
     bytes_burst: float = 4 * 2**20
     in_flight_max: int = 512
     told_per_s: float = 100_000
+
+    def at_once(self) -> tuple[int, int]:
+        """Return the messages and the bytes that may come at once and are no flood: let in, or refused."""
+        excess_bytes = EXCESS_BURST * self.bytes_per_s / self.requests_per_s
+        return self.in_flight_max + int(EXCESS_BURST), int(self.bytes_burst + excess_bytes)
 
 
 @dataclass(slots=True)
@@ -117,6 +126,19 @@ class Shares:
         state = self._senders.get(sender)
         floods = state is not None and self._floods_beside(sender, state, now)
         return FLOOD_WIDTH if floods else self.share.in_flight_max
+
+    def pause(self, sender: str, size: int, now: float) -> float:
+        """Return for how long after a request of ``size`` bytes no other one of its sender begins, s.
+
+        Beside others, that is: large ones do not begin in a row, and what is let in of a flood not at once.
+        """
+        state = self._senders.get(sender)
+        if state is None or not self._there - {sender}:
+            return 0.0
+        share, pause_s = self.share, size / self.share.bytes_per_s
+        if self._floods_beside(sender, state, now):
+            return max(pause_s, 1 / share.requests_per_s) / FLOOD_PART
+        return pause_s if size >= LARGE else 0.0
 
     def may_tell(self, sender: str) -> bool:
         """Say whether a refusal is answered; call it once for each."""

@@ -22,6 +22,9 @@ ANSWERED = tuple(beginning.encode() for beginning in ANYBODYS)
 ADVICE_MS = 50
 """Advice is a multiple of it: so few different refusals are made."""
 
+LET_IN_MAX = 16
+"""Requests that are let in before they begin: those under way are counted when they do."""
+
 SUBJECTS_MAX = 4_096
 """Subjects of which the sender is remembered."""
 
@@ -34,13 +37,21 @@ class FairClient(SecuredClient):
         self._door = _Door()
         self._ps = JudgingParser(self, self._door)
 
-    def hold(self, shares: Shares, subjects: Sequence[str], flooded: Callable[[str, int], None]) -> None:
+    def hold(
+        self,
+        shares: Shares,
+        subjects: Sequence[str],
+        *,
+        came: Callable[[bytes, int], None],
+        flooded: Callable[[str, int], None],
+    ) -> None:
         """Hold senders of requests to their shares.
 
-        ``subjects``: what requests begin with. ``flooded`` hears subject and bytes of one that is too many.
+        ``subjects``: what requests begin with. ``came`` hears of each message by which subscription it came,
+        and its bytes; ``flooded`` hears subject and bytes of one that is too many.
         """
         begins = tuple(subject.encode() for subject in subjects)
-        self._door.hold(shares, begins, asyncio.get_running_loop().time, flooded)
+        self._door.hold(shares, begins, asyncio.get_running_loop().time, came, flooded)
 
 
 class _Door:
@@ -51,21 +62,26 @@ class _Door:
         self._senders: dict[bytes, str] = {}
         self._replies: list[bytes] = []
         self._tells = True
+        self._let_in = 0
+        self.came: Callable[[bytes, int], None] = lambda _subscription, _size: None
 
     def hold(
         self,
         shares: Shares,
         begins: tuple[bytes, ...],
         clock: Callable[[], float],
+        came: Callable[[bytes, int], None],
         flooded: Callable[[str, int], None],
     ) -> None:
         self._shares, self._begins, self._clock, self._flooded = shares, begins, clock, flooded
+        self.came = came
 
     def refuses(self, subject: bytes, reply: bytes, size: int) -> bool:
         """Say whether a message's sender has had his share; some are told so."""
         if self._shares is None or not (sender := self._sender_of(subject)):
             return False
         if not (wait_s := self._shares.take(sender, size, self._clock())):
+            self._let_in += 1
             return False
         if self._shares.is_over(sender):
             self._flooded(subject.decode("ascii", "replace"), size)
@@ -83,6 +99,13 @@ class _Door:
         """Count what was refused unheard."""
         assert self._shares is not None, "it refused"
         self._shares.shut_out(self._sender_of(subject), number)
+
+    def gives_way(self) -> bool:
+        """Say whether so many were let in that they are to count as under way before more are read."""
+        if self._let_in < LET_IN_MAX:
+            return False
+        self._let_in = 0
+        return True
 
     def replies(self) -> bytes:
         """Return the refusals since the last time."""

@@ -1,40 +1,33 @@
 """Gates: what comes from one client's account can be kept out at the server, for a moment and for it alone.
 
 Clients' accounts send to ours by numbered subjects, `{realm}.gate.{number}.cmd.…` (`bus.nats.server_config`).
-So a process that one of them floods ends its subscription to that gate: the server then says "no responders"
-at once, and nothing of the flood stands before others' messages on the process's connection. Where a process
-serves single names, one subscription takes a name from all gates until the first flood of it.
+So a process that one of them floods ends its subscriptions to that gate: the server then says "no responders"
+at once, and nothing of the flood stands before others' messages on the process's connection. Before that,
+and when a gate is open again, a window bounds what is on its way (`bus.nats.windows`). Where a process serves
+single names, one subscription takes a name from all gates until the first flood of it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
-from protocol.subjects import GATES, gate_of, gate_subject
+from bus.nats.connection import reconnects
+from bus.nats.ways import Take, Way, WindowedWay
+from bus.nats.windows import Window
+from protocol.subjects import GATES, gate_of
 
 SHUT_S, SHUT_S_MAX = 0.25, 2.0
 """A gate is shut for so long at first, and each time that it is flooded again at once for twice as long."""
 
 AT_ONCE_S = 1.0
 
-TRIED, TRIED_MIN, TRIED_BYTES = 512, 16, 4 * 2**20
-"""Before a gate is open again the server lets so many messages through, fewer if they are large, so that they
-have not many more bytes than that."""
-
 TRY_S, LOOK_S = 0.5, 0.05
 """For so long, s, it is looked whether they are a flood again, so often."""
-
-PARTING_S = 0.1
-"""Between subscribing to each gate and ending what takes from all: what the server has matched to that one
-alone is delivered by then. Else its sender, who does nothing wrong, would hear that nobody is there."""
-
-Take = Callable[[Msg], Awaitable[None]]
 
 logger = structlog.get_logger(__name__)
 
@@ -48,27 +41,52 @@ class _Shut:
         flooded: bytes of a message of the flood; 0: none came since it was looked for.
     """
 
-    ways: dict["_Way", None] = field(default_factory=dict)
+    ways: dict[Way, None] = field(default_factory=dict)
     flooded: int = 0
 
 
 class Gates:
-    """The gates of one connection. ``group``: what waits to open one again runs there; `close` ends that."""
+    """The gates of one connection.
 
-    def __init__(self, nc: Client, realm: str, group: asyncio.TaskGroup) -> None:
-        self.nc, self.realm, self._group = nc, realm, group
+    ``group``: what waits to open one again runs there; `close` ends that. ``window``: makes what bounds the
+    messages on their way by one gate; None where other processes answer, too: who hears names that nobody
+    serves would hear what others have no room for, and keep silent.
+    """
+
+    def __init__(
+        self, nc: Client, realm: str, group: asyncio.TaskGroup, window: Callable[[], Window] | None = None
+    ) -> None:
+        self.nc, self.realm, self._group, self._window = nc, realm, group, window
         self._closing = asyncio.Event()
-        self._ways: list[_Way] = []
+        self._ways: list[Way] = []
+        self._windowed: list[WindowedWay] = []
+        self._connection = reconnects(nc)
         self._shut: dict[int, _Shut] = {}
         self._last: dict[int, tuple[float, float]] = {}
         """By gate, when it was opened again last, and how long it had been shut, s."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._tended: set[tuple[WindowedWay, int]] = set()
 
     async def open(self, subject: str, queue: str, take: Take) -> None:
         """Take by every gate what belongs to ``subject``, ``{realm}.{kind}.…`` within our own account."""
-        way = _Way(self.nc, subject, queue, take)
-        await way.open()
+        way: Way
+        if self._window is None:
+            way = Way(self.nc, subject, queue, take)
+        else:
+            way = WindowedWay(self.nc, subject, queue, take, self._window, self._group)
+            self._windowed.append(way)
         self._ways.append(way)
+        await way.open()
+
+    def came(self, subscription: bytes, size: int) -> None:
+        """Count a message of ``size`` bytes that came by a subscription, as the server writes that."""
+        if self._connection != reconnects(self.nc):
+            self._connection = reconnects(self.nc)
+            self._run(self._renew())
+        for way in self._windowed:
+            if (gate := way.came(subscription, size)) and (way, gate) not in self._tended:
+                self._tended.add((way, gate))
+                self._run(self._tend(way, gate))
 
     def shut(self, subject: str, size: int) -> None:
         """Have the gate shut by which a message of ``size`` bytes came; if it came by none, do nothing."""
@@ -78,9 +96,7 @@ class Gates:
         shut = self._shut.get(gate)
         if shut is None:
             shut = self._shut[gate] = _Shut()
-            task = self._group.create_task(self._keep_shut(gate, shut))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._run(self._keep_shut(gate, shut))
         shut.flooded = size
         shut.ways |= dict.fromkeys(way for way in self._ways if way.brings(inner))
 
@@ -88,13 +104,32 @@ class Gates:
         """Take no more; what came is handed on, if the server is there."""
         self._closing.set()
         await asyncio.gather(*self._tasks)
-        if not self.nc.is_closed and not self.nc.is_draining:
-            await asyncio.gather(*(way.close() for way in self._ways))
+        await asyncio.gather(*(way.close() for way in self._ways))
         self._ways.clear()
+        self._windowed.clear()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tend(self, way: WindowedWay, gate: int) -> None:
+        self._tended.discard((way, gate))
+        try:
+            await way.tend(gate)
+        except (NatsError, OSError) as error:
+            logger.info("gate_not_tended", gate=gate, error=type(error).__name__)
+
+    async def _renew(self) -> None:
+        try:
+            for way in self._windowed:
+                await way.renew()
+        except (NatsError, OSError) as error:
+            logger.info("gates_not_renewed", error=type(error).__name__)
 
     async def _keep_shut(self, gate: int, shut: _Shut) -> None:
         """Keep a gate shut until no flood comes when it is tried; if the service ends meanwhile, for good."""
-        ways: list[_Way] = []
+        ways: list[Way] = []
         try:
             while shut.flooded:
                 ways = [*shut.ways]  # more may be flooded meanwhile
@@ -104,10 +139,9 @@ class Gates:
                     await way.end(gate)
                 if await self._closes_within(self._time_for(gate)):
                     return
-                limit = min(TRIED, max(TRIED_MIN, TRIED_BYTES // shut.flooded))
-                shut.flooded = 0
+                size, shut.flooded = shut.flooded, 0
                 for way in ways:
-                    await way.begin(gate, limit)
+                    await way.begin(gate, size)
                 await self._look_for(shut)
             for way in ways:
                 await way.open_again(gate)
@@ -135,79 +169,3 @@ class Gates:
         time_s = min(SHUT_S_MAX, 2 * before_s) if now - opened < AT_ONCE_S else SHUT_S
         self._last[gate] = now + time_s, time_s
         return time_s
-
-
-class _Way:
-    """Subscriptions to one subject by every gate: one for each; of a single name before a flood, one for all.
-
-    nats-py knows of all of them as long as the service lasts; only the server is told that one is ended. So
-    what is on its way is still taken, and a connection that is made anew has every gate open.
-    """
-
-    def __init__(self, nc: Client, subject: str, queue: str, take: Take) -> None:
-        self._nc, self._subject, self._queue, self._take = nc, subject, queue, take
-        self._for_all: Subscription | None = None
-        self._by_gate: dict[int, Subscription] = {}
-        self._parting = asyncio.Lock()
-
-    async def open(self) -> None:
-        if self._subject.endswith(">"):
-            await self._subscribe_each()
-        else:
-            self._for_all = await self._subscribe("*")
-
-    def brings(self, subject: str) -> bool:
-        """Say whether a subject, without its gate, is taken here."""
-        return subject.startswith(self._subject.rstrip("*>"))
-
-    async def part(self) -> None:
-        """Have each gate subscribed to for itself. The one to all came back if the connection was lost."""
-        if self._for_all is None:
-            return
-        async with self._parting:
-            if len(self._by_gate) < GATES:
-                await self._subscribe_each()
-                await self._nc.flush()
-                await asyncio.sleep(PARTING_S)
-            await self._nc._send_unsubscribe(self._for_all._id)
-
-    async def end(self, gate: int) -> None:
-        """Tell the server that nobody takes from a gate."""
-        await self._nc._send_unsubscribe(self._by_gate[gate]._id)
-
-    async def begin(self, gate: int, limit: int) -> None:
-        """Have the server let so many messages through, and no more."""
-        await self._nc._send_subscribe(self._by_gate[gate])
-        await self._nc._send_unsubscribe(self._by_gate[gate]._id, limit=limit)
-
-    async def open_again(self, gate: int) -> None:
-        """Take all that comes: by another subscription, as the one there is has its limit."""
-        before, self._by_gate[gate] = self._by_gate[gate], await self._subscribe(gate)
-        await self._end(before)
-
-    async def close(self) -> None:
-        """End every subscription."""
-        await asyncio.gather(*(self._end(each) for each in (self._for_all, *self._by_gate.values()) if each))
-
-    async def _subscribe_each(self) -> None:
-        """Subscribe to each gate: in one group with what there is, so nothing is lost, or comes twice."""
-        for gate in range(1, GATES + 1):
-            if gate not in self._by_gate:
-                self._by_gate[gate] = await self._subscribe(gate)
-
-    async def _subscribe(self, gate: int | str) -> Subscription:
-        subject = gate_subject(self._subject, gate)
-        return await self._nc.subscribe(subject, queue=self._queue, cb=self._take)
-
-    async def _end(self, subscription: Subscription) -> None:
-        """End a subscription after what is on its way; while the server is away nothing is."""
-        try:
-            if self._nc.is_connected:
-                await subscription.drain()  # type: ignore[no-untyped-call]
-            else:
-                await subscription.unsubscribe()
-        except (NatsError, OSError):  # lost in the middle: it came back with the connection
-            self._nc._remove_sub(subscription._id)
-            subscription._stop_processing()
-            if self._nc.is_connected:
-                await self._nc._send_unsubscribe(subscription._id)

@@ -21,6 +21,9 @@ END = b"\r\n"
 class Judge(Protocol):
     """Says who is heard; told of each message once."""
 
+    def came(self, subscription: bytes, size: int) -> None:
+        """Hear of a message, before anything else, by which of our subscriptions it came."""
+
     def refuses(self, subject: bytes, reply: bytes, size: int) -> bool:
         """Say whether nobody is to have a message."""
 
@@ -29,6 +32,9 @@ class Judge(Protocol):
 
     def passed_over(self, subject: bytes, number: int) -> None:
         """Hear how many those were."""
+
+    def gives_way(self) -> bool:
+        """Say whether so much was let in since the last time that it is to be taken before more is read."""
 
     def replies(self) -> bytes:
         """Return what the server is to be told of refusals since the last time, as NATS's commands."""
@@ -72,6 +78,8 @@ class JudgingParser(Parser):
         heard = True
         while at < end and (found := PLAIN.match(buffer, at) or WITH_HEADERS.match(buffer, at)):
             subject, after = found[1], found.end() + int(found[found.lastindex or 0]) + len(END)
+            if not self._missing:
+                self._judge.came(found[2], after - found.end())
             if subject in shut:
                 shut[subject] += 1
                 at = after
@@ -91,6 +99,8 @@ class JudgingParser(Parser):
         del buffer[:at]
         if not heard:
             await self._refused(shut)
+        elif self._judge.gives_way():
+            await asyncio.sleep(0)
         return bool(buffer) and not self._missing and self.buf is buffer
 
     async def _refused(self, shut: Mapping[bytes, int]) -> None:

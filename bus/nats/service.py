@@ -28,6 +28,7 @@ from bus.nats.discovery import leave
 from bus.nats.fair import FairClient, over_quota
 from bus.nats.gates import Gates
 from bus.nats.unknown import Declared, answering_unknown, unknown
+from bus.nats.windows import Window
 from bus.problems import problem_of, unforeseen
 from bus.shares import Share, Shares
 from bus.turns import Turns
@@ -108,10 +109,10 @@ async def serve(
     )
     async with asyncio.TaskGroup() as group:
         dispatcher = _Dispatcher(realm, commands, queries, options, group)
-        gates = Gates(nc, realm, group)
+        gates = Gates(nc, realm, group, _window_for(options))
         if isinstance(nc, FairClient):
             begins = [f"{realm}.{kind}." for kind in ("cmd", "qry", "live", "gate")]
-            nc.hold(dispatcher.shares, begins, gates.shut)
+            nc.hold(dispatcher.shares, begins, came=gates.came, flooded=gates.shut)
         config.stats_handler = dispatcher.stats
         looks = group.create_task(_feel(dispatcher.shares))
         service = await micro.add_service(nc, config)
@@ -140,6 +141,14 @@ async def serve(
             finally:
                 dispatcher.turns.close()
                 looks.cancel()
+
+
+def _window_for(options: ServiceOptions) -> Callable[[], Window] | None:
+    """Return what makes the window of a gate, for all that a share lets in or refuses with advice at once."""
+    if options.declared is not None:
+        return None
+    most, bytes_most = options.share.at_once()
+    return lambda: Window(most, bytes_most)
 
 
 async def _feel(shares: Shares) -> None:
@@ -197,7 +206,7 @@ class _Dispatcher:
         self._options = options
         self._group = group
         self._in_flight = 0
-        self.turns = Turns(self._begin, self._width)
+        self.turns = Turns(self._begin, self._width, self._pause)
         self._problems: Counter[str] = Counter()
         self._log = logger.bind(realm=realm, service=options.name)
 
@@ -234,6 +243,9 @@ class _Dispatcher:
 
     def _width(self, sender: str) -> int:
         return self.shares.width(sender, asyncio.get_running_loop().time())
+
+    def _pause(self, sender: str, request: Request) -> float:
+        return self.shares.pause(sender, len(request.data), asyncio.get_running_loop().time())
 
     def _begin(self, request: Request) -> None:
         self._group.create_task(self._answer(request))

@@ -34,6 +34,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.heard: list[tuple[bytes, bytes, bytes, bytes]] = []
+        self.came_by: list[tuple[bytes, int]] = []
         self.refused: list[bytes] = []
         self.said: list[bytes] = []
         self.pings = 0
@@ -52,6 +53,9 @@ class Reader:
     async def _send_command(self, command: bytes) -> None:
         self.said.append(command)
 
+    def came(self, subscription: bytes, size: int) -> None:
+        self.came_by.append((subscription, size))
+
     def refuses(self, subject: bytes, reply: bytes, size: int) -> bool:
         if subject in REFUSED:
             self.refused.append(subject)
@@ -62,6 +66,9 @@ class Reader:
 
     def passed_over(self, subject: bytes, number: int) -> None:
         self.refused += [subject] * number
+
+    def gives_way(self) -> bool:
+        return len(self.heard) % 2 == 1
 
     def replies(self) -> bytes:
         return b"told"
@@ -94,6 +101,8 @@ def test_everybody_gets_what_is_theirs_wherever_the_stream_is_cut(
 
     assert reader.heard == [message for message in messages if message[0] not in REFUSED]
     assert sorted(reader.refused) == sorted(message[0] for message in messages if message[0] in REFUSED)
+    sizes = [len(headers) + len(payload) + len(b"\r\n") for _, _, headers, payload in messages]
+    assert reader.came_by == [(b"7", size) for size in sizes], "each is counted once, refused or not"
     assert reader.pings == len([n for n in range(len(messages)) if n % 3 == 0])
     assert not reader.parser.buf
     assert bool(reader.said) == bool(reader.refused)

@@ -3,7 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.shares import FLOOD_PART, FLOOD_S, FLOOD_WIDTH, PART_MIN, WAIT_S_MIN, Share, Shares
+from bus.shares import (
+    EXCESS_BURST,
+    FLOOD_PART,
+    FLOOD_S,
+    FLOOD_WIDTH,
+    LARGE,
+    PART_MIN,
+    WAIT_S_MIN,
+    Share,
+    Shares,
+)
 
 SHARE = Share(requests_per_s=10, burst=5, bytes_per_s=1_000, bytes_burst=500, in_flight_max=3, told_per_s=2)
 
@@ -173,3 +183,33 @@ def test_a_flood_that_is_alone_has_the_whole_share() -> None:
     taken = sum(not shares.take("service-a", 1, number / 20_000) for number in range(40_000))
     assert taken > 2_900
     assert shares.width("service-a", 2.0) == THOUSAND.in_flight_max
+
+
+def test_beside_others_large_ones_do_not_begin_in_a_row_and_a_flood_begins_at_its_part() -> None:
+    shares = Shares(THOUSAND)
+    shares.take("service-a", LARGE, 0.0)
+    shares.felt(0.0, 0.0)
+    assert shares.pause("service-a", LARGE, 0.0) == 0.0, "nobody else is there"
+    shares.take("service-b", 1, 0.0)
+    shares.felt(0.0, 0.0)
+    assert shares.pause("service-a", LARGE, 0.0) == LARGE / THOUSAND.bytes_per_s
+    assert shares.pause("service-a", LARGE - 1, 0.0) == 0.0
+
+    _sends(shares, 20_000, 1)
+    assert shares.pause("service-a", 1, 2.0) == 1 / (THOUSAND.requests_per_s * FLOOD_PART)
+    assert shares.pause("service-a", LARGE, 2.0) == LARGE / THOUSAND.bytes_per_s / FLOOD_PART
+    assert shares.pause("service-b", 1, 2.0) == 0.0
+
+
+def test_so_much_may_come_at_once_and_is_no_flood() -> None:
+    messages, size = THOUSAND.at_once()
+    assert messages == THOUSAND.in_flight_max + EXCESS_BURST
+    shares = Shares(THOUSAND)
+    for _ in range(messages):
+        if shares.may_begin("service-a") and not shares.take("service-a", 1, 0.0):
+            shares.begun("service-a")
+    assert not shares.is_over("service-a")
+    large = Shares(THOUSAND)
+    for _ in range(size // 100_000):
+        large.take("service-a", 100_000, 0.0)
+    assert not large.is_over("service-a")

@@ -3,6 +3,7 @@
 import asyncio
 
 from bus.turns import ALONE, Turns
+from tests.unit.kit import until
 
 
 def started(turns: "Turns[str]", senders: str) -> None:
@@ -67,3 +68,23 @@ async def test_so_many_of_a_sender_are_under_way_and_the_next_begins_as_one_ends
     assert begun[3:] == ["a2"]
     await turns.all_begun()
     assert begun[4:] == ["a3", "a4"], "at the end nobody waits for others"
+
+
+async def test_whoever_pauses_lets_others_begin_meanwhile_and_goes_on_by_himself() -> None:
+    begun: list[str] = []
+    turns = Turns[str](begun.append, pause=lambda sender, _: 0.002 if sender == "a" else 0.0)
+    started(turns, "aaabbb")
+    await asyncio.sleep(0)
+    assert begun == ["a0", "b3", "b4"]
+    await asyncio.sleep(0)
+    assert begun[3:] == ["b5"]
+    await until(lambda: begun[4:] == ["a1", "a2"])
+
+
+async def test_a_short_pause_does_not_put_off_what_a_longer_one_waits_for() -> None:
+    begun: list[str] = []
+    turns = Turns[str](begun.append, pause=lambda _, item: {"a0": 60.0, "b2": 0.001}.get(item, 0.0))
+    started(turns, "aabb")
+    await until(lambda: begun == ["a0", "b2", "b3"])
+    await turns.all_begun()
+    assert begun[3:] == ["a1"], "at the end nobody pauses"
