@@ -237,7 +237,6 @@ class WindowedWay(Way):
             connection = reconnects(nc)
             with suppress(NatsError, OSError):
                 await nc._send_unsubscribe(grant.id)
-                await nc._flush_pending(force_flush=True)  # nats-py sends a ping before what waits
                 await nc.flush()
                 if connection == reconnects(nc):
                     break
