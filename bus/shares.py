@@ -32,7 +32,8 @@ FLOOD_S = 3.0
 
 FLOOD_PART, FLOOD_WIDTH, FLOOD_EXCESS = 0.1, 2, 64.0
 """What a flood gets beside others: of its share, and of requests under way; and of refusals until it is known
-again. One that reads its advice, and sends no more than three shares, never comes to it."""
+again, as they are three times the part. One that reads its advice, and sends no more than three shares, never
+comes to it."""
 
 
 LARGE = 16 * 2**10
@@ -111,7 +112,8 @@ class Shares:
             state.bytes -= size
             return 0.0
         state.refused += 1
-        state.excess -= 1 + size * share.requests_per_s / share.bytes_per_s
+        cost = 1 + size * share.requests_per_s / share.bytes_per_s
+        state.excess = max(-1.0, state.excess - cost)  # what was refused once is not held against it for long
         if state.excess < 0:
             state.floods_until = now + FLOOD_S
         missing = max((1 - state.requests) / share.requests_per_s, -state.bytes / share.bytes_per_s)
@@ -192,8 +194,10 @@ class Shares:
             state.requests = min(share.burst * part, state.requests + passed * part * share.requests_per_s)
             state.bytes = min(share.bytes_burst, state.bytes + passed * part * share.bytes_per_s)
             state.told = min(share.told_per_s, state.told + passed * share.told_per_s)
+            floods = self._floods_beside(sender, state, now)
             most = FLOOD_EXCESS if now < state.floods_until else EXCESS_BURST
-            state.excess = min(most, state.excess + passed * EXCESS * share.requests_per_s)
+            refusals_per_s = EXCESS * share.requests_per_s * (FLOOD_PART if floods else 1)
+            state.excess = min(most, state.excess + passed * refusals_per_s)
         return state
 
     def _part_of(self, sender: str, state: _Sender, now: float) -> float:

@@ -170,6 +170,16 @@ def test_a_flood_beside_others_gets_a_part_and_few_at_once_until_it_is_over() ->
     assert _sends(shares, 1_000, 1, calm)[0] > 1_900
 
 
+def test_a_flood_goes_on_for_whoever_sends_more_than_three_times_its_part() -> None:
+    def over(per_s: int) -> bool:
+        shares = Shares(THOUSAND)
+        _sends(shares, 20_000, 1)
+        return _sends(shares, per_s, 1, 2.0 + FLOOD_S / 2, 1.0)[1]
+
+    assert over(700)
+    assert not over(290)
+
+
 def test_a_flood_that_was_kept_out_for_a_while_is_beside_whoever_was_not() -> None:
     shares = Shares(THOUSAND)
     _sends(shares, 20_000, 1)
