@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, TypeVar
 
-from aicore.headless.log import WorldCodec, WorldLog
+from aicore.headless.log import WorldCodec
 from aicore.running import System
 from aicore.settings import Settings
 from aicore.wiring.clock import clock_in_memory
@@ -18,6 +18,7 @@ from aicore.wiring.ledger import ledger_desk
 from aicore.wiring.parts import Keeper, Leader, Part, Parts
 from aicore.wiring.places import player_limits
 from bus.memory import MemoryLead
+from bus.ports import EventLog
 from bus.relay.leadership import Work
 from domain.clock.units import GameTime
 from domain.contexts import CONTEXTS
@@ -114,7 +115,7 @@ class WorldParts(Parts):
         return runner
 
 
-async def wired(log: WorldLog) -> WorldParts:
+async def wired(log: EventLog) -> WorldParts:
     """Return the contexts of the world on a log: their commands are in ``served``."""
     system = System(realm=NAME, postgres_dsn="", nats_url="")
     parts = WorldParts(

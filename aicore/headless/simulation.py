@@ -68,11 +68,15 @@ class Made:
         return cls(entries, found.definition.calendar, found.definition.world.seed)
 
 
-async def opened(made: Made, *, people: bool = True) -> World:
-    """Return a world on its first morning: its clock goes, it is loaded, and its people live."""
+async def opened(made: Made, at_ms: int | None = None) -> World:
+    """Return a world whose clock goes, which is loaded, and whose people live.
+
+    ``at_ms``: game time at which it begins; None: the first morning of its calendar's first season.
+    """
     world = await begun()
-    day_ms = Almanac(made.calendar).season_begins(0) * Almanac(made.calendar).day_ms
-    at_ms = max(0, day_ms) + BEGINS_MS
+    if at_ms is None:
+        almanac = Almanac(made.calendar)
+        at_ms = max(0, almanac.season_begins(0) * almanac.day_ms) + BEGINS_MS
     start = {"calendar": made.calendar.model_dump(), "at_game_ms": at_ms, **BY}
     await world.say("clock.start", start, by=OPERATOR, name="start")
     plan = plan_of(0, {}, made.entries)
@@ -81,8 +85,7 @@ async def opened(made: Made, *, people: bool = True) -> World:
         await world.say("world.change", {"base": 0, **BY, **part}, by=OPERATOR, name=f"load/{number}")
     last = {"base": 0, **BY, **last, "publish": plan.digest}
     await world.say("world.change", last, by=OPERATOR, name="load")
-    if people:
-        await world.say("people.begin", BY, by=OPERATOR, name="begin")
+    await world.say("people.begin", BY, by=OPERATOR, name="begin")
     return world
 
 

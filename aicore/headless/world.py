@@ -102,6 +102,10 @@ class World:
         when = self.clock.line.when(GameTime(game_ms)) if self.clock else None
         return when.us if when else None
 
+    def set_clock(self, now_us: int) -> None:
+        """Set real time, for a log that is written again as it was."""
+        self._time[0] = now_us
+
     async def go_on(self, until_us: int) -> None:
         """Let happen all that happens up to a real time, that moment's included."""
         await self._settle()

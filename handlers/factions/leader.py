@@ -142,10 +142,14 @@ class FactionsLeader:
                 case DayTold():
                     yield Telling(event, "day", event.day)
                 case Emerged():
-                    cause = None if event.cause is None else TOLD.id_of(self._realm, "emerged", event.cause)
+                    cause = None if event.cause is None else self._id_of(event.cause)
                     yield Telling(event, "emerged", event.number, cause)
                 case Lapsed():
-                    cause = TOLD.id_of(self._realm, "emerged", event.cause)
+                    cause = self._id_of(event.cause)
                     yield Telling(event, f"lapsed/{event.cause}", event.nth, cause)
                 case _:
                     raise TypeError(f"a day has no {type(event).__name__}")
+
+    def _id_of(self, number: int) -> UUID:
+        """Return the event of something that emerged; what is told in this very append is not known yet."""
+        return self._view.ids.get(number) or TOLD.id_of(self._realm, "emerged", number)

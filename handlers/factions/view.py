@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from bus.ports import EventLog, RecordedEvent
 from domain.factions.factions import NOBODY, STREAM, Factions, evolve
@@ -36,6 +37,8 @@ class FactionsView(MemoryView):
         self.gap = ""
         """What is not known of their past, so that nobody may decide by it; "" if all is."""
         self._emerged: OrderedDict[int, Emerged] = OrderedDict()
+        self.ids: dict[int, UUID] = {}
+        """Events from which something may still follow, by its number; a deed's is its command's."""
 
     def apply(self, event: Event, recorded: RecordedEvent) -> None:
         """Take an event in."""
@@ -48,6 +51,10 @@ class FactionsView(MemoryView):
             self._emerged[event.number] = event
             while len(self._emerged) > KEPT:
                 self._emerged.popitem(last=False)
+            alive = {number for number, _ in self.state.pending}
+            self.ids = {number: id_ for number, id_ in self.ids.items() if number in alive}
+            if event.number in alive:
+                self.ids[event.number] = recorded.id
 
     async def settle(self) -> None:
         """Tell who waits."""

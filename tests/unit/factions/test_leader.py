@@ -17,8 +17,8 @@ from domain.clock.clock import STREAM as CLOCK_STREAM
 from domain.clock.messages import ClockJumped, ClockStarted
 from domain.clock.units import RealTime
 from domain.definition.definition import Definition
-from domain.factions.factions import NOBODY, STREAM, evolve
-from domain.factions.messages import DayTold, Emerged, FactionsLed, GroundSet
+from domain.factions.factions import NOBODY, STREAM, decide, evolve
+from domain.factions.messages import DayTold, Deed, Emerged, FactionsLed, GroundSet, Lapsed
 from domain.kernel.event import Event
 from handlers.clock.view import ClockView
 from handlers.factions import leader as module
@@ -143,3 +143,25 @@ async def test_without_a_definition_there_are_none(world: World) -> None:
         await asyncio.sleep(0.03)
         assert await view.answer_now({}) == (None, 0)
         assert not await world.told(Event)
+
+
+async def test_what_follows_from_a_deed_names_the_deeds_event(world: World) -> None:
+    """The scar: it named an id that nothing has; a deed's event is its command's, and no leader's."""
+    await world.add(STARTED)
+    async with leading(world, "a") as view:
+        await until(lambda: view.state.ground)
+        one, other, *_ = view.state.powers
+        by = {"operator": "game", "reason": "a lamp was broken"}
+        deed = Deed(deed_id="broken_lamp", faction=one, other=other, power=10, regard=-50, **by)
+        events = [CODEC.encode(event, uuid5(SPACE, str(event))) for event in decide(deed, view.state)]
+        await world.log.append(StreamWrite(STREAM, events))
+        number = view.state.emerged
+        await until(lambda: number in view.ids)
+        world.now_us += 2 * DAY_US
+        await until(partial(world.reached, BEGAN + 2))
+    [told] = [
+        recorded
+        async for recorded, event in everything(world)
+        if isinstance(event, Emerged | Lapsed) and event.cause == number
+    ]
+    assert decode_meta(told.meta).causation == events[-1].id

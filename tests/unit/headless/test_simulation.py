@@ -89,10 +89,6 @@ def test_a_row_gives_the_bytes_back() -> None:
     asyncio.run(written_again())
 
 
-def test_another_seed_is_another_world() -> None:
-    assert last_hours(small(7), 1)[-1].log != a_morning()[1][0].log
-
-
 @pytest.mark.slow
 def test_twenty_four_days_are_the_same_in_every_process() -> None:
     days: Sequence[Hour] = last_hours(sample(), 24 * 24)
