@@ -35,7 +35,7 @@ that a line may speak of it; ``habits`` tell a writer how the voice talks.
 """
 
 LEFT_OUT = re.compile(r"\s+~([A-Z]+)$")
-AGREEING = re.compile(r"\{[A-Z]\.they\} ((?!always|sometimes|perhaps|thus)[a-z]+s)\b", re.IGNORECASE)
+AGREEING = re.compile(r"\{[A-Z]\.they\}( (?!always|sometimes|perhaps|thus)[a-z]+s\b|'(?:ve|re|s)\b)", re.IGNORECASE)
 """A pronoun and a verb that is right for "she" alone."""
 
 SELF = frozenset({"I", "I'm", "I'll", "I'd", "I've"})
@@ -221,7 +221,7 @@ def line_faults(pair: Pair, words: Words) -> Iterator[tuple[str, str, str]]:
     if odd := ODD.findall(bare):
         yield "odd_character", f"the character {odd[0]!r}", "letters, plain punctuation, — and …"
     for verb in AGREEING.findall(text):
-        yield "agreement", f"the verb {verb!r} after a pronoun", "a past tense, or {A.is}, was, has, does"
+        yield "agreement", f"{verb.strip()!r} after a pronoun", "a past tense, or {A.is}, was, has, does"
     for word in _stray_capitals(text):
         if word not in words.capitals:
             yield "capital", f"the word {word!r}", "a capital where a sentence begins, I, or a placeholder"
