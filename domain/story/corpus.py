@@ -35,7 +35,9 @@ that a line may speak of it; ``habits`` tell a writer how the voice talks.
 """
 
 LEFT_OUT = re.compile(r"\s+~([A-Z]+)$")
-AGREEING = re.compile(r"\{[A-Z]\.they\}( (?!always|sometimes|perhaps|thus)[a-z]+s\b|'(?:ve|re|s)\b)", re.IGNORECASE)
+AGREEING = re.compile(
+    r"\{[A-Z]\.they\}( (?!always|sometimes|perhaps|thus)[a-z]+s\b|'(?:ve|re|s)\b)", re.IGNORECASE
+)
 """A pronoun and a verb that is right for "she" alone."""
 
 SELF = frozenset({"I", "I'm", "I'll", "I'd", "I've"})
