@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from domain.definition.places import DAY_MINUTES, FactionId, Id, Opening, PersonId, PlaceId
+from domain.definition.goods import Money
+from domain.definition.places import DAY_MINUTES, FactionId, GoodId, Id, Opening, PersonId, PlaceId
 
 TRAITS = (
     "openness",
@@ -48,12 +49,16 @@ class Activity:
         name: as one says it of somebody ("eating").
         takes: game seconds for one time.
         gains: what it fills, in that time.
+        wage: what an hour of it is paid, in the money of each side; empty: nothing.
+        buys: goods of which one piece is used up each time; empty: it costs nothing.
     """
 
     id: Id
     name: str
     takes: int
     gains: tuple[Gain, ...] = ()
+    wage: tuple[Money, ...] = ()
+    buys: tuple[GoodId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +87,28 @@ class Weight:
 
 
 @dataclass(frozen=True, slots=True)
+class Pay:
+    """What somebody is paid for an hour of an activity, whatever others get for it."""
+
+    activity: Id
+    hour: Money
+
+
+@dataclass(frozen=True, slots=True)
 class Archetype:
-    """A sort of person; a person has its traits and needs where they say none of their own."""
+    """A sort of person; a person has its traits and needs where they say none of their own.
+
+    Attributes:
+        purse: what they have when the world begins, in the money of each side, and like to have.
+        dues: thousandths of each wage that go to rent and taxes.
+    """
 
     id: Id
     name: str
     traits: tuple[Trait, ...]
     needs: tuple[Weight, ...] = ()
+    purse: tuple[Money, ...] = ()
+    dues: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +146,7 @@ class Person:
         story: who they are, in a sentence or three; for people who write and models that speak.
         traits: where they differ from their archetype.
         needs: likewise.
+        wages: where they are paid otherwise than their activities say, or for what others do for nothing.
         schedule: entries that never overlap; what lies between is their own time.
         closed: what they say when a subject is closed; "": what their voice says.
     """
@@ -143,6 +164,7 @@ class Person:
     needs: tuple[Weight, ...] = ()
     relations: tuple[Relation, ...] = ()
     closed: str = ""
+    wages: tuple[Pay, ...] = ()
 
 
 def minutes_of(opening: Opening) -> tuple[tuple[int, int], ...]:

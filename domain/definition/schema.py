@@ -19,6 +19,7 @@ from domain.definition.people import (
     Gain,
     Kind,
     Need,
+    Pay,
     Person,
     Relation,
     Trait,
@@ -62,6 +63,7 @@ SIDE = word(*SIDES)
 STATE = word(*WEATHERS)
 SHARE = thousandths()
 REGARD = thousandths(-1_000, 1_000)
+MONEY = listed(price, most=16)
 
 
 def then(read: Reader[S], make: Callable[[S], T]) -> Reader[T]:
@@ -219,7 +221,7 @@ FACTIONS = entries(
     wants=needed(CLAUSE),
     floor=maybe(SHARE, 50),
     stances=maybe(pairs(Stance, name_of("faction"), REGARD), ()),
-    purse=maybe(listed(price, most=16), ()),
+    purse=maybe(MONEY, ()),
 )
 NEEDS = entries("need", Need, name=needed(NAME), empties_in=needed(duration), alarm=needed(SHARE))
 ACTIVITIES = entries(
@@ -228,11 +230,19 @@ ACTIVITIES = entries(
     name=needed(NAME),
     takes=needed(duration),
     gains=maybe(pairs(Gain, name_of("need"), thousandths(1)), ()),
+    wage=maybe(MONEY, ()),
+    buys=maybe(names("good"), ()),
 )
 _TRAITS = pairs(Trait, word(*TRAITS), SHARE)
 _WEIGHTS = pairs(Weight, name_of("need"), thousandths(0, 5_000))
 ARCHETYPES = entries(
-    "archetype", Archetype, name=needed(NAME), traits=needed(_TRAITS), needs=maybe(_WEIGHTS, ())
+    "archetype",
+    Archetype,
+    name=needed(NAME),
+    traits=needed(_TRAITS),
+    needs=maybe(_WEIGHTS, ()),
+    purse=maybe(MONEY, ()),
+    dues=maybe(SHARE, 200),
 )
 _ENGAGEMENT = record(
     Engagement, hours=needed(span), at=needed(name_of("place")), do=needed(name_of("activity"))
@@ -266,6 +276,13 @@ PEOPLE = entries(
         (),
     ),
     closed=maybe(CLAUSE, ""),
+    wages=maybe(
+        then(
+            keyed(name_of("activity"), price, most=LIST_MAX),
+            lambda found: tuple(Pay(activity, hour) for activity, hour in found),
+        ),
+        (),
+    ),
 )
 
 # --- what there is ------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ only follow.
 from collections.abc import Callable, Iterator
 
 from domain.definition.checks.goods import GOODS_CHECKS
+from domain.definition.checks.livings import LIVING_CHECKS
 from domain.definition.checks.people import PEOPLE_CHECKS
 from domain.definition.checks.places import PLACE_CHECKS
 from domain.definition.checks.predicates import PREDICATE_CHECKS
@@ -28,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     *PLACE_CHECKS,
     *WAY_CHECKS,
     *PEOPLE_CHECKS,
+    *LIVING_CHECKS,
     *WALK_CHECKS,
     *GOODS_CHECKS,
     *QUEST_CHECKS,
