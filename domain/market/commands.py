@@ -27,6 +27,9 @@ class Buy(Command, name="market.buy", may=(GRANTED, OPERATOR)):
     quantity: Quantity
     account: Annotated[AccountId, Field(description="Whose coins, and whose goods they are then.")]
     limit: Limit = None
+    used_up: Annotated[
+        bool, Field(description="Eaten, drunk or burnt at once: the goods go into sink.eaten.")
+    ] = False
 
     example: ClassVar[Any] = {
         "market": "lamp_yard",
@@ -34,6 +37,7 @@ class Buy(Command, name="market.buy", may=(GRANTED, OPERATOR)):
         "quantity": 2,
         "account": "player.ann",
         "limit": 45,
+        "used_up": False,
     }
 
 

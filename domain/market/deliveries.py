@@ -13,12 +13,14 @@ from domain.market.vocabulary import Posted
 
 OPENING, CARTERS, TILLS = "source.openings", "source.carters", "source.tills"
 COSTS = "sink.deliveries"
+EATEN = "sink.eaten"
 BROUGHT, BEGUN = "delivery", "opening"
 FLOWS = {
     OPENING: "What is on the shelves when the world begins",
     CARTERS: "What carters bring from elsewhere",
     TILLS: "Coins in the tills when the world begins",
     COSTS: "What stalls pay to makers and carters",
+    EATEN: "What people eat, drink and burn",
 }
 
 

@@ -7,8 +7,9 @@ from domain.kernel.decider import Rejected
 from domain.ledger.commands import Transfer
 from domain.ledger.vocabulary import AMOUNT_MAX, Move
 from domain.market.commands import Buy, Order, Sell
+from domain.market.deliveries import EATEN
 from domain.market.market import Market
-from domain.market.stalls import Stall, Terms
+from domain.market.stalls import Stall, Terms, account_of
 from domain.market.vocabulary import Posted
 
 BOUGHT, SOLD = "market_bought", "market_sold"
@@ -85,7 +86,7 @@ def _sell(command: Sell, counter: Counter, terms: Terms, posted: Posted) -> Tran
 
 def _trade(command: Order, stall: Stall, coins: int, reason: str) -> Transfer:
     """Return coins one way and goods the other; the coins first, so that they are what is missed first."""
-    bought = reason == BOUGHT
+    bought = isinstance(command, Buy)
     payer, payee = (command.account, stall.account) if bought else (stall.account, command.account)
     if coins > AMOUNT_MAX:
         raise Rejected(
@@ -94,18 +95,26 @@ def _trade(command: Order, stall: Stall, coins: int, reason: str) -> Transfer:
     return Transfer(
         moves=[
             Move(unit=stall.currency, payer=payer, payee=payee, amount=coins),
-            Move(unit=command.good, payer=payee, payee=payer, amount=command.quantity),
+            Move(unit=command.good, payer=payee, payee=_taker(command), amount=command.quantity),
         ],
         reason=reason,
     )
 
 
-def is_of(command: Order, moves: list[Move], reason: str, market_account: str) -> bool:
+def _taker(command: Order) -> str:
+    """Return who gets the goods of an order."""
+    if isinstance(command, Sell):
+        return account_of(command.market)
+    return EATEN if command.used_up else command.account
+
+
+def is_of(command: Order, moves: list[Move], reason: str) -> bool:
     """Say whether a recorded transfer is what an order came to, at whatever price."""
-    bought = isinstance(command, Buy)
+    bought, stall = isinstance(command, Buy), account_of(command.market)
     if reason != (BOUGHT if bought else SOLD) or len(moves) != 2:
         return False
     coins, goods = moves
-    customer, stall = (coins.payer, coins.payee) if bought else (coins.payee, coins.payer)
-    asked = command.account, market_account, command.good, command.quantity
-    return (customer, stall, goods.unit, goods.amount) == asked
+    customer = coins.payer if bought else coins.payee
+    found = customer, goods.payer, goods.payee, goods.unit, goods.amount
+    giver = stall if bought else command.account
+    return found == (command.account, giver, _taker(command), command.good, command.quantity)

@@ -21,7 +21,7 @@ from domain.market.commands import Buy, Order, Sell
 from domain.market.market import kept_by
 from domain.market.messages import Wanted
 from domain.market.orders import Counter, is_of, order
-from domain.market.stalls import Stall, account_of, stream_of
+from domain.market.stalls import Stall, stream_of
 from domain.places.city import TimeOfDay
 from handlers.kernel.commands import caused_by
 from handlers.market.access import Access
@@ -156,7 +156,7 @@ class Orders:
         event, actor = self._codec.decode(found), decode_meta(found.meta).actor
         if (
             not isinstance(event, Transferred)
-            or not is_of(command, event.moves, event.reason, account_of(command.market))
+            or not is_of(command, event.moves, event.reason)
             or actor != message.meta.actor
         ):
             raise IdConflict(event_id, "was caused by another order")

@@ -115,6 +115,10 @@ class Stalls(MemoryView):
         """Return what a stall has to give of a unit, or anybody of a currency."""
         return self._amounts.get((account, unit), 0)
 
+    def known(self, account: str, unit: str) -> int | None:
+        """Return as `amount` does; None: the account never had any of it."""
+        return self._amounts.get((account, unit))
+
     def closing(self, stall: Stall, day: int) -> Closing:
         """Return the end of the day before ``day`` at a stall."""
         bought: dict[str, int] = {}
@@ -127,9 +131,9 @@ class Stalls(MemoryView):
 
     def _trades(self, event: Transferred) -> None:
         """Count a trade for whose it is: who buys and sells the same has done neither."""
-        goods = event.moves[-1]
+        coins, goods = event.moves[0], event.moves[-1]
         bought = event.reason == BOUGHT
-        stall, customer = (goods.payer, goods.payee) if bought else (goods.payee, goods.payer)
+        stall, customer = (coins.payee, coins.payer) if bought else (coins.payer, coins.payee)
         traded, key = self._traded[stall.removeprefix(STALL)], (goods.unit, owner_of(customer))
         if key in traded or len(traded) < CUSTOMERS_MAX:
             traded[key] = traded.get(key, 0) + (goods.amount if bought else -goods.amount)
