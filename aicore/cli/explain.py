@@ -25,6 +25,7 @@ from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.postgres.log import open_log
 from domain.people.explain import Option
+from domain.people.messages import PersonDecided
 from domain.people.weighing import CONSIDERED
 
 app = typer.Typer(no_args_is_help=True, help="Why something happened in the world, from the log.")
@@ -125,7 +126,25 @@ def lines_of(told: Told) -> list[str]:
         f"why     {why}",
         f"needs   {needs}",
         *lost,
+        *_purse(it),
     ]
+
+
+def _purse(it: PersonDecided) -> list[str]:
+    """Return what they had to spend, in the smallest coin, and what came of what they wanted to buy."""
+    if it.coins is None:
+        return []
+    lines = [f"purse   {it.coins}" + (f", {it.owed} earned and not paid yet" if it.owed else "")]
+    if it.earned:
+        lines.append(f"earned  {it.earned}, to be paid now")
+    if it.bought:
+        got = it.bought
+        lines.append(f"bought  {got.quantity} {got.good} at {got.market} for {got.coins}, before that")
+    if it.missed:
+        lines.append(f"missed  what they wanted before: {it.missed}")
+    if it.market:
+        lines.append(f"buys    {it.pieces} at {it.market} at most, once it begins")
+    return lines
 
 
 def listing(options: Sequence[Option]) -> Listing:

@@ -137,7 +137,27 @@ def lines_of(found: Mapping[str, Any]) -> Sequence[str]:
         f"why     {_why(found)}",
         f"needs   {needs}",
         f"mood    {found['mood'] // 10} %",
+        *_purse(found.get("purse")),
     ]
+
+
+def money(coins: int, currency: str) -> str:
+    """Return an amount as one writes it: the smallest coin is a hundredth."""
+    return f"{coins // 100}.{coins % 100:02} {currency}"
+
+
+def _purse(purse: Mapping[str, Any] | None) -> Sequence[str]:
+    if purse is None:
+        return []
+    owed = f", {money(purse['owed'], purse['currency'])} earned and not paid yet" if purse["owed"] else ""
+    lines = [f"purse   {money(purse['coins'], purse['currency'])}{owed}"]
+    if bought := purse["bought"]:
+        cost = money(bought["coins"], purse["currency"])
+        lines.append(f"bought  {bought['quantity']} {bought['good']} at {bought['market']} for {cost}")
+    carries = [f"enough to {act} {count} times" for act, count in purse["carries"].items() if count]
+    if carries:
+        lines.append(f"carries {', '.join(carries)}")
+    return lines
 
 
 def listing(found: Sequence[Mapping[str, Any]]) -> Listing:

@@ -7,6 +7,8 @@ from aicore.content.sample_world import sample_definition
 from aicore.settings import Settings
 from aicore.wiring.clock import clock_in_memory
 from aicore.wiring.ledger import ledger_desk
+from aicore.wiring.market import stalls_in_memory
+from aicore.wiring.market import surroundings as market_surroundings
 from aicore.wiring.parts import Part, Parts
 from aicore.wiring.places import player_limits, whereabouts
 from domain.clock.units import GameTime
@@ -22,10 +24,13 @@ from domain.places.city import TimeOfDay
 from domain.places.moving import PLAYER, stream_of
 from handlers.clock.view import ClockView
 from handlers.kernel.commands import Binding
+from handlers.market.access import Access
+from handlers.market.orders import Orders
 from handlers.people.board import PeopleBoard
 from handlers.people.harm import KINDS, HarmRider, HealthAnswer
 from handlers.people.leader import PeopleLeader
 from handlers.people.memories import PeopleMemories
+from handlers.people.purser import Purser
 from handlers.people.surroundings import Surroundings
 from projections.kernel.reading import QueryHandler
 
@@ -100,7 +105,10 @@ async def _commands(parts: Parts) -> None:
 async def _leader(parts: Parts) -> None:
     around = await parts.once(surroundings), await parts.once(memories)
     realm, name = parts.system.realm, parts.name
-    leader = PeopleLeader(parts.log, parts.codec, around, realm=realm, name=name)
+    stalls, desk = await parts.once(stalls_in_memory), await parts.once(ledger_desk)
+    access = Access(parts.log, parts.codec, stalls, desk)
+    purser = Purser(access, Orders(access, await parts.once(market_surroundings)), realm=realm)
+    leader = PeopleLeader(parts.log, parts.codec, around, realm=realm, name=name, purser=purser)
     await parts.lead("people", leader)
 
 

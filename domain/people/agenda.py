@@ -14,11 +14,13 @@ from zlib import crc32
 from domain.kernel.event import Event
 from domain.people.crowd import Crowd
 from domain.people.deciding import decide_all
+from domain.people.errands import Errand, Errands, NoPurses, Purses
 from domain.people.fear import notices
 from domain.people.lives import Life, People, minute_after, who_of
 from domain.people.memory import Memories
 from domain.people.messages import IDLE, PeopleSkipped, PersonGone, PersonJoined
 from domain.people.needs import crossings
+from domain.people.purchases import Outcome
 from domain.people.rules import DAY_MINUTES, MINUTE_MS
 from domain.people.scene import World
 from domain.people.seeds import first_levels
@@ -67,21 +69,29 @@ def _tick(life: Life, world: World, due_ms: int) -> int:
 class Agenda:
     """When everybody decides next. `run` brings lives up to a game time and returns what happened."""
 
-    def __init__(self, people: People, world: World, memories: Memories | None = None) -> None:
+    def __init__(
+        self,
+        people: People,
+        world: World,
+        memories: Memories | None = None,
+        purses: Purses = NoPurses,
+    ) -> None:
         """Prepare, as somebody who knows the log alone: everything up to its last minute was decided.
 
         Args:
             people: everybody's lives; changed.
             world: all that they decide by.
             memories: what they know and tell; whoever calls keeps it up by the log.
+            purses: what somebody has to spend; whoever calls runs their `errands`.
         """
         self.people = people
         self.world = world
         self.memories = memories or Memories()
+        self.errands = Errands(people, world.cast, purses)
         self._looked: dict[str, int] = {}
         self._due: dict[str, int] = {}
         self._heap: list[tuple[int, str]] = []
-        self.crowd = Crowd(people, world.cast)
+        self.crowd = Crowd(people, world.cast, self.errands.pockets)
         for life in people.lives.values():
             self._note(life, life.since_ms)
 
@@ -89,7 +99,7 @@ class Agenda:
         """Go on in a world with other ways, doors or people, or where others are watched."""
         before, self.world = self.world, world
         if before.cast is not world.cast:
-            self.crowd = Crowd(self.people, world.cast)
+            self._set_out(world)
         same = before.cast is world.cast and before.city is world.city
         changed = before.watched ^ world.watched
         changed |= {place for place, danger in world.dangers.items() if before.dangers.get(place) != danger}
@@ -99,9 +109,13 @@ class Agenda:
         for life in lives:
             self._note(life, self._looked.get(life.person, life.since_ms))
 
+    def _set_out(self, world: World) -> None:
+        self.errands.take_in(world.cast)
+        self.crowd = Crowd(self.people, world.cast, self.errands.pockets)
+
     def _anew(self) -> None:
         self._heap, self._due = [], {}
-        self.crowd = Crowd(self.people, self.world.cast)
+        self._set_out(self.world)
         for life in self.people.lives.values():
             self._note(life, self._looked.get(life.person, life.since_ms))
 
@@ -122,6 +136,8 @@ class Agenda:
             due = look_at(life, self.world, looked_ms)
         self._looked[life.person] = looked_ms
         due = max(due, self.people.tick_ms + MINUTE_MS) if life.journey is None else due
+        if life.journey is None and self.errands.pockets.missed(life.person) is not None:
+            due = self.people.tick_ms + MINUTE_MS  # they got nothing, and see what else there is
         self._due[life.person] = due
         heappush(self._heap, (due, life.person))
 
@@ -130,12 +146,22 @@ class Agenda:
     def run(self, until_ms: int, events_max: int = 2**31) -> list[Event]:
         """Return what happens up to a game time, minute by minute, and take it in.
 
-        Ends early after ``events_max``, but never within a minute: what a minute brings belongs together.
+        Ends early after ``events_max``, and once there is something to buy or to pay (`errands`), but never
+        within a minute: what a minute brings belongs together.
         """
         found: list[Event] = []
         while (now_ms := self.next_ms) is not None and now_ms <= until_ms and len(found) < events_max:
             found += self._minute(now_ms)
+            if self.errands.fresh:
+                break
         return found
+
+    def settle(self, errand: Errand, outcome: Outcome | None) -> None:
+        """Take in what came of an errand; until then somebody decides nothing else."""
+        life = self.errands.settle(errand, outcome)
+        if life is not None:
+            self.crowd.note(life)
+            self._note(life, self._looked.get(life.person, life.since_ms))
 
     def _minute(self, now_ms: int) -> list[Event]:
         due = self._taken(now_ms)
@@ -148,10 +174,14 @@ class Agenda:
         for life in arrive:
             self.crowd.note(life)
         came = {life.person for life in arrive if life.place == life.at}
-        deciding = [life for life in due if life.person not in came]
-        found += decide_all(self.crowd, self.world, deciding, now_ms)
+        waits = came | self.errands.waiting
+        deciding = [life for life in due if life.person not in waits]
+        self.errands.look(deciding)
+        decided = decide_all(self.crowd, self.world, deciding, now_ms)
+        found += decided
         begin = [life for life in due if now_ms - MINUTE_MS < life.begins_ms <= now_ms]
         found += told(self.memories, self.crowd, self.world.rules, begin, now_ms)
+        self.errands.add(decided, begin)
         for life in due:
             looked_ms = self._looked.get(life.person, life.since_ms) if life.person in came else now_ms
             self._note(life, looked_ms)

@@ -35,7 +35,21 @@ def card(life: Life, cast: Cast, now_ms: int) -> Mapping[str, Any]:
         "claim": life.claim,
         "mood": mood(cast, row, levels),
         "needs": {need: level * MILLE // FULL for need, level in zip(cast.needs, levels, strict=True)},
+        "purse": _purse(life, cast, row),
         "game_ms": now_ms,
+    }
+
+
+def _purse(life: Life, cast: Cast, row: int) -> Mapping[str, Any] | None:
+    """Return what somebody had to spend when they decided last, and what they bought; None: no purse."""
+    if life.coins is None:
+        return None
+    return {
+        "coins": life.coins,
+        "currency": cast.living.currencies[row],
+        "owed": life.owed,
+        "carries": dict(life.carries),
+        "bought": life.bought.model_dump() if life.bought else None,
     }
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from domain.definition.definition import Definition
 from domain.definition.people import Engagement, Person, minutes_of
+from domain.people.living import Living, living_of
 from domain.people.rules import CALM_CURVE, DAY_MINUTES, FULL, LABOUR, MILLE, SECOND_MS, SLEEP, Ints, Rules
 from domain.places.city import City
 
@@ -50,6 +51,7 @@ class Cast:
         left: [person, minute of the day] minutes until the next of those.
         shuts: by place, the minutes of the day at which its door is shut.
         relations: by person, what they think of others when the world begins, in thousandths.
+        living: what they earn and spend.
     """
 
     people: tuple[Person, ...]
@@ -81,6 +83,7 @@ class Cast:
     shuts: tuple[tuple[int, ...], ...]
     relations: tuple[Mapping[str, int], ...]
     engagements: tuple[tuple[int, Engagement], ...]
+    living: Living
     tables: dict[tuple[str | None, str | None], Ints]
     """[person, minute] engagement, by weekday and the one before; filled as they come."""
 
@@ -184,6 +187,7 @@ def cast_of(definition: Definition, city: City, rules: Rules) -> Cast:
         ),
         relations=tuple({each.to: each.regard for each in person.relations} for person in people),
         engagements=engagements,
+        living=living_of(definition, people, acts, tuple(known)),
         tables={},
     )
 

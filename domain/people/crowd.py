@@ -9,7 +9,9 @@ import numpy as np
 
 from domain.people.cast import NONE, Cast
 from domain.people.lives import Life, People
-from domain.people.rules import FULL, SLEEP, TALK, Ints
+from domain.people.messages import Bought
+from domain.people.purchases import Pockets
+from domain.people.rules import FULL, HOUR_MS, LABOUR, RULES, SLEEP, TALK, Ints
 
 TIES_MIN = 64
 
@@ -21,20 +23,25 @@ class Crowd:
         place, at: by row, numbers of places; NONE: nowhere that the city has.
         action: number of the activity; NONE: nothing.
         company: place of whoever is awake there; NONE.
+        present: whether they are where ``place`` says, and not on the way from there.
         cools: whether there is a place that they do not try again yet.
-        since_ms, begins_ms, until_ms: as in `Life`. levels: [person, need] at ``since_ms``.
+        since_ms, begins_ms, until_ms, owed: as in `Life`. levels: [person, need] at ``since_ms``.
+        pockets: what they have to spend now, and got of what they ordered.
     """
 
-    def __init__(self, people: People, cast: Cast) -> None:
+    def __init__(self, people: People, cast: Cast, pockets: Pockets | None = None) -> None:
         self.people = people
         self.cast = cast
+        self.pockets = pockets or Pockets()
         count = len(cast.people)
         self.place, self.at, self.action, self.company = (
             np.full(count, NONE, dtype=np.int64) for _ in range(4)
         )
-        self.cools = np.zeros(count, dtype=bool)
+        self.cools, self.present = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
         self._bound = [0] * len(cast.places)
-        self.since_ms, self.begins_ms, self.until_ms = (np.zeros(count, dtype=np.int64) for _ in range(3))
+        self.since_ms, self.begins_ms, self.until_ms, self.owed = (
+            np.zeros(count, dtype=np.int64) for _ in range(4)
+        )
         self.levels = np.full((count, len(cast.needs)), FULL, dtype=np.int64)
         self._tie: dict[tuple[int, int], int] = {}
         self._ties = np.zeros((3, TIES_MIN), dtype=np.int64)
@@ -56,10 +63,13 @@ class Crowd:
             if number != NONE:
                 self._bound[number] += more
         self.place[row], self.at[row], self.cools[row] = place, at, bool(life.cool)
+        self.present[row] = life.journey is None
         self.action[row] = cast.act_rows.get(life.action, NONE)
         self.company[row] = NONE if life.journey is not None or life.action == SLEEP else place
         self.since_ms[row], self.begins_ms[row] = life.since_ms, life.begins_ms
-        self.until_ms[row] = life.until_ms
+        failed = life.journey is None and self.pockets.missed(life.person) is not None
+        self.until_ms[row] = life.begins_ms if failed else life.until_ms
+        self.owed[row] = life.owed
         self.levels[row] = [life.levels.get(need, FULL) for need in cast.needs]
         if life.action == TALK and life.with_person:
             self._talked(life.person, life.with_person)
@@ -130,6 +140,39 @@ class Crowd:
         filled = np.maximum(0, done)[:, None] * cast.gains[acts] // cast.takes_ms[acts][:, None]
         filled[acts == NONE] = 0
         found: Ints = np.clip(self.levels[rows] - drained + filled, 0, FULL)
+        if LABOUR in cast.needs:
+            coins, likes = self.coins(rows), cast.living.purses[rows]
+            known = np.flatnonzero((coins != NONE) & (likes > 0))
+            has = coins[known] + self.owed[rows[known]] + self.earned(rows[known], now_ms)
+            found[known, cast.needs.index(LABOUR)] = np.minimum(FULL, has * FULL // likes[known])
+        return found
+
+    # --- purses ---------------------------------------------------------------------------------------------
+
+    def coins(self, rows: Ints) -> Ints:
+        """Return what each has to spend; NONE: they have no purse."""
+        names, coins = self.cast.people, self.pockets.coins
+        if not coins:
+            return np.full(len(rows), NONE, dtype=np.int64)
+        return np.array([coins.get(names[row].id, NONE) for row in rows.tolist()], dtype=np.int64)
+
+    def carries(self, life: Life) -> Mapping[str, int]:
+        """Return how often somebody can do what with what they carry along now."""
+        if life.coins is None:  # they come with something in the pantry
+            goods = zip(self.cast.acts, self.cast.living.goods, strict=True)
+            return {act: RULES.pantry for act, each in goods if each}
+        got = self.pockets.outcomes.get(life.person)
+        if not isinstance(got, Bought) or got.quantity == 1:
+            return life.carries
+        return {**life.carries, life.action: life.carries.get(life.action, 0) + got.quantity - 1}
+
+    def earned(self, rows: Ints, now_ms: int) -> Ints:
+        """Return what each has earned by what they do, up to a game time; 0: they have no purse."""
+        acts = self.action[rows]
+        done = np.minimum(now_ms, self.until_ms[rows]) - self.begins_ms[rows]
+        found: Ints = self.cast.living.wages[rows, acts] * np.maximum(0, done) // HOUR_MS
+        none = (acts == NONE) | (self.coins(rows) == NONE) | (self.place[rows] != self.at[rows])
+        found[none] = 0
         return found
 
 

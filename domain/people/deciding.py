@@ -8,6 +8,7 @@ what is next best and does not try there again for a while.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +17,21 @@ from domain.people.cast import NONE
 from domain.people.crowd import Crowd
 from domain.people.fear import endangered
 from domain.people.lives import Life, who_of
-from domain.people.messages import IDLE, PersonDecided, PersonFled, RunnerUp, Why
+from domain.people.messages import IDLE, Bought, PersonDecided, PersonFled, RunnerUp, Why
 from domain.people.rules import DAY_MINUTES, FULL, MINUTE_MS, SECOND_MS, TALK
 from domain.people.scene import FOOT, World
-from domain.people.weighing import ALONE, BARRED, CLOSED, NO_WAY, OK, TAKEN, UNABLE, weigh
+from domain.people.weighing import (
+    ALONE,
+    BARRED,
+    CLOSED,
+    NO_COIN,
+    NO_WAY,
+    OK,
+    SOLD_OUT,
+    TAKEN,
+    UNABLE,
+    weigh,
+)
 from domain.places.messages import Departed
 
 WHY: Mapping[int, Why] = {
@@ -29,6 +41,8 @@ WHY: Mapping[int, Why] = {
     UNABLE: "no_way",
     ALONE: "alone",
     TAKEN: "taken",
+    SOLD_OUT: "sold_out",
+    NO_COIN: "no_coin",
 }
 """Reasons for not doing what the schedule says, by what was found of it."""
 
@@ -57,6 +71,7 @@ def decide_all(crowd: Crowd, world: World, lives: Sequence[Life], now_ms: int) -
             continue
         events = list(minute.events(number, chosen))
         crowd.people.evolve_all(events)
+        crowd.pockets.outcomes.pop(life.person, None)
         crowd.note(life)
         found += events
     return found
@@ -130,6 +145,8 @@ class Minute:
         life = self.weighed.lives[number]
         if self.now_ms >= life.until_ms or life.at != life.place:
             return False
+        if self.crowd.pockets.missed(life.person) is not None:
+            return False
         same = self.action_of(chosen.column) == life.action
         return same and self.place_of(number, chosen.column) == life.at
 
@@ -182,7 +199,62 @@ class Minute:
             levels=dict(zip(self.cast.needs, weighed.levels[number].tolist(), strict=True)),
             digest=self.digest(number),
             known=self.world.known,
+            **self._purse(number, action, place),
         )
+
+    def _purse(self, number: int, action: str, place: str) -> dict[str, Any]:
+        """Return what somebody has to spend, has earned, buys and got; {} of who has no purse."""
+        life, crowd = self.weighed.lives[number], self.crowd
+        if (coins := crowd.pockets.coins.get(life.person)) is None:
+            return {}
+        got = crowd.pockets.outcomes.get(life.person)
+        carries = {act: count for act, count in crowd.carries(life).items() if count}
+        earned, owed = self._earned(number)
+        market, pieces = self._buys(number, action, place, carries.get(action, 0))
+        if not market and action in carries and self._uses_up(action):
+            carries[action] -= 1
+        return {
+            "coins": coins,
+            "earned": earned,
+            "owed": owed,
+            "market": market or None,
+            "pieces": pieces,
+            "carries": {act: count for act, count in carries.items() if count},
+            "bought": got if isinstance(got, Bought) else None,
+            "missed": crowd.pockets.missed(life.person),
+        }
+
+    def _earned(self, number: int) -> tuple[int, int]:
+        """Return what a shift that ends now is to be paid, and what is owed as it goes on after a break."""
+        cast, rows = self.cast, self.weighed.rows[number : number + 1]
+        worked = int(self.crowd.earned(rows, self.now_ms)[0])
+        owed = self.weighed.lives[number].owed + worked
+        if not worked:
+            return 0, owed
+        day, minute = self.world.day(self.now_ms), self.now_ms // MINUTE_MS % DAY_MINUTES
+        until = minute + self.world.rules.break_minutes
+        coming = cast.schedule(day.weekday, day.day_before)[rows[0], minute:until]
+        acts = cast.doing[coming[coming != NONE]]
+        return (0, owed) if (cast.living.wages[rows[0], acts] > 0).any() else (owed, 0)
+
+    def _uses_up(self, action: str) -> bool:
+        return action != IDLE and bool(self.cast.living.goods[self.cast.act_rows[action]])
+
+    def _buys(self, number: int, action: str, place: str, carried: int) -> tuple[str, int]:
+        """Return where somebody buys what an activity uses up, and how many pieces; "", 0: nowhere.
+
+        Where it is sold one is bought each time. Elsewhere they eat what they carry along, and before the
+        last of it is gone they bring some from the nearest stall.
+        """
+        if not self._uses_up(action):
+            return "", 0
+        act, at = self.cast.act_rows[action], self.cast.place_rows[place]
+        if self.cast.living.prices[act, at] != NONE:
+            return place, 1
+        stall = int(self.weighed.suppliers[act][at])
+        if carried > 1 or (carried and stall == NONE):
+            return "", 0
+        return self.cast.places[stall], self.world.rules.provisions
 
     def _partner(self, life: Life, place: int) -> str | None:
         return self.crowd.partner(life, np.flatnonzero(self.company == place).tolist())
@@ -224,12 +296,15 @@ class Minute:
         need = self._pressing_need(number, chosen.column)
         if engaged == NONE:
             return ("need", need) if need else ("free", None)
-        due = int(cast.doing[engaged])
-        if chosen.column == due:
+        due, where = int(cast.doing[engaged]), cast.places[int(cast.where[engaged])]
+        if chosen.column == due and self.place_of(number, due) == where:
             return "routine", None
+        missed = self.weighed.missed.get(number, {}).get(where)
+        if missed is not None and self._uses_up(self.action_of(due)):
+            return missed, None
         if need:
             return "need", need
-        if cast.places[int(cast.where[engaged])] in chosen.lost:
+        if where in chosen.lost:
             return "taken", None
         return WHY[int(self.weighed.refused[number, due])], None
 

@@ -13,6 +13,7 @@ from domain.people.crowd import Crowd
 from domain.people.deciding import Minute
 from domain.people.lives import People
 from domain.people.messages import PersonDecided
+from domain.people.purchases import Pockets
 from domain.people.scene import World
 from domain.people.weighing import CONSIDERED, REFUSED
 
@@ -30,6 +31,11 @@ COMPARED = (
     "runner_up",
     "levels",
     "digest",
+    "earned",
+    "owed",
+    "market",
+    "pieces",
+    "carries",
 )
 
 
@@ -74,7 +80,8 @@ def explain(people: People, world: World, before: Sequence[Event], decided: Pers
         before: events of the same minute up to the decision.
         decided: the decision, of somebody who lives then.
     """
-    minute = Minute(Crowd(people, world.cast), world, [people.lives[decided.person]], decided.at_ms)
+    crowd = Crowd(people, world.cast, _pockets(decided))
+    minute = Minute(crowd, world, [people.lives[decided.person]], decided.at_ms)
     life = minute.weighed.lives[0]
     options = _options(minute)
     people.evolve_all(before)
@@ -85,6 +92,13 @@ def explain(people: People, world: World, before: Sequence[Event], decided: Pers
     assert life.person == decided.person
     differs = [name for name in COMPARED if getattr(again, name) != getattr(decided, name)]
     return Explained(decided, again, options, differs)
+
+
+def _pockets(decided: PersonDecided) -> Pockets:
+    """Return what somebody had to spend, and got, as the decision says it."""
+    person, got = decided.person, decided.bought or decided.missed
+    coins = {} if decided.coins is None else {person: decided.coins}
+    return Pockets(coins, {} if got is None else {person: got})
 
 
 def _options(minute: Minute) -> Sequence[Option]:

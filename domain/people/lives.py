@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from domain.kernel.event import Event
 from domain.people.messages import (
     IDLE,
+    Bought,
+    Missed,
     PeopleLed,
     PeopleSkipped,
     PersonDecided,
@@ -53,6 +55,14 @@ class Life:
         begins_ms, until_ms: from when to when.
         cool: until when they do not try a place again.
         fears: until when they would rather not be in a place that they fled from.
+        number: which decision of all it was that they live by; nobody else's has it.
+        coins: what they had to spend then; None: they have no purse.
+        earned, shift: what a shift was worth that ended then, of which activity, and where.
+        owed: what they have earned of a shift that goes on after a break.
+        market, pieces: stall that sells what they use up, and how many of it at most; "": none.
+        carries: how often they can do what with what they carry along.
+        bought: what they bought last.
+        missed: by place, until when they do not try to buy there again, and why they got nothing.
     """
 
     person: str
@@ -70,6 +80,21 @@ class Life:
     cool: dict[str, int] = field(default_factory=dict)
     fears: dict[str, int] = field(default_factory=dict)
     journey: Journey | None = None
+    number: int = 0
+    coins: int | None = None
+    earned: int = 0
+    shift: tuple[str, str] | None = None
+    owed: int = 0
+    market: str = ""
+    pieces: int = 0
+    carries: dict[str, int] = field(default_factory=dict)
+    bought: Bought | None = None
+    missed: dict[str, tuple[int, Missed]] = field(default_factory=dict)
+
+    @property
+    def orders(self) -> bool:
+        """Whether they are where they buy what they use up there."""
+        return bool(self.market) and self.journey is None and self.place == self.at
 
 
 @dataclass(slots=True)
@@ -81,6 +106,7 @@ class People:
         talks: how often two have talked, the one with the lower id first.
         friends: with whom somebody has talked.
         tick_ms: the last game minute of which something was decided; everything up to it was.
+        count: how many decisions there were.
     """
 
     lives: dict[str, Life] = field(default_factory=dict)
@@ -90,6 +116,7 @@ class People:
     tick_ms: int = 0
     term: int = 0
     leader: str = ""
+    count: int = 0
 
     def evolve(self, event: Event) -> None:
         """Take in the stream's next event."""
@@ -129,10 +156,13 @@ class People:
 
     def _decided(self, event: PersonDecided) -> None:
         self._tick(event.at_ms)
+        self.count += 1
         life = self.lives.get(event.person)
         if life is None:
             return
         self._free(life)
+        _spent(life, event)
+        life.number = self.count
         life.levels, life.since_ms = dict(event.levels), event.at_ms
         life.action, life.at = event.action, event.place
         life.begins_ms, life.until_ms = event.begins_ms, event.until_ms
@@ -187,3 +217,15 @@ class People:
             life.action, life.reason, life.need, life.with_person = IDLE, "free", None, None
             life.at, life.claim, life.journey, life.cool = life.place, "", None, {}
             life.fears = {}
+            life.market, life.missed = "", {}
+
+
+def _spent(life: Life, event: PersonDecided) -> None:
+    """Take in what somebody has to spend, and what came of their last order."""
+    life.missed = {place: until for place, until in life.missed.items() if until[0] > event.at_ms}
+    if event.missed is not None:
+        life.missed[life.at] = event.at_ms + RULES.cool_ms, event.missed
+    life.bought = event.bought or life.bought
+    life.coins, life.earned, life.shift = event.coins, event.earned, (life.action, life.at)
+    life.owed = event.owed
+    life.market, life.pieces, life.carries = event.market or "", event.pieces, dict(event.carries)

@@ -7,10 +7,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from domain.kernel.context import Payload
 from domain.kernel.event import Command, Event
 from domain.kernel.roles import OPERATOR
 from domain.kernel.visibility import Discreet
 from domain.kernel.vocabulary import COUNT_MAX, Count, Operator, Reason, Text
+from domain.ledger.vocabulary import AMOUNT_MAX
+from domain.market.vocabulary import GoodRef, MarketRef, Quantity
 from domain.places.messages import GameMs, PlaceRef
 
 STREAM = "people-realm"
@@ -46,12 +49,21 @@ Score = Annotated[
     ),
 ]
 Why = Annotated[
-    Literal["routine", "free", "need", "closed", "taken", "alone", "no_way", "wish"],
+    Literal["routine", "free", "need", "closed", "taken", "alone", "no_way", "sold_out", "no_coin", "wish"],
     Field(
-        description="routine: the schedule says so; free: it says nothing now; need: one presses; "
-        "closed, taken, alone, no_way: what the schedule says cannot be done now; wish: they would rather."
+        description="routine: the schedule says so; free: it says nothing now; need: one presses; closed, "
+        "taken, alone, no_way, sold_out, no_coin: what the schedule says cannot be done now, or not there; "
+        "wish: they would rather."
     ),
 ]
+Coins = Annotated[
+    int, Field(ge=0, le=AMOUNT_MAX, json_schema_extra={"unit": "smallest coin of the money of their side"})
+]
+Helpings = Annotated[
+    dict[Action, Annotated[int, Field(ge=0, le=COUNT_MAX)]],
+    Field(max_length=64, description="How often they can do what with what they carry along."),
+]
+Missed = Literal["sold_out", "no_coin", "closed"]
 Claim = Annotated[
     str,
     Field(
@@ -123,8 +135,23 @@ class RunnerUp(Discreet):
     score: Score
 
 
-class PersonDecided(Event, name="people.decided", version=1):
-    """Somebody began to do something, or set out to do it."""
+class Bought(Discreet):
+    """What somebody bought."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    market: MarketRef
+    good: GoodRef
+    quantity: Quantity
+    coins: Annotated[Coins, Field(description="What it cost.")]
+
+
+class PersonDecided(Event, name="people.decided", version=2):
+    """Somebody began to do something, or set out to do it.
+
+    Version 2 says what they had to spend, and what came of what they wanted to buy before; version 1 knew of
+    no coins.
+    """
 
     person: PersonRef
     at_ms: Annotated[
@@ -154,6 +181,21 @@ class PersonDecided(Event, name="people.decided", version=1):
     known: Annotated[
         Count, Field(description="Position of the log up to which ways, doors and definition were known.")
     ]
+    coins: Annotated[Coins | None, Field(description="What they had to spend; None: no purse.")] = None
+    earned: Annotated[Coins, Field(description="What the shift that ends with this is to be paid.")] = 0
+    owed: Annotated[Coins, Field(description="What they have earned of a shift that goes on later.")] = 0
+    market: Annotated[
+        MarketRef | None, Field(description="Stall that sells what it uses up; it is bought when it begins.")
+    ] = None
+    pieces: Annotated[int, Field(ge=0, le=COUNT_MAX, description="How many of it, at most.")] = 0
+    carries: Helpings = Field(default_factory=dict)
+    bought: Annotated[Bought | None, Field(description="What they bought for what they decided before.")] = (
+        None
+    )
+    missed: Annotated[
+        Missed | None,
+        Field(description="Why they got nothing of what they wanted to buy before."),
+    ] = None
 
     example: ClassVar = {
         "person": "una_pell",
@@ -172,7 +214,21 @@ class PersonDecided(Event, name="people.decided", version=1):
         "levels": {"food": 512_000, "rest": 803_000},
         "digest": "9f86d081884c7d65",
         "known": 1_204,
+        "coins": 46,
+        "earned": 8,
+        "owed": 0,
+        "market": None,
+        "pieces": 0,
+        "carries": {"eat": 2},
+        "bought": {"market": "drowned_bell", "good": "eel_pie", "quantity": 1, "coins": 6},
+        "missed": None,
     }
+
+
+def with_purse(payload: Payload) -> Payload:
+    """Return a decision of version 1 as one of version 2: of somebody without a purse."""
+    none: Payload = {"coins": None, "earned": 0, "owed": 0, "market": None, "pieces": 0, "carries": {}}
+    return {**payload, **none, "bought": None, "missed": None}
 
 
 EventId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]

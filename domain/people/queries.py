@@ -13,7 +13,10 @@ class PersonQuery(Query, name="people.person", may=(GRANTED, *PEOPLE)):
 
     The result is a map with person, name, role, who (the id that the place feed has them under), place ("" on
     the way), bound_for, action, doing (in words), with_person, since_ms, until_ms, reason, need, claim, mood
-    (thousandths), needs (thousandths by name, as of game_ms), and game_ms; null for who does not live here.
+    (thousandths), needs (thousandths by name, as of game_ms), purse and game_ms; null for who does not live
+    here. Of the purse: coins that they had when they decided last, in the smallest coin of currency; owed
+    (earned, and paid at the end of the shift); carries (how often they can do what with what they have
+    along); bought (market, good, quantity and coins of the last time, or null). Who has none: null.
     """
 
     person: PersonRef

@@ -60,6 +60,8 @@ class Routine:
     """Something else is said, but this fills a need that presses."""
     against: int = 200
     free_labour: int = 220
+    free_buying: int = 500
+    """What uses up what one has to buy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,10 @@ class Rules:
         news_ms: what happened longer ago is told no more.
         danger_ms: how long a place is feared where somebody was hurt.
         startle_ms: how long after that those who are there look what to do, each game minute.
+        break_minutes: what lies no further apart than that is one shift, and paid at its end.
+        ready: one readily spends that part of the purse that one likes to have on a thing.
+        provisions: how many helpings one buys at once where none are sold.
+        pantry: how many everybody has along at first.
         trusts_from: the regard, in thousandths, from which on one tells somebody anything.
         fits: by activity the traits that it is for; others suit everybody alike.
         things: by activity what of a place only one can have.
@@ -105,6 +111,10 @@ class Rules:
     danger_ms: int = 30 * MINUTE_MS
     startle_ms: int = 3 * MINUTE_MS
     trusts_from: int = -200
+    break_minutes: int = 180
+    ready: int = 10
+    provisions: int = 5
+    pantry: int = 3
     routine: Routine = field(default_factory=Routine)
     fits: Mapping[str, tuple[str, ...]] = field(
         default_factory=lambda: {

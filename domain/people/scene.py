@@ -45,6 +45,7 @@ class Scene:
         open: by place, whether its hours say so. locked: whether one needs a key now.
         offers: [activity, place] whether anybody may do it there now.
         nearest: [activity, place] the nearest place for it on the same side; NONE.
+        sells: [activity, place] whether a stall is open there that sells what it uses up.
     """
 
     city: City
@@ -55,6 +56,7 @@ class Scene:
     locked: Bools
     offers: Bools
     nearest: Ints
+    sells: Bools
     order: Ints
 
     def nearest_of(self, wanted: Bools, *, but_here: bool = False) -> Ints:
@@ -160,11 +162,12 @@ class World:
         seconds = city.times[FOOT].table
         near = np.where(self.sides[:, None] == self.sides[None, :], seconds, FAR)
         offers = self.offered & (opened & ~locked & ~self._own)[None, :]
+        sells = (self.cast.living.prices != NONE) & (opened & ~locked)[None, :]
         none = np.zeros((0, len(self.order)), dtype=np.int64)
-        bare = Scene(city, seconds, near, opened, locked, offers, none, self.order)
+        bare = Scene(city, seconds, near, opened, locked, offers, none, sells, self.order)
         rows = [bare.nearest_of(offers[act]) for act in range(len(offers))]
         nearest = np.array(rows, dtype=np.int64).reshape(len(offers), len(self.order))
-        return Scene(city, seconds, near, opened, locked, offers, nearest, self.order)
+        return Scene(city, seconds, near, opened, locked, offers, nearest, sells, self.order)
 
 
 def day_of(almanac: Almanac, game_ms: int) -> TimeOfDay:

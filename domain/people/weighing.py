@@ -4,7 +4,7 @@ One column for each activity, at the one place where somebody would do it, and a
 A row is of one person and looks at nobody else's, so it is the same however many are weighed together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from domain.people.cast import NONE
 from domain.people.crowd import Crowd, rows_of
 from domain.people.fear import fears_of, shun, want_away
 from domain.people.lives import Life
+from domain.people.messages import Missed
 from domain.people.rules import (
     DAY_MINUTES,
     FULL,
@@ -35,10 +36,11 @@ from domain.places.travel import FAR
 CONSIDERED = ("want", "routine", "near", "fit", "company")
 """What is weighed, in this order; each 0 to 1,000."""
 
-OK, CLOSED, NO_WAY, UNABLE, ALONE, TAKEN = range(6)
+OK, CLOSED, NO_WAY, UNABLE, ALONE, TAKEN, SOLD_OUT, NO_COIN = range(8)
 """Why something cannot be done; it has the score -1."""
 
-REFUSED = ("", "closed", "no_way", "unable", "alone", "taken")
+REFUSED = ("", "closed", "no_way", "unable", "alone", "taken", "sold_out", "no_coin")
+MISSED = {"closed": CLOSED, "sold_out": SOLD_OUT, "no_coin": NO_COIN}
 BARRED = -1
 MINUTE_S, DAY_S = 60, 86_400
 
@@ -54,6 +56,8 @@ class Weighed:
         refused: [person, activity] `OK`, or why not.
         pressing: [person, activity] whether it fills a need that presses.
         scores: [person, activity or nothing] millionths.
+        missed: by number of a person, places where they got nothing a short time ago, and why.
+        suppliers: by activity that uses up what is bought, for each place the nearest stall that has it.
     """
 
     lives: Sequence[Life]
@@ -65,6 +69,8 @@ class Weighed:
     refused: Ints
     pressing: Bools
     scores: Ints
+    missed: Mapping[int, Mapping[str, Missed]]
+    suppliers: Mapping[int, Ints]
 
 
 def weigh(crowd: Crowd, world: World, lives: Sequence[Life], now_ms: int) -> Weighed:
@@ -134,6 +140,8 @@ class _Look:
             refused,
             self.pressing,
             scores,
+            self.missed,
+            self.suppliers if self.spends else {},
         )
 
     @cached_property
@@ -172,7 +180,58 @@ class _Look:
         at = np.flatnonzero(runs)
         found[at, self.running[at, 0]] = self.running[at, 1]
         found[busy, acts] = cast.where[self.engaged[busy]]
+        for number, missed in self.missed.items():
+            for act in self.buying:
+                if cast.places[int(found[number, act])] in missed:
+                    found[number, act] = self._elsewhere(number, act, missed)
         return found
+
+    @cached_property
+    def buying(self) -> Sequence[int]:
+        """Activities that use up what is bought."""
+        return [act for act, goods in enumerate(self.cast.living.goods) if goods]
+
+    @cached_property
+    def spends(self) -> bool:
+        """Whether anybody has a purse."""
+        return bool(self.crowd.pockets.coins)
+
+    @cached_property
+    def missed(self) -> Mapping[int, Mapping[str, Missed]]:
+        """By number of who has some: places where they got nothing a short time ago, and why."""
+        found = {}
+        for number, life in enumerate(self.lives):
+            known = {place: why for place, (until, why) in life.missed.items() if self.now_ms < until}
+            if (missed := self.crowd.pockets.missed(life.person)) is not None:
+                known[life.at] = missed
+            if known:
+                found[number] = known
+        return found
+
+    @cached_property
+    def kept(self) -> Bools:
+        """Whether somebody serves in a place, as far as that is for people to say."""
+        crowd, found = self.crowd, np.ones(len(self.cast.places), dtype=bool)
+        for place, keepers in self.cast.living.keepers:
+            there = crowd.place[keepers]
+            lives = there != NONE
+            found[place] = not lives.any() or bool((crowd.present[keepers] & (there == place)).any())
+        return found
+
+    @cached_property
+    def suppliers(self) -> Mapping[int, Ints]:
+        """By activity that uses up what is bought, for each place the nearest stall that has it; NONE."""
+        return {act: self.scene.nearest_of(self.scene.sells[act] & self.kept) for act in self.buying}
+
+    def _elsewhere(self, number: int, act: int, missed: Mapping[str, Missed]) -> int:
+        """Return the nearest other place for something that was not to be had; if there is none, that one."""
+        tried = [self.cast.place_rows[place] for place in missed if place in self.cast.place_rows]
+        wanted = self.scene.offers[act].copy()
+        wanted[tried] = False
+        place = int(self.places[number])
+        ways = np.where(wanted, self.scene.near[place], FAR)[self.scene.order]
+        at = int(ways.argmin())
+        return int(self.scene.order[at]) if ways[at] < FAR else tried[-1]
 
     @cached_property
     def walk(self) -> Ints:
@@ -202,8 +261,32 @@ class _Look:
                 if self.now_ms < until_ms:
                     there = targets[number] == cast.place_rows.get(place, NONE)
                     found[number, there & ~home[number]] = TAKEN
+        self._see_affordable(found)
         np.putmask(found, cast.able[self.rows] == 0, UNABLE)
         return found
+
+    def _see_affordable(self, found: Ints) -> None:
+        """Refuse what those with a purse cannot pay, what nobody sells, and what was just not to be had."""
+        living, coins = self.cast.living, self.crowd.coins(self.rows)
+        for act in self.buying if self.spends else ():
+            at = np.maximum(self.targets[:, act], 0)
+            here, stall = living.prices[act, at], self.suppliers[act][at]
+            sold = here != NONE
+            price = np.where(sold, here, living.prices[act, np.maximum(stall, 0)])
+            buys = (coins != NONE) & (found[:, act] == OK) & (sold | (self.carried(act) < 1))
+            nobody = np.where(sold, ~self.kept[at], stall == NONE)
+            found[buys & (coins < price), act] = NO_COIN
+            found[buys & nobody, act] = CLOSED
+        for number, missed in self.missed.items():
+            for act in self.buying:
+                why = missed.get(self.cast.places[int(self.targets[number, act])])
+                if why is not None and found[number, act] in (OK, TAKEN):
+                    found[number, act] = MISSED[why]
+
+    def carried(self, act: int) -> Ints:
+        """Return how often each can do something with what they carry along."""
+        action, crowd = self.cast.acts[act], self.crowd
+        return np.array([crowd.carries(life).get(action, 0) for life in self.lives], dtype=np.int64)
 
     @cached_property
     def pressing(self) -> Bools:
@@ -237,6 +320,10 @@ class _Look:
         found = np.full(self.targets.shape, rules.free, dtype=np.int64)
         if LABOUR in cast.needs:
             found[:, cast.gains[:, cast.needs.index(LABOUR)] > 0] = rules.free_labour
+        if self.spends:
+            purse = np.flatnonzero(self.crowd.coins(self.rows) != NONE)
+            for act in self.buying:
+                found[purse, act] = rules.free_buying
         found[self.due[0]] = rules.against
         pressing = self.pressed
         found[pressing] = np.maximum(found[pressing], rules.pressing)

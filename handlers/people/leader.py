@@ -20,12 +20,14 @@ from domain.clock.messages import EVENTS as CLOCK_EVENTS
 from domain.clock.units import GameTime
 from domain.kernel.event import Event
 from domain.people.agenda import Agenda
+from domain.people.errands import NoPurses
 from domain.people.lives import People
 from domain.people.messages import STREAM, PeopleLed
 from domain.people.outside import KINDS
 from domain.people.rules import MINUTE_MS
 from handlers.people.lives import TooOld, read_lives
 from handlers.people.memories import PeopleMemories
+from handlers.people.purser import Purser
 from handlers.people.surroundings import Surroundings
 from protocol.meta import Meta
 
@@ -33,6 +35,9 @@ BATCH = 500
 """Events after which an append ends, with the minute that brought the last one."""
 
 REST_S_MAX = 0.25
+SETTLE_S = 0.5
+"""How long all wait for what is bought and paid; who is not served then waits alone."""
+
 BEGIN_TRIES_MAX = 20
 REFUSED_S = 0.05
 ACTOR = "component:people"
@@ -45,7 +50,7 @@ class PeopleLeader:
 
     stirred_by: tuple[str, ...] = tuple(kind.event_name for kind in (*KINDS, *CLOCK_EVENTS))
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that it needs
         self,
         log: EventLog,
         codec: EventCodec,
@@ -53,13 +58,16 @@ class PeopleLeader:
         *,
         realm: str,
         name: str,
+        purser: Purser | None = None,
     ) -> None:
+        """Prepare; without a ``purser`` nobody has a purse, and nothing is bought."""
         self._log = log
         self._codec = codec
         self._surroundings, self._memories = around
         self._clock = self._surroundings.clock
         self._space = uuid5(UUID(int=0), f"{realm}/people")
         self._name = name
+        self._purser = purser
         self._people, self._version = People(), 0
         self._agenda: Agenda | None = None
 
@@ -106,6 +114,14 @@ class PeopleLeader:
     async def _live(self) -> None:
         """Live from minute to minute until an append is refused: then another one leads."""
         agenda = await self._open_agenda()
+        try:
+            await self._settle(agenda)  # what the leader before may not have come to
+            await self._pass_on(agenda)
+        finally:
+            if self._purser:
+                await self._purser.stop()
+
+    async def _pass_on(self, agenda: Agenda) -> None:
         while not self._unable():
             now_ms = self._now_ms()
             if now_ms is None or not self._surroundings.alive:
@@ -115,11 +131,13 @@ class PeopleLeader:
             if events and not await self._append(events):
                 logger.info("leads_the_people_no_more", version=self._version)
                 return
+            await self._settle(agenda)
             if not events:
                 await self._rest(agenda.next_ms)
 
     async def _open_agenda(self) -> Agenda:
-        self._agenda = Agenda(self._people, await self._surroundings.world(), self._memories.memories)
+        world, purses = await self._surroundings.world(), self._purser.coins if self._purser else NoPurses
+        self._agenda = Agenda(self._people, world, self._memories.memories, purses)
         return self._agenda
 
     async def _next(self, agenda: Agenda, now_ms: int) -> Sequence[Event]:
@@ -143,8 +161,10 @@ class PeopleLeader:
             await self._begun()
             await self._open_agenda()
         assert self._agenda is not None
+        await self._settle_now(self._agenda)
         if events := await self._next(self._agenda, now_ms):
             await self._append(events)
+            await self._settle_now(self._agenda)
 
     def due_us(self) -> int | None:
         """Return when somebody decides or arrives next, in µs since 1970."""
@@ -153,6 +173,23 @@ class PeopleLeader:
             return None
         due = clock.line.when(GameTime(next_ms))
         return due.us if due else None
+
+    async def _settle(self, agenda: Agenda) -> None:
+        """Have bought and paid what has come up, and tell people what came of it, as far as it is known."""
+        if self._purser is None:
+            return
+        self._purser.take_in(agenda.world.cast)
+        self._purser.begin(agenda.errands.take())
+        for errand, outcome in await self._purser.done(SETTLE_S):
+            agenda.settle(errand, outcome)
+
+    async def _settle_now(self, agenda: Agenda) -> None:
+        """Have one thing after the other bought and paid, and tell people what came of it."""
+        if self._purser is None:
+            return
+        await self._purser.furnish(agenda.world.cast)
+        for errand in agenda.errands.take():
+            agenda.settle(errand, await self._purser.see_to(errand))
 
     async def _append(self, events: Sequence[Event]) -> bool:
         """Append at the version that is known; say whether it was so."""

@@ -27,6 +27,13 @@ def test_a_person_is_told_in_five_lines() -> None:
         "needs   food 51 %, rest 80 %",
         "mood    65 %",
     ]
+    bought = {"market": "drowned_bell", "good": "eel_pie", "quantity": 1, "coins": 6}
+    purse = {"coins": 146, "currency": "crowns", "owed": 8, "carries": {"eat": 2}, "bought": bought}
+    assert people.lines_of({**FOUND, "purse": purse})[5:] == [
+        "purse   1.46 crowns, 0.08 crowns earned and not paid yet",
+        "bought  1 eel_pie at drowned_bell for 0.06 crowns",
+        "carries enough to eat 2 times",
+    ]
     way = {**FOUND, "place": "", "bound_for": "drowned_bell", "reason": "need", "need": "food"}
     assert people.lines_of(way)[1:3] == [
         "does    talking with nib on the way to drowned_bell",
@@ -52,10 +59,20 @@ def test_a_decision_is_told_with_what_it_was_rather_than() -> None:
         "does    guard at ropewalk_quay; rather than eat at drowned_bell",
         "why     routine",
         "needs   food 51 %, rest 80 %",
+        "purse   46",
+        "earned  8, to be paid now",
+        "bought  1 eel_pie at drowned_bell for 6, before that",
     ]
     row = explain.row_of(told)
     assert (row["position"], row["differs"], row["options"][0]["want"]) == (668, [], 870)
-    lost = DECIDED.model_copy(update={"lost": ["drowned_bell"]})
+    hungry = {"coins": 4, "owed": 7, "earned": 0, "bought": None, "missed": "sold_out"}
+    going = DECIDED.model_copy(update={**hungry, "market": "drowned_bell", "pieces": 1})
+    assert explain.lines_of(Told(1, 1, Explained(going, going, [], [])))[4:] == [
+        "purse   4, 7 earned and not paid yet",
+        "missed  what they wanted before: sold_out",
+        "buys    1 at drowned_bell at most, once it begins",
+    ]
+    lost = DECIDED.model_copy(update={"lost": ["drowned_bell"], "coins": None})
     assert explain.lines_of(Told(1, 1, Explained(lost, lost, [], [])))[-1] == "taken   drowned_bell"
 
 

@@ -18,7 +18,7 @@ from domain.places.city import City, TimeOfDay, city_of
 DAY_MS = DAY_MINUTES * MINUTE_MS
 START_MS = 7 * HOUR_MS
 LOOK_MS = 20 * MINUTE_MS
-STATED = frozenset({"need", "closed", "taken", "alone", "no_way"})
+STATED = frozenset({"need", "closed", "taken", "alone", "no_way", "sold_out", "no_coin"})
 
 
 def day(game_ms: int) -> TimeOfDay:

@@ -1,7 +1,7 @@
 """A log in memory with a clock and the sample world's people, and processes that lead them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid5
 
@@ -13,6 +13,7 @@ from bus.ports import EventLog, RecordedEvent, StreamWrite
 from domain.clock.clock import STREAM as CLOCK
 from domain.clock.messages import ClockJumped, ClockStarted
 from domain.clock.units import GameTime, RealTime
+from domain.definition.definition import Definition
 from domain.kernel.event import Event
 from domain.people.messages import COURSE, STREAM, PeopleBegun, PeopleRested
 from domain.people.scene import Times, day_of
@@ -20,6 +21,7 @@ from domain.places.city import TimeOfDay
 from handlers.clock.view import ClockView
 from handlers.people.leader import PeopleLeader
 from handlers.people.memories import PeopleMemories
+from handlers.people.purser import Purser
 from handlers.people.surroundings import Surroundings
 from tests.unit.clock.kit import STARTED
 from tests.unit.kit import until
@@ -84,7 +86,12 @@ class Realm:
 
 @asynccontextmanager
 async def leading(
-    realm: Realm, name: str = "quay:1", log: EventLog | None = None
+    realm: Realm,
+    name: str = "quay:1",
+    log: EventLog | None = None,
+    *,
+    definition: Callable[[], Definition] = sample_definition,
+    purser: Purser | None = None,
 ) -> AsyncIterator[tuple[PeopleLeader, "asyncio.Task[None]"]]:
     """A process that follows the realm and leads its people."""
     clock = ClockView(realm.log, decode=CODEC.decode, now=lambda: RealTime(realm.now_us))
@@ -100,12 +107,12 @@ async def leading(
     around = Surroundings(
         realm.log,
         clock,
-        sample_definition,
+        definition,
         Times(day, real_us),
         decode=CODEC.decode,
     )
     memories = PeopleMemories(realm.log, decode=CODEC.decode)
-    leader = PeopleLeader(log or realm.log, CODEC, (around, memories), realm="unit", name=name)
+    leader = PeopleLeader(log or realm.log, CODEC, (around, memories), realm="unit", name=name, purser=purser)
     following = [asyncio.ensure_future(view.run()) for view in (clock, around, memories)]
     head = (await realm.log.head()).position
     await until(lambda: head == 0 or clock.clock is not None)
