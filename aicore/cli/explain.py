@@ -100,7 +100,8 @@ def row_of(told: Told) -> Mapping[str, Any]:
         for option in explained.options
     ]
     decided = explained.decided.model_dump(mode="json")
-    return {"position": told.position, "decided": decided, "options": options, "differs": explained.differs}
+    rest = {"options": options, "differs": explained.differs, "fears": explained.fears}
+    return {"position": told.position, "decided": decided, **rest}
 
 
 def _show(told: Told) -> None:
@@ -120,6 +121,8 @@ def lines_of(told: Told) -> list[str]:
     second = f"; rather than {it.runner_up.action} at {it.runner_up.place}" if it.runner_up else ""
     needs = ", ".join(f"{need} {level // 10_000} %" for need, level in it.levels.items())
     lost = [f"taken   {', '.join(it.lost)}"] if it.lost else []
+    if told.explained.fears:
+        lost.append(f"fears   {', '.join(told.explained.fears)}: somebody was hurt there")
     return [
         f"event   {told.position}, at {minute // 60:02}:{minute % 60:02} of day {it.at_ms // 86_400_000}",
         f"does    {it.action} at {it.place}{company}{second}",

@@ -11,6 +11,7 @@ from domain.kernel.event import Event
 from domain.people.cast import NONE
 from domain.people.crowd import Crowd
 from domain.people.deciding import Minute
+from domain.people.fear import fears_of
 from domain.people.lives import People
 from domain.people.messages import PersonDecided
 from domain.people.purchases import Pockets
@@ -63,12 +64,14 @@ class Explained:
     Attributes:
         options: the best first.
         differs: fields of the decision that come out otherwise today; empty: all is as it was recorded.
+        fears: places where they would rather not be, as they saw somebody hurt there.
     """
 
     decided: PersonDecided
     again: PersonDecided
     options: Sequence[Option]
     differs: Sequence[str]
+    fears: Sequence[str] = ()
 
 
 def explain(people: People, world: World, before: Sequence[Event], decided: PersonDecided) -> Explained:
@@ -84,6 +87,8 @@ def explain(people: People, world: World, before: Sequence[Event], decided: Pers
     minute = Minute(crowd, world, [people.lives[decided.person]], decided.at_ms)
     life = minute.weighed.lives[0]
     options = _options(minute)
+    fears = fears_of(minute.crowd, world, minute.weighed.lives, decided.at_ms)
+    feared = [world.cast.places[fear.place] for fear in fears]
     people.evolve_all(before)
     for each in people.lives.values():
         minute.crowd.note(each)
@@ -91,7 +96,7 @@ def explain(people: People, world: World, before: Sequence[Event], decided: Pers
     again = next(event for event in minute.events(0, chosen) if isinstance(event, PersonDecided))
     assert life.person == decided.person
     differs = [name for name in COMPARED if getattr(again, name) != getattr(decided, name)]
-    return Explained(decided, again, options, differs)
+    return Explained(decided, again, options, differs, feared)
 
 
 def _pockets(decided: PersonDecided) -> Pockets:

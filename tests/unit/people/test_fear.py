@@ -187,6 +187,7 @@ async def test_the_leader_has_the_dead_leave_and_the_others_flee_and_it_can_be_e
             otherwise=sample_definition,
         )
         assert (told.position, told.explained.differs) == (recorded[n + 1].position, [])
+        assert told.explained.fears == [place]
 
 
 async def gone(realm: Realm, person: str) -> bool:
