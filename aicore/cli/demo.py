@@ -1,15 +1,17 @@
 """`aicore demo`: from players' turns to a promoted or rolled-back model, and players who walk about."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from random import Random
 from typing import Annotated, Any
 
 import typer
 
-from aicore.cli.terminal import Exit, Failure, Json, out, print_json, running
+from aicore.cli.terminal import Exit, Failure, Json, out, print_json, run_async, running
 from aicore.cli.wire import over_wire
 from aicore.client import Client
 from aicore.demos.governance import DemoFailed, Stage, promote, rollback
+from aicore.demos.ten_things.showing import ten_things
 from aicore.demos.walkers import walk
 
 app = typer.Typer(
@@ -51,6 +53,27 @@ def walk_command(
     else:
         what = ("journeys", "trades", "talks", "quests", "steps")
         out.print(f"{players} players: {', '.join(f'{counts.get(each, 0)} {each}' for each in what)}")
+
+
+@app.command("ten-things")
+def ten_things_command(
+    folder: Annotated[
+        Path | None, typer.Option(help="Where its system is kept; else it is gone afterwards.")
+    ] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Show ten things that people notice in a living world, on a system of its own. Exit code 1 if one fails.
+
+    It starts, kills and starts again a whole system beside the one that may run, and takes some minutes.
+    """
+    say = (lambda _: None) if json else (lambda line: out.print(line, markup=False, soft_wrap=True))
+    failed = run_async(ten_things(say, folder))
+    if json:
+        print_json({"ok": not failed, "failed": {str(number): why for number, why in failed.items()}})
+    if failed:
+        numbers = ", ".join(map(str, sorted(failed)))
+        raise Failure(f"not so: {numbers} of the ten things", code=Exit.FAULT)
 
 
 def _play(what: Callable[[Stage], Awaitable[Mapping[str, Any]]], *, json: bool, wanted: str) -> None:

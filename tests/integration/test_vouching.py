@@ -78,7 +78,7 @@ PAGES = {
 OTHERS = {
     "the system and what runs now": "up run doctor env relay.status relay.confirm-log relay.refill tiers "
     "projections.list projections.rebuild spool.status spool.letters spool.redrive spool.dismiss ask "
-    "log.stats migrate clock.show clock.alarms world.plan world.watch demo.walk "
+    "log.stats migrate clock.show clock.alarms world.plan world.watch demo.walk demo.ten-things "
     "ledger.balance ledger.history ledger.supply market.list market.board market.prices people.list "
     "people.show people.knows people.health story.facts story.knows story.why quests.journal quests.offers "
     "world.factions world.weather",
