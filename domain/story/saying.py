@@ -8,7 +8,7 @@ the claims are said as plain clauses beside a line of the act that claims nothin
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
 from itertools import permutations
@@ -37,6 +37,12 @@ DARK = frozenset({Mood.SAD, Mood.ANGRY, Mood.AFRAID, Mood.BITTER})
 KIND = frozenset({Attitude.WARM, Attitude.HUMBLE})
 UNKIND = frozenset({Attitude.COLD, Attitude.SCORNFUL})
 MOOD_WEIGHT, ATTITUDE_WEIGHT, REGISTER_WEIGHT, LENGTH_WEIGHT, CIRCUMSTANCE_WEIGHT = 5, 4, 1, 1, 2
+
+
+AS_TOLD = frozenset(
+    {Act.ANSWER, Act.LIE, Act.GOSSIP, Act.WARN, Act.BOAST, Act.CONFESS, Act.ACCUSE, Act.COMPLAIN, Act.MOURN}
+)
+"""Acts that state their claims, so that a line which tells them will do where there is none of the act."""
 
 
 class Rung(StrEnum):
@@ -124,6 +130,8 @@ class Tongue:
         if any(claim in saying.hidden for claim in saying.claims):
             raise ValueError("a plan must not state what it hides")
         found = self._line(saying, saying.claims, heard, seed)
+        if found is None and saying.act in AS_TOLD and saying.claims:
+            found = self._line(replace(saying, act=Act.TELL), saying.claims, heard, seed)
         if found is not None:
             return _said(Rung.LINE, [found])
         if len(saying.claims) > 1:
@@ -164,9 +172,10 @@ class Tongue:
         return written.id in heard.lines, written.opening in heard.openings, -fit, drawn
 
     def _clause(self, saying: Saying, heard: Heard, seed: str) -> Said:
-        said = " ".join(
-            clause(claim, saying.between, saying.certainty, self.clauses) for claim in saying.claims
-        )
+        claims = saying.claims
+        if saying.act == Act.DENY:  # its claims are what it denies
+            claims = tuple(replace(claim, negated=not claim.negated) for claim in claims)
+        said = " ".join(clause(claim, saying.between, saying.certainty, self.clauses) for claim in claims)
         beside = self._line(saying, (), heard, seed)
         if beside is None or beside[1].id in heard.lines:
             return Said(said, Rung.CLAUSE, (), ())

@@ -116,6 +116,13 @@ def test_clauses_ask_and_name_from_whom_and_who_told() -> None:
     assert told(host, "dead A", certainty=Certainty.LIKELY).text == "Most likely Bram Sallow is dead."
 
 
+def test_what_is_denied_is_not_stated_and_an_answer_may_be_told() -> None:
+    host = tongue("> tell dead(A)\n{A} is gone.\n> deny\nNot I.\n")
+
+    for act, text in ((Act.DENY, "Bram Sallow is not dead. Not I."), (Act.ANSWER, "Bram Sallow is gone.")):
+        assert host.say(Saying(act, BETWEEN, (of("dead A"),)), Heard(), "").text == text
+
+
 def test_a_plan_does_not_state_what_it_hides() -> None:
     with pytest.raises(ValueError, match="hides"):
         told(tongue("> greet\nSit.\n"), "dead A", hidden=(of("dead A"),))
