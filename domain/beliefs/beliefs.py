@@ -226,7 +226,8 @@ class Beliefs:
                 yield from party
             case "place":
                 yield from presence.awake(place)
-                if place and claim.subject in party and claim.subject not in presence.asleep:
+                comes = claim.subject not in presence.where and claim.subject not in presence.asleep
+                if place and claim.subject in party and comes:
                     yield claim.subject
             case "district":
                 near = set(self._districts(claim, place))
@@ -248,7 +249,7 @@ class Beliefs:
                 yield from (each for each, zone in self.ground.zones.items() if zone == id_)
 
     def _perceive(self, seen: Perceived) -> None:
-        for holder in seen.group:
+        for holder in sorted(seen.group):
             self._take_in(seen, holder)
             if len(seen.group) > 1:
                 self.shared[holder].append(seen)
