@@ -127,3 +127,5 @@ def _names(definition: Definition) -> Iterator[tuple[str, str]]:
     ):
         for each in entries:
             yield f"{kind}.{each.id}", each.name
+    for way in definition.ways:
+        yield f"way.{way.id}", way.id.replace("_", " ")

@@ -50,6 +50,7 @@ class Predicate:
         spreads: thousandths; what is told on first. 0: nobody tells it on.
         pinned: whether nobody ever forgets it.
         secret: whether only those know it whom something names; it is never told on.
+        heard: other ways to say it, by which a player's words are read.
         stage: from which stage of the story on a player may learn of it; 0: at once.
     """
 
@@ -68,4 +69,5 @@ class Predicate:
     spreads: int = 300
     pinned: bool = False
     secret: bool = False
+    heard: tuple[str, ...] = ()
     stage: int = 0

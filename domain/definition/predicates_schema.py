@@ -26,5 +26,6 @@ PREDICATES = entries(
     spreads=maybe(thousandths(), 300),
     pinned=maybe(flag, False),
     secret=maybe(flag, False),
+    heard=maybe(listed(text(most=SAYS_MAX), most=20), ()),
     stage=maybe(whole(0, STAGE_MAX), 0),
 )

@@ -12,12 +12,17 @@ _SLOT = re.compile(r"\{([a-z_]*)\}")
 
 def _says(index: Index) -> Iterator[Fault]:
     for each in index.all.predicates:
-        wanted = ["subject", *["object"] * bool(each.object), *["value"] * bool(each.value)]
-        found = _SLOT.findall(each.says)
-        if sorted(found) != sorted(wanted) or each.says.count("{") != len(found):
-            slots = ", ".join(f"{{{name}}}" for name in wanted)
-            path = f"predicates.{each.id}.says"
-            yield Fault("bad_slot", path, f"it says {each.says!r}", f"each of its arguments once: {slots}")
+        path = f"predicates.{each.id}"
+        forms = {
+            f"{path}.says": each.says,
+            **{f"{path}.heard[{at}]": form for at, form in enumerate(each.heard)},
+        }
+        for where, form in forms.items():
+            wanted = ["subject", *["object"] * bool(each.object), *["value"] * bool(each.value)]
+            found = _SLOT.findall(form)
+            if sorted(found) != sorted(wanted) or form.count("{") != len(found):
+                slots = ", ".join(f"{{{name}}}" for name in wanted)
+                yield Fault("bad_slot", where, f"it says {form!r}", f"each of its arguments once: {slots}")
 
 
 def _arguments(index: Index) -> Iterator[Fault]:

@@ -244,7 +244,11 @@ def test_bytes_of_an_unknown_event_are_in_no_representation() -> None:
 WORDS = hidden_names(ALL) - {"context", "policy", "cases"} | {"payload", "body", "texts", "given", "heard"}
 """Names under which our own values carry words; a context, policy or case may also be something else."""
 
-WRITTEN = {*((kind, "text") for kind in ("Fact", "Stage", "End", "Gone", "Pair")), ("Voice", "given")}
+WRITTEN = {
+    *((kind, "text") for kind in ("Fact", "Stage", "End", "Gone", "Pair", "Said")),
+    ("Voice", "given"),
+    ("Predicate", "heard"),
+}
 """What designers wrote, in the definition of a world or as lines, of nobody who lives."""
 
 PLAIN = {("Dialect", "body"), ("Usage", "prompt"), *WRITTEN}
