@@ -167,6 +167,11 @@ class Settings(BaseSettings):
         description="Who judges questions and sentences behind the rules: embedded (a small model in this "
         "process), tier:NAME (that tier's engines of the provider guard), or empty: nobody.",
     )
+    lore_encoder: Annotated[str, Field(pattern=r"^(embedded)?$")] = Field(
+        "embedded",
+        description="What makes vectors of the lore's passages and of questions to it: embedded (a small "
+        "model in this process, opened when there is lore), or empty: nothing, so names and words search.",
+    )
     personal_key: SecretStr = Field(
         SecretStr(""),
         description="Key of 128 hexadecimal digits (`openssl rand -hex 64`) under which the words of "

@@ -27,6 +27,7 @@ _NAMES = (
     "market",
     "factions",
     "beliefs",
+    "lore",
 )
 
 CONTEXTS: tuple[Context, ...] = tuple(import_module(f"domain.{name}").CONTEXT for name in _NAMES)

@@ -106,6 +106,7 @@ PARTS = (
     Part("rate", SPEAKING, "ask", "rate"),
     Part("batch", SPEAKING, "batch"),
     Part("world", SPEAKING, "world"),
+    Part("lore", SPEAKING, "lore"),
     Part("content", SPEAKING, "content"),
     Part("story", SPEAKING, "story"),
     Part("templates", SPEAKING, "templates"),

@@ -87,6 +87,11 @@ COMMANDS = {
     "beliefs.why": "story why",
     "guardrails.publish_policy": "guardrails publish",
     "guardrails.violations": "guardrails violations",
+    "lore.search": "lore search",
+    "lore.document": "lore show",
+    "lore.documents": "lore list",
+    "lore.add_document": "lore add",
+    "lore.remove_document": "lore remove",
     "four_eyes.confirm": "four-eyes confirm",
     "four_eyes.orders": "four-eyes list",
 }

@@ -8,7 +8,7 @@ from aicore.content.guard_head import load_heads
 from aicore.settings import SettingsError
 from handlers.guardrails.classifier import PROVIDER, Classifier, TierClassifier
 from handlers.guardrails.embedded import EmbeddedClassifier
-from handlers.guardrails.sentence_encoder import EncoderError, open_encoder
+from handlers.guardrails.sentence_encoder import EncoderError, shared_encoder
 from handlers.routing.router import Router
 
 EMBEDDED = "embedded"
@@ -48,7 +48,7 @@ def open_classifier(cache: Path) -> EmbeddedClassifier:
     """Return the embedded classifier, with the head that the program brings along. Blocks.
 
     Raises:
-        EncoderError: see `open_encoder`.
+        EncoderError: see `shared_encoder`.
     """
-    encoder = open_encoder(cache)
+    encoder = shared_encoder(cache)
     return EmbeddedClassifier(encoder, load_heads(), encoder.words)

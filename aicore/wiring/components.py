@@ -276,10 +276,14 @@ async def _relay(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:
 
 
 async def _projections(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None:
-    """Keep the read models."""
+    """Keep the read models, and what contexts keep besides."""
     views = views_of(parts.settings)
     runners = projection_runners(parts.pools["projections"], parts.log, parts.codec, views)
-    async with asyncio.TaskGroup() as group:
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+        own = replace(parts, stack=stack, served=Served(), followers=[], opened={})
+        for part in parts_of(parts.settings):
+            if part.keep is not None:
+                await part.keep(own)
         for runner in runners.values():
             group.create_task(runner.run())
         ready()

@@ -151,6 +151,7 @@ class Part:
         views: read models that ``projections`` keeps in Postgres.
         answers: what ``queries`` answers from them.
         serve: by component, what else it opens and serves.
+        keep: what ``projections`` keeps besides, that no pure view can (a model is asked, say).
         lanes: of commands so served that the durable inbox takes, too: the lane that each goes in.
     """
 
@@ -159,6 +160,7 @@ class Part:
     answers: Mapping[type[Query], Ask] = field(default_factory=dict)
     serve: Mapping[str, Serve] = field(default_factory=dict)
     lanes: Mapping[str, str] = field(default_factory=dict)
+    keep: Serve | None = None
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import ctranslate2
@@ -48,6 +49,9 @@ TOKENS_MAX = 256
 CONVERTED = f"minilm-{WEIGHTS[:12]}-int8"
 """Folder of the converted model: another model, or another form of it, has another name."""
 
+DIGEST = "sha256:" + hashlib.sha256(f"{WEIGHTS} {WORDS} int8 mean {TOKENS_MAX}".encode()).hexdigest()
+"""Of everything that a vector depends on: two with another digest each are of two spaces."""
+
 Vector = Sequence[float]
 
 
@@ -65,6 +69,8 @@ def package_files() -> Path | None:
 
 class SentenceEncoder:
     """The model in memory, on one thread."""
+
+    digest = DIGEST
 
     def __init__(self, folder: Path) -> None:
         """Load what `prepared` made."""
@@ -98,6 +104,23 @@ def open_encoder(cache: Path) -> SentenceEncoder:
     if not (folder / "model.bin").is_file():
         _convert(folder)
     return SentenceEncoder(folder)
+
+
+_opened: dict[Path, SentenceEncoder] = {}
+_opening = Lock()
+
+
+def shared_encoder(cache: Path) -> SentenceEncoder:
+    """Return the encoder that this process has open for ``cache``; it is loaded once, whoever asks.
+
+    Raises:
+        EncoderError: see `open_encoder`.
+    """
+    with _opening:
+        key = cache.resolve()
+        if key not in _opened:
+            _opened[key] = open_encoder(cache)
+        return _opened[key]
 
 
 def _convert(folder: Path) -> None:

@@ -19,6 +19,9 @@ from typing import NamedTuple
 import pytest
 
 from aicore.content.definition import check_sources
+from aicore.content.lore import checked
+from aicore.content.lore.written import read_file as lore_file
+from aicore.content.sample_world import sample_definition
 from aicore.content.world import load_world
 from aicore.content.yaml_source import read_yaml
 from aicore.wiring.engines_file import read_file
@@ -200,6 +203,11 @@ def toml(text: str, shell: Shell, folder: Path) -> None:
         assert load_world(file).npc
 
 
+def markdown(text: str, shell: Shell, folder: Path) -> None:
+    """Check a document of the lore against the sample world."""
+    assert checked([lore_file("the_document.md", text.encode())], sample_definition()).faults == []
+
+
 def yaml(text: str, shell: Shell, folder: Path) -> None:
     """Check the entries in place of those of the sample world that have their names."""
     block = read_yaml("block.yaml", text.encode())
@@ -276,6 +284,7 @@ TAKEN: dict[str, Callable[[str, Shell, Path], None]] = {
     "toml": toml,
     "yaml": yaml,
     "json": json_text,
+    "markdown": markdown,
     "sh": sh,
     "text": shown,
     "mermaid": shown,

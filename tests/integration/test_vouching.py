@@ -81,14 +81,16 @@ OTHERS = {
     "log.stats migrate clock.show clock.alarms world.plan world.watch demo.walk demo.ten-things "
     "ledger.balance ledger.history ledger.supply market.list market.board market.prices people.list "
     "people.show people.knows people.health story.facts story.knows story.why quests.journal quests.offers "
-    "world.factions world.weather",
+    "world.factions world.weather "
+    "lore.list lore.search lore.show",
     "new events as they come, for a program of somebody's": "events.follow",
     "who may connect, which the log says nothing of": "services.add services.list services.revoke "
     "operators.add operators.list operators.revoke nats.permissions nats.matrix",
     "what the inbox was given": "dlq.list dlq.show dlq.redrive dlq.dismiss",
     "files of the program": "content.list events.list events.show events.schema events.asyncapi "
     "guardrails.check world.check world.report world.simulate market.report quests.check "
-    "story.say story.corpus.check story.corpus.sample",
+    "story.say story.corpus.check story.corpus.sample "
+    "lore.check",
     "a decision, refused or recorded": "rate models.register models.describe models.promote models.retire "
     "models.alias models.traffic deployments.start deployments.hold deployments.resume deployments.abort "
     "deployments.roll-back proposals.approve proposals.reject proposals.policy guardrails.publish "
@@ -96,7 +98,8 @@ OTHERS = {
     "demo.rollback clock.start clock.scale clock.pause clock.resume clock.jump clock.calendar "
     "clock.set-alarm clock.cancel-alarm world.load four-eyes.confirm four-eyes.result "
     "ledger.open ledger.open-unit ledger.transfer ledger.reverse market.buy market.sell people.begin "
-    "people.rest people.harm quests.gone world.override world.lift",
+    "people.rest people.harm quests.gone world.override world.lift "
+    "lore.add lore.remove",
 }
 """Commands that vouch for nothing that was recorded before, by what they tell instead."""
 

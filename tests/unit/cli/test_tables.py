@@ -29,6 +29,7 @@ from aicore.cli import (
     guardrails,
     ledger,
     log,
+    lore,
     market,
     models,
     people,
@@ -107,6 +108,11 @@ def ware(name: str) -> dict[str, Any]:
 def stall(name: str) -> dict[str, Any]:
     told = {"side": "light", "currency": "crowns", "goods": 25, "short": 3, "shut": WORDS}
     return {"market": name, "name": WORDS, **told}
+
+
+def document(name: str) -> dict[str, Any]:
+    told = {"known_by": ["faction.tallymen", "person.una_pell"], "stage": 2, "chunks": 12, "claims": 3}
+    return {"document": name, "number": 7, "title": WORDS, **told}
 
 
 def units(name: str) -> dict[str, Any]:
@@ -269,6 +275,7 @@ CASES: dict[str, Callable[[str, str], Listing]] = {
     "beliefs.known_listing": lambda a, b: beliefs.known_listing([belief(a), belief(b)]),
     "people.known_listing": lambda a, b: people.known_listing([known(a), known(b)]),
     "explain.listing": lambda a, b: explain.listing([weighed(a), weighed(b)]),
+    "lore.listing": lambda a, b: lore.listing([document(a), document(b)]),
     "market.board_listing": lambda a, b: market.board_listing([ware(a), ware(b)]),
     "market.listing": lambda a, b: market.listing([stall(a), stall(b)]),
     "market.prices_listing": lambda a, b: market.prices_listing([ware(a), ware(b)]),

@@ -1,0 +1,237 @@
+"""A search: who may know what, three arms over that, one order, and whether it answers the question."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.lore.fusion import WEIGHTS, Weights, best_of, fused, normalised
+from domain.lore.knowing import Knower
+from domain.lore.refusal import Reason, Signs, answers
+from domain.lore.shelf import Naming, Shelf, Vectors
+from domain.lore.terms import cased_words_of, stem, terms_of
+
+CANDIDATES = 50
+"""Of the fused order, from which results and signs are taken."""
+
+COVERING = 3
+"""Best passages that may cover a question together."""
+
+AHEAD_OF_FEW = 0.5
+
+Scan = Literal["none", "exact", "nearest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """What an index of nearest neighbours found: chunks, and their cosines."""
+
+    at: NDArray[np.intp]
+    cosines: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question.
+
+    Attributes:
+        vector: of the text; None: the arm of meaning is away.
+        encoder: digest of the encoder that made it; with vectors of another one it is not compared.
+        near: what an index found for the vector within what the asker may know; None: all are compared.
+    """
+
+    text: str
+    knower: Knower
+    vector: NDArray[np.float32] | None = None
+    encoder: str = ""
+    near: Near | None = None
+    weights: Weights = WEIGHTS
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that was found, with its fused score and each arm's share of that arm's best."""
+
+    at: int
+    score: float
+    names: float
+    words: float
+    meaning: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Outcome of a search.
+
+    Attributes:
+        hits: the best first; also when they do not answer, for who looks why.
+        reason: why it is not known; "": it is.
+        visible: chunks that the asker may know.
+        entities: whom or what the question names.
+    """
+
+    hits: Sequence[Hit] = ()
+    reason: Reason = ""
+    visible: int = 0
+    scan: Scan = "none"
+    entities: Sequence[str] = ()
+    signs: Signs | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """Every arm's scores of the visible chunks, in their order."""
+
+    visible: NDArray[np.intp]
+    names: NDArray[np.float32]
+    words: NDArray[np.float32]
+    meaning: NDArray[np.float32]
+    naming: Naming
+    terms: Sequence[str]
+    by_meaning: bool
+
+
+def arms_of(shelf: Shelf, asked: Asked, visible: NDArray[np.intp]) -> Arms:
+    """Return what each arm says of the chunks that the asker may know."""
+    terms = list(dict.fromkeys(terms_of(asked.text)))
+    words, naming = shelf.words.scores(terms), shelf.naming(asked.text, asked.knower)
+    names = naming.scores
+    if len(visible) < len(shelf.chunks):
+        words, names = words[visible], names[visible]
+    meaning = _meaning(shelf, asked, visible)
+    by_meaning = _comparable(shelf, asked) is not None
+    return Arms(visible, names, words, meaning, naming, terms, by_meaning)
+
+
+def _comparable(shelf: Shelf, asked: Asked) -> tuple[Vectors, NDArray[np.float32]] | None:
+    """Return the vectors of passages and question if they are of one space.
+
+    Those of two encoders have the same width: compared they give numbers, no error, and no sense.
+    """
+    if asked.vector is None or shelf.vectors is None or asked.encoder != shelf.encoder:
+        return None
+    return shelf.vectors, asked.vector
+
+
+def _meaning(shelf: Shelf, asked: Asked, visible: NDArray[np.intp]) -> NDArray[np.float32]:
+    both = _comparable(shelf, asked)
+    if both is None:
+        return np.zeros(len(visible), np.float32)
+    if asked.near is not None:
+        found = np.zeros(len(shelf.chunks), np.float32)
+        found[asked.near.at] = asked.near.cosines
+        return found[visible]
+    vectors, vector = both
+    rows = vectors if len(visible) == len(shelf.chunks) else vectors[visible]
+    cosines: NDArray[np.float32] = rows @ vector
+    return cosines
+
+
+def search(shelf: Shelf, asked: Asked) -> Found:
+    """Return what is found, and whether it answers."""
+    visible = shelf.visible(asked.knower)
+    if not len(visible):
+        return Found(reason="nothing_visible")
+    arms = arms_of(shelf, asked, visible)
+    if not arms.terms and not arms.naming.entities:
+        return Found(reason="nothing_asked", visible=len(visible))
+    return _ordered(shelf, asked, arms)
+
+
+def _ordered(shelf: Shelf, asked: Asked, arms: Arms) -> Found:
+    scores = order_of(arms, asked.weights)
+    best = best_of(scores, CANDIDATES)
+    both = _comparable(shelf, asked)
+    if asked.near is not None and both is not None:
+        # What the other arms found and the index of neighbours did not is compared by itself.
+        rows = both[0][arms.visible[best]] @ both[1]
+        arms.meaning[best] = np.where(arms.meaning[best] > 0, arms.meaning[best], rows)
+        scores = order_of(arms, asked.weights)
+        best = best_of(scores, CANDIDATES)
+    shares = [normalised(arm) for arm in (arms.names, arms.words, arms.meaning)]
+    hits = [
+        Hit(int(arms.visible[at]), float(scores[at]), *(float(share[at]) for share in shares)) for at in best
+    ]
+    heard = heard_of(shelf, arms, arms.visible[best[:COVERING]])
+    signs = signs_of(shelf, arms, heard, best, scores)
+    scan: Scan = "none" if not arms.by_meaning else "exact" if asked.near is None else "nearest"
+    return Found(
+        hits, _reason(asked.text, heard, signs), len(arms.visible), scan, arms.naming.entities, signs
+    )
+
+
+def order_of(arms: Arms, weights: Weights) -> NDArray[np.float32]:
+    """Return the fused score of every visible chunk."""
+    return fused(((weights.names, arms.names), (weights.words, arms.words), (weights.meaning, arms.meaning)))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Terms of a question: those that the best passages have, and those that stand nowhere."""
+
+    covered: frozenset[str]
+    unheard: frozenset[str]
+
+
+def heard_of(shelf: Shelf, arms: Arms, top: NDArray[np.intp]) -> Heard:
+    """Return which terms are covered by the passages ``top``, and which stand nowhere."""
+    may = np.zeros(len(shelf.chunks), bool)
+    may[arms.visible] = True
+    covered, unheard = set(), set()
+    for term in arms.terms:
+        # A word that stands for somebody is covered by who speaks of them, under whatever name.
+        spoken = [arms.naming.shares[entity] for entity in arms.naming.standing.get(term, ())]
+        having = shelf.words.having(term)
+        if _any_of(top, having) or any(each[top].any() for each in spoken):
+            covered.add(term)
+        elif not may[having].any() and not any(each[may].any() for each in spoken):
+            unheard.add(term)
+    return Heard(frozenset(covered), frozenset(unheard))
+
+
+def _any_of(few: NDArray[np.intp], ordered: NDArray[np.int32]) -> bool:
+    """Say whether one of a few numbers is among many that are in order."""
+    if not len(ordered):
+        return False
+    at = np.minimum(np.searchsorted(ordered, few), len(ordered) - 1)
+    return bool((ordered[at] == few).any())
+
+
+def signs_of(
+    shelf: Shelf, arms: Arms, heard: Heard, best: NDArray[np.intp], scores: NDArray[np.float32]
+) -> Signs:
+    """Return what speaks for an answer; ``best``: places of the best scores."""
+    weights = {term: shelf.words.idf(term) for term in arms.terms}
+    total = sum(weights.values()) or 1.0
+    named = 0.5
+    if arms.naming.entities and len(best):
+        first = arms.visible[best[0]]
+        named = sum(bool(shares[first]) for shares in arms.naming.shares.values()) / len(arms.naming.shares)
+    # Where fewer than five have any score at all, to be ahead of the others is no sign of anything.
+    ahead = 1 - float(scores[best[4]]) / float(scores[best[0]]) if len(best) > 4 else AHEAD_OF_FEW
+    return Signs(
+        float(arms.meaning.max(initial=0.0)) if arms.by_meaning else None,
+        sum(weights[term] for term in heard.covered) / total,
+        sum(weights[term] for term in heard.unheard) / total,
+        named,
+        ahead,
+    )
+
+
+def _reason(text: str, heard: Heard, signs: Signs) -> Reason:
+    if answers(signs):
+        return ""
+    named = {stem(word) for word, as_name in cased_words_of(text) if as_name}
+    return "no_such_name" if named & heard.unheard else "nothing_near"
+
+
+def best_sentence(shelf: Shelf, at: int, terms: Sequence[str]) -> int:
+    """Return the number of the sentence of a chunk that says most of what was asked; the first of equals."""
+    wanted = set(terms)
+
+    def told(text: str) -> float:
+        return sum(shelf.words.idf(term) for term in wanted.intersection(terms_of(text)))
+
+    return max(shelf.chunks[at].sentences, key=lambda sentence: told(sentence.text)).number

@@ -1,0 +1,1 @@
+"""The lore in Postgres: vectors of its passages."""
