@@ -114,6 +114,10 @@ class MemoryLog:
         """Return payloads of the log; see the port."""
         return PayloadPage.of(await self.read_all(after=after, limit=limit, where=where))
 
+    async def read_stream_payloads(self, stream: str, *, after: int = 0, limit: int = 1_000) -> PayloadPage:
+        """Return payloads of one stream; see the port."""
+        return PayloadPage.of(await self.read_stream(stream, after=after, limit=limit))
+
     async def find(self, event_id: UUID) -> RecordedEvent | None:
         """Return the event with this id; see the port."""
         return self._ids.get(event_id)

@@ -294,6 +294,10 @@ class EventLog(Protocol):
         """
         ...
 
+    async def read_stream_payloads(self, stream: str, *, after: int = 0, limit: int = 1_000) -> PayloadPage:
+        """Return what a fold needs of the events that `read_stream` would return, and no more."""
+        ...
+
     async def find(self, event_id: UUID) -> RecordedEvent | None:
         """Return the event with this id, whatever its stream; None if there is none."""
         ...

@@ -11,6 +11,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing, asynccontextmanager
 from typing import Protocol, TypeVar
 
+from bus.ports import EventLog, PayloadPage
+
 
 class Placed(Protocol):
     """An event of the log."""
@@ -28,13 +30,14 @@ PART = 200
 
 
 @asynccontextmanager
-async def read_ahead(
+async def read_ahead(  # noqa: PLR0913 - each has a default
     read: Callable[[int], Awaitable[P]],
     *,
     after: int = 0,
     until: int | None = None,
     limit: int,
     part: int = PART,
+    reached: Callable[[P], int] | None = None,
 ) -> AsyncIterator[AsyncIterator[P]]:
     """Provide the events of a log after a position, in order, in parts of pages that are never empty.
 
@@ -44,6 +47,7 @@ async def read_ahead(
         until: position from which on nothing more is read; the last page may go beyond it. None: the end.
         limit: events per page at most.
         part: events handed out at a time at most.
+        reached: returns where a page that was read ends, to read on from there; None: at its last position.
 
     Raises:
         Exception: whatever ``read`` raises, at the page that it was to return.
@@ -51,7 +55,7 @@ async def read_ahead(
     try:
         async with (
             asyncio.TaskGroup() as group,
-            aclosing(_pages(group, read, after, until, limit)) as pages,
+            aclosing(_pages(group, read, (after, until), limit, reached or _position)) as pages,
             aclosing(_parts(pages, part)) as parts,
         ):
             yield parts
@@ -59,13 +63,38 @@ async def read_ahead(
         raise failed.exceptions[0] from None
 
 
+@asynccontextmanager
+async def stream_ahead(
+    log: EventLog, stream: str, *, after: int = 0, limit: int
+) -> AsyncIterator[AsyncIterator[PayloadPage]]:
+    """Provide a stream's events after a version, as `read_ahead` does; versions have no gap."""
+    version = after
+
+    def read(after: int) -> Awaitable[PayloadPage]:
+        return log.read_stream_payloads(stream, after=after, limit=limit)
+
+    def reached(page: PayloadPage) -> int:
+        nonlocal version
+        version += len(page)
+        return version
+
+    async with read_ahead(read, after=after, limit=limit, reached=reached) as parts:
+        yield parts
+
+
+def _position(page: Sequence[Placed]) -> int:
+    return page[-1].position
+
+
 async def _pages(
     group: asyncio.TaskGroup,
     read: Callable[[int], Awaitable[P]],
-    after: int,
-    until: int | None,
+    between: tuple[int, int | None],
     limit: int,
+    reached: Callable[[P], int],
 ) -> AsyncGenerator[P, None]:
+    after, until = between
+
     async def outcome(after: int) -> P | Exception:
         try:
             return await read(after)
@@ -80,7 +109,7 @@ async def _pages(
                 raise page
             following = None
             if len(page) == limit and (until is None or page[-1].position < until):
-                following = group.create_task(outcome(page[-1].position))
+                following = group.create_task(outcome(reached(page)))
                 await asyncio.sleep(0)  # it begins
             if page:
                 yield page

@@ -66,6 +66,11 @@ COLUMNS = "position, stream, version, id, type, schema_version, recorded_us, met
 # Index event_stream_version; no locks beyond those of a read.
 READ_STREAM = f"SELECT {COLUMNS} FROM event WHERE stream = $1 AND version > $2 ORDER BY version LIMIT $3"  # noqa: S608 - constants
 
+# Index event_stream_version; no locks beyond those of a read.
+READ_STREAM_PAYLOADS = (
+    f"SELECT {PAYLOAD_COLUMNS} FROM event WHERE stream = $1 AND version > $2 ORDER BY version LIMIT $3"  # noqa: S608 - constants
+)
+
 # Index event_id.
 FIND = f"SELECT {COLUMNS} FROM event WHERE id = $1"  # noqa: S608 - constants
 
@@ -118,6 +123,10 @@ class PostgresLog:
     ) -> PayloadPage:
         """Return payloads of the log; see the port."""
         return PayloadPage(await self._rows(PAYLOAD_COLUMNS, after, limit, where))
+
+    async def read_stream_payloads(self, stream: str, *, after: int = 0, limit: int = 1_000) -> PayloadPage:
+        """Return payloads of one stream; see the port."""
+        return PayloadPage(await self._fetch(READ_STREAM_PAYLOADS, stream, after, limit))
 
     async def find(self, event_id: UUID) -> RecordedEvent | None:
         """Return the event with this id; see the port."""

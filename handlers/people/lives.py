@@ -1,7 +1,9 @@
 """Everybody's lives, read from the log."""
 
-from bus.codec import EventCodec
+from bus.codec import EventCodec, UnknownEvent
 from bus.ports import EventLog
+from bus.read_ahead import stream_ahead
+from domain.kernel.event import Event
 from domain.people.lives import People
 from domain.people.messages import (
     STREAM,
@@ -45,14 +47,18 @@ async def read_lives(log: EventLog, codec: EventCodec) -> tuple[People, int]:
         LogUnavailable: it is away.
     """
     people, version = People(), 0
-    while True:
-        page = await log.read_stream(STREAM, after=version, limit=PAGE)
-        for recorded in page:
-            event = codec.decode(recorded)
-            if not isinstance(event, KNOWN):
-                what = f"{recorded.type} version {recorded.schema_version}"
-                raise TooOld(f"{what} is not known here; upgrade this program")
-            people.evolve(event)
-            version = recorded.version
-        if len(page) < PAGE:
-            return people, version
+    evolve, known = people.evolve, frozenset(KNOWN)
+    async with stream_ahead(log, STREAM, limit=PAGE) as pages:
+        async for page in pages:
+            for event in codec.decode_page(page):
+                if type(event) not in known:
+                    raise TooOld(f"{_name(event)} is not known here; upgrade this program")
+                evolve(event)
+            version += len(page)
+    return people, version
+
+
+def _name(event: Event) -> str:
+    if isinstance(event, UnknownEvent):
+        return f"{event.type} version {event.schema_version}"
+    return f"{event.event_name} in {STREAM}"

@@ -17,6 +17,7 @@ from bus.ports import (
     IdConflict,
     InvalidAppend,
     NewEvent,
+    PayloadPage,
     RecordedEvent,
     RecordedPayload,
     StreamWrite,
@@ -246,6 +247,8 @@ async def test_pages_meet_without_gap_or_double(log: EventLog) -> None:
 
     assert [len(page) for page in pages] == [10, 10, 5, 0]
     assert [e.version for page in pages for e in page] == list(range(1, 26))
+    payloads = [await log.read_stream_payloads("story-a", after=after, limit=10) for after in (0, 10, 20, 25)]
+    assert [[*page] for page in payloads] == [[*PayloadPage.of(page)] for page in pages]
 
 
 @pytest.mark.parametrize(

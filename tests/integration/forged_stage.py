@@ -23,8 +23,8 @@ from bus.postgres.log import open_log
 from domain.kernel.roles import PEOPLE
 from protocol.identity import Identity
 from protocol.messages import Reply
+from tests.integration.nats_kit import until
 from tests.integration.test_declared_is_served import program
-from tests.unit.kit import until
 
 CONTEXTS = "session", "places", "ledger", "market", "quests", "weather", "factions", "clock"
 MAY = granted(domain_catalogue(), [f"{context}.*" for context in CONTEXTS])
@@ -46,6 +46,7 @@ MARKET, GOOD, BEFORE = "counting_square", "broadsheet", "washing_court"
 
 WAY = "wall_walk"
 COINS = 10_000
+WAIT_S = 60.0
 STILL_S = 1.2
 """More than twice what any of those who lead rests before it looks again."""
 
@@ -149,7 +150,7 @@ async def _world_goes(stage: Stage) -> None:
         board = (await mira.query("market.board", {"market": MARKET})).result
         return any(each["stock"] for each in board["goods"])
 
-    await until(goes)
+    await until(goes, "the world goes", timeout_s=WAIT_S)
 
 
 async def _players_come(stage: Stage, each: int) -> None:
@@ -174,7 +175,7 @@ async def _players_come(stage: Stage, each: int) -> None:
         board = await stage.clients["mira"].query("places.snapshot", {"place": MARKET})
         return set(stage.here) <= {who for who, *_ in board.result["present"]}
 
-    await until(arrived)
+    await until(arrived, "all are at the market", timeout_s=WAIT_S)
     await _they_act(stage)
 
 
@@ -227,4 +228,4 @@ async def _stands_still(stage: Stage) -> None:
         await asyncio.sleep(0.02)
         return loop.time() - since > STILL_S
 
-    await until(still)
+    await until(still, "the world stands still", timeout_s=WAIT_S)

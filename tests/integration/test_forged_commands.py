@@ -14,7 +14,7 @@ from aicore.embedded import EmbeddedPostgres
 from protocol.messages import CommandMessage, ErrorReply, Reply, encode_command
 from tests.harness.folded import folded
 from tests.integration.forged_commands import ANSWERED, KINDS, Forged, forged
-from tests.integration.forged_stage import BY, GAME, MIRA, Stage, opened_stage
+from tests.integration.forged_stage import GAME, MIRA, Stage, opened_stage
 from tests.unit.kit import in_case
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -58,22 +58,15 @@ async def all_refused(stage: Stage, numbers: range) -> Mapping[str, int]:
 async def test_a_forged_command_of_each_kind_is_refused_and_changes_nothing(
     postgres: EmbeddedPostgres, realm: str, tmp_path: Path
 ) -> None:
-    async with opened_stage(postgres, realm, tmp_path, 4) as stage:
+    async with opened_stage(postgres, realm, tmp_path, 2) as stage:
         codes = await all_refused(stage, range(len(KINDS)))
         assert len(codes) > 30
         before = await folded(stage.log)
 
         await stage.does("mira", "ledger.open_account", account="player.honest")  # the negative control
-        after = await folded(stage.log)
-        assert {part for part in before if before[part] != after[part]} == {"ledger"}
         await stage.does("game", "session.open", player="honest")
-        again = await folded(stage.log)
-        assert {part for part in after if after[part] != again[part]} == {"players"}
-        await stage.does("mira", "places.open_way", way="wall_walk")
-        await stage.does("game", "weather.lift", handle="fog", **BY)
-        assert {"places", "feed", "weather"} <= {
-            part for part, found in (await folded(stage.log)).items() if again[part] != found
-        }
+        after = await folded(stage.log)
+        assert {part for part in before if before[part] != after[part]} == {"ledger", "players"}
 
 
 @pytest.mark.slow

@@ -42,6 +42,10 @@ HOT: dict[str, tuple[Call, str]] = {
     "read_all": (lambda log: log.read_all(after=20_000, limit=500), "event_pkey"),
     "read_all of types": (lambda log: log.read_all(after=9, where=Where(types=["story.told"])), "event_pkey"),
     "read_all of a context": (lambda log: log.read_all(after=9, where=Where(context="story")), "event_pkey"),
+    "read_stream_payloads": (
+        lambda log: log.read_stream_payloads("story-7", after=3, limit=9),
+        "event_stream_version",
+    ),
     "read_payloads": (lambda log: log.read_payloads(after=9, limit=2_000), "event_pkey"),
     "find": (lambda log: log.find(ID), "event_id"),
     "head": (lambda log: log.head(), "event_pkey"),

@@ -76,7 +76,7 @@ async def test_a_leader_that_stood_still_tells_nothing_once_another_one_leads(re
 
         def __init__(self) -> None:
             self.stopped, self.go_on = asyncio.Event(), asyncio.Event()
-            self.read_stream = realm.log.read_stream
+            self.read_stream_payloads = realm.log.read_stream_payloads
             self.results: list[str] = []
 
         async def append(self, *writes: StreamWrite) -> Any:
@@ -110,7 +110,7 @@ async def test_an_append_whose_answer_was_lost_has_one_effect(realm: Realm) -> N
 
     class Lossy:
         clock_wrong = ""
-        read_stream = realm.log.read_stream
+        read_stream_payloads = realm.log.read_stream_payloads
 
         async def append(self, *writes: StreamWrite) -> Any:
             result = await realm.log.append(*writes)
@@ -173,7 +173,7 @@ async def test_a_log_that_refuses_an_append_ends_no_program(realm: Realm) -> Non
 
     class Refusing:
         clock_wrong = ""
-        read_stream = realm.log.read_stream
+        read_stream_payloads = realm.log.read_stream_payloads
 
         async def append(self, *_: StreamWrite) -> Any:
             raise AppendTooLarge("payload: 600,000 bytes are over the limit")
