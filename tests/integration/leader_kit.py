@@ -54,6 +54,7 @@ class Led:
         rate: game time per real time.
         own: fields that tell of real time, or of when something was noticed; of one type: ``type:field``.
         not_told: events that say who leads.
+        begins: whether something is told as soon as there is a leader.
     """
 
     work: Work
@@ -62,6 +63,7 @@ class Led:
     rate: int
     own: frozenset[str] = frozenset()
     not_told: frozenset[str] = frozenset()
+    begins: bool = True
 
 
 @dataclass
@@ -200,7 +202,8 @@ async def led_place(dsn: str, nats_url: str, realm: str, led: Led, processes: in
                 place.start()
             await place.prepare()
             await place.all_ready()
-            await until(place.begun, f"{led.work} has begun in {realm}", timeout_s=WAIT_S)
+            if led.begins:
+                await until(place.begun, f"{led.work} has begun in {realm}", timeout_s=WAIT_S)
             yield place
         finally:
             for pid in list(place.children):
