@@ -103,10 +103,13 @@ class Shares:
         elif self._late_s < CALM_S:
             self.part = min(1.0, self.part * MORE)
 
-    def take(self, sender: str, size: int, now: float) -> float:
-        """Count a request of ``size`` bytes; return 0, or the seconds after which there is room for it."""
+    def take(self, sender: str, size: int, now: float, coming: int = 0) -> float:
+        """Count a request of ``size`` bytes; return 0, or the seconds after which there is room for it.
+
+        ``coming``: requests of the sender that were taken, and are not counted as under way yet.
+        """
         share, state = self.share, self._filled(sender, now)
-        if state.requests >= 1 and state.bytes >= 0 and state.in_flight < share.in_flight_max:
+        if state.requests >= 1 and state.bytes >= 0 and state.in_flight + coming < share.in_flight_max:
             # The last request of a bucket may take more bytes than are left: the next ones wait for them.
             state.requests -= 1
             state.bytes -= size

@@ -6,6 +6,7 @@ refusal is made once for each advice and sent as bytes.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -62,7 +63,8 @@ class _Door:
         self._senders: dict[bytes, str] = {}
         self._replies: list[bytes] = []
         self._tells = True
-        self._let_in = 0
+        self._let_in = Counter[str]()
+        """Requests that were let in since the last time that `gives_way` was asked, by sender."""
         self.came: Callable[[bytes, int], None] = lambda _subscription, _size: None
 
     def hold(
@@ -80,8 +82,8 @@ class _Door:
         """Say whether a message's sender has had his share; some are told so."""
         if self._shares is None or not (sender := self._sender_of(subject)):
             return False
-        if not (wait_s := self._shares.take(sender, size, self._clock())):
-            self._let_in += 1
+        if not (wait_s := self._shares.take(sender, size, self._clock(), self._let_in[sender])):
+            self._let_in[sender] += 1
             return False
         if self._shares.is_over(sender):
             self._flooded(subject.decode("ascii", "replace"), size)
@@ -102,10 +104,9 @@ class _Door:
 
     def gives_way(self) -> bool:
         """Say whether so many were let in that they are to count as under way before more are read."""
-        if self._let_in < LET_IN_MAX:
-            return False
-        self._let_in = 0
-        return True
+        gives_way = self._let_in.total() >= LET_IN_MAX
+        self._let_in.clear()
+        return gives_way
 
     def replies(self) -> bytes:
         """Return the refusals since the last time."""

@@ -97,9 +97,10 @@ class JudgingParser(Parser):
                     return False  # reset: another connection
         self._passing = max(0, at - end)
         del buffer[:at]
+        gives_way = self._judge.gives_way()
         if not heard:
             await self._refused(shut)
-        elif self._judge.gives_way():
+        elif gives_way:
             await asyncio.sleep(0)
         return bool(buffer) and not self._missing and self.buf is buffer
 

@@ -50,6 +50,11 @@ def test_so_many_are_under_way_at_once() -> None:
     assert shares.take("service-a", 1, 0.0) == 0.0
 
 
+def test_those_that_were_let_in_and_are_not_under_way_yet_count_too() -> None:
+    shares = Shares(SHARE)
+    assert [shares.take("service-a", 1, 0.0, coming) for coming in range(4)] == [0.0] * 3 + [WAIT_S_MIN]
+
+
 def test_only_some_refusals_are_answered_and_all_are_counted() -> None:
     shares = Shares(SHARE)
     for _ in range(9):
