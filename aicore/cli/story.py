@@ -56,11 +56,11 @@ def say(  # noqa: PLR0913 - one parameter per option of the command line
 
 def heard_in_turn(tongue: Tongue, saying: Saying, count: int, seed: str) -> Iterator[Said]:
     """Yield the words of a plan, each time for who has heard those before."""
-    lines: set[str] = set()
+    lines: dict[str, int] = {}
     openings: set[str] = set()
     for turn in range(count):
         said = tongue.say(saying, Heard(lines, openings), f"{seed} {turn}")
-        lines.update(said.lines)
+        lines.update(dict.fromkeys(said.lines, turn + 1))
         openings.update(said.openings)
         yield said
 

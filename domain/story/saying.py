@@ -2,8 +2,9 @@
 
 Of the lines whose plan fits, the one is taken that who listens has not heard and that is nearest to the mood;
 its letters are filled with what the plan speaks of. A line fits if its claims are those of the plan: the same
-predicates about the same roles, as sure, and no circumstance that the plan has not. Where a voice has none,
-the claims are said as plain clauses beside a line of the act that claims nothing. So every plan has a line.
+predicates about the same roles, as sure, and no circumstance that the plan has not. Where a voice has none
+left, the claims are said as plain clauses beside a line of the act that claims nothing. So every plan has its
+words.
 """
 
 from collections import defaultdict
@@ -94,9 +95,14 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What who listens has heard: ids of lines, and the openings of the last ones."""
+    """What who listens has heard.
 
-    lines: Collection[str] = frozenset()
+    Attributes:
+        lines: ids of lines, and when they were heard last: the later, the larger; from 1 on.
+        openings: of the last ones.
+    """
+
+    lines: Mapping[str, int] = field(default_factory=dict)
     openings: Collection[str] = frozenset()
 
 
@@ -143,10 +149,10 @@ class Tongue:
     def _line(
         self, saying: Saying, claims: Sequence[Stated], heard: Heard, seed: str
     ) -> tuple[str, Written] | None:
-        """Return the best line for these claims, filled."""
+        """Return the best line for these claims, filled; one that was heard only if it claims nothing."""
         best: tuple[tuple[object, ...], Written, dict[str, Thing]] | None = None
         for written in self.by_shape.get(_shape(saying.act, claims), ()):
-            if not _bearable(written.pair, saying, claims):
+            if (claims and written.id in heard.lines) or not _bearable(written.pair, saying, claims):
                 continue
             bound = _bound(written.pair, saying, claims)
             if bound is None:
@@ -169,7 +175,7 @@ class Tongue:
             + CIRCUMSTANCE_WEIGHT * sum(len(claim.circumstances) for claim in plan.claims)
         )
         drawn = sha256(f"{seed} {written.id}".encode()).digest()
-        return written.id in heard.lines, written.opening in heard.openings, -fit, drawn
+        return heard.lines.get(written.id, 0), written.opening in heard.openings, -fit, drawn
 
     def _clause(self, saying: Saying, heard: Heard, seed: str) -> Said:
         claims = saying.claims
@@ -177,7 +183,7 @@ class Tongue:
             claims = tuple(replace(claim, negated=not claim.negated) for claim in claims)
         said = " ".join(clause(claim, saying.between, saying.certainty, self.clauses) for claim in claims)
         beside = self._line(saying, (), heard, seed)
-        if beside is None or beside[1].id in heard.lines:
+        if beside is None or (claims and beside[1].id in heard.lines):
             return Said(said, Rung.CLAUSE, (), ())
         text, written = beside
         return Said(f"{said} {text}".strip(), Rung.CLAUSE, (written.id,), (written.opening,))

@@ -75,14 +75,24 @@ def test_what_was_heard_comes_last_and_what_begins_alike_before_it() -> None:
     host = tongue("> tell dead(A)\n{A} is dead, friend.\n{A} is dead, cousin.\nDead, {A} is.\n")
     heard: list[Said] = []
     for _ in range(4):
-        lines = {id_ for said in heard for id_ in said.lines}
+        lines = {id_: when for when, said in enumerate(heard, 1) for id_ in said.lines}
         heard.append(
             told(host, "dead A", heard=Heard(lines, {each for said in heard for each in said.openings}))
         )
 
     assert len({said.text for said in heard[:3]}) == 3
     assert sorted(said.text.startswith("Dead") for said in heard[:2]) == [False, True]
-    assert heard[3].text in {said.text for said in heard[:3]}
+    assert heard[3] == Said("Bram Sallow is dead.", Rung.CLAUSE, (), ())
+
+
+def test_what_claims_nothing_comes_again_the_oldest_first() -> None:
+    host = tongue("> greet\nSit.\nStand.\n")
+    greeting = Saying(Act.GREET, BETWEEN)
+    first = host.say(greeting, Heard(), "")
+    second = host.say(greeting, Heard({first.lines[0]: 1}), "")
+
+    assert {first.text, second.text} == {"Sit.", "Stand."}
+    assert host.say(greeting, Heard({first.lines[0]: 1, second.lines[0]: 2}), "") == first
 
 
 def test_two_claims_are_said_by_one_line_or_two_or_as_clauses() -> None:
