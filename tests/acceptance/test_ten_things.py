@@ -4,16 +4,16 @@ import json
 import os
 import subprocess
 import sys
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aicore.client import Refused
-from aicore.content.sample_files import SAMPLE
+from aicore.content.definition import check_folder
 from aicore.demos.ten_things import world
 from aicore.demos.ten_things.showing import THINGS, show, told_by
-from aicore.demos.ten_things.stage import NotSo, Stage
+from aicore.demos.ten_things.stage import NotSo, Stage, world_in
 from protocol.messages import ErrorReply
 from tests.acceptance.kit import ROOT
 
@@ -65,8 +65,9 @@ async def test_each_is_shown_and_what_is_not_so_is_told_and_counted() -> None:
     assert failed.keys() == {2, 3}
 
 
-def test_all_ten_are_shown_once_and_what_they_change_in_files_is_there() -> None:
+def test_all_ten_are_shown_once_in_a_world_without_a_fault(tmp_path: Path) -> None:
     assert sorted(told_by(thing)[0] for thing in THINGS) == list(range(1, 11))
-    folder = files("aicore.content") / SAMPLE
+    folder = world_in(tmp_path)
+    assert check_folder(folder).faults == ()
     assert (folder / "people_light.yaml").read_text().count(world.RIGHT) == 1
     assert (folder / "quests.yaml").read_text().count(world.WORDS) == 1

@@ -42,7 +42,8 @@ async def test_a_quest_is_taken_done_and_paid_in_one_append(system: System) -> N
         await client.command("session.open", {"player": "ann"})
         await _three_bells(client)
         await _a_key_opens(client)
-        await _the_giver_goes(client)
+        await _two_fight(client)
+        await _the_giver_dies(client)
         await _it_is_too_late(client)
 
 
@@ -99,10 +100,39 @@ async def _a_key_opens(client: Client) -> None:
     assert (await client.command("places.depart", {**ben, "to": "bell_cellar"})).result["ways"]
 
 
-async def _the_giver_goes(client: Client) -> None:
+async def _two_fight(client: Client) -> None:
+    """Who stands in the same place can be hurt, and nobody else; a player is down and never dead."""
+    for player in ("eve", "fay"):
+        await client.command("session.open", {"player": player})
+        await client.command("places.enter", {"player": player, "session": 1, "place": "drowned_bell"})
+    blow = {"player": "eve", "session": 1, "who": "player.fay", "amount": 250, "how": "a stool"}
+    struck = await client.command("people.harm", blow)
+    assert (struck.result["health"], struck.result["dead"]) == (750, False)
+    assert (await refused(client, "people.harm", **{**blow, "who": "person.nib"})).code == "not_there"
+    assert (await refused(client, "people.harm", **{**blow, "session": 2})).code == "session_over"
+    assert (await client.query("people.health", {"who": "player.fay"})).result["health"] >= 750
+
+
+async def _the_giver_dies(client: Client) -> None:
     ann: dict[str, Any] = {"player": "ann", "session": 1}
     await client.command("quests.accept", {**ann, "quest": "ask_the_nurse"})
-    await client.command("quests.tell_gone", {"kind": "person", "thing": "edda_marsh"})
+    await client.command("people.begin", {"operator": "test", "reason": "a test"})
+
+    async def dies() -> bool:
+        fall = {"who": "person.edda_marsh", "amount": 1_000, "how": "a fall"}
+        try:
+            return bool((await client.command("people.afflict", fall)).result["dead"])
+        except Refused as refusal:
+            assert refusal.error.code == "not_there"  # nobody has come yet
+            return False
+
+    async def gone() -> bool:
+        return (await client.query("people.person", {"person": "edda_marsh"})).result is None
+
+    await until(dies)
+    await until(gone)
+    dead = (await client.query("people.health", {"who": "person.edda_marsh"})).result["dead"]
+    assert (dead["cause"], dead["estate"]) == ("a fall", "estate.edda_marsh")
 
     async def told() -> bool:
         entries = await journal(client, "ann")

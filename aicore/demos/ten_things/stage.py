@@ -312,13 +312,20 @@ class Stage:
         }
 
 
+def world_in(folder: Path) -> Path:
+    """Write the files of the world into a folder, and return theirs: Cindermouth's, and one more."""
+    found = folder / "world"
+    shutil.copytree(str(files("aicore.content") / SAMPLE), found)
+    own = files("aicore.demos.ten_things") / "stage.yaml"
+    (found / own.name).write_text(own.read_text())
+    return found
+
+
 @asynccontextmanager
 async def staged(folder: Path, say: Say) -> AsyncIterator[Stage]:
     """Yield a system whose world is Cindermouth with a loft more; it is half past four in the morning."""
     stage = Stage(folder, say)
-    shutil.copytree(str(files("aicore.content") / SAMPLE), stage.world)
-    own = (files("aicore.demos.ten_things") / "stage.yaml").read_text()
-    (stage.world / "stage.yaml").write_text(own)
+    world_in(folder)
     try:
         await stage.start()
         await stage.employ()
