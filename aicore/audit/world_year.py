@@ -33,6 +33,7 @@ COLOURS = (BLUE, RED, GREEN, AMBER, PURPLE, INK, "#0a7d8c", "#b35900", "#8a8a8a"
 WIDTH, LEFT, RIGHT = 820, 110, 800
 ROW, PANEL = 16, 170
 CHAINS_TOLD = 12
+GOODS_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Year:
         powers: thousandths, by faction and day.
         holders: by territory and day.
         told: what emerged.
+        levels: price levels in thousandths, by stall and good; of a year that all contexts lived together.
+        facts: what else is to be said of such a year.
     """
 
     days: int = 0
@@ -64,6 +67,8 @@ class Year:
     powers: dict[str, list[int]] = field(default_factory=dict)
     holders: dict[str, list[str | None]] = field(default_factory=dict)
     told: list[Emerged] = field(default_factory=list)
+    levels: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    facts: list[str] = field(default_factory=list)
 
 
 def lived(definition: Definition, seed: int) -> Year:
@@ -128,6 +133,7 @@ def as_html(definition: Definition, seed: int, year: Year) -> str:
         ],
         powers=_curves("power, thousandths", year.powers),
         ground=_strips(year),
+        prices=_curves("price, thousandths of the usual", _moved_most(year.levels)),
         chains=list(_chains(year.told)),
     )
 
@@ -147,6 +153,12 @@ def _curves(name: str, found: Mapping[str, Sequence[float]]) -> Chart:
         x, y = LEFT + 175 * (n % 4), PANEL + ROW * (n // 4) + 8
         marks += [Curve(points, _colour(n), 1), Label((x, y), label, colour=_colour(n))]
     return chart
+
+
+def _moved_most(levels: Mapping[tuple[str, str], Sequence[int]]) -> Mapping[str, Sequence[int]]:
+    """Return the goods whose prices moved most, by stall and good."""
+    moved = sorted(levels, key=lambda key: (min(levels[key]) - max(levels[key]), key))[:GOODS_SHOWN]
+    return {f"{good} at {market}": levels[market, good] for market, good in moved}
 
 
 def _bars(zone: str, found: Sequence[Shares]) -> Chart:

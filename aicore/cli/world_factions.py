@@ -9,6 +9,7 @@ import typer
 from aicore.audit.world_year import as_html, lived
 from aicore.cli.terminal import Failure, Json, Kind, Listing, out, print_json, print_rows
 from aicore.cli.wire import over_wire
+from aicore.cli.world_simulate import together
 from aicore.client import Client
 from aicore.content.definition import check_folder
 from aicore.content.sample_world import sample_definition
@@ -103,12 +104,20 @@ def report(
         int | None, typer.Option(help="Other chances.", show_default="the world's", min=0)
     ] = None,
     *,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Have all contexts live together: prices, money and people, too.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Simulate a year of a world without running it, and write its weather and its factions as one page."""
+    """Simulate a year of a world without running it, and write its weather and its factions as one page.
+
+    With --whole the factions are those of a world in which all live and players trade; it takes minutes.
+    """
     definition = _definition(folder)
     chosen = definition.world.seed if seed is None else seed
     year = lived(definition, chosen)
+    if whole:
+        together(year, folder, chosen)
     page.write_text(as_html(definition, chosen, year), "utf-8")
     if json:
         print_json({"page": str(page), "seed": chosen, "days": year.days, "emerged": len(year.told)})

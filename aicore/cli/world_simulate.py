@@ -11,6 +11,7 @@ from aicore.cli.terminal import Failure, Json, Kind, Listing, out, print_json, p
 from aicore.logs import set_up
 
 if TYPE_CHECKING:
+    from aicore.audit.world_year import Year
     from aicore.headless.simulation import Hour, Made
 
 DAY_HOURS = 24
@@ -73,6 +74,35 @@ def simulate(  # noqa: PLR0913 - one parameter per option of the command line
         print_json(found)
     else:
         _tell(found, hourly=hourly)
+
+
+def together(year: "Year", folder: Path | None, seed: int) -> None:
+    """Take into a year what all contexts lived together, showing progress."""
+    from aicore.headless.year import joint_year  # noqa: PLC0415 - as above
+
+    set_up("warning", "console")
+    made = _made(folder, seed)
+
+    async def work() -> None:
+        joint = await joint_year(made)
+        with progress() as bar:
+            task = bar.add_task("game days", total=year.days)
+            async for _ in joint.days(year.days):
+                bar.advance(task)
+        found, traders = joint.lived, joint.traders
+        events, players = sum(found.counts.values()), len(traders.traders)
+        year.powers, year.holders, year.told = found.powers, found.holders, found.told
+        year.levels = found.levels
+        apart = {unit: by for unit, by in joint.unexplained().items() if by}
+        year.facts = [
+            f"{events:,} events, {traders.trades:,} trades of {players} players",
+            f"{found.in_band:.2%} of prices in their bands",
+            f"{found.above_alarm:.2%} of needs above their alarm",
+            f"{found.chains} things emerged at the end of a chain of three or more",
+            f"money and goods: {'explained to the coin' if not apart else f'wrong by {apart}'}",
+        ]
+
+    run_async(work())
 
 
 def _made(folder: Path | None, seed: int | None) -> "Made":
