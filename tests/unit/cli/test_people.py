@@ -74,7 +74,7 @@ def test_a_decision_is_told_with_what_it_was_rather_than() -> None:
     ]
     lost = DECIDED.model_copy(update={"lost": ["drowned_bell"], "coins": None})
     assert explain.lines_of(Told(1, 1, Explained(lost, lost, [], [])))[-1] == "taken   drowned_bell"
-    fled = Told(1, 1, Explained(DECIDED, DECIDED, [], [], ["ropewalk_quay"]))
+    fled = Told(1, 1, Explained(lost, lost, [], [], ["ropewalk_quay"]))
     assert explain.lines_of(fled)[-1] == "fears   ropewalk_quay: somebody was hurt there"
 
 
