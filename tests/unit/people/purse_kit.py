@@ -128,7 +128,7 @@ async def live(
 
         async def over() -> bool:
             return ends() or (
-                await there.tick_ms() > START_MS + (HOURS - 2) * HOUR_MS and await all_paid(there)
+                await there.tick_ms() > START_MS + (HOURS - 2) * HOUR_MS and await all_done(there)
             )
 
         await until(over)
@@ -136,9 +136,14 @@ async def live(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def all_paid(there: Hamlet) -> bool:
-    earned = sum(event.earned > 0 for event in decisions(await there.lived()))
-    return len(await there.transfers(PAID)) >= earned
+async def all_done(there: Hamlet) -> bool:
+    """Say whether all is paid, and bought, that was to be in the first two hours."""
+    told = list(decisions(await there.lived()))
+    earned = sum(event.earned > 0 for event in told)
+    wanted = [event for event in told if event.market and event.begins_ms <= START_MS + 2 * HOUR_MS]
+    missed = sum(event.missed is not None for event in told)
+    bought = len(await there.transfers(BOUGHT))
+    return len(await there.transfers(PAID)) >= earned and bought + missed >= len(wanted)
 
 
 async def joined(there: Hamlet) -> bool:
