@@ -1,7 +1,8 @@
 """What the ledger is told at a stall's morning: goods from their makers and the carter, paid for. Pure.
 
-Nothing comes from nowhere: each source is declared with its reason, and what a stall pays leaves the world
-by a sink until somebody lives of it.
+Nothing comes from nowhere: each source is declared with its reason. What a stall pays goes to the coffer of
+the place where a thing is made, out of which those are paid who work there; what carters get, and makers whom
+nobody knows, leaves the world by a sink.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ FLOWS = {
     OPENING: "What is on the shelves when the world begins",
     CARTERS: "What carters bring from elsewhere",
     TILLS: "Coins in the tills when the world begins",
-    COSTS: "What stalls pay to makers and carters",
+    COSTS: "What stalls pay to carters, and to makers whom nobody knows",
     EATEN: "What people eat, drink and burn",
 }
 
@@ -27,6 +28,18 @@ FLOWS = {
 def makers(place: str) -> str:
     """Return the source of what is made at a place."""
     return f"source.makers.{place}"
+
+
+def coffer(place: str) -> str:
+    """Return the account out of which those are paid who make something at a place."""
+    return f"works.{place}"
+
+
+def coffers(stalls: Iterable[Stall]) -> Mapping[str, str]:
+    """Return every such account that stalls pay into, with what for."""
+    terms = [each for stall in stalls for each in stall.terms.values()]
+    places = {each.maker for each in terms if each.made and each.worked}
+    return {coffer(place): f"What is paid for what is made at {place}" for place in sorted(places)}
 
 
 def flows(stalls: Iterable[Stall]) -> Mapping[str, str]:
@@ -44,16 +57,14 @@ def deliveries(stall: Stall, before: PricesPosted | None, posted: PricesPosted) 
         posted: what was posted.
     """
     coming = {each.good: each.coming for each in before.prices} if before else {}
-    moves, alone = list[Move](), list[Sequence[Move]]()
+    goods, alone = list[Sequence[Move]](), list[Sequence[Move]]()
     for each in posted.prices:
-        found = list(_moves(stall, coming.get(each.good), each))
-        if found and stall.terms[each.good].unique:
-            alone.append(found)  # should somebody have it, the others come all the same
-        else:
-            moves += found
+        if found := list(_moves(stall, coming.get(each.good), each)):
+            # Should somebody have what there is one of, the others come all the same.
+            (alone if stall.terms[each.good].unique else goods).append(found)
     if before is None:
-        moves.append(Move(unit=stall.currency, payer=TILLS, payee=stall.account, amount=stall.till))
-    return [*_in_parts(moves), *alone]
+        goods.append([Move(unit=stall.currency, payer=TILLS, payee=stall.account, amount=stall.till)])
+    return [*_in_parts(goods), *alone]
 
 
 def reason_of(before: PricesPosted | None) -> str:
@@ -70,25 +81,25 @@ def _moves(stall: Stall, coming: int | None, posted: Posted) -> Iterator[Move]:
         yield Move(unit=good, payer=OPENING, payee=to, amount=posted.arrives)
         return
     carted = min(coming, posted.arrives)
-    cost = posted.arrives * terms.cost
-    yield Move(unit=stall.currency, payer=to, payee=COSTS, amount=cost)
+    made = posted.arrives - carted
+    theirs = made * terms.cost if terms.worked else 0
+    cost = posted.arrives * terms.cost - theirs
+    if cost:
+        yield Move(unit=stall.currency, payer=to, payee=COSTS, amount=cost)
+    if theirs:
+        yield Move(unit=stall.currency, payer=to, payee=coffer(terms.maker), amount=theirs)
     if carted:
         yield Move(unit=good, payer=CARTERS, payee=to, amount=carted)
-    if posted.arrives > carted:
-        yield Move(
-            unit=good,
-            payer=makers(terms.maker) if terms.maker else CARTERS,
-            payee=to,
-            amount=posted.arrives - carted,
-        )
+    if made:
+        payer = makers(terms.maker) if terms.maker else CARTERS
+        yield Move(unit=good, payer=payer, payee=to, amount=made)
 
 
-def _in_parts(moves: Sequence[Move]) -> Sequence[Sequence[Move]]:
+def _in_parts(goods: Sequence[Sequence[Move]]) -> Sequence[Sequence[Move]]:
     """Return moves in order, a good's coins and pieces together: nobody brings what is not paid for."""
     parts: list[list[Move]] = []
-    for move in moves:
-        paid = move.payee == COSTS
-        if not parts or len(parts[-1]) >= MOVES_MAX or (paid and len(parts[-1]) > MOVES_MAX - 3):
+    for moves in goods:
+        if not parts or len(parts[-1]) + len(moves) > MOVES_MAX:
             parts.append([])
-        parts[-1].append(move)
+        parts[-1] += moves
     return parts

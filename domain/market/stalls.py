@@ -29,6 +29,7 @@ class Terms:
         maker: place that makes it; "": none does.
         made: pieces a game day that come from there.
         unique: whether there is only one.
+        worked: whether people are paid for their work where it is made: then what it costs is theirs.
     """
 
     good: UnitId
@@ -44,6 +45,7 @@ class Terms:
     margin: int
     vital: bool = False
     unique: bool = False
+    worked: bool = False
 
     @property
     def cost(self) -> int:
@@ -104,13 +106,14 @@ def stalls_of(definition: Definition) -> Mapping[str, Stall]:
     has one till. (`world check` refuses money of the other side, so with a currency a side there are none.)
     """
     trades = {trade.id: trade for trade in definition.trades}
+    working = _working(definition)
     places = {place.id: place for place in definition.places}
     found: dict[str, dict[str, Terms]] = {}
     currencies: dict[str, str] = {}
     for good in definition.goods:
         for place in good.sold_at:
             if place in places and currencies.setdefault(place, good.price.currency) == good.price.currency:
-                found.setdefault(place, {})[good.id] = _terms(good, trades.get(good.kind))
+                found.setdefault(place, {})[good.id] = _terms(good, trades.get(good.kind), working)
     return {
         place: Stall(
             place,
@@ -134,7 +137,18 @@ def _keepers(definition: Definition, place: Place) -> Mapping[str, str]:
     }
 
 
-def _terms(good: Good, trade: Trade | None) -> Terms:
+def _working(definition: Definition) -> frozenset[str]:
+    """Return the places where somebody is paid for what their schedule has them do there."""
+    paid = {activity.id for activity in definition.activities if activity.wage}
+    return frozenset(
+        entry.at
+        for person in definition.people
+        for entry in person.schedule
+        if entry.do in paid or any(pay.activity == entry.do for pay in person.wages)
+    )
+
+
+def _terms(good: Good, trade: Trade | None, working: frozenset[str]) -> Terms:
     trade = trade or Trade(good.kind, shelf=1, made=0, carted=0)
     low, high = good.band
     return Terms(
@@ -151,4 +165,5 @@ def _terms(good: Good, trade: Trade | None) -> Terms:
         margin=trade.margin,
         vital=trade.vital,
         unique=good.unique,
+        worked=bool(good.made_at) and good.made_at[0] in working,
     )

@@ -18,7 +18,7 @@ from domain.ledger.commands import DeclareFlow, LedgerCommand, OpenAccount, Open
 from domain.ledger.ledger import LEDGER, Asked
 from domain.ledger.vocabulary import Move, is_sink, is_source
 from domain.market.commands import Buy, Order, Sell
-from domain.market.deliveries import deliveries, flows, reason_of
+from domain.market.deliveries import coffers, deliveries, flows, reason_of
 from domain.market.market import MARKET, Closing, Market, open_day
 from domain.market.messages import PricesPosted, RanShort, Wanted
 from domain.market.orders import Counter, order
@@ -85,8 +85,8 @@ class Year:
             self._tell(OpenUnit(unit=good, kind="item" if terms else "good", digits=0, says=""))
         for flow, says in {**flows(self.stalls.values()), WAGES: "Wages"}.items():
             self._tell(DeclareFlow(account=flow, says=says))
-        for stall in self.stalls.values():
-            self._tell(OpenAccount(account=stall.account))
+        for account in [*(stall.account for stall in self.stalls.values()), *coffers(self.stalls.values())]:
+            self._tell(OpenAccount(account=account))
 
     def _morning(self, stall: Stall, day: int) -> None:
         market = self.markets.get(stall.market, MARKET.initial)

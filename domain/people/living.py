@@ -4,7 +4,7 @@ Rows are people, columns activities or places, as in `domain.people.cast.Cast`. 
 of the money of somebody's side.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from domain.definition.definition import Definition
 from domain.definition.goods import Money
 from domain.definition.people import Person
 from domain.ledger.vocabulary import AMOUNT_MAX, Move
+from domain.market.deliveries import coffer
 from domain.market.stalls import Stall, stalls_of
 from domain.people.rules import HOUR_MS, MILLE, Ints
 
@@ -87,7 +88,7 @@ class Wage:
 
 @dataclass(frozen=True, slots=True)
 class Till:
-    """The till of the stall where somebody works: what is in it, and what it began with."""
+    """A till where somebody works: what is in it, and what it began with."""
 
     account: str
     coins: int
@@ -174,26 +175,30 @@ def earned(hour: int, worked_ms: int) -> int:
     return hour * worked_ms // HOUR_MS
 
 
-def pay(wage: Wage, till: Till | None) -> Sequence[Move]:
-    """Return the moves of a wage: from the till, as far as it can spare it, and from the trade's source.
+def tills_of(wage: Wage, stalls: Mapping[str, Stall], amount: Callable[[str, str], int]) -> Sequence[Till]:
+    """Return the tills that a wage may come from: of the stall there, and of what is made there."""
+    stall, works = stalls.get(wage.place), coffer(wage.place)
+    found = [Till(stall.account, amount(stall.account, wage.currency), stall.till)] if stall else []
+    return [*found, Till(works, amount(works, wage.currency), 0)]
+
+
+def pay(wage: Wage, tills: Sequence[Till]) -> Sequence[Move]:
+    """Return the moves of a wage: from the tills, as far as they can spare it, and from the trade's source.
 
     Rent and taxes go off at once, so a purse comes to rest: what is above twice of what somebody likes to
     have goes back by a quarter with each wage.
     """
-    account, unit = account_of(wage.person), wage.currency
-    shared = max(0, till.coins - till.began) // SHARED if till else 0
-    spare = max(0, till.coins - till.began // SPARED) if till else 0
-    by_till = min(spare, wage.coins + shared)
-    by_source = max(0, wage.coins - by_till)
-    gets = min(by_till + by_source, AMOUNT_MAX)
+    account, unit, left, gets = account_of(wage.person), wage.currency, wage.coins, 0
+    found: list[tuple[str, str, int]] = []
+    for till in tills:
+        shared = max(0, till.coins - till.began) // SHARED
+        amount = min(max(0, till.coins - till.began // SPARED), left + shared)
+        found.append((till.account, account, amount))
+        left, gets = max(0, left - amount), gets + amount
+    gets = min(gets + left, AMOUNT_MAX)
     rent = wage.coins * wage.dues // MILLE
     taxes = max(0, wage.has + gets - rent - PLENTY * wage.likes) // SURPLUS
-    found = [] if till is None else [(till.account, account, by_till)]
-    found += [
-        (f"{WAGES}.{wage.activity}", account, by_source),
-        (account, RENT, rent),
-        (account, TAXES, taxes),
-    ]
+    found += [(f"{WAGES}.{wage.activity}", account, left), (account, RENT, rent), (account, TAXES, taxes)]
     return [
         Move(unit=unit, payer=payer, payee=payee, amount=amount) for payer, payee, amount in found if amount
     ]

@@ -17,7 +17,7 @@ from domain.ledger.commands import DeclareFlow, LedgerCommand, OpenAccount, Open
 from domain.ledger.ledger import LEDGER, Asked
 from domain.ledger.messages import LedgerEvent
 from domain.ledger.vocabulary import Move, is_sink, is_source
-from domain.market.deliveries import deliveries, reason_of
+from domain.market.deliveries import coffers, deliveries, reason_of
 from domain.market.deliveries import flows as stall_flows
 from domain.market.market import MARKET, Closing, Market, open_day
 from domain.market.messages import PricesPosted, Wanted
@@ -26,7 +26,7 @@ from domain.market.stalls import Stall
 from domain.people.agenda import Agenda
 from domain.people.errands import Errand
 from domain.people.lives import People
-from domain.people.living import PAID, SAVED, SAVINGS, Living, Till, Wage, account_of, flows, pay
+from domain.people.living import PAID, SAVED, SAVINGS, Living, Wage, account_of, flows, pay, tills_of
 from domain.people.messages import Bought
 from domain.people.purchases import Order, Outcome, choose, missed_by
 from domain.people.rules import DAY_MINUTES, MINUTE_MS
@@ -124,11 +124,8 @@ class Town:
         return outcome
 
     def _pay(self, wage: Wage) -> None:
-        stall = self.living.stalls.get(wage.place)
-        till = None
-        if stall is not None:
-            till = Till(stall.account, self.has(stall.account, wage.currency), stall.till)
-        self._tell(Transfer(moves=list(pay(wage, till)), reason=PAID))
+        tills = tills_of(wage, self.living.stalls, self.has)
+        self._tell(Transfer(moves=list(pay(wage, tills)), reason=PAID))
         self.transfers += 1
 
     def _buy(self, wanted: Order, now_ms: int) -> Outcome:
@@ -170,8 +167,8 @@ class Town:
             self._tell(OpenUnit(unit=good, kind="item" if unique else "good", digits=0, says=""))
         for flow, says in {**stall_flows(stalls), **flows(living, cast.acts)}.items():
             self._tell(DeclareFlow(account=flow, says=says))
-        for stall in stalls:
-            self._tell(OpenAccount(account=stall.account))
+        for account in [*(stall.account for stall in stalls), *coffers(stalls)]:
+            self._tell(OpenAccount(account=account))
         for row, person in enumerate(cast.people):
             if purse := int(living.purses[row]):
                 account, unit = account_of(person.id), living.currencies[row]

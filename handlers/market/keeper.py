@@ -18,7 +18,7 @@ from domain.definition.messages import VersionPublished
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Command
 from domain.ledger.commands import DeclareFlow, OpenAccount, OpenUnit, Transfer
-from domain.market.deliveries import deliveries, flows, reason_of
+from domain.market.deliveries import coffers, deliveries, flows, reason_of
 from domain.market.market import bereft, open_day
 from domain.market.messages import EVENTS
 from domain.market.stalls import Stall, stream_of
@@ -191,6 +191,9 @@ class StallKeeper:
         for stall in stalls:
             if stall.account not in self._view.accounts:
                 yield stall.account, OpenAccount(account=stall.account, says=stall.name)
+        for account, says in coffers(stalls).items():
+            if account not in self._view.accounts:
+                yield account, OpenAccount(account=account, says=says)
 
     async def _set_up(self, name: str, command: Command) -> None:
         try:

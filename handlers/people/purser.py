@@ -23,7 +23,7 @@ from domain.ledger.messages import Transferred
 from domain.ledger.vocabulary import Move
 from domain.people.cast import Cast
 from domain.people.errands import Errand
-from domain.people.living import PAID, SAVED, SAVINGS, Till, Wage, account_of, flows, pay
+from domain.people.living import PAID, SAVED, SAVINGS, Wage, account_of, flows, pay, tills_of
 from domain.people.messages import Bought
 from domain.people.purchases import Order, Outcome, choose, missed_by
 from handlers.market.access import Access
@@ -144,13 +144,10 @@ class Purser:
         return Bought(market=wanted.market, good=goods.unit, quantity=goods.amount, coins=coins.amount)
 
     async def _pay(self, wage: Wage) -> None:
-        stall, id_ = self._view.stalls.get(wage.place), self._id(f"wage/{wage.person}/{wage.number}")
-        tills: list[Till | None] = [None]
-        if stall is not None:
-            coins = self._view.amount(stall.account, wage.currency)
-            tills.insert(0, Till(stall.account, coins, stall.till))
-        for till in tills:  # should the till have been emptied meanwhile, its trade's source pays all
-            transfer = Transfer(moves=list(pay(wage, till)), reason=PAID)
+        id_ = self._id(f"wage/{wage.person}/{wage.number}")
+        full = tills_of(wage, self._view.stalls, self._view.amount)
+        for tills in (full, ()):  # should one have been emptied meanwhile, the trade's source pays all
+            transfer = Transfer(moves=list(pay(wage, tills)), reason=PAID)
             try:
                 await self._access.carry_out(_message(id_, transfer))
             except IdConflict:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from domain.ledger.vocabulary import MOVES_MAX
 from domain.market.commands import ShutStall, TakeOverStall
-from domain.market.deliveries import COSTS, OPENING, TILLS, deliveries, flows
+from domain.market.deliveries import COSTS, OPENING, TILLS, coffers, deliveries, flows
 from domain.market.market import MARKET, Closing, Market, bereft, kept_by, open_day
 from domain.market.messages import (
     MarketEvent,
@@ -100,6 +100,24 @@ def test_goods_come_from_named_sources_and_are_paid_for() -> None:
     ]
     assert "source.makers.oil_mill" in flows([YARD])
     assert market.day == 2
+
+
+def test_what_is_paid_for_goes_to_who_works_where_it_is_made() -> None:
+    worked = replace(OIL, worked=True)
+    stall = replace(YARD, terms={**YARD.terms, "lamp_oil": worked})
+    ends = Closing(0, {}, 0), Closing(1, {"loaf": 40}, 10**6), Closing(2, {"loaf": 40}, 10**6)
+    first, second, third = [each for each in opened(stall, *ends)[1] if isinstance(each, PricesPosted)]
+
+    (made,) = deliveries(stall, first, second)
+    assert [(move.payee, move.amount) for move in made] == [
+        ("works.oil_mill", 8 * OIL.cost), ("stall.lamp_yard", 8),
+    ]  # fmt: skip
+    (both,) = deliveries(stall, second, third)
+    assert [(move.payee, move.amount) for move in both if move.unit == "crowns"] == [
+        (COSTS, 12 * OIL.cost), ("works.oil_mill", 8 * OIL.cost),
+    ]  # fmt: skip
+    assert set(coffers([stall])) == {"works.oil_mill"}
+    assert coffers([YARD]) == {}
 
 
 def test_many_goods_are_several_transfers_and_none_comes_unpaid() -> None:

@@ -153,21 +153,30 @@ def paid(moves: object) -> dict[tuple[str, str], int]:
 def test_a_wage_comes_from_the_till_as_far_as_it_can_spare_it_and_rent_goes_off() -> None:
     bea, till = account_of("bea"), "stall.market"
     source = "source.wages.trade"
+    works = "works.market"
     cases = {
-        "no till": (None, {(source, bea): 20, (bea, RENT): 4}),
-        "a full till": (Till(till, 400, 400), {(till, bea): 20, (bea, RENT): 4}),
-        "half of it is kept": (Till(till, 208, 400), {(till, bea): 8, (source, bea): 12, (bea, RENT): 4}),
-        "an empty till": (Till(till, 0, 400), {(source, bea): 20, (bea, RENT): 4}),
-        "a share of what is over": (Till(till, 600, 400), {(till, bea): 30, (bea, RENT): 4}),
+        "no till": ([], {(source, bea): 20, (bea, RENT): 4}),
+        "a full till": ([Till(till, 400, 400)], {(till, bea): 20, (bea, RENT): 4}),
+        "half is kept": ([Till(till, 208, 400)], {(till, bea): 8, (source, bea): 12, (bea, RENT): 4}),
+        "an empty till": ([Till(till, 0, 400)], {(source, bea): 20, (bea, RENT): 4}),
+        "a share of what is over": ([Till(till, 600, 400)], {(till, bea): 30, (bea, RENT): 4}),
+        "what is made there": (
+            [Till(till, 208, 400), Till(works, 9, 0)],
+            {(till, bea): 8, (works, bea): 9, (source, bea): 3, (bea, RENT): 4},
+        ),
+        "more than enough": (
+            [Till(till, 400, 400), Till(works, 100, 0)],
+            {(till, bea): 20, (works, bea): 5, (bea, RENT): 4},
+        ),
     }
-    for name, (till_, expected) in cases.items():
-        assert paid(pay(SHIFT, till_)) == expected, name
+    for name, (tills, expected) in cases.items():
+        assert paid(pay(SHIFT, tills)) == expected, name
 
 
 @pytest.mark.parametrize("has", [0, 79, 1_000, 2**52])
 def test_what_somebody_has_over_goes_back_by_a_quarter(has: int) -> None:
     wage = Wage("bea", 7, "trade", "market", "crowns", coins=20, has=has, likes=40, dues=200)
-    taxes = paid(pay(wage, None)).get((account_of("bea"), TAXES), 0)
+    taxes = paid(pay(wage, [])).get((account_of("bea"), TAXES), 0)
 
     assert taxes == max(0, has + 16 - 80) // 4
 
