@@ -15,7 +15,7 @@ from domain.definition.people import Person
 from domain.ledger.vocabulary import AMOUNT_MAX, Move
 from domain.market.deliveries import coffer
 from domain.market.stalls import Stall, stalls_of
-from domain.people.rules import HOUR_MS, MILLE, Ints
+from domain.people.rules import MILLE, Ints
 
 NOWHERE = -1
 PEOPLE = "person."
@@ -45,6 +45,7 @@ class Living:
         wages: [person, activity] coins for an hour.
         goods: by activity, one of which it uses up each time; empty: nothing.
         prices: [activity, place] what the cheapest of those usually costs at a place's stall; -1: none.
+        brought: activities that one can do where nothing is sold of what they use up.
         stalls: by place. keepers: for each place of a stall that people keep, who does.
     """
 
@@ -54,6 +55,7 @@ class Living:
     wages: Ints
     goods: tuple[tuple[str, ...], ...]
     prices: Ints
+    brought: frozenset[str]
     stalls: Mapping[str, Stall]
     keepers: tuple[tuple[int, Ints], ...]
 
@@ -111,6 +113,7 @@ def living_of(
     by_id = {act.id: act for act in definition.activities}
     stalls = stalls_of(definition)
     goods = tuple(by_id[act].buys for act in acts)
+    prices = _prices(goods, stalls, places)
     purses, dues = [], []
     for person, currency in zip(people, currencies, strict=True):
         sort = sorts.get(person.archetype)
@@ -122,7 +125,8 @@ def living_of(
         dues=_ints(dues),
         wages=_wages(definition, people, currencies, acts),
         goods=goods,
-        prices=_prices(goods, stalls, places),
+        prices=prices,
+        brought=_brought(definition, acts, prices, places),
         stalls=stalls,
         keepers=_keepers(stalls, people, places),
     )
@@ -170,9 +174,16 @@ def _prices(goods: Sequence[Sequence[str]], stalls: Mapping[str, Stall], places:
     return found
 
 
-def earned(hour: int, worked_ms: int) -> int:
-    """Return what so much time of work is paid."""
-    return hour * worked_ms // HOUR_MS
+def _brought(
+    definition: Definition, acts: Sequence[str], prices: Ints, places: Sequence[str]
+) -> frozenset[str]:
+    kinds = {kind.id: kind.offers for kind in definition.kinds}
+    offers = {place.id: {*place.offers, *kinds.get(place.kind, ())} for place in definition.places}
+    return frozenset(
+        act
+        for column, act in enumerate(acts)
+        if any(act in offers[place] and prices[column, at] == NOWHERE for at, place in enumerate(places))
+    )
 
 
 def tills_of(wage: Wage, stalls: Mapping[str, Stall], amount: Callable[[str, str], int]) -> Sequence[Till]:
