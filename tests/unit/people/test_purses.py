@@ -12,8 +12,9 @@ from domain.people.living import RENT, SAVINGS, TAXES, Till, Wage, account_of, f
 from domain.people.messages import PersonDecided, with_purse
 from domain.people.purchases import Order, choose, missed_by
 from domain.people.rules import HOUR_MS, MINUTE_MS, RULES
+from domain.people.town import Town
 from tests.unit.people.hamlet import NOON_MS, entry, person
-from tests.unit.people.kit import decisions
+from tests.unit.people.kit import START_MS, cast, decisions, of, world
 from tests.unit.people.village import LIKES, WAGE, Village, village
 
 HUNGRY = {"food": 100_000}
@@ -103,13 +104,16 @@ def test_who_goes_on_after_a_death_has_the_same_to_do_and_nobody_decides_before_
 
 
 def test_what_was_carried_along_is_eaten_where_nothing_is_sold() -> None:
-    home = person("ada", entry(12, 14, "house_a", "sleep"), home="house_a")
-    there = village(home, coins={"ada": 20})
-    life = there.agenda.people.lives["ada"]
+    there = village(EATER, coins={"ada": 20}, levels={"ada": HUNGRY})
+    assert there.agenda.crowd.carries(there.agenda.people.lives["ada"]) == {}, "it is sold wherever they eat"
+    assert cast().living.brought == {"eat"}, "one eats at home, and drinks in taverns"
 
-    assert there.agenda.crowd.carries(life) == {"eat": RULES.pantry}
-    told(there, 5)
-    assert life.carries == {"eat": RULES.pantry}
+    town = Town(world(), START_MS)
+    events = town.run(START_MS + 12 * HOUR_MS)
+    seven = [event for event in of(events, "odalys_pike") if event.action == "eat"]
+    assert seven[0].market is None
+    assert seven[0].carries == {"eat": RULES.pantry - 1}
+    assert [event.pieces for event in decisions(events) if event.pieces > 1][0] == RULES.provisions
 
 
 def test_every_decision_is_explained_with_its_purse_and_old_ones_without() -> None:
