@@ -159,9 +159,7 @@ class Crowd:
     def carries(self, life: Life) -> Mapping[str, int]:
         """Return how often somebody can do what with what they carry along now."""
         if life.coins is None:  # they come with something in the pantry
-            living = self.cast.living
-            goods = zip(self.cast.acts, living.goods, strict=True)
-            return {act: RULES.pantry for act, each in goods if each and act in living.brought}
+            return dict.fromkeys(sorted(self.cast.living.brought), RULES.pantry)
         got = self.pockets.outcomes.get(life.person)
         if not isinstance(got, Bought) or got.quantity == 1:
             return life.carries

@@ -179,10 +179,12 @@ def _brought(
 ) -> frozenset[str]:
     kinds = {kind.id: kind.offers for kind in definition.kinds}
     offers = {place.id: {*place.offers, *kinds.get(place.kind, ())} for place in definition.places}
+    buys = {activity.id for activity in definition.activities if activity.buys}
     return frozenset(
         act
         for column, act in enumerate(acts)
-        if any(act in offers[place] and prices[column, at] == NOWHERE for at, place in enumerate(places))
+        if act in buys
+        and any(act in offers[place] and prices[column, at] == NOWHERE for at, place in enumerate(places))
     )
 
 
