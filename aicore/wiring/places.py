@@ -14,6 +14,7 @@ from aicore.settings import Settings
 from aicore.wiring.clock import clock_in_memory
 from aicore.wiring.ledger import ledger_desk
 from aicore.wiring.parts import Part, Parts
+from bus.kept import FolderShelf
 from bus.nats.frames import frame_giver
 from bus.relay.feeding import ROLE, lead_feed
 from domain.clock.clock import Clock
@@ -143,6 +144,7 @@ async def _queries(parts: Parts) -> None:
         lambda: there.city,
         decode=parts.codec.decode,
         game_ms=lambda: max(0, clock.known_ms(parts.now_us())),
+        shelf=_shelf(parts),
     )
     parts.served.queries |= {
         MapQuery: MapAnswer(lambda: (there.city, there.position)).answer,
@@ -150,12 +152,17 @@ async def _queries(parts: Parts) -> None:
     }
 
 
+def _shelf(parts: Parts) -> FolderShelf:
+    """Return where this machine's processes keep what they have folded."""
+    return FolderShelf(parts.system.state_dir / "kept")
+
+
 async def feed_places(parts: Parts, nc: Nats, *, name: str) -> None:
     """Send frames of what changes whenever this process leads; ``nc`` may publish them."""
     system = parts.system
     there = Whereabouts(parts.log, sample_city(), decode=parts.codec.decode)
     send = frame_giver(nc, system.realm)
-    feeder = Feeder(parts.log, lambda: there.city, send, decode=parts.codec.decode)
+    feeder = Feeder(parts.log, lambda: there.city, send, decode=parts.codec.decode, shelf=_shelf(parts))
     leading = partial(lead_feed, system.dsn_of(ROLE), system.realm, feeder.lead, name=name, clock=steady_s)
     async with asyncio.TaskGroup() as group:
         group.create_task(there.run())

@@ -8,8 +8,11 @@ Source: docs/world.md, "The feed".
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 from zlib import crc32
+
+from pydantic.fields import FieldInfo
 
 from domain.kernel.event import Event
 from domain.kernel.visibility import personal_of, private_of
@@ -64,8 +67,36 @@ def cell_of(who: str, cells: int) -> int:
 
 def public(event: Event) -> Mapping[str, Any]:
     """Return an event's fields without those that are declared private or personal."""
-    hidden = {*private_of(type(event)), *personal_of(type(event))}
-    return _without(event.model_dump(), hidden)
+    kind = type(event)
+    if (open_ := _open_fields(kind)) is not None:
+        return {name: getattr(event, name) for name in open_}
+    return _without(event.model_dump(), _hidden(kind))
+
+
+def _hidden(kind: type[Event]) -> set[str]:
+    return {*private_of(kind), *personal_of(kind)}
+
+
+@cache
+def _open_fields(kind: type[Event]) -> tuple[str, ...] | None:
+    """Return the fields of a type that are public as they are; None if one has something hidden within it.
+
+    Nearly every event is of such a type, and a start takes in all that ever happened in places.
+    """
+    hidden = _hidden(kind)
+    if any("." in path for path in hidden) or not all(map(_flat, kind.model_fields.values())):
+        return None
+    return tuple(name for name in kind.model_fields if name not in hidden)
+
+
+def _flat(info: FieldInfo) -> bool:
+    """Say whether a field is text or a number, or a list of such."""
+    kind: Any = info.annotation
+    if get_origin(kind) is list:
+        (kind,) = get_args(kind)
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    return kind in (str, int) or get_origin(kind) is Literal
 
 
 def _without(fields: Mapping[str, Any], hidden: set[str], prefix: str = "") -> dict[str, Any]:
@@ -132,6 +163,21 @@ class Room:
             "shut": sorted(self.shut),
         }
 
+    def plain(self) -> list[Any]:
+        """Return it as lists, text and whole numbers."""
+        shown = ([[who, *more] for who, more in each.items()] for each in (self.present, self.ways))
+        kept = [[change.number, change.position, [list(op) for op in change.ops]] for change in self.kept]
+        return [self.seq, *shown, sorted(self.shut), kept]
+
+    @classmethod
+    def of(cls, said: Sequence[Any]) -> "Room":
+        """Return the cell that `plain` told of."""
+        seq, present, ways, shut, kept = said
+        shown = [{who: tuple(more) for who, *more in each} for each in (present, ways)]
+        room = cls(seq, shown[0], shown[1], set(shut))
+        room.kept.extend(Change(number, position, tuple(map(tuple, ops))) for number, position, ops in kept)
+        return room
+
     def since(self, number: int) -> list[Change] | None:
         """Return the changes after a number; None if they are not kept, or it is none of ours."""
         if number == self.seq:
@@ -163,6 +209,31 @@ class Feed:
         for place in {cell.place for cell in by_cell}:
             self._split(place, by_cell)
         return [(cell, self._room(cell).take(position, ops)) for cell, ops in by_cell.items()]
+
+    def plain(self) -> list[Any]:
+        """Return all of it as lists, text and whole numbers, to be kept beside the log."""
+        rooms = [[*cell, *room.plain()] for cell, room in self.rooms.items()]
+        where = [
+            [who, *(at if isinstance(at, tuple) else [[list(each) for each in at.route], *at.manner])]
+            for who, at in self._where.items()
+        ]
+        return [rooms, dict(self.cells), where, dict(self._shown)]
+
+    @classmethod
+    def of(cls, said: Sequence[Any]) -> "Feed":
+        """Return the feed that `plain` told of.
+
+        Raises:
+            LookupError, TypeError, ValueError: it did not.
+        """
+        feed = cls()
+        rooms, cells, where, shown = said
+        feed.cells, feed._shown = dict(cells), dict(shown)
+        feed.rooms = {Cell(place, number): Room.of(room) for place, number, *room in rooms}
+        for who, *at in where:
+            journey = not isinstance(at[0], str)
+            feed._where[who] = Journey.again(*at) if journey else (str(at[0]), str(at[1]))
+        return feed
 
     def room(self, cell: Cell) -> Room:
         """Return what a cell shows; of one that nothing ever changed, nothing."""

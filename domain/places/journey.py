@@ -1,8 +1,9 @@
 """A journey: places and when they are reached, in game time. Where somebody is follows. Pure integers."""
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from domain.places.messages import Departed, JourneyCut, TurnedBack
 
@@ -41,6 +42,24 @@ class Journey:
         """Return the journey that an event began."""
         route = tuple(event.places), tuple(event.ways), tuple(event.times_ms)
         return cls(event.kind, *route, event.means, event.real_ms)
+
+    @property
+    def route(self) -> tuple[tuple[Any, ...], ...]:
+        """Places, ways and times."""
+        return self.places, self.ways, self.times
+
+    @property
+    def manner(self) -> tuple[str, str, int, bool]:
+        """Who travels how, at what cost, and whether back."""
+        return self.kind, self.means, self.real_ms, self.back
+
+    @classmethod
+    def again(
+        cls, route: Sequence[Sequence[Any]], kind: str, means: str, real_ms: int, back: bool
+    ) -> "Journey":
+        """Return the journey of a route and a manner."""
+        places, ways, times = map(tuple, route)
+        return cls(kind, places, ways, times, means, real_ms, back)
 
     @property
     def end(self) -> str:

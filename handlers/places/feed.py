@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import structlog
 
+from bus.kept import Shelf
 from bus.ports import EventLog, RecordedEvent
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Event
@@ -18,7 +19,8 @@ from domain.kernel.parse import parse
 from domain.places.city import City
 from domain.places.feed import FOLD, KINDS, Cell, Change, Feed
 from domain.places.queries import SnapshotQuery
-from handlers.kernel.follow import Decode, MemoryView
+from handlers.kernel.follow import Decode
+from handlers.kernel.kept_view import KeptView
 from protocol.frames import Frame
 
 TICK_S = 0.05
@@ -42,10 +44,11 @@ Send = Callable[[str, str, str, int, Frame], Awaitable[None]]
 logger = structlog.get_logger(__name__)
 
 
-class PlaceFeed(MemoryView):
+class PlaceFeed(KeptView):
     """What each place shows. Run `run` in a task."""
 
     name: ClassVar[str] = "place_feed"
+    fold: ClassVar[str] = f"{FOLD}.1"
     types: ClassVar[tuple[str, ...]] = tuple(kind.event_name for kind in KINDS)
 
     def __init__(
@@ -55,9 +58,10 @@ class PlaceFeed(MemoryView):
         *,
         decode: Decode,
         game_ms: Callable[[], int] = lambda: 0,
+        shelf: Shelf | None = None,
     ) -> None:
-        """Prepare; ``city`` returns it as it is now, ``game_ms`` the game time."""
-        super().__init__(log, decode=decode)
+        """Prepare; ``city`` returns it as it is now, ``game_ms`` the game time; ``shelf``: see `KeptView`."""
+        super().__init__(log, decode=decode, shelf=shelf)
         self._city = city
         self._game_ms = game_ms
         self.feed = Feed()
@@ -66,6 +70,14 @@ class PlaceFeed(MemoryView):
         """Take an event in."""
         if isinstance(event, KINDS):
             self.changed(self.feed.apply(event, recorded.position))
+
+    def state(self) -> Any:
+        """Return what all places show; see `KeptView`."""
+        return self.feed.plain()
+
+    def restore(self, state: Any) -> None:
+        """Take over what all places show; see `KeptView`."""
+        self.feed = Feed.of(state)
 
     def changed(self, changes: list[tuple[Cell, Change]]) -> None:
         """Hear what an event changed."""
@@ -117,8 +129,16 @@ class Feeder(PlaceFeed):
     name: ClassVar[str] = "feeder"
     pause_s: ClassVar[float] = TICK_S
 
-    def __init__(self, log: EventLog, city: Callable[[], City], send: Send, *, decode: Decode) -> None:
-        super().__init__(log, city, decode=decode)
+    def __init__(
+        self,
+        log: EventLog,
+        city: Callable[[], City],
+        send: Send,
+        *,
+        decode: Decode,
+        shelf: Shelf | None = None,
+    ) -> None:
+        super().__init__(log, city, decode=decode, shelf=shelf)
         self._send = send
         self._epoch = 0
         self._waiting: dict[Cell, list[Change]] = {}
