@@ -52,6 +52,7 @@ from domain.kernel.visibility import (
 )
 from handlers.guardrails.board import ViolationBoard
 from handlers.kernel.follow import MemoryView
+from handlers.kernel.kept_view import KeptView
 from projections.kernel.view import Fact
 from protocol.errors import WireError
 from protocol.packing import pack
@@ -367,7 +368,8 @@ def test_processes_take_it_in(name: str) -> None:
 
 async def test_read_models_in_memory_take_it_in() -> None:
     personal = {kind.event_name for kind in PERSONAL}
-    hear = {view.name for view in MemoryView.__subclasses__() if personal & {*view.types}}
+    views = [*MemoryView.__subclasses__(), *KeptView.__subclasses__()]
+    hear = {view.name for view in views if view is not KeptView and personal & {*view.types}}
     assert hear == {ViolationBoard.name}, "test the new one here, too"
     board = ViolationBoard(memory_log(), default=None, decode=CODEC.decode)  # type: ignore[arg-type]
     new = CODEC.encode(gone(ViolationDetected), UUID(int=1))
