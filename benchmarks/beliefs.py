@@ -29,6 +29,7 @@ from handlers.beliefs.view import BeliefsView
 from tests.unit.beliefs.kit import words
 from tests.unit.beliefs.stories import answered, scored, told
 from tests.unit.beliefs.test_facts import expected, holding, script
+from tests.unit.beliefs.test_words import ANN, UNA, attacks, facts_of, heard, reports, world
 
 HERE = Path(__file__).parents[1]
 BY_HAND = HERE / "tests/unit/beliefs/stories.yaml"
@@ -36,6 +37,7 @@ STORIES, STORIES_QUICK = 400, 100
 DAYS, DAYS_QUICK = 7, 1
 FACTS, EACH = 1_000, 10
 ASKED, ASKED_QUICK = 4_000, 800
+ATTACKS, REPORTS = 500, 200
 SEED = 5
 
 
@@ -46,6 +48,8 @@ async def run(quick: bool, progress: Progress) -> Report:
     _stories(report, STORIES_QUICK if quick else STORIES)
     progress("facts that change")
     _facts(report)
+    progress("talking the world into being")
+    _talking(report)
     progress("days of the sample world")
     view = await _world(report, DAYS_QUICK if quick else DAYS)
     progress("queries")
@@ -81,23 +85,38 @@ def _facts(report: Report) -> None:
     report.facts |= {"facts that change": FACTS, "positions asked": len(wanted)}
 
 
+def _talking(report: Report) -> None:
+    tale = world()
+    facts = facts_of(tale)
+    claims = sum(heard(tale, text) for text in attacks(ATTACKS))
+    after = facts_of(tale)
+    report.add("attacks: facts adopted or ended", len(set(facts) ^ set(after)), "facts")
+    said, right, tale = list(reports(REPORTS)), 0, world()
+    for text, claim in said:
+        heard(tale, text)
+        wanted = tale.beliefs.ground.vocabulary.normal(claim)
+        found = [each for each in tale.beliefs.known(UNA) if each.claim == wanted]
+        right += bool(found) and found[0].evidence == "claimed" and found[0].seen.teller == ANN
+    report.add("honest reports: hearsay with source", right / REPORTS, "of 1")
+    report.facts |= {"attacks": ATTACKS, "claims in them": claims, "honest reports": REPORTS}
+
+
 async def _world(report: Report, days: int) -> BeliefsView:
     """Live some days, fold them, and say what that took."""
-    world = await opened(Made.of(sample_entries()))
-    async for _ in hours(world, days * 24):
+    lived = await opened(Made.of(sample_entries()))
+    async for _ in hours(lived, days * 24):
         pass
     codec = EventCodec(domain_catalogue())
-    view = BeliefsView(world.log, sample_definition(), decode=codec.decode)
-    heard = [event for event in world.log.since(0) if event.type in view.types]
-    decoded = [(codec.decode(event), event) for event in heard]
+    view = BeliefsView(lived.log, sample_definition(), decode=codec.decode)
+    decoded = [(codec.decode(each), each) for each in lived.log.since(0) if each.type in view.types]
     begin = time.process_time()
     _fold(view, decoded)
     took_s = time.process_time() - begin
     minds = view.beliefs.minds.values()
     report.add("fold, per game day", took_s / days * 1e3, "CPU ms")
-    report.add("fold, per event", took_s / len(heard) * 1e6, "CPU us")
+    report.add("fold, per event", took_s / len(decoded) * 1e6, "CPU us")
     report.add("beliefs of a holder, at most", max(len(mind.held) for mind in minds), "beliefs")
-    report.facts |= {"game days": days, "events folded": len(heard), "holders": len(minds)}
+    report.facts |= {"game days": days, "events folded": len(decoded), "holders": len(minds)}
     report.facts["seed"] = SEED
     return view
 

@@ -1,22 +1,61 @@
-"""Facts and beliefs: in memory where queries are answered."""
+"""Facts and beliefs: in memory where queries are answered; and what players say to people."""
 
 from aicore.content.sample_world import sample_definition
 from aicore.settings import Settings
 from aicore.wiring.parts import Part, Parts
+from aicore.wiring.people import PLAYERS, memories, surroundings
+from aicore.wiring.places import player_limits
+from domain.beliefs.messages import Tell
 from domain.beliefs.queries import BelievedQuery, FactsQuery, WhyQuery
+from domain.beliefs.telling import Audience
+from domain.definition.definition import Definition
 from domain.kernel.event import Query
+from handlers.beliefs.telling import Tellings
 from handlers.beliefs.view import BeliefsView
+from handlers.people.memories import PeopleMemories
+from handlers.people.surroundings import Surroundings
 from projections.kernel.reading import QueryHandler
 
 
 def wire(_: Settings) -> Part:
     """Return what the context brings."""
-    return Part(serve={"queries": _queries})
+    return Part(serve={"commands": _commands, "queries": _queries})
+
+
+class Around:
+    """People and players, the definition and the clock, as `handlers.beliefs.telling.Around` wants them."""
+
+    def __init__(self, there: PeopleMemories, world: Surroundings) -> None:
+        self._there = there
+        self._world = world
+
+    async def audience(self, place: str) -> Audience:
+        """Return who is in a place."""
+        await self._there.caught_up()
+        presence = self._there.memories.presence
+        return Audience(place, presence.awake(place), list(presence.there(place)))
+
+    async def definition(self) -> Definition:
+        """Return the world's definition."""
+        return (await self._world.world()).definition
+
+    def game_ms(self) -> int | None:
+        """Return the game time."""
+        clock = self._world.clock
+        return None if clock.clock is None else clock.clock.line.at(clock.now()).ms
 
 
 async def beliefs_in_memory(parts: Parts) -> BeliefsView:
     """Open what is true and who knows it (`Parts.once`)."""
     return await parts.view(BeliefsView(parts.log, sample_definition(), decode=parts.codec.decode))
+
+
+async def _commands(parts: Parts) -> None:
+    """Take what players say."""
+    around = Around(await parts.once(memories), await parts.once(surroundings))
+    limits = await parts.once(player_limits)
+    tellings = Tellings(parts.log, parts.codec, around, players=PLAYERS)
+    parts.served.commands[Tell.command_name] = limits.before(tellings)
 
 
 async def _queries(parts: Parts) -> None:

@@ -184,18 +184,20 @@ class Beliefs:
             return True
         return normal in self.common(holder, normal.subject)
 
-    def thinks(self, chain: Sequence[str], position: int | None = None) -> Mind:
+    def thinks(self, chain: Sequence[str], position: int | None = None, about: str = "") -> Mind:
         """Return what the first of a chain thinks that the second thinks that … the last believes.
 
         It is computed of what all of them perceived together, as far as the first still remembers who was
-        there. Whoever does not take what they are told for a lie takes the teller to believe it.
+        there; of deeds only those that name ``about``, if it is given. Whoever does not take what they are
+        told for a lie takes the teller to believe it.
         """
-        views = [
-            _View(Mind(self.ground.vocabulary), frozenset(chain[:n]), chain[n - 1]) for n in _orders(chain)
-        ]
+        words = self.ground.vocabulary
+        views = [_View(Mind(words), frozenset(chain[:n]), chain[n - 1]) for n in _orders(chain)]
         for seen in self.shared.get(chain[0], ()):
             if position is not None and seen.position > position:
                 break
+            if about and about not in seen.claim.arguments and not words.is_state(seen.claim):
+                continue
             trusted = chain[0] in seen.trusted
             for view in views:
                 if not view.group <= seen.group:

@@ -7,12 +7,21 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from domain.kernel.event import Event
+from domain.kernel.event import Command, Event
+from domain.kernel.roles import GRANTED, OPERATOR
+from domain.kernel.visibility import Personal
 from domain.kernel.vocabulary import Text
 from domain.places.messages import GameMs, PlaceRef
+from domain.session.messages import PlayerId, SessionNumber
 
 HEARERS_MAX = 64
 CLAIM_MAX = 400
+
+WORDS_MAX = 2_000
+"""Characters of what somebody says that are read."""
+
+CLAIMS_MAX = 8
+"""Claims of one saying."""
 
 Holder = Annotated[
     str,
@@ -63,4 +72,38 @@ class ClaimTold(Event, name="beliefs.told", version=1):
     }
 
 
+class Tell(Command, name="beliefs.tell", may=(GRANTED, OPERATOR)):
+    """Have a player say something to people who are in the same place and awake.
+
+    What the text claims is read by the world's names and predicates, and each claim is recorded as what that
+    player says; the text is not. Whoever hears it believes it or doubts it, and no fact follows. The result
+    is {player, hearers, claims}: each claim as {claim, over}; none: nothing was claimed, nothing recorded.
+    Refused with ``not_there``, ``nobody_hears``, ``bad_claim``, ``unknown_claim``, ``own_words``,
+    ``no_clock``, ``over_allowance``, and for the session as places.enter is.
+    """
+
+    player: PlayerId
+    session: SessionNumber
+    to: Annotated[
+        list[Holder], Field(max_length=HEARERS_MAX, description="To whom; empty: to all who are there.")
+    ] = Field(default_factory=list)
+    text: Annotated[
+        Annotated[Text, Field(max_length=WORDS_MAX, description="What the player says, in their own words.")],
+        Personal(of="player"),
+    ] = ""
+    claims: Annotated[
+        list[ClaimText],
+        Field(max_length=CLAIMS_MAX, description="What they claim, where the game has read it itself."),
+    ] = Field(default_factory=list)
+
+    example: ClassVar = {
+        "player": "ann",
+        "session": 3,
+        "to": ["person.una_pell"],
+        "text": "I saw Nib at the Tally House.",
+        "claims": [],
+    }
+
+
 EVENTS = (ClaimTold,)
+COMMANDS = (Tell,)

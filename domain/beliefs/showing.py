@@ -50,7 +50,7 @@ def known(beliefs: Beliefs, asked: BelievedQuery) -> Shown:
     about = asked.about or ""
     try:
         if asked.thinks_of:
-            mind = beliefs.thinks([asked.holder, *asked.thinks_of], asked.as_of)
+            mind = beliefs.thinks([asked.holder, *asked.thinks_of], asked.as_of, about)
             found = [each for each in mind.as_of(None) if not about or about in each.claim.arguments]
         else:
             found = list(beliefs.known(asked.holder, about, asked.as_of))

@@ -12,15 +12,11 @@ from typing import NamedTuple
 
 from domain.beliefs.claims import Claim, kind_of
 from domain.beliefs.ground import Ground
+from domain.beliefs.messages import CLAIMS_MAX, WORDS_MAX
 from domain.definition.climate import WEATHERS
 from domain.definition.predicates import Predicate
 
-WORDS_MAX = 2_000
-"""Characters of what somebody says that are read."""
-
-CLAIMS_MAX = 8
-
-_SENTENCE = re.compile(r"(?:[^.!?;\n]|\.(?=\d))+[?]?")
+_SENTENCE = re.compile(r"(?:[^.!?;\n()\[\]{}*<>\"]|\.(?=\d))+[?]?")
 _PLAIN = re.compile(r"[^a-z0-9'&. ]+")
 _MENTION = re.compile(r"<(\d+)>")
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,2})?")

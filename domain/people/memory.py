@@ -61,19 +61,20 @@ class Memories:
 
     Attributes:
         knows: by person and topic.
+        presence: who is where and awake.
     """
 
     knows: dict[str, dict[str, Thing]] = field(default_factory=dict)
-    _presence: Presence = field(default_factory=Presence)
+    presence: Presence = field(default_factory=Presence)
 
     def apply(self, event: Event, id_: UUID, position: int) -> None:
         """Take an event in."""
-        for topic, place, at_ms in _happened(event, self._presence.where):
+        for topic, place, at_ms in _happened(event, self.presence.where):
             thing = Thing(topic, event.event_name, place, at_ms, str(id_), position, 0, "", str(id_))
-            for who in self._presence.awake(place):
+            for who in self.presence.awake(place):
                 if who != topic and (person := person_of(who)):
                     self._keep(person, thing)
-        self._presence.apply(event)
+        self.presence.apply(event)
         match event:
             case PersonGone():
                 self.knows.pop(event.person, None)

@@ -126,7 +126,7 @@ class Oracle:
             other = before is None or before.where != where
             if chain[-1] == teller:
                 meant[chain] = meant.get(chain[:-1], False)
-                takes = meant[chain] and not (before and other and before.at > at)
+                takes = meant[chain]
             else:
                 newer = before is not None and other and before.at > at
                 lied = before is not None and other and not newer and self._lied(chain, before, teller, room)

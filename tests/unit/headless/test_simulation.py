@@ -64,8 +64,9 @@ async def _hour(world: World, at_us: int, like: Hour) -> Hour:
 
 
 def test_a_process_that_reads_the_log_knows_what_those_knew_who_wrote_it() -> None:
+    world, _ = a_morning()
+
     async def read_again() -> None:
-        world, _ = a_morning()
         fresh = await begun()
         for view in fresh.parts.views:
             await view.take([event for event in world.log.since(0) if event.type in view.types])
