@@ -1,7 +1,7 @@
 """A search: who may know what, three arms over that, one order, and whether it answers the question."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -42,7 +42,7 @@ class Asked:
         near: what an index found for the vector within what the asker may know; None: all are compared.
     """
 
-    text: str
+    text: str = field(repr=False)
     knower: Knower
     vector: NDArray[np.float32] | None = None
     encoder: str = ""

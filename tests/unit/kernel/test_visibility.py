@@ -242,11 +242,19 @@ def test_bytes_of_an_unknown_event_are_in_no_representation() -> None:
     assert CANARY not in repr(event)
 
 
-WORDS = hidden_names(ALL) - {"context", "policy", "cases"} | {"payload", "body", "texts", "given", "heard"}
-"""Names under which our own values carry words; a context, policy or case may also be something else."""
+WORDS = hidden_names(ALL) - {"context", "policy", "cases", "claims"} | {
+    "payload",
+    "body",
+    "texts",
+    "given",
+    "heard",
+}
+"""Names under which our own values carry words; a context, policy, case or claim may be something else."""
 
 WRITTEN = {
-    *((kind, "text") for kind in ("Fact", "Stage", "End", "Gone", "Pair", "Said")),
+    *((kind, "text") for kind in ("Fact", "Stage", "End", "Gone", "Pair", "Said", "Sentence")),
+    *((kind, "paragraphs") for kind in ("Document", "Part")),
+    ("Document", "sections"),
     ("Voice", "given"),
     ("Predicate", "heard"),
 }
