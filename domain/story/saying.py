@@ -202,6 +202,28 @@ def tongues_of(pairs: Sequence[Pair], clauses: Mapping[str, str]) -> dict[str, T
     return found
 
 
+def tongue_for(tongues: Mapping[str, Tongue], genre: str, person: str, *serves: str) -> str:
+    """Return the name of the voice that a person of a world speaks with.
+
+    Args:
+        tongues: voices by name, ``harbour/ferryman``.
+        genre: only its voices are looked at; without any, all are.
+        person: id; of voices that serve equally well everybody has one that stays theirs.
+        serves: what the world says of the person's voice, the weightiest first: ``wry``, ``trader``.
+
+    Raises:
+        ValueError: there is no voice at all.
+    """
+
+    def rank(name: str) -> tuple[int, bytes]:
+        known = tongues[name].voice.serves
+        weight = sum(1 << (len(serves) - at) for at, word in enumerate(serves) if word in known)
+        return -weight, sha256(f"{person} {name}".encode()).digest()
+
+    own = [name for name, tongue in tongues.items() if tongue.voice.genre == genre]
+    return min(own or tongues, key=rank)
+
+
 def _shape(act: Act, claims: Sequence[Stated]) -> Shape:
     return act, tuple(sorted((claim.predicate, claim.negated) for claim in claims))
 

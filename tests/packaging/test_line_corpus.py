@@ -52,5 +52,12 @@ def test_what_lines_state_is_what_a_world_can_claim() -> None:
     assert strange == []
 
 
+def test_whoever_lives_in_the_sample_world_has_a_voice(corpus: Corpus) -> None:
+    served = {word for pair in corpus.pairs if pair.voice.genre == "harbour" for word in pair.voice.serves}
+    people = sample_definition().people
+
+    assert {each.voice for each in people} | {each.archetype for each in people} <= served
+
+
 def missing(done: dict[str, set[Act]]) -> dict[str, Sequence[Act]]:
     return {voice: sorted(set(Act) - acts) for voice, acts in done.items() if set(Act) - acts}

@@ -9,7 +9,7 @@ from aicore.content.line_preview import between, stated, things
 from domain.story.clauses import Stated
 from domain.story.corpus import Words, read_file
 from domain.story.plan import LETTERS, Act, Attitude, Certainty, Claim, Kind, Mood, Signature, read_signatures
-from domain.story.saying import Heard, Rung, Said, Saying, Tongue, tongues_of
+from domain.story.saying import Heard, Rung, Said, Saying, Tongue, tongue_for, tongues_of
 
 SIGNATURES = read_signatures(
     "dead: person\nkilled: person person\nowes: person person sum\ntook: subject=person value=good"
@@ -136,6 +136,23 @@ def test_what_is_denied_is_not_stated_and_an_answer_may_be_told() -> None:
 def test_a_plan_does_not_state_what_it_hides() -> None:
     with pytest.raises(ValueError, match="hides"):
         told(tongue("> greet\nSit.\n"), "dead A", hidden=(of("dead A"),))
+
+
+def test_everybody_keeps_a_voice_that_serves_them() -> None:
+    voices: dict[str, Tongue] = {}
+    for genre, name, serves in (
+        ("inn", "host", "wry trader"),
+        ("inn", "cook", "wry"),
+        ("sea", "mate", "wry trader"),
+    ):
+        head = f"genre: {genre}\nvoice: {name}\nfor: {serves}\ngiven: a jug\nhabits: short\n\n"
+        pairs, _ = read_file(f"{genre}/{name}.txt", head + "> greet\nSit.\n", SIGNATURES, Words())
+        voices |= tongues_of(pairs, CLAUSES)
+
+    assert tongue_for(voices, "inn", "ada", "wry", "trader") == "inn/host"
+    assert tongue_for(voices, "sea", "ada", "exact") == "sea/mate"
+    assert {tongue_for(voices, "inn", str(n), "wry") for n in range(20)} == {"inn/host", "inn/cook"}
+    assert len({tongue_for(voices, "air", "ada", "wry") for _ in range(9)}) == 1
 
 
 def test_every_voice_says_every_claim_with_all_its_names() -> None:
