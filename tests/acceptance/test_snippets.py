@@ -55,6 +55,7 @@ SHOWN = {
     "  not ours to send": "the same",
     "ember-gold-early 0.3.0 is compared": "what `aicore demo rollback` prints; test_governance.py runs it",
     "flowchart LR": "a picture",
+    "genre: harbour": "a file of lines; tests/unit/story/test_corpus.py reads those that there are",
 }
 """Blocks that are no code, by their beginning: what they are instead."""
 
