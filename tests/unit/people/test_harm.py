@@ -9,7 +9,7 @@ from uuid import uuid5
 import pytest
 
 from aicore.wiring.people import PLAYERS
-from bus.ports import StreamWrite
+from bus.ports import StreamWrite, VersionConflict
 from domain.clock.units import GameTime
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Command, Event
@@ -211,6 +211,10 @@ async def test_two_who_strike_in_the_same_instant_meet_what_the_other_left() -> 
         assert sorted(each.result["health"] for each in replies if isinstance(each, Reply)) == [0, 250]
         kinds = [type(event) for event in await at.happened(stream_of(UNA))]
         assert kinds == [Harmed, Harmed, Harmed, Died]
+        blow = changed(STRIKE, who="player.ben")
+        late = CommandMessage(uuid5(SPACE, "late"), "people.harm", blow.model_dump(), 1, Meta(actor=GAME))
+        with pytest.raises(VersionConflict):  # somebody else was to have struck ben before
+            await at.desk(late)
 
 
 async def test_a_theft_moves_what_is_there_and_says_who_took_it_in_one_append() -> None:
