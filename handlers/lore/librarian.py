@@ -52,6 +52,11 @@ class _Vectors:
     looked_s: float = float("-inf")
 
 
+def known_vectors(shelf: Shelf) -> "_Vectors":
+    """Return a shelf with the vectors that it has, for who brings all of them along."""
+    return _Vectors(shelf, shelf, shelf.encoder)
+
+
 class Librarian:
     """Answers the queries of the lore, from memory."""
 
