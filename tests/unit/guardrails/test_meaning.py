@@ -26,7 +26,14 @@ from domain.inference.facts import PROMPT_CHARACTERS_MAX
 from handlers.guardrails import sentence_encoder
 from handlers.guardrails.classifier import CATEGORIES, TierClassifier
 from handlers.guardrails.embedded import BATCH_CHARACTERS, EmbeddedClassifier
-from handlers.guardrails.sentence_encoder import CONVERTED, WIDTH, EncoderError, open_encoder, package_files
+from handlers.guardrails.sentence_encoder import (
+    CONVERTED,
+    WIDTH,
+    EncoderError,
+    open_encoder,
+    package_files,
+    shared_encoder,
+)
 from handlers.routing.router import Router
 from handlers.routing.turns import Tier
 from tests.harness.effort import cpu_s
@@ -314,8 +321,17 @@ def test_other_weights_than_the_known_ones_are_refused(
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("minilm")
-    open_encoder(folder)
+    shared_encoder(folder)
     return folder
+
+
+@needs_weights
+@pytest.mark.xdist_group("minilm")
+def test_the_model_is_open_once_for_all_who_need_it(cache: Path) -> None:
+    encoder = shared_encoder(cache)
+    assert open_classifier(cache).encoder is encoder
+    assert shared_encoder(cache / ".." / cache.name) is encoder
+    assert encoder.digest == sentence_encoder.DIGEST
 
 
 @pytest.fixture
