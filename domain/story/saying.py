@@ -182,7 +182,8 @@ class Tongue:
         if saying.act == Act.DENY:  # its claims are what it denies
             claims = tuple(replace(claim, negated=not claim.negated) for claim in claims)
         said = " ".join(clause(claim, saying.between, saying.certainty, self.clauses) for claim in claims)
-        beside = self._line(saying, (), heard, seed)
+        act = Act.TELL if claims and saying.act in AS_TOLD else saying.act
+        beside = self._line(replace(saying, act=act), (), heard, seed)
         if beside is None or (claims and beside[1].id in heard.lines):
             return Said(said, Rung.CLAUSE, (), ())
         text, written = beside

@@ -1,6 +1,7 @@
 """A plan is said with a line that fits, never with one that says more, nor the same to the same ears."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -131,6 +132,14 @@ def test_what_is_denied_is_not_stated_and_an_answer_may_be_told() -> None:
 
     for act, text in ((Act.DENY, "Bram Sallow is not dead. Not I."), (Act.ANSWER, "Bram Sallow is gone.")):
         assert host.say(Saying(act, BETWEEN, (of("dead A"),)), Heard(), "").text == text
+
+
+def test_beside_a_warning_that_no_line_says_stands_no_other_warning() -> None:
+    host = tongue("> tell\nSo much for that.\n> warn\nThe stairs are rotten.\n")
+    warning = Saying(Act.WARN, BETWEEN, (of("dead A"),))
+
+    assert host.say(warning, Heard(), "").text == "Bram Sallow is dead. So much for that."
+    assert host.say(replace(warning, claims=()), Heard(), "").text == "The stairs are rotten."
 
 
 def test_a_plan_does_not_state_what_it_hides() -> None:
