@@ -70,15 +70,22 @@ async def test_so_many_of_a_sender_are_under_way_and_the_next_begins_as_one_ends
     assert begun[4:] == ["a3", "a4"], "at the end nobody waits for others"
 
 
-async def test_whoever_pauses_lets_others_begin_meanwhile_and_goes_on_by_himself() -> None:
+async def test_whoever_pauses_lets_others_begin_meanwhile() -> None:
     begun: list[str] = []
-    turns = Turns[str](begun.append, pause=lambda sender, _: 0.002 if sender == "a" else 0.0)
+    turns = Turns[str](begun.append, pause=lambda sender, _: 60.0 if sender == "a" else 0.0)
     started(turns, "aaabbb")
     await asyncio.sleep(0)
     assert begun == ["a0", "b3", "b4"]
     await asyncio.sleep(0)
     assert begun[3:] == ["b5"]
-    await until(lambda: begun[4:] == ["a1", "a2"])
+    turns.close()
+
+
+async def test_after_a_pause_the_next_begins_by_itself() -> None:
+    begun: list[str] = []
+    turns = Turns[str](begun.append, pause=lambda *_: 0.001)
+    started(turns, "aaa")
+    await until(lambda: begun == ["a0", "a1", "a2"])
 
 
 async def test_a_short_pause_does_not_put_off_what_a_longer_one_waits_for() -> None:
