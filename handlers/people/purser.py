@@ -53,6 +53,8 @@ class Purser:
         self._orders = orders
         self._space = uuid5(uuid5(UUID(int=0), f"{realm}/people"), "purses")
         self._cast: Cast | None = None
+        self._complete: Cast | None = None
+        """Of whom everybody has a purse."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._done: list[Done] = []
         self._looked_s = 0.0
@@ -165,17 +167,21 @@ class Purser:
         if cast is self._cast and now_s < self._looked_s + LOOK_S:
             return
         self._cast, self._looked_s = cast, now_s
+        if cast is self._complete:
+            return
         if self._furnishing is None or self._furnishing.done():
             self._furnishing = asyncio.ensure_future(self._furnish(AT_ONCE))
 
     async def furnish(self, cast: Cast) -> None:
         """See that everybody has a purse, at once: one command after the other."""
         self._cast = cast
-        await self._furnish(1)
+        if cast is not self._complete:
+            await self._furnish(1)
 
     async def _furnish(self, at_once: int) -> None:
-        assert self._cast is not None
-        while wanted := list(self._missing(self._cast)):
+        cast = self._cast
+        assert cast is not None
+        while wanted := list(self._missing(cast)):
             for start in range(0, len(wanted), at_once):
                 part = wanted[start : start + at_once]
                 done = await asyncio.gather(*(self._tell(name, command) for name, command in part))
@@ -183,6 +189,8 @@ class Purser:
                     return  # what is missing then is asked for again
             with suppress(LogError):
                 await self._view.caught_up()
+        if set(cast.living.currencies) - {""} <= self._view.units:
+            self._complete = cast
 
     def _missing(self, cast: Cast) -> Iterator[tuple[str, Command]]:
         view, living = self._view, cast.living

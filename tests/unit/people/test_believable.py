@@ -100,6 +100,7 @@ def test_two_days_are_believable_and_within_the_budget_of_the_log() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(10))
 def test_thirty_days_are_believable(seed: int) -> None:
     believable(30, seeded(seed))

@@ -16,6 +16,7 @@ from domain.people.agenda import Agenda
 from domain.people.lives import Life, People
 from domain.people.rules import HOUR_MS, MINUTE_MS
 from domain.people.scene import World
+from domain.people.town import Town
 from tests.unit.people.kit import START_MS, begun, world
 
 HOURS = 8
@@ -94,7 +95,22 @@ def test_lives_are_what_the_log_tells() -> None:
     assert isinstance(agenda.world, World)
 
 
+def test_with_purses_it_is_the_same_however_time_is_cut() -> None:
+    once, pieces = Town(world(), START_MS), Town(world(), START_MS)
+    events = once.run(START_MS + 10 * HOUR_MS)
+    cut: list[Event] = []
+    for now in range(START_MS, START_MS + 10 * HOUR_MS + 1, 7 * MINUTE_MS):
+        cut += pieces.run(now)
+    cut += pieces.run(START_MS + 10 * HOUR_MS)
+
+    assert digest(cut) == digest(events)
+    assert pieces.book.volumes.get(("source.wages.work", "crowns")) is not None
+    assert pieces.money == once.money
+    assert pieces.missed == once.missed
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 def test_twenty_four_days_with_two_hundred_deaths_are_the_same_as_without() -> None:
     hours = 24 * 24
     agenda, pieces = begun()
