@@ -18,11 +18,13 @@ class Begins:
 
     Attributes:
         place: where it can be seen; "": nowhere in particular.
+        yields: whether it becomes no fact where another one stands against it.
     """
 
     claim: Claim
     at_ms: int
     place: str = ""
+    yields: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,14 @@ class Told:
         now_ms: the latest game time that an event told of; some events tell of none.
         items: units of the ledger of which there is one.
         givers: by quest that runs (its instance), who gave it.
+        documents: by document of the lore, what its newest version claims for everybody.
     """
 
     ground: Ground
     now_ms: int = 0
     items: set[str] = field(default_factory=set)
     givers: dict[str, str] = field(default_factory=dict)
+    documents: dict[str, tuple[Claim, ...]] = field(default_factory=dict)
 
 
 Line = Callable[[Event, Told], Iterable[Change]]

@@ -139,13 +139,17 @@ class Facts:
             self.unadopted += 1
             return
         state, slot = words.is_state(claim), words.slot(claim)
-        if state and (held := self._open.get(slot)) is not None:
-            if held.claim == claim:
-                return
-            self._end(held, change.at_ms, position, event)
+        held = self._open.get(slot) if state else None
+        if held is not None and held.claim == claim:
+            return
         predicate = words.predicates[claim.predicate]
-        over = (*words.excludes[claim.predicate], *predicate.ends)
-        for fact in list(self._agreeing(claim, over)):
+        ended = list(self._agreeing(claim, (*words.excludes[claim.predicate], *predicate.ends)))
+        if held is not None:
+            ended.append(held)
+        if ended and change.yields:
+            self.unadopted += 1
+            return
+        for fact in ended:
             self._end(fact, change.at_ms, position, event)
         fact = Fact(claim, change.at_ms, position, event)
         for argument in claim.arguments:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from domain.beliefs.changes import Change, Lines, Told
-from domain.beliefs.lines import factions, ledger, market, people, places, quests, weather
+from domain.beliefs.lines import factions, ledger, lore, market, people, places, quests, weather
 from domain.kernel.event import Event
 
 TABLE: Lines = {
@@ -14,6 +14,7 @@ TABLE: Lines = {
     **factions.LINES,
     **weather.LINES,
     **ledger.LINES,
+    **lore.LINES,
 }
 
 
