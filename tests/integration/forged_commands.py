@@ -15,7 +15,7 @@ Payload = Mapping[str, Any]
 
 SEED = 20261130
 COMMANDS = domain_catalogue().commands
-OURS = sorted(name for name in COMMANDS if name.partition(".")[0] in {*CONTEXTS, "people", "world"})
+OURS = sorted(name for name in COMMANDS if name.partition(".")[0] in {*CONTEXTS, "world"})
 """Every command of the world."""
 
 OPERATORS = [name for name in OURS if GRANTED not in COMMANDS[name].may]
@@ -86,6 +86,8 @@ def _in_session(stage: Stage, draw: Draw, name: str, player: str, session: int) 
         "quests.advance": {**quest, "stage": "dive", "objective": 0},
         "quests.choose": {**quest, "stage": "dive", "choice": 0},
         "quests.abandon": quest,
+        "people.harm": {"who": "person.una_pell", "amount": 250, "how": "a knife"},
+        "people.take": {"of": "person.una_pell", "unit": "lamp_oil", "amount": 1},
     }
     return {**mine, **more.get(name, {})}
 
@@ -106,7 +108,7 @@ def _out_of(stage: Stage, draw: Draw, name: str, account: str) -> Payload:
 
 IN_SESSION = (
     *("places.enter", "places.depart", "places.turn_back", "quests.accept", "quests.generate"),
-    *("quests.join", "quests.advance", "quests.choose", "quests.abandon"),
+    *("quests.join", "quests.advance", "quests.choose", "quests.abandon", "people.harm", "people.take"),
 )
 GIVING = ("ledger.transfer", "ledger.hold", "ledger.link", "market.buy", "market.sell")
 
@@ -223,9 +225,10 @@ def _by_another(stage: Stage, draw: Draw) -> Forged:
 
 
 def _caused(stage: Stage, draw: Draw, who: str = "") -> Done:
-    """Return an honest command that caused something, of any kind alike; ``who``: only of this client."""
+    """Return an honest command that caused something, one name after the other; ``who``: of this client."""
     done = [each for each in stage.done if each.reply.events and each.who.startswith(who)]
-    name = draw.of(sorted({each.name for each in done}))
+    names = sorted({each.name for each in done})
+    name = names[draw.number // len(KINDS) % len(names)]
     return draw.of([each for each in done if each.name == name])
 
 
@@ -248,6 +251,7 @@ def _otherwise(done: Done) -> Payload:
         "weather.override": {"state": "fog"},
         "factions.deed": {"power": 16},
         "people.begin": {"reason": "another"},
+        "people.harm": {"amount": 2},
         "clock.start": {"scale_num": 2},
         "clock.jump": {"to_game_ms": 10**11},
         "clock.pause": {"reason": "another"},

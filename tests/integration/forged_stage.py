@@ -26,7 +26,7 @@ from protocol.messages import Reply
 from tests.integration.nats_kit import until
 from tests.integration.test_declared_is_served import program
 
-CONTEXTS = "session", "places", "ledger", "market", "quests", "weather", "factions", "clock"
+CONTEXTS = "session", "places", "ledger", "market", "quests", "people", "weather", "factions", "clock"
 MAY = granted(domain_catalogue(), [f"{context}.*" for context in CONTEXTS])
 MIRA, VIEWER = Identity("operator", "mira"), Identity("operator", "viewer")
 GAME, ROGUE, PLAIN = (Identity("service", name) for name in ("game", "rogue", "plain"))
@@ -94,7 +94,7 @@ class Stage:
         self.ids += 1
         return uuid5(SPACE, str(self.ids))
 
-    async def does(self, who: str, name: str, **payload: Any) -> Reply:
+    async def does(self, who: str, name: str, /, **payload: Any) -> Reply:
         """Have an honest client do something, and keep it."""
         id_ = self.fresh()
         reply = await self.clients[who].command(name, payload, id=id_)
@@ -207,6 +207,8 @@ async def _they_act(stage: Stage) -> None:
     await stage.does("game", "factions.deed", **deed, **BY)
     alarm = {"at_ms": 10**10, "after_ms": None, "every_ms": None, "grace_ms": 900_000}
     await stage.does("game", "clock.set_alarm", alarm_id="dusk", game=alarm, real=None, late="once", what="d")
+    shove = {"who": f"player.{stage.here[1]}", "amount": 1, "how": "a shove"}
+    await stage.does("game", "people.harm", player=player, session=1, **shove)
     await stage.does("mira", "market.shut_stall", market="lamp_yard", cause="a death")
     await stage.does("mira", "places.close_way", way=WAY, grounds="a test")
     for player in stage.back[: len(stage.back) // 2]:

@@ -60,8 +60,10 @@ def test_every_message_says_who_may_send_it_and_no_service_governs() -> None:
     governing = [name for name, kind in CATALOGUE.commands.items() if {"service", "granted"} & set(kind.may)]
     assert {name.partition(".")[0] for name in governing} == {
         "inference", "batch", "clock", "ledger", "session", "places", "quests", "weather", "market",
-        "factions",
+        "factions", "people",
     }  # fmt: skip
+    living = {"people.begin", "people.rest", "people.afflict"}
+    assert not living & set(governing), "who lives, and who comes to harm by no player's hand, is too"
     alarms = {"clock.set_alarm", "clock.cancel_alarm"}
     assert {name for name in governing if name.startswith("clock.")} == alarms, "time is the operators'"
     coining = {"ledger.open_unit", "ledger.retire_unit", "ledger.declare_flow", "ledger.allow_credit"}
