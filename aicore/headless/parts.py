@@ -17,6 +17,7 @@ from aicore.wiring.clock import clock_in_memory
 from aicore.wiring.ledger import ledger_desk
 from aicore.wiring.parts import Keeper, Leader, Part, Parts
 from aicore.wiring.places import player_limits
+from bus.catalogue import domain_catalogue
 from bus.memory import MemoryLead
 from bus.ports import EventLog
 from bus.relay.leadership import Work
@@ -26,6 +27,7 @@ from domain.kernel.process import Process
 from handlers.kernel.commands import Binding
 from handlers.kernel.follow import MemoryView, ProcessRunner
 from handlers.kernel.leading import Turns
+from handlers.kernel.senders import Proven
 from handlers.ledger.authority import Holders
 from handlers.ledger.desk import Desk
 from handlers.ledger.known import Known
@@ -136,6 +138,9 @@ async def wired(log: EventLog) -> WorldParts:
     for part in brought:
         if open_ := part.serve.get("commands"):
             await open_(parts)
+    commands, kinds = parts.served.commands, domain_catalogue().commands
+    for name, run in commands.items():  # as for servers: who sends it is written into it, whatever it says
+        commands[name] = Proven(kinds[name], run, lambda _: None)
     parts.turns.sort(key=lambda each: ORDER.index(each.work) if each.work in ORDER else len(ORDER))
     return parts
 
