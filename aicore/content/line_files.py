@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -50,7 +51,16 @@ def read_corpus(folder: Path | None = None) -> Corpus:
     Raises:
         OSError: a folder or ``claims.txt`` is not there, or may not be read.
     """
-    root = folder or shipped_folder()
+    return _read(folder) if folder else _shipped()
+
+
+@cache
+def _shipped() -> Corpus:
+    """Return the corpus that comes with the program, which does not change while it runs."""
+    return _read(shipped_folder())
+
+
+def _read(root: Path) -> Corpus:
     faults: list[Found] = []
     try:
         signatures = read_signatures(_text(root / CLAIMS))
@@ -80,7 +90,7 @@ def read_tongues(folder: Path | None = None) -> dict[str, Tongue]:
         OSError: a folder, ``claims.txt`` or ``clauses.txt`` is not there, or may not be read.
     """
     root = folder or shipped_folder()
-    return tongues_of(read_corpus(root).pairs, read_clauses(_text(root / CLAUSES)))
+    return tongues_of(read_corpus(folder).pairs, read_clauses(_text(root / CLAUSES)))
 
 
 def _misplaced(pairs: Sequence[Pair], path: Path, name: str) -> Sequence[Found]:
