@@ -87,6 +87,7 @@ def _in_session(stage: Stage, draw: Draw, name: str, player: str, session: int) 
         "quests.choose": {**quest, "stage": "dive", "choice": 0},
         "quests.abandon": quest,
         "people.harm": {"who": "person.una_pell", "amount": 250, "how": "a knife"},
+        "beliefs.tell": {"to": ["person.una_pell"], "text": "I saw Nib at the Tally House.", "claims": []},
         "people.take": {"of": "person.una_pell", "unit": "lamp_oil", "amount": 1},
     }
     return {**mine, **more.get(name, {})}
@@ -109,6 +110,7 @@ def _out_of(stage: Stage, draw: Draw, name: str, account: str) -> Payload:
 IN_SESSION = (
     *("places.enter", "places.depart", "places.turn_back", "quests.accept", "quests.generate"),
     *("quests.join", "quests.advance", "quests.choose", "quests.abandon", "people.harm", "people.take"),
+    "beliefs.tell",
 )
 GIVING = ("ledger.transfer", "ledger.hold", "ledger.link", "market.buy", "market.sell")
 

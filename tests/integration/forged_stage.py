@@ -26,7 +26,10 @@ from protocol.messages import Reply
 from tests.integration.nats_kit import until
 from tests.integration.test_declared_is_served import program
 
-CONTEXTS = "session", "places", "ledger", "market", "quests", "people", "weather", "factions", "clock"
+CONTEXTS = (
+    *("session", "places", "ledger", "market", "quests", "people", "beliefs"),
+    *("weather", "factions", "clock"),
+)
 MAY = granted(domain_catalogue(), [f"{context}.*" for context in CONTEXTS])
 MIRA, VIEWER = Identity("operator", "mira"), Identity("operator", "viewer")
 GAME, ROGUE, PLAIN = (Identity("service", name) for name in ("game", "rogue", "plain"))
