@@ -18,6 +18,7 @@ from domain.beliefs.ground import Ground
 from domain.beliefs.messages import ClaimTold
 from domain.beliefs.mind import Basis, Belief, Mind, Perceived, Step, Taken, nowhere
 from domain.beliefs.table import changes_of
+from domain.beliefs.thoughts import View, left_before, orders
 from domain.kernel.event import Event
 from domain.people.messages import PersonDecided, PersonGone, PersonTold
 from domain.people.presence import Presence, whose
@@ -33,8 +34,8 @@ TELLABLE_MS, TELLABLE_MAX = 4 * 86_400_000, 20_000
 """Events of which one still hears: nobody tells what is older than three days."""
 
 HOLDERS = ("person", "player")
-AT, DEAD = "at", "dead"
-"""Predicates that say who is where, and who perceives nothing any more."""
+DEAD = "dead"
+"""Who is that perceives nothing any more."""
 
 
 @dataclass(slots=True)
@@ -113,7 +114,8 @@ class Beliefs:
             kept = (each for each in seen if each.claim.predicate in known)
             self.shared[holder] = deque(kept, maxlen=SHARED_MAX)
         for id_, said in list(self._happened.items()):
-            if any(claim.predicate not in known for claim, _, _ in said.claims):
+            said.claims = tuple(each for each in said.claims if each[0].predicate in known)
+            if not said.claims:
                 del self._happened[id_]
         for there in self._standing.values():
             for claim in [each for each in there if each.predicate not in known]:
@@ -192,7 +194,7 @@ class Beliefs:
         told for a lie takes the teller to believe it.
         """
         words = self.ground.vocabulary
-        views = [_View(Mind(words), frozenset(chain[:n]), chain[n - 1]) for n in _orders(chain)]
+        views = [View(Mind(words), frozenset(chain[:n]), chain[n - 1]) for n in orders(chain)]
         for seen in self.shared.get(chain[0], ()):
             if position is not None and seen.position > position:
                 break
@@ -258,7 +260,7 @@ class Beliefs:
 
     def _take_in(self, seen: Perceived, holder: str) -> Taken:
         mind = self._mind(holder)
-        left = partial(_left, self.shared.get(holder, ()), seen.teller) if seen.steps else nowhere
+        left = partial(left_before, self.shared.get(holder, ()), seen.teller) if seen.steps else nowhere
         taken = mind.take_in(seen, holder, left)
         if taken == "believed" and seen.over:
             for claim in self._common.get(seen.claim.subject, ()):
@@ -419,39 +421,3 @@ class Beliefs:
         self.minds.pop(holder, None)
         self.shared.pop(holder, None)
         self._came.pop(holder, None)
-
-
-@dataclass(slots=True)
-class _View:
-    """What the last of a group believes, as the others see it: by what all of them perceived."""
-
-    mind: Mind
-    group: frozenset[str]
-    last: str
-    seen: list[Perceived] = field(default_factory=list)
-
-    def take_in(self, seen: Perceived, trusted: bool) -> bool:
-        """Take in what all perceived; say whether the last takes it to be meant.
-
-        ``trusted``: whether who comes before them does. To those a teller believes what they say.
-        """
-        if seen.teller != self.last:
-            taken = self.mind.take_in(seen, self.last, partial(_left, self.seen, seen.teller))
-            trusted = taken != "doubted"
-        elif trusted and not self.mind.believes(seen.claim):
-            self.mind.take_in(seen._replace(steps=seen.steps[:-1], place=""), self.last)
-        self.seen.append(seen)
-        return trusted
-
-
-def _orders(chain: Sequence[str]) -> Iterable[int]:
-    """Return the lengths of a chain's beginnings that are a thought of another's."""
-    return range(min(2, len(chain)), len(chain) + 1)
-
-
-def _left(view: Sequence[Perceived], teller: str, place: str) -> bool:
-    """Return whether, by what somebody perceived, a teller left a place before them: they know no better."""
-    for seen in reversed(view):
-        if seen.place == place and seen.claim.predicate == AT and seen.claim.subject == teller:
-            return seen.over
-    return False

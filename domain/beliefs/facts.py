@@ -6,7 +6,7 @@ position of the log. What is over is kept up to a bound, the newest; what is pin
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from domain.beliefs.changes import Begins, Change, Ends, Retires
@@ -64,7 +64,9 @@ class Facts:
     since_ms: int = -(2**63)
     _open: dict[Slot, Fact] = field(default_factory=dict)
     _of: defaultdict[str, dict[int, Fact]] = field(default_factory=lambda: defaultdict(dict))
-    """By each argument, what names it."""
+    """By each argument, what names it, in the order in which it began."""
+    _by: defaultdict[str, dict[int, Fact]] = field(default_factory=lambda: defaultdict(dict))
+    """By predicate, in the same order."""
     _states: defaultdict[tuple[str, str], dict[int, Fact]] = field(default_factory=lambda: defaultdict(dict))
     """By predicate and subject (what is symmetric: either), the states in force."""
     _over: deque[Fact] = field(default_factory=deque)
@@ -106,18 +108,18 @@ class Facts:
         if (position is not None and position < self.since) or (at_ms is not None and at_ms < self.since_ms):
             raise LookupError(f"what was over before position {self.since} was let go")
         name = self.vocabulary.inverses.get(predicate, predicate)
-        found = self._of.get(argument, {}).values() if argument else self._all(name)
-        return [
-            fact
-            for fact in sorted(found, key=lambda fact: fact.begun)
-            if (not name or fact.claim.predicate == name) and fact.known(at_ms, position)
-        ]
+        found = self._of.get(argument, {}) if argument else self._by.get(name, {}) if name else self._all()
+        named = found.values() if not (argument and name) else self._both(found, name)
+        if at_ms is None and position is None:
+            return [fact for fact in named if fact.ended is None]
+        return [fact for fact in named if fact.known(at_ms, position)]
 
-    def _all(self, predicate: str) -> Iterator[Fact]:
-        for argument, facts in self._of.items():
-            for fact in facts.values():
-                if fact.claim.subject == argument and predicate in ("", fact.claim.predicate):
-                    yield fact
+    def _all(self) -> dict[int, Fact]:
+        facts = (fact for by in self._by.values() for fact in by.values())
+        return {id(fact): fact for fact in sorted(facts, key=lambda fact: fact.begun)}
+
+    def _both(self, found: Mapping[int, Fact], name: str) -> Iterable[Fact]:
+        return (fact for fact in found.values() if fact.claim.predicate == name)
 
     def redefine(self, vocabulary: Vocabulary, at_ms: int, position: int, event: str) -> None:
         """Go on by other predicates: what cannot be claimed any more is over."""
@@ -128,7 +130,10 @@ class Facts:
         kept = list(self._open.values())
         self._open, self._states = {}, defaultdict(dict)
         for fact in kept:
-            self._open[vocabulary.slot(fact.claim)] = fact
+            slot = vocabulary.slot(fact.claim)
+            if (other := self._open.get(slot)) is not None:  # there may be one now, where there were many
+                self._end(other, at_ms, position, event)
+            self._open[slot] = fact
             self._index(fact)
 
     # --- how facts begin and end ----------------------------------------------------------------------------
@@ -154,6 +159,7 @@ class Facts:
         fact = Fact(claim, change.at_ms, position, event)
         for argument in claim.arguments:
             self._of[argument][id(fact)] = fact
+        self._by[claim.predicate][id(fact)] = fact
         if state:
             self._open[slot] = fact
             self._index(fact)
@@ -176,6 +182,7 @@ class Facts:
             oldest = self._over.popleft()
             self.since = max(self.since, oldest.ended or 0)
             self.since_ms = max(self.since_ms, -(2**63) if oldest.to_ms is None else oldest.to_ms)
+            self._by[oldest.claim.predicate].pop(id(oldest), None)
             for argument in oldest.claim.arguments:
                 of = self._of[argument]
                 of.pop(id(oldest), None)

@@ -24,7 +24,7 @@ Stage = Annotated[
 class FactsQuery(Query, name="beliefs.facts", may=(GRANTED, *PEOPLE)):
     """Ask what is true: of something, by a predicate, or both; now, at a game time, as of a position.
 
-    The result is a map with facts, the newest last (500 at most), and left_off, how many more there are. A
+    The result is a map with facts, the newest last (200 at most), and left_off, how many more there are. A
     fact is a map with claim, predicate, subject, object, value, says (as a clause), from_ms, to_ms (nil: it
     holds), begun and ended (positions), and event (id of the one by which it holds). Secrets are no part of
     it. Refused with ``too_broad`` where neither is named, ``as_of_too_old`` where what was so has been let
@@ -43,7 +43,7 @@ class FactsQuery(Query, name="beliefs.facts", may=(GRANTED, *PEOPLE)):
 class BelievedQuery(Query, name="beliefs.known", may=(GRANTED, *PEOPLE)):
     """Ask what somebody believes, of something or of everything; or what they think that others believe.
 
-    The result is a map with beliefs, the newest first (500 at most), and left_off. A belief is a map with
+    The result is a map with beliefs, the newest first (200 at most), and left_off. A belief is a map with
     claim, predicate, subject, object, value, says, evidence (witnessed, told, hearsay, claimed, inferred,
     common), confidence (thousandths), doubted, at_ms (of when it is so), position and event (by which they
     know it; nil for what all know), teller and hands (0: they saw it). What all know is in it only where

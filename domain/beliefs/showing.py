@@ -10,7 +10,7 @@ from domain.beliefs.mind import SURE, Belief
 from domain.beliefs.queries import BelievedQuery, FactsQuery, WhyQuery
 from domain.kernel.decider import Rejected
 
-ROWS_MAX = 500
+ROWS_MAX = 200
 
 Shown = Mapping[str, Any]
 

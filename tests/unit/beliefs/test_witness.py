@@ -1,7 +1,10 @@
 """Who was there and awake knows it, who was told knows it by whom, and nobody else does."""
 
+from dataclasses import replace
+
 from domain.beliefs.beliefs import Beliefs
 from domain.beliefs.claims import Claim
+from domain.beliefs.vocabulary import vocabulary
 from tests.unit.beliefs.kit import Tale, event_id, ground, words
 
 
@@ -130,3 +133,38 @@ def test_a_secret_is_known_to_its_party_and_told_to_nobody() -> None:
 
     assert words().predicates["true_name"].secret
     assert not tale.knows("bea", "true_name(person.ada, text.Wren)")
+
+
+def test_a_version_without_a_predicate_ends_its_claims_and_the_world_goes_on() -> None:
+    tale = Tale()
+    tale.comes("ada", "inn")
+    came = tale.comes("bea", "inn")
+    tale.happens("shut(place.inn)", "inn")
+    fewer = vocabulary(each for each in words().predicates.values() if each.id not in ("at", "shut", "dead"))
+
+    tale.beliefs.redefine(ground(vocabulary=fewer), tale.position, "")
+    tale.comes("cid", "inn")
+    tale.goes("ada")
+    tale.tells("bea", "cid", came)
+
+    assert not tale.beliefs.facts.ask(predicate="at")
+    assert {each.claim.predicate for each in tale.beliefs.known("person.bea")} == {"arrived", "left"}
+    assert [step.teller for each in tale.beliefs.known("person.cid") for step in each.seen.steps] == [
+        "person.bea"
+    ]
+    tale.beliefs.redefine(ground(), tale.position, "")
+    tale.comes("dov", "inn")
+    assert tale.knows("cid", "at(person.dov, place.inn)")
+
+
+def test_of_what_there_is_one_from_now_on_the_newest_is_left() -> None:
+    tale = Tale()
+    tale.happens("works_at(person.ada, place.inn)")
+    tale.happens("works_at(person.ada, place.lane)")
+    single = [
+        replace(each, one_per="subject") for each in words().predicates.values() if each.id == "works_at"
+    ]
+
+    tale.beliefs.redefine(ground(vocabulary=vocabulary(single)), 3, "")
+
+    assert [fact.claim.object for fact in tale.beliefs.facts.ask("person.ada")] == ["place.lane"]
