@@ -122,7 +122,7 @@ class Purser:
         if (before := await self._bought(wanted, id_)) is not None:
             return before
         stall, market = self._view.stalls.get(wanted.market), self._view.market(wanted.market)
-        if stall is None:
+        if stall is None or not market.posted:
             return "closed"
         coins = self._view.amount(account_of(wanted.person), stall.currency)
         asked = choose(wanted, market, lambda good: self._view.amount(stall.account, good), coins)

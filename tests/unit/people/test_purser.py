@@ -1,15 +1,22 @@
 """Purses in a world that runs: each order and wage once, whoever dies between which two steps."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from aicore.audit.people import explain_person
 from bus.ports import LogUnavailable
+from domain.ledger.commands import Transfer
+from domain.ledger.vocabulary import Move
+from domain.market.deliveries import COSTS
 from domain.market.orders import BOUGHT
+from domain.people.living import PAID, Wage
 from domain.people.messages import PersonDecided
+from domain.people.purchases import Order
 from handlers.people import leader, purser
 from protocol.messages import CommandMessage, Reply
+from tests.unit.ledger.desk_kit import message
 from tests.unit.people.kit import decisions
 from tests.unit.people.purse_kit import Hamlet, hamlet, live, see_that_it_adds_up, village
 from tests.unit.people.realm import CODEC
@@ -94,3 +101,34 @@ async def test_while_the_ledger_is_away_who_wants_to_buy_waits_and_the_others_li
         assert await there.transfers(BOUGHT) == []
         await live(there, there.purser(), name="second")
         await see_that_it_adds_up(there)
+
+
+SHIFT = Wage("bea", 1, "trade", "market", "crowns", coins=10, has=40, likes=40, dues=200)
+
+
+async def test_a_wage_is_paid_once_whatever_is_in_the_till_by_then_and_else_by_its_source() -> None:
+    async with hamlet() as there:
+        till = there.view.amount("stall.market", "crowns")
+        await there.purser().see_to(SHIFT)
+        (paid,) = await there.transfers(PAID)
+        assert paid.moves[0].payer == "stall.market"
+        moves = [Move(unit="crowns", payer="stall.market", payee=COSTS, amount=till - 10)]
+        await there.desk(message("emptied", Transfer(moves=moves, reason="delivery")))
+
+        stale = there.purser()
+        await stale.see_to(replace(SHIFT, number=2))  # before the view has heard of it
+        await there.view.caught_up()
+        await there.purser().see_to(SHIFT)  # by a leader who would pay it out of another till
+
+        found = await there.transfers(PAID)
+        assert [event.moves[0].payer for event in found] == ["stall.market", "source.wages.trade"]
+
+
+async def test_what_no_stall_has_a_board_for_is_not_to_be_had() -> None:
+    async with hamlet() as there:
+        order = Order("ada", 1, "inn", ("pie", "cake"), 1, 4)
+        there.view.markets.pop("inn")
+        assert await there.purser().see_to(order) == "closed"
+        assert await there.purser().see_to(replace(order, market="far_inn", goods=("cake",))) == "sold_out"
+        assert await there.purser().see_to(replace(order, market="nowhere")) == "closed"
+        assert await there.transfers(BOUGHT) == []
