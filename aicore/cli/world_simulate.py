@@ -12,6 +12,7 @@ from aicore.logs import set_up
 
 if TYPE_CHECKING:
     from aicore.audit.world_year import Year
+    from aicore.headless.script import Script
     from aicore.headless.simulation import Hour, Made
 
 DAY_HOURS = 24
@@ -30,6 +31,10 @@ def simulate(  # noqa: PLR0913 - one parameter per option of the command line
     seed: Annotated[
         int | None, typer.Option(help="Other chances.", show_default="the world's", min=0)
     ] = None,
+    commands: Annotated[
+        Path | None,
+        typer.Option("--script", exists=True, help="Who says what at which game time (tests/golden/day)."),
+    ] = None,
     file: Annotated[
         Path | None, typer.Option("--out", help="Write every event to this file, one JSON object a line.")
     ] = None,
@@ -42,17 +47,22 @@ def simulate(  # noqa: PLR0913 - one parameter per option of the command line
     The same world and seed give the same digests on every machine: of the log, and of what contexts know.
     """
     from aicore.headless.record import lines_of  # noqa: PLC0415 - numpy and every context, for this alone
+    from aicore.headless.script import Played, Unlike  # noqa: PLC0415 - as below
     from aicore.headless.simulation import counts_of, hours, opened  # noqa: PLC0415
 
     set_up("warning", "console")
-    made = _made(folder, seed)
+    script = _script(commands)
+    made = _made(folder, script.seed if script and seed is None else seed)
+    if file is not None:
+        _write(file, b"")  # before minutes have gone into what cannot be kept
 
     async def work() -> dict[str, Any]:
-        world = await opened(made)
+        world = await opened(made, script.at_ms if script else None)
+        play = Played(world, script) if script else None
         began_s, seen = time.perf_counter(), list["Hour"]()
         with progress() as bar:
             task = bar.add_task("game hours", total=days * DAY_HOURS)
-            async for hour in hours(world, days * DAY_HOURS):
+            async for hour in hours(world, days * DAY_HOURS, play):
                 seen.append(hour)
                 bar.advance(task)
         took_s = time.perf_counter() - began_s
@@ -69,7 +79,10 @@ def simulate(  # noqa: PLR0913 - one parameter per option of the command line
             "times_real_time": round(lived_s / took_s),
         }
 
-    found = run_async(work())
+    try:
+        found = run_async(work())
+    except Unlike as error:
+        raise Failure(f"{commands}: {error}") from None
     if json:
         print_json(found)
     else:
@@ -117,6 +130,15 @@ def _made(folder: Path | None, seed: int | None) -> "Made":
     if checked.faults:
         raise Failure(f"{folder} has faults", remedy=f"see them: `aicore world check {folder}`")
     return Made.of(entries_of(checked.data), seed)
+
+
+def _script(file: Path | None) -> "Script | None":
+    from aicore.headless.script import WrongScript, read_script  # noqa: PLC0415 - as above
+
+    try:
+        return read_script(file) if file is not None else None
+    except (WrongScript, OSError) as error:
+        raise Failure(str(error)) from None
 
 
 def _write(file: Path, content: bytes) -> None:

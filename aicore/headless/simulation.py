@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from aicore.content.loading import parts_of
 from aicore.headless.digests import digest_of
+from aicore.headless.script import Played
 from aicore.headless.world import World, begun
 from domain.clock.almanac import Almanac
 from domain.clock.calendar import Calendar
@@ -89,11 +90,12 @@ async def opened(made: Made, at_ms: int | None = None) -> World:
     return world
 
 
-async def hours(world: World, count: int) -> AsyncIterator[Hour]:
-    """Let game hours pass, and yield each as it is over.
+async def hours(world: World, count: int, play: Played | None = None) -> AsyncIterator[Hour]:
+    """Let game hours pass, and yield each as it is over; what ``play`` has for them is said.
 
     Raises:
         ValueError: the clock stands still, or something was not as it should be.
+        Unlike: a step of the script came to something else than it says.
     """
     assert world.clock is not None
     begin_ms = -(-world.game_ms // HOUR_MS) * HOUR_MS
@@ -101,6 +103,8 @@ async def hours(world: World, count: int) -> AsyncIterator[Hour]:
         game_ms = begin_ms + number * HOUR_MS
         if (until_us := world.when_us(game_ms)) is None:
             raise ValueError("the clock stands still")
+        if play is not None:
+            await play.up_to(game_ms)
         await world.go_on(until_us)
         if faults := world.faults():
             raise ValueError("; ".join(faults))

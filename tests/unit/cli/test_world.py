@@ -78,3 +78,25 @@ def test_a_year_of_a_world_is_one_page_that_is_the_same_again(cli: Cli, tmp_path
         word in one for word in ("harbour", "temperature at noon", "lamplighters", "What came of what")
     )
     assert "<script" not in one
+
+
+def test_a_day_of_a_world_is_told_hour_by_hour_and_written_event_by_event(cli: Cli, tmp_path: Path) -> None:
+    (folder := tmp_path / "world").mkdir()
+    written(folder, FILES)
+    log = tmp_path / "log.jsonl"
+    asked = "world", "simulate", str(folder), "--days", "1"
+
+    told = json.loads(cli(*asked, "--seed", "7", "--out", str(log), "--json", code=0))
+    rows = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+
+    assert [hour["number"] for hour in told["hours"]] == list(range(1, 25))
+    assert told["hours"][-1]["position"] == len(rows) == sum(told["counts"].values())
+    assert told["hours"][-1]["log"] == rows[-1]["hash"]
+    assert (told["seed"], told["left_out"]) == (7, [])
+    script = tmp_path / "script.yaml"
+    script.write_text("begins: day 1, 07:00\nsteps: [{at: '07:30', say: session.open, with: {player: ann}}]")
+    text = cli(*asked, "--hourly", "--script", str(script), code=0)
+    assert "session.opened" in text
+    assert "times real time" in text
+    assert "world.version_published" in text
+    assert "cannot be written" in cli(*asked, "--out", str(tmp_path / "no" / "log"), code=1)

@@ -136,6 +136,7 @@ def test_ground_changes_hands_at_night_and_is_avenged_two_days_after_the_deed() 
     assert (at(flip), at(raid)) == ((1, "00:00"), (2, "00:00"))
     assert raid["payload"]["day"] - deed["payload"]["day"] == 2
     assert raid["causation"] == deed["id"]
+    assert one("factions.swayed")["payload"]["operator"] == "service:game"
     assert unrest["causation"] == flip["id"]
 
 
