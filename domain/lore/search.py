@@ -21,6 +21,9 @@ COVERING = 3
 
 AHEAD_OF_FEW = 0.5
 
+GATHERED = 256
+"""Rows of vectors gathered at a time, 400 kB: 10,000 rows take 1.3 ms so, and 6 at once (2026-11-30)."""
+
 Scan = Literal["none", "exact", "nearest"]
 
 
@@ -124,9 +127,21 @@ def _meaning(shelf: Shelf, asked: Asked, visible: NDArray[np.intp]) -> NDArray[n
         found[asked.near.at] = asked.near.cosines
         return found[visible]
     vectors, vector = both
-    rows = vectors if len(visible) == len(shelf.chunks) else vectors[visible]
-    cosines: NDArray[np.float32] = rows @ vector
-    return cosines
+    if len(visible) == len(shelf.chunks):
+        whole: NDArray[np.float32] = vectors @ vector
+        return whole
+    return _cosines(vectors, visible, vector)
+
+
+def _cosines(vectors: Vectors, visible: NDArray[np.intp], vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the cosines of some rows, gathered so few at a time that they stay in the cache."""
+    found = np.empty(len(visible), np.float32)
+    rows = np.empty((GATHERED, vectors.shape[1]), np.float32)
+    for begin in range(0, len(visible), GATHERED):
+        part = visible[begin : begin + GATHERED]
+        some = np.take(vectors, part, axis=0, out=rows[: len(part)], mode="clip")
+        np.dot(some, vector, out=found[begin : begin + len(part)])
+    return found
 
 
 def search(shelf: Shelf, asked: Asked) -> Found:

@@ -53,6 +53,7 @@ class Shelf:
     """Words that stand somewhere in small letters: no names by themselves."""
     _limits: Sequence[Limits] = field(init=False)
     _under: NDArray[np.int32] = field(init=False)
+    _counts: Sequence[int] = field(init=False)
     _about: Mapping[str, Shares] = field(init=False)
     _named: Sequence[tuple[Limits | None, Names, Mapping[str, Shares]]] = field(init=False)
 
@@ -66,6 +67,7 @@ class Shelf:
         numbers: dict[Limits, int] = {}
         under = [numbers.setdefault(chunk.limits, len(numbers)) for chunk in self.chunks]
         self._limits, self._under = tuple(numbers), np.array(under, np.int32)
+        self._counts = np.bincount(self._under, minlength=len(numbers)).tolist()
         self._about = _shares(
             (entity, at, 1.0) for at, chunk in enumerate(self.chunks) for entity in chunk.about
         )
@@ -112,6 +114,11 @@ class Shelf:
         """Return the places of the chunks that somebody may know."""
         allowed = np.array([may_know(knower, limits) for limits in self._limits], bool)
         return np.flatnonzero(allowed[self._under]) if len(allowed) else np.empty(0, np.intp)
+
+    def count_visible(self, knower: Knower) -> int:
+        """Return how many chunks somebody may know."""
+        counts = zip(self._limits, self._counts, strict=True)
+        return sum(count for limits, count in counts if may_know(knower, limits))
 
     def naming(self, text: str, knower: Knower) -> "Naming":
         """Return whom a question names, by names that the asker may know, and which chunks speak of them."""

@@ -118,7 +118,7 @@ class Librarian:
     async def _nearest(self, known: _Vectors, vector: Vector, knower: Knower) -> Near | None:
         """Return the neighbours by the index, where so many may be known that to compare all is slower."""
         shelf = known.shelf
-        if self._reader is None or len(shelf.visible(knower)) <= EXACT_MAX:
+        if self._reader is None or shelf.count_visible(knower) <= EXACT_MAX:
             return None
         try:
             rows = await self._reader.nearest(known.encoder, vector, knower, NEAREST)

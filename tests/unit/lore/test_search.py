@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 
 from domain.lore.chunks import chunks_of, sentences_of
-from domain.lore.fusion import best_of, fused, reciprocal_ranks
+from domain.lore.fusion import Weights, best_of, fused, reciprocal_ranks
 from domain.lore.knowing import may_know
 from domain.lore.search import Asked, Near, search
 from domain.lore.words import Words
@@ -157,3 +157,8 @@ def test_no_random_search_shows_what_its_limits_forbid() -> None:
         question = f"Who hears the bell of tower {draw.randint(0, 59)}?"
         hits = search(lore, Asked(question, who, vector, "sha256:e", near)).hits
         assert all(may_know(who, lore.chunks[hit.at].limits) for hit in hits)
+        visible = lore.visible(who)
+        assert lore.count_visible(who) == len(visible)
+        alone = search(lore, Asked(question, who, vector, "sha256:e", weights=Weights(0, 0, 1))).hits
+        best = visible[np.argsort(-(lore.vectors[visible] @ vector), kind="stable")]
+        assert [hit.at for hit in alone] == best[:50].tolist(), "rows gathered in parts are all the rows"
