@@ -170,7 +170,10 @@ class Facts:
         fact.to_ms, fact.ended, fact.ended_by = max(at_ms, fact.from_ms), position, event
         self._open.pop(self.vocabulary.slot(fact.claim), None)
         for subject in self._sides(fact.claim):
-            self._states[fact.claim.predicate, subject].pop(id(fact), None)
+            of = self._states.get((fact.claim.predicate, subject), {})
+            of.pop(id(fact), None)
+            if not of:
+                self._states.pop((fact.claim.predicate, subject), None)
         self._let_go(fact)
 
     def _let_go(self, fact: Fact) -> None:

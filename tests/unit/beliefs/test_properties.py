@@ -191,3 +191,19 @@ def test_what_spreads_least_is_forgotten_first() -> None:
         )
 
     assert [belief.claim.subject for belief in mind.held.values()] == ["player.ann", "player.cid"]
+
+
+def test_what_is_kept_is_bounded_however_many_come_and_go() -> None:
+    """Players who came once leave nothing for ever: neither facts, nor minds, nor empty shelves of either."""
+    tale = Tale()
+    tale.beliefs.facts.over_max = 60
+    tale.comes("ada", "inn")
+    for number in range(300):
+        tale.comes(f"player.p{number}", "inn")
+        tale.goes(f"player.p{number}")
+
+    facts = tale.beliefs.facts
+    assert len(facts.ask()) <= 62
+    assert len(facts._states) <= 2
+    assert len(facts._of) <= 60
+    assert len(tale.beliefs.minds["person.ada"].held) <= 402
