@@ -52,7 +52,7 @@ class Judge:
     ahead: float
 
 
-WITH_ENCODER = Judge(bias=-4.16, meaning=3.43, covered=2.71, unheard=-2.2, named=2.38, ahead=2.78)
+WITH_ENCODER = Judge(bias=-3.97, meaning=3.43, covered=2.71, unheard=-2.2, named=2.38, ahead=2.78)
 WITHOUT_ENCODER = Judge(bias=-2.0, meaning=0.0, covered=2.57, unheard=-2.42, named=2.97, ahead=0.42)
 
 
