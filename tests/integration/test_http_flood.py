@@ -140,7 +140,7 @@ async def test_a_whole_system_that_may_open_no_file_for_20_s_goes_on(tmp_path: P
     """Everything that looks at a file now and then meets the error, and none may end the process for it."""
     up = Up(tmp_path, "--demo", "--verbose").wait_up()
     try:
-        url = up.json("env")["NATS_URL"]
+        url = up.wire
         before = resource.prlimit(up.process.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(up.process.pid, resource.RLIMIT_NOFILE, (1, before[1]))
         try:
