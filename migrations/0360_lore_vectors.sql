@@ -6,6 +6,8 @@ DO $$
 BEGIN
     IF EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'vector') THEN
         CREATE EXTENSION IF NOT EXISTS vector SCHEMA public;
+        -- Where the logins are apart, nobody may look into it by default (bus/postgres/logins.py).
+        GRANT USAGE ON SCHEMA public TO aicore_owner, aicore_projector, aicore_reader;
     END IF;
 EXCEPTION WHEN insufficient_privilege OR duplicate_object OR unique_violation THEN
     RAISE NOTICE 'pgvector is not installed: %', SQLERRM;

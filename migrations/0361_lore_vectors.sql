@@ -26,7 +26,7 @@ CREATE TABLE lore_encoder (
 DO $$
 BEGIN
     IF EXISTS (SELECT 1 FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-               WHERE e.extname = 'vector' AND n.nspname = 'public'
+               WHERE e.extname = 'vector' AND n.nspname = 'public' AND has_schema_privilege('public', 'USAGE')
                  AND string_to_array(e.extversion, '.')::int[] >= ARRAY[0, 8]) THEN
         ALTER TABLE lore_vector ADD COLUMN near public.halfvec(384);
         CREATE INDEX lore_vector_near ON lore_vector USING hnsw (near public.halfvec_ip_ops);

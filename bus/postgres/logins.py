@@ -80,6 +80,8 @@ def hardening(database: str) -> Iterator[str]:
     yield f"GRANT CONNECT ON DATABASE {own} TO {everyone}"
     yield f"GRANT TEMPORARY ON DATABASE {own} TO aicore_projector"
     yield "REVOKE ALL ON SCHEMA public FROM PUBLIC"
+    # pgvector's types and operators are there, and nothing else.
+    yield "GRANT USAGE ON SCHEMA public TO aicore_owner, aicore_projector, aicore_reader"
     yield "ALTER DEFAULT PRIVILEGES FOR ROLE aicore_owner REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC"
     yield "GRANT USAGE ON LANGUAGE plpgsql TO aicore_owner"
     for function in LEADING:

@@ -159,6 +159,10 @@ async def test_neighbours_are_filtered_by_the_index_and_its_loss_is_no_loss(
     assert hidden == {f"d{n}" for n in range(3, 60)}
 
     async with superuser(place.dsn, place.name) as session:
+        # A server whose logins are apart takes everybody's right to look into the schema of pgvector.
+        told = "SELECT a.grantee::regrole::text AS who FROM pg_namespace, aclexplode(nspacl) a"
+        rights = await session.fetch(f"{told} WHERE nspname = 'public' AND a.privilege_type = 'USAGE'")
+        assert {"aicore_owner", "aicore_projector", "aicore_reader"} <= {row["who"] for row in rights}
         await session.execute("ALTER TABLE lore_vector DROP COLUMN near")
     bare = LoreVectors(reads)
     with pytest.raises(VectorsAway, match="no pgvector"):
