@@ -195,11 +195,20 @@ async def _in_the_world(running: Running) -> dict[str, dict[str, Any]]:
         return (await running.ask("world.definition", {})).result["version"]
 
     await until(version)
-    opened = (await running.ask("session.open", {"player": "ann"})).result
-    who = {"player": "ann", "session": opened["session"]}
-    entered = await running.ask("places.enter", {**who, "place": "ropewalk_quay"})
-    assert getattr(entered, "result", None), entered
+
+    async def enters(player: str) -> dict[str, Any]:
+        opened = (await running.ask("session.open", {"player": player})).result
+        who = {"player": player, "session": opened["session"]}
+        entered = await running.ask("places.enter", {**who, "place": "ropewalk_quay"})
+        assert getattr(entered, "result", None), entered
+        return who
+
+    who = await enters("ann")
     return {
+        "beliefs.tell": {
+            **await enters("ben"),
+            "to": [],
+        },  # of another player: so many commands are let in of one
         "places.depart": {**who, "to": "counting_square"},  # streets are open at any hour
         "places.close_way": {"way": "kiln_crossing"},
         "world.change": {"base": await version(), "publish": None},
