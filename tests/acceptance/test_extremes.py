@@ -191,7 +191,8 @@ def test_the_log_and_all_that_follows_it_are_sound_after_that(running: Running) 
 
     assert [row["error"] for row in rows] == [""] * len(rows)
     assert running.up.json("log", "verify")["ok"]
-    tail = running.up.run("log", "tail", "--no-follow", "--after", "0", "--json").splitlines()
+    told = running.up.run("log", "tail", "--no-follow", "--after", "0", "--json")
+    tail = told.removesuffix("\n").split("\n")  # other characters that end a line for Python stand in values
     assert [json.loads(line)["position"] for line in tail] == [*range(1, len(tail) + 1)]
     assert running.up.json("dlq", "list") == []
     assert running.up.json("spool", "letters") == []
