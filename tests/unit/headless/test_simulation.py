@@ -79,8 +79,9 @@ def test_a_process_that_reads_the_log_knows_what_those_knew_who_wrote_it() -> No
 
 
 def test_a_row_gives_the_bytes_back() -> None:
+    world, _ = a_morning()
+
     async def written_again() -> None:
-        world, _ = a_morning()
         log = WorldLog("headless", lambda: time[0])
         for event in world.log.since(0):
             time = [event.recorded_us]
