@@ -85,10 +85,11 @@ def first_start_s() -> float:
     return took
 
 
-def test_the_start_after_three_that_were_killed_works(tmp_path: Path) -> None:
-    """Early, in the middle and late in a start, each going on from what the one before left."""
+@pytest.mark.parametrize("parts", [[1], pytest.param([0, 1, 2], marks=pytest.mark.slow)], ids=len)
+def test_the_start_after_some_that_were_killed_works(tmp_path: Path, parts: Sequence[int]) -> None:
+    """In the middle of a start; or early, in its middle and late, each on what the one before left."""
     draw = Random(SEED)
-    for part in range(3):
+    for part in parts:
         Start(tmp_path).kill_at(USUAL_S * (part + draw.random()) / 3, servers=part == 1)
     last = Start(tmp_path)
     last.wait_up()

@@ -26,7 +26,7 @@ from tests.integration.nats_kit import until
 from tests.integration.test_declared_is_served import program, system
 from tests.integration.test_places import refused
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(120)]
 __all__ = ["system"]
 
 BY = {"operator": "mira", "reason": "a test"}

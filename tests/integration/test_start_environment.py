@@ -79,7 +79,13 @@ async def answered(dsn: str) -> int:
         await connection.close()
 
 
-@pytest.mark.parametrize("name", STRANGE.values(), ids=STRANGE)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(STRANGE["characters"], id="characters"),
+        pytest.param(STRANGE["length"], id="length", marks=pytest.mark.slow),
+    ],
+)
 async def test_a_state_directory_may_have_any_name(tmp_path: Path, name: str) -> None:
     with both(tmp_path / name) as (postgres, nats):
         assert await answered(postgres.dsn) == 1
@@ -125,7 +131,9 @@ async def test_a_shell_with_a_variable_of_libpq_reaches_a_server_started_without
     assert await answered(postgres.dsn) == 1
 
 
-@pytest.mark.parametrize("private", [True, False], ids=["private", "long"])
+@pytest.mark.parametrize(
+    "private", [pytest.param(True, id="private"), pytest.param(False, id="long", marks=pytest.mark.slow)]
+)
 async def test_the_temporary_folder_may_be_private_or_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, private: bool
 ) -> None:

@@ -472,7 +472,7 @@ def test_players_who_differ_are_no_slower_model() -> None:
     assert accused <= 12
 
 
-@pytest.mark.parametrize("share", [0.05, 0.5])
+@pytest.mark.parametrize("share", [0.05, pytest.param(0.5, marks=pytest.mark.slow)])
 def test_a_candidate_that_is_no_worse_is_accused_no_more_often_than_stated(share: float) -> None:
     """150 candidates of 1,500 turns: at 5 % stated, 7.5 are expected at most."""
     accused = 0
