@@ -22,6 +22,18 @@ def test_every_case_that_fails_is_named_and_the_others_are_tried() -> None:
     assert [error.__notes__[-1] for error in failed.value.exceptions] == ["in the case n1", "in the case n3"]
 
 
+def test_one_that_raises_nothing_where_it_should_is_named_as_well() -> None:
+    @each_of("text", ["1", "a", "2"])
+    def no_number(text: str) -> None:
+        with pytest.raises(ValueError, match="invalid"):
+            int(text)
+
+    with pytest.raises(BaseExceptionGroup, match="2 of 3 cases") as failed:
+        no_number()
+
+    assert [error.__notes__[-1] for error in failed.value.exceptions] == ["in the case 1", "in the case 2"]
+
+
 async def test_one_that_waits_fails_as_well() -> None:
     @each_of(("name", "number"), [("a", 2), ("b", 3)])
     async def even(name: str, number: int) -> None:

@@ -5,7 +5,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import wraps
 from typing import Any
 
+import pytest
+
 Test = Callable[..., Any]
+
+FAILURES = (Exception, pytest.fail.Exception)
+"""The second is what `pytest.raises` ends with when nothing was raised; it is no Exception."""
 
 
 def each_of(
@@ -30,11 +35,11 @@ def each_of(
 def _at_once(test: Test, tries: list[tuple[str, dict[str, Any]]]) -> Test:
     @wraps(test)
     def run(**fixtures: Any) -> None:
-        failed = list[Exception]()
+        failed = list[BaseException]()
         for name, values in tries:
             try:
                 test(**values, **fixtures)
-            except Exception as error:
+            except FAILURES as error:
                 failed.append(_named(error, name))
         _tell(failed, len(tries))
 
@@ -44,11 +49,11 @@ def _at_once(test: Test, tries: list[tuple[str, dict[str, Any]]]) -> Test:
 def _in_turn(test: Callable[..., Awaitable[None]], tries: list[tuple[str, dict[str, Any]]]) -> Test:
     @wraps(test)
     async def run(**fixtures: Any) -> None:
-        failed = list[Exception]()
+        failed = list[BaseException]()
         for name, values in tries:
             try:
                 await test(**values, **fixtures)
-            except Exception as error:
+            except FAILURES as error:
                 failed.append(_named(error, name))
         _tell(failed, len(tries))
 
@@ -63,13 +68,13 @@ def _asking_for_the_rest(run: Test, test: Test, tries: list[tuple[str, dict[str,
     return run
 
 
-def _named(error: Exception, name: str) -> Exception:
+def _named(error: BaseException, name: str) -> BaseException:
     error.add_note(f"in the case {name}")
     return error
 
 
-def _tell(failed: list[Exception], tried: int) -> None:
+def _tell(failed: list[BaseException], tried: int) -> None:
     if len(failed) == 1:
         raise failed[0]
     if failed:
-        raise ExceptionGroup(f"{len(failed)} of {tried} cases", failed)
+        raise BaseExceptionGroup(f"{len(failed)} of {tried} cases", failed)
