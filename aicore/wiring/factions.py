@@ -7,10 +7,12 @@ from aicore.settings import Settings
 from aicore.wiring.clock import clock_in_memory
 from aicore.wiring.definition import definition_in_memory
 from aicore.wiring.parts import Part, Parts
+from aicore.wiring.people import PLAYERS
 from aicore.wiring.weather import Defined
 from domain.factions.factions import FACTIONS, STREAM, Factions
 from domain.factions.messages import COMMANDS, Deed
 from domain.factions.queries import EmergedQuery, FactionsQuery
+from handlers.factions.deeds import Authorship
 from handlers.factions.leader import FactionsLeader
 from handlers.factions.view import FactionsView
 from handlers.kernel.commands import Binding
@@ -48,8 +50,11 @@ async def _queries(parts: Parts) -> None:
 
 
 async def _leader(parts: Parts) -> None:
-    """Lead the factions whenever no other process does."""
+    """Lead the factions whenever no other process does; see whose deeds are told."""
     view, realm, name = await parts.once(factions_in_memory), parts.system.realm, parts.name
     defined = Defined(await parts.once(definition_in_memory))
     leader = FactionsLeader(parts.log, parts.codec, view, defined, realm=realm, name=name)
     await parts.lead("factions", leader)
+    authorship = Authorship(parts.runner(), players=PLAYERS)
+    commands = parts.served.commands
+    commands[Deed.command_name] = authorship.before(commands[Deed.command_name])

@@ -249,7 +249,7 @@ def decide(command: Deed, state: Factions) -> Sequence[Swayed | Emerged]:
         raise Rejected(
             "no_factions", "the realm has no factions yet", remedy="load a world: aicore world load"
         )
-    swayed = Swayed(**command.model_dump(), day=state.day)
+    swayed = Swayed(**command.model_dump(exclude={"session"}), day=state.day)
     if known := state.deeds.get(command.deed_id):
         if all(alike(getattr(known, name), value) for name, value in swayed if name != "day"):
             return []

@@ -14,6 +14,7 @@ from domain.kernel.event import Command, Event
 from domain.kernel.roles import GRANTED, OPERATOR
 from domain.kernel.visibility import Private
 from domain.kernel.vocabulary import COUNT_MAX, Count, Operator, Player, Reason, Text
+from domain.session.messages import SessionNumber
 
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 FactionRef = Annotated[Id, Field(description="A faction of the world's definition.")]
@@ -190,8 +191,10 @@ class Deed(Command, name="factions.deed", may=(GRANTED, OPERATOR)):
 
     Its id is known for eight days of the game, the command's own for ever.
 
-    Refused with ``no_factions``, ``faction_unknown``, ``deed_taken``, ``too_much`` and ``nothing_done``.
-    The result is {deed_id, faction, power, regard}, as they are then.
+    A service that names a player does so in the session that it holds for them.
+
+    Refused with ``no_factions``, ``faction_unknown``, ``deed_taken``, ``too_much`` and ``nothing_done``, and
+    for the session as places.enter is. The result is {deed_id, faction, power, regard}, as they are then.
     """
 
     deed_id: DeedId
@@ -200,6 +203,9 @@ class Deed(Command, name="factions.deed", may=(GRANTED, OPERATOR)):
     power: int = Field(0, ge=-50, le=50, description="By how much the faction's power changes.")
     regard: int = Field(0, ge=-200, le=200, description="By how much the two think better of each other.")
     player: Player = None
+    session: Annotated[
+        SessionNumber | None, Field(description="In which the player did it; operators leave it out.")
+    ] = None
     operator: Operator
     reason: Reason
 

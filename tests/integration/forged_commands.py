@@ -89,6 +89,7 @@ def _in_session(stage: Stage, draw: Draw, name: str, player: str, session: int) 
         "people.harm": {"who": "person.una_pell", "amount": 250, "how": "a knife"},
         "beliefs.tell": {"to": ["person.una_pell"], "text": "I saw Nib at the Tally House.", "claims": []},
         "people.take": {"of": "person.una_pell", "unit": "lamp_oil", "amount": 1},
+        "factions.deed": {"deed_id": f"of_{player}", "faction": "lamplighters", "power": 5, **BY},
     }
     return {**mine, **more.get(name, {})}
 
@@ -111,6 +112,7 @@ IN_SESSION = (
     *("places.enter", "places.depart", "places.turn_back", "quests.accept", "quests.generate"),
     *("quests.join", "quests.advance", "quests.choose", "quests.abandon", "people.harm", "people.take"),
     "beliefs.tell",
+    "factions.deed",
 )
 GIVING = ("ledger.transfer", "ledger.hold", "ledger.link", "market.buy", "market.sell")
 
@@ -141,7 +143,8 @@ for _name in (*IN_SESSION, "session.close"):
     _of_session("foreign", "rogue", _name, "not_your_session")
     _of_session("coming", "game", _name, "session_over")
 for _name in IN_SESSION:
-    _of_session("foreign", "mira", _name, "not_your_session")
+    if _name != "factions.deed":  # an operator may say whose it was
+        _of_session("foreign", "mira", _name, "not_your_session")
     _of_session("closed", "game", _name, "no_session")
     _of_session("old", "game", _name, "session_over")
 _of_session("foreign", "rogue", "session.open", "session_held")
