@@ -209,7 +209,7 @@ class Deed(Command, name="factions.deed", may=(GRANTED, OPERATOR)):
     operator: Operator
     reason: Reason
 
-    example: ClassVar = {key: value for key, value in Swayed.example.items() if key != "day"}
+    example: ClassVar = {key: value for key, value in Swayed.example.items() if key != "day"} | {"session": 3}
 
 
 EVENTS = (FactionsLed, GroundSet, DayTold, Emerged, Lapsed, Swayed)
