@@ -22,6 +22,7 @@ HELPERS = {
     "__main__",
     "apscheduler_child",
     "bare_proxy",
+    "checker_worlds",
     "engines_kit",
     "fair_child",
     "feed_child",

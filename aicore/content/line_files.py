@@ -7,8 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from domain.definition.faults import Fault
+from domain.story.bank import Bank
 from domain.story.clauses import read_clauses
 from domain.story.corpus import Found, Mark, Pair, Words, read_file, read_words
+from domain.story.language import Language
 from domain.story.plan import Kind, Signature, read_signatures
 from domain.story.saying import Tongue, tongues_of
 from domain.story.variety import Variety, variety_of
@@ -91,6 +93,24 @@ def read_tongues(folder: Path | None = None) -> dict[str, Tongue]:
     """
     root = folder or shipped_folder()
     return tongues_of(read_corpus(folder).pairs, read_clauses(_text(root / CLAUSES)))
+
+
+def read_language(genre: str, folder: Path | None = None) -> Language:
+    """Return what lines of a genre are read back by, in a world without names (`with_names` gives them).
+
+    Raises:
+        OSError: a folder or ``clauses.txt`` is not there, or may not be read.
+    """
+    root = folder or shipped_folder()
+    words = _words(root) | _words(root / genre)
+    bank = _bank() if folder is None else Bank(read_corpus(folder).pairs)
+    return Language(bank, words, read_clauses(_text(root / CLAUSES)))
+
+
+@cache
+def _bank() -> Bank:
+    """Return the shipped lines by their words; some tenths of a second once."""
+    return Bank(read_corpus().pairs)
 
 
 def _misplaced(pairs: Sequence[Pair], path: Path, name: str) -> Sequence[Found]:

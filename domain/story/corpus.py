@@ -115,6 +115,11 @@ class Words:
         """Yield what of the forbidden a text says."""
         yield from _any_of(self.forbidden).findall(re.sub(r"[^a-z']+", " ", text.lower()))
 
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield the characters that say what is forbidden."""
+        plain = re.sub(r"[^a-z']", " ", text.lower().replace("\u2019", "'"))
+        yield from (found.span() for found in _any_of(self.forbidden).finditer(plain))
+
 
 @lru_cache(maxsize=16)
 def _any_of(phrases: frozenset[str]) -> re.Pattern[str]:

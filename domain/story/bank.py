@@ -1,0 +1,107 @@
+"""Written lines by their words, so that a text which is one of them is known for what it says. Pure.
+
+Every line of the corpus was written for a plan; so a text that is word for word such a line, with its
+letters filled, says that plan and nothing else. Sentences of theirs that name nobody are harmless anywhere.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from domain.story.corpus import Pair, Voice
+from domain.story.plan import HEARER, LETTERS, SPEAKER, Kind
+from domain.story.text import Names, Sentence, Token, alike, read_tokens, sentences_of
+
+SENTENCES_MAX = 8
+"""Of one written line, at most, as far as they are looked for."""
+
+NOBODY = Names({})
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A written line, and its letters in the order in which they are named first."""
+
+    pair: Pair
+    letters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A written line in a text: sentences ``start`` to ``end``, and what its letters stand for there."""
+
+    line: Line
+    start: int
+    end: int
+    bound: Mapping[str, str]
+
+
+class Bank:
+    """The lines of a corpus, found by their words."""
+
+    __slots__ = ("_lines", "harmless", "vocabulary")
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        """Take lines; each is read once."""
+        self._lines: dict[Key, list[Line]] = defaultdict(list)
+        harmless: set[Key] = set()
+        words: set[str] = set()
+        for pair in pairs:
+            tokens = read_tokens(pair.text, NOBODY, NOBODY)
+            kinds = {letter: LETTERS[letter] for letter in LETTERS}
+            key, letters = _key(tokens, kinds)
+            self._lines[key].append(Line(pair, letters))
+            words.update(token.word for token in tokens)
+            if pair.plan.letters or not pair.plan.claims:
+                harmless |= {one.key for one in sentences_of(tokens) if not one.mentioned}
+        self.harmless = frozenset(harmless)
+        self.vocabulary = frozenset(words - {""})
+
+    def find(self, sentences: Sequence[Sentence], kinds: Mapping[str, Kind]) -> list[Found]:
+        """Return the written lines of a text, from its beginning on, the longest first.
+
+        Args:
+            sentences: with ids of `kinds` for what they name.
+            kinds: what each id is; who speaks and who listens are `SPEAKER` and `HEARER`.
+        """
+        found: list[Found] = []
+        at = 0
+        while at < len(sentences):
+            line = self._at(sentences, at, kinds)
+            if line:
+                found += line
+            at = line[0].end if line else at + 1
+        return found
+
+    def _at(self, sentences: Sequence[Sentence], start: int, kinds: Mapping[str, Kind]) -> list[Found]:
+        for end in range(min(len(sentences), start + SENTENCES_MAX), start, -1):
+            tokens = list(chain.from_iterable(one.tokens for one in sentences[start:end]))
+            key, ids = _key(tokens, kinds)
+            lines = self._lines.get(key)
+            if lines:
+                return [Found(line, start, end, dict(zip(line.letters, ids, strict=True))) for line in lines]
+        return []
+
+    def voices(self) -> Iterator[Voice]:
+        """Yield the voices that its lines are of."""
+        yield from {line.pair.voice: None for lines in self._lines.values() for line in lines}
+
+
+def _key(tokens: Sequence[Token], kinds: Mapping[str, Kind]) -> tuple[Key, tuple[str, ...]]:
+    """Return the words of a line, with what it names numbered by its kind, and the ids of those in order."""
+    ids: list[str] = []
+    key: list[str] = []
+    for token in tokens:
+        mention = token.mention
+        if mention is None or mention.form.lower() not in ("", "the", "bare", "since", "aim"):
+            key.extend(alike((token,)))
+        elif mention.id in (SPEAKER, HEARER) or mention.id not in kinds:
+            key.append(f"<{mention.id}>")
+        else:
+            if mention.id not in ids:
+                ids.append(mention.id)
+            key.append(f"<{kinds[mention.id]} {ids.index(mention.id)}>")
+    return tuple(key), tuple(ids)

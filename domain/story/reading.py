@@ -1,0 +1,88 @@
+"""Reading a line back before it is said: what in a text its plan does not allow. Pure and deterministic.
+
+The program owns the meaning and somebody else chose the words; so the words are read again, and each gate
+tells what it stops. A text without a stop says its plan, as far as words and structure show it. What is word
+for word a written line is known for what that line says; all else is read by the wordings of predicates.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from domain.story.claiming import line_stops
+from domain.story.clauses import Stated, Thing
+from domain.story.gates import word_stops
+from domain.story.language import Language
+from domain.story.meaning import Beside, terms_of_letters, terms_of_things
+from domain.story.plan import LinePlan
+from domain.story.read import Read, read
+from domain.story.repeating import Grams, grams_of, nearly_heard
+from domain.story.saying import Saying
+from domain.story.stops import Gate, Stop
+
+__all__ = ["Gate", "Grams", "Reading", "Stop", "grams_of", "read_back", "read_back_template"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a finished text is read against.
+
+    Attributes:
+        saying: the plan: act, who speaks to whom, claims, what must not be mentioned.
+        language: names, vocabulary, written lines and wordings; made once for a world and genre.
+        scene: what may be named beside the plan: who is there, the place where they are.
+        present: ids of people who are here and awake, or None where nobody knows.
+        dead: ids of people who are dead.
+        said: what the speaker has said and what has not ended since.
+        secrets: claims that must not be mentioned, beside those that the plan hides.
+        believed: what the speaker believes; a claim outside the plan is named as theirs or as unfounded.
+        given: what everybody of this voice has or does (``Voice.given``).
+        heard: what the listener heard lately, from `grams_of`; without any, nothing is a repetition.
+    """
+
+    saying: Saying
+    language: Language
+    scene: tuple[Thing, ...] = ()
+    present: frozenset[str] | None = None
+    dead: frozenset[str] = frozenset()
+    said: tuple[Stated, ...] = ()
+    secrets: tuple[Stated, ...] = ()
+    believed: tuple[Stated, ...] = ()
+    given: str = ""
+    heard: Sequence[Grams] = ()
+
+
+def read_back(text: str, reading: Reading) -> tuple[Stop, ...]:
+    """Return what stops a finished text, in the order of the text; () if it may be said."""
+    beside = Beside(
+        reading.scene, reading.secrets, reading.said, reading.believed, reading.present, reading.dead
+    )
+    found = read(text, terms_of_things(reading.saying, beside), reading.language)
+    return _ordered((*_stops(found, reading.given), *_heard(text, reading.heard)))
+
+
+def read_back_template(text: str, plan: LinePlan, language: Language, given: str = "") -> tuple[Stop, ...]:
+    """Return what stops a line whose placeholders are not filled yet; () if it may be filled.
+
+    Beside what `read_back` looks at, placeholders are checked: every letter of the plan, no other, in a form
+    that its kind has; and capitals and digits, which no written line has.
+    """
+    return _ordered(_stops(read(text, terms_of_letters(plan), language), given))
+
+
+def _stops(found: Read, given: str) -> Iterator[Stop]:
+    yield from word_stops(found)
+    yield from line_stops(found)
+
+
+def _heard(text: str, heard: Sequence[Grams]) -> Iterator[Stop]:
+    if why := nearly_heard(text, heard):
+        yield Stop(Gate.REPETITION, text, 0, len(text), why)
+
+
+def _ordered(stops: Iterable[Stop]) -> tuple[Stop, ...]:
+    """Return stops in the order of the text, each gate once for the same words."""
+    return tuple(sorted({(one.gate, one.start, one.end): one for one in stops}.values(), key=_place))
+
+
+def _place(stop: Stop) -> tuple[int, int, str]:
+    return stop.start, stop.end, stop.gate
