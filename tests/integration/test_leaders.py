@@ -37,7 +37,7 @@ from tests.integration.nats_kit import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
-ROUNDS = 40
+ROUNDS = 100
 """Of one death and one stop each."""
 
 WORKS_S = 3.0
@@ -127,7 +127,7 @@ async def test_people_whose_leaders_die_and_stand_still_live_as_they_would_have(
 
 @pytest.mark.slow
 @pytest.mark.timeout(3_600)
-async def test_people_over_forty_deaths_and_forty_stops(
+async def test_people_over_a_hundred_deaths_and_a_hundred_stops(
     postgres: EmbeddedPostgres, nats_server: EmbeddedNats, realm: str
 ) -> None:
     async with led_place(postgres.dsn, nats_server.url, realm, PEOPLE, 2) as place:
@@ -168,7 +168,7 @@ async def weather_as_it_would_have_been(place: Place) -> int:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3_600)
-async def test_weather_over_forty_deaths_and_forty_stops(
+async def test_weather_over_a_hundred_deaths_and_a_hundred_stops(
     postgres: EmbeddedPostgres, nats_server: EmbeddedNats, realm: str
 ) -> None:
     async with led_place(postgres.dsn, nats_server.url, realm, WEATHER, 2) as place:
@@ -195,7 +195,7 @@ def same(troubled: Told, calm: Told) -> int:
 @pytest.mark.slow
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("led", [FACTIONS, MARKETS], ids=lambda led: led.work)
-async def test_factions_and_markets_over_forty_deaths_and_forty_stops(
+async def test_factions_and_markets_over_a_hundred_deaths_and_a_hundred_stops(
     postgres: EmbeddedPostgres, nats_server: EmbeddedNats, realm: str, led: Led
 ) -> None:
     servers = postgres.dsn, nats_server.url
