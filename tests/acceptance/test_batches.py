@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.xdist_group("batches"),
 ]
 
-ITEMS = 60
+ITEMS = 30
 DONE_S = 90
 WHO = ("--operator", "test")
 

@@ -155,7 +155,7 @@ class Client:
             self.ask((f"demo.in.registry.register_model.{UNNAMED}", encode_command(message)))
 
 
-@pytest.mark.parametrize("language", ["python", "js"])
+@pytest.mark.parametrize("language", [pytest.param("python", marks=pytest.mark.slow), "js"])
 def test_a_durable_consumer_resumes_drops_what_it_has_and_notices_a_gap(
     up: Up, language: str, tmp_path: Path
 ) -> None:

@@ -37,8 +37,8 @@ DAY_PACE = 3.0
 """How many times longer the writers pause by day: faults befall the same things on their way, and less that
 is not is counted after each. The long run, with forty times the rounds, has all the load."""
 
-DAY_ROUNDS = 5
-"""Half of the faults by day, drawn anew in each run."""
+DAY_ROUNDS = 4
+"""Some of the faults by day, drawn anew in each run."""
 
 Round = tuple[str, str]
 """A fault, and what is done on top while the system recovers from it: "" for nothing."""

@@ -119,7 +119,7 @@ class LogMachine(RuleBasedStateMachine):
             assert [e.position for e in found] == list(range(1, len(self.rows) + 1))
 
 
-@pytest.mark.parametrize("split_min", [2, writer.SPLIT_MIN])
+@pytest.mark.parametrize("split_min", [2, pytest.param(writer.SPLIT_MIN, marks=pytest.mark.slow)])
 def test_the_log_behaves_like_a_list(
     postgres: EmbeddedPostgres, split_min: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
