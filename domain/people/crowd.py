@@ -25,6 +25,7 @@ class Crowd:
         company: place of whoever is awake there; NONE.
         present: whether they are where ``place`` says, and not on the way from there.
         cools: whether there is a place that they do not try again yet.
+        missed: whether there is one where they got nothing. fears: whether there is one that they fear.
         since_ms, begins_ms, until_ms, owed: as in `Life`. levels: [person, need] at ``since_ms``.
         pockets: what they have to spend now, and got of what they ordered.
     """
@@ -37,7 +38,7 @@ class Crowd:
         self.place, self.at, self.action, self.company = (
             np.full(count, NONE, dtype=np.int64) for _ in range(4)
         )
-        self.cools, self.present = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+        self.cools, self.present, self.missed, self.fears = (np.zeros(count, dtype=bool) for _ in range(4))
         self._bound = [0] * len(cast.places)
         self.since_ms, self.begins_ms, self.until_ms, self.owed = (
             np.zeros(count, dtype=np.int64) for _ in range(4)
@@ -64,6 +65,7 @@ class Crowd:
                 self._bound[number] += more
         self.place[row], self.at[row], self.cools[row] = place, at, bool(life.cool)
         self.present[row] = life.journey is None
+        self.missed[row], self.fears[row] = bool(life.missed), bool(life.fears)
         self.action[row] = cast.act_rows.get(life.action, NONE)
         self.company[row] = NONE if life.journey is not None or life.action == SLEEP else place
         self.since_ms[row], self.begins_ms[row] = life.since_ms, life.begins_ms
@@ -177,4 +179,4 @@ class Crowd:
 
 def rows_of(cast: Cast, lives: Sequence[Life]) -> Ints:
     """Return the numbers of some people."""
-    return np.array([cast.rows[life.person] for life in lives], dtype=np.int64)
+    return np.array([*map(cast.rows.__getitem__, [life.person for life in lives])], dtype=np.int64)

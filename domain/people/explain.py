@@ -87,7 +87,7 @@ def explain(people: People, world: World, before: Sequence[Event], decided: Pers
     minute = Minute(crowd, world, [people.lives[decided.person]], decided.at_ms)
     life = minute.weighed.lives[0]
     options = _options(minute)
-    fears = fears_of(minute.crowd, world, minute.weighed.lives, decided.at_ms)
+    fears = fears_of(minute.crowd, world, minute.weighed.lives, minute.weighed.rows, decided.at_ms)
     feared = [world.cast.places[fear.place] for fear in fears]
     people.evolve_all(before)
     for each in people.lives.values():

@@ -47,13 +47,12 @@ def endangered(life: Life, world: World, now_ms: int) -> bool:
     return soon and notices(life, world, now_ms)
 
 
-def fears_of(crowd: Crowd, world: World, lives: Sequence[Life], now_ms: int) -> Sequence[Fear]:
-    """Return what each of ``lives`` fears now."""
+def fears_of(crowd: Crowd, world: World, lives: Sequence[Life], rows: Ints, now_ms: int) -> Sequence[Fear]:
+    """Return what each of ``lives`` fears now; ``rows``: their numbers in the cast."""
     found: list[Fear] = []
     cast = crowd.cast
-    for number, life in enumerate(lives):
-        if not life.fears and life.place not in world.dangers:
-            continue
+    for number in _who_may(crowd, world, rows):
+        life = lives[number]
         here = endangered(life, world, now_ms)
         places = {place for place, until_ms in life.fears.items() if now_ms < until_ms}
         if here:
@@ -64,6 +63,15 @@ def fears_of(crowd: Crowd, world: World, lives: Sequence[Life], now_ms: int) -> 
             for place in sorted(places & cast.place_rows.keys())
         )
     return found
+
+
+def _who_may(crowd: Crowd, world: World, rows: Ints) -> Sequence[int]:
+    """Return the numbers of those who may fear something: few, in a city of thousands."""
+    may = crowd.fears[rows]
+    for place in world.dangers.keys() & crowd.cast.place_rows.keys():
+        may |= crowd.place[rows] == crowd.cast.place_rows[place]
+    numbers: list[int] = np.flatnonzero(may).tolist()
+    return numbers
 
 
 def want_away(considered: Ints, targets: Ints, fears: Sequence[Fear], pressing: int) -> None:

@@ -117,7 +117,7 @@ class _Look:
         """Return all that was weighed."""
         rules, running, targets, refused = self.rules, self.running, self.targets, self.refused
         considered = self._considered()
-        fears = fears_of(self.crowd, self.world, self.lives, self.now_ms)
+        fears = fears_of(self.crowd, self.world, self.lives, self.rows, self.now_ms)
         want_away(considered, targets, fears, rules.routine.pressing)
         scores = scored(considered, rules)
         pressing = self.pressed
@@ -200,13 +200,22 @@ class _Look:
     def missed(self) -> Mapping[int, Mapping[str, Missed]]:
         """By number of who has some: places where they got nothing a short time ago, and why."""
         found = {}
-        for number, life in enumerate(self.lives):
+        for number in self._disappointed():
+            life = self.lives[number]
             known = {place: why for place, (until, why) in life.missed.items() if self.now_ms < until}
             if (missed := self.crowd.pockets.missed(life.person)) is not None:
                 known[life.at] = missed
             if known:
                 found[number] = known
         return found
+
+    def _disappointed(self) -> Sequence[int]:
+        """Return the numbers of those who may have got nothing somewhere: few, in a city of thousands."""
+        crowd, cast = self.crowd, self.cast
+        may = crowd.missed.copy()
+        may[[cast.rows[person] for person in crowd.pockets.outcomes if person in cast.rows]] = True
+        numbers: list[int] = np.flatnonzero(may[self.rows]).tolist()
+        return numbers
 
     @cached_property
     def kept(self) -> Bools:
@@ -306,18 +315,24 @@ class _Look:
     def _considered(self) -> Ints:
         cast, rules, rows, due = self.cast, self.rules, self.rows, self.due
         urges = WANT_CURVE[self.levels * MILLE // FULL] * cast.weights[rows] // MILLE * cast.drains[rows]
-        want = np.zeros(self.targets.shape, dtype=np.int64)
+        found: Ints = np.empty((len(CONSIDERED), *self.targets.shape), dtype=np.int64)
+        want, routine, near, fit, company = found
+        want[:] = 0
         for need in range(len(cast.needs)):
             np.maximum(want, urges[:, need, None] * cast.counts[:, need], out=want)
         want //= MILLE
         np.minimum(want, MILLE, out=want)
         duty = rules.duty + rules.diligence * cast.diligence[rows[due[0]]] // MILLE
         want[due] = np.maximum(want[due], duty)
-        return np.stack([want, self._routine(), self._near(), cast.fit[rows], self._social()])
+        self._routine(routine)
+        self._near(near)
+        np.take(cast.fit, rows, axis=0, out=fit)
+        self._social(company)
+        return found
 
-    def _routine(self) -> Ints:
+    def _routine(self, found: Ints) -> None:
         cast, rules = self.cast, self.rules.routine
-        found = np.full(self.targets.shape, rules.free, dtype=np.int64)
+        found[:] = rules.free
         if LABOUR in cast.needs:
             found[:, cast.gains[:, cast.needs.index(LABOUR)] > 0] = rules.free_labour
         if self.spends:
@@ -328,16 +343,15 @@ class _Look:
         pressing = self.pressed
         found[pressing] = np.maximum(found[pressing], rules.pressing)
         found[self.due] = rules.scheduled
-        return found
 
-    def _near(self) -> Ints:
+    def _near(self, near: Ints) -> None:
         """What is far is worth less, and what ends before it is of use.
 
         Nobody goes to bed for the quarter of an hour before work.
         """
         cast = self.cast
         walk = np.minimum(self.walk, DAY_S)
-        near: Ints = NEAR_CURVE[np.minimum(walk, HOUR_S) * MILLE // HOUR_S]
+        np.take(NEAR_CURVE, np.minimum(walk, HOUR_S) * MILLE // HOUR_S, out=near)
         left = cast.left[self.rows, self.minute] * MINUTE_S
         takes = np.minimum(cast.takes_ms // SECOND_MS, DAY_S)
         rest = left[:, None] - walk
@@ -349,13 +363,11 @@ class _Look:
         useful[self.due] = MILLE
         near *= useful
         near //= MILLE
-        return near
 
-    def _social(self) -> Ints:
+    def _social(self, found: Ints) -> None:
         cast, at = self.cast, np.maximum(self.targets, 0)
-        found = np.full(self.targets.shape, MILLE, dtype=np.int64)
+        found[:] = MILLE
         sociable = [cast.act_rows[act] for act in cast.acts if act in self.rules.sociable]
         if sociable:
             means = self.crowd.regard(self.rows, at[:, sociable])
             found[:, sociable] = REGARD_CURVE[np.clip(500 + means // 2, 0, MILLE)]
-        return found
