@@ -254,6 +254,53 @@ class Scoring(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplesAsk:
+    """A question for several answers at once."""
+
+    prompt: str = field(repr=False)
+    static: str = field(default="", repr=False)
+    """How the prompt begins; so do many others, so what the engine makes of it may be kept."""
+    beside: str | None = field(default=None, repr=False)
+    """The same question without what should matter; each sample's chance after it is told, too."""
+    count: int
+    max_tokens: int
+    temperature: float
+    seed: int = 0
+    """Fixes all samples together: the same question and count give the same texts."""
+    without: tuple[str, ...] = ()
+    """Tokens that must not be written; those that the model has not are passed over."""
+    priority: int = 0
+    """0 is the most urgent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One of several answers."""
+
+    text: str = field(repr=False)
+    tokens: int
+    whole: bool
+    """Whether the model ended it by itself."""
+    chance: float
+    """Mean log chance of its tokens after the prompt, nats."""
+    beside: float
+    """The same after ``SamplesAsk.beside``; as `chance` without one."""
+
+
+@runtime_checkable
+class Sampling(Protocol):
+    """An engine that answers one question several times in one batch."""
+
+    async def samples(self, ask: SamplesAsk) -> list[Sample]:
+        """Return ``count`` answers; who is cancelled meanwhile ends them at their next token.
+
+        Raises:
+            EngineError: as `Engine.stream`.
+        """
+        ...
+
+
 async def collect(engine: Engine, ask: EngineAsk, clock: Callable[[], float]) -> Generation:
     """Return the whole answer; ``clock`` counts seconds. Raises `EngineError`."""
     began = clock()
