@@ -28,6 +28,7 @@ _NAMES = (
     "factions",
     "beliefs",
     "lore",
+    "traces",
 )
 
 CONTEXTS: tuple[Context, ...] = tuple(import_module(f"domain.{name}").CONTEXT for name in _NAMES)

@@ -16,7 +16,7 @@ from domain.beliefs.claims import Claim, kind_of, read_claim
 from domain.beliefs.facts import Facts
 from domain.beliefs.ground import Ground
 from domain.beliefs.messages import ClaimTold
-from domain.beliefs.mind import Basis, Belief, Mind, Perceived, Step, Taken, nowhere
+from domain.beliefs.mind import SURE, Basis, Belief, Conclusion, Mind, Perceived, Step, Taken, nowhere
 from domain.beliefs.table import changes_of
 from domain.beliefs.thoughts import View, left_before, orders
 from domain.kernel.event import Event
@@ -150,6 +150,19 @@ class Beliefs:
                 if change.claim.predicate == DEAD and isinstance(change, Begins):
                     self.presence.lose(change.claim.subject)
         self._note(changes, id_, position)
+
+    def conclude(self, holder: str, conclusion: Conclusion, id_: str, position: int) -> None:
+        """Have somebody conclude from what an event left that it happened; nobody else knows that they do."""
+        found = conclusion
+        if claim := self.ground.vocabulary.normal(read_claim(found.claim)):
+            group = frozenset((holder,))
+            self._take_in(
+                Perceived(
+                    claim, False, found.at_ms, found.position, position, id_, group, found.place,
+                    root=found.event, basis="inferred", sure=found.sure,
+                ),
+                holder,
+            )  # fmt: skip
 
     # --- what one asks --------------------------------------------------------------------------------------
 
@@ -364,6 +377,7 @@ class Beliefs:
             came=self._stood(group),
             root=own.seen.root if own else "",
             basis=basis,
+            sure=own.seen.sure if own else SURE,
         )  # fmt: skip
         better = [each for each in event.hearers if self._knows_better(seen, each)]
         self._tell(seen, event.hearers)
@@ -388,6 +402,7 @@ class Beliefs:
                 steps=(),
                 basis="inferred",
                 root=seen.event,
+                sure=SURE,
             )
             self._take_in(inferred, holder)
 

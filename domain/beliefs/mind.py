@@ -42,6 +42,22 @@ class Step(NamedTuple):
     position: int
 
 
+class Conclusion(NamedTuple):
+    """What somebody concludes from something that an event left.
+
+    Attributes:
+        claim: as it is written. sure: thousandths.
+        at_ms, event, position: of the event. place: where they found it.
+    """
+
+    claim: str
+    sure: int
+    at_ms: int
+    event: str
+    position: int
+    place: str
+
+
 class Perceived(NamedTuple):
     """One thing that some came to know of together: by its event, or by being told of it.
 
@@ -59,6 +75,7 @@ class Perceived(NamedTuple):
         trusted: who of those who were told takes it to be meant, if they do not know newer things.
         came: of those who were told, when each came to the place (as positions): what they have seen since is
             before their eyes.
+        sure: thousandths; how sure one may be who concludes it, before it goes through any hands.
     """
 
     claim: Claim
@@ -74,6 +91,12 @@ class Perceived(NamedTuple):
     root: str = ""
     basis: Basis = "seen"
     trusted: frozenset[str] = frozenset()
+    sure: int = SURE
+
+    @property
+    def weighed(self) -> bool:
+        """Whether it is held against what one knows: of what one sees oneself one is sure."""
+        return bool(self.steps) or self.sure < SURE
 
     @property
     def teller(self) -> str:
@@ -117,7 +140,7 @@ class Belief:
 
 def confidence_of(seen: Perceived) -> int:
     """Return how sure one is of what one perceives so, in thousandths."""
-    sure = SURE
+    sure = seen.sure
     for step in seen.steps:
         sure = sure * STEP[0] // STEP[1]
         if step.teller.startswith("player."):
@@ -151,7 +174,7 @@ class _Hearing:
 
     def rather(self, rival: Belief) -> bool:
         """Return whether the holder goes on believing what they do, against what they are told."""
-        if self.seen.teller.startswith("player."):
+        if self.seen.teller.startswith("player.") or not self.seen.steps:
             return rival.confidence > self.sure
         if rival.seen.steps or not rival.seen.place:
             return False
@@ -202,12 +225,12 @@ class Mind:
             return "believed"
         rivals = list(self._rivals(claim, slot))
         if self.words.is_state(claim):
-            if seen.steps and any(rival.seen.at_ms > seen.at_ms for rival in rivals):
+            if seen.weighed and any(rival.seen.at_ms > seen.at_ms for rival in rivals):
                 return "older"
-            if seen.steps and any(hearing.rather(rival) for rival in rivals):
+            if seen.weighed and any(hearing.rather(rival) for rival in rivals):
                 self._doubt(seen, sure)
                 return "doubted"
-        elif seen.steps:
+        elif seen.weighed:
             rivals = [each for each in rivals if not hearing.stands(each)]
         for rival in rivals:
             self._drop(rival, seen.position, "replaced")
@@ -260,6 +283,8 @@ class Mind:
 
     def _newer(self, seen: Perceived, held: Belief, sure: int) -> bool:
         """Return whether what is believed already is better known, or happened again, by this."""
+        if sure < held.confidence and not seen.steps:
+            return False
         if not self.words.is_state(seen.claim):
             return seen.source > held.seen.source or (
                 seen.source == held.seen.source and sure > held.confidence

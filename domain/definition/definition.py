@@ -12,6 +12,7 @@ from domain.definition.people import Activity, Archetype, Kind, Need, Person
 from domain.definition.places import District, Id, Means, Place, Territory, Way
 from domain.definition.predicates import Predicate
 from domain.definition.quests import Quest
+from domain.definition.traces import TraceRule
 
 Forms = tuple[str, ...] | Mapping[str, "Forms"]
 """Sentences to choose from, by whatever they depend on: intent, voice, weather."""
@@ -78,5 +79,6 @@ class Definition:
     facts: tuple[Fact, ...] = ()
     documents: tuple[Document, ...] = ()
     predicates: tuple[Predicate, ...] = ()
+    traces: tuple[TraceRule, ...] = ()
     speech: Mapping[str, Forms] | None = None
     trained: Trained = Trained()

@@ -44,6 +44,7 @@ Section = Annotated[
         "facts",
         "documents",
         "predicates",
+        "traces",
         "speech",
         "trained",
     ],

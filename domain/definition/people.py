@@ -63,11 +63,16 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A sort of place, and what one can do at any of them."""
+    """A sort of place, and what one can do at any of them.
+
+    Attributes:
+        indoors: whether a roof keeps the weather off.
+    """
 
     id: Id
     name: str
     offers: tuple[Id, ...] = ()
+    indoors: bool = False
 
 
 @dataclass(frozen=True, slots=True)

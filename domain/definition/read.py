@@ -12,6 +12,7 @@ from domain.definition.faults import Fault, nearest
 from domain.definition.predicates_schema import PREDICATES
 from domain.definition.quests_schema import QUESTS
 from domain.definition.reading import Reader, Reading, Unreadable, unknown_references
+from domain.definition.traces_schema import TRACES
 
 SECTIONS: Mapping[str, Reader[object]] = {
     "world": schema.WORLD,
@@ -35,6 +36,7 @@ SECTIONS: Mapping[str, Reader[object]] = {
     "facts": schema.FACTS,
     "documents": schema.DOCUMENTS,
     "predicates": PREDICATES,
+    "traces": TRACES,
     "speech": schema.speech,
     "trained": schema.TRAINED,
 }

@@ -119,7 +119,13 @@ MEANS = entries(
     metres_per_minute=needed(whole(1, SPEED_MAX, "metres in a game minute")),
     carries=maybe(CAPACITY),
 )
-KINDS = entries("kind of place", Kind, name=needed(NAME), offers=maybe(names("activity"), ()))
+KINDS = entries(
+    "kind of place",
+    Kind,
+    name=needed(NAME),
+    offers=maybe(names("activity"), ()),
+    indoors=maybe(flag, False),
+)
 PLACES = entries(
     "place",
     Place,

@@ -8,6 +8,7 @@ from domain.beliefs import showing
 from domain.beliefs.beliefs import Beliefs
 from domain.beliefs.ground import ground_of
 from domain.beliefs.messages import ClaimTold
+from domain.beliefs.mind import Conclusion
 from domain.beliefs.queries import BelievedQuery, FactsQuery, WhyQuery
 from domain.beliefs.table import TABLE
 from domain.definition.definition import Definition
@@ -17,10 +18,11 @@ from domain.kernel.event import Event
 from domain.kernel.parse import parse
 from domain.people.messages import PersonTold
 from domain.people.presence import KINDS
+from domain.traces.messages import Discovered
 from handlers.kernel.follow import Decode, MemoryView
 
 DEFINING = (EntryDefined, EntryRetired, VersionPublished)
-HEARD: frozenset[type[Event]] = frozenset((*TABLE, *KINDS, PersonTold, ClaimTold, *DEFINING))
+HEARD: frozenset[type[Event]] = frozenset((*TABLE, *KINDS, PersonTold, ClaimTold, Discovered, *DEFINING))
 
 
 class BeliefsView(MemoryView):
@@ -42,7 +44,12 @@ class BeliefsView(MemoryView):
             if isinstance(event, VersionPublished) and (found := definition_of(self._defined)):
                 self.beliefs.redefine(ground_of(found), recorded.position, str(recorded.id))
             return
-        self.beliefs.apply(event, str(recorded.id), recorded.position)
+        id_, position = str(recorded.id), recorded.position
+        self.beliefs.apply(event, id_, position)
+        if isinstance(event, Discovered) and event.claim:
+            cause = event.cause_ms, event.cause, event.cause_position
+            concluded = Conclusion(event.claim, event.certainty, *cause, event.place)
+            self.beliefs.conclude(f"player.{event.player}", concluded, id_, position)
 
     async def answer_facts(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``beliefs.facts``."""

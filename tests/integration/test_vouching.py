@@ -81,7 +81,7 @@ OTHERS = {
     "log.stats migrate clock.show clock.alarms world.plan world.watch demo.walk demo.ten-things "
     "ledger.balance ledger.history ledger.supply market.list market.board market.prices people.list "
     "people.show people.knows people.health story.facts story.knows story.why quests.journal quests.offers "
-    "world.factions world.weather "
+    "story.traces world.factions world.weather "
     "lore.list lore.search lore.show",
     "new events as they come, for a program of somebody's": "events.follow",
     "who may connect, which the log says nothing of": "services.add services.list services.revoke "

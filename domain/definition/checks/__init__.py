@@ -14,6 +14,7 @@ from domain.definition.checks.places import PLACE_CHECKS
 from domain.definition.checks.predicates import PREDICATE_CHECKS
 from domain.definition.checks.quests import QUEST_CHECKS
 from domain.definition.checks.speech import SPEECH_CHECKS
+from domain.definition.checks.traces import TRACE_CHECKS
 from domain.definition.checks.walks import WALK_CHECKS
 from domain.definition.checks.ways import WAY_CHECKS
 from domain.definition.checks.world import WORLD_CHECKS
@@ -34,6 +35,7 @@ CHECKS: tuple[Check, ...] = (
     *GOODS_CHECKS,
     *QUEST_CHECKS,
     *PREDICATE_CHECKS,
+    *TRACE_CHECKS,
     *SPEECH_CHECKS,
 )
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from domain.beliefs.beliefs import Beliefs
 from domain.beliefs.claims import Claim
+from domain.beliefs.mind import Conclusion
 from domain.beliefs.vocabulary import vocabulary
 from tests.unit.beliefs.kit import Tale, event_id, ground, words
 
@@ -168,3 +169,40 @@ def test_of_what_there_is_one_from_now_on_the_newest_is_left() -> None:
     tale.beliefs.redefine(ground(vocabulary=vocabulary(single)), 3, "")
 
     assert [fact.claim.object for fact in tale.beliefs.facts.ask("person.ada")] == ["place.lane"]
+
+
+def test_what_one_concludes_is_held_as_surely_as_it_shows_and_shakes_nothing_surer() -> None:
+    tale = Tale()
+    tale.comes("player.ann", "inn")
+    seen = tale.happens("hurt(person.bea, person.ada)", "inn")
+    tale.happens("promised(player.ann, person.ada, number.3)", "inn")
+
+    def concludes(claim: str, sure: int, about: int) -> None:
+        tale.position += 1
+        found = Conclusion(claim, sure, about * 60_000, event_id(about), about, "inn")
+        tale.beliefs.conclude("player.ann", found, event_id(tale.position), tale.position)
+
+    def sure_of(claim: str) -> tuple[int, str, bool]:
+        held = [each for each in tale.beliefs.known("player.ann") if str(each.claim) == claim]
+        return (held[0].confidence, held[0].evidence, held[0].doubted) if held else (0, "", False)
+
+    hurt, killed = "hurt(person.bea, person.ada)", "killed(person.bea, person.ada)"
+    broke = "broke_promise(player.ann, person.ada, number.3)"
+    for about in (seen, seen + 1):
+        concludes(hurt, 300, about)
+        assert sure_of(hurt) == (1_000, "witnessed", False)
+    concludes(killed, 400, seen)
+    concludes(killed, 700, seen)
+    concludes(killed, 500, seen)
+    assert sure_of(killed) == (700, "inferred", False)
+    concludes("shut(place.inn)", 600, seen)
+    assert sure_of("shut(place.inn)") == (600, "inferred", False)
+    concludes("at(player.ann, place.mill)", 900, tale.position)
+    assert sure_of("at(player.ann, place.mill)") == (900, "inferred", True), "they see where they are"
+    concludes(broke, 800, seen)
+    assert sure_of("promised(player.ann, person.ada, number.3)")[0] == 1_000, "nor by what it ends"
+
+    tale.comes("ada", "inn")
+    tale.says("player.ann", killed, "ada")
+    told = next(each for each in tale.beliefs.known("person.ada") if str(each.claim) == killed)
+    assert (told.confidence, told.seen.basis) == (700 * 4 // 5 // 2, "inferred")

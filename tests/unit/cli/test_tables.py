@@ -39,6 +39,7 @@ from aicore.cli import (
     spool,
     templates,
     tiers,
+    traces,
     turns,
     world_factions,
     world_weather,
@@ -241,6 +242,12 @@ def belief(name: str) -> dict[str, Any]:
     return {**fact(name), **told, "at_ms": 68_400_000, "position": 1_204}
 
 
+def trace(name: str) -> dict[str, Any]:
+    infers = {"claim": f"fled(person.{name}, place.quay)", "says": WORDS, "certainty": 650}
+    told = {"left_ms": 68_400_000, "strength": 700, "found": True, "position": 1_204}
+    return {"trace": name, "infers": infers, **told}
+
+
 def weighed(name: str) -> Option:
     return Option("eat", name, dict.fromkeys(CONSIDERED, 1_000), "closed", 1_234_567)
 
@@ -273,6 +280,7 @@ CASES: dict[str, Callable[[str, str], Listing]] = {
     "people.listing": lambda a, b: people.listing([person(a), person(b)]),
     "beliefs.fact_listing": lambda a, b: beliefs.fact_listing([fact(a), fact(b)]),
     "beliefs.known_listing": lambda a, b: beliefs.known_listing([belief(a), belief(b)]),
+    "traces.listing": lambda a, b: traces.listing([trace(a), trace(b)]),
     "people.known_listing": lambda a, b: people.known_listing([known(a), known(b)]),
     "explain.listing": lambda a, b: explain.listing([weighed(a), weighed(b)]),
     "lore.listing": lambda a, b: lore.listing([document(a), document(b)]),

@@ -18,6 +18,13 @@ predicates:
   shut: {says: "{subject} is shut", subject: [place]}
   rests: {says: "{subject} rests here", subject: [person], witnessed: nobody, spreads: 0, secret: true}
 """,
+    "traces.yaml": """\
+traces:
+  stain: {of: killed, says: "{object} lay here", half_life: 2 days, weather: {storm: 1 h}, shows: [object]}
+  shutters: {of: shut, says: "The shutters of {place} are up", half_life: 1 day, kinds: [inn]}
+  button: {of: killed, says: A button, half_life: 3 days, certainty: 0.4, pays: {money: [1 pearls]}}
+goods: {pin: {name: a pin, kind: tool, price: 9 pearls, grams: 1, unique: true, made_at: [inn]}}
+""",
     "customs.yaml": """\
 currencies:
   pearls: {coin: pearl, minor: grains, side: light}
