@@ -94,8 +94,8 @@ def test_what_is_to_be_seen_as_of_a_position_is_what_was_to_be_seen_then() -> No
 
 def exact(strength: int, half_lives: Fraction) -> Fraction:
     """Return what is left of a strength: half after each half-life, evenly in between."""
-    whole, part = divmod(half_lives, 1)
-    return Fraction(strength) * (2 - part) / 2 / 2**whole
+    whole = int(half_lives)
+    return Fraction(strength, 2 ** (whole + 1)) * (2 - (half_lives - whole))
 
 
 def strength_of(tale: Tale, rule: str, at_ms: int, place: str = STREET) -> int:
