@@ -47,6 +47,7 @@ HELPERS = {
     "scoring_child",
     "router_child",
     "spool_child",
+    "voice_reader",
     "writers_child",
 }
 

@@ -26,6 +26,7 @@ class Corpus:
     """All pairs of plan and line, and what is wrong with them.
 
     Attributes:
+        frames: what voices put around plain clauses.
         faults: in the order of files and lines; of repetitions at the end.
         reviews: what readers found in samples, a line each, as they wrote it.
     """
@@ -35,6 +36,7 @@ class Corpus:
     variety: Variety
     files: int
     reviews: Sequence[str]
+    frames: Sequence[Pair] = ()
 
 
 def shipped_folder() -> Path:
@@ -82,7 +84,9 @@ def _read(root: Path) -> Corpus:
             faults += [*wrong, *_misplaced(found[:1], path, name)]
             count += 1
     variety, repeated = variety_of(pairs)
-    return Corpus(pairs, [*faults, *repeated], variety, count, _reviews(root))
+    lines = [pair for pair in pairs if not pair.is_frame]
+    frames = [pair for pair in pairs if pair.is_frame]
+    return Corpus(lines, [*faults, *repeated], variety, count, _reviews(root), frames)
 
 
 def read_tongues(folder: Path | None = None) -> dict[str, Tongue]:
@@ -92,7 +96,8 @@ def read_tongues(folder: Path | None = None) -> dict[str, Tongue]:
         OSError: a folder, ``claims.txt`` or ``clauses.txt`` is not there, or may not be read.
     """
     root = folder or shipped_folder()
-    return tongues_of(read_corpus(folder).pairs, read_clauses(_text(root / CLAUSES)))
+    corpus = read_corpus(folder)
+    return tongues_of(corpus.pairs, read_clauses(_text(root / CLAUSES)), corpus.frames)
 
 
 def read_language(genre: str, folder: Path | None = None) -> Language:

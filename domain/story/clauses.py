@@ -84,9 +84,21 @@ def clause(claim: Stated, between: Between, certainty: Certainty, clauses: Mappi
     Raises:
         KeyError: the predicate has no pattern.
     """
-    pattern = clauses["not " * claim.negated + claim.predicate]
+    said = bare_clause(claim, between, clauses)
+    if any(isinstance(thing, Kind) for thing in claim.roles):
+        return _sentence(said, "?")
+    return _sentence(said if _told(claim, clauses) else FRAMES[certainty].format(said), ".")
+
+
+def bare_clause(claim: Stated, between: Between, clauses: Mapping[str, str]) -> str:
+    """Return a claim as a clause that can stand within a sentence: no capital of its own, no end.
+
+    Raises:
+        KeyError: the predicate has no pattern.
+    """
+    pattern = _pattern(claim, clauses)
     number = _number(claim.roles[0], between)
-    person = next((thing for thing in claim.circumstances if thing.kind == Kind.PERSON), None)
+    person = _from(claim)
 
     def chosen(found: re.Match[str]) -> str:
         forms = found[1].split("|")
@@ -101,11 +113,23 @@ def clause(claim: Stated, between: Between, certainty: Certainty, clauses: Mappi
 
     said = FROM_WHOM.sub(from_whom, ROLE.sub(named, CHOICE.sub(chosen, pattern)))
     said += "".join(_circumstance(thing) for thing in claim.circumstances)
-    if any(isinstance(thing, Kind) for thing in claim.roles):
-        return _sentence(said, "?")
-    if person is not None and not FROM_WHOM.search(pattern):
-        return _sentence(FROM.format(_name(person, between, subject=True), said), ".")
-    return _sentence(FRAMES[certainty].format(said), ".")
+    if person is not None and _told(claim, clauses):
+        return FROM.format(_name(person, between, subject=True), said)
+    return said
+
+
+def _pattern(claim: Stated, clauses: Mapping[str, str]) -> str:
+    return clauses["not " * claim.negated + claim.predicate]
+
+
+def _from(claim: Stated) -> Thing | None:
+    return next((thing for thing in claim.circumstances if thing.kind == Kind.PERSON), None)
+
+
+def _told(claim: Stated, clauses: Mapping[str, str]) -> bool:
+    """Tell whether the clause says who told it; then it says no more of how sure it is."""
+    asks = any(isinstance(thing, Kind) for thing in claim.roles)
+    return not asks and _from(claim) is not None and not FROM_WHOM.search(_pattern(claim, clauses))
 
 
 def _circumstance(thing: Thing) -> str:

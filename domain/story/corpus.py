@@ -19,6 +19,7 @@ from domain.definition.faults import Fault, nearest
 from domain.story.plan import (
     HEARER,
     SPEAKER,
+    Act,
     Length,
     LinePlan,
     Signature,
@@ -39,6 +40,11 @@ AGREEING = re.compile(
     r"\{[A-Z]\.they\}( (?!always|sometimes|perhaps|thus)[a-z]+s\b|'(?:ve|re|s)\b)", re.IGNORECASE
 )
 """A pronoun and a verb that is right for "she" alone."""
+
+FRAME = "{claim}"
+"""Where a clause stands in a frame: a line under ``tell`` or ``ask`` without a claim."""
+
+FRAMED = frozenset({Act.TELL, Act.ASK})
 
 SELF = frozenset({"I", "I'm", "I'll", "I'd", "I've"})
 CAPITAL = re.compile(r"(?<![\w'{.])[A-Z][\w']*")
@@ -94,6 +100,11 @@ class Pair:
     def length(self) -> Length:
         """How long the line is."""
         return length_of(self.text)
+
+    @property
+    def is_frame(self) -> bool:
+        """Whether it is no line of its own, but what a voice puts around a plain clause."""
+        return FRAME in self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,10 +252,15 @@ def line_faults(pair: Pair, words: Words) -> Iterator[tuple[str, str, str]]:
 
 
 def _slot_faults(pair: Pair) -> Iterator[tuple[str, str, str]]:
-    for inside, _ in SLOT.findall(pair.text):
+    if pair.is_frame and not (
+        pair.plan.act in FRAMED and not pair.plan.claims and pair.text.count(FRAME) == 1
+    ):
+        yield "frame", FRAME, "once, under tell or ask without a claim"
+    text = pair.text.replace(FRAME, "")
+    for inside, _ in SLOT.findall(text):
         if fault := slot_fault(inside):
             yield "placeholder", f"{{{inside}}}", fault
-    said = {letter for letter, _ in slots_of(pair.text)} - {SPEAKER, HEARER}
+    said = {letter for letter, _ in slots_of(text)} - {SPEAKER, HEARER}
     given = pair.plan.letters
     if extra := sorted(said - given):
         found = ", ".join(f"{{{letter}}}" for letter in extra)

@@ -3,19 +3,20 @@
 Of the lines whose plan fits, the one is taken that who listens has not heard and that is nearest to the mood;
 its letters are filled with what the plan speaks of. A line fits if its claims are those of the plan: the same
 predicates about the same roles, as sure, and no circumstance that the plan has not. Where a voice has none
-left, the claims are said as plain clauses beside a line of the act that claims nothing. So every plan has its
-words.
+left, the claims are said as plain clauses in one of the voice's frames ("{claim}, and I'd not lean on it"),
+or beside a line of the act that claims nothing. So every plan has its words. What is nearly what who listens
+has heard gives way to the next way of saying it.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
-from itertools import permutations
+from itertools import islice, permutations
 
-from domain.story.clauses import Between, Stated, Thing, clause
-from domain.story.corpus import Pair, Voice
+from domain.story.clauses import Between, Stated, Thing, bare_clause, clause
+from domain.story.corpus import FRAME, Pair, Voice
 from domain.story.plan import (
     ASKED,
     HEARER,
@@ -31,7 +32,7 @@ from domain.story.plan import (
     Register,
 )
 from domain.story.slots import Filling, fill
-from domain.story.variety import OPENING_WORDS, words_of
+from domain.story.variety import ALIKE, OPENING_WORDS, likeness, words_of
 
 LIGHT = frozenset({Mood.MERRY, Mood.PROUD})
 DARK = frozenset({Mood.SAD, Mood.ANGRY, Mood.AFRAID, Mood.BITTER})
@@ -45,6 +46,20 @@ AS_TOLD = frozenset(
 )
 """Acts that state their claims, so that a line which tells them will do where there is none of the act."""
 
+BESIDE: Mapping[Act, tuple[Act, ...]] = {
+    Act.GREET: (Act.SILENCE_BREAK, Act.SMALL_TALK),
+    Act.FAREWELL: (Act.SMALL_TALK,),
+    Act.SMALL_TALK: (Act.SILENCE_BREAK, Act.SMALL_TALK),
+}
+"""Acts whose lines stand beside one that was heard before; of acts that are not here, `ELSEWHERE`."""
+
+ELSEWHERE = (Act.CHANGE_SUBJECT, Act.SMALL_TALK)
+ENDING = frozenset({Act.FAREWELL, Act.SMALL_TALK})
+"""Acts whose line stands behind the one beside it."""
+
+WAYS_MAX = 16
+"""Ways of saying a plan that are looked at, until one is not nearly what was heard."""
+
 
 class Rung(StrEnum):
     """How a plan came to its words."""
@@ -52,9 +67,9 @@ class Rung(StrEnum):
     LINE = "line"
     """A written line says all of it."""
     LINES = "lines"
-    """Two written lines, a claim each."""
+    """Two written lines: a claim each, or one that was heard and one beside it, both without a claim."""
     CLAUSE = "clause"
-    """Plain clauses say the claims."""
+    """Plain clauses say the claims, in a frame of the voice or beside a line of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +115,13 @@ class Heard:
     Attributes:
         lines: ids of lines, and when they were heard last: the later, the larger; from 1 on.
         openings: of the last ones.
+        texts: the words of each of the last ones, from whomever: nothing is said that is nearly one of them,
+            as long as there is another way.
     """
 
     lines: Mapping[str, int] = field(default_factory=dict)
     openings: Collection[str] = frozenset()
+    texts: Collection[frozenset[str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +138,12 @@ Shape = tuple[Act, tuple[tuple[str, bool], ...]]
 
 @dataclass(slots=True)
 class Tongue:
-    """The lines of one voice, found by act and predicates."""
+    """The lines of one voice, found by act and predicates, and its frames for clauses."""
 
     voice: Voice
     clauses: Mapping[str, str]
     by_shape: dict[Shape, list[Written]] = field(default_factory=lambda: defaultdict(list))
+    frames: dict[tuple[Act, Certainty], list[Written]] = field(default_factory=lambda: defaultdict(list))
 
     def say(self, saying: Saying, heard: Heard, seed: str) -> Said:
         """Return the words of a plan; the same for the same arguments.
@@ -135,35 +154,62 @@ class Tongue:
         """
         if any(claim in saying.hidden for claim in saying.claims):
             raise ValueError("a plan must not state what it hides")
-        found = self._line(saying, saying.claims, heard, seed)
-        if found is None and saying.act in AS_TOLD and saying.claims:
-            found = self._line(replace(saying, act=Act.TELL), saying.claims, heard, seed)
-        if found is not None:
-            return _said(Rung.LINE, [found])
-        if len(saying.claims) > 1:
-            parts = [self._line(saying, (claim,), heard, seed) for claim in saying.claims]
-            if None not in parts:
-                return _said(Rung.LINES, [part for part in parts if part is not None])
-        return self._clause(saying, heard, seed)
+        least: tuple[float, Said] | None = None
+        for said in islice(self._ways(saying, heard, seed), WAYS_MAX):
+            like = likeness(said.text, heard.texts)
+            if like <= ALIKE:
+                return said
+            if least is None or like < least[0]:
+                least = like, said
+        if least is None:
+            raise ValueError(f"{self.voice.name} has no line for {saying.act}")
+        return least[1]
 
-    def _line(
-        self, saying: Saying, claims: Sequence[Stated], heard: Heard, seed: str
-    ) -> tuple[str, Written] | None:
-        """Return the best line for these claims, filled; one that was heard only if it claims nothing."""
-        best: tuple[tuple[object, ...], Written, dict[str, Thing]] | None = None
+    def _ways(self, saying: Saying, heard: Heard, seed: str) -> Iterator[Said]:
+        """Yield ways of saying a plan, the best first."""
+        if not saying.claims:
+            yield from self._claimless(saying, heard, seed)
+            return
+        yield from (_said(Rung.LINE, [part]) for part in self._lines(saying, saying.claims, heard, seed))
+        if saying.act in AS_TOLD:
+            told = self._lines(replace(saying, act=Act.TELL), saying.claims, heard, seed)
+            yield from (_said(Rung.LINE, [part]) for part in told)
+        if len(saying.claims) > 1:
+            found = [self._lines(saying, (claim,), heard, seed) for claim in saying.claims]
+            yield from (_said(Rung.LINES, parts) for parts in zip(*found, strict=False))
+        yield from self._clause(saying, heard, seed)
+
+    def _claimless(self, saying: Saying, heard: Heard, seed: str) -> Iterator[Said]:
+        """Yield lines that claim nothing: new ones, then old ones beside another, then as they were."""
+        own = self._lines(saying, (), heard, seed)
+        yield from (_said(Rung.LINE, [part]) for part in own if part[1].id not in heard.lines)
+        yield from self._doubled(saying, own, heard, seed)
+        yield from (_said(Rung.LINE, [part]) for part in own if part[1].id in heard.lines)
+        if not own:
+            yield Said("", Rung.CLAUSE, (), ())
+
+    def _doubled(self, saying: Saying, own: Sequence["Part"], heard: Heard, seed: str) -> Iterator[Said]:
+        acts = BESIDE.get(saying.act, ELSEWHERE)
+        beside = [part for act in acts for part in self._lines(replace(saying, act=act), (), heard, seed)]
+        beside.sort(key=lambda part: heard.lines.get(part[1].id, 0))
+        for first, second in _crossed(own, beside):
+            if first[1].id != second[1].id:
+                yield _said(Rung.LINES, [second, first] if saying.act in ENDING else [first, second])
+
+    def _lines(self, saying: Saying, claims: Sequence[Stated], heard: Heard, seed: str) -> Sequence["Part"]:
+        """Return the lines for these claims, filled, the best first; heard ones only without a claim."""
+        found: list[tuple[tuple[object, ...], Written, dict[str, Thing]]] = []
         for written in self.by_shape.get(_shape(saying.act, claims), ()):
             if (claims and written.id in heard.lines) or not _bearable(written.pair, saying, claims):
                 continue
             bound = _bound(written.pair, saying, claims)
-            if bound is None:
-                continue
-            rank = self._rank(written, saying, heard, seed)
-            if best is None or rank < best[0]:
-                best = rank, written, bound
-        if best is None:
-            return None
-        _, written, bound = best
-        return fill(written.pair.text, _fillings(bound, saying.between)), written
+            if bound is not None:
+                found.append((self._rank(written, saying, heard, seed), written, bound))
+        found.sort(key=lambda each: each[0])
+        return [
+            (fill(written.pair.text, _fillings(bound, saying.between)), written)
+            for _, written, bound in found
+        ]
 
     def _rank(self, written: Written, saying: Saying, heard: Heard, seed: str) -> tuple[object, ...]:
         plan = written.pair.plan
@@ -177,29 +223,69 @@ class Tongue:
         drawn = sha256(f"{seed} {written.id}".encode()).digest()
         return heard.lines.get(written.id, 0), written.opening in heard.openings, -fit, drawn
 
-    def _clause(self, saying: Saying, heard: Heard, seed: str) -> Said:
+    def _clause(self, saying: Saying, heard: Heard, seed: str) -> Iterator[Said]:
+        """Yield plain clauses: in a frame, beside a line, in a frame and beside one, and at last bare."""
         claims = saying.claims
         if saying.act == Act.DENY:  # its claims are what it denies
             claims = tuple(replace(claim, negated=not claim.negated) for claim in claims)
         said = " ".join(clause(claim, saying.between, saying.certainty, self.clauses) for claim in claims)
-        act = Act.TELL if claims and saying.act in AS_TOLD else saying.act
-        beside = self._line(replace(saying, act=act), (), heard, seed)
-        if beside is None or (claims and beside[1].id in heard.lines):
-            return Said(said, Rung.CLAUSE, (), ())
-        text, written = beside
-        return Said(f"{said} {text}".strip(), Rung.CLAUSE, (written.id,), (written.opening,))
+        act = Act.TELL if saying.act in AS_TOLD else saying.act
+        as_act = replace(saying, act=act)
+        framed = self._framed(as_act, claims, heard, seed)
+        beside = self._lines(as_act, (), heard, seed)
+        yield from (
+            _stated(text, written)
+            for text, written in framed
+            if written.id not in heard.lines and written.opening not in heard.openings
+        )
+        yield from (
+            _stated(f"{said} {text}", written) for text, written in beside if written.id not in heard.lines
+        )
+        both = [*framed, *((f"{said} {text}", written) for text, written in beside)]
+        both.sort(key=lambda part: self._again(part[1], heard))
+        for (first, one), (second, other) in _crossed(both, beside):
+            if one.id != other.id:
+                yield _stated(f"{first} {second}", one, other)
+        yield _stated(said)
+
+    @staticmethod
+    def _again(written: Written, heard: Heard) -> tuple[bool, int]:
+        """Return a rank for what was heard: frames that begin always alike last, then the oldest first."""
+        frame_begins = written.pair.is_frame and written.opening in heard.openings
+        return frame_begins, heard.lines.get(written.id, 0)
+
+    def _framed(self, saying: Saying, claims: Sequence[Stated], heard: Heard, seed: str) -> Sequence["Part"]:
+        """Return the voice's frames around the claims, the best first."""
+        frames = self.frames.get((saying.act, saying.certainty), ())
+        fitting = [each for each in frames if _bearable(each.pair, saying, ())]
+        if not fitting:
+            return ()
+        said = " and ".join(bare_clause(claim, saying.between, self.clauses) for claim in claims)
+        people = {SPEAKER: saying.between.speaker.filling, HEARER: saying.between.hearer.filling}
+        fitting.sort(key=lambda each: self._rank(each, saying, heard, seed))
+        return [(framed(each.pair.text, said, people), each) for each in fitting]
 
 
-def tongues_of(pairs: Sequence[Pair], clauses: Mapping[str, str]) -> dict[str, Tongue]:
+Part = tuple[str, Written]
+"""A line that is filled, and where it stands."""
+
+
+def tongues_of(
+    pairs: Sequence[Pair], clauses: Mapping[str, str], frames: Sequence[Pair] = ()
+) -> dict[str, Tongue]:
     """Return every voice with its lines: ``harbour/ferryman`` → tongue."""
     found: dict[str, Tongue] = {}
-    for pair in pairs:
+    for pair in (*pairs, *frames):
         name = f"{pair.voice.genre}/{pair.voice.name}"
         tongue = found.setdefault(name, Tongue(pair.voice, clauses))
-        predicates = sorted((claim.predicate, claim.negated) for claim in pair.plan.claims)
         opening = " ".join(words_of(pair.text)[:OPENING_WORDS])
         id_ = sha256(f"{name} {pair.text}".encode()).hexdigest()[:12]
-        tongue.by_shape[pair.plan.act, tuple(predicates)].append(Written(id_, pair, opening))
+        if pair.is_frame:
+            own = "" if pair.text.startswith(FRAME) else opening  # a claim begins each time otherwise
+            tongue.frames[pair.plan.act, pair.plan.certainty].append(Written(id_, pair, own))
+        else:
+            predicates = sorted((claim.predicate, claim.negated) for claim in pair.plan.claims)
+            tongue.by_shape[pair.plan.act, tuple(predicates)].append(Written(id_, pair, opening))
     return found
 
 
@@ -288,10 +374,30 @@ def _fillings(bound: Mapping[str, Thing], between: Between) -> dict[str, Filling
     return {SPEAKER: between.speaker.filling, HEARER: between.hearer.filling, **fillings}
 
 
-def _said(rung: Rung, parts: Sequence[tuple[str, Written]]) -> Said:
+def framed(frame: str, said: str, people: Mapping[str, Filling]) -> str:
+    """Return a frame around a clause, which gets a capital where it begins the line."""
+    filled = fill(frame.replace(FRAME, "\0"), people)
+    if filled.startswith("\0"):
+        said = said[0].upper() + said[1:]
+    return filled.replace("\0", said)
+
+
+def _crossed(first: Sequence[Part], second: Sequence[Part]) -> Iterator[tuple[Part, Part]]:
+    """Yield pairs of two ranked lists: all of the first with one of the second each, then with another."""
+    for offset in range(len(second)):
+        for at, part in enumerate(first):
+            yield part, second[(at + offset) % len(second)]
+
+
+def _said(rung: Rung, parts: Sequence[Part]) -> Said:
     return Said(
         " ".join(text for text, _ in parts),
         rung,
         tuple(written.id for _, written in parts),
         tuple(written.opening for _, written in parts),
     )
+
+
+def _stated(text: str, *lines: Written) -> Said:
+    openings = tuple(written.opening for written in lines if written.opening)
+    return Said(text.strip(), Rung.CLAUSE, tuple(written.id for written in lines), openings)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.definition.faults import Fault
@@ -19,6 +19,10 @@ OPENINGS_MAX = 1 / 25
 
 OPENINGS_FROM = 50
 """Lines of a voice from which on the share says anything."""
+
+
+ALIKE = 0.6
+"""Share of the words that two lines have in common from which on they are nearly the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,17 @@ def words_of(text: str) -> list[str]:
     """Return the words of a line in small letters; a placeholder is one word, whatever its form."""
     words: list[str] = WORD.findall(text.lower())
     return [re.sub(r"^(\{\w+)[^}]*\}", r"\1}", word) if word[0] == "{" else word for word in words]
+
+
+def likeness(text: str, others: Collection[frozenset[str]]) -> float:
+    """Return the largest share of words (of those in either) that a text has in common with one of others."""
+    words, most = frozenset(words_of(text)), 0.0
+    for other in others:
+        fewer, more = sorted((len(words), len(other)))
+        if fewer > most * more:  # else it cannot be more alike than the most alike so far
+            shared = len(words & other)
+            most = max(most, shared / (fewer + more - shared))
+    return most
 
 
 def _counts(pairs: Iterable[Pair]) -> dict[str, Counter[str]]:

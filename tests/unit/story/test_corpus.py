@@ -48,6 +48,20 @@ def test_each_fault_of_a_line_is_told() -> None:
         assert all(str(each.mark) == "harbour/ferryman.txt:8" for each in faults), line
 
 
+def test_a_frame_says_its_claim_once_and_claims_nothing_itself() -> None:
+    pairs, faults = read("> tell | hearsay\n{claim}, they say.\nSo they say, {S}.\n")
+    assert faults == []
+    assert [pair.is_frame for pair in pairs] == [True, False]
+
+    for body in (
+        "> greet\nSit, for {claim}.\n",
+        "> tell dead(A)\n{A} is dead, as {claim}.\n",
+        "> tell\n{claim}, and {claim}.\n",
+    ):
+        _, faults = read(body)
+        assert {each.fault.kind for each in faults} == {"frame"}, body
+
+
 def test_what_is_right_is_not_a_fault() -> None:
     _, faults = read(
         "> tell dead(A)\n"

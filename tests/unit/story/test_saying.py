@@ -7,10 +7,12 @@ import pytest
 
 from aicore.content.line_files import read_tongues, shipped_signatures
 from aicore.content.line_preview import between, stated, things
+from benchmarks.lines import CAST, spoken
 from domain.story.clauses import Stated
 from domain.story.corpus import Words, read_file
 from domain.story.plan import LETTERS, Act, Attitude, Certainty, Claim, Kind, Mood, Signature, read_signatures
 from domain.story.saying import Heard, Rung, Said, Saying, Tongue, tongue_for, tongues_of
+from domain.story.variety import ALIKE, likeness, words_of
 
 SIGNATURES = read_signatures(
     "dead: person\nkilled: person person\nowes: person person sum\ntook: subject=person value=good"
@@ -30,7 +32,8 @@ BETWEEN = between(KNOWN)
 def tongue(body: str) -> Tongue:
     pairs, faults = read_file("inn/host.txt", HEAD + body, SIGNATURES, Words())
     assert not faults
-    return tongues_of(pairs, CLAUSES)["inn/host"]
+    lines, frames = ([pair for pair in pairs if pair.is_frame == which] for which in (False, True))
+    return tongues_of(lines, CLAUSES, frames)["inn/host"]
 
 
 def of(text: str) -> Stated:
@@ -140,6 +143,56 @@ def test_beside_a_warning_that_no_line_says_stands_no_other_warning() -> None:
 
     assert host.say(warning, Heard(), "").text == "Bram Sallow is dead. So much for that."
     assert host.say(replace(warning, claims=()), Heard(), "").text == "The stairs are rotten."
+
+
+def test_a_clause_stands_in_a_frame_of_the_voice_that_is_as_sure() -> None:
+    host = tongue("> tell\nMind you, {claim}.\n> tell | hearsay\n{claim}, so they say.\n")
+
+    assert told(host, "owes S H N").text == "Mind you, I owe you forty crowns."
+    assert told(host, "owes S H N", "dead A").text == (
+        "Mind you, I owe you forty crowns and Bram Sallow is dead."
+    )
+    assert told(host, "owes S H N", certainty=Certainty.HEARSAY).text == (
+        "I owe you forty crowns, so they say."
+    )
+    assert told(host, "owes S H N", certainty=Certainty.UNSURE).text == (
+        "It may be that I owe you forty crowns."
+    )
+
+
+def test_what_is_nearly_what_was_heard_gives_way_to_another_way_of_saying_it() -> None:
+    host = tongue("> tell dead(A)\n{A} is as dead as a nail.\nNo breath left in {A}, none at all.\n")
+    first = told(host, "dead A")
+    other = told(host, "dead A", heard=Heard(texts=[frozenset(words_of(f"Well, {first.text}"))]))
+
+    assert {first.text, other.text} == {
+        "Bram Sallow is as dead as a nail.",
+        "No breath left in Bram Sallow, none at all.",
+    }
+    only = frozenset(words_of("Bram Sallow is dead."))
+    assert told(tongue("> greet\nSit.\n"), "dead A", heard=Heard(texts=[only])).text == "Bram Sallow is dead."
+
+
+def test_what_claims_nothing_and_was_heard_comes_beside_another_line() -> None:
+    host = tongue("> refuse\nNot for any money.\n> small_talk\nRain again, and on a market day.\n")
+    asked = Saying(Act.REFUSE, BETWEEN)
+    first = host.say(asked, Heard(), "")
+    heard = Heard({first.lines[0]: 1}, texts=[frozenset(words_of(first.text))])
+
+    assert host.say(asked, heard, "").text == "Not for any money. Rain again, and on a market day."
+
+
+def test_a_player_hears_five_hundred_lines_of_a_cast_and_hardly_one_twice() -> None:
+    """The share that the story's order allows, near-duplicates counted: one in a hundred."""
+    tongues = read_tongues()
+    told = spoken([tongues[name] for name in CAST], "by day", 500, [])
+    before: list[frozenset[str]] = []
+    again = 0
+    for _, said in told:
+        again += likeness(said.text, before) > ALIKE
+        before.append(frozenset(words_of(said.text)))
+
+    assert again <= 5
 
 
 def test_a_plan_does_not_state_what_it_hides() -> None:
