@@ -1,7 +1,7 @@
 """Two worlds of lore with their questions, and what a search is measured by."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,12 +15,16 @@ from domain.lore.documents import digest_of
 from domain.lore.keeping import Encoder
 from domain.lore.knowing import Knower, labels_of
 from domain.lore.messages import Content, DocumentAdded
+from domain.lore.search import Asked
+from domain.lore.senses import Senses
 from domain.lore.shelf import Shelf
 from handlers.lore.library import shelf_of
 
 FOLDER = Path(__file__).parent / "lore_worlds"
 QUESTIONS = FOLDER / "questions.txt"
+TRAINING = FOLDER / "training.txt"
 K = 5
+BATCH = 64
 
 Half = Literal["tuning", "kept"]
 
@@ -57,14 +61,25 @@ def questions() -> list[Question]:
     """Return all questions, every second of a kind for tuning."""
     found: list[Question] = []
     met: dict[tuple[str, str], int] = {}
-    for line in QUESTIONS.read_text().splitlines():
+    for each in _read(QUESTIONS):
+        number = met[each.world, each.kind] = met.get((each.world, each.kind), 0) + 1
+        found.append(replace(each, half="tuning" if number % 2 == 0 else "kept"))
+    return found
+
+
+def questions_to_train() -> list[Question]:
+    """Return what weights are fitted on: the tuning half, and the questions for training alone."""
+    return [each for each in questions() if each.half == "tuning"] + _read(TRAINING)
+
+
+def _read(file: Path) -> list[Question]:
+    found: list[Question] = []
+    for line in file.read_text().splitlines():
         if not line.strip() or line.startswith("#"):
             continue
         world, kind, holder, day, stage, text, gold = (part.strip() for part in line.split("|"))
-        number = met[world, kind] = met.get((world, kind), 0) + 1
         where = frozenset() if gold == "-" else frozenset(part.strip() for part in gold.split(","))
-        half: Half = "tuning" if number % 2 == 0 else "kept"
-        found.append(Question(world, kind, holder, int(day), int(stage), text, where, half))
+        found.append(Question(world, kind, holder, int(day), int(stage), text, where, "tuning"))
     return found
 
 
@@ -81,10 +96,34 @@ def worlds(encoder: Encoder | None) -> Mapping[str, LoreWorld]:
     ship = shelf_of(added(check_lore(FOLDER / "perennial", None).contents), None)
     for shelf in (cinder, ship):
         if encoder is not None:
-            rows = encoder.vectors([chunk.searched for chunk in shelf.chunks])
-            digests = [chunk.digest for chunk in shelf.chunks]
-            shelf.give(encoder.digest, dict(zip(digests, rows, strict=True)))
+            give_vectors(shelf, encoder)
     return {"cinder": LoreWorld("cinder", definition, cinder), "ship": LoreWorld("ship", None, ship)}
+
+
+def give_vectors(shelf: Shelf, encoder: Encoder) -> None:
+    """Give a shelf the vectors of its passages, sentences and words, as the program does."""
+    for chunk in shelf.chunks:
+        shelf.give(encoder.digest, {chunk.digest: encoder.vectors(chunk.read)})
+    give_words(shelf, encoder)
+
+
+def give_words(shelf: Shelf, encoder: Encoder) -> None:
+    """Give a shelf the vectors of its words."""
+    words = list(shelf.spoken.items())
+    found: dict[str, NDArray[np.float32]] = {}
+    for begin in range(0, len(words), BATCH):
+        part = dict(words[begin : begin + BATCH])
+        found |= zip(part, encoder.vectors(list(part.values())), strict=True)
+    shelf.senses = Senses(found)
+
+
+def asked_of(encoder: Encoder, world: LoreWorld, question: Question) -> Asked:
+    """Return a question with its vectors, as the program reads it."""
+    knower = world.knower(question)
+    strange = world.shelf.strange_words(question.text)
+    rows = encoder.vectors([world.shelf.meant(question.text, knower), *strange.values()])
+    senses = dict(zip(strange, rows[1:], strict=True))
+    return Asked(question.text, knower, rows[0], world.shelf.encoder, senses=senses)
 
 
 def sections_of(shelf: Shelf, order: Sequence[int], count: int = K) -> list[str]:
@@ -121,14 +160,6 @@ def ranks(order: Order, by: Mapping[str, LoreWorld], asked: Sequence[Question]) 
         found = sections_of(by[question.world].shelf, order(by[question.world], question))
         places.append(next((at for at, section in enumerate(found, 1) if section in question.gold), 0))
     return Ranks(places)
-
-
-def question_vectors(
-    encoder: Encoder, by: Mapping[str, LoreWorld], asked: Sequence[Question]
-) -> Mapping[Question, NDArray[np.float32]]:
-    """Return the vectors of questions, as they are meant."""
-    meant = [by[each.world].shelf.meant(each.text, by[each.world].knower(each)) for each in asked]
-    return dict(zip(asked, encoder.vectors(meant), strict=True))
 
 
 def plain_vectors(encoder: Encoder, asked: Sequence[Question]) -> Mapping[Question, NDArray[np.float32]]:

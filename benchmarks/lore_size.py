@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness import Progress, Report, servers
+from benchmarks.lore_kit import give_words
 from bus.postgres.connect import connect_pool, schema_of
 from bus.postgres.migrate import migrate
 from domain.lore.chunks import Chunk, Limits, Sentence
@@ -73,7 +74,9 @@ def passages(count: int, encoder: Encoder, draw: Random) -> tuple[Shelf, NDArray
     both = enumerate(zip(first, second, strict=True))
     chunks = [_chunk(number, texts[one], texts[two], draw) for number, (one, two) in both]
     shelf = Shelf(chunks, Names())
-    shelf.give(encoder.digest, {chunk.digest: vector for chunk, vector in zip(chunks, vectors, strict=True)})
+    for chunk, vector, one, two in zip(chunks, vectors, first, second, strict=True):
+        shelf.give(encoder.digest, {chunk.digest: np.stack([vector, rows[one], rows[two]])})
+    give_words(shelf, encoder)
     return shelf, vectors
 
 
@@ -170,12 +173,10 @@ async def _keep(
         await session.execute("ALTER TABLE given ALTER COLUMN near TYPE text USING NULL")
         for begin in range(0, len(vectors), 5_000):
             kept = [
-                Kept(chunk.digest, chunk.document, chunk.limits, vector)
-                for chunk, vector in zip(
-                    shelf.chunks[begin : begin + 5_000], vectors[begin : begin + 5_000], strict=True
-                )
+                Kept(chunk.digest, chunk.document, chunk.limits, shelf.rows_of(begin + number))
+                for number, chunk in enumerate(shelf.chunks[begin : begin + 5_000])
             ]
-            rows = [(encoder, *_row(each), _text(each.vector)) for each in kept]
+            rows = [(encoder, *_row(each), _text(each.rows[0])) for each in kept]
             await session.copy_records_to_table("given", records=rows)
         progress("the index of neighbours")
         columns = (

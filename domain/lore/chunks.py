@@ -16,6 +16,9 @@ from domain.lore.messages import DAY_MAX, Content, DocumentSection
 CHUNK_CHARACTERS_MAX = 700
 """Some 150 word pieces: the encoder reads 256, and its prefix must fit, too."""
 
+UNTITLED = "main"
+"""Section of what stands before the first heading."""
+
 _ENDS = re.compile(r"""(?<=[.!?\u2026])["'\u201d\u2019)]*\s+(?=["'\u201c\u2018(]*[A-Z0-9])""")
 _SHORT = re.compile(r"\b(?:Mr|Mrs|Dr|St|No)\.$")
 
@@ -78,6 +81,12 @@ class Chunk:
     def searched(self) -> str:
         """What search reads."""
         return f"{self.prefix} {self.text}"
+
+    @property
+    def read(self) -> list[str]:
+        """What an encoder reads: all that search reads, then each sentence under its headings."""
+        heading = "" if self.section == UNTITLED else f" {self.section.replace('_', ' ')}."
+        return [self.searched, *(f"{self.title}.{heading} {sentence.text}" for sentence in self.sentences)]
 
     def cite(self, sentence: int) -> str:
         """Return the citation of a sentence: document, version, section and number."""

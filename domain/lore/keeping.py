@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Protocol
 
 import numpy as np
@@ -12,15 +13,23 @@ from domain.lore.knowing import Knower
 
 Vector = NDArray[np.float32]
 
+Rows = NDArray[np.float32]
+"""Vectors of a passage: first that of the whole, then one for each of its sentences (`Chunk.read`)."""
+
+
+def space_of(encoder: str) -> str:
+    """Return what names vectors by an encoder's digest and by what it was given to read."""
+    return f"sha256:{sha256(f'{encoder} passage, sentences'.encode()).hexdigest()}"
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A vector to keep, and the limits that an index must filter by."""
+    """A passage's vectors to keep, and the limits that an index must filter by."""
 
     passage: str
     document: str
     limits: Limits
-    vector: Vector
+    rows: Rows
 
 
 class VectorsAway(Exception):
@@ -34,8 +43,8 @@ class VectorReader(Protocol):
         """Return the digest of the encoder that searches go by; "": none yet."""
         ...
 
-    async def fetch(self, encoder: str, passages: Sequence[str]) -> Mapping[str, Vector]:
-        """Return the vectors of those passages that have one of this encoder."""
+    async def fetch(self, encoder: str, passages: Mapping[str, int]) -> Mapping[str, Rows]:
+        """Return the vectors of passages that have some of this encoder, by how many each has."""
         ...
 
     async def nearest(

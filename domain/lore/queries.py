@@ -26,11 +26,12 @@ class SearchQuery(Query, name="lore.search", may=(GRANTED, *PEOPLE)):
 
     The result is a map with known (whether it is answered), reason (empty, or nothing_asked,
     nothing_visible, no_such_name, nothing_near) and why (a sentence of it), found (a list of maps, the best
-    first: document, number, title, section, chunk, text, score in thousandths, names, words and meaning (the
-    arms' shares, thousandths), sentences (lists of number and text), best (the sentence that says it), cite),
-    cut (a list of maps with budget and count: what was left out, and by which), without (a list of maps with
-    arm and why: what was away), scan (none, exact, nearest), visible (chunks that the holder may know),
-    encoder, and day.
+    first: document, number, title, section, chunk, text, score in thousandths, names, words, meaning and
+    sentence (the arms' shares, thousandths), sentences (lists of number and text), best (the sentence that
+    says it), cite), cut (a list of maps with budget and count: what was left out, and by which), without (a
+    list of maps with arm and why: what was away), signs (a map in thousandths: meaning, covered, unheard,
+    strange, named, ahead, told, least, and likelihood, known from 500 on; empty if nothing was looked for),
+    scan (none, exact, nearest), visible (chunks that the holder may know), encoder, and day.
     """
 
     text: Annotated[Text, Field(max_length=2_000, description="The question, in anybody's words.")]

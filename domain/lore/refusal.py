@@ -25,49 +25,52 @@ class Signs:
     """What speaks for an answer.
 
     Attributes:
-        meaning: cosine of question and best passage; None: the encoder is away.
+        meaning: cosine of question and best sentence; None: the encoder is away.
         covered: how much of what the question says stands in the best passages, rare words counting most.
         unheard: how much of it stands nowhere in what the holder may know.
+        strange: how much of it is written as a name, and names nobody and nothing that they may know of.
         named: share of the entities that the question names which the best passage speaks of; 0.5: it
             names none.
         ahead: how far the best passage is before the fifth, as a share.
+        told: how well the best passage covers what is asked beside names, related words counted.
+        least: the same of the word that it covers worst, names counted.
     """
 
     meaning: float | None
     covered: float
     unheard: float
+    strange: float
     named: float
     ahead: float
+    told: float
+    least: float
+
+
+SIGNS = ("meaning", "covered", "unheard", "strange", "named", "ahead", "told", "least")
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Weights of the signs."""
+    """Weights of the signs, in the order of `SIGNS`."""
 
     bias: float
-    meaning: float
-    covered: float
-    unheard: float
-    named: float
-    ahead: float
+    weights: tuple[float, ...]
 
 
-WITH_ENCODER = Judge(bias=-3.97, meaning=3.43, covered=2.71, unheard=-2.2, named=2.38, ahead=2.78)
-WITHOUT_ENCODER = Judge(bias=-2.0, meaning=0.0, covered=2.57, unheard=-2.42, named=2.97, ahead=0.42)
+WITH_ENCODER = Judge(-6.81, (8.06, 2.82, 1.25, -9.70, -0.39, 1.37, 3.21, 1.54))
+WITHOUT_ENCODER = Judge(-2.10, (0.00, 0.97, -1.43, -8.42, 2.31, 0.77, 4.27, -0.34))
+
+
+def values_of(signs: Signs) -> tuple[float, ...]:
+    """Return the signs in the order of `SIGNS`; one that is away is 0."""
+    return tuple(getattr(signs, name) or 0.0 for name in SIGNS)
 
 
 def likelihood(signs: Signs) -> float:
     """Return how likely it is that the best passages answer the question, from 0 to 1."""
     judge = WITHOUT_ENCODER if signs.meaning is None else WITH_ENCODER
-    total = (
-        judge.bias
-        + judge.meaning * (signs.meaning or 0.0)
-        + judge.covered * signs.covered
-        + judge.unheard * signs.unheard
-        + judge.named * signs.named
-        + judge.ahead * signs.ahead
-    )
-    return 1 / (1 + exp(-total))
+    total = sum(weight * value for weight, value in zip(judge.weights, values_of(signs), strict=True))
+    return 1 / (1 + exp(-judge.bias - total))
 
 
 def answers(signs: Signs) -> bool:

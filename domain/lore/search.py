@@ -1,6 +1,6 @@
 """A search: who may know what, three arms over that, one order, and whether it answers the question."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from domain.lore.fusion import WEIGHTS, Weights, best_of, fused, normalised
 from domain.lore.knowing import Knower
 from domain.lore.refusal import Reason, Signs, answers
+from domain.lore.senses import Related
 from domain.lore.shelf import Naming, Shelf, Vectors
 from domain.lore.terms import cased_words_of, stem, terms_of
 
@@ -43,6 +44,7 @@ class Asked:
         vector: of the text; None: the arm of meaning is away.
         encoder: digest of the encoder that made it; with vectors of another one it is not compared.
         near: what an index found for the vector within what the asker may know; None: all are compared.
+        senses: vectors of those of its words, by term, that stand nowhere on the shelf.
     """
 
     text: str = field(repr=False)
@@ -51,6 +53,7 @@ class Asked:
     encoder: str = ""
     near: Near | None = None
     weights: Weights = WEIGHTS
+    senses: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Hit:
     names: float
     words: float
     meaning: float
+    sentence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +89,43 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Arms:
-    """Every arm's scores of the visible chunks, in their order."""
+    """Every arm's scores of the visible chunks, in their order.
+
+    Attributes:
+        sentence: of the best by the others only; 0 elsewhere.
+        likeness: of each term of the question, how near each term of the shelf is.
+    """
 
     visible: NDArray[np.intp]
     names: NDArray[np.float32]
     words: NDArray[np.float32]
     meaning: NDArray[np.float32]
+    sentence: NDArray[np.float32]
     naming: Naming
     terms: Sequence[str]
     by_meaning: bool
+    likeness: Mapping[str, NDArray[np.float32]]
 
 
 def arms_of(shelf: Shelf, asked: Asked, visible: NDArray[np.intp]) -> Arms:
-    """Return what each arm says of the chunks that the asker may know."""
+    """Return what each arm says of the chunks that the asker may know; the arm of sentences still nothing."""
     terms = list(dict.fromkeys(terms_of(asked.text)))
-    words, naming = shelf.words.scores(terms), shelf.naming(asked.text, asked.knower)
-    names = naming.scores
+    naming, both = shelf.naming(asked.text, asked.knower), _comparable(shelf, asked)
+    likeness: Mapping[str, NDArray[np.float32]] = {}
+    if both is not None and shelf.senses is not None:
+        likeness = shelf.senses.likeness(asked.senses, terms)
+    words, names = shelf.words.scores(terms, _related(shelf, likeness)), naming.scores
     if len(visible) < len(shelf.chunks):
         words, names = words[visible], names[visible]
     meaning = _meaning(shelf, asked, visible)
-    by_meaning = _comparable(shelf, asked) is not None
-    return Arms(visible, names, words, meaning, naming, terms, by_meaning)
+    none = np.zeros(len(visible), np.float32)
+    return Arms(visible, names, words, meaning, none, naming, terms, both is not None, likeness)
+
+
+def _related(shelf: Shelf, likeness: Mapping[str, NDArray[np.float32]]) -> Mapping[str, Related]:
+    if shelf.senses is None:
+        return {}
+    return {term: shelf.senses.related(term, near) for term, near in likeness.items()}
 
 
 def _comparable(shelf: Shelf, asked: Asked) -> tuple[Vectors, NDArray[np.float32]] | None:
@@ -156,30 +176,47 @@ def search(shelf: Shelf, asked: Asked) -> Found:
 
 
 def _ordered(shelf: Shelf, asked: Asked, arms: Arms) -> Found:
-    scores = order_of(arms, asked.weights)
-    best = best_of(scores, CANDIDATES)
-    both = _comparable(shelf, asked)
-    if asked.near is not None and both is not None:
-        # What the other arms found and the index of neighbours did not is compared by itself.
-        rows = both[0][arms.visible[best]] @ both[1]
-        arms.meaning[best] = np.where(arms.meaning[best] > 0, arms.meaning[best], rows)
-        scores = order_of(arms, asked.weights)
-        best = best_of(scores, CANDIDATES)
-    shares = [normalised(arm) for arm in (arms.names, arms.words, arms.meaning)]
+    best, scores = best_by(shelf, asked, arms)
+    shares = [normalised(arm) for arm in (arms.names, arms.words, arms.meaning, arms.sentence)]
     hits = [
         Hit(int(arms.visible[at]), float(scores[at]), *(float(share[at]) for share in shares)) for at in best
     ]
     heard = heard_of(shelf, arms, arms.visible[best[:COVERING]])
-    signs = signs_of(shelf, arms, heard, best, scores)
+    signs = signs_of(shelf, asked, arms, heard, hits)
     scan: Scan = "none" if not arms.by_meaning else "exact" if asked.near is None else "nearest"
     return Found(
         hits, _reason(asked.text, heard, signs), len(arms.visible), scan, arms.naming.entities, signs
     )
 
 
+def best_by(shelf: Shelf, asked: Asked, arms: Arms) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Return the places of the best chunks, and the fused scores of all; fills in the arm of sentences.
+
+    Sentences are looked at in the best by the other arms: what none of them finds no sentence of it would.
+    """
+    scores = order_of(arms, asked.weights)
+    best = best_of(scores, CANDIDATES)
+    both = _comparable(shelf, asked)
+    if both is None:
+        return best, scores
+    places = arms.visible[best]
+    if asked.near is not None:
+        # What the other arms found and the index of neighbours did not is compared by itself.
+        arms.meaning[best] = np.where(arms.meaning[best] > 0, arms.meaning[best], both[0][places] @ both[1])
+    arms.sentence[best] = shelf.sentence_cosines(places, both[1])
+    scores = order_of(arms, asked.weights)
+    return best_of(scores, CANDIDATES), scores
+
+
 def order_of(arms: Arms, weights: Weights) -> NDArray[np.float32]:
     """Return the fused score of every visible chunk."""
-    return fused(((weights.names, arms.names), (weights.words, arms.words), (weights.meaning, arms.meaning)))
+    by = (
+        (weights.names, arms.names),
+        (weights.words, arms.words),
+        (weights.meaning, arms.meaning),
+        (weights.sentence, arms.sentence),
+    )
+    return fused([(weight, scores) for weight, scores in by if weight])
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,25 +251,44 @@ def _any_of(few: NDArray[np.intp], ordered: NDArray[np.int32]) -> bool:
     return bool((ordered[at] == few).any())
 
 
-def signs_of(
-    shelf: Shelf, arms: Arms, heard: Heard, best: NDArray[np.intp], scores: NDArray[np.float32]
-) -> Signs:
-    """Return what speaks for an answer; ``best``: places of the best scores."""
+def signs_of(shelf: Shelf, asked: Asked, arms: Arms, heard: Heard, hits: Sequence[Hit]) -> Signs:
+    """Return what speaks for an answer."""
     weights = {term: shelf.words.idf(term) for term in arms.terms}
     total = sum(weights.values()) or 1.0
-    named = 0.5
-    if arms.naming.entities and len(best):
-        first = arms.visible[best[0]]
-        named = sum(bool(shares[first]) for shares in arms.naming.shares.values()) / len(arms.naming.shares)
-    # Where fewer than five have any score at all, to be ahead of the others is no sign of anything.
-    ahead = 1 - float(scores[best[4]]) / float(scores[best[0]]) if len(best) > 4 else AHEAD_OF_FEW
+    named, told, least = 0.5, 0.5, 0.5
+    if hits:
+        first = hits[0].at
+        cover = {term: _covered(shelf, arms, term, first) for term in arms.terms}
+        least = min(cover.values(), default=0.5)
+        beside = {term: weights[term] for term in arms.terms if term not in arms.naming.standing}
+        if beside:
+            told = sum(weight * cover[term] for term, weight in beside.items()) / sum(beside.values())
+        if arms.naming.entities:
+            named = sum(bool(each[first]) for each in arms.naming.shares.values()) / len(arms.naming.shares)
+    as_names = {stem(word) for word, as_name in cased_words_of(asked.text) if as_name}
     return Signs(
-        float(arms.meaning.max(initial=0.0)) if arms.by_meaning else None,
-        sum(weights[term] for term in heard.covered) / total,
-        sum(weights[term] for term in heard.unheard) / total,
-        named,
-        ahead,
+        meaning=float(arms.sentence.max(initial=0.0)) if arms.by_meaning else None,
+        covered=sum(weights[term] for term in heard.covered) / total,
+        unheard=sum(weights[term] for term in heard.unheard) / total,
+        strange=sum(weights[term] for term in heard.unheard & as_names) / total,
+        named=named,
+        # Where fewer than five have any score at all, to be ahead of the others is no sign of anything.
+        ahead=1 - hits[4].score / hits[0].score if len(hits) > 4 else AHEAD_OF_FEW,
+        told=told,
+        least=least,
     )
+
+
+def _covered(shelf: Shelf, arms: Arms, term: str, at: int) -> float:
+    """Return how well a chunk covers a term: by itself, by whom it stands for, or by a related word."""
+    chunk = shelf.chunks[at]
+    stands = any(arms.naming.shares[entity][at] for entity in arms.naming.standing.get(term, ()))
+    terms = frozenset(terms_of(chunk.searched))
+    if stands or term in terms:
+        return 1.0
+    if shelf.senses is None or term not in arms.likeness:
+        return 0.0
+    return shelf.senses.nearest(arms.likeness[term], terms)
 
 
 def _reason(text: str, heard: Heard, signs: Signs) -> Reason:

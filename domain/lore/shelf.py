@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.lore.chunks import Chunk, Limits
+from domain.lore.keeping import Rows, Vector
 from domain.lore.knowing import Knower, may_know
 from domain.lore.names import Names
+from domain.lore.senses import Senses
 from domain.lore.terms import STOP, small_words_of, stem, words_of
 from domain.lore.words import Words
 
@@ -36,15 +38,23 @@ class Shelf:
         names: what everybody may know the names of.
         aliases: names that documents give, by the limits of the documents: a secret name is one, too.
         vectors: of each chunk; None: there are none.
+        sentences: vectors of all chunks' sentences in half floats, in their order, those of a chunk from
+            ``begins`` on.
         encoder: digest of the encoder that made them; "": none did.
+        senses: vectors of the terms; None: there are none yet, and words are not related.
     """
 
     chunks: Sequence[Chunk]
     names: Names
     aliases: Mapping[Limits, Names] = field(default_factory=dict)
     vectors: Vectors | None = None
+    sentences: NDArray[np.float16] | None = None
     encoder: str = ""
+    senses: Senses | None = None
     words: Words = field(init=False)
+    spoken: Mapping[str, str] = field(init=False)
+    """A word for each term, as it stands somewhere."""
+    begins: NDArray[np.int64] = field(init=False)
     at: Mapping[str, int] = field(init=False)
     """Places of the chunks by their digests."""
     known: frozenset[str] = field(init=False)
@@ -64,6 +74,8 @@ class Shelf:
         self.known = frozenset(word for text in texts for word in text)
         self.common = frozenset(word for chunk in self.chunks for word in small_words_of(chunk.text))
         self.words = Words([[stem(word) for word in text if word not in STOP] for text in texts])
+        self.spoken = {stem(word): word for word in sorted(self.known, reverse=True) if word not in STOP}
+        self.begins = np.cumsum([0, *(len(chunk.sentences) for chunk in self.chunks)])
         numbers: dict[Limits, int] = {}
         under = [numbers.setdefault(chunk.limits, len(numbers)) for chunk in self.chunks]
         self._limits, self._under = tuple(numbers), np.array(under, np.int32)
@@ -84,31 +96,53 @@ class Shelf:
     def without_vectors(self) -> "Shelf":
         """Return the same shelf with no vectors, to be given its own."""
         other = copy(self)
-        other.vectors, other.encoder = None, ""
+        other.vectors, other.sentences, other.encoder, other.senses = None, None, "", None
         return other
 
-    def lacking(self) -> list[str]:
-        """Return the digests of the chunks that have no vector."""
-        if self.vectors is None:
-            return list(self.at)
-        empty = np.flatnonzero(~self.vectors.any(axis=1))
-        return [self.chunks[at].digest for at in empty.tolist()]
+    def lacking(self) -> Mapping[str, int]:
+        """Return the digests of the chunks that have no vectors, each with how many it is to have."""
+        without = range(len(self.chunks)) if self.vectors is None else self._empty().tolist()
+        return {self.chunks[at].digest: 1 + len(self.chunks[at].sentences) for at in without}
 
-    def give(self, encoder: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+    def _empty(self) -> NDArray[np.intp]:
+        assert self.vectors is not None
+        return np.flatnonzero(~self.vectors.any(axis=1))
+
+    def give(self, encoder: str, rows: Mapping[str, Rows]) -> None:
         """Give chunks their vectors, all of one encoder; those of another are forgotten."""
-        if not vectors:
+        if not rows:
             return
-        if self.vectors is None or self.encoder != encoder:
-            width = len(next(iter(vectors.values())))
+        if self.vectors is None or self.sentences is None or self.encoder != encoder:
+            width = next(iter(rows.values())).shape[1]
             self.vectors, self.encoder = np.zeros((len(self.chunks), width), np.float32), encoder
-        for digest, vector in vectors.items():
-            self.vectors[self.at[digest]] = vector
+            self.sentences = np.zeros((int(self.begins[-1]), width), np.float16)
+        for digest, own in rows.items():
+            at = self.at[digest]
+            self.vectors[at] = own[0]
+            self.sentences[self.begins[at] : self.begins[at + 1]] = own[1:]
+
+    def rows_of(self, at: int) -> Rows:
+        """Return the vectors of a chunk, as `give` takes them; there must be some."""
+        assert self.vectors is not None
+        assert self.sentences is not None
+        own = self.sentences[self.begins[at] : self.begins[at + 1]]
+        return np.vstack([self.vectors[at : at + 1], own.astype(np.float32)])
 
     def take_over(self, other: "Shelf") -> None:
         """Take over the vectors of another shelf for the chunks that both have."""
         if other.vectors is not None:
             both = [(digest, at) for digest, at in other.at.items() if digest in self.at]
-            self.give(other.encoder, {digest: other.vectors[at] for digest, at in both})
+            self.give(other.encoder, {digest: other.rows_of(at) for digest, at in both})
+
+    def sentence_cosines(self, places: NDArray[np.intp], vector: Vector) -> NDArray[np.float32]:
+        """Return for some chunks the cosine of their best sentence, 0 at least; each has a sentence."""
+        if self.sentences is None or not len(places):
+            return np.zeros(len(places), np.float32)
+        counts = self.begins[places + 1] - self.begins[places]
+        offsets = np.cumsum(counts) - counts
+        rows = np.repeat(self.begins[places] - offsets, counts) + np.arange(int(counts.sum()))
+        cosines: NDArray[np.float32] = self.sentences[rows].astype(np.float32) @ vector
+        return np.maximum(np.maximum.reduceat(cosines, offsets), 0)
 
     def visible(self, knower: Knower) -> NDArray[np.intp]:
         """Return the places of the chunks that somebody may know."""
@@ -152,6 +186,11 @@ class Shelf:
             if name and " ".join(words_of(name)) not in said:
                 called.append(name)
         return f"{text} ({', '.join(called)})" if called else text
+
+    def strange_words(self, text: str) -> Mapping[str, str]:
+        """Return the words of a question that stand nowhere on the shelf, by their terms."""
+        words = {stem(word): word for word in words_of(text) if word not in STOP}
+        return {term: word for term, word in words.items() if term not in self.spoken}
 
     def _of(self, entity: str, named: Sequence[Mapping[str, Shares]]) -> NDArray[np.float32]:
         """Return how much every chunk speaks of an entity."""

@@ -6,11 +6,13 @@ a chunk idf · tf / (tf + k1 · (1 - b + b · length / average)).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import log
 
 import numpy as np
 from numpy.typing import NDArray
+
+from domain.lore.senses import Related
 
 K1, B = 1.2, 0.75
 """Saturation and length, as Robertson and Zaragoza 2009 give them."""
@@ -49,10 +51,31 @@ class Words:
         """Return the numbers of the chunks that have a term."""
         return self._at.get(term, np.empty(0, np.int32))
 
-    def scores(self, terms: Iterable[str]) -> Scores:
-        """Return the score of every chunk for a question's terms; each counts once."""
+    def scores(self, terms: Iterable[str], related: Mapping[str, Related] | None = None) -> Scores:
+        """Return the score of every chunk for a question's terms; each counts once.
+
+        Args:
+            terms: of the question.
+            related: of a term, the terms that count for it where it does not stand itself or scores less,
+                each for a share of its own score; a common term tells no more by a rare one.
+        """
         total = np.zeros(self.size, np.float32)
         for term in dict.fromkeys(terms):
-            if term in self._at:
+            others = related.get(term, ()) if related else ()
+            if others:
+                total += self._best(term, others)
+            elif term in self._at:
                 total[self._at[term]] += self._scores[term]
         return total
+
+    def _best(self, term: str, related: Related) -> Scores:
+        """Return of every chunk the best score by a term or one that is related to it."""
+        best = np.zeros(self.size, np.float32)
+        if term in self._at:
+            best[self._at[term]] = self._scores[term]
+        most = self.idf(term)
+        for other, share in related:
+            at, own = self._at[other], self.idf(other)
+            scores = self._scores[other] * np.float32(share * min(own, most) / own)
+            best[at] = np.maximum(best[at], scores)
+        return best

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from domain.lore.keeping import Encoder, Vector
+from domain.lore.keeping import Encoder, Vector, space_of
 
 logger = structlog.get_logger(__name__)
 
 QUESTIONS_KEPT = 1_000
-"""Vectors of the last questions: 1.5 MB; who asks again within a talk waits for no model."""
+"""Vectors of the last questions: some 2 MB; who asks again within a talk waits for no model."""
 
 PAUSE_S = 30.0
 """After the encoder could not be opened, before it is tried again."""
@@ -33,8 +33,8 @@ class Encoding:
 
     @property
     def digest(self) -> str:
-        """Digest of the encoder; "" as long as it is not open."""
-        return self._encoder.digest if self._encoder else ""
+        """Digest of the encoder and of what it reads of a passage; "" as long as it is not open."""
+        return space_of(self._encoder.digest) if self._encoder else ""
 
     async def ready(self) -> bool:
         """Open the encoder if it is not; return whether it is there."""
@@ -51,15 +51,19 @@ class Encoding:
                     logger.warning("lore_encoder_away", error=self.why)
         return self._encoder is not None
 
-    async def of_question(self, text: str) -> Vector | None:
-        """Return the vector of a question; None if the encoder is away."""
-        if text in self._kept:
-            self._kept.move_to_end(text)
-            return self._kept[text]
+    async def of_question(self, texts: Sequence[str]) -> Vector | None:
+        """Return the vectors of texts that are one question, a row each; None if the encoder is away.
+
+        The question is read together with those of its words that are no passage's: one call, one wait.
+        """
+        key = "\n".join(texts)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
         if self._encoder is None:
             return None
-        found: Vector = (await self.of([text]))[0]
-        self._kept[text] = found
+        found = await self.of(texts)
+        self._kept[key] = found
         if len(self._kept) > QUESTIONS_KEPT:
             self._kept.popitem(last=False)
         return found

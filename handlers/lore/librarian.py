@@ -12,8 +12,9 @@ from domain.kernel.parse import parse
 from domain.lore.keeping import Vector, VectorReader, VectorsAway
 from domain.lore.knowing import Knower, labels_of, may_know
 from domain.lore.queries import DocumentQuery, DocumentsQuery, SearchQuery
-from domain.lore.refusal import WHY
+from domain.lore.refusal import SIGNS, WHY, likelihood, values_of
 from domain.lore.search import Asked, Found, Hit, Near, best_sentence, search
+from domain.lore.senses import Senses
 from domain.lore.shelf import Shelf
 from domain.lore.terms import terms_of
 from handlers.lore.encoding import Encoding
@@ -27,8 +28,17 @@ EXACT_MAX = 20_000
 NEAREST = 100
 """Neighbours that are asked for."""
 
+ARMS = ("score", "names", "words", "meaning", "sentence")
+"""What a row tells of its place."""
+
 LOOK_S = 0.5
 """Between two looks for vectors that were missing."""
+
+WORDS_AT_ONCE = 2_000
+"""Words that are read for one search, half a second; the sample world has fewer. Others wait for the next."""
+
+WORDS_BATCH = 64
+"""Words that are read at a time: 15 ms; then comes a question's turn."""
 
 THREAD_FROM = 2_000
 """Passages from which a search goes through a thread; below it takes a millisecond."""
@@ -42,6 +52,7 @@ class _Vectors:
         of: the library's shelf; ``shelf`` is the same, with vectors of this process's encoder.
         missing: of how many passages there is none.
         why: why there are none at all; "": there are.
+        unread: of how many words there is no vector, so that nothing is related to them.
     """
 
     of: Shelf
@@ -49,12 +60,18 @@ class _Vectors:
     encoder: str = ""
     missing: int = 0
     why: str = ""
+    unread: int = 1
     looked_s: float = float("-inf")
+
+    @property
+    def lacks(self) -> bool:
+        """Whether there is something to look for."""
+        return bool(self.missing or self.why or not self.encoder or self.unread)
 
 
 def known_vectors(shelf: Shelf) -> "_Vectors":
     """Return a shelf with the vectors that it has, for who brings all of them along."""
-    return _Vectors(shelf, shelf, shelf.encoder)
+    return _Vectors(shelf, shelf, shelf.encoder, unread=0)
 
 
 class Librarian:
@@ -77,6 +94,7 @@ class Librarian:
         self._realm = realm
         self._made: _Vectors | None = None
         self._looking = asyncio.Lock()
+        self._words: dict[str, Vector] = {}
 
     async def answer_search(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``lore.search``."""
@@ -102,11 +120,11 @@ class Librarian:
     ) -> tuple[Found, Sequence[Mapping[str, str]]]:
         """Return what is found for a question, and which arms were away."""
         shelf, why = known.shelf, known.why
-        vector = None if why else await self._encoding.of_question(shelf.meant(text, knower))
+        vector, senses = (None, {}) if why else await self._read(shelf, text, knower)
         near = None
         if vector is not None and len(shelf.chunks) > EXACT_MAX:
             near = await self._nearest(known, vector, knower)
-        asked = Asked(text, knower, vector, known.encoder, near)
+        asked = Asked(text, knower, vector, known.encoder, near, senses=senses)
         if len(shelf.chunks) < THREAD_FROM:
             found = search(shelf, asked)
         else:
@@ -114,6 +132,16 @@ class Librarian:
         # Said twice, since it must never be wrong: nobody is shown what they may not know.
         hits = [hit for hit in found.hits if may_know(knower, shelf.chunks[hit.at].limits)]
         return replace(found, hits=hits), [{"arm": "meaning", "why": why}] if why else []
+
+    async def _read(
+        self, shelf: Shelf, text: str, knower: Knower
+    ) -> tuple[Vector | None, Mapping[str, Vector]]:
+        """Return the vectors of a question and of its words that stand nowhere, by their terms."""
+        strange = shelf.strange_words(text) if shelf.senses is not None else {}
+        rows = await self._encoding.of_question([shelf.meant(text, knower), *strange.values()])
+        if rows is None:
+            return None, {}
+        return rows[0], dict(zip(strange, rows[1:], strict=True))
 
     async def _nearest(self, known: _Vectors, vector: Vector, knower: Knower) -> Near | None:
         """Return the neighbours by the index, where so many may be known that to compare all is slower."""
@@ -140,14 +168,30 @@ class Librarian:
                 if made is not None:
                     own.take_over(made.shelf)
                 made = self._made = _Vectors(shelf, own)
-            if (made.missing or made.why or not made.encoder) and now - made.looked_s >= LOOK_S:
+            if made.lacks and now - made.looked_s >= LOOK_S:
                 made.looked_s = now
                 await self._look(made)
+                await self._read_words(made)
             return made
+
+    async def _read_words(self, made: _Vectors) -> None:
+        """Read words of the shelf that were not read yet, some at a time, and give it all that were."""
+        if not made.encoder or not made.unread:
+            return
+        spoken = made.shelf.spoken
+        words = sorted(set(spoken.values()))
+        self._words = {word: self._words[word] for word in words if word in self._words}
+        missing = [word for word in words if word not in self._words]
+        for begin in range(0, min(len(missing), WORDS_AT_ONCE), WORDS_BATCH):
+            part = missing[begin : begin + WORDS_BATCH]
+            self._words |= zip(part, await self._encoding.of(part), strict=True)
+        read = {term: self._words[word] for term, word in spoken.items() if word in self._words}
+        made.unread = len(spoken) - len(read)
+        made.shelf.senses = Senses(read) if read else None
 
     async def _look(self, made: _Vectors) -> None:
         """Look for the vectors that a shelf lacks."""
-        if not made.shelf.chunks:
+        if not made.shelf.chunks or (made.encoder and not made.missing and not made.why):
             return
         if self._reader is None or not await self._encoding.ready():
             made.why = self._encoding.why or "nothing keeps vectors here"
@@ -220,9 +264,18 @@ def _told(shelf: Shelf, asked: SearchQuery, knower: Knower, found: Found) -> dic
         "why": WHY[found.reason],
         "found": rows,
         "cut": [{"budget": budget, "count": count} for budget, count in cut if count],
+        "signs": _signs(found),
         "scan": found.scan,
         "visible": found.visible,
     }
+
+
+def _signs(found: Found) -> dict[str, int]:
+    """Return in thousandths what spoke for an answer, and how likely that made one; none without a search."""
+    if found.signs is None:
+        return {}
+    signs = {name: round(1_000 * value) for name, value in zip(SIGNS, values_of(found.signs), strict=True)}
+    return {**signs, "likelihood": round(1_000 * likelihood(found.signs))}
 
 
 def _row(shelf: Shelf, hit: Hit, terms: Sequence[str]) -> dict[str, Any]:
@@ -235,7 +288,7 @@ def _row(shelf: Shelf, hit: Hit, terms: Sequence[str]) -> dict[str, Any]:
         "section": chunk.section,
         "chunk": chunk.at,
         "text": chunk.text,
-        **{name: round(1_000 * getattr(hit, name)) for name in ("score", "names", "words", "meaning")},
+        **{name: round(1_000 * getattr(hit, name)) for name in ARMS},
         "sentences": [[sentence.number, sentence.text] for sentence in chunk.sentences],
         "best": best,
         "cite": chunk.cite(best),
@@ -244,7 +297,13 @@ def _row(shelf: Shelf, hit: Hit, terms: Sequence[str]) -> dict[str, Any]:
 
 def _partly(known: _Vectors, found: Found) -> Sequence[Mapping[str, str]]:
     """Say of how many passages the arm of meaning knows nothing yet."""
-    if not known.encoder or not known.missing or found.scan == "none":
+    if not known.encoder or found.scan == "none":
         return []
-    why = f"{known.missing} of {len(known.shelf.chunks)} passages have no vector yet"
-    return [{"arm": "meaning", "why": why}]
+    told = []
+    if known.missing:
+        why = f"{known.missing} of {len(known.shelf.chunks)} passages have no vector yet"
+        told.append({"arm": "meaning", "why": why})
+    if known.unread:
+        why = f"{known.unread} words have no vector yet, so that nothing is related to them"
+        told.append({"arm": "words", "why": why})
+    return told

@@ -1,8 +1,9 @@
 """Vectors of the lore's passages in Postgres: kept as bytes, and searched by pgvector where there is one.
 
-Filters come before the search. An index of neighbours (HNSW) filters after it, and by default returns those
-of its 40 nearest that pass: often none. Here the scan goes on until enough pass (``hnsw.iterative_scan``).
-The pool is lent, with `SESSION` in its sessions.
+A passage's bytes are its own vector and, behind it, those of its sentences; the index has the first. Filters
+come before the search. An index of neighbours (HNSW) filters after it, and by default returns those of its 40
+nearest that pass: often none. Here the scan goes on until enough pass (``hnsw.iterative_scan``). The pool is
+lent, with `SESSION` in its sessions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ import asyncpg
 import numpy as np
 
 from domain.lore.chunks import Limits
-from domain.lore.keeping import Kept, Vector, VectorsAway
+from domain.lore.keeping import Kept, Rows, Vector, VectorsAway
 from domain.lore.knowing import Knower
 
 TIMEOUT_S = 5.0
@@ -23,8 +24,8 @@ SESSION: Mapping[str, str] = {
 }
 """Of pgvector, for sessions that search. Recall against all vectors is measured by `benchmarks lore`."""
 
-FETCH_MAX = 5_000
-"""Vectors of one statement: 4 MB."""
+FETCH_MAX = 2_000
+"""Passages of one statement: with their sentences some 6 MB."""
 
 _AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -90,12 +91,14 @@ class LoreVectors:
         found = await self._value(_ACTIVE)
         return found if isinstance(found, str) else ""
 
-    async def fetch(self, encoder: str, passages: Sequence[str]) -> Mapping[str, Vector]:
-        """Return the vectors of those passages that have one of this encoder."""
-        found: dict[str, Vector] = {}
-        for begin in range(0, len(passages), FETCH_MAX):
-            rows = await self._rows(_FETCH, encoder, passages[begin : begin + FETCH_MAX])
-            found |= {row["passage"]: np.frombuffer(row["vector"], "<f2").astype(np.float32) for row in rows}
+    async def fetch(self, encoder: str, passages: Mapping[str, int]) -> Mapping[str, Rows]:
+        """Return the vectors of passages that have some of this encoder, by how many each has."""
+        found: dict[str, Rows] = {}
+        wanted = list(passages)
+        for begin in range(0, len(wanted), FETCH_MAX):
+            for row in await self._rows(_FETCH, encoder, wanted[begin : begin + FETCH_MAX]):
+                numbers = np.frombuffer(row["vector"], "<f2").astype(np.float32)
+                found[row["passage"]] = numbers.reshape(passages[row["passage"]], -1)
         return found
 
     async def nearest(
@@ -124,7 +127,7 @@ class LoreVectors:
     async def put(self, encoder: str, kept: Sequence[Kept]) -> None:
         """Keep vectors; one that is there already is written anew."""
         indexed = await self.indexed()
-        rows = [(encoder, *_row(each), *([_text(each.vector)] if indexed else [])) for each in kept]
+        rows = [(encoder, *_row(each), *([_text(each.rows[0])] if indexed else [])) for each in kept]
         try:
             async with self._pool.acquire(timeout=TIMEOUT_S) as connection, connection.transaction():
                 await connection.executemany(_PUT_NEAR if indexed else _PUT, rows, timeout=TIMEOUT_S)
@@ -171,7 +174,7 @@ def _row(kept: Kept) -> tuple[object, ...]:
         limits.from_day,
         limits.until_day,
         sorted(limits.realms),
-        kept.vector.astype("<f2").tobytes(),
+        kept.rows.astype("<f2").tobytes(),
     )
 
 
