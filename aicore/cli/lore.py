@@ -98,6 +98,7 @@ def search(  # noqa: PLR0913 - one parameter per option of the command line
     limit: Annotated[int, typer.Option(min=1, max=50, help="At most so many passages.")] = 5,
     group: Annotated[list[str] | None, typer.Option(help="A group that the holder is in.")] = None,
     *,
+    why: Annotated[bool, typer.Option("--why", help="Also what each arm gave, and what decided.")] = False,
     json: Json = False,
 ) -> None:
     """Ask what somebody may know that answers a question, with citations; not to know is an answer."""
@@ -116,7 +117,9 @@ def search(  # noqa: PLR0913 - one parameter per option of the command line
     for each in found["found"]:
         out.print(f"{each['score'] / 10:5.1f} %  {each['cite']}  {each['title']}", markup=False)
         out.print(f"         {best_of(each)}", markup=False, soft_wrap=True)
-    for line in asides(found):
+        if why:
+            out.print(f"         {shares_of(each, ARMS)}", markup=False)
+    for line in [*asides(found), *(decided(found) if why else [])]:
         out.print(line, markup=False, soft_wrap=True)
 
 
@@ -124,6 +127,35 @@ def best_of(found: Mapping[str, Any]) -> str:
     """Return the sentence of a passage that says it."""
     sentences: Sequence[tuple[int, str]] = found["sentences"]
     return next(text for number, text in sentences if number == found["best"])
+
+
+ARMS = ("names", "words", "meaning", "sentence")
+
+SIGNS = {
+    "meaning": "how near the best sentence is to the question",
+    "covered": "how much of it the best passages say in its own words",
+    "told": "how well the best passage covers it beside names, related words counted",
+    "least": "the same of the word that it covers worst",
+    "named": "share of those named whom the best passage speaks of",
+    "ahead": "how far the best is before the fifth",
+    "unheard": "how much of it stands nowhere",
+    "strange": "how much of it is a name that stands nowhere",
+}
+"""What each sign of an answer says, to who wonders why something is known or not."""
+
+
+def shares_of(of: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Return shares in percent."""
+    return ", ".join(f"{name} {of[name] / 10:.0f} %" for name in names)
+
+
+def decided(found: Mapping[str, Any]) -> Sequence[str]:
+    """Return what spoke for an answer and against it."""
+    signs: Mapping[str, int] = found["signs"]
+    if not signs:
+        return []
+    lines = [f"  {name:8} {signs[name] / 10:4.0f} %  {said}" for name, said in SIGNS.items()]
+    return [f"an answer by {signs['likelihood'] / 10:.0f} % (known from 50 % on):", *lines]
 
 
 def asides(found: Mapping[str, Any]) -> Sequence[str]:

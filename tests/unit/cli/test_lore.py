@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from aicore.cli.lore import app, asides, days_of
+from aicore.cli.lore import ARMS, SIGNS, app, asides, days_of, decided, shares_of
 from aicore.cli.terminal import Failure
+from domain.lore import refusal
 
 FRONT = "---\ntitle: The Key\nknown_by: [faction.talymen]\n---\nText.\n"
 
@@ -39,3 +40,14 @@ def test_what_was_not_found_cut_or_away_is_said(broken: bool) -> None:
     assert asides(found) == told
     assert days_of({"from_day": None, "until_day": None}) == "always true"
     assert days_of({"from_day": 2, "until_day": 9}) == "from day 2 until day 9"
+
+
+def test_who_wonders_is_told_what_each_arm_gave_and_what_decided() -> None:
+    assert shares_of({"names": 1_000, "words": 414, "meaning": 0, "sentence": 87}, ARMS) == (
+        "names 100 %, words 41 %, meaning 0 %, sentence 9 %"
+    )
+    lines = decided({"signs": {**dict.fromkeys(refusal.SIGNS, 250), "strange": 400, "likelihood": 90}})
+    assert lines[0] == "an answer by 9 % (known from 50 % on):"
+    assert lines[-1] == "  strange    40 %  how much of it is a name that stands nowhere"
+    assert set(SIGNS) == set(refusal.SIGNS), "every sign is explained"
+    assert decided({"signs": {}}) == []

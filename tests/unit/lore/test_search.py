@@ -1,13 +1,18 @@
 """What is found, what is refused, and what nobody is shown who may not know it."""
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
 
+from benchmarks.lore_fit import digest_of
+from benchmarks.lore_kit import questions, questions_to_train
 from domain.lore.chunks import chunks_of, sentences_of
 from domain.lore.fusion import Weights, best_of, fused, reciprocal_ranks
 from domain.lore.knowing import may_know
+from domain.lore.refusal import FITTED_ON, likelihood
 from domain.lore.search import Asked, Near, search
+from domain.lore.senses import Senses
 from domain.lore.words import Words
 from tests.unit.lore.kit import added, asked, documents_of, knower, shelf
 
@@ -146,7 +151,7 @@ def test_no_random_search_shows_what_its_limits_forbid() -> None:
     ]
     lore = shelf(*documents)
     unit = np.eye(60, dtype=np.float32)
-    lore.give("sha256:e", {chunk.digest: unit[at] for at, chunk in enumerate(lore.chunks)})
+    lore.give("sha256:e", {chunk.digest: unit[[at, at, at]] for at, chunk in enumerate(lore.chunks)})
     assert lore.vectors is not None
     for _ in range(300):
         own = draw.sample(labels[1:], draw.randint(0, 3))
@@ -162,3 +167,72 @@ def test_no_random_search_shows_what_its_limits_forbid() -> None:
         alone = search(lore, Asked(question, who, vector, "sha256:e", weights=Weights(0, 0, 1))).hits
         best = visible[np.argsort(-(lore.vectors[visible] @ vector), kind="stable")]
         assert [hit.at for hit in alone] == best[:50].tolist(), "rows gathered in parts are all the rows"
+
+
+def test_a_word_finds_what_is_related_to_it_for_a_share_and_never_more_than_it_tells_itself() -> None:
+    senses = Senses(
+        {
+            "cargo": np.array([1, 0], np.float32),
+            "bell": np.array([0, 1], np.float32),
+            "crate": np.array([0.8, 0.6], np.float32),
+        }
+    )
+    likeness = senses.likeness({"freight": np.array([0.96, 0.28], np.float32)}, ["freight", "bell", "gone"])
+    assert set(likeness) == {"freight", "bell"}, "of a word without a vector nothing is known"
+    related = dict(senses.related("freight", likeness["freight"]))
+    assert list(related) == ["cargo", "crate"], "the nearest first, none that is far"
+    assert np.allclose(list(related.values()), [0.96**2, 0.936**2], atol=1e-6)
+    assert [term for term, _ in senses.related("bell", likeness["bell"])] == ["crate"], "not itself"
+    assert senses.nearest(likeness["freight"], frozenset({"bell", "crate"})) > 0.9
+    assert senses.nearest(likeness["freight"], frozenset({"bell"})) == 0
+
+    words = Words([["cargo"], ["crate", "bell"], ["bell"], ["bell"], ["salt"]])
+    scores = words.scores(["bell"], {"bell": [("cargo", 1.0)]})
+    assert np.allclose(scores[1:], words.scores(["bell"])[1:])
+    own = words.scores(["cargo"])[0] * words.idf("bell") / words.idf("cargo")
+    assert np.isclose(scores[0], own), "a rare word that stands for a common one tells no more than that"
+    assert words.scores(["freight"], {"freight": [("cargo", 0.5)]})[0] > 0, (
+        "what stands nowhere finds it, too"
+    )
+
+
+def test_the_sentence_that_says_it_puts_its_passage_before_one_that_is_as_near_as_a_whole() -> None:
+    lore = shelf(added("one", "It rains. It snows."), added("two", "Birds sing. Fish swim."))
+    axes = np.eye(4, dtype=np.float32)
+    lore.give(
+        "sha256:e",
+        {
+            lore.chunks[0].digest: np.stack([axes[0], axes[1], axes[1]]),
+            lore.chunks[1].digest: np.stack([axes[0], axes[1], axes[2]]),
+        },
+    )
+    assert lore.chunks[1].read == ["Two. Birds sing. Fish swim.", "Two. Birds sing.", "Two. Fish swim."]
+    asked_of = Asked("Whoever swims?", knower(), (axes[0] + axes[2]) / np.float32(2**0.5), "sha256:e")
+    found = search(lore, asked_of)
+    assert [lore.chunks[hit.at].document for hit in found.hits] == ["two", "one"]
+    assert (found.hits[0].sentence, found.hits[1].sentence) == (1, 0)
+    assert found.signs is not None
+    assert np.isclose(found.signs.meaning or 0, 2**-0.5), "of the best sentence"
+    other = shelf(added("two", "Birds sing. Fish swim."), added("three", "Bells ring."))
+    other.take_over(lore)
+    assert np.array_equal(other.rows_of(0), lore.rows_of(1)), "vectors of sentences are taken over, too"
+    assert other.lacking() == {other.chunks[1].digest: 2}
+
+
+def test_what_is_written_as_a_name_and_stands_nowhere_is_a_sign_against_an_answer() -> None:
+    lore = shelf(BELL, FERRY, CRANES)
+    signs = {}
+    for question in ("Who cast the tongue for Odette Pyke?", "Who cast the tongue of the ninth bell?"):
+        found = asked(lore, question)
+        assert found.signs is not None
+        signs[question] = found.signs
+    first, second = signs.values()
+    assert first.strange > 0.3 > second.strange == 0
+    assert first.least == 0 < second.told
+    assert likelihood(first) < likelihood(second)
+
+
+def test_the_weights_were_fitted_on_the_questions_that_there_are() -> None:
+    assert digest_of(questions_to_train()) == FITTED_ON, "fit anew: python -m benchmarks.lore_fit"
+    kept = {replace(each, half="tuning") for each in questions() if each.half == "kept"}
+    assert not kept & set(questions_to_train()), "nothing of the kept half is fitted on"
