@@ -246,10 +246,15 @@ def listing(documents: Sequence[Mapping[str, Any]]) -> Listing:
 
 
 def _checked(folder: Path | None, world: Path | None, *, alone: bool) -> CheckedLore:
-    return check_lore(folder, None if alone else _definition(world))
+    return check_lore(folder, None if alone else definition_of(world))
 
 
-def _definition(world: Path | None) -> Definition:
+def definition_of(world: Path | None) -> Definition:
+    """Return the definition of a folder; the sample world's without one.
+
+    Raises:
+        Failure: it has faults itself.
+    """
     if world is None:
         return sample_definition()
     checked = check_folder(world)

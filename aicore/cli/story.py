@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aicore.cli import beliefs, traces
+from aicore.cli import beliefs, imports, traces
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json
 from aicore.content.line_files import Corpus, read_corpus, read_tongues, shipped_signatures
 from aicore.content.line_preview import between, stated, things
@@ -20,6 +20,7 @@ corpus = typer.Typer(no_args_is_help=True, help="The corpus of lines: its check,
 app.add_typer(corpus, name="corpus")
 for command in (beliefs.facts, beliefs.knows, beliefs.why, traces.traces):
     app.command()(command)
+app.command("import")(imports.import_)
 
 Folder = Annotated[
     Path | None,

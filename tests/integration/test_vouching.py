@@ -89,7 +89,7 @@ OTHERS = {
     "what the inbox was given": "dlq.list dlq.show dlq.redrive dlq.dismiss",
     "files of the program": "content.list events.list events.show events.schema events.asyncapi "
     "guardrails.check world.check world.report world.simulate market.report quests.check "
-    "story.say story.corpus.check story.corpus.sample "
+    "story.say story.corpus.check story.corpus.sample story.import "
     "lore.check",
     "a decision, refused or recorded": "rate models.register models.describe models.promote models.retire "
     "models.alias models.traffic deployments.start deployments.hold deployments.resume deployments.abort "

@@ -27,6 +27,7 @@ from aicore.cli import (
     explain,
     four_eyes,
     guardrails,
+    imports,
     ledger,
     log,
     lore,
@@ -45,6 +46,7 @@ from aicore.cli import (
     world_weather,
 )
 from aicore.cli.terminal import CONTROLS, WIDTH_PIPED, Kind, Listing, Plain, print_rows
+from aicore.content.imports.fields import Left
 from bus.nats.dead_letters import DeadLetter
 from domain.clock.messages import SMALL
 from domain.inference.messages import InferenceCompleted, InferenceRequested
@@ -280,6 +282,9 @@ CASES: dict[str, Callable[[str, str], Listing]] = {
     "people.listing": lambda a, b: people.listing([person(a), person(b)]),
     "beliefs.fact_listing": lambda a, b: beliefs.fact_listing([fact(a), fact(b)]),
     "beliefs.known_listing": lambda a, b: beliefs.known_listing([belief(a), belief(b)]),
+    "imports.listing": lambda a, b: imports.listing(
+        [Left("entries.4.order", each, WORDS, WORDS) for each in (a, b)]
+    ),
     "traces.listing": lambda a, b: traces.listing([trace(a), trace(b)]),
     "people.known_listing": lambda a, b: people.known_listing([known(a), known(b)]),
     "explain.listing": lambda a, b: explain.listing([weighed(a), weighed(b)]),
