@@ -17,6 +17,9 @@ SELLS, BUYS_MAX = 0.5, 3
 TALKS = 0.2
 """How often one who meets somebody says something."""
 
+LOOKS = 0.3
+"""How often one who comes somewhere looks what is to be seen there."""
+
 USE_CASE = "npc_dialogue"
 SAID = ("Who are you?", "Do you have work for me?", "What do you know of this place?", "Good day.")
 SAID_MAX = 60
@@ -110,6 +113,23 @@ async def talk(player: Player, here: str) -> None:
     if answer is not None:
         player.counts["talks"] += 1
         player.say(f"{npc} says to {player.name}: {answer['text'][:SAID_MAX]}")
+
+
+async def look_round(player: Player, here: str) -> None:
+    """Discover what is to be seen here, now and then: the plainest that one has not found yet."""
+    if player.draw.random() >= LOOKS:
+        return
+    seen: Sequence[Mapping[str, Any]] = ()
+    with suppress(Refused, Unanswered):  # a place of another world's, or a realm where nobody looks
+        asked = {"place": here, "player": player.name}
+        seen = (await player.client.query("traces.at", asked)).result["traces"]
+    new = next((each for each in seen if not each["found"]), None)
+    if new is None:
+        return
+    found = await player.try_("traces.discover", {**player.mine, "trace": new["trace"]})
+    if found is not None:
+        player.counts["finds"] += 1
+        player.say(f"{player.name} finds: {new['sees']}")
 
 
 async def go_on(player: Player, here: str) -> str:

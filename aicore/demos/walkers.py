@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from aicore.client import Client
-from aicore.demos.deeds import Player, Say, fill_purses, go_on, talk, trade
+from aicore.demos.deeds import Player, Say, fill_purses, go_on, look_round, talk, trade
 
 LATE_S = 0.3
 STRAYS = 0.3
@@ -67,6 +67,7 @@ class _Walker:
             while True:
                 await self._go(scale)
                 await talk(self.player, self._last)
+                await look_round(self.player, self._last)
                 if self._last in self._stalls:
                     await trade(self.player, self._last)
                 self._wanted = await go_on(self.player, self._last)
