@@ -23,6 +23,7 @@ HELPERS = {
     "apscheduler_child",
     "bare_proxy",
     "checker_worlds",
+    "director_kit",
     "engines_kit",
     "fair_child",
     "feed_child",

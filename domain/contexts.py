@@ -28,6 +28,7 @@ _NAMES = (
     "factions",
     "beliefs",
     "lore",
+    "director",
     "traces",
 )
 

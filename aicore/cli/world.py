@@ -1,6 +1,6 @@
 """`aicore world`: a definition, and a map. `check` needs nothing that runs, `load` changes what does."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,12 +35,12 @@ COUNTED = ("places", "ways", "people", "factions", "goods", "quests", "facts")
 @app.command()
 def check(folder: Folder = None, *, json: Json = False) -> None:
     """Check the files of a world: every fault of every file, with its place. Exit code 1 if there is one."""
-    checked = _checked(folder)
+    checked = checked_folder(folder)
     if json:
         faults = list(map(fault_row, checked.faults))
         print_json({"ok": not checked.faults, **_sizes(checked), "faults": faults})
     else:
-        _tell_faults(checked)
+        tell_faults(checked.faults)
     _refuse_faults(checked)
     if not json:
         sizes = _sizes(checked)
@@ -100,21 +100,23 @@ def load(
 # --- files --------------------------------------------------------------------------------------------------
 
 
-def _checked(folder: Path | None) -> Checked:
+def checked_folder(folder: Path | None) -> Checked:
+    """Return what the files of a folder say, or those of the sample world."""
     return check_sample() if folder is None else check_folder(folder)
 
 
 def _wanted(folder: Path | None) -> tuple[dict[Key, JsonValue], Calendar]:
     """Return the entries of a folder without a fault, and its calendar."""
-    checked = _checked(folder)
-    _tell_faults(checked)
+    checked = checked_folder(folder)
+    tell_faults(checked.faults)
     _refuse_faults(checked)
     assert checked.definition is not None, "it has no fault"
     return entries_of(checked.data), checked.definition.calendar
 
 
-def _tell_faults(checked: Checked) -> None:
-    for fault in checked.faults:
+def tell_faults(faults: Sequence[Located]) -> None:
+    """Print faults, each with its place."""
+    for fault in faults:
         out.print(told(fault), markup=False, soft_wrap=True)
 
 

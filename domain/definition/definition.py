@@ -12,6 +12,7 @@ from domain.definition.people import Activity, Archetype, Kind, Need, Person
 from domain.definition.places import District, Id, Means, Place, Territory, Way
 from domain.definition.predicates import Predicate
 from domain.definition.quests import Quest
+from domain.definition.storylets import Arc, Storylet
 from domain.definition.traces import TraceRule
 
 Forms = tuple[str, ...] | Mapping[str, "Forms"]
@@ -80,5 +81,7 @@ class Definition:
     documents: tuple[Document, ...] = ()
     predicates: tuple[Predicate, ...] = ()
     traces: tuple[TraceRule, ...] = ()
+    storylets: tuple[Storylet, ...] = ()
+    arcs: tuple[Arc, ...] = ()
     speech: Mapping[str, Forms] | None = None
     trained: Trained = Trained()

@@ -45,6 +45,8 @@ Section = Annotated[
         "documents",
         "predicates",
         "traces",
+        "arcs",
+        "storylets",
         "speech",
         "trained",
     ],

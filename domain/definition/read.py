@@ -12,6 +12,7 @@ from domain.definition.faults import Fault, nearest
 from domain.definition.predicates_schema import PREDICATES
 from domain.definition.quests_schema import QUESTS
 from domain.definition.reading import Reader, Reading, Unreadable, unknown_references
+from domain.definition.storylets_schema import ARCS, STORYLETS
 from domain.definition.traces_schema import TRACES
 
 SECTIONS: Mapping[str, Reader[object]] = {
@@ -37,6 +38,8 @@ SECTIONS: Mapping[str, Reader[object]] = {
     "documents": schema.DOCUMENTS,
     "predicates": PREDICATES,
     "traces": TRACES,
+    "arcs": ARCS,
+    "storylets": STORYLETS,
     "speech": schema.speech,
     "trained": schema.TRAINED,
 }
@@ -100,6 +103,8 @@ def _spoiled(path: str) -> Iterator[str]:
     section, _, rest = path.partition(".")
     if section in ("ways", "zones"):
         yield section.removesuffix("s")
+    if section == "storylets" and rest.endswith(".arc"):
+        yield "arc"
     if section == "quests":
         yield f"stage or end of {rest.partition('.')[0]}"
 

@@ -7,6 +7,7 @@ only follow.
 
 from collections.abc import Callable, Iterator
 
+from domain.definition.checks.arcs import ARC_CHECKS
 from domain.definition.checks.goods import GOODS_CHECKS
 from domain.definition.checks.livings import LIVING_CHECKS
 from domain.definition.checks.people import PEOPLE_CHECKS
@@ -14,6 +15,7 @@ from domain.definition.checks.places import PLACE_CHECKS
 from domain.definition.checks.predicates import PREDICATE_CHECKS
 from domain.definition.checks.quests import QUEST_CHECKS
 from domain.definition.checks.speech import SPEECH_CHECKS
+from domain.definition.checks.storylets import STORYLET_CHECKS
 from domain.definition.checks.traces import TRACE_CHECKS
 from domain.definition.checks.walks import WALK_CHECKS
 from domain.definition.checks.ways import WAY_CHECKS
@@ -36,6 +38,8 @@ CHECKS: tuple[Check, ...] = (
     *QUEST_CHECKS,
     *PREDICATE_CHECKS,
     *TRACE_CHECKS,
+    *STORYLET_CHECKS,
+    *ARC_CHECKS,
     *SPEECH_CHECKS,
 )
 

@@ -123,6 +123,58 @@ people:
     schedule:
       - {hours: 22:00-06:00, at: under_inn, do: sleep}
 """,
+    "story.yaml": """\
+arcs:
+  the_comb_below:
+    name: The Comb Below
+    roles:
+      keeper: {factions: [keepers]}
+    beats:
+      missed: {within: 1 day, late: let_be}
+      sought: {within: 2 days, late: let_be}
+    ends:
+      found: {outcome: kept, text: The comb is where it was.}
+      let_be: {outcome: faded, text: Nobody combs.}
+      alone: {outcome: lost, text: Nobody is left who minds.}
+    lost: alone
+storylets:
+  a_comb_is_missed:
+    says: "{keeper} looks under the table."
+    class: specific
+    arc: the_comb_below
+    beat: missed
+    lines: [{by: keeper, act: ask}]
+    leads: [{to: sought}]
+  a_comb_is_sought:
+    says: "{keeper} looks at {player}."
+    class: specific
+    arc: the_comb_below
+    beat: sought
+    when: {places: [inn], tension: [build]}
+    tension: 0.2
+    lines: [{by: keeper, act: accuse, manner: [cold]}]
+    leads: [{to: let_be, facts: ["dead(keeper)"]}, {to: found}]
+    once: true
+  both_of_them:
+    says: "{one} and {other} sit here."
+    class: specific
+    roles: {one: {}, other: {person: ada, regards: {one: [0, 1]}}}
+    when: {facts: ["likes(other, one)"]}
+    again: 1 day
+    lines: [{by: other, act: tell, to: one, claims: ["likes(other, one)"]}]
+  who_killed:
+    says: "{witness} goes out."
+    class: essential
+    roles: {witness: {traits: {openness: [0.2, 0.8]}}}
+    when: {facts: ["killed(any, any)"], seen: [both_of_them]}
+    once: true
+  a_shut_door:
+    says: "{here} is shut."
+    class: specific
+    when: {districts: [town], phases: [night], facts: ["at(any, here)"]}
+    again: 2 h
+  nobody: {says: Nobody comes., class: evergreen, again: 1 h}
+""",
     "things.yaml": """\
 goods:
   attic_key: {name: the attic key, kind: key, price: 1.50 pearls, grams: 50, sold_at: [inn]}

@@ -252,7 +252,7 @@ WORDS = hidden_names(ALL) - {"context", "policy", "cases", "claims"} | {
 """Names under which our own values carry words; a context, policy, case or claim may be something else."""
 
 WRITTEN = {
-    *((kind, "text") for kind in ("Fact", "Stage", "End", "Gone", "Pair", "Said", "Sentence")),
+    *((kind, "text") for kind in ("Fact", "Stage", "End", "ArcEnd", "Gone", "Pair", "Said", "Sentence")),
     *((kind, "paragraphs") for kind in ("Document", "Part")),
     ("Document", "sections"),
     ("Voice", "given"),

@@ -1,0 +1,6 @@
+"""The director: which small scene is played for whom, when, by whom; and why none is."""
+
+from domain.director.messages import EVENTS
+from domain.kernel.context import Context
+
+CONTEXT = Context("director", events=EVENTS)
