@@ -1,12 +1,12 @@
 """How tense it is: four states in their order, whole numbers, the same for all."""
 
+from domain.definition.storylets import STATES
 from domain.director.tension import (
     DECAYS,
     FADED_AT,
     PEAK_FROM,
     PEAK_MS,
     REST_MS,
-    STATES,
     Tension,
     next_ms,
     passed,
