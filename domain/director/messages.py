@@ -48,7 +48,10 @@ class PlannedLine(Declared):
     claims: Annotated[
         list[Annotated[Text, Field(max_length=400)]], Field(max_length=2, description="What it states.")
     ]
-    manner: Annotated[list[Annotated[Text, Field(max_length=32)]], Field(max_length=4)]
+    manner: Annotated[
+        list[Annotated[Text, Field(max_length=32)]],
+        Field(max_length=4, description="How: sad, cold, formal."),
+    ]
 
 
 class Why(Declared):
@@ -89,14 +92,14 @@ class SceneOpened(Event, name="director.scene_opened", version=1):
     at_ms: GameMs
     until_ms: Annotated[GameMs, Field(description="When it is over at the latest.")]
     says: Annotated[Text, Field(max_length=800, description="What happens, as a sentence.")]
-    lines: Annotated[list[PlannedLine], Field(max_length=8)]
+    lines: Annotated[list[PlannedLine], Field(max_length=8, description="What is said, in order.")]
     tension: int = Field(ge=-1_000, le=1_000, description="By how much it makes it tenser for the player.")
     realm: int = Field(ge=-1_000, le=1_000, description="By how much for everybody.")
     quest: Annotated[Id | None, Field(description="The quest that it points the player to.")] = None
     run: Annotated[Count | None, Field(description="The arc that it is part of, as the player lives it.")] = (
         None
     )
-    why: Why
+    why: Annotated[Why, Field(description="Why this one was chosen.")]
 
     example: ClassVar = {
         "scene": 41, "storylet": "ledger_a_word_aside", "version": 2, "player": "ann", "place": "tally_house",
@@ -114,10 +117,10 @@ class Swaying(Declared):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    faction: Id
-    other: Id | None
-    power: int = Field(ge=-50, le=50)
-    regard: int = Field(ge=-200, le=200)
+    faction: Annotated[Id, Field(description="Whose power changes.")]
+    other: Annotated[Id | None, Field(description="Towards whom regard changes; nil: it does not.")]
+    power: int = Field(ge=-50, le=50, description="By how much.")
+    regard: int = Field(ge=-200, le=200, description="By how much the two think better of each other.")
 
 
 class SceneClosed(Event, name="director.scene_closed", version=1):
@@ -176,7 +179,7 @@ class ArcRecast(Event, name="director.arc_recast", version=1):
 
     run: Run
     player: PlayerId
-    role: Id
+    role: Annotated[Id, Field(description="The part that is played by another one from now on.")]
     was: PersonRef
     now: PersonRef
     at_ms: GameMs

@@ -90,6 +90,7 @@ OTHERS = {
     "files of the program": "content.list events.list events.show events.schema events.asyncapi "
     "guardrails.check world.check world.report world.simulate market.report quests.check "
     "story.say story.corpus.check story.corpus.sample story.import "
+    "story.storylets.check story.storylets.list story.storylets.coverage "
     "lore.check",
     "a decision, refused or recorded": "rate models.register models.describe models.promote models.retire "
     "models.alias models.traffic deployments.start deployments.hold deployments.resume deployments.abort "
