@@ -10,8 +10,9 @@ from domain.beliefs.queries import BelievedQuery, FactsQuery, WhyQuery
 from domain.beliefs.telling import Audience
 from domain.definition.definition import Definition
 from domain.kernel.event import Query
+from domain.promises.making import Scene
 from handlers.beliefs.telling import Tellings
-from handlers.beliefs.view import BeliefsView
+from handlers.memories.view import MemoriesView
 from handlers.people.memories import PeopleMemories
 from handlers.people.surroundings import Surroundings
 from projections.kernel.reading import QueryHandler
@@ -35,6 +36,13 @@ class Around:
         presence = self._there.memories.presence
         return Audience(place, presence.awake(place), list(presence.there(place)))
 
+    async def scene(self, who: str) -> Scene:
+        """Return where somebody is, and who else."""
+        await self._there.caught_up()
+        presence = self._there.memories.presence
+        place = presence.where.get(who, "")
+        return Scene(place, set(presence.there(place)), set(presence.awake(place)))
+
     async def definition(self) -> Definition:
         """Return the world's definition."""
         return (await self._world.world()).definition
@@ -45,14 +53,19 @@ class Around:
         return None if clock.clock is None else clock.clock.line.at(clock.now()).ms
 
 
-async def beliefs_in_memory(parts: Parts) -> BeliefsView:
-    """Open what is true and who knows it (`Parts.once`)."""
-    return await parts.view(BeliefsView(parts.log, sample_definition(), decode=parts.codec.decode))
+async def beliefs_in_memory(parts: Parts) -> MemoriesView:
+    """Open what is true, who knows it and what they remember (`Parts.once`)."""
+    return await parts.view(MemoriesView(parts.log, sample_definition(), decode=parts.codec.decode))
+
+
+async def around_players(parts: Parts) -> Around:
+    """Open who is where, the definition and the clock (`Parts.once`)."""
+    return Around(await parts.once(memories), await parts.once(surroundings))
 
 
 async def _commands(parts: Parts) -> None:
     """Take what players say."""
-    around = Around(await parts.once(memories), await parts.once(surroundings))
+    around = await parts.once(around_players)
     limits = await parts.once(player_limits)
     tellings = Tellings(parts.log, parts.codec, around, players=PLAYERS)
     parts.served.commands[Tell.command_name] = limits.before(tellings)

@@ -7,7 +7,7 @@ what one thinks that another thinks follows from what both were there for (`thin
 """
 
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -33,6 +33,9 @@ PLAYERS_MAX = 2_000
 TELLABLE_MS, TELLABLE_MAX = 4 * 86_400_000, 20_000
 """Events of which one still hears: nobody tells what is older than three days."""
 
+Perceives = Callable[[str, Perceived], None]
+"""What else takes in what a holder comes to know."""
+
 HOLDERS = ("person", "player")
 DEAD = "dead"
 """Who is that perceives nothing any more."""
@@ -56,6 +59,7 @@ class Beliefs:
         facts: what is true.
         minds: by holder (person.una_pell, player.ann).
         shared: by holder, what they perceived together with others.
+        perceives: who hears of each thing that somebody comes to know, beside their mind.
     """
 
     told: Told
@@ -65,6 +69,7 @@ class Beliefs:
         default_factory=lambda: defaultdict(partial(deque, maxlen=SHARED_MAX))
     )
     presence: Presence = field(default_factory=Presence)
+    perceives: Perceives | None = None
     _came: dict[str, int] = field(default_factory=dict)
     """By who is in a place, the position of the event by which they came there."""
     _standing: defaultdict[str, dict[Claim, tuple[int, str]]] = field(
@@ -275,6 +280,8 @@ class Beliefs:
         mind = self._mind(holder)
         left = partial(left_before, self.shared.get(holder, ()), seen.teller) if seen.steps else nowhere
         taken = mind.take_in(seen, holder, left)
+        if self.perceives is not None:
+            self.perceives(holder, seen)
         if taken == "believed" and seen.over:
             for claim in self._common.get(seen.claim.subject, ()):
                 if claim.predicate == seen.claim.predicate and mind.words.agree(seen.claim, claim):

@@ -59,7 +59,7 @@ class Told:
     Attributes:
         ground: what the definition says.
         now_ms: the latest game time that an event told of; some events tell of none.
-        items: units of the ledger of which there is one.
+        items: units of the ledger of which there is one. money: those that are money.
         givers: by quest that runs (its instance), who gave it.
         documents: by document of the lore, what its newest version claims for everybody.
     """
@@ -67,6 +67,7 @@ class Told:
     ground: Ground
     now_ms: int = 0
     items: set[str] = field(default_factory=set)
+    money: set[str] = field(default_factory=set)
     givers: dict[str, str] = field(default_factory=dict)
     documents: dict[str, tuple[Claim, ...]] = field(default_factory=dict)
 

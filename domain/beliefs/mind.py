@@ -130,12 +130,16 @@ class Belief:
     @property
     def evidence(self) -> Evidence:
         """How they know."""
-        steps = self.seen.steps
-        if not steps:
-            return "inferred" if self.seen.basis == "inferred" else "witnessed"
-        if steps[0].teller.startswith("player."):
-            return "claimed"
-        return "told" if len(steps) == 1 else "hearsay"
+        return evidence_of(self.seen)
+
+
+def evidence_of(seen: Perceived) -> Evidence:
+    """Return how one knows what one perceives so."""
+    if not seen.steps:
+        return "inferred" if seen.basis == "inferred" else "witnessed"
+    if seen.steps[0].teller.startswith("player."):
+        return "claimed"
+    return "told" if len(seen.steps) == 1 else "hearsay"
 
 
 def confidence_of(seen: Perceived) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from domain.beliefs.changes import Change, Lines, Told
-from domain.beliefs.lines import factions, ledger, lore, market, people, places, quests, weather
+from domain.beliefs.lines import factions, ledger, lore, market, people, places, promises, quests, weather
 from domain.kernel.event import Event
 
 TABLE: Lines = {
@@ -11,6 +11,7 @@ TABLE: Lines = {
     **people.LINES,
     **market.LINES,
     **quests.LINES,
+    **promises.LINES,
     **factions.LINES,
     **weather.LINES,
     **ledger.LINES,

@@ -1,0 +1,1 @@
+"""Promises: who may make one."""
