@@ -17,6 +17,9 @@ from domain.memories.memories import Memories, Numbers, Scores, Shelf, recency
 
 Flags = NDArray[np.bool_]
 
+ROW_BITS = 24
+"""Bits of a row's number: a holder has fewer than 16 million memories."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -72,8 +75,7 @@ def recall(memories: Memories, holder: str, wanted: Wanted, limit: int) -> Recal
         return Recalled((), 0)
     worth = np.array(shelf.worth)[numbers] / SURE
     fresh = recency(np.array(shelf.at_ms)[numbers], wanted.now_ms)
-    order: Numbers | Scores = numbers if wanted.newest else worth + fresh + near
-    first = _first(order, numbers, limit)
+    first = _first(numbers if wanted.newest else _ranks(worth + fresh + near, numbers), limit)
     found = [
         Remembered(shelf.rows[numbers[n]], *(round(float(each[n]) * SURE) for each in (worth, fresh, near)))
         for n in first
@@ -121,11 +123,15 @@ def _kinds(memories: Memories, wanted: Wanted) -> tuple[Flags, Flags]:
     return open_, secret
 
 
-def _first(order: "Numbers | Scores", numbers: Numbers, limit: int) -> Numbers:
-    """Return where those stand that come first; of equals the newer."""
-    if len(order) > limit:
-        top = np.argpartition(order, len(order) - limit)[len(order) - limit :]
-    else:
-        top = np.arange(len(order))
-    first: Numbers = top[np.lexsort((-numbers[top], -order[top]))]
+def _ranks(scores: Scores, numbers: Numbers) -> Numbers:
+    """Return numbers that sort as scores do, to a billionth; of equal scores the newer is the higher."""
+    ranks: Numbers = ((scores * 1e9).astype(np.int64) << ROW_BITS) | numbers
+    return ranks
+
+
+def _first(ranks: Numbers, limit: int) -> Numbers:
+    """Return where the highest stand, the highest first."""
+    over = len(ranks) - limit
+    top = np.argpartition(ranks, over)[over:] if over > 0 else np.arange(len(ranks))
+    first: Numbers = top[np.argsort(-ranks[top])]
     return first

@@ -13,16 +13,16 @@ from aicore.content.sample_world import sample_definition, sample_entries
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
-from bus.ports import StreamWrite
+from bus.ports import StreamWrite, Where
 from domain.definition.entries import Key
 from domain.definition.loading import LOADED, WORLD, Loaded, plan_of
 from domain.definition.messages import ChangeWorld
 from domain.kernel.event import Event
 from domain.ledger.messages import Transferred
 from domain.places.messages import Arrived, Entered
-from domain.promises.messages import PromiseMade
+from domain.promises.messages import EVENTS, PromiseMade
 from domain.promises.promises import RecordPromise
-from domain.promises.watching import Watch, promise_keeper
+from domain.promises.watching import RECENT, Watch, promise_keeper
 from handlers.kernel.commands import CommandRunner
 from handlers.kernel.follow import ProcessRunner
 from handlers.memories.view import MemoriesView
@@ -34,6 +34,8 @@ CODEC = EventCodec(domain_catalogue())
 SPACE = UUID("b7d5a3c6-91d0-4a52-a2c1-4b0e7d1f6c39")
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+
+HEARD = Where(types=tuple(kind.event_name for kind in (*EVENTS, *RECENT)))
 
 
 class Parish:
@@ -69,9 +71,10 @@ class Parish:
         """Return once all that follows is recorded."""
 
         async def quiet() -> bool:
-            await self.keeper.react(tick_us=self.log.now_us())
-            head = (await self.log.head()).position
-            return self.keeper.position == head and not self.keeper.state.due
+            news = await self.log.read_all(after=self.keeper.position, limit=1, where=HEARD)
+            if not news:
+                await self.keeper.react(tick_us=self.log.now_us())
+            return not news and not self.keeper.state.due
 
         await until(quiet)
 
