@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aicore.cli import beliefs, imports, storylets, traces
+from aicore.cli import beliefs, imports, memories, storylets, traces
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json
 from aicore.content.line_files import Corpus, read_corpus, read_tongues, shipped_signatures
 from aicore.content.line_preview import between, stated, things
@@ -19,7 +19,14 @@ app = typer.Typer(no_args_is_help=True, help="The story: what is true, who knows
 corpus = typer.Typer(no_args_is_help=True, help="The corpus of lines: its check, and samples for readers.")
 app.add_typer(corpus, name="corpus")
 app.add_typer(storylets.app, name="storylets")
-for command in (beliefs.facts, beliefs.knows, beliefs.why, traces.traces):
+for command in (
+    beliefs.facts,
+    beliefs.knows,
+    beliefs.why,
+    traces.traces,
+    memories.remembers,
+    memories.promises,
+):
     app.command()(command)
 app.command("import")(imports.import_)
 

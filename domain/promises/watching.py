@@ -54,12 +54,13 @@ class Watched:
     """A promise that waits.
 
     Attributes:
+        source: the event that made it.
         given: how much of what was promised has been given.
         end: how it ends, once that is known.
     """
 
     made: PromiseMade
-    heard: Heard
+    source: Heard
     given: int = 0
     end: SettlePromise | None = None
 
@@ -252,7 +253,7 @@ def _times_over(state: Watch, now_ms: int) -> None:
 
 def _since(state: Watch, head: int) -> int:
     """Return the position of the oldest promise that waits."""
-    return min((watched.heard.position for watched in state.all()), default=head)
+    return min((watched.source.position for watched in state.all()), default=head)
 
 
 def promise_keeper(game_ms: GameClock) -> Process[Watch]:
@@ -262,9 +263,9 @@ def promise_keeper(game_ms: GameClock) -> Process[Watch]:
         _times_over(state, game_ms(moment.now_us))
         for watched in list(state.due.values()):
             if (end := watched.end) is not None:
-                heard = watched.heard
+                source = watched.source
                 what = f"promises.{end.outcome}"
-                yield Due(end, heard.id, what, heard.id, heard.correlation, heard.actor)
+                yield Due(end, source.id, what, source.id, source.correlation, source.actor)
 
     return Process(
         name="promises",

@@ -80,7 +80,8 @@ OTHERS = {
     "projections.list projections.rebuild spool.status spool.letters spool.redrive spool.dismiss ask "
     "log.stats migrate clock.show clock.alarms world.plan world.watch demo.walk demo.ten-things "
     "ledger.balance ledger.history ledger.supply market.list market.board market.prices people.list "
-    "people.show people.knows people.health story.facts story.knows story.why quests.journal quests.offers "
+    "people.show people.knows people.health story.facts story.knows story.why "
+    "story.remembers story.promises quests.journal quests.offers "
     "story.traces world.factions world.weather "
     "lore.list lore.search lore.show",
     "new events as they come, for a program of somebody's": "events.follow",

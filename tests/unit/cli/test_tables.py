@@ -32,6 +32,7 @@ from aicore.cli import (
     log,
     lore,
     market,
+    memories,
     models,
     people,
     projections,
@@ -250,6 +251,15 @@ def trace(name: str) -> dict[str, Any]:
     return {"trace": name, "infers": infers, **told}
 
 
+def remembered(name: str) -> dict[str, Any]:
+    return {**belief(name), "over": True, "pinned": True, "score": 2_345}
+
+
+def promised(name: str) -> dict[str, Any]:
+    ends = {"state": "broken", "why": "killed", "due_ms": 154_800_000}
+    return {"made_ms": 68_400_000, "says": f"{name}: {WORDS}", "position": 1_204, **ends}
+
+
 def weighed(name: str) -> Option:
     return Option("eat", name, dict.fromkeys(CONSIDERED, 1_000), "closed", 1_234_567)
 
@@ -286,6 +296,8 @@ CASES: dict[str, Callable[[str, str], Listing]] = {
         [Left("entries.4.order", each, WORDS, WORDS) for each in (a, b)]
     ),
     "traces.listing": lambda a, b: traces.listing([trace(a), trace(b)]),
+    "memories.memory_listing": lambda a, b: memories.memory_listing([remembered(a), remembered(b)]),
+    "memories.promise_listing": lambda a, b: memories.promise_listing([promised(a), promised(b)]),
     "people.known_listing": lambda a, b: people.known_listing([known(a), known(b)]),
     "explain.listing": lambda a, b: explain.listing([weighed(a), weighed(b)]),
     "lore.listing": lambda a, b: lore.listing([document(a), document(b)]),
