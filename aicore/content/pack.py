@@ -19,7 +19,8 @@ def pack_of(definition: Definition, *, everybody: bool = False) -> dict[str, Any
 
     It holds what the models have learnt, in the order in which they did. A dark home counts as the light
     district over it: the models know that a drowned lord "lives at the Ropewalk". ``everybody`` adds, behind
-    those whom the models have learnt, everyone else: who they are stands in the prompt.
+    those whom the models have learnt, everyone else: who they are stands in the prompt; and everybody's story
+    and lines, for templates that have a place for them.
     """
     trained = definition.trained
     districts, people = _by_id(definition.districts), _by_id(definition.people)
@@ -66,6 +67,7 @@ def pack_of(definition: Definition, *, everybody: bool = False) -> dict[str, Any
                 "archetype": each.archetype,
                 "voice": each.voice,
                 "closed": each.closed,
+                **({"persona": each.story, "examples": list(each.examples)} if everybody else {}),
             }
             for each in _chosen([*trained.people, *rest(people)], people)
         ],

@@ -15,17 +15,21 @@ FACTS_MAX = 1
 def known_scene(world: World, npc_id: str, said: str) -> Mapping[str, str | Sequence[str]]:
     """Return the context of a character by section; {} if the world does not know them.
 
-    Facts are those about something that the player's words name.
+    Facts are those about something that the player's words name. A template takes what it has sections for:
+    those of the demo models have none for who somebody is in many words (``persona``), nor for how they
+    speak (``examples``).
     """
     npc = next((npc for npc in world.npc if npc.id == npc_id), None)
     if npc is None:
         return {}
     words = said.lower()
     lore = [fact.text for fact in world.lore if _plain(fact.about) in words]
+    more = {"persona": npc.persona, "examples": npc.examples}
     return {
         "npc": npc_text(npc.name, npc.role, npc.archetype, npc.voice),
         "place": world.district_name(npc.home),
         "lore": lore[:FACTS_MAX],
+        **{section: value for section, value in more.items() if value},
     }
 
 

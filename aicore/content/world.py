@@ -67,6 +67,13 @@ class Npc(_Data):
     voice: Voice
     closed: ClosedLine = ""
     """What they say when a subject is closed; empty: what their voice says."""
+    persona: Annotated[Text, Field(max_length=4_000, exclude=True)] = ""
+    """Who they are, in anybody's words, for templates with a section of that name; no part of what models
+    learn, and so of no dump that is compared with it."""
+    examples: Annotated[
+        tuple[Annotated[Text, Field(min_length=1, max_length=400)], ...], Field(max_length=32, exclude=True)
+    ] = ()
+    """Lines as they say them; likewise."""
 
 
 class Quest(_Data):

@@ -149,6 +149,7 @@ class Person:
         home: the place where they sleep; its side is theirs.
         voice: how they speak: one of the voices of `speech`.
         story: who they are, in a sentence or three; for people who write and models that speak.
+        examples: lines as they say them, for models that speak.
         traits: where they differ from their archetype.
         needs: likewise.
         wages: where they are paid otherwise than their activities say, or for what others do for nothing.
@@ -170,6 +171,7 @@ class Person:
     relations: tuple[Relation, ...] = ()
     closed: str = ""
     wages: tuple[Pay, ...] = ()
+    examples: tuple[str, ...] = ()
 
 
 def minutes_of(opening: Opening) -> tuple[tuple[int, int], ...]:

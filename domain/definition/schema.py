@@ -51,6 +51,7 @@ T = TypeVar("T")
 ENTRIES_MAX = 10_000
 NAME_MAX, CLAUSE_MAX, STORY_MAX = 128, 2_000, 4_000
 LIST_MAX = 200
+EXAMPLE_MAX, EXAMPLES_MAX = 400, 32
 CAPACITY_MAX = 100_000
 SPEED_MAX = 10_000
 GRAMS_MAX = 10**8
@@ -282,6 +283,7 @@ PEOPLE = entries(
         (),
     ),
     closed=maybe(CLAUSE, ""),
+    examples=maybe(listed(text(most=EXAMPLE_MAX), most=EXAMPLES_MAX), ()),
     wages=maybe(
         then(
             keyed(name_of("activity"), price, most=LIST_MAX),

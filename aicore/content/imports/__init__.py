@@ -46,7 +46,7 @@ class Imported:
         if self.person:
             found[f"people/{self.person.id}.yaml"] = self.person.text()
             if self.person.examples:
-                found[f"people/{self.person.id}.lines.txt"] = self.person.lines()
+                found[f"people/{self.person.id}.lines.txt"] = self.person.all_lines()
         return found
 
 

@@ -18,6 +18,7 @@ from aicore.content.imports.entries import Book
 from aicore.content.imports.fields import Fields, Told
 from aicore.content.imports.macros import plain
 from domain.definition.faults import Fault
+from domain.definition.schema import EXAMPLE_MAX, EXAMPLES_MAX
 from domain.lore.terms import folded
 
 MODEL = "an instruction to a model; here templates are"
@@ -43,6 +44,7 @@ LEFT: Mapping[str, tuple[str, Sequence[object]]] = {
 }
 ORIGIN = (("creator", "by"), ("character_version", "version"), ("tags", "tags"), ("source", "from"))
 _START = re.compile(r"<START>", re.IGNORECASE)
+_SPEAKER = re.compile(r"\s*(\{\{user\}\}|[^:{}]{1,60}):\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ def read_card(data: Fields, told: Told, known: Mapping[str, str]) -> Card:
         extensions.leave_rest(LEFT)
     data.leave_rest(LEFT)
     heading = f"{name}, of a character card" + (f" ({', '.join(origin)})" if origin else "")
-    drafted = PersonDraft(person, name, shortened(story, STORY_MAX), (heading,), examples)
+    lines = _lines(examples, name)
+    drafted = PersonDraft(person, name, shortened(story, STORY_MAX), (heading,), examples, lines)
     return Card(drafted, documents)
 
 
@@ -122,6 +125,20 @@ def _examples(data: Fields, name: str) -> tuple[tuple[str, str], ...]:
         (what, re.sub(r"\{\{char\}\}|<bot>", name, each, flags=re.IGNORECASE).strip()) for what, each in found
     )
     return tuple((what, each) for what, each in said if each)
+
+
+def _lines(examples: Sequence[tuple[str, str]], name: str) -> tuple[str, ...]:
+    """Return what the person says themselves, where nothing in it is filled in while a talk goes on."""
+    found = list[str]()
+    for what, text in examples:
+        speaks = what != "example"
+        for line in text.splitlines():
+            if speaker := _SPEAKER.match(line):
+                speaks, line = speaker[1] == name, line[speaker.end() :]  # noqa: PLW2901 - its words
+            plainly = " ".join(line.split())
+            if speaks and plainly and "{{" not in plainly and len(plainly) <= EXAMPLE_MAX:
+                found.append(plainly)
+    return tuple(dict.fromkeys(found))[:EXAMPLES_MAX]
 
 
 def _plainly(data: Fields, field: str) -> str:

@@ -65,6 +65,7 @@ class PersonDraft:
         story: who they are, for the definition.
         origin: where the card is from, as comments.
         examples: headings and what is said under each, as it is written in the card.
+        lines: what of it they say themselves, to anybody, one by one.
     """
 
     id: str
@@ -72,10 +73,12 @@ class PersonDraft:
     story: str
     origin: tuple[str, ...] = ()
     examples: tuple[tuple[str, str], ...] = ()
+    lines: tuple[str, ...] = ()
 
     def text(self) -> str:
         """Return the draft of their entry in a world's files."""
         comments = [f"# {line}" for line in self.origin]
+        lines = ["    examples:", *(f"      - {_quoted(line)}" for line in self.lines)] if self.lines else []
         return "\n".join(
             [
                 *comments,
@@ -84,11 +87,12 @@ class PersonDraft:
                 f"  {self.id}:",
                 f"    name: {_quoted(self.name)}",
                 f"    story: {_quoted(self.story)}",
+                *lines,
                 "",
             ]
         )
 
-    def lines(self) -> str:
+    def all_lines(self) -> str:
         """Return how they speak, as the card's examples have it."""
         head = f"# How {self.name} speaks; {{{{user}}}} is whom they speak with."
         return "\n\n".join([head, *(f"> {what}\n{said}" for what, said in self.examples)]) + "\n"

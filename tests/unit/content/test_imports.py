@@ -236,6 +236,7 @@ def test_a_card_becomes_a_person_what_they_know_of_themselves_and_how_they_speak
             "name": "Wren Holloway",
             "story": "Wren Holloway keeps the bell tower. She owes the ferryman nine pence. "
             "Dry, patient, afraid of gulls. The player climbs the tower at night.",
+            "examples": ["You again.", "It is always late up here.", "Gulls!"],
         }
     }
     assert "by a friend" in files["people/wren_holloway.yaml"].splitlines()[0]

@@ -91,12 +91,13 @@ def test_whoever_asks_finds_each_person_some_relation_and_a_reason() -> None:
 def test_whom_no_model_has_learnt_one_may_speak_to_all_the_same() -> None:
     everybody, learnt = load_characters(), load_world()
 
-    assert everybody.npc[: len(learnt.npc)] == learnt.npc
+    assert everybody.model_dump()["npc"][: len(learnt.npc)] == learnt.model_dump()["npc"]
     assert len(everybody.npc) == len(sample_definition().people)
     assert known_scene(everybody, "una_pell", "Is it true what they say of the sea wall?") == {
         "npc": "Una Pell, harbour constable; watch, blunt",
         "place": "the Ropewalk",
         "lore": ["the sea wall must be walked against the tide"],
+        "persona": next(each.story for each in sample_definition().people if each.id == "una_pell"),
     }
 
 
