@@ -32,6 +32,7 @@ HELPERS = {
     "guardrail_cases",
     "harness",
     "litellm_kit",
+    "memory_child",
     "lore_arms",
     "lore_faults",
     "lore_kit",
