@@ -132,10 +132,18 @@ def released(count: int, seed: str, *, claimless: float = 0.0) -> Iterator[Relea
         yield _released(world, draws, f"{seed} {number}", claimless)
 
 
-def _released(world: World, draws: random.Random, seed: str, claimless: float) -> Released:
+def released_of(seed: str, predicates: Sequence[str] | None = None) -> Released:
+    """Return a line for a random plan that claims one of these predicates, or any."""
+    draws = random.Random(seed)
+    return _released(draws.choice(worlds()), draws, seed, 0.0, predicates)
+
+
+def _released(
+    world: World, draws: random.Random, seed: str, claimless: float, predicates: Sequence[str] | None = None
+) -> Released:
     speaker, hearer, *scene = draws.sample(world.things[Kind.PERSON], 2 + SCENE_PEOPLE)
     between = Between(speaker, hearer)
-    saying = random_saying(world, draws, between, claims=draws.random() >= claimless)
+    saying = random_saying(world, draws, between, claims=draws.random() >= claimless, of=predicates)
     voice = draws.choice(sorted(world.tongues))
     said = world.tongues[voice].say(saying, Heard(), seed)
     reading = Reading(
@@ -148,12 +156,14 @@ def _released(world: World, draws: random.Random, seed: str, claimless: float) -
     return Released(world, voice, reading, said, sha256(seed.encode()).digest()[0] % 2 == 0)
 
 
-def random_saying(world: World, draws: random.Random, between: Between, *, claims: bool) -> Saying:
-    """Return a random plan of a world."""
+def random_saying(
+    world: World, draws: random.Random, between: Between, *, claims: bool, of: Sequence[str] | None = None
+) -> Saying:
+    """Return a random plan of a world; ``of`` names the predicates that it may claim."""
     mood = draws.choice([*Mood, *[Mood.CALM] * 9])
     if not claims:
         return Saying(draws.choice((Act.GREET, Act.SMALL_TALK, Act.UNFORESEEN)), between, mood=mood)
-    predicate = draws.choice(sorted(shipped_signatures()))
+    predicate = draws.choice(of or sorted(shipped_signatures()))
     claim = random_claim(world, draws, between, predicate)
     return Saying(draws.choice(CLAIMING), between, (claim,), Certainty.SURE, mood)
 

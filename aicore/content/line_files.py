@@ -14,9 +14,11 @@ from domain.story.language import Language
 from domain.story.plan import Kind, Signature, read_signatures
 from domain.story.saying import Tongue, tongues_of
 from domain.story.variety import Variety, variety_of
+from domain.story.wordings import Wordings, read_wordings
 
 FOLDER = "lines"
-CLAIMS, CLAUSES, WORDS, REVIEWS = "claims.txt", "clauses.txt", "words.txt", "reviews.txt"
+CLAIMS, CLAUSES, WORDS, WORDINGS = "claims.txt", "clauses.txt", "words.txt", "wordings.txt"
+REVIEWS = "reviews.txt"
 BYTES_MAX = 4 << 20
 """Bytes of one file, at most."""
 
@@ -109,7 +111,16 @@ def read_language(genre: str, folder: Path | None = None) -> Language:
     root = folder or shipped_folder()
     words = _words(root) | _words(root / genre)
     bank = _bank() if folder is None else Bank(read_corpus(folder).pairs)
-    return Language(bank, words, read_clauses(_text(root / CLAUSES)))
+    path = root / WORDINGS
+    wordings = _wordings() if folder is None else Wordings()
+    if folder is not None and path.exists():
+        wordings = read_wordings(_text(path), read_signatures(_text(root / CLAIMS)))
+    return Language(bank, words, read_clauses(_text(root / CLAUSES)), wordings=wordings)
+
+
+@cache
+def _wordings() -> Wordings:
+    return read_wordings(_text(shipped_folder() / WORDINGS), shipped_signatures())
 
 
 @cache

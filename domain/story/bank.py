@@ -5,7 +5,7 @@ letters filled, says that plan and nothing else. Sentences of theirs that name n
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -15,6 +15,9 @@ from domain.story.text import Names, Sentence, Token, alike, read_tokens, senten
 
 SENTENCES_MAX = 8
 """Of one written line, at most, as far as they are looked for."""
+
+MANY = 4
+"""Words from which on what two sentences have in common says anything."""
 
 NOBODY = Names({})
 
@@ -39,14 +42,31 @@ class Found:
     bound: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The written sentence that has most words in common with one of a text.
+
+    Attributes:
+        share: of its words that the text has, too. turned: whether one of the two denies, and the other not.
+    """
+
+    key: Key
+    share: float
+    turned: bool
+
+
+NEGATING = frozenset({"not", "never", "no", "nobody", "none", "nothing", "neither", "nor", "cannot", "ain't"})
+
+
 class Bank:
     """The lines of a corpus, found by their words."""
 
-    __slots__ = ("_lines", "harmless", "vocabulary")
+    __slots__ = ("_lines", "_sentences", "harmless", "vocabulary")
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
         """Take lines; each is read once."""
         self._lines: dict[Key, list[Line]] = defaultdict(list)
+        self._sentences: dict[str, list[tuple[Key, frozenset[str]]]] = defaultdict(list)
         harmless: set[Key] = set()
         words: set[str] = set()
         for pair in pairs:
@@ -55,6 +75,9 @@ class Bank:
             key, letters = _key(tokens, kinds)
             self._lines[key].append(Line(pair, letters))
             words.update(token.word for token in tokens)
+            named = [_key(one.tokens, kinds)[0] for one in sentences_of(tokens) if one.mentioned]
+            for claim in pair.plan.claims:
+                self._sentences[claim.predicate] += [(each, frozenset(each)) for each in named]
             if pair.plan.letters or not pair.plan.claims:
                 harmless |= {one.key for one in sentences_of(tokens) if not one.mentioned}
         self.harmless = frozenset(harmless)
@@ -76,6 +99,21 @@ class Bank:
             at = line[0].end if line else at + 1
         return found
 
+    def nearest(
+        self, sentence: Sentence, kinds: Mapping[str, Kind], predicates: Collection[str]
+    ) -> Nearest | None:
+        """Return the written sentence for these predicates that is nearest; None if none has a word of it."""
+        key, _ = _key(sentence.tokens, kinds)
+        words = frozenset(key)
+        best: Key = ()
+        most = 0.0
+        for predicate in predicates:
+            for written, own in self._sentences.get(predicate, ()):
+                share = len(own & words) / max(len(own), MANY)
+                if share > most:
+                    best, most = written, share
+        return Nearest(best, most, _negations(best) != _negations(key)) if best else None
+
     def _at(self, sentences: Sequence[Sentence], start: int, kinds: Mapping[str, Kind]) -> list[Found]:
         for end in range(min(len(sentences), start + SENTENCES_MAX), start, -1):
             tokens = list(chain.from_iterable(one.tokens for one in sentences[start:end]))
@@ -88,6 +126,11 @@ class Bank:
     def voices(self) -> Iterator[Voice]:
         """Yield the voices that its lines are of."""
         yield from {line.pair.voice: None for lines in self._lines.values() for line in lines}
+
+
+def _negations(key: Key) -> bool:
+    """Tell whether an odd number of words deny."""
+    return sum(word in NEGATING or word.endswith("n't") for word in key) % 2 == 1
 
 
 def _key(tokens: Sequence[Token], kinds: Mapping[str, Kind]) -> tuple[Key, tuple[str, ...]]:

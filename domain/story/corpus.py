@@ -45,6 +45,8 @@ FRAME = "{claim}"
 """Where a clause stands in a frame: a line under ``tell`` or ``ask`` without a claim."""
 
 FRAMED = frozenset({Act.TELL, Act.ASK})
+PLURAL_FROM = 6
+"""Letters from which on a forbidden word is meant in the plural, too: "bus" and "cares" are others."""
 
 SELF = frozenset({"I", "I'm", "I'll", "I'd", "I've"})
 CAPITAL = re.compile(r"(?<![\w'{.])[A-Z][\w']*")
@@ -135,7 +137,9 @@ class Words:
 @lru_cache(maxsize=16)
 def _any_of(phrases: frozenset[str]) -> re.Pattern[str]:
     """Return what finds any of the phrases as whole words; the empty set finds nothing."""
-    return re.compile(rf"(?<![\w'])(?:{'|'.join(map(re.escape, sorted(phrases))) or '(?!)'})(?![\w'])")
+    words = sorted(re.sub(r"[^a-z']+", " ", phrase).strip() for phrase in phrases)
+    alone = [f"{word}s?" if len(word) >= PLURAL_FROM else word for word in words]
+    return re.compile(rf"(?<![\w'])(?:{'|'.join(alone) or '(?!)'})(?![\w'])")
 
 
 def read_words(text: str) -> Words:

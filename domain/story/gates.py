@@ -10,7 +10,7 @@ from domain.story.plan import WORD, Kind
 from domain.story.read import Read
 from domain.story.slots import SLOT, slot_fault
 from domain.story.stops import Gate, Stop
-from domain.story.text import Token
+from domain.story.text import Sentence, Token
 
 WORDS_MAX = 70
 """The longest written line has 49 words; two of them are said together."""
@@ -20,6 +20,22 @@ RUN_AGAIN_MAX = 2
 
 ODD = re.compile(r"[^\w\s'\".,;:!?()—…{}-]|_|\n")
 ENDED = re.compile(r"[.?!…—][\"')]*$")
+COINS = frozenset(
+    {
+        "coin",
+        "coins",
+        "crown",
+        "crowns",
+        "penny",
+        "pennies",
+        "pence",
+        "shilling",
+        "shillings",
+        "silver",
+        "gold",
+    }
+    | {"money", "silvers", "guineas", "ducats", "marks", "wicks"}
+)
 DIGIT = re.compile(r"\d")
 HARMLESS_MAX = 2
 """Up to here numbers are ways of speaking (``the two of us``)."""
@@ -105,15 +121,26 @@ def _is_capital(token: Token) -> bool:
 
 def _numbers(read: Read) -> Iterator[Stop]:
     free = read.terms.numbers
-    for number in numbers_of(read.tokens):
-        at = Token(number.text, number.start, number.end)
-        if number.value in free or read.is_known(at):
+    for sentence in read.sentences:
+        if read.is_known(sentence):
             continue
-        spoken = number.value in ROUND and _of_speech(read, number.start)
-        bare = number.words == 1 and not DIGIT.match(number.text)
-        if bare and (number.value <= HARMLESS_MAX or spoken):
-            continue
-        yield _stop(Gate.NUMBER, at, "the plan says no such number")
+        money = _of_money(read, sentence)
+        counted = money or bool(sentence.mentioned & read.terms.required)
+        for number in numbers_of(sentence.tokens):
+            digits = bool(DIGIT.match(number.text))
+            spoken = number.value in ROUND and not money and _of_speech(read, number.start)
+            bare = number.words == 1 and (number.value <= HARMLESS_MAX or spoken)
+            if number.value not in free and (digits or (counted and not bare)):
+                at = Token(number.text, number.start, number.end)
+                yield _stop(Gate.NUMBER, at, "the plan says no such number")
+
+
+def _of_money(read: Read, sentence: Sentence) -> bool:
+    """Tell whether a sentence speaks of money, in the plan's or in common coin."""
+    terms = read.terms
+    sums = [terms.called(id_) for id_, kind in terms.kinds.items() if kind == Kind.SUM and not terms.letters]
+    coins = {name.split()[-1] for name in sums} | COINS
+    return any(token.word in coins for token in sentence.tokens)
 
 
 def _of_speech(read: Read, start: int) -> bool:

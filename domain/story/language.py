@@ -1,11 +1,12 @@
 """What a world's lines are read by: names, vocabulary, written lines. Made once for a world and a genre."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from domain.story.bank import NOBODY, Bank
 from domain.story.corpus import Pair, Words
 from domain.story.text import Names, parts_of
+from domain.story.wordings import Wordings
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +18,14 @@ class Language:
         words: what the genre says nowhere, and its words with a capital.
         clauses: plain clauses by predicate (``clauses.txt``).
         names: everything in this world that has a name.
+        wordings: how claims are worded (``wordings.txt``).
     """
 
     bank: Bank
     words: Words = field(default_factory=Words)
     clauses: Mapping[str, str] = field(default_factory=dict)
     names: Names = NOBODY
+    wordings: Wordings = field(default_factory=Wordings)
 
 
 def language_of(
@@ -52,4 +55,4 @@ def with_names(
     found = parts_of(names)
     for id_, more in (aliases or {}).items():
         found.setdefault(id_, []).extend(more)
-    return Language(language.bank, language.words, language.clauses, Names(found))
+    return replace(language, names=Names(found))

@@ -17,6 +17,7 @@ from domain.story.plan import LinePlan
 from domain.story.read import Read, read
 from domain.story.repeating import Grams, grams_of, nearly_heard
 from domain.story.saying import Saying
+from domain.story.stating import said_before_stops, sentence_stops
 from domain.story.stops import Gate, Stop
 
 __all__ = ["Gate", "Grams", "Reading", "Stop", "grams_of", "read_back", "read_back_template"]
@@ -72,6 +73,8 @@ def read_back_template(text: str, plan: LinePlan, language: Language, given: str
 def _stops(found: Read, given: str) -> Iterator[Stop]:
     yield from word_stops(found)
     yield from line_stops(found)
+    yield from sentence_stops(found)
+    yield from said_before_stops(found)
 
 
 def _heard(text: str, heard: Sequence[Grams]) -> Iterator[Stop]:

@@ -11,8 +11,11 @@ from typing import NamedTuple
 
 from domain.story.slots import SLOT
 
-TOKEN = re.compile(r"\{[^{}]*\}(?:'s)?|[^\W\d_]+(?:'[^\W\d_]+)*|\d+(?:[.,]\d+)*|[.!?…]+[\"')]*|\S")
+TOKEN = re.compile(
+    r"\{[^{}]*\}(?:'s)?|'(?:s|ll|d|ve|re)\b|[^\W\d_]+(?:'[^\W\d_]+)*|\d+(?:[.,]\d+)*|[.!?…]+[\"')]*|\S"
+)
 ENDS = frozenset(".!?…")
+SUFFIX = re.compile(r"'(?:s|ll|d|ve|re)?$")
 TITLES = frozenset(
     {"the", "a", "an", "old", "young", "lady", "lord", "mother", "father", "captain", "brother", "sister"}
     | {"saint", "doctor", "mister", "miss", "little", "big", "uncle", "aunt", "dame", "sir", "widow"}
@@ -116,7 +119,8 @@ def alike_words(word: str) -> Iterator[str]:
     if word in SHORT:
         head, _, tail = word.partition("'")
         yield THIRD[head]
-        yield "is" if tail in ("s", "re") else tail
+        if tail in ("s", "re"):
+            yield "is"
     else:
         yield THIRD.get(word) or AGREED.get(word, word)
 
@@ -213,7 +217,7 @@ def read_tokens(text: str, own: Names, world: Names, common: frozenset[str] = fr
             end = last.end - cut
             tokens.append(Token(text[token.start : end], token.start, end, Mention(id_), token.begins))
             if cut:
-                tokens.append(Token("'s", end, last.end))
+                tokens.append(Token(last.text[-cut:], end, last.end))
         else:
             tokens.append(token)
         at += max(1, length)
@@ -235,7 +239,7 @@ def sentences_of(tokens: Sequence[Token]) -> list[Sentence]:
 
 
 def _bare(word: str) -> str:
-    return word.removesuffix("'s").rstrip("'") if len(word) > 1 else word
+    return SUFFIX.sub("", word) if len(word) > 1 else word
 
 
 def _same(name: str, token: Token, *, first: bool) -> bool:
