@@ -22,6 +22,7 @@ HELPERS = {
     "__main__",
     "apscheduler_child",
     "bare_proxy",
+    "checker_mutants",
     "checker_worlds",
     "director_kit",
     "engines_kit",

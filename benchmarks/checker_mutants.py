@@ -156,9 +156,11 @@ CONTRACTED = {
     "had": "hadn't",
 }
 PAST = {
-    "killed": "kill", "hurt": "hurt", "took": "take", "gave": "give", "saw": "see", "told": "tell", "lied": "lie",
+    "killed": "kill", "hurt": "hurt", "took": "take", "gave": "give", "saw": "see", "told": "tell",
+    "lied": "lie",
     "left": "leave", "fled": "flee", "ran": "run", "came": "come", "kept": "keep", "broke": "break",
-    "promised": "promise", "made": "make", "founded": "found", "died": "die", "went": "go", "started": "start",
+    "promised": "promise", "made": "make", "founded": "found", "died": "die", "went": "go",
+    "started": "start",
 }  # fmt: skip
 PRESENT = {
     "owes": "owe", "likes": "like", "dislikes": "dislike", "fears": "fear", "keeps": "keep", "wants": "want",
@@ -232,7 +234,7 @@ def _time(line: Released, draws: random.Random) -> tuple[str, str, Reading] | No
 
 
 def _role(line: Released, draws: random.Random) -> tuple[str, str, Reading] | None:
-    people = [each for each in _planned(line, Kind.PERSON, Kind.FACTION)]
+    people = _planned(line, Kind.PERSON, Kind.FACTION)
     if len({each.id for each in people}) < 2:
         return None
     one, other = people[0].filling.name, people[1].filling.name
@@ -377,10 +379,11 @@ def _place(line: Released, draws: random.Random) -> tuple[str, str, Reading] | N
 
 
 CAUSES = (
-    " because {X} wanted the money", " on account of an old debt", " out of spite", " for the sake of {X}'s brother",
-    " so that nobody would talk", " because of a quarrel over a dog", ", and all for love", " to get even with {X}",
+    " because {X} wanted the money", " on account of an old debt", " out of spite", " out of hunger",
+    " for the sake of {X}'s brother", " so that nobody would talk", " because of a quarrel over a dog",
+    ", and all for love", " to get even with {X}",
     " since {X} had asked for it", ", which is why the watch came", " thanks to {X}'s temper",
-    " owing to what was said at the well", ", driven by jealousy", " in return for a favour", " out of hunger",
+    " owing to what was said at the well", ", driven by jealousy", " in return for a favour",
     ", because the old ones ordered it", " as a punishment", " for fear of being found out",
 )  # fmt: skip
 

@@ -5,16 +5,19 @@ letters filled, says that plan and nothing else. Sentences of theirs that name n
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from domain.story.corpus import Pair, Voice
-from domain.story.plan import HEARER, LETTERS, SPEAKER, Kind
+from domain.story.corpus import Pair
+from domain.story.plan import HEARER, LETTERS, SPEAKER
 from domain.story.text import Names, Sentence, Token, alike, read_tokens, sentences_of
 
 SENTENCES_MAX = 8
 """Of one written line, at most, as far as they are looked for."""
+
+APART_MAX = 2
+"""Words in which a sentence that denies a written one may differ from it beside: "does" and another form."""
 
 MANY = 4
 """Words from which on what two sentences have in common says anything."""
@@ -47,7 +50,8 @@ class Nearest:
     """The written sentence that has most words in common with one of a text.
 
     Attributes:
-        share: of its words that the text has, too. turned: whether one of the two denies, and the other not.
+        share: of its words that the text has, too.
+        turned: whether the two differ by hardly more than that one of them denies.
     """
 
     key: Key
@@ -71,11 +75,10 @@ class Bank:
         words: set[str] = set()
         for pair in pairs:
             tokens = read_tokens(pair.text, NOBODY, NOBODY)
-            kinds = {letter: LETTERS[letter] for letter in LETTERS}
-            key, letters = _key(tokens, kinds)
+            key, letters = _key(tokens, LETTERS)
             self._lines[key].append(Line(pair, letters))
             words.update(token.word for token in tokens)
-            named = [_key(one.tokens, kinds)[0] for one in sentences_of(tokens) if one.mentioned]
+            named = [_key(one.tokens, LETTERS)[0] for one in sentences_of(tokens) if one.mentioned]
             for claim in pair.plan.claims:
                 self._sentences[claim.predicate] += [(each, frozenset(each)) for each in named]
             if pair.plan.letters or not pair.plan.claims:
@@ -83,27 +86,27 @@ class Bank:
         self.harmless = frozenset(harmless)
         self.vocabulary = frozenset(words - {""})
 
-    def find(self, sentences: Sequence[Sentence], kinds: Mapping[str, Kind]) -> list[Found]:
+    def find(self, sentences: Sequence[Sentence], known: Collection[str]) -> list[Found]:
         """Return the written lines of a text, from its beginning on, the longest first.
 
         Args:
-            sentences: with ids of `kinds` for what they name.
-            kinds: what each id is; who speaks and who listens are `SPEAKER` and `HEARER`.
+            sentences: as `sentences_of` returns them.
+            known: ids that plan or scene speak of; who speaks and who listens are `SPEAKER` and `HEARER`.
         """
         found: list[Found] = []
         at = 0
         while at < len(sentences):
-            line = self._at(sentences, at, kinds)
+            line = self._at(sentences, at, known)
             if line:
                 found += line
             at = line[0].end if line else at + 1
         return found
 
     def nearest(
-        self, sentence: Sentence, kinds: Mapping[str, Kind], predicates: Collection[str]
+        self, sentence: Sentence, known: Collection[str], predicates: Collection[str]
     ) -> Nearest | None:
         """Return the written sentence for these predicates that is nearest; None if none has a word of it."""
-        key, _ = _key(sentence.tokens, kinds)
+        key, _ = _key(sentence.tokens, known)
         words = frozenset(key)
         best: Key = ()
         most = 0.0
@@ -112,39 +115,43 @@ class Bank:
                 share = len(own & words) / max(len(own), MANY)
                 if share > most:
                     best, most = written, share
-        return Nearest(best, most, _negations(best) != _negations(key)) if best else None
+        if not best:
+            return None
+        apart = {word for word in words ^ frozenset(best) if not _negates(word)}
+        turned = len(apart) <= APART_MAX and _negations(best) != _negations(key)
+        return Nearest(best, most, turned)
 
-    def _at(self, sentences: Sequence[Sentence], start: int, kinds: Mapping[str, Kind]) -> list[Found]:
+    def _at(self, sentences: Sequence[Sentence], start: int, known: Collection[str]) -> list[Found]:
         for end in range(min(len(sentences), start + SENTENCES_MAX), start, -1):
             tokens = list(chain.from_iterable(one.tokens for one in sentences[start:end]))
-            key, ids = _key(tokens, kinds)
+            key, ids = _key(tokens, known)
             lines = self._lines.get(key)
             if lines:
                 return [Found(line, start, end, dict(zip(line.letters, ids, strict=True))) for line in lines]
         return []
 
-    def voices(self) -> Iterator[Voice]:
-        """Yield the voices that its lines are of."""
-        yield from {line.pair.voice: None for lines in self._lines.values() for line in lines}
-
 
 def _negations(key: Key) -> bool:
     """Tell whether an odd number of words deny."""
-    return sum(word in NEGATING or word.endswith("n't") for word in key) % 2 == 1
+    return sum(map(_negates, key)) % 2 == 1
 
 
-def _key(tokens: Sequence[Token], kinds: Mapping[str, Kind]) -> tuple[Key, tuple[str, ...]]:
-    """Return the words of a line, with what it names numbered by its kind, and the ids of those in order."""
+def _negates(word: str) -> bool:
+    return word in NEGATING or word.endswith("n't")
+
+
+def _key(tokens: Sequence[Token], known: Collection[str]) -> tuple[Key, tuple[str, ...]]:
+    """Return the words of a line, with what it names numbered, and the ids of those in order."""
     ids: list[str] = []
     key: list[str] = []
     for token in tokens:
         mention = token.mention
         if mention is None or mention.form.lower() not in ("", "the", "bare", "since", "aim"):
             key.extend(alike((token,)))
-        elif mention.id in (SPEAKER, HEARER) or mention.id not in kinds:
+        elif mention.id in (SPEAKER, HEARER) or mention.id not in known:
             key.append(f"<{mention.id}>")
         else:
             if mention.id not in ids:
                 ids.append(mention.id)
-            key.append(f"<{kinds[mention.id]} {ids.index(mention.id)}>")
+            key.append(f"<{ids.index(mention.id)}>")
     return tuple(key), tuple(ids)

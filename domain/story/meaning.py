@@ -4,12 +4,12 @@ It is the same for a finished text (ids of the world) and for a line with placeh
 and who listens are ``S`` and ``H`` in both.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from domain.story.bank import NOBODY
-from domain.story.clauses import Between, Stated, Thing
+from domain.story.clauses import Between, Stated, Thing, bare_clause
 from domain.story.numbers import numbers_in
 from domain.story.plan import ASKED, HEARER, LETTERS, SPEAKER, Act, Certainty, Claim, Kind, LinePlan
 from domain.story.saying import Saying
@@ -51,6 +51,7 @@ class Terms:
         genders: of people.
         numbers: numbers that the names of the plan hold.
         letters: whether ids are letters, and placeholders stand in the text.
+        clauses: the claims of the plan as plain clauses, which stand in frames.
     """
 
     act: Act
@@ -69,6 +70,7 @@ class Terms:
     present: frozenset[str] | None = None
     dead: frozenset[str] = frozenset()
     letters: bool = False
+    clauses: tuple[str, ...] = ()
 
     def called(self, id_: str) -> str:
         """Return how an id is named in a message."""
@@ -106,8 +108,8 @@ def terms_of_letters(plan: LinePlan) -> Terms:
     )
 
 
-def terms_of_things(saying: Saying, beside: Beside) -> Terms:
-    """Return what a finished text is compared with."""
+def terms_of_things(saying: Saying, beside: Beside, clauses: Mapping[str, str]) -> Terms:
+    """Return what a finished text is compared with; ``clauses`` as `read_clauses` returns them."""
     between = saying.between
     planned = [thing for claim in saying.claims for thing in _things(claim)]
     rest = [*saying.hidden, *beside.secrets, *beside.said]
@@ -143,7 +145,15 @@ def terms_of_things(saying: Saying, beside: Beside) -> Terms:
         frozenset(one.value for thing in may for form in forms_of(thing) for one in numbers_in(form)),
         None if beside.present is None else ids(beside.present),
         ids(beside.dead),
+        clauses=tuple(_clauses(saying, clauses)),
     )
+
+
+def _clauses(saying: Saying, clauses: Mapping[str, str]) -> Iterator[str]:
+    for claim in saying.claims:
+        said = replace(claim, negated=not claim.negated) if saying.act == Act.DENY else claim
+        if "not " * said.negated + said.predicate in clauses:
+            yield bare_clause(said, saying.between, clauses)
 
 
 def forms_of(thing: Thing) -> list[str]:

@@ -57,7 +57,8 @@ def read_back(text: str, reading: Reading) -> tuple[Stop, ...]:
     beside = Beside(
         reading.scene, reading.secrets, reading.said, reading.believed, reading.present, reading.dead
     )
-    found = read(text, terms_of_things(reading.saying, beside), reading.language)
+    terms = terms_of_things(reading.saying, beside, reading.language.clauses)
+    found = read(text, terms, reading.language)
     return _ordered((*_stops(found, reading.given), *_heard(text, reading.heard)))
 
 

@@ -26,7 +26,7 @@ NEGATORS = frozenset(NEGATORS_WORDS.split())
 OPEN_WORDS = "if unless would could should might may perhaps maybe suppose wonder whether though likely"
 OPEN = frozenset(OPEN_WORDS.split())
 FILLER_WORDS = (
-    "not never no longer just really truly surely certainly also even still now then already once "
+    "right not never no longer just really truly surely certainly also even still now then already once "
     "only always indeed all own very so plainly quietly actually probably perhaps maybe again too "
     "yet ever at last after of course has had did does is was be been being will would might may "
     "could can must should shall got to going about who that which the a an some any poor old "
@@ -35,7 +35,9 @@ FILLER_WORDS = (
     "sometimes usually gladly badly there here back up have n't said says they"
 )
 FILLERS = frozenset(FILLER_WORDS.split())
-GAP = rf"(?: (?:{'|'.join(sorted(FILLERS))}|@\d+|<\d+> 's))* "
+"""Words that may stand between any two of a wording; ~ marks them where wordings are looked for."""
+
+GAP = r"(?: (?:~\S+|@\d+|<\d+> 's))* "
 BOUND = re.compile(r" (?:,|but|and|because|so|while|yet|or) ")
 AFTER = re.compile(
     r"^ nothing\b|(?:that|which|it|this)(?: is|'s| was) (?:not (?:so|true|the case)|a lie|all lies|false|"
@@ -103,14 +105,16 @@ class Wordings:
     def read(self, plain: Plain, terms: Terms) -> list[Worded]:
         """Return what a sentence claims, in the order of the words."""
         found: dict[tuple[Meaning, int], Worded] = {}
+        marked = " ".join(f"~{word}" if word in FILLERS else word for word in plain.text.split(" "))
         for predicate, negated, pattern in self.patterns:
-            for match in pattern.finditer(plain.text):
+            for match in pattern.finditer(marked):
                 claim = self._claim(predicate, match, plain, terms)
                 if claim is None:
                     continue
-                odd, open_, coming = _mood(plain.text, match)
+                start, end = (at - marked.count("~", 0, at) for at in match.span())
+                odd, open_, coming = _mood(plain.text, (start, end), match.groups())
                 claim = claim._replace(negated=negated != odd)
-                found.setdefault((claim, match.start()), Worded(claim, *match.span(), open_, coming))
+                found.setdefault((claim, start), Worded(claim, start, end, open_, coming))
         return sorted(found.values(), key=lambda one: (one.start, one.end))
 
     def _claim(self, predicate: str, match: re.Match[str], plain: Plain, terms: Terms) -> Meaning | None:
@@ -165,6 +169,7 @@ def read_wordings(text: str, signatures: Mapping[str, Signature]) -> Wordings:
 
 
 PREPOSITIONS_WORDS = (
+    "well eyes time world soft spot each other back door doors true good hold holds keep keeps own say "
     "at in by on from to for with of off out into up down over near among as between through and it "
     "what is was has word hand hands go goes get gets found left had work kept keeps stand stands "
     "them he she s you"
@@ -192,30 +197,30 @@ def _pattern(wording: str) -> re.Pattern[str]:
 
     # What stands in brackets may name slots of its own; those are written out before.
     pieces = [part(each) for each in WORD.findall(wording)]
-    return re.compile(r"(?<![\w'])" + GAP.join(pieces).replace(f"{GAP}(?:|", "(?:|") + r"(?![\w'])")
+    return re.compile(r"(?<![\w'])" + GAP.join(pieces) + r"(?![\w'])")
 
 
 def _words(text: str) -> str:
     words = []
     for word in text.split():
         if word == "their":
-            words.append(r"(?:<\d+> 's|their|the|a)")
+            words.append(r"(?:<\d+> 's|~their|~the|~a)")
         elif word in ("you", "me", "us"):
             words.append(r"<\d+>")
         elif slot := re.fullmatch(r"\{(\d)\}", word):
             words.append(rf"<(?P<r{slot[1]}>\d+)>")
         else:
             forms = sorted({AGREED.get(each, each) for each in (word, *_stems(word))})
-            denies = bool(NEGATORS & set(forms))
-            words.append(f"({'' if denies else '?:'}{'|'.join(forms)})")
+            marked = "|".join(f"~{form}" if form in FILLERS else form for form in forms)
+            words.append(f"({'' if NEGATORS & set(forms) else '?:'}{marked})")
     return GAP.join(words)
 
 
 IRREGULAR_PAIRS = (
     "took/take taken/take gave/give stole/steal stolen/steal saw/see told/tell left/leave fled/flee ran/run "
     "came/come went/go broke/break kept/keep made/make built/build began/begin swore/swear struck/strike "
-    "hid/hide found/find met/meet held/hold lost/lose got/get sold/sell bought/buy brought/bring sent/send lied/lie "
-    "slew/slay lay/lie stood/stand sat/sit fell/fall lent/lend paid/pay wove/weave"
+    "hid/hide found/find met/meet held/hold lost/lose got/get sold/sell bought/buy brought/bring sent/send "
+    "lied/lie slew/slay lay/lie stood/stand sat/sit fell/fall lent/lend paid/pay wove/weave"
 )
 IRREGULAR: Mapping[str, str] = dict(pair.split("/") for pair in IRREGULAR_PAIRS.split())
 
@@ -233,19 +238,16 @@ def _stems(word: str) -> Sequence[str]:
     return (stem, f"{stem}e", *((stem[:-1],) if doubled or stem.endswith("ll") else ()))
 
 
-def _mood(text: str, match: re.Match[str]) -> tuple[bool, bool, bool]:
+def _mood(text: str, span: tuple[int, int], groups: Sequence[str | None]) -> tuple[bool, bool, bool]:
     """Return whether a claim is denied, whether it is only supposed, and whether it is to come."""
-    before = text[: match.start()]
+    before, said = text[: span[0]], text[slice(*span)]
     cut = max((found.end() for found in BOUND.finditer(before)), default=0)
     prefix = before[cut:].split()
-    inside = match[0].split()
-    literal = sum(match[at] is not None for at in range(1, match.re.groups + 1)) - len(
-        [name for name in match.re.groupindex if match[name] is not None]
-    )
-    denied = sum(word in NEGATORS for word in (*prefix, *inside)) - literal
-    denied += bool(AFTER.search(text, match.end()))
-    open_ = bool({*prefix, *inside} & OPEN) or bool(CAN.search(match[0]))
-    return denied % 2 == 1, open_, bool(COMING.search(match[0]))
+    words = (*prefix, *said.split())
+    literal = sum(group is not None and group.strip("~") in NEGATORS for group in groups)
+    denied = sum(word in NEGATORS for word in words) - literal + bool(AFTER.search(text, span[1]))
+    open_ = bool(OPEN & set(words)) or bool(CAN.search(said)) or prefix[-1:] == ["ask"]
+    return denied % 2 == 1, open_, bool(COMING.search(said))
 
 
 def plain_words(sentence: Sentence, terms: Terms) -> Plain:
