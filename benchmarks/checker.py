@@ -112,7 +112,7 @@ def _by_hand() -> Iterator[Harmless]:
 def _written(count: int) -> Iterator[Harmless]:
     """Yield written lines, read by who does not know the corpus."""
     by_genre = {"harbour": worlds()[0], "freighter": worlds()[1]}
-    pairs = [pair for pair in read_corpus().pairs if pair.voice.genre in by_genre and not pair.frames]
+    pairs = [pair for pair in read_corpus().pairs if pair.voice.genre in by_genre and not pair.is_frame]
     for pair in random.Random(SEED).sample(pairs, count):
         yield harmless(by_genre[pair.voice.genre], pair.plan, pair.text, unread=True, given=pair.voice.given)
 

@@ -15,7 +15,7 @@ from domain.story.text import Sentence, Token
 WORDS_MAX = 70
 """The longest written line has 49 words; two of them are said together."""
 
-RUN_AGAIN_MAX = 2
+RUN_AGAIN_MAX = 3
 """How often a run of four words may stand in one line."""
 
 ODD = re.compile(r"[^\w\s'\".,;:!?()—…{}-]|_|\n")
