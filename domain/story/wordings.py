@@ -18,6 +18,7 @@ ANYBODY = "*"
 """Who a pronoun means if it can be several."""
 
 NEGATORS_WORDS = (
+    "failed fails refused refuses "
     "not never no nobody none nothing hardly scarcely neither nor without denies deny denied doubt "
     "doubts false untrue lie nonsense wrong almost nearly tried rumour cannot nowhere invented "
     "pretend pretends"
@@ -26,7 +27,8 @@ NEGATORS = frozenset(NEGATORS_WORDS.split())
 OPEN_WORDS = "if unless would could should might may perhaps maybe suppose wonder whether though likely"
 OPEN = frozenset(OPEN_WORDS.split())
 FILLER_WORDS = (
-    "right not never no longer just really truly surely certainly also even still now then already once "
+    "failed fails refused refuses right "
+    "not never no longer just really truly surely certainly also even still now then already once "
     "only always indeed all own very so plainly quietly actually probably perhaps maybe again too "
     "yet ever at last after of course has had did does is was be been being will would might may "
     "could can must should shall got to going about who that which the a an some any poor old "
