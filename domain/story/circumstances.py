@@ -69,7 +69,7 @@ def circumstance_stops(read: Read, sentence: Sentence, plain: Plain, reads: list
     if not sentence.asks and _of_plan(plain, terms):
         yield from _when(read, sentence, plain, near)
         yield from _why(read, sentence, plain, near)
-        yield from _where(read, sentence)
+        yield from _where(read, sentence, reads)
     yield from _denied(read, sentence, plain, near, reads)
 
 
@@ -96,10 +96,12 @@ def _why(read: Read, sentence: Sentence, plain: Plain, near: Nearest | None) -> 
             yield _stop(read, plain, found, Gate.CAUSE, "the plan gives no reason")
 
 
-def _where(read: Read, sentence: Sentence) -> Iterator[Stop]:
+def _where(read: Read, sentence: Sentence, reads: list[Worded]) -> Iterator[Stop]:
+    """Yield a stop for a place of the scene in a sentence that is read to say a claim of the plan."""
     terms = read.terms
     planned = {id_ for claim in terms.claims for id_ in (*claim.roles, *claim.circumstances)}
-    if not sentence.mentioned & planned:
+    predicates = {claim.predicate for claim in terms.claims}
+    if not any(one.claim.predicate in predicates for one in reads):
         return
     for token in sentence.tokens:
         id_ = token.mention.id if token.mention else ""
