@@ -121,7 +121,7 @@ class Heard:
 
     lines: Mapping[str, int] = field(default_factory=dict)
     openings: Collection[str] = frozenset()
-    texts: Collection[frozenset[str]] = ()
+    texts: Collection[frozenset[str]] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

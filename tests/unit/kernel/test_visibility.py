@@ -260,8 +260,17 @@ WRITTEN = {
 }
 """What designers wrote, in the definition of a world or as lines, of nobody who lives."""
 
-PLAIN = {("Dialect", "body"), ("Usage", "prompt"), *WRITTEN}
-"""An engine's settings; a count of tokens; what designers wrote."""
+READ_BACK = {
+    ("Token", "text"),
+    ("Number", "text"),
+    ("Read", "text"),
+    ("Reading", "given"),
+    ("Reading", "heard"),
+}
+"""What people of the world are about to say, made of a plan: no player's words are in it."""
+
+PLAIN = {("Dialect", "body"), ("Usage", "prompt"), *WRITTEN, *READ_BACK}
+"""An engine's settings; a count of tokens; what designers wrote, and what is said by that."""
 
 
 def _classes(*roots: ModuleType) -> Iterator[type]:
