@@ -31,7 +31,7 @@ class SearchQuery(Query, name="lore.search", may=(GRANTED, *PEOPLE)):
     says it), cite), cut (a list of maps with budget and count: what was left out, and by which), without (a
     list of maps with arm and why: what was away), signs (a map in thousandths: meaning, covered, unheard,
     strange, named, ahead, told, least, and likelihood, known from 500 on; empty if nothing was looked for),
-    scan (none, exact, nearest), visible (chunks that the holder may know), encoder, and day.
+    scan (none, exact, sketch, nearest), visible (chunks that the holder may know), encoder, and day.
     """
 
     text: Annotated[Text, Field(max_length=2_000, description="The question, in anybody's words.")]

@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.lore.fusion import WEIGHTS, Weights, best_of, fused, normalised
+from domain.lore.fusion import WEIGHTS, Weights, best_of, fused
 from domain.lore.knowing import Knower
+from domain.lore.products import products
 from domain.lore.refusal import Reason, Signs, answers
 from domain.lore.senses import Related
 from domain.lore.shelf import Naming, Shelf, Vectors
@@ -25,7 +26,10 @@ AHEAD_OF_FEW = 0.5
 GATHERED = 256
 """Rows of vectors gathered at a time, 400 kB: 10,000 rows take 1.3 ms so, and 6 at once (2026-11-30)."""
 
-Scan = Literal["none", "exact", "nearest"]
+SKETCHED_SHARE = 0.25
+"""Visible share from which the sketch of all is looked at first: of fewer whole vectors are read as soon."""
+
+Scan = Literal["none", "exact", "sketch", "nearest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,15 @@ class Arms:
     by_meaning: bool
     likeness: Mapping[str, NDArray[np.float32]]
 
+    def weighed(self, weights: Weights) -> Sequence[tuple[float, NDArray[np.float32]]]:
+        """Return each arm's weight and scores."""
+        return (
+            (weights.names, self.names),
+            (weights.words, self.words),
+            (weights.meaning, self.meaning),
+            (weights.sentence, self.sentence),
+        )
+
 
 def arms_of(shelf: Shelf, asked: Asked, visible: NDArray[np.intp]) -> Arms:
     """Return what each arm says of the chunks that the asker may know; the arm of sentences still nothing."""
@@ -147,10 +160,19 @@ def _meaning(shelf: Shelf, asked: Asked, visible: NDArray[np.intp]) -> NDArray[n
         found[asked.near.at] = asked.near.cosines
         return found[visible]
     vectors, vector = both
-    if len(visible) == len(shelf.chunks):
-        whole: NDArray[np.float32] = vectors @ vector
-        return whole
+    whole = len(visible) == len(shelf.chunks)
+    if shelf.sketch is not None and _by_sketch(shelf, visible):
+        found = np.zeros(len(shelf.chunks), np.float32)
+        places = shelf.sketch.nearest(vector, None if whole else visible)
+        found[places] = _cosines(vectors, places, vector)
+        return found if whole else found[visible]
+    if whole:
+        return products(vectors, vector)
     return _cosines(vectors, visible, vector)
+
+
+def _by_sketch(shelf: Shelf, visible: NDArray[np.intp]) -> bool:
+    return shelf.sketch is not None and len(visible) >= SKETCHED_SHARE * len(shelf.chunks)
 
 
 def _cosines(vectors: Vectors, visible: NDArray[np.intp], vector: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -160,7 +182,7 @@ def _cosines(vectors: Vectors, visible: NDArray[np.intp], vector: NDArray[np.flo
     for begin in range(0, len(visible), GATHERED):
         part = visible[begin : begin + GATHERED]
         some = np.take(vectors, part, axis=0, out=rows[: len(part)], mode="clip")
-        np.dot(some, vector, out=found[begin : begin + len(part)])
+        found[begin : begin + len(part)] = products(some, vector)
     return found
 
 
@@ -176,47 +198,57 @@ def search(shelf: Shelf, asked: Asked) -> Found:
 
 
 def _ordered(shelf: Shelf, asked: Asked, arms: Arms) -> Found:
-    best, scores = best_by(shelf, asked, arms)
-    shares = [normalised(arm) for arm in (arms.names, arms.words, arms.meaning, arms.sentence)]
-    hits = [
-        Hit(int(arms.visible[at]), float(scores[at]), *(float(share[at]) for share in shares)) for at in best
-    ]
-    heard = heard_of(shelf, arms, arms.visible[best[:COVERING]])
+    hits = hits_of(shelf, asked, arms)
+    heard = heard_of(shelf, arms, np.array([hit.at for hit in hits[:COVERING]], np.intp))
     signs = signs_of(shelf, asked, arms, heard, hits)
-    scan: Scan = "none" if not arms.by_meaning else "exact" if asked.near is None else "nearest"
-    return Found(
-        hits, _reason(asked.text, heard, signs), len(arms.visible), scan, arms.naming.entities, signs
-    )
+    reason = _reason(asked.text, heard, signs)
+    return Found(hits, reason, len(arms.visible), scan_of(shelf, asked, arms), arms.naming.entities, signs)
 
 
-def best_by(shelf: Shelf, asked: Asked, arms: Arms) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Return the places of the best chunks, and the fused scores of all; fills in the arm of sentences.
+def scan_of(shelf: Shelf, asked: Asked, arms: Arms) -> Scan:
+    """Return how the arm of meaning found what it found."""
+    if not arms.by_meaning:
+        return "none"
+    if asked.near is not None:
+        return "nearest"
+    return "sketch" if _by_sketch(shelf, arms.visible) else "exact"
+
+
+def hits_of(shelf: Shelf, asked: Asked, arms: Arms) -> list[Hit]:
+    """Return the best chunks, the best first; fills in the arm of sentences.
 
     Sentences are looked at in the best by the other arms: what none of them finds no sentence of it would.
     """
-    scores = order_of(arms, asked.weights)
-    best = best_of(scores, CANDIDATES)
-    both = _comparable(shelf, asked)
-    if both is None:
-        return best, scores
-    places = arms.visible[best]
-    if asked.near is not None:
-        # What the other arms found and the index of neighbours did not is compared by itself.
-        arms.meaning[best] = np.where(arms.meaning[best] > 0, arms.meaning[best], both[0][places] @ both[1])
-    arms.sentence[best] = shelf.sentence_cosines(places, both[1])
-    scores = order_of(arms, asked.weights)
-    return best_of(scores, CANDIDATES), scores
+    best = best_of(order_of(arms, asked.weights), CANDIDATES)
+    both, places = _comparable(shelf, asked), arms.visible[best]
+    if both is not None:
+        # What the other arms found, and a sketch or an index of neighbours did not, is compared by itself.
+        compared = np.where(arms.meaning[best] > 0, arms.meaning[best], products(both[0][places], both[1]))
+        arms.meaning[best] = compared
+        arms.sentence[best] = shelf.sentence_cosines(places, both[1])
+    by = [(weight, _shares(scores, best)) for weight, scores in arms.weighed(asked.weights)]
+    total = sum(weight for weight, share in by if share.any()) or 1.0
+    scores = np.zeros(len(best), np.float32)
+    for weight, share in by:
+        scores += np.float32(weight / total) * share
+    order = np.argsort(-scores, kind="stable")
+    return [
+        Hit(int(places[at]), float(scores[at]), *(float(share[at]) for _, share in by))
+        for at in order[scores[order] > 0]
+    ]
+
+
+def _shares(scores: NDArray[np.float32], best: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Return some of an arm's scores as shares of its best; zeros if none is above 0."""
+    most = float(scores.max(initial=0.0))
+    if most <= 0:
+        return np.zeros(len(best), np.float32)
+    return (np.maximum(scores[best], 0) / np.float32(most)).astype(np.float32, copy=False)
 
 
 def order_of(arms: Arms, weights: Weights) -> NDArray[np.float32]:
-    """Return the fused score of every visible chunk."""
-    by = (
-        (weights.names, arms.names),
-        (weights.words, arms.words),
-        (weights.meaning, arms.meaning),
-        (weights.sentence, arms.sentence),
-    )
-    return fused([(weight, scores) for weight, scores in by if weight])
+    """Return the fused score of every visible chunk, as far as the arms have looked."""
+    return fused([(weight, scores) for weight, scores in arms.weighed(weights) if weight])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.lore.products import products
+
 Vector = NDArray[np.float32]
 Related = Sequence[tuple[str, float]]
 
@@ -40,10 +42,7 @@ class Senses:
         """
         known = {term: self.rows[self.at[term]] for term in terms if term in self.at}
         vectors = {**{term: wanted[term] for term in terms if term in wanted}, **known}
-        if not vectors:
-            return {}
-        found = np.stack(list(vectors.values())) @ self.rows.T
-        return dict(zip(vectors, found, strict=True))
+        return {term: products(self.rows, vector) for term, vector in vectors.items()}
 
     def related(self, term: str, likeness: Vector) -> Related:
         """Return the terms that are related to one of a question, and for what share each counts."""

@@ -16,7 +16,9 @@ from domain.lore.chunks import Chunk, Limits
 from domain.lore.keeping import Rows, Vector
 from domain.lore.knowing import Knower, may_know
 from domain.lore.names import Names
+from domain.lore.products import products
 from domain.lore.senses import Senses
+from domain.lore.sketch import Sketch
 from domain.lore.terms import STOP, small_words_of, stem, words_of
 from domain.lore.words import Words
 
@@ -25,6 +27,9 @@ Vectors = NDArray[np.float32]
 
 Shares = tuple[NDArray[np.int32], NDArray[np.float32]]
 """Chunks, and how much each speaks of something, from 0 to 1."""
+
+SKETCHED_FROM = 20_000
+"""Chunks from which a sketch of their vectors is made: below, to compare all takes a millisecond."""
 
 MENTIONED = 0.6
 """Of what a chunk is about counts 1; what it only mentions counts this."""
@@ -42,6 +47,7 @@ class Shelf:
             ``begins`` on.
         encoder: digest of the encoder that made them; "": none did.
         senses: vectors of the terms; None: there are none yet, and words are not related.
+        sketch: short vectors of all chunks, where there are many; None: whole ones are compared.
     """
 
     chunks: Sequence[Chunk]
@@ -51,6 +57,7 @@ class Shelf:
     sentences: NDArray[np.float16] | None = None
     encoder: str = ""
     senses: Senses | None = None
+    sketch: Sketch | None = None
     words: Words = field(init=False)
     spoken: Mapping[str, str] = field(init=False)
     """A word for each term, as it stands somewhere."""
@@ -96,7 +103,7 @@ class Shelf:
     def without_vectors(self) -> "Shelf":
         """Return the same shelf with no vectors, to be given its own."""
         other = copy(self)
-        other.vectors, other.sentences, other.encoder, other.senses = None, None, "", None
+        other.vectors, other.sentences, other.encoder, other.senses, other.sketch = None, None, "", None, None
         return other
 
     def lacking(self) -> Mapping[str, int]:
@@ -112,6 +119,7 @@ class Shelf:
         """Give chunks their vectors, all of one encoder; those of another are forgotten."""
         if not rows:
             return
+        self.sketch = None
         if self.vectors is None or self.sentences is None or self.encoder != encoder:
             width = next(iter(rows.values())).shape[1]
             self.vectors, self.encoder = np.zeros((len(self.chunks), width), np.float32), encoder
@@ -120,6 +128,11 @@ class Shelf:
             at = self.at[digest]
             self.vectors[at] = own[0]
             self.sentences[self.begins[at] : self.begins[at + 1]] = own[1:]
+
+    def make_sketch(self) -> None:
+        """Make the sketch of the vectors that there are, if there are so many that it is worth while."""
+        if self.vectors is not None and len(self.vectors) >= SKETCHED_FROM:
+            self.sketch = Sketch(self.vectors)
 
     def rows_of(self, at: int) -> Rows:
         """Return the vectors of a chunk, as `give` takes them; there must be some."""
@@ -141,7 +154,7 @@ class Shelf:
         counts = self.begins[places + 1] - self.begins[places]
         offsets = np.cumsum(counts) - counts
         rows = np.repeat(self.begins[places] - offsets, counts) + np.arange(int(counts.sum()))
-        cosines: NDArray[np.float32] = self.sentences[rows].astype(np.float32) @ vector
+        cosines = products(self.sentences[rows].astype(np.float32), vector)
         return np.maximum(np.maximum.reduceat(cosines, offsets), 0)
 
     def visible(self, knower: Knower) -> NDArray[np.intp]:

@@ -22,8 +22,8 @@ from handlers.lore.library import Library, shown
 
 logger = structlog.get_logger(__name__)
 
-EXACT_MAX = 20_000
-"""Visible passages up to which all are compared; beyond, an index is asked (`benchmarks lore`)."""
+EXACT_MAX = 250_000
+"""Visible passages up to which all are compared, in memory; beyond, an index is asked (`benchmarks lore`)."""
 
 NEAREST = 100
 """Neighbours that are asked for."""
@@ -208,6 +208,8 @@ class Librarian:
             return
         made.shelf.give(digest, found)
         made.encoder, made.missing, made.why = digest, len(lacking) - len(found), ""
+        if not made.missing:
+            await asyncio.to_thread(made.shelf.make_sketch)
 
     async def answer_document(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``lore.document``."""

@@ -13,6 +13,7 @@ from domain.lore.knowing import may_know
 from domain.lore.refusal import FITTED_ON, likelihood
 from domain.lore.search import Asked, Near, search
 from domain.lore.senses import Senses
+from domain.lore.sketch import KEPT, Sketch
 from domain.lore.words import Words
 from tests.unit.lore.kit import added, asked, documents_of, knower, shelf
 
@@ -236,3 +237,41 @@ def test_the_weights_were_fitted_on_the_questions_that_there_are() -> None:
     assert digest_of(questions_to_train()) == FITTED_ON, "fit anew: python -m benchmarks.lore_fit"
     kept = {replace(each, half="tuning") for each in questions() if each.half == "kept"}
     assert not kept & set(questions_to_train()), "nothing of the kept half is fitted on"
+
+
+def test_a_sketch_finds_the_nearest_of_many_among_those_that_may_be_known() -> None:
+    draw = np.random.default_rng(3)
+    # Vectors of text differ in some ways much more than in others, as these do.
+    spread = (1 / np.sqrt(np.arange(1, 201))).astype(np.float32)
+    rows = draw.standard_normal((6_000, 200)).astype(np.float32) * spread
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    sketch, vector = Sketch(rows), rows[17]
+    exact = np.argsort(-(rows @ vector))[:10]
+    assert np.isin(exact, sketch.nearest(vector, None)).all()
+    among = np.flatnonzero(np.arange(6_000) % 2)
+    near = sketch.nearest(vector, among)
+    assert len(near) == KEPT < len(among)
+    assert np.isin(near, among).all(), "what may not be known is never found"
+    assert np.isin(exact[exact % 2 == 1], near).all()
+    assert np.array_equal(sketch.nearest(vector, among[:50]), among[:50]), "of few all are compared"
+
+
+def test_where_a_good_share_may_be_known_a_sketch_is_looked_at_first_with_the_same_hits() -> None:
+    lore = shelf(*(added(f"d{n}", f"Tower {n} stands.", known_by=[f"faction.{n % 5}"]) for n in range(60)))
+    rows = np.random.default_rng(5).standard_normal((60, 8)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    lore.give("sha256:e", {chunk.digest: rows[[at, at]] for at, chunk in enumerate(lore.chunks)})
+    lore.make_sketch()
+    assert lore.sketch is None, "of so few none is made"
+    some, most = knower("faction.0"), knower("faction.0", "faction.1")
+    for who, scan in ((some, "exact"), (most, "sketch")):
+        asks = Asked("Where does it stand?", who, rows[4], "sha256:e", weights=Weights(0, 0, 1))
+        before = search(lore, asks)
+        assert before.scan == "exact"
+        lore.sketch = Sketch(rows)
+        after = search(lore, asks)
+        assert (after.scan, after.hits) == (scan, before.hits)
+        lore.sketch = None
+    lore.sketch = Sketch(rows)
+    lore.give("sha256:e", {lore.chunks[0].digest: rows[[1, 1]]})
+    assert lore.sketch is None, "a sketch of other vectors is none"
