@@ -32,6 +32,7 @@ _NAMES = (
     "lore",
     "director",
     "traces",
+    "story",
 )
 
 CONTEXTS: tuple[Context, ...] = tuple(import_module(f"domain.{name}").CONTEXT for name in _NAMES)

@@ -18,6 +18,7 @@ from domain.beliefs.ground import Ground
 from domain.beliefs.messages import ClaimTold
 from domain.beliefs.mind import SURE, Basis, Belief, Conclusion, Mind, Perceived, Step, Taken, nowhere
 from domain.beliefs.table import changes_of
+from domain.beliefs.telling import Spoken
 from domain.beliefs.thoughts import View, left_before, orders
 from domain.kernel.event import Event
 from domain.people.messages import PersonDecided, PersonGone, PersonTold
@@ -141,6 +142,9 @@ class Beliefs:
                 self._hear(event, id_, position)
             case ClaimTold():
                 self._be_told(event, id_, position)
+            case Spoken():
+                for told in event.tellings():
+                    self._be_told(told, id_, position)
             case PersonGone():
                 self._lose(f"person.{event.person}")
             case _:

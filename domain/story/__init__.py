@@ -1,1 +1,6 @@
-"""The story: what is known and said in the world, and how."""
+"""The story: what is said in the world, and how. What is true and known stands in `domain.beliefs`."""
+
+from domain.kernel.context import Context
+from domain.story.messages import COMMANDS, EVENTS
+
+CONTEXT = Context("story", events=EVENTS, commands=COMMANDS)

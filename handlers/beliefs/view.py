@@ -18,11 +18,14 @@ from domain.kernel.event import Event
 from domain.kernel.parse import parse
 from domain.people.messages import PersonTold
 from domain.people.presence import KINDS
+from domain.story.messages import LineSaid
 from domain.traces.messages import Discovered
 from handlers.kernel.follow import Decode, MemoryView
 
 DEFINING = (EntryDefined, EntryRetired, VersionPublished)
-HEARD: frozenset[type[Event]] = frozenset((*TABLE, *KINDS, PersonTold, ClaimTold, Discovered, *DEFINING))
+HEARD: frozenset[type[Event]] = frozenset(
+    (*TABLE, *KINDS, PersonTold, ClaimTold, LineSaid, Discovered, *DEFINING)
+)
 
 
 class BeliefsView(MemoryView):

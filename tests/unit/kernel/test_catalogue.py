@@ -77,7 +77,7 @@ def test_whatever_is_declared_is_in_a_context_and_in_one_only(base: type[Any], l
 def test_every_folder_of_the_domain_is_a_context_named_as_it_is_or_says_that_it_is_none() -> None:
     folders = {path.parent.name for path in Path(str(domain.__file__)).parent.glob("*/__init__.py")}
 
-    assert folders - {context.name for context in CONTEXTS} == {"kernel", "outcomes", "patterns", "story"}
+    assert folders - {context.name for context in CONTEXTS} == {"kernel", "outcomes", "patterns"}
     for context in CONTEXTS:
         assert import_module(f"domain.{context.name}").CONTEXT is context
 
