@@ -263,9 +263,14 @@ class Mind:
 
     def denies(self, claim: Claim) -> bool:
         """Return whether something that they hold, or know to be over, speaks against a claim."""
+        return self.against(claim) is not None
+
+    def against(self, claim: Claim) -> Perceived | None:
+        """Return how they came to what speaks against a claim; None: nothing does."""
         if claim in self.no_more:
-            return True
-        return next(self._rivals(claim, self.words.slot(claim)), None) is not None
+            return self.no_more[claim]
+        rival = next(self._rivals(claim, self.words.slot(claim)), None)
+        return rival.seen if rival is not None else None
 
     def as_of(self, position: int | None) -> Iterator[Belief]:
         """Yield what they believed, as the log was up to a position; None: what they believe now.

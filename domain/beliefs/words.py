@@ -71,9 +71,13 @@ class Reader:
                     found.setdefault(said)
         return list(found)[:CLAIMS_MAX]
 
+    def named(self, words: str) -> Sequence[str]:
+        """Return what words name, in their order, each once; "I" and "you" name nobody."""
+        plain = _plain(words[:WORDS_MAX].lower().replace("\u2019", "'"))
+        return list(dict.fromkeys(each[0] for each in self._mentions(plain.split(), "", "")[1]))
+
     def _of_sentence(self, sentence: str, speaker: str, hearer: str) -> Iterator[Said]:
-        plain = " ".join(_SHORT.get(word, word) for word in _PLAIN.sub(" ", sentence).split())
-        text, mentions = self._mentions(plain.split(), speaker, hearer)
+        text, mentions = self._mentions(_plain(sentence).split(), speaker, hearer)
         text = _TOLD.sub("", text, count=1)
         if _OPEN.match(text):
             return
@@ -131,6 +135,10 @@ class Reader:
                 others = [each for other, each in self.names[name[0]] if other == name and each != argument]
                 return len(name), [argument, *others]
         return 0, ()
+
+
+def _plain(text: str) -> str:
+    return " ".join(_SHORT.get(word, word) for word in _PLAIN.sub(" ", text).split())
 
 
 def reader(ground: Ground) -> Reader:

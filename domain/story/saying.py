@@ -311,6 +311,16 @@ def tongue_for(tongues: Mapping[str, Tongue], genre: str, person: str, *serves: 
     return min(own or tongues, key=rank)
 
 
+def fitted(pair: Pair, saying: Saying) -> tuple[str, Mapping[str, Thing]] | None:
+    """Return a pair's line filled for a plan, and what its letters stand for; None: it does not fit."""
+    claims = saying.claims
+    own = tuple(sorted((claim.predicate, claim.negated) for claim in pair.plan.claims))
+    if (pair.plan.act, own) != _shape(saying.act, claims) or not _bearable(pair, saying, claims):
+        return None
+    bound = _bound(pair, saying, claims)
+    return None if bound is None else (fill(pair.text, _fillings(bound, saying.between)), bound)
+
+
 def _shape(act: Act, claims: Sequence[Stated]) -> Shape:
     return act, tuple(sorted((claim.predicate, claim.negated) for claim in claims))
 
