@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from aicore.audit.lines import ExplainedLine, NoSuchLine, explain_line
 from aicore.audit.people import NothingDecided, Told, explain_person
 from aicore.cli.terminal import (
     Exit,
@@ -20,13 +21,16 @@ from aicore.cli.terminal import (
 )
 from aicore.cli.vouching import vouched
 from aicore.clock import now_us
+from aicore.content.line_files import read_mouth
 from aicore.content.sample_world import sample_definition
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.postgres.log import open_log
+from domain.kernel.visibility import shown
 from domain.people.explain import Option
 from domain.people.messages import PersonDecided
 from domain.people.weighing import CONSIDERED
+from domain.story.messages import Candidate, SaidClaim
 
 app = typer.Typer(no_args_is_help=True, help="Why something happened in the world, from the log.")
 
@@ -37,11 +41,6 @@ COLUMNS = {
     "score": Kind.NAME,
     "": Kind.TEXT,
 }
-
-
-@app.callback()
-def _group() -> None:
-    """Keep this a group with one command."""
 
 
 @app.command()
@@ -79,6 +78,88 @@ def npc(
         _show(told)
     if told.explained.differs:
         raise Failure(f"computed again, other than recorded: {', '.join(told.explained.differs)}")
+
+
+@app.command()
+def line(
+    name: Annotated[str, typer.Argument(metavar="LINE", help="The line's id, e.g. ann.17.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Show why a person said a line, and make it again from the log and the corpus.
+
+    Exit code 1 if it comes out otherwise, or if it goes by something that the log has not.
+    """
+    _, system = running()
+    vouched(system)
+
+    async def work() -> ExplainedLine:
+        codec = EventCodec(domain_catalogue())
+        async with open_log(system.dsn_of("aicore_reader"), system.realm, now_us=now_us, writer=False) as log:
+            return await explain_line(log, codec, name, read_mouth())
+
+    try:
+        told = run_async(work())
+    except NoSuchLine:
+        raise Failure(
+            f"the log has no line {name!r}",
+            remedy="story.say returns each line's id; `aicore log tail` shows story.said",
+            code=Exit.USAGE,
+        ) from None
+    if json:
+        print_json(said_row(told))
+    else:
+        for each in said_lines(told):
+            out.print(each, markup=False, soft_wrap=True)
+    lost = [each.name for each in told.goes_by if not each.position]
+    if told.differs or lost:
+        raise Failure(f"made again, other than recorded: {', '.join([*told.differs, *lost])}")
+
+
+def said_row(told: ExplainedLine) -> Mapping[str, Any]:
+    """Return all of a line for programs."""
+    return {
+        "position": told.position,
+        "line": told.line.model_dump(mode="json"),
+        "again": told.again.text,
+        "goes_by": [
+            {"name": each.name, "what": each.what, "position": each.position} for each in told.goes_by
+        ],
+        "differs": list(told.differs),
+    }
+
+
+def said_lines(told: ExplainedLine) -> list[str]:
+    """Return why a line was said, in words."""
+    it = told.line
+    plan, minute = it.plan, it.at_ms // 60_000 % 1_440
+    manner = f"{plan.certainty}, {plan.mood}, {plan.attitude}, {plan.level}"
+    rows = [
+        f"event   {told.position}, at {minute // 60:02}:{minute % 60:02} of day {it.at_ms // 86_400_000}",
+        f"heard   {shown(it.utterance)}",
+        f"as      {it.heard.act}" + (f" about {', '.join(it.heard.about)}" if it.heard.about else ""),
+        *(f"claims  {'not ' * each.over}{each.claim}" for each in it.heard.claims),
+        f"plan    {plan.act}; {manner}",
+        *(f"states  {'not ' * each.over}{each.claim}  {_by(each)}" for each in plan.claims),
+        *(f"hides   {each}" for each in plan.unsaid),
+        *(f"goes by {each.name}  {each.what or 'not in the log'}" for each in told.goes_by),
+        *(f"made    {_made(each)}" for each in it.candidates),
+        f"voice   {it.made_of.voice}: {it.direction.emotion} {it.direction.intensity}, "
+        f"pace {it.direction.pace}",
+        f"says    {it.text}",
+    ]
+    return [*rows, "text, candidates and direction are as recorded"] if not told.differs else rows
+
+
+def _by(claim: SaidClaim) -> str:
+    evidence = claim.evidence
+    teller = f" by {evidence.teller}" if evidence.teller else ""
+    return f"{evidence.how}{teller}, {evidence.confidence / 10:g} % sure"
+
+
+def _made(candidate: Candidate) -> str:
+    stopped = f"  stopped: {candidate.stopped}, {candidate.why}" if candidate.stopped else ""
+    return f"{candidate.rung} ({candidate.maker}) {candidate.digest[:15]}{stopped}"
 
 
 def id_of(name: str) -> str:

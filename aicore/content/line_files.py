@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
+from hashlib import sha256
 from importlib.resources import files
+from operator import or_
 from pathlib import Path
 
 from domain.definition.faults import Fault
@@ -11,6 +13,7 @@ from domain.story.bank import Bank
 from domain.story.clauses import read_clauses
 from domain.story.corpus import Found, Mark, Pair, Words, read_file, read_words
 from domain.story.language import Language
+from domain.story.mouth import Mouth
 from domain.story.plan import Kind, Signature, read_signatures
 from domain.story.saying import Tongue, tongues_of
 from domain.story.variety import Variety, variety_of
@@ -100,6 +103,29 @@ def read_tongues(folder: Path | None = None) -> dict[str, Tongue]:
     root = folder or shipped_folder()
     corpus = read_corpus(folder)
     return tongues_of(corpus.pairs, read_clauses(_text(root / CLAUSES)), corpus.frames)
+
+
+def read_mouth(folder: Path | None = None) -> Mouth:
+    """Return a corpus, ready to speak in a world; some tenths of a second for that which comes along.
+
+    Raises:
+        OSError: a folder, ``claims.txt`` or ``clauses.txt`` is not there, or may not be read.
+    """
+    root = folder or shipped_folder()
+    clauses = read_clauses(_text(root / CLAUSES))
+    tongues = tongues_of(read_corpus(folder).pairs, clauses)
+    words = [_words(root), *(_words(path) for path in sorted(root.iterdir()) if path.is_dir())]
+    signatures = read_signatures(_text(root / CLAIMS))
+    return Mouth(tongues, signatures, clauses, reduce(or_, words), digest_of(root))
+
+
+def digest_of(root: Path) -> str:
+    """Return the digest of all that a corpus says: of its files, by their names."""
+    found = sha256()
+    for path in sorted(root.rglob("*.txt")):
+        if path.name != REVIEWS:
+            found.update(f"{path.relative_to(root)}\n{sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return f"sha256:{found.hexdigest()}"
 
 
 def read_language(genre: str, folder: Path | None = None) -> Language:

@@ -93,16 +93,21 @@ async def _pool(parts: Parts, role: str) -> asyncpg.Pool:
     return pool
 
 
-async def _queries(parts: Parts) -> None:
+async def librarian_of(parts: Parts) -> Librarian:
+    """Open who answers questions to the lore (`Parts.once`)."""
     clock = await parts.once(clock_in_memory)
     vectors = LoreVectors(await _pool(parts, "aicore_reader"))
-    librarian = Librarian(
+    return Librarian(
         await parts.once(library_in_memory),
         await parts.once(encoding_of),
         vectors,
         day=partial(day_by, clock),
         realm=parts.system.realm,
     )
+
+
+async def _queries(parts: Parts) -> None:
+    librarian = await parts.once(librarian_of)
     parts.served.queries |= {
         SearchQuery: librarian.answer_search,
         DocumentQuery: librarian.answer_document,

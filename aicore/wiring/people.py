@@ -112,14 +112,23 @@ async def _leader(parts: Parts) -> None:
     await parts.lead("people", leader)
 
 
-async def _queries(parts: Parts) -> None:
+async def people_board(parts: Parts) -> PeopleBoard:
+    """Open how everybody is (`Parts.once`)."""
     clock = await parts.once(clock_in_memory)
 
     def game_ms() -> int:
         return clock.clock.line.at(clock.now()).ms if clock.clock else 0
 
     around = await parts.once(surroundings)
-    board = await parts.view(PeopleBoard(parts.log, around, decode=parts.codec.decode, game_ms=game_ms))
+    return await parts.view(PeopleBoard(parts.log, around, decode=parts.codec.decode, game_ms=game_ms))
+
+
+async def _queries(parts: Parts) -> None:
+    clock, board = await parts.once(clock_in_memory), await parts.once(people_board)
+
+    def game_ms() -> int:
+        return clock.clock.line.at(clock.now()).ms if clock.clock else 0
+
     answers: dict[type[Query], QueryHandler] = {
         PersonQuery: board.answer_person,
         PeopleHereQuery: board.answer_here,

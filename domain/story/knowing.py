@@ -78,7 +78,8 @@ class Speaker:
     """What one person knows, as the log was when they are spoken to.
 
     Attributes:
-        who: the person. stage: what belongs to a later one they do not say.
+        who: the person. hearer: to whom they speak; what that one told them is no answer to them.
+        stage: what belongs to a later one they do not say.
         lore: what documents that they may know claim, with where.
     """
 
@@ -86,6 +87,7 @@ class Speaker:
     beliefs: Beliefs
     stage: int = 0
     lore: Sequence[Known] = ()
+    hearer: str = ""
 
     @property
     def words(self) -> Vocabulary:
@@ -98,7 +100,8 @@ class Speaker:
         for belief in self.beliefs.known(self.who, about):
             if not belief.doubted:
                 seen.add(belief.claim)
-                yield of_belief(belief)
+                if not self.hearer or belief.seen.teller != self.hearer:
+                    yield of_belief(belief)
         for claim in self.beliefs.common(self.who, about):
             if claim not in seen:
                 seen.add(claim)
@@ -118,6 +121,9 @@ class Speaker:
 
     def believes(self, claim: Claim) -> Known | None:
         """Return by what they hold a claim to be true; None: they do not."""
+        for belief in self.beliefs.known(self.who, claim.subject):
+            if belief.claim == claim and not belief.doubted:
+                return of_belief(belief)
         return next((known for known in self.of(claim.subject) if known.claim == claim), None)
 
     def against(self, claim: Claim) -> Known | None:

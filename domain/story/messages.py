@@ -168,7 +168,7 @@ class SaidPlan(_Part):
     mood: Annotated[Word, Field(description="What the speaker feels.")]
     attitude: Annotated[Word, Field(description="How the speaker stands to the player.")]
     level: Annotated[Word, Field(description="The level of speech.")]
-    hides: Annotated[
+    unsaid: Annotated[
         list[ClaimText],
         Private(),
         Field(max_length=CLAIMS_MAX, description="What had to stay unsaid though the speaker knows it."),
@@ -249,7 +249,7 @@ class LineSaid(Spoken, Event, name="story.said", version=1):
     ]
     place: PlaceRef
     at_ms: GameMs
-    words: Annotated[
+    utterance: Annotated[
         Annotated[Text, Field(max_length=WORDS_MAX, description="What the player said.")] | Erased,
         Personal(of="player"),
     ]
@@ -283,7 +283,7 @@ class LineSaid(Spoken, Event, name="story.said", version=1):
         "present": ["person.nib"],
         "place": "ropewalk_quay",
         "at_ms": 68_400_000,
-        "words": "Who killed Bram Sallow?",
+        "utterance": "Who killed Bram Sallow?",
         "heard": {"act": "ask", "about": ["person.bram_sallow"], "asks": ["killed"], "claims": []},
         "plan": {
             "act": "answer",
@@ -310,7 +310,7 @@ class LineSaid(Spoken, Event, name="story.said", version=1):
             "mood": "sad",
             "attitude": "wary",
             "level": "plain",
-            "hides": ["owes(person.una_pell, person.gault, number.300)"],
+            "unsaid": ["owes(person.una_pell, person.gault, number.300)"],
         },
         "things": [
             {"id": "person.una_pell", "kind": "person", "name": "Una Pell", "gender": "she"},

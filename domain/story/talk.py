@@ -7,13 +7,13 @@ same line is made again from there (`made_again`).
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from domain.beliefs.claims import read_claim
 from domain.beliefs.messages import Holder
 from domain.kernel.decider import Decider, Rejected
 from domain.kernel.event import Command
-from domain.kernel.visibility import alike
+from domain.kernel.visibility import Personal, alike
 from domain.story.clauses import Between, Stated, Thing
 from domain.story.direction import direction_of
 from domain.story.knowing import Cite, Known
@@ -113,7 +113,7 @@ class RecordLine(Command):
 
     player: str
     to: str
-    words: str
+    utterance: Annotated[str, Personal(of="player")]
     after: int = 0
     line: LineSaid | None = None
 
@@ -132,7 +132,7 @@ def decide(command: RecordLine, state: Talk) -> Sequence[LineSaid]:
 
 def explains(command: RecordLine, event: LineSaid) -> bool:
     """Return whether a line may be what a command led to."""
-    return command.to == event.speaker and alike(command.words, event.words)
+    return command.to == event.speaker and alike(command.utterance, event.utterance)
 
 
 TALKING: Decider[RecordLine, LineSaid, Talk] = Decider(Talk(), decide, evolve)
@@ -167,7 +167,7 @@ class Told:
     """The circumstances of a line.
 
     Attributes:
-        present: who else hears it. words: what the player said.
+        present: who else hears it. utterance: what the player said.
     """
 
     player: str
@@ -175,7 +175,7 @@ class Told:
     present: Sequence[Holder]
     place: str
     at_ms: int
-    words: str
+    utterance: str = field(repr=False)
     made_of: MadeOf
     number: int
 
@@ -204,7 +204,7 @@ def drafted(plan: Plan) -> Draft:
         mood=saying.mood,
         attitude=saying.attitude,
         level=saying.register,
-        hides=[str(each) for each in plan.hides][:HIDES_MAX],
+        unsaid=[str(each) for each in plan.hides][:HIDES_MAX],
     )
     shown = tuple(_said_thing(each) for each in reversed(by_id.values()))
     return Draft(said, shown, saying_of(said, shown))
@@ -233,7 +233,7 @@ def saying_of(plan: SaidPlan, things: Sequence[SaidThing]) -> Saying:
         Mood(plan.mood),
         Attitude(plan.attitude),
         Register(plan.level),
-        tuple(Stated(read_claim(each).predicate, ()) for each in plan.hides),
+        tuple(Stated(read_claim(each).predicate, ()) for each in plan.unsaid),
     )
 
 
@@ -260,7 +260,7 @@ def line_of(draft: Draft, told: Told, heard: Understanding, made: Sequence[Made]
         present=list(told.present),
         place=told.place,
         at_ms=told.at_ms,
-        words=told.words,
+        utterance=told.utterance,
         heard=Understood(
             act=heard.does,
             about=list(heard.about),

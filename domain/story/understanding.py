@@ -127,6 +127,7 @@ _ASKED_BY: Sequence[tuple[re.Pattern[str], tuple[str, ...]]] = tuple(
         (r"\b(?:steal|thief)\b", ("took",)),
         (r"\bmurder\w*\b", ("killed",)),
         (r"\b(?:owner|owns?|in charge of)\b", ("keeps", "rules", "has")),
+        (r"^\W*is .* (?:at|in|here)\b", ("at",)),
         (r"\b(?:where|seen|find)\b", ("at", "lies_at", "works_at", "sells")),
     )
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import walk_packages
 from types import ModuleType
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 from uuid import UUID
 
 import pytest
@@ -19,6 +19,7 @@ import protocol
 from aicore.audit.story import Turn
 from aicore.cli.guardrails import listing as violations_listing
 from aicore.cli.turns import listing as turns_listing
+from aicore.content.sample_world import sample_definition
 from aicore.settings import Settings
 from aicore.wiring.contexts import views_of
 from bus.catalogue import domain_catalogue
@@ -50,6 +51,8 @@ from domain.kernel.visibility import (
     private_of,
     shown,
 )
+from domain.story.messages import LineSaid
+from handlers.beliefs.view import BeliefsView
 from handlers.guardrails.board import ViolationBoard
 from handlers.kernel.follow import MemoryView
 from handlers.kernel.kept_view import KeptView
@@ -60,6 +63,7 @@ from tests.unit.cases import each_of
 from tests.unit.kit import memory_log
 from tests.unit.spec import changed, given
 
+V = TypeVar("V", bound=MemoryView)
 CANARY = "Xyzzy canary"
 EVENTS = list(domain_catalogue().events.values())
 ASKED: list[Any] = [
@@ -383,16 +387,24 @@ def test_processes_take_it_in(name: str) -> None:
     list(process.react(state, Moment(10**9, 10**9, tick=True)))
 
 
+async def _taken(view: V, event: Event) -> V:
+    """Return a view that an event was recorded for."""
+    log = memory_log()
+    await log.append(StreamWrite("one-1", [CODEC.encode(event, UUID(int=1))]))
+    await view.take(list(await log.read_all(after=0)))
+    return view
+
+
 async def test_read_models_in_memory_take_it_in() -> None:
     personal = {kind.event_name for kind in PERSONAL}
     views = [*MemoryView.__subclasses__(), *KeptView.__subclasses__()]
     hear = {view.name for view in views if view is not KeptView and personal & {*view.types}}
-    assert hear == {ViolationBoard.name}, "test the new one here, too"
+    assert hear == {ViolationBoard.name, BeliefsView.name}, "test the new one here, too"
+    said = await _taken(BeliefsView(memory_log(), sample_definition(), decode=CODEC.decode), gone(LineSaid))
+    assert said.standing.error == ""
+    assert [*said.beliefs.known("player.ann")], "what was said is known without the words"
     board = ViolationBoard(memory_log(), default=None, decode=CODEC.decode)  # type: ignore[arg-type]
-    new = CODEC.encode(gone(ViolationDetected), UUID(int=1))
-    log = memory_log()
-    await log.append(StreamWrite("violation-1", [new]))
-    await board.take(list(await log.read_all(after=0)))
+    await _taken(board, gone(ViolationDetected))
 
     result, _ = await board.answer({})
     assert board.standing.error == ""

@@ -1,0 +1,136 @@
+"""The story: what people answer when players speak to them, and the lines that writers pin."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from aicore.content.line_files import read_language, read_mouth, shipped_signatures
+from aicore.settings import Settings
+from aicore.wiring.beliefs import beliefs_in_memory
+from aicore.wiring.clock import clock_in_memory
+from aicore.wiring.definition import definition_in_memory
+from aicore.wiring.lore import librarian_of, library_in_memory
+from aicore.wiring.parts import Part, Parts
+from aicore.wiring.people import PLAYERS, memories, people_board, surroundings
+from aicore.wiring.places import player_limits
+from domain.beliefs.beliefs import Beliefs
+from domain.beliefs.telling import Audience
+from domain.definition.definition import Definition
+from domain.story.corpus import Words
+from domain.story.messages import PINS, Pin, Say, Unpin
+from domain.story.mouth import Mouth
+from domain.story.pins import PINNING, Checked, PinEvent, PinLine, Pinned
+from handlers.beliefs.view import BeliefsView
+from handlers.clock.view import ClockView
+from handlers.definition.board import DefinitionBoard
+from handlers.kernel.commands import Binding
+from handlers.people.board import PeopleBoard
+from handlers.people.memories import PeopleMemories
+from handlers.people.surroundings import Surroundings
+from handlers.story.gates import ReadingBack
+from handlers.story.lore import LoreByLibrarian
+from handlers.story.pinboard import PinBoard
+from handlers.story.talks import By, Talks
+
+DAY_MS = 86_400_000
+
+
+@cache
+def shipped_mouth() -> Mouth:
+    """Return the corpus that comes with the program; it does not change while it runs."""
+    return read_mouth()
+
+
+def _checked(command: Pin | Unpin, _: Any) -> Checked:
+    return Checked(command, shipped_signatures(), Words())
+
+
+PIN_LINES: Binding[Any, PinEvent, Pinned] = Binding(
+    commands=(Pin, Unpin),
+    stream_of=lambda _: PINS,
+    decider=PINNING,
+    answer=lambda command, _: {"pin": command.pin},
+    situate=_checked,
+    explains=lambda command, event: bool(command.pin == event.pin),
+)
+
+
+def wire(_: Settings) -> Part:
+    """Return what the context brings."""
+    return Part(bindings=(PIN_LINES,), serve={"commands": _commands})
+
+
+@dataclass(frozen=True)
+class RunningWorld:
+    """The world as its read models in memory have it, as `handlers.story.talks.World` wants it."""
+
+    there: PeopleMemories
+    world: Surroundings
+    people: PeopleBoard
+    known: BeliefsView
+    pinned: PinBoard
+    defined: DefinitionBoard
+
+    @property
+    def _clock(self) -> ClockView:
+        return self.world.clock
+
+    async def audience(self, place: str) -> Audience:
+        """Return who is in a place."""
+        await self.there.caught_up()
+        presence = self.there.memories.presence
+        return Audience(place, presence.awake(place), list(presence.there(place)))
+
+    async def definition(self) -> tuple[int, Definition]:
+        """Return the version of the world's definition, and the definition."""
+        return self.defined.state.version, (await self.world.world()).definition
+
+    async def needs(self, person: str) -> Mapping[str, int]:
+        """Return how full a person's needs are."""
+        card, _ = await self.people.answer_person({"person": person})
+        return card["needs"] if card else {}
+
+    def game_ms(self) -> int | None:
+        """Return the game time."""
+        return None if self._clock.clock is None else self._clock.clock.line.at(self._clock.now()).ms
+
+    def day_ms(self) -> int:
+        """Return how long a game day is."""
+        return self._clock.clock.almanac.day_ms if self._clock.clock else DAY_MS
+
+    def beliefs(self) -> tuple[Beliefs, int]:
+        """Return what is believed, and up to which position."""
+        return self.known.beliefs, self.known.position
+
+    def pins(self) -> Sequence[PinLine]:
+        """Return the lines that are pinned."""
+        return list(self.pinned.lines.values())
+
+    async def mouth(self) -> Mouth:
+        """Return the corpus; the first line of a process waits for it to be read."""
+        return await asyncio.to_thread(shipped_mouth)
+
+
+async def pins_in_memory(parts: Parts) -> PinBoard:
+    """Open the pinned lines (`Parts.once`)."""
+    return await parts.view(PinBoard(parts.log, decode=parts.codec.decode, signatures=shipped_signatures))
+
+
+async def _commands(parts: Parts) -> None:
+    """Have people answer players."""
+    await parts.once(clock_in_memory)
+    world = RunningWorld(
+        await parts.once(memories),
+        await parts.once(surroundings),
+        await parts.once(people_board),
+        await parts.once(beliefs_in_memory),
+        await parts.once(pins_in_memory),
+        await parts.once(definition_in_memory),
+    )
+    lore = LoreByLibrarian(await parts.once(librarian_of), await parts.once(library_in_memory))
+    gates = ReadingBack(read_language)
+    talks = Talks(parts.log, parts.codec, world, players=PLAYERS, by=By(lore, gates))
+    limits = await parts.once(player_limits)
+    parts.served.commands[Say.command_name] = limits.before(talks)
