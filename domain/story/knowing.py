@@ -133,7 +133,8 @@ class Speaker:
         if seen is not None:
             return of_perceived(claim, seen)
         for known in self.of(claim.subject):
-            if known.how == "common" and self.words.contradict(known.claim, claim):
+            same = known.claim.predicate == claim.predicate
+            if known.how == "common" and same and self.words.contradict(known.claim, claim):
                 return Known(claim)
         return None
 

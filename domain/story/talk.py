@@ -95,7 +95,7 @@ def evolve(state: Talk, event: LineSaid) -> Talk:
     turn = Turn(
         event.speaker,
         event.heard.act,
-        tuple(dict.fromkeys((*event.heard.about, *about))),
+        tuple(dict.fromkeys((*about, *event.heard.about))),
         tuple(event.plan.claims),
         event.at_ms,
     )
@@ -148,7 +148,7 @@ class Made:
     """
 
     rung: RungName
-    text: str
+    text: str = field(repr=False)
     maker: str
     score: int = 0
     lines: tuple[str, ...] = ()

@@ -115,6 +115,7 @@ _ASKING = re.compile(
     r"\?|^\W*(?:who|whom|whose|what|where|when|which|how|is|are|was|were|do|does|did|has|have|can|could|would)\b"
     r"|\b(?:tell me|what about|do you know|i (?:want|need|would like) to know|looking for|describe|explain)\b"
 )
+_WHICH = re.compile(r"\b(?:who|whom|whose|what|where|when|which|how|tell me|describe)\b")
 _ASKED_BY: Sequence[tuple[re.Pattern[str], tuple[str, ...]]] = tuple(
     (re.compile(form), names)
     for form, names in (
@@ -124,6 +125,7 @@ _ASKED_BY: Sequence[tuple[re.Pattern[str], tuple[str, ...]]] = tuple(
         (r"\bopens?\b", ("opens_at", "shut")),
         (r"\b(?:shut|closed)\b", ("shut", "way_closed")),
         (r"\b(?:alive|dead|died)\b", ("dead",)),
+        (r"\btrue name\b", ("true_name",)),
         (r"\b(?:steal|thief)\b", ("took",)),
         (r"\bmurder\w*\b", ("killed",)),
         (r"\b(?:owner|owns?|in charge of)\b", ("keeps", "rules", "has")),
@@ -209,7 +211,7 @@ class Ear:
             yours=bool(said & {"you", "your", "yours"}),
             mine=bool(said & {"i", "me", "my", "mine", "we"}),
             asks=asks,
-            asked=tuple(self._asked(asks, about, person, player, said)) if asking else (),
+            asked=tuple(self._asked(asks, about, person, player, said)) if asking and _whether(text) else (),
             claims=claims,
         )
 
@@ -260,6 +262,11 @@ class Ear:
                 claim = words.normal(Claim(predicate, *chosen))
                 if claim is not None and set(about) <= set(claim.arguments):
                     yield claim
+
+
+def _whether(text: str) -> bool:
+    """Return whether a question asks whether something is so, and not who, where or how much."""
+    return _WHICH.search(text) is None
 
 
 def _does(text: str, claims: Sequence[Said]) -> Does:
