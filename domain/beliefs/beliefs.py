@@ -17,8 +17,8 @@ from domain.beliefs.facts import Facts
 from domain.beliefs.ground import Ground
 from domain.beliefs.messages import ClaimTold
 from domain.beliefs.mind import SURE, Basis, Belief, Conclusion, Mind, Perceived, Step, Taken, nowhere
+from domain.beliefs.spoken import Spoken
 from domain.beliefs.table import changes_of
-from domain.beliefs.telling import Spoken
 from domain.beliefs.thoughts import View, left_before, orders
 from domain.kernel.event import Event
 from domain.people.messages import PersonDecided, PersonGone, PersonTold

@@ -1,6 +1,6 @@
 """What a player says to those who are there, as events. Pure; what it claims was read before."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.beliefs.claims import kind_of, read_claim
@@ -118,11 +118,3 @@ def claimed(texts: Sequence[str], words: Vocabulary) -> list[Said]:
 def said_of(found: Sequence[Said]) -> list[tuple[str, bool]]:
     """Return what is recorded of what was said, each once."""
     return list(dict.fromkeys((str(said.claim), said.over) for said in found))
-
-
-class Spoken:
-    """An event of another context by which some tell others something; declared beside `Event`."""
-
-    def tellings(self) -> Iterable[ClaimTold]:
-        """Return what was told, in its order."""
-        raise NotImplementedError

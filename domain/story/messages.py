@@ -19,7 +19,7 @@ from domain.beliefs.messages import (
     Holder,
     PredicateRef,
 )
-from domain.beliefs.telling import Spoken
+from domain.beliefs.spoken import Spoken
 from domain.kernel.event import Command, Event
 from domain.kernel.roles import GRANTED, OPERATOR, WRITING
 from domain.kernel.visibility import Discreet, Erased, Personal, Private

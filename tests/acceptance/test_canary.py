@@ -203,8 +203,24 @@ async def _in_the_world(running: Running) -> dict[str, dict[str, Any]]:
         assert getattr(entered, "result", None), entered
         return who
 
+    async def speaks() -> dict[str, Any]:
+        """Have a player stand beside somebody who is at work, and so awake, as soon as people live."""
+        opened = (await running.ask("session.open", {"player": "cat"})).result
+        who, beside = {"player": "cat", "session": opened["session"]}, list[str]()
+
+        async def enters_beside() -> bool:
+            for each in (await running.ask("people.here", {})).result:
+                if each["place"] and each["action"] in ("work", "guard", "trade") and not beside:
+                    entered = await running.ask("places.enter", {**who, "place": each["place"]})
+                    beside.extend([each["who"]] if getattr(entered, "result", None) else [])
+            return bool(beside)
+
+        await until(enters_beside)
+        return {**who, "to": beside[0]}
+
     who = await enters("ann")
     return {
+        "story.say": await speaks(),
         "beliefs.tell": {
             **await enters("ben"),
             "to": [],

@@ -89,6 +89,7 @@ def _in_session(stage: Stage, draw: Draw, name: str, player: str, session: int) 
         "people.harm": {"who": "person.una_pell", "amount": 250, "how": "a knife"},
         "beliefs.tell": {"to": ["person.una_pell"], "text": "I saw Nib at the Tally House.", "claims": []},
         "traces.discover": {"trace": f"lost_purse-{'0' * 32}-0"},
+        "story.say": {"to": "person.una_pell", "text": "I saw Nib at the Tally House.", "stage": 0},
         "people.take": {"of": "person.una_pell", "unit": "lamp_oil", "amount": 1},
         "factions.deed": {"deed_id": f"of_{player}", "faction": "lamplighters", "power": 5, **BY},
     }
@@ -113,6 +114,7 @@ IN_SESSION = (
     *("places.enter", "places.depart", "places.turn_back", "quests.accept", "quests.generate"),
     *("quests.join", "quests.advance", "quests.choose", "quests.abandon", "people.harm", "people.take"),
     "beliefs.tell",
+    "story.say",
     "factions.deed",
     "traces.discover",
 )

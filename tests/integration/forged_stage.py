@@ -27,7 +27,7 @@ from tests.integration.nats_kit import until
 from tests.integration.test_declared_is_served import program
 
 CONTEXTS = (
-    *("session", "places", "ledger", "market", "quests", "people", "beliefs", "traces"),
+    *("session", "places", "ledger", "market", "quests", "people", "beliefs", "traces", "story"),
     *("weather", "factions", "clock"),
 )
 MAY = granted(domain_catalogue(), [f"{context}.*" for context in CONTEXTS])

@@ -69,6 +69,7 @@ PAGES = {
     "projections verify": (),
     "four-eyes list": (),
     "explain npc": ("una_pell",),
+    "explain line": ("ann.17",),
     "log show": ("1",),
     "log tail": ("--no-follow",),
     "log verify": (),

@@ -60,7 +60,7 @@ def test_every_message_says_who_may_send_it_and_no_service_governs() -> None:
     governing = [name for name, kind in CATALOGUE.commands.items() if {"service", "granted"} & set(kind.may)]
     assert {name.partition(".")[0] for name in governing} == {
         "inference", "batch", "clock", "ledger", "session", "places", "quests", "weather", "market",
-        "factions", "people", "beliefs", "traces", "promises",
+        "factions", "people", "beliefs", "traces", "promises", "story",
     }  # fmt: skip
     living = {"people.begin", "people.rest", "people.afflict"}
     assert not living & set(governing), "who lives, and who comes to harm by no player's hand, is too"

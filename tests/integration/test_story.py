@@ -1,0 +1,138 @@
+"""Players speak to people in a running program; each line is one event, and is made again from the log."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from aicore.audit.lines import NoSuchLine, explain_line
+from aicore.client import Client, Refused
+from aicore.clock import now_us
+from aicore.running import System
+from aicore.settings import Settings
+from aicore.wiring.story import shipped_mouth
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
+from bus.nats.connection import connect
+from bus.ports import EventLog, StreamWrite
+from bus.postgres.log import open_log
+from domain.people.messages import PersonDecided
+from domain.places.messages import Entered
+from domain.story.messages import LineSaid, stream_of
+from domain.story.talk import TALKING
+from tests.integration.test_declared_is_served import program, system
+from tests.integration.test_places import a_clock_goes, refused
+from tests.unit.kit import ident, until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+__all__ = ["system"]
+CODEC = EventCodec(domain_catalogue())
+ANN = {"player": "ann", "session": 1}
+UNA = "person.una_pell"
+
+
+async def people_come(log: EventLog) -> None:
+    """Una is awake at the quay, and Nib asleep."""
+    for who in ("una_pell", "nib"):
+        entered = Entered.model_validate(
+            {"who": f"person.{who}", "kind": "person", "place": "ropewalk_quay", "at_ms": 1, "at_us": 1}
+        )
+        await log.append(StreamWrite("people-realm", [CODEC.encode(entered, ident())]))
+    asleep = PersonDecided.model_validate({**PersonDecided.example, "person": "nib", "action": "sleep"})
+    await log.append(StreamWrite("people-realm", [CODEC.encode(asleep, ident())]))
+
+
+async def test_players_speak_and_people_answer_what_they_believe(system: System) -> None:
+    settings = Settings(lore_encoder="")
+    async with (
+        program(settings, system, ("commands", "queries")),
+        connect(system.nats_url, name="game") as nc,
+        open_log(system.postgres_dsn, system.realm, now_us=now_us) as log,
+    ):
+        client = Client(nc, system.realm)
+        await a_clock_goes(client)
+        await people_come(log)
+        await client.command("session.open", {"player": "ann"})
+        await _are_refused(client)
+        await client.command("places.enter", {**ANN, "place": "ropewalk_quay"})
+        await _answer(client, log)
+        await _say_what_is_pinned(client, log)
+        await _are_explained(log)
+
+
+async def say(client: Client, text: str, *, to: str = UNA, id_: UUID | None = None) -> Any:
+    return await client.command("story.say", {**ANN, "to": to, "text": text}, id=id_ or uuid4())
+
+
+async def _are_refused(client: Client) -> None:
+    asked = {**ANN, "to": UNA, "text": "Hello"}
+    assert (await refused(client, "story.say", **asked)).code == "not_there"
+    assert (await refused(client, "story.say", **{**asked, "session": 2})).code == "session_over"
+    assert (await refused(client, "story.say", **{**asked, "player": "bob"})).code == "no_session"
+    assert (await refused(client, "story.say", **{**asked, "to": "player.bob"})).code == "invalid_field"
+    assert (await refused(client, "story.say", **{**asked, "text": "a\0"})).code == "invalid_field"
+
+
+async def _answer(client: Client, log: EventLog) -> None:
+    id_ = uuid4()
+    first = await say(client, "Who are you?", id_=id_)
+    assert (first.result["line"], first.result["act"], first.result["speaker"]) == ("ann.1", "introduce", UNA)
+    assert [each.type for each in first.events] == ["story.said"], "one event is the line and what follows"
+    again = await say(client, "Who are you?", id_=id_)
+    assert (again.duplicate, again.result, again.events) == (True, first.result, first.events)
+    with pytest.raises(Refused) as other:
+        await say(client, "Who is it?", id_=id_)
+    assert other.value.error.code == "id_conflict"
+    assert (await refused(client, "story.say", **ANN, to="person.nib", text="Hi")).code == "nobody_hears"
+    claimed = await say(client, "I killed Gault")
+    assert claimed.result["heard"] == [{"claim": "killed(player.ann, person.gault)", "over": False}]
+
+    async def believed() -> bool:
+        asked = {"holder": UNA, "about": "person.gault"}
+        found = (await client.query("beliefs.known", asked)).result["beliefs"]
+        return any((each["evidence"], each["teller"]) == ("claimed", "player.ann") for each in found)
+
+    await until(believed)
+    facts = (await client.query("beliefs.facts", {"predicate": "killed"})).result
+    assert facts["facts"] == []
+    (recorded,) = await log.read_stream(stream_of("ann"), after=1, limit=10)
+    line = CODEC.decode(recorded)
+    assert isinstance(line, LineSaid)
+    assert line.utterance == "I killed Gault"
+
+
+async def _say_what_is_pinned(client: Client, log: EventLog) -> None:
+    by = {"operator": "ops", "reason": "a test"}
+    pin = {"pin": "una", "by": UNA, "plan": "greet", "text": "There you are. Mind the rope."}
+    assert (await refused(client, "story.pin", **{**pin, "text": "mind it"}, **by)).code == "bad_pin"
+    await client.command("story.pin", {**pin, **by})
+
+    async def says_it() -> bool:
+        try:
+            return bool((await say(client, "Hello")).result["rung"] == "pinned")
+        except Refused as refusal:  # who polls speaks faster than a player may
+            assert refusal.error.code == "over_allowance"
+            return False
+
+    await until(says_it)
+    await client.command("story.unpin", {"pin": "una", **by})
+    assert (await refused(client, "story.unpin", pin="una", **by)).code == "unknown_pin"
+
+
+async def _are_explained(log: EventLog) -> None:
+    page = await log.read_stream(stream_of("ann"), after=0, limit=100)
+    lines = [CODEC.decode(each) for each in page]
+    rungs = set()
+    for line in lines:
+        assert isinstance(line, LineSaid)
+        told = await explain_line(log, CODEC, line.line, shipped_mouth())
+        assert (told.differs, told.again) == ([], line)
+        assert all(each.position for each in told.goes_by)
+        rungs.add(line.rung)
+    assert rungs == {"pinned", "written"}
+    state = TALKING.fold([each for each in lines if isinstance(each, LineSaid)])
+    assert state.count == len(lines)
+    for name in ("ann.999", "ann", "bob.1", "ann.0"):
+        with pytest.raises(NoSuchLine):
+            await explain_line(log, CODEC, name, shipped_mouth())
