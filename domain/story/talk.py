@@ -6,6 +6,7 @@ same line is made again from there (`made_again`).
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from hashlib import sha256
 from typing import Annotated, NamedTuple
 
@@ -36,6 +37,7 @@ from domain.story.planning import Plan, Stating
 from domain.story.saying import Heard, Saying, Tongue
 from domain.story.slots import Filling, Gender
 from domain.story.understanding import Understanding
+from domain.story.variety import words_of
 
 HEARD_MAX, OPENINGS_MAX, TURNS_MAX = 500, 50, 12
 """Of one player: lines that are not said again, openings that do not come again soon, turns that are kept."""
@@ -45,10 +47,15 @@ RUNGS: Sequence[RungName] = ("pinned", "large", "small", "written")
 
 
 class Words(NamedTuple):
-    """The written lines of one turn."""
+    """The written lines of one turn, and its text."""
 
     lines: tuple[str, ...]
     openings: tuple[str, ...]
+    text: str
+
+    def __repr__(self) -> str:
+        """Return the ids without the text."""
+        return f"Words(lines={self.lines!r})"
 
 
 class Turn(NamedTuple):
@@ -82,11 +89,17 @@ class Talk:
         for at, turn in enumerate(self.words, 1):
             lines.update(dict.fromkeys(turn.lines, at))
         openings = (opening for turn in self.words[-OPENINGS_MAX:] for opening in turn.openings)
-        return Heard(lines, frozenset(openings))
+        return Heard(lines, frozenset(openings), [_words(turn.text) for turn in self.words])
 
     def with_(self, person: str, since_ms: int) -> list[Turn]:
         """Return the last turns with somebody since a game time, the last first."""
         return [turn for turn in reversed(self.turns) if turn.speaker == person and turn.at_ms >= since_ms]
+
+
+@lru_cache(maxsize=65_536)
+def _words(text: str) -> frozenset[str]:
+    """Return the words of a line; lines are compared with all that come after them."""
+    return frozenset(words_of(text))
 
 
 def evolve(state: Talk, event: LineSaid) -> Talk:
@@ -99,7 +112,7 @@ def evolve(state: Talk, event: LineSaid) -> Talk:
         tuple(event.plan.claims),
         event.at_ms,
     )
-    words = Words(tuple(event.lines), tuple(event.openings))
+    words = Words(tuple(event.lines), tuple(event.openings), event.text)
     return Talk(
         state.count + 1,
         (*state.words[-(HEARD_MAX - 1) :], words),

@@ -270,6 +270,7 @@ READ_BACK = {
     ("Read", "text"),
     ("Reading", "given"),
     ("Reading", "heard"),
+    ("Heard", "texts"),
 }
 """What people of the world are about to say, made of a plan: no player's words are in it."""
 
