@@ -188,8 +188,7 @@ def _given(state: Watch, of: tuple[str, str], unit: str, amount: int, at: At) ->
     for watched in state.of(by):
         made = watched.made
         if made.kind in GIVING and made.to == to and made.what.partition(".")[2] == unit:
-            if at.ms <= watched.until_ms:
-                watched.given += amount
+            watched.given += amount
             if watched.given >= made.amount:
                 _ends(state, watched, "kept", at)
 

@@ -33,18 +33,21 @@ STATES = {
     "gone_there": "kept",
     "deed_done": "kept",
     "spared": "kept",
-    "late": "broken",
-    "given_late": "broken",
-    "deed_broken": "broken",
-    "killed": "broken",
-    "good_gone": "expired",
-    "person_gone": "expired",
-    "lapsed": "expired",
+    "late": "broken late",
+    "given_late": "broken late",
+    "deed_broken": "broken deed",
+    "killed": "broken killed",
+    "good_gone": "expired gone",
+    "person_gone": "expired gone",
+    "lapsed": "expired lapsed",
     "released": "released",
-    "quest_done": "kept",
-    "quest_failed": "broken",
-    "quest_closed": "expired",
+    "quest_done": "kept done",
+    "quest_failed": "broken late",
+    "quest_closed": "expired gone",
 }
+HEARD = ("given", "paid", "gone_there", "deed_done", "deed_broken", "killed")
+"""Fates that the process must hear of."""
+
 QUEST_ENDS: dict[str, type[Event]] = {"quest_done": Completed, "quest_failed": Failed, "quest_closed": Closed}
 
 
@@ -78,6 +81,7 @@ class Result:
         lost: those that did not end as they should, by an event.
         unsaid: how often a summary left a promise out.
         summaries: how many were asked for.
+        in_the_dark: promises that something ended while no process ran.
     """
 
     wanted: Counter[str] = field(default_factory=Counter)
@@ -85,6 +89,7 @@ class Result:
     lost: list[str] = field(default_factory=list)
     unsaid: int = 0
     summaries: int = 0
+    in_the_dark: int = 0
 
 
 class Script:
@@ -119,11 +124,14 @@ class Script:
         first, second = versions()
         await self.parish.add(*first)
         thirds = (self.turns // 3, 2 * self.turns // 3)
-        dead = max(1, self.turns // 30)
+        dead = max(2, self.turns // 12)
         spans = [(0, thirds[0]), (thirds[0] + dead, thirds[1]), (thirds[1] + dead, self.turns)]
         turn = 0
         for begin, end in spans:
             while turn < begin:
+                self.result.in_the_dark += sum(
+                    each.ends == turn and bool(each.id) and each.fate in HEARD for each in self.all
+                )
                 await self._turn(turn, second)
                 turn += 1
             async with self.parish.kept():
@@ -217,7 +225,7 @@ class Script:
         for each in self.all:
             wanted = STATES[each.fate]
             pledge = view.kept.pledges.all.get(each.id)
-            found = "lost" if pledge is None else pledge.state
+            found = "lost" if pledge is None else f"{pledge.state} {pledge.why}".strip()
             self.result.wanted[wanted] += 1
             self.result.found[found] += 1
             if found != wanted or pledge is None or not pledge.ended or pledge.made != each.made:

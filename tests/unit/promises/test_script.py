@@ -9,11 +9,12 @@ def no_promise_is_lost(result: Result) -> None:
     assert result.lost == []
     assert result.found == result.wanted
     assert result.summaries
+    assert result.in_the_dark
     assert result.unsaid == 0
 
 
 async def test_scripted_promises_end_by_their_events_and_none_is_lost() -> None:
-    no_promise_is_lost(await Script(32, 24, seed=3).act())
+    no_promise_is_lost(await Script(48, 24, seed=3).act())
 
 
 @pytest.mark.slow
