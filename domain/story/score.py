@@ -7,7 +7,7 @@ after Monroe, Colaresi and Quinn 2008, "Fightin' Words"); a line is the nearer t
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from domain.story.corpus import Pair
@@ -65,7 +65,7 @@ class Wanted:
 
     voice: str
     length: Length | None = None
-    heard: Sequence[Grams] = ()
+    heard: Sequence[Grams] = field(default=(), repr=False)
     fit: float = 0.0
 
 

@@ -85,7 +85,7 @@ class Plain:
         pronouns: numbers of brackets that are pronouns of the third person.
     """
 
-    text: str
+    text: str = field(repr=False)
     who: Sequence[tuple[str, ...]]
     places: Sequence[tuple[int, Token]]
     pronouns: frozenset[int]
