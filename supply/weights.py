@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aicore.content.weights import MODELS, SHIPPED_VERSION
+from aicore.content.weights import MODELS, SHIPPED_VERSION, VOICE
 
 GUARD_HEAD = Path(__file__).parents[1] / "aicore" / "content" / "guard_head.json"
 
@@ -24,9 +24,14 @@ class Weights:
 
 def bundled() -> list[Weights]:
     """Return every model that the program's own wheel carries, by name."""
-    made = "a small language model, trained by `make train` on text written for this project"
+    made = "a small language model, trained by `make {}` on text written for this project"
     found = [
-        Weights(folder.name, SHIPPED_VERSION, made, _digests(folder))
+        Weights(
+            folder.name,
+            SHIPPED_VERSION,
+            made.format("train-voice" if folder.name == VOICE else "train"),
+            _digests(folder),
+        )
         for folder in sorted(MODELS.iterdir())
         if folder.is_dir()
     ]

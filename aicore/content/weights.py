@@ -11,6 +11,9 @@ MODELS = Path(__file__).parents[1] / "models"
 SHIPPED = {"gold": "ember-gold", "silver": "ember-silver"}
 """The model of each tier, as it is named in the registry, too."""
 
+VOICE = "ember-voice"
+"""The model that says plans of lines; it answers no prompt of a player, so no tier has it."""
+
 SHIPPED_VERSION = "0.3.0"
 """Of all models that come with the program."""
 

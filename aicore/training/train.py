@@ -212,7 +212,14 @@ def perplexity(model: LlamaForCausalLM, held_out: Batches) -> float:
     return math.exp(sum(losses) / len(losses))
 
 
-def export(model: LlamaForCausalLM, tokenizer: Tokenizer, out: Path, facts: Mapping[str, object]) -> None:
+def export(
+    model: LlamaForCausalLM,
+    tokenizer: Tokenizer,
+    out: Path,
+    facts: Mapping[str, object],
+    *,
+    for_vllm: bool = True,
+) -> None:
     """Write the model in int8 for CTranslate2 and in bfloat16 for vLLM, and the manifest with all digests."""
     from ctranslate2.converters import TransformersConverter  # noqa: PLC0415 - imports torch's world again
 
@@ -230,13 +237,14 @@ def export(model: LlamaForCausalLM, tokenizer: Tokenizer, out: Path, facts: Mapp
         TransformersConverter(folder).convert(str(out), quantization="int8", force=True)
         tokenizer.save(str(out / "tokenizer.json"))
         files = _digests(out)
-        model.to(torch.bfloat16).save_pretrained(out / HF)
-        fast.save_pretrained(out / HF)
+        if for_vllm:
+            model.to(torch.bfloat16).save_pretrained(out / HF)
+            fast.save_pretrained(out / HF)
     manifest = {
         "format": "ctranslate2",
-        "context": CONTEXT,
+        "context": model.config.max_position_embeddings,
         "files": files,
-        "hf_files": _digests(out / HF),
+        **({"hf_files": _digests(out / HF)} if for_vllm else {}),
         "training": facts,
     }
     (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")

@@ -200,7 +200,7 @@ class Tongue:
         """Return the lines for these claims, filled, the best first; heard ones only without a claim."""
         found: list[tuple[tuple[object, ...], Written, dict[str, Thing]]] = []
         for written in self.by_shape.get(_shape(saying.act, claims), ()):
-            if (claims and written.id in heard.lines) or not _bearable(written.pair, saying, claims):
+            if (claims and written.id in heard.lines) or not bearable(written.pair, saying, claims):
                 continue
             bound = _bound(written.pair, saying, claims)
             if bound is not None:
@@ -257,7 +257,7 @@ class Tongue:
     def _framed(self, saying: Saying, claims: Sequence[Stated], heard: Heard, seed: str) -> Sequence["Part"]:
         """Return the voice's frames around the claims, the best first."""
         frames = self.frames.get((saying.act, saying.certainty), ())
-        fitting = [each for each in frames if _bearable(each.pair, saying, ())]
+        fitting = [each for each in frames if bearable(each.pair, saying, ())]
         if not fitting:
             return ()
         said = " and ".join(bare_clause(claim, saying.between, self.clauses) for claim in claims)
@@ -315,7 +315,7 @@ def fitted(pair: Pair, saying: Saying) -> tuple[str, Mapping[str, Thing]] | None
     """Return a pair's line filled for a plan, and what its letters stand for; None: it does not fit."""
     claims = saying.claims
     own = tuple(sorted((claim.predicate, claim.negated) for claim in pair.plan.claims))
-    if (pair.plan.act, own) != _shape(saying.act, claims) or not _bearable(pair, saying, claims):
+    if (pair.plan.act, own) != _shape(saying.act, claims) or not bearable(pair, saying, claims):
         return None
     bound = _bound(pair, saying, claims)
     return None if bound is None else (fill(pair.text, _fillings(bound, saying.between)), bound)
@@ -325,7 +325,7 @@ def _shape(act: Act, claims: Sequence[Stated]) -> Shape:
     return act, tuple(sorted((claim.predicate, claim.negated) for claim in claims))
 
 
-def _bearable(pair: Pair, saying: Saying, claims: Sequence[Stated]) -> bool:
+def bearable(pair: Pair, saying: Saying, claims: Sequence[Stated]) -> bool:
     """Tell whether the manner of a line does not contradict that of the plan."""
     plan = pair.plan
     if claims and plan.certainty != saying.certainty:

@@ -9,7 +9,7 @@ import asyncio
 import functools
 import math
 import threading
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
@@ -105,10 +105,14 @@ class EmbeddedEngine:
 
     async def likelihood(self, prompt: str, text: str) -> float:
         """Return how likely a text is; see `handlers.engines.port.Scoring`."""
+        return (await self.chances([(prompt, text)]))[0]
+
+    async def chances(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        """Return how likely texts are, in one batch; see `handlers.engines.port.Sampling`."""
         if self._model is None or self._executor is None:
             raise EngineError("the embedded engine is not started", "engine_unreachable")
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._model.likelihood, prompt, text)
+        return await loop.run_in_executor(self._executor, self._model.chances, pairs)
 
     async def samples(self, ask: SamplesAsk) -> list[Sample]:
         """Return several answers in one batch; see `handlers.engines.port.Sampling`."""

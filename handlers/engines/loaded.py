@@ -107,24 +107,25 @@ class Model:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
         return text
 
-    def likelihood(self, prompt: str, text: str) -> float:
-        """Return the mean log chance of a text's tokens after a prompt, nats.
+    def chances(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        """Return the mean log chance of each text's tokens after its prompt, nats.
 
         Raises:
-            EngineError: together they do not fit into the context, or the text is empty.
+            EngineError: together they do not fit into the context, or a text is empty.
         """
-        before = self.manifest.complete(prompt)
-        begin = len(self.tokenizer.encode(before).tokens)
-        tokens = self.tokenizer.encode(f"{before} {text}").tokens
-        if not begin < len(tokens) <= self.manifest.context:
-            raise EngineError(
-                f"{len(tokens)} tokens with the prompt's {begin}: more, and at most {self.manifest.context}",
-                "prompt_too_long",
-            )
-        return self._chances([tokens], [begin])[0]
-
-    def _chances(self, rows: Sequence[list[str]], begins: Sequence[int]) -> list[float]:
-        """Return each row's mean log chance of a token from its beginning on; that is not its first token."""
+        rows, begins = list[list[str]](), list[int]()
+        for prompt, text in pairs:
+            before = self.manifest.complete(prompt)
+            begins.append(len(self.tokenizer.encode(before).tokens))
+            rows.append(self.tokenizer.encode(f"{before} {text}").tokens)
+            if not begins[-1] < len(rows[-1]) <= self.manifest.context:
+                raise EngineError(
+                    f"{len(rows[-1])} tokens with the prompt's {begins[-1]}: more, and at most "
+                    f"{self.manifest.context}",
+                    "prompt_too_long",
+                )
+        if not rows:
+            return []
         found = self._shared.score_batch(rows, max_input_length=0)  # it would cut at 1,024 tokens
         # The first token has none: nothing stands before it.
         said = [row.log_probs[begin - 1 :] for row, begin in zip(found, begins, strict=True)]
@@ -146,7 +147,7 @@ class Model:
                 ids = self._guided(tokens, running, limit)
             elif request.temperature:
                 step = _step(running, self._end_id)
-                ids = self._sampled(tokens, request.seed, request.temperature, limit, step)[0]
+                ids, _ = self._sampled(tokens, request.seed, request.temperature, limit, step)[0]
             else:
                 options = self._options(limit) | {"sampling_topk": 1}
                 step = _step(running, self._end_id)
@@ -218,7 +219,7 @@ class Model:
             )
             if stopped.is_set():
                 raise EngineError("the samples were stopped", "engine_unreachable")
-            return self._told(ask, tokens, [ids for ids in found if ids])
+            return [self._told(ids, chance) for ids, chance in found if ids]
         except RuntimeError as error:
             raise EngineError(f"CTranslate2: {error}") from error
 
@@ -239,21 +240,10 @@ class Model:
             self._kept[static] = tokens
             return tokens
 
-    def _told(self, ask: SamplesAsk, tokens: list[str], answers: Sequence[Sequence[int]]) -> list[Sample]:
-        """Return answers with their chances, all scored in one batch."""
-        befores = [tokens]
-        if ask.beside is not None:
-            befores.append(self.tokenizer.encode(self.manifest.complete(ask.beside)).tokens)
-        said = [[str(self.tokenizer.id_to_token(id_)) for id_ in ids] for ids in answers]
-        rows = [before + each for before in befores for each in said]
-        chances = self._chances(rows, [len(before) for before in befores for _ in said])
-        samples = []
-        for at, ids in enumerate(answers):
-            whole = ids[-1] == self._end_id
-            text = self.decode(ids[:-1] if whole else ids).lstrip()
-            beside = chances[at - len(said)]  # the last batch's; without another question the only one
-            samples.append(Sample(text=text, tokens=len(ids), whole=whole, chance=chances[at], beside=beside))
-        return samples
+    def _told(self, ids: list[int], chance: float) -> Sample:
+        whole = ids[-1] == self._end_id
+        text = self.decode(ids[:-1] if whole else ids).lstrip()
+        return Sample(text=text, tokens=len(ids), whole=whole, chance=chance)
 
     def _sampled(  # noqa: PLR0913 - what is decoded, and how
         self,
@@ -264,10 +254,11 @@ class Model:
         step: Step,
         more: Mapping[str, Any] | None = None,
         static: Sequence[str] = (),
-    ) -> list[list[int]]:
-        """Return each hypothesis' sampled ids; they depend on nothing but the arguments."""
+    ) -> list[tuple[list[int], float]]:
+        """Return each hypothesis' sampled ids and their mean log chance; nothing but the arguments counts."""
         options = self._options(limit) | {
-            "sampling_topk": 0, "sampling_topp": TOP_P, "sampling_temperature": temperature, **(more or {})
+            "sampling_topk": 0, "sampling_topp": TOP_P, "sampling_temperature": temperature,
+            "return_scores": True, **(more or {}),
         }  # fmt: skip
         number = 1 + seed % SEEDS
         if self._draws is None or len(tokens) < BEGIN_MIN or len(static) > len(tokens) - BEGIN_MIN:
@@ -281,11 +272,13 @@ class Model:
             callback=_seeded(self._draws.seed, number, step),
             **(options | {"max_length": limit + 1}),
         )
-        return [list(ids[1:]) for ids in found.sequences_ids]
+        rows = zip(found.sequences_ids, found.scores, strict=True)
+        # The prompt's last token counts among those that the score is the mean of, at no chance of its own.
+        return [(list(ids[1:]), score * len(ids) / max(1, len(ids) - 1)) for ids, score in rows]
 
     def _by_its_own(
         self, tokens: list[str], number: int, options: dict[str, Any], step: Step
-    ) -> list[list[int]]:
+    ) -> list[tuple[list[int], float]]:
         """Return what a new generator samples whose first draw follows the process's seed."""
         seeding.acquire()
         held = [True]
@@ -302,7 +295,9 @@ class Model:
         finally:
             if held:
                 seeding.release()
-        return [list(ids) for ids in found[0].sequences_ids]
+        return [
+            (list(ids), score) for ids, score in zip(found[0].sequences_ids, found[0].scores, strict=True)
+        ]
 
 
 def _seeded(seed: Callable[[int], None], number: int, step: Step) -> Step:

@@ -1,7 +1,7 @@
 """The port of inference engines for the router; every engine passes the same tests."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
@@ -261,8 +261,6 @@ class SamplesAsk:
     prompt: str = field(repr=False)
     static: str = field(default="", repr=False)
     """How the prompt begins; so do many others, so what the engine makes of it may be kept."""
-    beside: str | None = field(default=None, repr=False)
-    """The same question without what should matter; each sample's chance after it is told, too."""
     count: int
     max_tokens: int
     temperature: float
@@ -283,9 +281,7 @@ class Sample:
     whole: bool
     """Whether the model ended it by itself."""
     chance: float
-    """Mean log chance of its tokens after the prompt, nats."""
-    beside: float
-    """The same after ``SamplesAsk.beside``; as `chance` without one."""
+    """Mean log chance of its tokens after the prompt, the end among them, nats."""
 
 
 @runtime_checkable
@@ -294,6 +290,14 @@ class Sampling(Protocol):
 
     async def samples(self, ask: SamplesAsk) -> list[Sample]:
         """Return ``count`` answers; who is cancelled meanwhile ends them at their next token.
+
+        Raises:
+            EngineError: as `Engine.stream`.
+        """
+        ...
+
+    async def chances(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        """Return of each prompt and text what `Scoring.likelihood` does, all in one batch.
 
         Raises:
             EngineError: as `Engine.stream`.

@@ -64,15 +64,18 @@ async def test_each_sample_tells_how_likely_it_is() -> None:
     """Its chance is that of `likelihood`, but for the end, which a whole one has besides."""
     other = PROMPT.replace("Bram Sallow", "Old Fennick")
     async with running() as engine:
-        cut = await engine.samples(several(max_tokens=6, beside=other))
+        cut = await engine.samples(several(max_tokens=6))
         for sample in cut:
             assert not sample.whole
             assert sample.tokens == 6
             assert math.isclose(sample.chance, await engine.likelihood(PROMPT, sample.text), abs_tol=1e-3)
-            assert math.isclose(sample.beside, await engine.likelihood(other, sample.text), abs_tol=1e-3)
         whole = await engine.samples(several(max_tokens=90))
         assert any(sample.whole for sample in whole)
-        assert all(sample.chance == sample.beside < 0 for sample in whole)
+        pairs = [(prompt, sample.text) for prompt in (PROMPT, other) for sample in cut]
+        assert await engine.chances(pairs) == pytest.approx(
+            [await engine.likelihood(*pair) for pair in pairs]
+        )
+        assert await engine.chances([]) == []
 
 
 async def test_what_must_not_be_written_is_not() -> None:
