@@ -327,10 +327,8 @@ def _told(line: Released, how: str, claim: Stated, draws: random.Random) -> str:
     between = line.reading.saying.between
     plain = clause(claim, between, Certainty.SURE, line.world.language.clauses).rstrip(".")
     said = draws.choice([plain, *[_worded(each, claim, between) for each in WORDED[claim.predicate]]])
-    first = said.split()[0]
-    name = claim.roles[0].filling.name if isinstance(claim.roles[0], Thing) else ""
-    keep = first == "I" or (first[0].isupper() and said.startswith(name))
-    low = said if keep else said[0].lower() + said[1:]
+    article = said.split()[0] in ("The", "There", "It", "A", "An", "You")
+    low = said[0].lower() + said[1:] if article else said
     return (
         how.replace("{text}", line.text)
         .replace("{Claim}", said[0].upper() + said[1:])

@@ -136,7 +136,7 @@ def read_language(genre: str, folder: Path | None = None) -> Language:
     """
     root = folder or shipped_folder()
     words = _words(root) | _words(root / genre)
-    bank = _bank() if folder is None else Bank(read_corpus(folder).pairs)
+    bank = _bank() if folder is None else _bank_of(read_corpus(folder))
     path = root / WORDINGS
     wordings = _wordings() if folder is None else Wordings()
     if folder is not None and path.exists():
@@ -152,7 +152,11 @@ def _wordings() -> Wordings:
 @cache
 def _bank() -> Bank:
     """Return the shipped lines by their words; some tenths of a second once."""
-    return Bank(read_corpus().pairs)
+    return _bank_of(read_corpus())
+
+
+def _bank_of(corpus: Corpus) -> Bank:
+    return Bank([*corpus.pairs, *corpus.frames])
 
 
 def _misplaced(pairs: Sequence[Pair], path: Path, name: str) -> Sequence[Found]:

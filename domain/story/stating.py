@@ -168,7 +168,7 @@ def _gate(worded: Worded, frame: Frame, plain: Plain) -> Gate | None:
         return None
     if any(contradicts(claim, said) for said in terms.said) and _names_somebody(claim):
         return Gate.CONTRADICTION
-    if any(agree(denied(claim), one) for one in planned):
+    if any(agree(denied(claim), one) for one in (*planned, *_needed(planned))):
         return Gate.NEGATION if terms.act in STATING and terms.certainty == Certainty.SURE else None
     return _otherwise(claim, frame)
 
@@ -270,6 +270,15 @@ def _implied(planned: Iterable[Meaning]) -> Iterator[Meaning]:
                 yield Meaning(predicate, wide)
                 if claim.predicate in ("arrived", "left", "fled", "gave", "took"):
                     yield Meaning("has" if claim.predicate in ("gave", "took") else "at", given[:2], True)
+
+
+def _needed(planned: Iterable[Meaning]) -> Iterator[Meaning]:
+    """Yield what must have been so for the claims of a plan: nobody breaks a promise that they never made."""
+    for claim in planned:
+        if claim.predicate in ("kept_promise", "broke_promise") and not claim.negated:
+            yield Meaning("promised", (*claim.roles[:2], ANYBODY))
+        elif claim.predicate == "killed" and not claim.negated:
+            yield Meaning("dead", claim.roles[1:2])
 
 
 def agree(claim: Meaning, planned: Meaning) -> bool:

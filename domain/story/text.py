@@ -16,6 +16,12 @@ TOKEN = re.compile(
 )
 ENDS = frozenset(".!?…")
 SUFFIX = re.compile(r"'(?:s|ll|d|ve|re)?$")
+TAGS = frozenset(
+    {"is", "was", "are", "were", "has", "have", "had", "do", "does", "did", "will", "wo", "ca", "can"}
+)
+TAG_MAX = 3
+"""Words of a question that only asks for assent."""
+
 TITLES = frozenset(
     {"the", "a", "an", "old", "young", "lady", "lord", "mother", "father", "captain", "brother", "sister"}
     | {"saint", "doctor", "mister", "miss", "little", "big", "uncle", "aunt", "dame", "sir", "widow"}
@@ -80,8 +86,12 @@ class Sentence:
 
     @property
     def asks(self) -> bool:
-        """Whether it is a question."""
-        return "?" in self.tokens[-1].text
+        """Whether it is a question, and not a statement with one behind it (``..., won't it?``)."""
+        if "?" not in self.tokens[-1].text:
+            return False
+        commas = [at for at, token in enumerate(self.tokens) if token.text == ","]
+        tag = [token.text.lower() for token in self.tokens[commas[-1] + 1 : -1]] if commas else []
+        return not (1 < len(tag) <= TAG_MAX and tag[0].removesuffix("n't") in TAGS)
 
     @property
     def mentioned(self) -> frozenset[str]:
@@ -246,4 +256,5 @@ def _same(name: str, token: Token, *, first: bool) -> bool:
     word = token.text if token.text == name else _bare(token.text)
     if word == name:
         return True
-    return first and token.begins and word[:1].isupper() and word[:1].lower() + word[1:] == name
+    low = {each[:1].lower() + each[1:] for each in (word, token.text)}
+    return first and token.begins and word[:1].isupper() and name in low

@@ -24,7 +24,10 @@ NEGATORS_WORDS = (
     "pretend pretends"
 )
 NEGATORS = frozenset(NEGATORS_WORDS.split())
-OPEN_WORDS = "if unless would could should might may perhaps maybe suppose wonder whether though likely"
+OPEN_WORDS = (
+    "if unless would could should might may perhaps maybe suppose wonder whether though likely "
+    "whoever thought thinks claims claimed believed pretended"
+)
 OPEN = frozenset(OPEN_WORDS.split())
 FILLER_WORDS = (
     "failed fails refused refuses right "
@@ -222,7 +225,7 @@ IRREGULAR_PAIRS = (
     "took/take taken/take gave/give stole/steal stolen/steal saw/see told/tell left/leave fled/flee ran/run "
     "came/come went/go broke/break kept/keep made/make built/build began/begin swore/swear struck/strike "
     "hid/hide found/find met/meet held/hold lost/lose got/get sold/sell bought/buy brought/bring sent/send "
-    "lied/lie slew/slay lay/lie stood/stand sat/sit fell/fall lent/lend paid/pay wove/weave"
+    "lied/lie slew/slay lay/lie stood/stand sat/sit fell/fall lent/lend wove/weave"
 )
 IRREGULAR: Mapping[str, str] = dict(pair.split("/") for pair in IRREGULAR_PAIRS.split())
 

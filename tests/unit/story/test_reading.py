@@ -19,6 +19,8 @@ It was {T} that {B} killed {A}. Sit low.
 {N}, that {A} owes {B}. Mind the step.
 > greet
 Two feet, nine toes. Good.
+> tell
+I say it because the nine bells will not: {claim}.
 """
 WORDS = read_words("phone\nhow can i help\n+Saint")
 NAMES = {"person.gull": "Ada Gull", "person.vey": "Corin Vey", "place.quay": "Ropewalk Quay"}
@@ -33,7 +35,7 @@ UNA, SILAS = thing("person.una", "Una Pell"), thing("person.silas", "Silas Wend"
 QUAY, FORTY = thing("place.quay", "Ropewalk Quay"), thing("sum.forty", "forty crowns")
 LAST_NIGHT = thing("time.last_night", "last night")
 PAIRS, _ = read_file("harbour/ferryman.txt", HEAD + LINES, SIGNATURES, WORDS)
-LANGUAGE = with_names(Language(Bank(PAIRS), WORDS), NAMES)
+LANGUAGE = with_names(Language(Bank(PAIRS), WORDS, {"killed": "{1} killed {2}"}), NAMES)
 KILLED = Stated("killed", (CORIN, ADA), (LAST_NIGHT,))
 OWES = Stated("owes", (ADA, CORIN, FORTY))
 
@@ -62,6 +64,14 @@ def test_a_written_line_passes_for_what_it_was_written_for_and_for_nothing_else(
         Gate.NEGATION
     }
     assert gates(text, reading(KILLED, act=Act.ASK)) == {Gate.CLAIM}
+
+
+def test_a_frame_is_known_by_the_plain_clause_in_it() -> None:
+    text = "I say it because the nine bells will not: Corin Vey killed Ada Gull."
+
+    assert read_back(text, reading(Stated("killed", (CORIN, ADA)))) == ()
+    changed = text.replace("nine bells will not", "ninety bells of Ada Gull will not")
+    assert gates(changed, reading(Stated("killed", (CORIN, ADA)))) == {Gate.CAUSE, Gate.NUMBER}
 
 
 def test_a_stop_tells_what_was_found_and_where() -> None:

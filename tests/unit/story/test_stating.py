@@ -56,6 +56,7 @@ def test_a_claim_that_is_denied_or_turned_round_stops() -> None:
     for text, expected in {
         "Corin Vey did not kill Ada Gull.": Gate.NEGATION,
         "Corin Vey never killed Ada Gull.": Gate.NEGATION,
+        "Corin Vey has never killed Ada Gull, has he?": Gate.NEGATION,
         "It is not true that Corin Vey killed Ada Gull.": Gate.NEGATION,
         "Corin Vey killed Ada Gull. That's a lie.": Gate.NEGATION,
         "Ada Gull killed Corin Vey.": Gate.ROLE,
@@ -64,6 +65,15 @@ def test_a_claim_that_is_denied_or_turned_round_stops() -> None:
     }.items():
         assert gates(text, against(KILLED)) == {expected}, text
     assert gates("Corin Vey owes Ada Gull forty crowns.", against(OWES)) == {Gate.DEBT}
+
+
+def test_what_must_have_been_so_is_not_denied() -> None:
+    broke = Stated("broke_promise", (CORIN, ADA))
+
+    assert gates("Corin Vey never promised Ada Gull, and it went like a bad oyster.", against(broke)) == {
+        Gate.NEGATION
+    }
+    assert gates("Corin Vey promised Ada Gull, and it went like a bad oyster.", against(broke)) == set()
 
 
 def test_who_denies_must_deny() -> None:
