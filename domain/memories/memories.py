@@ -21,6 +21,10 @@ from domain.beliefs.vocabulary import Vocabulary
 COMES, GOES = "arrived", "left"
 """Predicates by which one sees others come and go all day; that a player came is remembered."""
 
+TALKED, TALK_WORTH = "talked_with", 300
+"""That a player and a person talked is a memory of both, whatever the world's predicates are. Of what they
+said only what it did is in it (asked, answered, threatened); its event has the words."""
+
 WORTH_MIN = 200
 """Thousandths by which a deed spreads from which on it is remembered; and what a player's word is worth."""
 
@@ -49,6 +53,8 @@ def worth(seen: Perceived, holder: str, words: Vocabulary) -> int:
     the whole where it names the holder, times how sure they are of it.
     """
     claim = seen.claim
+    if claim.predicate == TALKED:
+        return TALK_WORTH
     predicate = words.predicates.get(claim.predicate)
     if predicate is None or (predicate.secret and holder not in claim.arguments):
         return 0

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.beliefs.mind import SURE, Perceived
-from domain.memories.memories import Memories, Numbers, Scores, Shelf, recency
+from domain.memories.memories import TALKED, Memories, Numbers, Scores, Shelf, recency
 
 Flags = NDArray[np.bool_]
 
@@ -117,9 +117,9 @@ def _kinds(memories: Memories, wanted: Wanted) -> tuple[Flags, Flags]:
     open_, secret = np.zeros(len(memories.numbers), dtype=bool), np.zeros(len(memories.numbers), dtype=bool)
     for name, number in memories.numbers.items():
         predicate = memories.words.predicates.get(name)
-        if predicate is not None and predicate.stage <= wanted.stage:
+        if name == TALKED or (predicate is not None and predicate.stage <= wanted.stage):
             open_[number] = not wanted.kinds or name in wanted.kinds
-            secret[number] = predicate.secret
+            secret[number] = predicate is not None and predicate.secret
     return open_, secret
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from domain.beliefs.beliefs import Beliefs
 from domain.beliefs.mind import SURE, Perceived, confidence_of, evidence_of
-from domain.memories.memories import Memories
+from domain.memories.memories import TALKED, Memories
 from domain.memories.pledges import Pledge, Pledges, says
 from domain.memories.queries import PromisesQuery, RecallQuery, SummaryQuery
 from domain.memories.recalling import Remembered, Wanted, recall
@@ -31,6 +31,9 @@ class Kept:
 
     def clause(self, seen: Perceived) -> str:
         """Return what is remembered as a clause."""
+        if seen.claim.predicate == TALKED:
+            _, player, person, did = seen.claim
+            return f"{self.name(player)} talked with {self.name(person)} ({did.partition('.')[2]})"
         return self.beliefs.ground.vocabulary.says(seen.claim, self.beliefs.ground.names)
 
 

@@ -14,7 +14,9 @@ from domain.memories import showing
 from domain.memories.memories import Memories
 from domain.memories.pledges import KINDS, Pledges
 from domain.memories.queries import PromisesQuery, RecallQuery, SummaryQuery
+from domain.memories.talks import talked
 from domain.people.messages import PersonGone
+from domain.story.messages import LineSaid
 from handlers.beliefs.view import BeliefsView
 from handlers.kernel.follow import Decode
 
@@ -24,7 +26,7 @@ PROMISING = tuple(kind.event_name for kind in KINDS)
 class MemoriesView(BeliefsView):
     """Run `run` in a task; answers come from memory."""
 
-    types: ClassVar[tuple[str, ...]] = tuple(sorted({*BeliefsView.types, *PROMISING}))
+    types: ClassVar[tuple[str, ...]] = tuple(sorted({*BeliefsView.types, *PROMISING, LineSaid.event_name}))
 
     def __init__(self, log: EventLog, definition: Definition, *, decode: Decode) -> None:
         """Prepare; ``definition`` holds until another is published."""
@@ -38,6 +40,14 @@ class MemoriesView(BeliefsView):
         self.kept.pledges.apply(event, str(recorded.id), recorded.position)
         super().apply(event, recorded)
         self.kept.memories.words = self.beliefs.ground.vocabulary
+        if isinstance(event, LineSaid):
+            talked(
+                self.kept.memories,
+                (f"player.{event.player}", event.speaker),
+                (event.heard.act, event.plan.act),
+                (event.place, event.at_ms),
+                (str(recorded.id), recorded.position),
+            )
         if isinstance(event, PersonGone):
             self.kept.memories.lose(f"person.{event.person}")
 

@@ -6,6 +6,7 @@ from domain.kernel.event import Event
 from domain.ledger.messages import UnitOpened
 from domain.people.harm_messages import Died, Harmed
 from domain.quests.messages import Accepted, Failed
+from domain.story.messages import LineSaid
 from handlers.memories.view import MemoriesView
 from tests.unit.promises.kit import HOUR_MS, Parish, entered, gave, versions
 
@@ -96,6 +97,20 @@ async def test_promises_are_told_as_they_were_whatever_the_definition_is() -> No
     given = before[1]
     assert [each["state"] for each in await parish.promises(as_of=given["position"], limit=1)] == ["open"]
     assert await parish.promises(of="player.ben") == []
+
+
+async def test_a_talk_is_remembered_by_both_with_its_event_and_without_its_words() -> None:
+    parish = Parish()
+    said = await parish.add(deed(LineSaid))
+    view = await parish.remembered()
+
+    for holder, other in ((UNA, ANN), (ANN, UNA)):
+        found = await ask(view, "recall", holder=holder, about=[other], kinds=["talked_with"], newest=True)
+        (memory,) = found["memories"]
+        assert (memory["event"], memory["with"]) == (said, [other])
+        assert memory["says"] == "ann talked with Una Pell (ask, answer)"
+    assert "Ann talked with Una Pell (ask, answer)." in await texts(view, holder=UNA, of=ANN)
+    assert not (await ask(view, "recall", holder="person.nib", kinds=["talked_with"]))["known"]
 
 
 async def test_quests_are_promises_to_who_gave_them() -> None:
