@@ -6,13 +6,14 @@ for word a written line is known for what that line says; all else is read by th
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.story.claiming import line_stops
 from domain.story.clauses import Stated, Thing
 from domain.story.gates import word_stops
 from domain.story.language import Language
-from domain.story.meaning import Beside, terms_of_letters, terms_of_things
+from domain.story.meaning import Beside, Terms, terms_of_letters, terms_of_things
+from domain.story.numbers import numbers_in
 from domain.story.plan import LinePlan
 from domain.story.read import Read, read
 from domain.story.repeating import Grams, grams_of, nearly_heard
@@ -35,8 +36,8 @@ class Reading:
         dead: ids of people who are dead.
         said: what the speaker has said and what has not ended since.
         secrets: claims that must not be mentioned, beside those that the plan hides.
-        believed: what the speaker believes; a claim outside the plan is named as theirs or as unfounded.
-        given: what everybody of this voice has or does (``Voice.given``).
+        believed: what the speaker believes; what the plan does not say stops all the same, and why tells it.
+        given: what everybody of this voice has or does (``Voice.given``): its numbers may be said.
         heard: what the listener heard lately, from `grams_of`; without any, nothing is a repetition.
     """
 
@@ -58,8 +59,8 @@ def read_back(text: str, reading: Reading) -> tuple[Stop, ...]:
         reading.scene, reading.secrets, reading.said, reading.believed, reading.present, reading.dead
     )
     terms = terms_of_things(reading.saying, beside, reading.language.clauses)
-    found = read(text, terms, reading.language)
-    return _ordered((*_stops(found, reading.given), *_heard(text, reading.heard)))
+    found = read(text, _with_given(terms, reading.given), reading.language)
+    return _ordered((*_stops(found), *_heard(text, reading.heard)))
 
 
 def read_back_template(text: str, plan: LinePlan, language: Language, given: str = "") -> tuple[Stop, ...]:
@@ -68,10 +69,14 @@ def read_back_template(text: str, plan: LinePlan, language: Language, given: str
     Beside what `read_back` looks at, placeholders are checked: every letter of the plan, no other, in a form
     that its kind has; and capitals and digits, which no written line has.
     """
-    return _ordered(_stops(read(text, terms_of_letters(plan), language), given))
+    return _ordered(_stops(read(text, _with_given(terms_of_letters(plan), given), language)))
 
 
-def _stops(found: Read, given: str) -> Iterator[Stop]:
+def _with_given(terms: Terms, given: str) -> Terms:
+    return replace(terms, numbers=terms.numbers | {number.value for number in numbers_in(given)})
+
+
+def _stops(found: Read) -> Iterator[Stop]:
     yield from word_stops(found)
     yield from line_stops(found)
     yield from sentence_stops(found)

@@ -151,6 +151,8 @@ def _stated(read: Read, plain: Plain, frame: Frame, reads: Sequence[Worded]) -> 
         if gate is not None:
             start, end = _characters(plain, worded)
             why = f"it says {read.terms.told(worded.claim)}"
+            if worded.claim in read.terms.believed:
+                why += ", which the speaker believes and the plan does not say"
             yield Stop(gate, read.text[start:end], start, end, why)
 
 

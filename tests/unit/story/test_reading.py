@@ -1,6 +1,7 @@
 """A line is read back before it is said: what its plan does not allow stops it, and nothing else does."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from domain.story.bank import Bank
 from domain.story.clauses import Between, Stated, Thing
@@ -109,6 +110,13 @@ def test_numbers_are_those_of_the_plan_in_words_or_digits() -> None:
         "Ada Gull owes Corin Vey forty crowns, and the two of us know it.": set(),
     }.items():
         assert gates(text, reading(OWES)) == expected, text
+
+
+def test_numbers_that_the_voice_has_by_itself_may_be_said() -> None:
+    text = "Ada Gull owes Corin Vey forty crowns, and all four of my oars know it."
+
+    assert gates(text, reading(OWES)) == {Gate.NUMBER}
+    assert gates(text, replace(reading(OWES), given="a boat, four oars")) == set()
 
 
 def test_what_is_hidden_and_what_is_of_another_time_stops_a_line() -> None:

@@ -108,6 +108,18 @@ def test_nothing_else_is_claimed_about_anybody() -> None:
         assert gates(text, scene) == expected, text
 
 
+def test_what_the_speaker_believes_stops_too_and_the_reason_says_so() -> None:
+    theft = Stated("took", (ADA, KEY))
+    believed = replace(against(OWES), scene=(KEY,), believed=(theft,))
+
+    (stop,) = read_back("Ada Gull owes Corin Vey forty crowns. Ada Gull stole the tide key.", believed)
+
+    assert (stop.gate, stop.why.endswith("which the speaker believes and the plan does not say")) == (
+        Gate.CLAIM,
+        True,
+    )
+
+
 def test_the_dead_and_the_absent_are_not_here() -> None:
     dead = replace(against(OWES), dead=frozenset({ADA.id}))
     away = replace(against(OWES), present=frozenset({UNA.id, SILAS.id}))
