@@ -120,10 +120,7 @@ class Speaker:
                 yield of_belief(belief)
 
     def believes(self, claim: Claim) -> Known | None:
-        """Return by what they hold a claim to be true; None: they do not."""
-        for belief in self.beliefs.known(self.who, claim.subject):
-            if belief.claim == claim and not belief.doubted:
-                return of_belief(belief)
+        """Return by what they hold a claim to be true, other than the hearer's word; None: by nothing."""
         return next((known for known in self.of(claim.subject) if known.claim == claim), None)
 
     def against(self, claim: Claim) -> Known | None:

@@ -141,6 +141,8 @@ def test_those_who_hear_it_believe_the_speaker_and_no_fact_follows() -> None:
     ]
     assert (claimed.evidence, claimed.seen.teller) == ("claimed", ANN)
     assert talking.say("Who killed Gault?").plan.act == "not_know", "who told it is not told it back"
+    assert talking.say("I killed Gault").plan.act == "unforeseen", "nor agreed to when it is said again"
+    assert talking.say("Did I kill Gault?").plan.act == "not_know"
     assert facts_of(talking.tale) == facts
 
 
