@@ -69,7 +69,12 @@ def _asked(count: int) -> Iterator[str]:
     of = {
         kind: sorted(each for each in names if each.startswith(kind)) for kind in ("person", "place", "good")
     }
-    forms = ("Where is {person}?", "Tell me about {person}.", "Who keeps {place}?", "When does {place} open?")
+    forms: tuple[str, ...] = (
+        "Where is {person}?",
+        "Tell me about {person}.",
+        "Who keeps {place}?",
+        "When does {place} open?",
+    )
     forms = (
         *forms,
         "Where can I buy {good}?",

@@ -20,9 +20,8 @@ TALKS = 0.2
 LOOKS = 0.3
 """How often one who comes somewhere looks what is to be seen there."""
 
-USE_CASE = "npc_dialogue"
-SAID = ("Who are you?", "Do you have work for me?", "What do you know of this place?", "Good day.")
-SAID_MAX = 60
+SAID = ("Who are you?", "Any news?", "Where is {}?", "Tell me about {}.", "Why?", "Good day.")
+SAID_MAX = 100
 
 Say = Callable[[str], None]
 
@@ -107,12 +106,12 @@ async def talk(player: Player, here: str) -> None:
     there = (await player.client.query("people.here", {"place": here})).result
     if not there:
         return
-    npc, prompt = player.draw.choice(there)["person"], player.draw.choice(SAID)
-    asked = {"use_case": USE_CASE, "npc": npc, "prompt": prompt, "player": player.name, "max_tokens": 48}
-    answer = await player.try_("inference.generate", asked)
+    person, other = player.draw.choice(there), player.draw.choice(there)
+    words = player.draw.choice(SAID).format(other["name"])
+    answer = await player.try_("story.say", {**player.mine, "to": person["who"], "text": words})
     if answer is not None:
         player.counts["talks"] += 1
-        player.say(f"{npc} says to {player.name}: {answer['text'][:SAID_MAX]}")
+        player.say(f"{player.name} to {person['name']}: {words} - {answer['text'][:SAID_MAX]}")
 
 
 async def look_round(player: Player, here: str) -> None:
