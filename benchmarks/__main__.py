@@ -45,6 +45,7 @@ HELPERS = {
     "peers",
     "quest_mutants",
     "ratchet",
+    "reading_child",
     "realiser_scenes",
     "rollback_child",
     "scoring_child",
