@@ -21,7 +21,7 @@ class Lettered:
 class _Letters:
     """Letters given so far, by thing."""
 
-    given: dict[str, str]
+    given: dict[str, str] = field(repr=False)
     fillings: dict[str, Filling]
     free: dict[Kind, Iterator[str]] = field(default_factory=dict)
 

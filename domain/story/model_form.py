@@ -7,7 +7,7 @@ letter stands for is filled in afterwards.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from domain.story.plan import (
     ASKED,
@@ -41,7 +41,7 @@ class Asked:
         letters: of the model → of the plan.
     """
 
-    prompt: str
+    prompt: str = field(repr=False)
     letters: Mapping[str, str]
 
     def line(self, written: str) -> str:

@@ -5,7 +5,7 @@ A writer put such an end behind the same claim, so it is in place behind other w
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from domain.story.plan import LETTERS, Act
 from domain.story.saying import AS_TOLD, Heard, Saying, Tongue, Written, bearable
@@ -23,7 +23,7 @@ class Tail:
     """
 
     id: str
-    text: str
+    text: str = field(repr=False)
 
 
 def tails_for(tongue: Tongue, saying: Saying, heard: Heard) -> list[Tail]:
