@@ -8,10 +8,10 @@ WORKERS ?= 3
 .PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow venv-apscheduler venv-colyseus venv-mesa venv-py_trees venv-smollm2 test test-slow test-nightly mutants sbom notices gates bench bench-ratchet bench-record train train-voice train-guard look-alikes number-plans world clean venv node
 
 run: venv ## Start everything and play the demo; Ctrl-C stops it
-	@exec $(BIN)/aicore up --demo --world --players 4
+	@exec env AICORE_DIRECTOR=true $(BIN)/aicore up --demo --world --players 4
 
 run-vllm: venv venv-vllm ## The same, with gold and silver served by vLLM on this machine's CPU
-	@exec $(BIN)/aicore up --demo --world --players 4 --vllm
+	@exec env AICORE_DIRECTOR=true $(BIN)/aicore up --demo --world --players 4 --vllm
 
 # vLLM is tested where it is installed, and in CI always. After the rest: it takes both cores while it starts.
 test: gates node $(if $(filter true,$(CI)),venv-vllm) ## The gates, then the whole suite

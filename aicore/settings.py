@@ -172,6 +172,10 @@ class Settings(BaseSettings):
         description="What makes vectors of the lore's passages and of questions to it: embedded (a small "
         "model in this process, opened when there is lore), or empty: nothing, so names and words search.",
     )
+    director: bool = Field(
+        False,
+        description="Whether the director plays the world's storylets for players in it: true or false.",
+    )
     personal_key: SecretStr = Field(
         SecretStr(""),
         description="Key of 128 hexadecimal digits (`openssl rand -hex 64`) under which the words of "

@@ -7,6 +7,7 @@ import typer
 
 from aicore.audit.lines import ExplainedLine, NoSuchLine, explain_line
 from aicore.audit.people import NothingDecided, Told, explain_person
+from aicore.cli.director import explain_silence
 from aicore.cli.terminal import (
     Exit,
     Failure,
@@ -41,6 +42,9 @@ COLUMNS = {
     "score": Kind.NAME,
     "": Kind.TEXT,
 }
+
+
+app.command("silence")(explain_silence)
 
 
 @app.command()

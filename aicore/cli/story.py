@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aicore.cli import beliefs, imports, memories, storylets, traces
+from aicore.cli import beliefs, director, imports, memories, storylets, traces
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json
 from aicore.content.line_files import Corpus, read_corpus, read_tongues, shipped_signatures
 from aicore.content.line_preview import between, stated, things
@@ -26,6 +26,8 @@ for command in (
     traces.traces,
     memories.remembers,
     memories.promises,
+    director.scenes,
+    director.arcs,
 ):
     app.command()(command)
 app.command("import")(imports.import_)

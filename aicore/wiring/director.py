@@ -1,9 +1,26 @@
-"""The director: what is played is in the log, and read there."""
+"""The director: who directs, where a setting asks for it, and what scenes do to factions."""
 
+from aicore.content.sample_world import sample_definition
 from aicore.settings import Settings
-from aicore.wiring.parts import Part
+from aicore.wiring.beliefs import beliefs_in_memory
+from aicore.wiring.clock import clock_in_memory
+from aicore.wiring.factions import DEEDS
+from aicore.wiring.parts import Part, Parts
+from domain.director.consequences import CONSEQUENCES
+from handlers.director.leader import DirectorLeader
+from handlers.director.view import DirectorView
 
 
-def wire(_: Settings) -> Part:
+def wire(settings: Settings) -> Part:
     """Return what the context brings."""
-    return Part()
+    return Part(serve={"commands": _leader} if settings.director else {})
+
+
+async def _leader(parts: Parts) -> None:
+    """Direct whenever no other process does."""
+    view = await parts.view(DirectorView(parts.log, sample_definition, decode=parts.codec.decode))
+    beliefs, clock = await parts.once(beliefs_in_memory), await parts.once(clock_in_memory)
+    realm, name = parts.system.realm, parts.name
+    leader = DirectorLeader(parts.log, parts.codec, view, beliefs, clock, realm=realm, name=name)
+    await parts.lead("director", leader)
+    await parts.process(CONSEQUENCES, DEEDS)

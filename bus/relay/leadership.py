@@ -15,7 +15,9 @@ from typing import Literal
 import asyncpg
 import structlog
 
-Work = Literal["relay", "inbox", "clock", "ledger", "feed", "people", "weather", "market", "factions"]
+Work = Literal[
+    "relay", "inbox", "clock", "ledger", "feed", "people", "weather", "market", "factions", "director"
+]
 
 STAND_BY_S: Mapping[Work, float] = {
     "relay": 0.5,
@@ -27,6 +29,7 @@ STAND_BY_S: Mapping[Work, float] = {
     "weather": 0.5,
     "market": 0.5,
     "factions": 0.5,
+    "director": 0.5,
 }
 """How often a stand-by tries: the gap after a leader's death is at most this, plus Postgres noticing."""
 

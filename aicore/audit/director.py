@@ -1,0 +1,150 @@
+"""What was played for whom, and why nothing is played now: folded from the log, up to any position."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+from bus.codec import EventCodec
+from bus.ports import EventLog, RecordedEvent, Where
+from domain.clock.clock import follow
+from domain.clock.messages import EVENTS as CLOCK_EVENTS
+from domain.clock.messages import ClockEvent
+from domain.clock.units import RealTime
+from domain.definition.definition import Definition
+from domain.director.direction import Direction, Told
+from domain.director.messages import EVENTS, STREAM, DirectorEvent
+from domain.director.seen_world import SeenWorld
+from domain.director.silence import Silent, nearest
+from domain.director.stage import Stage
+from handlers.beliefs.view import BeliefsView
+from handlers.director.view import DirectorView
+
+PAGE = 2_000
+
+
+class NothingKnown(Exception):
+    """The log does not say where that player is, or there is no clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Why nothing is played for a player.
+
+    Attributes:
+        scene: the storylet that is being played, if one is.
+        waits_ms: game time until the next scene may begin.
+        would: what would be played, if something could be; "": nothing.
+        nearest: what lacks least, with what it lacks.
+    """
+
+    position: int
+    now_ms: int
+    place: str
+    phase: str
+    weather: str
+    tension: str
+    realm: str
+    scene: str
+    waits_ms: int
+    would: str
+    nearest: Sequence[Silent]
+
+
+async def silence(  # noqa: PLR0913 - each is one thing that it needs
+    log: EventLog,
+    codec: EventCodec,
+    player: str,
+    *,
+    at: int | None,
+    now_us: int,
+    otherwise: Callable[[], Definition],
+    most: int,
+) -> Silence:
+    """Return why nothing is played for a player at a position of the log, or now.
+
+    Raises:
+        NothingKnown: the player is nowhere, or there is no clock.
+    """
+    beliefs = BeliefsView(log, otherwise(), decode=codec.decode)
+    view = DirectorView(log, otherwise, decode=codec.decode)
+    direction, clock, last_us, position = Direction(), None, now_us, 0
+    async for recorded in _events(log, [*beliefs.types, *view.types, *_OTHERS], at):
+        event = codec.decode(recorded)
+        position, last_us = recorded.position, recorded.recorded_us
+        if isinstance(event, ClockEvent):
+            clock = follow(clock, event, RealTime(recorded.recorded_us))
+        if isinstance(event, EVENTS):
+            direction.evolve(event)
+        if recorded.type in beliefs.types:
+            beliefs.apply(event, recorded)
+        if recorded.type in view.types:
+            view.apply(event, recorded)
+    if clock is None:
+        raise NothingKnown
+    now_ms = clock.line.at(RealTime(now_us if at is None else last_us)).ms
+    contents = view.contents
+    seed = contents[contents.version].definition.world.seed
+    world = SeenWorld(beliefs.beliefs, view.newsroom, clock.almanac, position, contents.people())
+    if not world.place_of(player):
+        raise NothingKnown
+    return _silence(Stage(direction, contents, contents.version, world, seed), world, player, now_ms, most)
+
+
+def _silence(stage: Stage, world: SeenWorld, player: str, now_ms: int, most: int) -> Silence:
+    told = stage.direction.told(player)
+    asked = stage.question(stage.content, player, told, now_ms)
+    found = stage.choice(player, told, now_ms)
+    scene = None if told.scene is None else stage.direction.scenes[told.scene]
+    it = asked.situation
+    return Silence(
+        world.position,
+        now_ms,
+        it.place,
+        it.phase,
+        it.weather,
+        it.tension,
+        it.realm,
+        scene.storylet if scene else "",
+        max(0, stage.free_ms(player, told) - now_ms),
+        found[1].playable.storylet.id if found else "",
+        nearest(stage.content, asked, most),
+    )
+
+
+async def direction_of(log: EventLog, codec: EventCodec) -> Direction:
+    """Return what is played, and what was."""
+    direction = Direction()
+    async for event in told(log, codec):
+        direction.evolve(event)
+    return direction
+
+
+async def told(log: EventLog, codec: EventCodec, after: int = 0) -> AsyncIterator[DirectorEvent]:
+    """Yield the director's events after a version of its stream."""
+    while page := await log.read_stream(STREAM, after=after, limit=PAGE):
+        for recorded in page:
+            event = codec.decode(recorded)
+            if isinstance(event, EVENTS):
+                yield event
+        after = page[-1].version
+
+
+def arcs_of(told_: Told) -> Sequence[tuple[str, str, str]]:
+    """Return a player's arcs: id, where it is or how it ended, who plays it."""
+    running = [
+        (run.arc, run.beat, ", ".join(f"{role} {who}" for role, who in run.cast.items()))
+        for run in told_.runs.values()
+    ]
+    return [*running, *((arc, f"ended: {end}", "") for arc, end in told_.ended.items())]
+
+
+_OTHERS = tuple(kind.event_name for kind in (*CLOCK_EVENTS, *EVENTS))
+
+
+async def _events(log: EventLog, types: Sequence[str], until: int | None) -> AsyncIterator[RecordedEvent]:
+    after, where = 0, Where(types=sorted(set(types)))
+    while page := await log.read_all(after=after, limit=PAGE, where=where):
+        for recorded in page:
+            if until is not None and recorded.position > until:
+                return
+            yield recorded
+        after = page[-1].position

@@ -1,0 +1,173 @@
+"""What the director plays: `aicore explain silence`, `aicore story scenes`, `aicore story arcs`."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from aicore.audit.director import NothingKnown, Silence, arcs_of, direction_of, silence, told
+from aicore.cli.terminal import Exit, Failure, Json, out, print_json, run_async, running
+from aicore.cli.vouching import vouched
+from aicore.clock import now_us
+from aicore.content.sample_world import sample_definition
+from aicore.content.scene_lines import spoken
+from aicore.running import System
+from bus.catalogue import domain_catalogue
+from bus.codec import EventCodec
+from bus.ports import EventLog
+from bus.postgres.log import open_log
+from domain.director.messages import ArcEnded, DirectorEvent, SceneClosed, SceneOpened, TensionChanged
+
+LOOK_S = 1.0
+NEAREST = 5
+
+
+def explain_silence(
+    player: Annotated[str, typer.Argument(help="The player's id.")],
+    at: Annotated[int | None, typer.Option(min=1, help="As of this position of the log.")] = None,
+    most: Annotated[int, typer.Option(min=1, max=1_000, help="How many storylets.")] = NEAREST,
+    *,
+    json: Json = False,
+) -> None:
+    """Show why no storylet is played for a player: for the nearest ones, which conditions do not hold."""
+    _, system = running()
+    vouched(system)
+    codec = EventCodec(domain_catalogue())
+
+    async def work() -> Silence:
+        async with open_log(system.dsn_of("aicore_reader"), system.realm, now_us=now_us, writer=False) as log:
+            return await silence(
+                log, codec, player, at=at, now_us=now_us(), otherwise=sample_definition, most=most
+            )
+
+    try:
+        found = run_async(work())
+    except NothingKnown:
+        raise Failure(
+            f"the log does not say where {player!r} is",
+            remedy="a player must have entered a place; `aicore story arcs` lists who was directed",
+            code=Exit.USAGE,
+        ) from None
+    if json:
+        print_json(_row(found))
+        return
+    for line in lines_of(found):
+        out.print(line, markup=False, soft_wrap=True)
+
+
+def _row(found: Silence) -> dict[str, object]:
+    rows = [
+        {
+            "storylet": each.storylet,
+            "missing": [{"field": it.field, "wanted": it.wanted, "found": it.found} for it in each.missing],
+        }
+        for each in found.nearest
+    ]
+    plain = {name: getattr(found, name) for name in Silence.__dataclass_fields__ if name != "nearest"}
+    return {**plain, "nearest": rows}
+
+
+def lines_of(found: Silence) -> Iterator[str]:
+    """Yield it in words."""
+    minute = found.now_ms // 60_000 % 1_440
+    clock = f"{minute // 60:02}:{minute % 60:02}"
+    sky = found.weather or "no weather"
+    yield f"at {clock}, up to event {found.position}: {found.place}, {found.phase}, {sky}"
+    yield f"tension {found.tension}, of the realm {found.realm}"
+    if found.scene:
+        yield f"{found.scene} is being played"
+    elif found.waits_ms:
+        yield f"the next scene may begin in {-(-found.waits_ms // 60_000)} min of the game"
+    if found.would:
+        yield f"{found.would} could be played"
+    for each in found.nearest:
+        yield f"  {each.storylet}"
+        for it in each.missing:
+            yield f"    {it.field}: wants {it.wanted}; {it.found}"
+
+
+def scenes(
+    player: Annotated[str, typer.Option(help="Only of this player.")] = "",
+    *,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes, until Ctrl-C.")] = False,
+    json: Json = False,
+) -> None:
+    """Show what was played: scenes in plain sentences with what is said, how arcs ended, how tense it got."""
+    _, system = running()
+    vouched(system)
+    run_async(_show_scenes(system, player, follow=follow, json=json))
+
+
+async def _show_scenes(system: System, player: str, *, follow: bool, json: bool) -> None:
+    codec, after = EventCodec(domain_catalogue()), 0
+    async with open_log(system.dsn_of("aicore_reader"), system.realm, now_us=now_us, writer=False) as log:
+        while True:
+            async for event in told(log, codec, after):
+                after += 1
+                if not player or getattr(event, "player", None) == player:
+                    _show(event, json=json)
+            if not follow:
+                return
+            await asyncio.sleep(LOOK_S)
+
+
+def _show(event: DirectorEvent, *, json: bool) -> None:
+    if json:
+        print_json({"event": event.event_name, **event.model_dump(mode="json")})
+        return
+    for line in sentences(event):
+        out.print(line, markup=False, soft_wrap=True)
+
+
+def sentences(event: DirectorEvent) -> Iterator[str]:
+    """Yield what an event means, in plain sentences; nothing of what only programs need."""
+    match event:
+        case SceneOpened():
+            yield f"[{event.player} at {event.place}] {event.says}"
+            for name, words in spoken(event, sample_definition()):
+                yield f"    {name}: {words}"
+            if event.quest:
+                yield f"    (a task comes up: {event.quest})"
+        case SceneClosed(sways=[_, *_]):
+            for each in event.sways:
+                to = f", and regard for {each.other} by {each.regard / 1000:+g}" if each.other else ""
+                yield f"[{event.player}] {each.faction}: power {each.power / 1000:+g}{to}"
+        case ArcEnded():
+            yield f"[{event.player}] {event.arc} ends ({event.outcome}): {event.text}"
+        case TensionChanged():
+            yield f"[{event.player or 'the realm'}] tension: {event.state}"
+        case _:
+            return
+
+
+def arcs(
+    player: Annotated[str, typer.Argument(help="Of this player; else of all.")] = "", *, json: Json = False
+) -> None:
+    """Show the arcs that players are in, where they are in them and with whom, and how others ended."""
+    _, system = running()
+    vouched(system)
+    codec = EventCodec(domain_catalogue())
+
+    async def work() -> list[dict[str, str]]:
+        async with open_log(system.dsn_of("aicore_reader"), system.realm, now_us=now_us, writer=False) as log:
+            return await _arcs(log, codec, player)
+
+    rows = run_async(work())
+    if json:
+        print_json(rows)
+        return
+    for row in rows:
+        out.print(f"{row['player']:<14} {row['arc']:<22} {row['at']}  {row['cast']}", markup=False)
+    if not rows:
+        out.print("nobody is or was in an arc", markup=False)
+
+
+async def _arcs(log: EventLog, codec: EventCodec, player: str) -> list[dict[str, str]]:
+    direction = await direction_of(log, codec)
+    return [
+        {"player": who, "arc": arc, "at": at, "cast": cast}
+        for who, told_ in sorted(direction.players.items())
+        if player in ("", who)
+        for arc, at, cast in arcs_of(told_)
+    ]

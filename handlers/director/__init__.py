@@ -1,0 +1,1 @@
+"""The director: what is played in memory, and who leads it."""
