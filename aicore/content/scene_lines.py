@@ -26,7 +26,8 @@ def spoken(scene: SceneOpened, definition: Definition) -> Iterator[tuple[str, st
         if speaker is None:
             continue
         voice = tongue_for(tongues, GENRE, speaker.id, speaker.voice, speaker.archetype)
-        yield speaker.name, _said(tongues[voice], line, names, f"{scene.scene}/{at}")
+        if words := _said(tongues[voice], line, names, f"{scene.scene}/{at}"):
+            yield speaker.name, words
 
 
 def _said(tongue: Tongue, line: PlannedLine, names: Mapping[str, str], seed: str) -> str:

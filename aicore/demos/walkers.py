@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from aicore.client import Client
+from aicore.demos.attention import Attention
 from aicore.demos.deeds import Player, Say, fill_purses, go_on, look_round, talk, trade
 
 LATE_S = 0.3
@@ -21,8 +22,10 @@ async def walk(
     world = (await client.query("places.map")).result
     stalls = {each["market"]: each for each in (await client.query("market.markets")).result}
     counts: Counter[str] = Counter()
+    attention = Attention()
     walkers = [
-        _Walker(Player(client, name, Random(draw.random()), counts, say), world, stalls) for name in names
+        _Walker(Player(client, name, Random(draw.random()), counts, say), world, stalls, attention)
+        for name in names
     ]
     for walker in walkers:
         await walker.open()
@@ -31,6 +34,7 @@ async def walk(
     scale = max(1.0, clock["rate_num"] / clock["rate_den"])
     try:
         async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
+            group.create_task(attention.run(client))
             for walker in walkers:
                 group.create_task(walker.run(scale))
     except TimeoutError:
@@ -41,8 +45,11 @@ async def walk(
 class _Walker:
     """Where one player goes. Every player's choices are drawn from a seed of their own."""
 
-    def __init__(self, player: Player, world: Mapping[str, Any], stalls: Mapping[str, Any]) -> None:
+    def __init__(
+        self, player: Player, world: Mapping[str, Any], stalls: Mapping[str, Any], attention: Attention
+    ) -> None:
         self.player = player
+        self._attention = attention
         self._world = world
         self._stalls = stalls
         self._last = ""
@@ -70,7 +77,11 @@ class _Walker:
                 await look_round(self.player, self._last)
                 if self._last in self._stalls:
                     await trade(self.player, self._last)
+                await self._attention.attend(self.player.name)
                 self._wanted = await go_on(self.player, self._last)
+                player = self.player
+                sought = await self._attention.sought(player.client, player.name, player.draw)
+                self._wanted = sought or self._wanted
         finally:
             await asyncio.shield(self.player.client.command("session.close", self.player.mine))
 
