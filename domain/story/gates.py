@@ -120,11 +120,11 @@ def _is_capital(token: Token) -> bool:
 
 
 def _numbers(read: Read) -> Iterator[Stop]:
-    free = read.terms.numbers
     for sentence in read.sentences:
         if read.is_known(sentence):
             continue
         money = _of_money(read, sentence)
+        free = read.terms.numbers if money else read.terms.numbers | read.terms.given
         counted = money or bool(sentence.mentioned & read.terms.required)
         for number in numbers_of(sentence.tokens):
             digits = bool(DIGIT.match(number.text))

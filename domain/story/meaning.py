@@ -49,7 +49,7 @@ class Terms:
         allowed: ids that may be named. required: ids that must be.
         spoken: how an id is named, for messages.
         genders: of people.
-        numbers: numbers that the names of the plan hold.
+        numbers: numbers that the names of the plan hold. given: those of what the voice has by itself.
         letters: whether ids are letters, and placeholders stand in the text.
         clauses: the claims of the plan as plain clauses, which stand in frames.
     """
@@ -71,6 +71,7 @@ class Terms:
     dead: frozenset[str] = frozenset()
     letters: bool = False
     clauses: tuple[str, ...] = ()
+    given: frozenset[int] = frozenset()
 
     def called(self, id_: str) -> str:
         """Return how an id is named in a message."""

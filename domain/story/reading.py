@@ -37,7 +37,7 @@ class Reading:
         said: what the speaker has said and what has not ended since.
         secrets: claims that must not be mentioned, beside those that the plan hides.
         believed: what the speaker believes; what the plan does not say stops all the same, and why tells it.
-        given: what everybody of this voice has or does (``Voice.given``): its numbers may be said.
+        given: what all of this voice have or do (``Voice.given``); its numbers may be said, but of money.
         heard: what the listener heard lately, from `grams_of`; without any, nothing is a repetition.
     """
 
@@ -73,7 +73,7 @@ def read_back_template(text: str, plan: LinePlan, language: Language, given: str
 
 
 def _with_given(terms: Terms, given: str) -> Terms:
-    return replace(terms, numbers=terms.numbers | {number.value for number in numbers_in(given)})
+    return replace(terms, given=frozenset(number.value for number in numbers_in(given)))
 
 
 def _stops(found: Read) -> Iterator[Stop]:

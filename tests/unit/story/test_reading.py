@@ -113,10 +113,11 @@ def test_numbers_are_those_of_the_plan_in_words_or_digits() -> None:
 
 
 def test_numbers_that_the_voice_has_by_itself_may_be_said() -> None:
-    text = "Ada Gull owes Corin Vey forty crowns, and all four of my oars know it."
+    given = replace(reading(KILLED), given="a boat, four oars")
 
-    assert gates(text, reading(OWES)) == {Gate.NUMBER}
-    assert gates(text, replace(reading(OWES), given="a boat, four oars")) == set()
+    assert gates("Corin Vey killed Ada Gull, as all four of my oars know.", reading(KILLED)) == {Gate.NUMBER}
+    assert gates("Corin Vey killed Ada Gull, as all four of my oars know.", given) == set()
+    assert gates("Corin Vey killed Ada Gull, and I paid four crowns for it.", given) == {Gate.NUMBER}
 
 
 def test_what_is_hidden_and_what_is_of_another_time_stops_a_line() -> None:
