@@ -39,6 +39,7 @@ HELPERS = {
     "lore_limits",
     "lore_pairs",
     "lore_size",
+    "memory_child",
     "mlflow_child",
     "nats_kit",
     "paced",
