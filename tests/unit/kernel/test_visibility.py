@@ -271,6 +271,7 @@ READ_BACK = {
     ("Reading", "given"),
     ("Reading", "heard"),
     ("Heard", "texts"),
+    ("Terms", "given"),
 }
 """What people of the world are about to say, made of a plan: no player's words are in it."""
 
