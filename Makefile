@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Three also on two cores: the suite waits for servers more than it computes. Four are no quicker.
 WORKERS ?= 3
 
-.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow venv-apscheduler venv-colyseus venv-mesa venv-py_trees venv-smollm2 test test-slow test-nightly mutants sbom notices gates bench bench-ratchet bench-record train train-voice train-guard look-alikes number-plans world clean venv node
+.PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow venv-apscheduler venv-colyseus venv-mesa venv-py_trees venv-concordia venv-smollm2 test test-slow test-nightly mutants sbom notices gates bench bench-ratchet bench-record train train-voice train-guard look-alikes number-plans world clean venv node
 
 run: venv ## Start everything and play the demo; Ctrl-C stops it
 	@exec env AICORE_DIRECTOR=true $(BIN)/aicore up --demo --world --players 4
@@ -137,6 +137,12 @@ venv-mesa:
 venv-py_trees:
 	$(PYTHON) -m venv .venv-py_trees
 	.venv-py_trees/bin/python -m pip install --quiet --disable-pip-version-check 'py_trees==2.6.0'
+
+# A peer for the benchmark `memory`; alone, because it asks for clients of nine vendors, which its memory does not use.
+venv-concordia:
+	$(PYTHON) -m venv .venv-concordia
+	.venv-concordia/bin/python -m pip install --quiet --disable-pip-version-check --no-deps 'gdm-concordia==2.1.0'
+	.venv-concordia/bin/python -m pip install --quiet --disable-pip-version-check pandas numpy
 
 # A peer for the benchmark `clock`; nothing else needs it.
 venv-apscheduler:
