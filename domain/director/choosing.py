@@ -182,11 +182,14 @@ def choose(content: Content, asked: Question, only: int | None = None) -> Chosen
 
 
 def _classes(asked: Question) -> Sequence[str]:
-    """Return the classes in their order; in a rest every other scene is one of the small ones."""
+    """Return the classes in their order; every other scene of a rest is a small one, and one in eight else.
+
+    Where there is always something specific to play, the small ones would never come otherwise.
+    """
     essential, specific, evergreen = CLASSES
-    if asked.situation.tension == RELAX and chance(asked.seed, asked.now_ms, 1) & 1:
-        return essential, evergreen, specific
-    return CLASSES
+    often = 1 if asked.situation.tension == RELAX else 7
+    small = chance(asked.seed, asked.now_ms, 1) & often == often and not asked.runs
+    return (essential, evergreen, specific) if small else CLASSES
 
 
 def _of_class(content: Content, asked: Question, may: int, class_: str) -> Chosen | None:
