@@ -188,7 +188,7 @@ def _classes(asked: Question) -> Sequence[str]:
     """
     essential, specific, evergreen = CLASSES
     often = 1 if asked.situation.tension == RELAX else 7
-    small = chance(asked.seed, asked.now_ms, 1) & often == often and not asked.runs
+    small = chance(asked.seed, asked.now_ms, 1) & often == often
     return (essential, evergreen, specific) if small else CLASSES
 
 
