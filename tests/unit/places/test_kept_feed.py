@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +47,14 @@ async def followed(log: MemoryLog, shelf: Any, *, keeps: bool = False) -> PlaceF
     """Return a view that has taken in all there is, as a process's has that starts; and has kept it."""
     view = PlaceFeed(log, city, decode=CODEC.decode, shelf=shelf)
     head = (await log.head()).position
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=1))
     task = asyncio.ensure_future(view.run())
     try:
         await until(lambda: view.position == head and (not keeps or shelf.get(view.name)))
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        await asyncio.to_thread(int)  # on the one thread: behind what is being written still
     return view
 
 
