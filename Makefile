@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Three also on two cores: the suite waits for servers more than it computes. Four are no quicker.
-WORKERS ?= 3
+# Four also on two cores: the suite waits for servers more than it computes.
+WORKERS ?= 4
 
 .PHONY: run run-vllm venv-vllm venv-train venv-litellm venv-mlflow venv-apscheduler venv-colyseus venv-mesa venv-py_trees venv-concordia venv-smollm2 test test-slow test-nightly mutants sbom notices gates bench bench-ratchet bench-record train train-voice train-guard look-alikes number-plans world clean venv node
 
