@@ -250,7 +250,7 @@ async def open_log(
     log = PostgresLog(pool, realm, None, clock)
     tasks: list[asyncio.Task[None]] = []
     try:
-        async with asyncio.TaskGroup() as group:
+        async with _plain() as failed, asyncio.TaskGroup() as group:
             if writer:
 
                 def committed(position: int) -> None:
@@ -269,6 +269,9 @@ async def open_log(
             tasks.append(group.create_task(log.tail.run()))
             try:
                 yield log
+            except Exception as error:
+                failed.append(error)
+                raise
             finally:
                 for task in tasks:
                     task.cancel()
@@ -276,6 +279,18 @@ async def open_log(
         with suppress(TimeoutError, *AWAY):
             async with asyncio.timeout(RETRY_S * 10):
                 await pool.close()
+
+
+@asynccontextmanager
+async def _plain() -> AsyncIterator[list[Exception]]:
+    """Raise what is in the list as it is, where it is all that failed in the group within."""
+    failed: list[Exception] = []
+    try:
+        yield failed
+    except ExceptionGroup as errors:
+        if list(errors.exceptions) != failed:
+            raise
+        raise failed[0] from failed[0].__cause__
 
 
 def channel_of(realm: str) -> str:

@@ -164,3 +164,12 @@ async def test_a_dump_restored_elsewhere_verifies_and_goes_on(
         added = await log.append(StreamWrite("story-a", [NewEvent(new_id(), "story.told", 1, b"\x80")], 50))
         assert added.positions == (51,)
     assert (await verify(dsn, realm)).ok
+
+
+async def test_what_fails_while_a_log_is_open_is_raised_as_it_is(
+    postgres: EmbeddedPostgres, realm: str
+) -> None:
+    """*Scar:* a name that nobody has was told of by a traceback of a group, whose error nobody caught."""
+    with pytest.raises(KeyError, match="nobody"):
+        async with fresh_log(postgres.dsn, realm):
+            raise KeyError("nobody")
