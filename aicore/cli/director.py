@@ -45,8 +45,8 @@ def explain_silence(
         found = run_async(work())
     except NothingKnown:
         raise Failure(
-            f"the log does not say where {player!r} is",
-            remedy="a player must have entered a place; `aicore story arcs` lists who was directed",
+            f"{player!r} is in no place, by the log",
+            remedy="who is on the way is in none; `aicore story arcs` lists who was directed",
             code=Exit.USAGE,
         ) from None
     if json:
