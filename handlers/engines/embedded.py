@@ -13,10 +13,13 @@ from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
+from typing import TypeVar
 
 from handlers.engines.loaded import Done, Model, Running, led_by_a_space, load
 from handlers.engines.places import Places
 from handlers.engines.port import End, EngineAsk, EngineError, Health, Piece, Sample, SamplesAsk
+
+T = TypeVar("T")
 
 CONCURRENT_MAX = 4
 
@@ -112,7 +115,7 @@ class EmbeddedEngine:
         if self._model is None or self._executor is None:
             raise EngineError("the embedded engine is not started", "engine_unreachable")
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._model.chances, pairs)
+        return await _unless_stopped(loop.run_in_executor(self._executor, self._model.chances, pairs))
 
     async def samples(self, ask: SamplesAsk) -> list[Sample]:
         """Return several answers in one batch; see `handlers.engines.port.Sampling`."""
@@ -134,7 +137,7 @@ class EmbeddedEngine:
             loop = asyncio.get_running_loop()
             running = loop.run_in_executor(self._executor, model.samples, ask, stopped)
             running.add_done_callback(lambda _: self._places.give())
-            return await running
+            return await _unless_stopped(running)
         finally:
             self._active.discard(stopped)
             stopped.set()
@@ -213,6 +216,21 @@ class EmbeddedEngine:
         running.add_done_callback(lambda _: ask.tokens.put_nowait(None))
         running.add_done_callback(lambda _: self._places.give())
         return running
+
+
+async def _unless_stopped(running: "asyncio.Future[T]") -> T:
+    """Return what comes of it.
+
+    Raises:
+        EngineError: it had not begun when the engine was stopped: nobody cancelled who waits for it.
+    """
+    try:
+        return await running
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise _stopped() from None
 
 
 def _stopped() -> EngineError:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from aicore.client import Refused
 from aicore.client import connect as connect_client
 from aicore.clock import new_id
 from aicore.embedded import EmbeddedNats
-from bus.nats.api import JetStreamUnavailable, js_publish, js_request
+from bus.nats.api import JetStreamUnavailable, Missing, js_publish, js_request
 from bus.nats.claims import open_claims
 from bus.nats.connection import BrokerUnreachable, connect, identity_of
 from bus.nats.followers import ensure_follower, followers_there, remove_follower
@@ -393,7 +393,8 @@ async def test_an_inbox_is_put_into_and_nothing_vanishes_from_it(wire: Wire, str
         assert [each.meta.actor for each in done] == ["service:thief"]
     finally:
         for name in ("IN_demo", "DLQ_demo"):
-            await js_request(stream, f"STREAM.DELETE.{name}")
+            with suppress(Missing):  # the letters' stream is made beside the first command
+                await js_request(stream, f"STREAM.DELETE.{name}")
 
 
 # --- keys come and go ---------------------------------------------------------------------------------------

@@ -142,6 +142,19 @@ async def test_stopping_and_cancelling_end_samples() -> None:
             await engine.samples(several())
 
 
+async def test_what_had_not_begun_when_the_engine_stopped_is_told_so() -> None:
+    """*Scar:* it was cancelled, though nobody had cancelled who waited for it."""
+    async with running(concurrent_max=1) as engine:
+        waiting = [asyncio.create_task(engine.chances([("fog", "over the water")])) for _ in range(8)]
+        await asyncio.sleep(0)
+        await engine.stop()
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+    stopped = [each for each in ended if isinstance(each, EngineError)]
+    assert stopped
+    assert all(each.retriable for each in stopped)
+    assert all(isinstance(each, list | EngineError) for each in ended)
+
+
 async def test_samples_that_cannot_be_are_refused() -> None:
     async with running() as engine:
         for nonsense in ({"count": 0}, {"max_tokens": 0}, {"temperature": 0.0}, {"temperature": math.nan}):
