@@ -65,6 +65,21 @@ PinId = Annotated[
     str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="Id of the pin, chosen by who writes it.")
 ]
 Letter = Annotated[str, Field(pattern=r"^[A-Z]$")]
+PinnedBy = Annotated[
+    str,
+    Field(
+        pattern=r"^(person\.[a-z][a-z0-9_]{0,63}|voice\.[a-z0-9_]{1,64}/[a-z0-9_]{1,64})$",
+        description="Who says it: person.una_pell, or whoever has a voice: voice.harbour/ferryman.",
+    ),
+]
+PinPlan = Annotated[
+    Text, Field(min_length=1, max_length=400, description="As a header of the corpus: tell dead(A) | sad.")
+]
+PinLet = Annotated[
+    dict[Letter, Argument],
+    Field(max_length=16, description="Whom letters stand for, where it is for them alone: A: person.nib."),
+]
+PinText = Annotated[Text, Field(min_length=1, max_length=1_000, description="The line, as in the corpus.")]
 
 
 class _Part(Discreet):
@@ -377,24 +392,10 @@ class LinePinned(Event, name="story.pinned", version=1):
     """A line goes before all others of who says it, wherever its plan fits; another of its id is over."""
 
     pin: PinId
-    by: Annotated[
-        str,
-        Field(
-            pattern=r"^(person\.[a-z][a-z0-9_]{0,63}|voice\.[a-z0-9_]{1,64}/[a-z0-9_]{1,64})$",
-            description="Who says it: person.una_pell, or whoever has a voice: voice.harbour/ferryman.",
-        ),
-    ]
-    plan: Annotated[
-        Text,
-        Field(min_length=1, max_length=400, description="As a header of the corpus: tell dead(A) | sad."),
-    ]
-    let: Annotated[
-        dict[Letter, Argument],
-        Field(
-            max_length=16, description="Whom letters stand for, where it is for them alone: A: person.nib."
-        ),
-    ]
-    text: Annotated[Text, Field(min_length=1, max_length=1_000, description="The line, as in the corpus.")]
+    by: PinnedBy
+    plan: PinPlan
+    let: PinLet
+    text: PinText
     operator: Operator
     reason: Reason
 
@@ -450,29 +451,16 @@ class Say(Command, name="story.say", may=(GRANTED, OPERATOR)):
 class Pin(Command, name="story.pin", may=WRITING):
     """Pin a line: who it is for says it wherever its plan fits, before any other.
 
-    It is checked as the corpus is: it says every letter of its plan and no other name. The result is {pin}.
-    Refused with ``bad_pin``, which says what is wrong.
+    It is checked as a line of the corpus is: it says every letter of its plan, and nothing within a sentence
+    has a capital. A name that begins a sentence is not noticed. The result is {pin}. Refused with
+    ``bad_pin``, which says what is wrong.
     """
 
     pin: PinId
-    by: Annotated[
-        str,
-        Field(
-            pattern=r"^(person\.[a-z][a-z0-9_]{0,63}|voice\.[a-z0-9_]{1,64}/[a-z0-9_]{1,64})$",
-            description="Who says it: person.una_pell, or whoever has a voice: voice.harbour/ferryman.",
-        ),
-    ]
-    plan: Annotated[
-        Text,
-        Field(min_length=1, max_length=400, description="As a header of the corpus: tell dead(A) | sad."),
-    ]
-    let: Annotated[
-        dict[Letter, Argument],
-        Field(
-            max_length=16, description="Whom letters stand for, where it is for them alone: A: person.nib."
-        ),
-    ] = Field(default_factory=dict)
-    text: Annotated[Text, Field(min_length=1, max_length=1_000, description="The line, as in the corpus.")]
+    by: PinnedBy
+    plan: PinPlan
+    let: PinLet = Field(default_factory=dict)
+    text: PinText
     operator: Operator
     reason: Reason
 

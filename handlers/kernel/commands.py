@@ -344,5 +344,13 @@ def caused_by(message: CommandMessage) -> Meta:
     return Meta(meta.correlation or message.id, message.id, meta.actor, meta.trace, meta.extra)
 
 
+async def refs_of(log: EventLog, command_id: UUID, first: RecordedEvent) -> list[EventRef]:
+    """Return all events of a command, whatever their streams; ``first`` is the first of them."""
+    refs = [_ref(first)]
+    while found := await log.find(derived_id(command_id, len(refs))):
+        refs.append(_ref(found))
+    return refs
+
+
 def _ref(recorded: RecordedEvent) -> EventRef:
     return EventRef(recorded.id, recorded.type, recorded.stream, recorded.version, recorded.position)

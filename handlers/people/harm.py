@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bus.codec import EventCodec
-from bus.ids import derived_id
 from bus.ports import EventLog, RecordedEvent
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Command
@@ -30,9 +29,9 @@ from domain.people.harm_messages import (
 from domain.places.moving import Player
 from domain.places.moving import stream_of as player_stream
 from domain.session.authority import held
-from handlers.kernel.commands import Binding, CommandRunner
+from handlers.kernel.commands import Binding, CommandRunner, refs_of
 from handlers.ledger.riders import Beside, Ridden, Ride
-from protocol.messages import CommandMessage, EventRef, Reply
+from protocol.messages import CommandMessage, Reply
 
 KINDS: Mapping[str, type[Command]] = {kind.command_name: kind for kind in HARM_COMMANDS}
 STALL = "stall."
@@ -135,9 +134,7 @@ class HarmRider:
         if not _came_of(command, event):
             return None
         assert isinstance(event, Harmed | Robbed)
-        refs = [_ref(first)]
-        while found := await self._log.find(derived_id(message.id, len(refs))):
-            refs.append(_ref(found))
+        refs = await refs_of(self._log, message.id, first)
         mine = sum(each.stream == first.stream for each in refs)
         recorded = await self._log.read_stream(first.stream, after=first.version - 1, limit=mine)
         events: list[Any] = [self._codec.decode(each) for each in recorded]
@@ -196,7 +193,3 @@ def _came_of(command: HarmCommand, event: Any) -> bool:
             return mine == (event.of, event.by, event.unit, event.amount)
         case _:
             return False
-
-
-def _ref(recorded: RecordedEvent) -> EventRef:
-    return EventRef(recorded.id, recorded.type, recorded.stream, recorded.version, recorded.position)

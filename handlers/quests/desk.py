@@ -41,10 +41,10 @@ from domain.quests.quests import QUEST, Asked, Offer, may_again
 from domain.quests.settling import settled
 from domain.quests.vocabulary import instance_of, stream_of
 from domain.session.authority import held
-from handlers.kernel.commands import Binding, CommandRunner
+from handlers.kernel.commands import Binding, CommandRunner, refs_of
 from handlers.ledger.riders import Beside, Ridden, Ride
 from handlers.quests.board import QuestBoard
-from protocol.messages import CommandMessage, EventRef, Reply
+from protocol.messages import CommandMessage, Reply
 
 COMPONENT = "component:quests"
 PAGE = 1_000
@@ -222,10 +222,8 @@ class QuestRider:
         names = {kind.event_name for kind in QUEST_EVENTS}
         if first.type not in names or not _came_of(command, self._codec.decode(first)):
             return None
-        refs, last = [_ref(first)], first.version
-        while found := await self._log.find(derived_id(message.id, len(refs))):
-            refs.append(_ref(found))
-            last = found.version if found.stream == first.stream else last
+        refs = await refs_of(self._log, message.id, first)
+        last = max(each.version for each in refs if each.stream == first.stream)
         history = await self._history(first.stream, last)
         return Reply(shown(QUEST.fold(history)), refs, duplicate=True)
 
@@ -286,7 +284,3 @@ def _came_of(command: QuestCommand, event: Event) -> bool:
         case _:
             pass
     return False
-
-
-def _ref(recorded: RecordedEvent) -> EventRef:
-    return EventRef(recorded.id, recorded.type, recorded.stream, recorded.version, recorded.position)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from bus.codec import EventCodec
-from bus.ids import derived_id
 from bus.ports import EventLog, RecordedEvent
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Command
@@ -19,10 +18,10 @@ from domain.places.moving import stream_of as player_stream
 from domain.session.authority import held
 from domain.traces.finding import DISCOVERY, Asked, Find, Found, paid, result_of, stream_of
 from domain.traces.messages import Discover, Discovered
-from handlers.kernel.commands import Binding, CommandRunner
+from handlers.kernel.commands import Binding, CommandRunner, refs_of
 from handlers.ledger.riders import Beside, Ridden, Ride
 from handlers.traces.view import TracesView
-from protocol.messages import CommandMessage, EventRef, Reply
+from protocol.messages import CommandMessage, Reply
 
 KINDS: Mapping[str, type[Command]] = {Discover.command_name: Discover}
 
@@ -101,11 +100,5 @@ class TraceRider:
             return None
         if (event.trace, event.player) != (command.trace, command.player):
             return None
-        refs = [_ref(first)]
-        while more := await self._log.find(derived_id(message.id, len(refs))):
-            refs.append(_ref(more))
+        refs = await refs_of(self._log, message.id, first)
         return Reply(result_of(event), refs, duplicate=True)
-
-
-def _ref(recorded: RecordedEvent) -> EventRef:
-    return EventRef(recorded.id, recorded.type, recorded.stream, recorded.version, recorded.position)
