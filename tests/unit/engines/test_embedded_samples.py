@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 import shutil
+import threading
 from pathlib import Path
 
 import ctranslate2
@@ -145,14 +146,20 @@ async def test_stopping_and_cancelling_end_samples() -> None:
 async def test_what_had_not_begun_when_the_engine_stopped_is_told_so() -> None:
     """*Scar:* it was cancelled, though nobody had cancelled who waited for it."""
     async with running(concurrent_max=1) as engine:
+        busy = threading.Event()
+        assert engine._executor
+        taken = engine._executor.submit(busy.wait)  # the only thread, until all have been told
+        await until(taken.running)
         waiting = [asyncio.create_task(engine.chances([("fog", "over the water")])) for _ in range(8)]
         await asyncio.sleep(0)
-        await engine.stop()
-        ended = await asyncio.gather(*waiting, return_exceptions=True)
-    stopped = [each for each in ended if isinstance(each, EngineError)]
-    assert stopped
-    assert all(each.retriable for each in stopped)
-    assert all(isinstance(each, list | EngineError) for each in ended)
+        stopping = asyncio.create_task(engine.stop())
+        try:
+            ended = await asyncio.gather(*waiting, return_exceptions=True)
+        finally:
+            busy.set()
+        await stopping
+    assert [type(each) for each in ended] == [EngineError] * len(waiting)
+    assert all(isinstance(each, EngineError) and each.retriable for each in ended)
 
 
 async def test_samples_that_cannot_be_are_refused() -> None:
