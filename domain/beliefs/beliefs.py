@@ -79,6 +79,8 @@ class Beliefs:
     """By place, what one sees who comes there: that it is shut, that a way from it is closed."""
     _happened: OrderedDict[str, _Happened] = field(default_factory=OrderedDict)
     _common: dict[str, list[Claim]] = field(default_factory=dict)
+    _room: int = PLAYERS_MAX
+    """At so many minds it is looked who can be forgotten."""
     _defined: int = 0
     """Position of the event by which the definition holds."""
 
@@ -277,7 +279,11 @@ class Beliefs:
     def _perceive(self, seen: Perceived) -> None:
         for holder in sorted(seen.group):
             self._take_in(seen, holder)
-            if len(seen.group) > 1:
+        self._share(seen)
+
+    def _share(self, seen: Perceived) -> None:
+        if len(seen.group) > 1:
+            for holder in seen.group:
                 self.shared[holder].append(seen)
 
     def _take_in(self, seen: Perceived, holder: str) -> Taken:
@@ -293,15 +299,18 @@ class Beliefs:
         return taken
 
     def _look_round(self, who: str, place: str, at_ms: int, id_: str, position: int) -> None:
-        """Have who comes see who is there, and what one sees there; those who are awake know that they do."""
+        """Have who comes see who is there, and what one sees there; those who are awake know that they do.
+
+        They saw each other before and take nothing in anew: else each who comes to n costs n squared.
+        """
         group = frozenset((who, *self.presence.awake(place)))
         words = self.ground.vocabulary
         for other in [*self.presence.there(place)]:
             claim = words.normal(Claim("at", other, f"place.{place}"))
             if other != who and claim:
-                self._perceive(
-                    Perceived(claim, False, at_ms, position, position, id_, group, place, root=id_)
-                )
+                seen = Perceived(claim, False, at_ms, position, position, id_, group, place, root=id_)
+                self._take_in(seen, who)
+                self._share(seen)
         for claim, (source, root) in self._standing.get(place, {}).items():
             self._perceive(Perceived(claim, False, at_ms, source, position, id_, group, place, root=root))
 
@@ -430,18 +439,19 @@ class Beliefs:
     def _mind(self, holder: str) -> Mind:
         mind = self.minds.get(holder)
         if mind is None:
+            if len(self.minds) >= self._room:
+                self._make_room()
             mind = self.minds[holder] = Mind(self.ground.vocabulary)
         if kind_of(holder) == "player":
             self.minds.move_to_end(holder)
-            self._make_room()
         return mind
 
     def _make_room(self) -> None:
-        if len(self.minds) <= PLAYERS_MAX:
-            return
+        """Forget who was away for longest; perhaps all are there, so the next look is at twice as many."""
         players = [who for who in self.minds if kind_of(who) == "player" and who not in self.presence.where]
         for who in players[: max(0, len(players) - PLAYERS_MAX // 2)]:
             self._lose(who)
+        self._room = max(PLAYERS_MAX, 2 * len(self.minds))
 
     def _lose(self, holder: str) -> None:
         self.minds.pop(holder, None)

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from domain.beliefs.beliefs import Beliefs
 from domain.beliefs.claims import Claim
 from domain.beliefs.mind import Conclusion
@@ -35,6 +37,53 @@ def test_who_comes_sees_who_is_there_and_what_stands_there() -> None:
     assert tale.knows("bea", "at(person.ada, place.inn)")
     assert tale.knows("bea", "shut(place.inn)")
     assert not tale.knows("bea", "sold_out(place.inn, good.ale)")
+
+
+def test_who_comes_to_a_crowd_makes_as_many_perceptions_as_are_there_and_not_their_square() -> None:
+    """The scar: 45 people on each of 64 places kept the process of commands busy for minutes."""
+    tale = Tale()
+    taken: list[tuple[str, str]] = []
+    for number in range(30):
+        tale.comes(f"player.p{number}", "inn")
+    tale.beliefs.perceives = lambda holder, seen: taken.append((holder, seen.claim.subject))
+
+    tale.comes("player.ann", "inn")
+
+    assert len(set(taken)) == 31 + 30
+    assert len(taken) <= 4 * 31
+    assert {each for holder, each in taken if holder == "player.p7"} == {"player.ann"}
+    assert tale.knows("player.ann", "at(player.p7, place.inn)")
+    thought = tale.beliefs.thinks(("player.p7", "player.ann"))
+    assert thought.believes(Claim("at", "player.p3", "place.inn"))
+
+
+def test_it_is_looked_for_whom_to_forget_at_twice_as_many_and_not_at_each_thing_that_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The scar: of more players than are kept, who all were there, each perception looked at all of them."""
+    looks: list[int] = []
+    make_room = Beliefs._make_room
+
+    def look(beliefs: Beliefs) -> None:
+        looks.append(len(beliefs.minds))
+        make_room(beliefs)
+
+    monkeypatch.setattr("domain.beliefs.beliefs.PLAYERS_MAX", 4)
+    monkeypatch.setattr(Beliefs, "_make_room", look)
+    tale = Tale()
+    tale.beliefs._room = 4
+
+    for number in range(20):
+        tale.comes(f"player.p{number}", "inn")
+    assert looks == [4, 8, 16]
+    assert len(tale.beliefs.minds) == 20, "all are there"
+    for number in range(20):
+        tale.goes(f"player.p{number}")
+    for number in range(20, 40):
+        tale.comes(f"player.p{number}", "lane")
+
+    assert looks == [4, 8, 16, 32]
+    assert len(tale.beliefs.minds) == 20 + 2, "all who are there, and half of four"
 
 
 def test_who_left_is_believed_where_they_were_seen_last() -> None:
