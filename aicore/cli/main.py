@@ -155,7 +155,7 @@ def main() -> None:
     except BaseException as error:
         failure = _explained(error)
         if failure is None:
-            raise
+            raise _flat(error) from None
         if sys.argv[1:2] in (["up"], ["run"]):
             failure = _of_the_start(error, failure)
         err.print(f"[bold red]aicore:[/bold red] {escape(str(failure))}", soft_wrap=True)
@@ -175,6 +175,14 @@ def _of_the_start(error: BaseException, failure: Failure) -> Failure:
         DOCTOR_KNOWS, f"mend that and start again; {folder / LOG_FILE} may tell more"
     )
     return Failure(str(failure), remedy=remedy, code=failure.code)
+
+
+def _flat(error: BaseException) -> BaseException:
+    """Return what failed out of the groups that carried it: Python shows ten levels, and no more."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    found = [each for each in leaves(error) if not isinstance(each, asyncio.CancelledError)]
+    return found[0] if len(found) == 1 else BaseExceptionGroup("several parts failed", found or [error])
 
 
 def _explained(error: BaseException) -> Failure | None:

@@ -92,7 +92,7 @@ class WorldParts(Parts):
         self.left_out.append(getattr(work, "__qualname__", str(work)))
         work.close()
 
-    async def lead(self, work: Work, leader: Leader) -> None:
+    async def lead(self, work: Work, leader: Leader, *_: MemoryView) -> None:
         """Keep who leads."""
         assert isinstance(leader, Turns), f"{work} is led by turns"
         self.turns.append(Taken(work, leader))

@@ -171,12 +171,12 @@ async def _pool(dsn: str, realm: str, role: str, size_max: int) -> AsyncIterator
 async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
     """Answer commands and queries until ``stop``; those under way are finished."""
     async with AsyncExitStack() as stack:
-        parts = replace(parts, stack=stack, served=Served(), followers=[], opened={})
+        parts = replace(parts, stack=stack, served=Served(), followers=[], leaders=[], opened={})
         await _open_services(parts)
         options = ServiceOptions(
             new_id=new_id,
             malformed=parts.served.malformed,
-            standing=lambda: [asdict(each.standing) for each in parts.followers],
+            standing=lambda: [asdict(each.standing) for each in (*parts.followers, *parts.leaders)],
             about=lambda: {"process": process_name(), "clock_wrong": parts.log.clock_wrong},
             deadlines_s={Generate.command_name: DEADLINE_MS_MAX / 1e3 + DEADLINE_BEYOND_INFERENCE_S},
             share=_share(parts.settings),
@@ -280,7 +280,7 @@ async def _projections(parts: Parts, ready: Ready, _stop: asyncio.Event) -> None
     views = views_of(parts.settings)
     runners = projection_runners(parts.pools["projections"], parts.log, parts.codec, views)
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
-        own = replace(parts, stack=stack, served=Served(), followers=[], opened={})
+        own = replace(parts, stack=stack, served=Served(), followers=[], leaders=[], opened={})
         for part in parts_of(parts.settings):
             if part.keep is not None:
                 await part.keep(own)

@@ -22,5 +22,5 @@ async def _leader(parts: Parts) -> None:
     beliefs, clock = await parts.once(beliefs_in_memory), await parts.once(clock_in_memory)
     realm, name = parts.system.realm, parts.name
     leader = DirectorLeader(parts.log, parts.codec, view, beliefs, clock, realm=realm, name=name)
-    await parts.lead("director", leader)
+    await parts.lead("director", leader, view, beliefs, clock)
     await parts.process(CONSEQUENCES, DEEDS)

@@ -52,9 +52,9 @@ async def _queries(parts: Parts) -> None:
 async def _leader(parts: Parts) -> None:
     """Lead the factions whenever no other process does; see whose deeds are told."""
     view, realm, name = await parts.once(factions_in_memory), parts.system.realm, parts.name
-    defined = Defined(await parts.once(definition_in_memory))
-    leader = FactionsLeader(parts.log, parts.codec, view, defined, realm=realm, name=name)
-    await parts.lead("factions", leader)
+    board = await parts.once(definition_in_memory)
+    leader = FactionsLeader(parts.log, parts.codec, view, Defined(board), realm=realm, name=name)
+    await parts.lead("factions", leader, view, view.clock, board)
     authorship = Authorship(parts.runner(), players=PLAYERS)
     commands = parts.served.commands
     commands[Deed.command_name] = authorship.before(commands[Deed.command_name])

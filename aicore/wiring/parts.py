@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import asyncpg
@@ -26,7 +27,7 @@ from bus.relay.leadership import WRITER, Work, while_leading
 from domain.kernel.event import Query
 from domain.kernel.process import Process
 from handlers.kernel.commands import Binding, CommandRunner
-from handlers.kernel.follow import Follower, MemoryView, ProcessRunner
+from handlers.kernel.follow import Follower, MemoryView, ProcessRunner, Restarts
 from projections.kernel.reading import Answer, QueryHandler, Reader
 from projections.kernel.view import View
 from protocol.errors import WireError
@@ -88,6 +89,9 @@ class Parts:
     followers: list[Follower] = field(default_factory=list)
     """Followers of the log in this process; doctor asks for their state."""
 
+    leaders: list[Follower] = field(default_factory=list)
+    """Leaders in this process; doctor asks what made them begin anew."""
+
     opened: dict[Callable[["Parts"], Awaitable[Any]], Any] = field(default_factory=dict)
     now_us: Callable[[], int] = now_us
     """Real time of the decisions that are made here, in µs since 1970."""
@@ -106,10 +110,18 @@ class Parts:
         """Do ``work`` beside everything else until the services end; its error ends them."""
         await self.stack.enter_async_context(_running(work))
 
-    async def lead(self, work: Work, leader: Leader) -> None:
-        """Have ``leader`` lead the realm's ``work`` whenever no other process does."""
+    async def lead(self, work: Work, leader: Leader, *knows: MemoryView) -> None:
+        """Have ``leader`` lead the realm's ``work`` whenever no other process does.
+
+        It begins once ``knows``, the read models that it decides by, know what the log holds: after a start
+        they are behind for a moment. After an error that nobody expected it begins anew, here or elsewhere.
+        """
         dsn, realm = self.system.dsn_of(WRITER), self.system.realm
-        await self.background(while_leading(dsn, realm, leader.lead, work=work, name=self.name))
+        restarts = Restarts(f"{work}_leader")
+        self.leaders.append(restarts)
+        informed = partial(_informed, leader, knows)
+        leading = partial(while_leading, dsn, realm, informed, work=work, name=self.name)
+        await self.background(restarts.keep_going(leading))
 
     async def keep(self, keeper: Keeper) -> None:
         """Have ``keeper`` look for ever after what needs no leader of its own."""
@@ -133,6 +145,12 @@ class Parts:
     def runner(self, *bindings: Binding[Any, Any, Any]) -> CommandRunner:
         """Return a command loop of its own for ``bindings``."""
         return CommandRunner(self.log, self.codec, bindings)
+
+
+async def _informed(leader: Leader, knows: Sequence[MemoryView]) -> None:
+    for view in knows:
+        await view.caught_up()
+    await leader.lead()
 
 
 Serve = Callable[[Parts], Awaitable[None]]

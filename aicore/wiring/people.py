@@ -109,7 +109,7 @@ async def _leader(parts: Parts) -> None:
     access = Access(parts.log, parts.codec, stalls, desk)
     purser = Purser(access, Orders(access, await parts.once(market_surroundings)), realm=realm)
     leader = PeopleLeader(parts.log, parts.codec, around, realm=realm, name=name, purser=purser)
-    await parts.lead("people", leader)
+    await parts.lead("people", leader, *around, around[0].clock, stalls)
 
 
 async def people_board(parts: Parts) -> PeopleBoard:

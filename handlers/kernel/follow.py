@@ -372,13 +372,18 @@ class ProcessRunner(Generic[S]):
 
 
 class Restarts:
-    """Work beside a process, done anew after an error that nobody expected; others must go on."""
+    """Work that is done anew after an error that nobody expected; others must go on."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._error = ""
 
-    def standing(self, process: Standing) -> Standing:
+    @property
+    def standing(self) -> Standing:
+        """Return what failed; such work has no position."""
+        return Standing(self._name, 0, self._error)
+
+    def beside(self, process: Standing) -> Standing:
         """Return how the process is, with what failed beside it."""
         return process if process.error else replace(process, error=self._error)
 

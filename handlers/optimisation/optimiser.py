@@ -105,7 +105,7 @@ class Optimiser:
     @property
     def standing(self) -> Standing:
         """Return how far it is."""
-        return self._restarts.standing(self._process.standing)
+        return self._restarts.beside(self._process.standing)
 
     async def run(self) -> None:
         """Follow the log, look at it every few seconds, and carry out what was approved, for ever."""

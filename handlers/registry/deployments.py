@@ -54,7 +54,7 @@ class DeploymentManager:
     @property
     def standing(self) -> Standing:
         """Return how far the judging is."""
-        return self._restarts.standing(self._gates.standing)
+        return self._restarts.beside(self._gates.standing)
 
     async def run(self) -> None:
         """Judge, prepare and keep engines for ever."""

@@ -1,5 +1,6 @@
 """The exit code that an error comes to, as README and operations.md say it."""
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import asyncpg
 import pytest
 
 from aicore.cli.events import event_types
-from aicore.cli.main import _explained, main
+from aicore.cli.main import _explained, _flat, main
 from aicore.cli.terminal import Exit, Failure
 from aicore.cli.wire import exit_of
 from aicore.running import AlreadyRunning
@@ -63,3 +64,15 @@ def test_an_unknown_event_type_is_a_mistake_of_the_command_line() -> None:
     with pytest.raises(Failure, match=r"no event 'registry\.promote_model'") as told:
         event_types(["registry.promote_model"])
     assert told.value.code == Exit.USAGE
+
+
+def test_what_nobody_expected_is_shown_however_deep_it_lies() -> None:
+    """*Scar:* under twelve groups, as a whole start has them, Python showed none of it."""
+    deep: BaseException = KeyError("a version that is not known yet")
+    for level in range(12):
+        deep = BaseExceptionGroup(str(level), [deep, asyncio.CancelledError()])
+    assert str(_flat(deep)) == "'a version that is not known yet'"
+    assert str(_flat(ValueError("alone"))) == "alone"
+    two = _flat(BaseExceptionGroup("outer", [deep, ValueError("another")]))
+    assert isinstance(two, BaseExceptionGroup)
+    assert [type(each) for each in two.exceptions] == [KeyError, ValueError]
