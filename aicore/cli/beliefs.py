@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from aicore.cli.called import holder_of, named
 from aicore.cli.terminal import Exit, Failure, Json, Kind, Listing, out, print_json, print_rows
 from aicore.cli.wire import over_wire
 
@@ -24,7 +25,12 @@ def facts(
     json: Json = False,
 ) -> None:
     """Show what is true: of something, by a predicate; now, at a game time, as of a position of the log."""
-    asked = {"about": about or None, "predicate": predicate or None, "at_ms": at_ms, "as_of": as_of}
+    asked = {
+        "about": named(about) if about else None,
+        "predicate": predicate or None,
+        "at_ms": at_ms,
+        "as_of": as_of,
+    }
     found = over_wire(lambda client: client.query("beliefs.facts", asked)).result
     if json:
         print_json(found)
@@ -45,12 +51,13 @@ def knows(
 ) -> None:
     """Show what somebody believes, and how they came to; or what they think that others believe."""
     others = [holder_of(each) for each in thinks_of or ()]
-    asked = {"holder": holder_of(holder), "about": about or None, "thinks_of": others, "as_of": as_of}
+    asked: dict[str, Any] = {"holder": holder_of(holder), "thinks_of": others, "as_of": as_of}
+    asked["about"] = named(about) if about else None
     found = over_wire(lambda client: client.query("beliefs.known", asked)).result
     if json:
         print_json(found)
         return
-    print_rows(known_listing(found["beliefs"]), f"{holder} knows of nothing")
+    print_rows(known_listing(found["beliefs"]), f"{holder_of(holder)} knows of nothing")
     _more(found)
 
 
@@ -73,11 +80,6 @@ def why(
         return
     for line in lines_of(found):
         out.print(line, markup=False, soft_wrap=True)
-
-
-def holder_of(text: str) -> str:
-    """Return who is meant; a name alone is a person's."""
-    return text if "." in text else f"person.{text}"
 
 
 def fact_listing(found: Sequence[Mapping[str, Any]]) -> Listing:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from aicore.audit.director import NothingKnown, Silence, arcs_of, direction_of, silence, told
+from aicore.cli.called import id_of
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json, run_async, running
 from aicore.cli.vouching import vouched
 from aicore.clock import now_us
@@ -38,7 +39,13 @@ def explain_silence(
     async def work() -> Silence:
         async with open_log(system.dsn_of("aicore_reader"), system.realm, now_us=now_us, writer=False) as log:
             return await silence(
-                log, codec, player, at=at, now_us=now_us(), otherwise=sample_definition, most=most
+                log,
+                codec,
+                id_of(player, "player"),
+                at=at,
+                now_us=now_us(),
+                otherwise=sample_definition,
+                most=most,
             )
 
     try:
@@ -151,7 +158,7 @@ def arcs(
 
     async def work() -> list[dict[str, str]]:
         async with open_log(system.dsn_of("aicore_reader"), system.realm, now_us=now_us, writer=False) as log:
-            return await _arcs(log, codec, player)
+            return await _arcs(log, codec, id_of(player, "player") if player else "")
 
     rows = run_async(work())
     if json:

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from aicore.cli.beliefs import AsOf, holder_of, when
+from aicore.cli.beliefs import AsOf, when
+from aicore.cli.called import holder_of, named
 from aicore.cli.terminal import Json, Kind, Listing, out, print_json, print_rows
 from aicore.cli.wire import over_wire
 
@@ -14,7 +15,7 @@ PROMISES = {"made": Kind.NAME, "promise": Kind.NAME, "due": Kind.NAME, "is": Kin
 
 
 def remembers(  # noqa: PLR0913 - one parameter per option of the command line
-    holder: Annotated[str, typer.Argument(help="Who: una_pell, or player.ann.")],
+    holder: Annotated[str, typer.Argument(help="Who: una_pell, player-0, or player.ann.")],
     *,
     about: Annotated[
         list[str] | None, typer.Option(help="What of: player.ann, place.tally_house; up to eight.")
@@ -31,19 +32,19 @@ def remembers(  # noqa: PLR0913 - one parameter per option of the command line
     asked: dict[str, Any] = {"holder": holder_of(holder), "as_of": as_of}
     if summary and about:
         found = over_wire(
-            lambda client: client.query("memories.summary", {**asked, "of": holder_of(about[0])})
+            lambda client: client.query("memories.summary", {**asked, "of": named(about[0])})
         ).result
     else:
-        asked |= {"about": [holder_of(each) for each in about or ()], "limit": limit, "newest": newest}
+        asked |= {"about": [named(each) for each in about or ()], "limit": limit, "newest": newest}
         found = over_wire(lambda client: client.query("memories.recall", asked)).result
     if json:
         print_json(found)
         return
     if "sentences" in found:
-        for line in sentences_of(found) or [f"{holder} remembers nothing of it"]:
+        for line in sentences_of(found) or [_nothing(holder)]:
             out.print(line, markup=False, soft_wrap=True)
     else:
-        print_rows(memory_listing(found["memories"]), f"{holder} remembers nothing of it")
+        print_rows(memory_listing(found["memories"]), _nothing(holder))
     _more(found)
 
 
@@ -91,6 +92,12 @@ def promise_listing(found: Sequence[Mapping[str, Any]]) -> Listing:
             [when(each["made_ms"]), each["says"], due, f"{each['state']}{why}", str(each["position"])]
         )
     return Listing(PROMISES, rows)
+
+
+def _nothing(holder: str) -> str:
+    who = holder_of(holder)
+    hint = "" if "." in holder or who.startswith("player.") else f"; a player is written player.{holder}"
+    return f"{who} remembers nothing of it{hint}"
 
 
 def _more(found: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from aicore.cli.called import holder_of, id_of
 from aicore.cli.terminal import Exit, Failure, Json, Kind, Listing, out, print_json, print_rows
 from aicore.cli.wire import Operator, Reason, over_wire, tell
 from domain.people.harm_messages import WHOLE
@@ -86,7 +87,7 @@ def harm(
     json: Json = False,
 ) -> None:
     """Have somebody come to harm by no player's hand; who has no health left is dead."""
-    payload = {"who": who, "amount": amount, "how": how}
+    payload = {"who": holder_of(who), "amount": amount, "how": how}
     reply = over_wire(lambda client: client.command("people.afflict", payload))
     tell(reply, f"{who} {_state(reply.result)}", json=json)
 
@@ -96,7 +97,7 @@ def health(
     who: Annotated[str, typer.Argument(help="Who: person.una_pell or player.ann.")], *, json: Json = False
 ) -> None:
     """Show how hurt somebody is, when they are whole again, or of what they died."""
-    found = over_wire(lambda client: client.query("people.health", {"who": who})).result
+    found = over_wire(lambda client: client.query("people.health", {"who": holder_of(who)})).result
     if json:
         print_json(found)
         return

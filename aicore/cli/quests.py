@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from aicore.cli.called import id_of
 from aicore.cli.terminal import Failure, Json, Kind, Listing, out, print_json, print_rows
 from aicore.cli.wire import over_wire, tell
 from aicore.content.definition import check_folder, check_sample
@@ -23,7 +24,9 @@ Player = Annotated[str, typer.Argument(help="The player's id.")]
 @app.command("offers")
 def show_offers(player: Player, *, json: Json = False) -> None:
     """Show the quests that a player may take, and what some of them wait for."""
-    found = over_wire(lambda client: client.query("quests.offers", {"player": player})).result
+    found = over_wire(
+        lambda client: client.query("quests.offers", {"player": id_of(player, "player")})
+    ).result
     if json:
         print_json(found)
         return
@@ -49,7 +52,7 @@ def show_journal(
     json: Json = False,
 ) -> None:
     """Show a player's quests, the newest first: what is to do, what was done, how they ended."""
-    asked = {"player": player, "running": running, "limit": limit}
+    asked = {"player": id_of(player, "player"), "running": running, "limit": limit}
     found = over_wire(lambda client: client.query("quests.journal", asked)).result
     if json:
         print_json(found)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from aicore.cli.beliefs import AsOf, when
+from aicore.cli.called import id_of
 from aicore.cli.terminal import Json, Kind, Listing, out, print_json, print_rows
 from aicore.cli.wire import over_wire
 from aicore.client import Client
@@ -29,10 +30,12 @@ def traces(
     json: Json = False,
 ) -> None:
     """Show what is to be seen at a place of what happened there: described, then each trace and its cause."""
-    asked = {"place": place, "at_ms": at_ms, "as_of": as_of}
+    asked = {"place": id_of(place, "place"), "at_ms": at_ms, "as_of": as_of}
 
     async def work(client: Client) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        found = (await client.query("traces.at", {**asked, "player": player or None})).result
+        found = (
+            await client.query("traces.at", {**asked, "player": id_of(player, "player") if player else None})
+        ).result
         then = {**asked, "at_ms": found["at_ms"]}
         return found, (await client.query("traces.describe", then)).result
 
