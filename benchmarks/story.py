@@ -13,6 +13,7 @@ from random import Random
 from uuid import UUID
 
 from benchmarks.harness import Progress, Report, percentile
+from benchmarks.talk_worlds import WORLDS, scored
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from domain.story.messages import LineSaid
@@ -35,6 +36,8 @@ async def run(quick: bool, progress: Progress) -> Report:
     progress("talking the world into being")
     _attacks(report)
     _reports(report)
+    progress("a stranger's evening in two worlds")
+    _stranger(report)
     progress("an evening of talk")
     talking = _evening(report, LINES_QUICK if quick else LINES)
     progress("the same lines again")
@@ -61,6 +64,15 @@ def _reports(report: Report) -> None:
         found = [each for each in talking.tale.beliefs.known(UNA) if each.claim == wanted]
         right += bool(found) and found[0].evidence == "claimed" and found[0].seen.teller == ANN
     report.add("honest reports: hearsay with source", right / REPORTS, "of 1")
+
+
+def _stranger(report: Report) -> None:
+    """Add how many things that a stranger says are answered to the point, on the half that is kept."""
+    for name in WORLDS:
+        for score, half in zip(scored(name), ("tuned", "kept"), strict=True):
+            report.add(f"{name}, {half}: answered to the point", score.answered / score.said, "of 1")
+            report.add(f"{name}, {half}: not known though known", score.unsaid / score.known, "of 1")
+            report.facts[f"{name}, {half}: said"] = score.said
 
 
 def _asked(count: int) -> Iterator[str]:

@@ -54,7 +54,8 @@ def show(
     person: Annotated[str, typer.Argument(help="The person's id, e.g. una_pell.")], *, json: Json = False
 ) -> None:
     """Show how somebody is; `aicore explain npc` says why they do what they do."""
-    found = over_wire(lambda client: client.query("people.person", {"person": person})).result
+    asked = {"person": id_of(person, "person")}
+    found = over_wire(lambda client: client.query("people.person", asked)).result
     if found is None:
         raise Failure(f"nobody {person!r} lives here", remedy="see `aicore people list`", code=Exit.USAGE)
     if json:
@@ -69,7 +70,7 @@ def knows(
     person: Annotated[str, typer.Argument(help="The person's id, e.g. una_pell.")], *, json: Json = False
 ) -> None:
     """Show what somebody knows of what happened: what they saw, and who told them what."""
-    found = over_wire(lambda client: client.query("people.known", {"person": person})).result
+    found = over_wire(lambda client: client.query("people.known", {"person": id_of(person, "person")})).result
     if json:
         print_json(found)
         return

@@ -18,14 +18,15 @@ from aicore.wiring.places import player_limits
 from domain.beliefs.beliefs import Beliefs
 from domain.beliefs.telling import Audience
 from domain.definition.definition import Definition
+from domain.memories.memories import Memories
 from domain.story.corpus import Words
 from domain.story.messages import PINS, Pin, Say, Unpin
 from domain.story.mouth import Mouth
 from domain.story.pins import PINNING, Checked, PinEvent, PinLine, Pinned
-from handlers.beliefs.view import BeliefsView
 from handlers.clock.view import ClockView
 from handlers.definition.board import DefinitionBoard
 from handlers.kernel.commands import Binding
+from handlers.memories.view import MemoriesView
 from handlers.people.board import PeopleBoard
 from handlers.people.memories import PeopleMemories
 from handlers.people.surroundings import Surroundings
@@ -69,7 +70,7 @@ class RunningWorld:
     there: PeopleMemories
     world: Surroundings
     people: PeopleBoard
-    known: BeliefsView
+    known: MemoriesView
     pinned: PinBoard
     defined: DefinitionBoard
 
@@ -103,6 +104,10 @@ class RunningWorld:
     def beliefs(self) -> tuple[Beliefs, int]:
         """Return what is believed, and up to which position."""
         return self.known.beliefs, self.known.position
+
+    def memories(self) -> Memories:
+        """Return what everybody remembers."""
+        return self.known.kept.memories
 
     def pins(self) -> Sequence[PinLine]:
         """Return the lines that are pinned."""

@@ -92,6 +92,10 @@ class Facts:
             fact.claim == normal and fact.ended is None for fact in self._of.get(normal.subject, {}).values()
         )
 
+    def held(self, predicate: str, subject: str) -> Iterable[Fact]:
+        """Return the states in force by a predicate that are about a subject; however long the log is."""
+        return self._states.get((predicate, subject), {}).values()
+
     def ask(
         self,
         argument: str = "",

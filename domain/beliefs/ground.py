@@ -4,7 +4,7 @@ What a definition states, everybody who lives there knows; what two think of eac
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from domain.beliefs.claims import Claim
 from domain.beliefs.vocabulary import Vocabulary, vocabulary
@@ -26,7 +26,7 @@ class Ground:
         private: what it states and only those know whom a claim names.
         districts: by place. zones: by district.
         names: by argument, as a sentence has it. people: by name, the person.
-        seats: by faction, the place.
+        seats: by faction, the place. territories: by place.
     """
 
     vocabulary: Vocabulary
@@ -37,6 +37,7 @@ class Ground:
     names: Mapping[str, str]
     people: Mapping[str, str]
     seats: Mapping[str, str]
+    territories: Mapping[str, str] = field(default_factory=dict)
 
 
 def ground_of(definition: Definition) -> Ground:
@@ -56,6 +57,7 @@ def ground_of(definition: Definition) -> Ground:
         dict(_names(definition)),
         {person.name: person.id for person in definition.people},
         {faction.id: faction.seat for faction in definition.factions},
+        {place.id: place.territory for place in definition.places if place.territory},
     )
 
 

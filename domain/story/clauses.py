@@ -78,6 +78,11 @@ def read_clauses(text: str) -> dict[str, str]:
     return {name.strip(): pattern.strip() for name, _, pattern in rows if pattern.strip()}
 
 
+def from_whom(clauses: Mapping[str, str]) -> frozenset[str]:
+    """Return the predicates whose person among the circumstances is not who told it."""
+    return frozenset(name for name, pattern in clauses.items() if FROM_WHOM.search(pattern))
+
+
 def clause(claim: Stated, between: Between, certainty: Certainty, clauses: Mapping[str, str]) -> str:
     """Return a claim as a sentence; a question if it asks for something.
 

@@ -81,6 +81,7 @@ class Speaker:
         who: the person. hearer: to whom they speak; what that one told them is no answer to them.
         stage: what belongs to a later one they do not say.
         lore: what documents that they may know claim, with where.
+        here: the place where both are (place.lamp_yard); "": it is not known.
     """
 
     who: str
@@ -88,6 +89,7 @@ class Speaker:
     stage: int = 0
     lore: Sequence[Known] = ()
     hearer: str = ""
+    here: str = ""
 
     @property
     def words(self) -> Vocabulary:
@@ -95,7 +97,17 @@ class Speaker:
         return self.beliefs.ground.vocabulary
 
     def of(self, about: str) -> Iterator[Known]:
-        """Yield what they know of something: what happened, what everybody knows, what is written."""
+        """Yield what they know of something: what they see, what happened, what all know, what is written.
+
+        What they see now stands against whatever says otherwise.
+        """
+        seen = {known.claim: known for known in self.sees(about)}
+        yield from seen.values()
+        for known in self._holds(about):
+            if known.claim not in seen and not any(self.words.contradict(known.claim, each) for each in seen):
+                yield known
+
+    def _holds(self, about: str) -> Iterator[Known]:
         seen = set[Claim]()
         for belief in self.beliefs.known(self.who, about):
             if not belief.doubted:
@@ -111,6 +123,64 @@ class Speaker:
             claim = known.claim
             if about in claim.arguments and claim not in seen and not (mind and mind.denies(claim)):
                 yield known
+
+    def sees(self, about: str) -> Iterator[Known]:
+        """Yield what stands to be seen of something: where they are, and over it; at their own stall, too.
+
+        Prices and what is sold out stand written at a stall, and the sky is over everybody. Whose stall it is
+        knows them when they are elsewhere, as it most likely still is. Who is in the place is there now.
+        """
+        yield from self._sees_there(about)
+        places = {self.here: "witnessed"} if self.here else {}
+        for place in self.own:
+            places.setdefault(place, "inferred")
+        looked = [(name, place, how) for place, how in places.items() for name in WRITTEN_UP]
+        looked += [(WEATHER, self.sky, "witnessed")] if self.sky else []
+        for predicate, subject, how in looked:
+            for fact in self.beliefs.facts.held(predicate, subject):
+                if about in fact.claim.arguments:
+                    by = how if fact.event else "common"
+                    at_ms, position = fact.from_ms, fact.begun
+                    yield Known(fact.claim, by, fact.event, fact.event, of_ms=at_ms, position=position)
+
+    def _sees_there(self, about: str) -> Iterator[Known]:
+        there = self.beliefs.presence.there(self.here.partition(".")[2]) if self.here else ()
+        for who in there if about == self.here else {about} & set(there):
+            for fact in self.beliefs.facts.held("at", who) if who != self.who else ():
+                at_ms = self.beliefs.told.now_ms
+                yield Known(fact.claim, "witnessed", fact.event, fact.event, of_ms=at_ms, position=fact.begun)
+
+    @property
+    def own(self) -> Sequence[str]:
+        """The places that they keep, then those where they work."""
+        stated = [known.claim for known in self.stated if known.claim.predicate in ("keeps", "works_at")]
+        return [claim.object for claim in sorted(stated)]
+
+    @property
+    def stated(self) -> Sequence[Known]:
+        """What the world's definition says of them; nobody talks them into anything else."""
+        common = self.beliefs.ground.common
+        own = (known for known in self._holds(self.who) if known.claim in common)
+        return [known for known in own if known.claim.subject == self.who]
+
+    @property
+    def sky(self) -> str:
+        """The zone over the place where they are; "": it is not known."""
+        ground = self.beliefs.ground
+        zone = ground.zones.get(ground.districts.get(self.here.partition(".")[2], ""), "")
+        return f"zone.{zone}" if zone else ""
+
+    @property
+    def around(self) -> Sequence[str]:
+        """The place where they are, then what it lies in."""
+        found = [self.here] if self.here else []
+        territory = self.beliefs.ground.territories.get(self.here.partition(".")[2])
+        found += [f"territory.{territory}"] if territory else []
+        for within in found:
+            for fact in self.beliefs.facts.held("lies_at", within):
+                if fact.claim.object not in found:
+                    found.append(fact.claim.object)
+        return found
 
     def news(self) -> Iterator[Known]:
         """Yield what happened that they know of."""
@@ -147,6 +217,10 @@ class Speaker:
         return own and hearer not in known.claim.arguments
 
 
+WRITTEN_UP = ("price", "sells", "sold_out", "shut")
+"""States of a place that one sees who is there."""
+
+WEATHER = "weather"
 SHAMEFUL = frozenset({"killed", "hurt", "took", "lied", "broke_promise"})
 """Deeds that nobody tells of themselves."""
 

@@ -3,11 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from domain.definition.definition import Definition
 from domain.definition.people import Person
-from domain.story.clauses import FROM_WHOM
 from domain.story.corpus import Words
 from domain.story.plan import Signature
 from domain.story.saying import Tongue, tongue_for
@@ -27,11 +25,6 @@ class Mouth:
     clauses: Mapping[str, str]
     words: Words
     digest: str
-
-    @cached_property
-    def from_whom(self) -> frozenset[str]:
-        """Predicates whose person among the circumstances is not who told it."""
-        return frozenset(name for name, pattern in self.clauses.items() if FROM_WHOM.search(pattern))
 
     def genre_of(self, definition: Definition) -> str:
         """Return the genre whose voices serve most of a world's people."""

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from domain.beliefs.claims import Claim, kind_of
 from domain.beliefs.ground import Ground
 from domain.definition.definition import Definition
 from domain.definition.people import Person
-from domain.story.clauses import Stated, Thing
+from domain.story.clauses import Between, Stated, Thing, bare_clause, from_whom
 from domain.story.plan import ARGUMENTS, Kind, Signature
 from domain.story.slots import Filling, Gender
 
@@ -36,6 +36,7 @@ TENS = ("ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty
 SPELT_MAX = 1_000_000
 COINS = 100
 
+PROMISED, PROMISED_THING = "promised", "promised_thing"
 _STRANGER = "a stranger"
 
 
@@ -49,6 +50,7 @@ class Naming:
         names: by argument, as a sentence has it. ends: by way, the names of its two ends.
         genders: of people, by argument. matters: by quest, the word that it is about.
         coins: by person, what money they count in: one, many, and the hundredth.
+        clauses: by predicate, how a claim is said plainly.
     """
 
     signatures: Mapping[str, Signature]
@@ -58,6 +60,7 @@ class Naming:
     genders: Mapping[str, Gender]
     matters: Mapping[str, str]
     coins: Mapping[str, tuple[str, str, str]]
+    clauses: Mapping[str, str] = field(default_factory=dict)
 
     def thing(self, argument: str, speaker: str = "") -> Thing | None:
         """Return what an argument is in a line; None: one cannot speak of it."""
@@ -94,6 +97,8 @@ class Naming:
             negated: whether it is denied.
             also: when it was, and from whom the speaker has it.
         """
+        if claim.predicate == PROMISED and kind_of(claim.value) != "quest":
+            return self._promised(claim, speaker, negated=negated, also=also)
         roles, used = [], set()
         for role in self.signatures.get(claim.predicate, ()):
             argument, _, part = role.argument.partition(".")
@@ -110,6 +115,16 @@ class Naming:
         more = [each for each in also if each.kind not in {thing.kind for thing in beside}]
         return Stated(claim.predicate, tuple(roles), (*beside, *more), negated)
 
+    def _promised(self, claim: Claim, speaker: str, *, negated: bool, also: Iterable[Thing]) -> Stated | None:
+        """Return a promise of a thing, of money, or to do something; the written lines are of quests."""
+        kind, _, id_ = claim.value.partition(".")
+        value = self.thing(claim.value, speaker)
+        if kind == "text":
+            value = Thing(claim.value, Kind.SAYING, Filling(id_))
+        found = [self.thing(claim.subject), self.thing(claim.object), value]
+        roles = tuple(each for each in found if each is not None)
+        return Stated(PROMISED_THING, roles, tuple(also), negated) if len(roles) == len(found) else None
+
     def _beside(self, predicate: str, rest: Sequence[str]) -> list[Thing] | None:
         """Return what a line says beside the roles: a place, or from whom; what is a text is left out."""
         found = []
@@ -122,6 +137,14 @@ class Naming:
             else:
                 return None
         return found
+
+    def saying(self, claim: Claim, between: Between) -> Thing | None:
+        """Return what somebody said as a thing that one can speak of; None: it has no plain words."""
+        stated = self.stated(claim, between.speaker.id)
+        if stated is None or stated.predicate not in self.clauses:
+            return None
+        clause = bare_clause(replace(stated, circumstances=()), between, self.clauses)
+        return Thing(f"claim.{claim}", Kind.SAYING, Filling(clause))
 
     def _end(self, way: str, part: str) -> Thing | None:
         ends = self.ends.get(way)
@@ -144,21 +167,27 @@ _SKIES = frozenset({"clear", "cloudy", "windy"})
 
 
 def naming_of(
-    definition: Definition, ground: Ground, signatures: Mapping[str, Signature], from_whom: Iterable[str]
+    definition: Definition, ground: Ground, signatures: Mapping[str, Signature], clauses: Mapping[str, str]
 ) -> Naming:
-    """Return how one speaks of what a definition has."""
+    """Return how one speaks of what a definition has. ``clauses``: as `read_clauses` returns them."""
     sides = {place.id: place.side for place in definition.places}
     money = {each.side: (each.coin, each.id, each.minor) for each in reversed(definition.currencies)}
     homes = ((person, sides.get(person.home)) for person in definition.people)
     return Naming(
         signatures,
-        frozenset(from_whom),
+        from_whom(clauses),
         ground.names,
         {f"way.{way.id}": (f"place.{way.start}", f"place.{way.end}") for way in definition.ways},
         {f"person.{person.id}": gender_of(person) for person in definition.people},
         {f"quest.{quest.id}": quest.word for quest in definition.quests},
         {f"person.{person.id}": money[side] for person, side in homes if side is not None and side in money},
+        clauses,
     )
+
+
+def trades_of(definition: Definition) -> Mapping[str, str]:
+    """Return by person what they are, as people say it: "night nurse"."""
+    return {f"person.{person.id}": person.role for person in definition.people}
 
 
 def gender_of(person: Person) -> Gender:
@@ -167,6 +196,26 @@ def gender_of(person: Person) -> Gender:
     if found is None:
         return Gender.THEY
     return Gender.SHE if found[1] in ("she", "her", "hers") else Gender.HE
+
+
+QUARTERS = ("", "a quarter past ", "half past ", "a quarter to ")
+EVENING, NIGHT, MORNING = 18, 22, 5
+"""Hours from which on one says so."""
+
+
+def clock_words(now_ms: int, day_ms: int) -> str:
+    """Return how late it is to the nearest quarter of an hour: "about half past nine in the morning"."""
+    quarter = round(now_ms % day_ms * 96 / day_ms) % 96
+    hour, part = divmod(quarter, 4)
+    named = (hour + (part == 3)) % 24
+    said = "midnight" if named == 0 else "noon" if named == 12 else ONES[named % 12]
+    if named in (0, 12):
+        return f"about {QUARTERS[part]}{said}"
+    if MORNING <= hour < 12:
+        return f"about {QUARTERS[part]}{said} in the morning"
+    if hour < MORNING or hour >= NIGHT:
+        return f"about {QUARTERS[part]}{said} at night"
+    return f"about {QUARTERS[part]}{said} in the {'evening' if hour >= EVENING else 'afternoon'}"
 
 
 def when(of_ms: int, now_ms: int, day_ms: int) -> str:

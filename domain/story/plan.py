@@ -120,6 +120,8 @@ class Kind(StrEnum):
     TIME = "time"
     WEATHER = "weather"
     QUEST = "quest"
+    SAYING = "saying"
+    """What somebody said or promised, in words of its own; no written line has a letter for it."""
 
 
 SPEAKER, HEARER, ASKED = "S", "H", "?"

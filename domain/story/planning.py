@@ -4,193 +4,88 @@ The plan is the truth: it states what the speaker believes, as surely as they do
 What must not be mentioned stands in it, too, and is stated by nothing.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
-from domain.beliefs.claims import Claim, kind_of
+from domain.beliefs.claims import Claim
 from domain.beliefs.mind import SURE
-from domain.story.clauses import Between, Stated, Thing
-from domain.story.knowing import Known, Speaker
-from domain.story.naming import Naming, when
-from domain.story.plan import Act, Attitude, Certainty, Kind, Mood, Register
-from domain.story.saying import Saying
+from domain.story.answering import answer, lacking, opinion, ranked, telling
+from domain.story.clauses import Stated, Thing
+from domain.story.forms import Does
+from domain.story.knowing import Known
+from domain.story.naming import clock_words
+from domain.story.plan import Act, Attitude, Kind
+from domain.story.recollecting import recollect, reminded
+from domain.story.scene import HIGH, Plan, Scene, Stating, Temper, denial, plan_of, states_of
 from domain.story.slots import Filling
-from domain.story.understanding import Does, Understanding
-
-HOUR_MS = 3_600_000
-FLEETING = frozenset({"at"})
-"""States that change from hour to hour; what one knows of them is soon no more than likely."""
+from domain.story.understanding import Understanding
 
 REPLIES: Mapping[Does, Act] = {
     Does.GREET: Act.GREET,
     Does.FAREWELL: Act.FAREWELL,
+    Does.DISMISS: Act.FAREWELL,
     Does.THANK: Act.SMALL_TALK,
+    Does.CHAT: Act.SMALL_TALK,
     Does.APOLOGISE: Act.CONSOLE,
     Does.PRAISE: Act.THANK,
-    Does.PROMISE: Act.AGREE,
     Does.BARGAIN: Act.BARGAIN,
     Does.ORDER: Act.REFUSE,
+    Does.ASK_JOKE: Act.JOKE,
     Does.UNFORESEEN: Act.UNFORESEEN,
 }
 """What is answered where nothing has to be stated."""
 
-
-@dataclass(frozen=True, slots=True)
-class Temper:
-    """How a person is when they are spoken to.
-
-    Attributes:
-        aggression, fear: traits, in thousandths.
-    """
-
-    mood: Mood = Mood.CALM
-    attitude: Attitude = Attitude.NEUTRAL
-    register: Register = Register.PLAIN
-    aggression: int = 300
-    fear: int = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Everything that a plan is made of, beside the words.
-
-    Attributes:
-        told: claims that this person has told this player, as they are written.
-        last: what they stated last, for who asks why.
-    """
-
-    speaker: Speaker
-    player: str
-    naming: Naming
-    temper: Temper
-    now_ms: int
-    day_ms: int
-    told: Collection[str] = frozenset()
-    last: Sequence[Known] = ()
-
-    @property
-    def between(self) -> Between:
-        """Who speaks to whom."""
-        person = self.naming.thing(self.speaker.who) or _thing(self.speaker.who, "nobody")
-        friend = self.temper.attitude == Attitude.WARM
-        return Between(person, _thing(self.player, "friend" if friend else "stranger"))
-
-
-@dataclass(frozen=True, slots=True)
-class Stating:
-    """A claim that a plan states, in the world's words and in those of lines.
-
-    Attributes:
-        over: whether it is denied.
-    """
-
-    known: Known
-    stated: Stated
-    over: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a line has to do, with what makes it true."""
-
-    saying: Saying
-    states: tuple[Stating, ...] = ()
-    hides: tuple[Claim, ...] = field(default=())
+NEWS_FROM = 400
+"""Thousandths by which a state spreads from which on it is news."""
 
 
 def plan(heard: Understanding, scene: Scene) -> Plan:
     """Return what a person has to say to a player's words."""
     match heard.does:
         case Does.ASK:
-            return _answer(heard, scene)
+            return answer(heard, scene)
+        case Does.ASK_OPINION:
+            return opinion(heard, scene)
         case Does.ASK_WHO:
             return _introduce(scene)
         case Does.ASK_NEWS:
             return _news(heard, scene)
         case Does.ASK_WHY:
             return _why(scene)
+        case Does.ASK_WHEN:
+            return _again(scene)
+        case Does.ASK_TIME:
+            return _time(scene)
+        case Does.ASK_MEMORY:
+            return recollect(heard, scene)
         case Does.TELL:
             return _to_claims(heard, scene)
-        case Does.THREATEN:
-            return _plan(scene, _to_threat(scene.temper))
-        case Does.INSULT:
-            return _plan(scene, Act.INSULT if scene.temper.aggression >= HIGH else Act.COMPLAIN)
         case _:
-            return _plan(scene, REPLIES[heard.does])
+            return _reply(heard, scene)
 
 
-HIGH = 550
-"""Of a trait, in thousandths."""
+def _reply(heard: Understanding, scene: Scene) -> Plan:
+    """Answer what asks for no claim."""
+    match heard.does:
+        case Does.THREATEN:
+            return plan_of(scene, _to_threat(scene.temper))
+        case Does.INSULT:
+            return plan_of(scene, Act.INSULT if scene.temper.aggression >= HIGH else Act.COMPLAIN)
+        case Does.ASK_SECRET:
+            warm = scene.temper.attitude == Attitude.WARM
+            return plan_of(scene, Act.CHANGE_SUBJECT if warm else Act.REFUSE)
+        case Does.PROMISE:
+            return _to_claims(heard, scene) if heard.claims else plan_of(scene, Act.AGREE)
+        case Does.REMIND:
+            return reminded(scene)
+        case _:
+            return plan_of(scene, REPLIES[heard.does])
 
 
 def _to_threat(temper: Temper) -> Act:
     if temper.aggression >= HIGH:
         return Act.THREATEN
     return Act.PLEAD if temper.fear >= HIGH else Act.REFUSE
-
-
-def _answer(heard: Understanding, scene: Scene) -> Plan:
-    """Answer a question by what fits it best; otherwise say honestly that one does not know."""
-    for claim in heard.asked:
-        held, against = scene.speaker.believes(claim), scene.speaker.against(claim)
-        if held is not None:
-            return _telling(scene, Act.ANSWER, [held])
-        if against is not None and (denial := _denial(scene, claim, against)):
-            return denial
-    about = heard.about or ((scene.speaker.who,) if heard.yours else (scene.player,) if heard.mine else ())
-    known = {each.claim: each for one in about for each in scene.speaker.of(one)}
-    fits = [each for each in known.values() if set(about) <= set(each.claim.arguments)]
-    if heard.asks:
-        fits = [each for each in fits if each.claim.predicate in heard.asks]
-    elif kind_of(about[0]) in PEOPLE if about else False:
-        fits = [each for each in fits if each.claim.predicate not in BANAL]
-    return _telling(scene, Act.ANSWER, _ranked(fits, heard.asks, scene), two=not heard.asks)
-
-
-PEOPLE = ("person", "player")
-BANAL = frozenset({"arrived", "left"})
-"""Not worth telling of somebody, unless it is asked for."""
-
-
-def _ranked(fits: Iterable[Known], asks: Sequence[str], scene: Scene) -> list[Known]:
-    """Return what fits, the best first: as asked, not told yet, what counts most, the surest, the newest."""
-    rank = {name: at for at, name in enumerate(asks)}
-    predicates = scene.speaker.words.predicates
-
-    def key(known: Known) -> tuple[object, ...]:
-        name = known.claim.predicate
-        return (
-            str(known.claim) in scene.told,
-            rank.get(name, 0),
-            -predicates[name].spreads,
-            -known.confidence,
-            -known.position,
-            known.claim,
-        )
-
-    return sorted(fits, key=key)
-
-
-def _telling(scene: Scene, act: Act, found: Sequence[Known], *, two: bool = False) -> Plan:
-    """State the first that may be said; refuse if there are only such as may not, and say so if none."""
-    hidden = tuple(each.claim for each in found if scene.speaker.hides(each, scene.player))
-    states = _states(scene, [each for each in found if each.claim not in hidden])
-    if states:
-        first = states[0]
-        chosen = [first]
-        if two:
-            second = (each for each in states[1:] if _goes_with(each, first, scene))
-            chosen += [each for each in [next(second, None)] if each]
-        return _plan(scene, act, chosen, hidden)
-    if hidden:
-        warm = scene.temper.attitude == Attitude.WARM
-        return _plan(scene, Act.CHANGE_SUBJECT if warm else Act.REFUSE, (), hidden)
-    return _plan(scene, Act.NOT_KNOW)
-
-
-def _goes_with(other: Stating, first: Stating, scene: Scene) -> bool:
-    same = _certainty(other.known, scene) == _certainty(first.known, scene)
-    return same and other.stated.predicate != first.stated.predicate
 
 
 def _news(heard: Understanding, scene: Scene) -> Plan:
@@ -202,19 +97,20 @@ def _news(heard: Understanding, scene: Scene) -> Plan:
         and scene.player not in each.claim.arguments
         and set(heard.about) <= set(each.claim.arguments)
     ]
-    return _telling(scene, Act.GOSSIP, _ranked(fits, (), scene))
+    return telling(scene, Act.GOSSIP, ranked(fits, (), scene))
 
 
 def _introduce(scene: Scene) -> Plan:
     """Say who one is, by what everybody knows of one."""
-    own = {each.claim.predicate: each for each in scene.speaker.of(scene.speaker.who) if each.how == "common"}
-    found = [own[name] for name in ("keeps", "works_at", "member") if name in own]
-    mine = [each for each in found if each.claim.subject == scene.speaker.who]
-    return _plan(scene, Act.INTRODUCE, _states(scene, mine)[:1])
+    stated = {each.claim.predicate: each for each in scene.speaker.stated}
+    found = [
+        replace(stated[name], how="common") for name in ("keeps", "works_at", "member") if name in stated
+    ]
+    return plan_of(scene, Act.INTRODUCE, states_of(scene, found)[:1])
 
 
 def _why(scene: Scene) -> Plan:
-    """Say by what one knows what one said: who told one, or that one saw it."""
+    """Say by what one knows what one said: who told one, or that one saw it; what all know is so."""
     for last in scene.last:
         speaker, words = scene.speaker.who, scene.speaker.words
         claims = []
@@ -225,8 +121,27 @@ def _why(scene: Scene) -> Plan:
         for claim in claims:
             if (normal := words.normal(claim)) is not None:
                 by = replace(last, claim=normal, how="witnessed", confidence=SURE, hands=0, teller="")
-                return _telling(scene, Act.TELL, [by])
-    return _plan(scene, Act.NOT_KNOW)
+                return telling(scene, Act.TELL, [by])
+    return plan_of(scene, Act.AGREE) if scene.last else lacking(scene, [])
+
+
+def _again(scene: Scene) -> Plan:
+    """Say what one said last once more, with when it was."""
+    predicates = scene.speaker.words.predicates
+    dated = [each for each in scene.last if each.of_ms is not None and each.claim.predicate in predicates]
+    return telling(scene, Act.ANSWER, dated)
+
+
+def _time(scene: Scene) -> Plan:
+    """Say how late it is; everybody can see that."""
+    clock = clock_words(scene.now_ms, scene.day_ms)
+    claim = Claim(HOUR, scene.speaker.here or "place.here", f"text.{clock}")
+    stated = Stated(HOUR, (Thing(f"time.{clock}", Kind.TIME, Filling(clock)),))
+    return plan_of(scene, Act.ANSWER, [Stating(Known(claim, "witnessed", of_ms=scene.now_ms), stated)])
+
+
+HOUR = "hour_is"
+"""Lines' own predicate: how late it is. No world claims it, so nobody keeps it as a belief."""
 
 
 def _to_claims(heard: Understanding, scene: Scene) -> Plan:
@@ -235,72 +150,22 @@ def _to_claims(heard: Understanding, scene: Scene) -> Plan:
         if said.over:
             continue
         against = scene.speaker.against(said.claim)
-        if against is not None and (denial := _denial(scene, said.claim, against)):
-            return denial
-        if scene.speaker.believes(said.claim) is not None:
-            return _plan(scene, Act.AGREE)
-    return _plan(scene, Act.UNFORESEEN)
+        if against is not None and (denied := denial(scene, said.claim, against)):
+            return denied
+        held = scene.speaker.believes(said.claim)
+        if held is not None:
+            ours = {scene.speaker.who, scene.player} <= set(said.claim.arguments)
+            return telling(scene, Act.ANSWER, [held]) if ours else plan_of(scene, Act.AGREE)
+        if _own_doing(said.claim, scene) and (
+            denied := denial(scene, said.claim, Known(said.claim, "witnessed"))
+        ):
+            return denied
+    return plan_of(scene, Act.UNFORESEEN)
 
 
-def _denial(scene: Scene, claim: Claim, against: Known) -> Plan | None:
-    known = replace(against, claim=claim)
-    if scene.speaker.hides(known, scene.player):
-        return None
-    stated = scene.naming.stated(claim, scene.speaker.who)
-    return None if stated is None else _plan(scene, Act.DENY, [Stating(known, stated, over=True)])
+OWN_DOING = frozenset({"promised", "owes", "kept_promise"})
+"""What nobody forgets of themselves: who does not know of it did not do it."""
 
 
-def _states(scene: Scene, found: Sequence[Known]) -> list[Stating]:
-    """Return those that lines can state, as they state them."""
-    made = []
-    for known in found:
-        stated = scene.naming.stated(known.claim, scene.speaker.who, also=_also(known, scene))
-        if stated is not None:
-            made.append(Stating(known, stated))
-    return made
-
-
-def _also(known: Known, scene: Scene) -> list[Thing]:
-    """Return when it was, and from whom the speaker has it."""
-    found = []
-    predicate = scene.speaker.words.predicates[known.claim.predicate]
-    if predicate.holds == "deed" and known.of_ms is not None:
-        said = when(known.of_ms, scene.now_ms, scene.day_ms)
-        found += [Thing(f"time.{said}", Kind.TIME, Filling(said))] if said else []
-    if known.teller and known.teller not in (scene.player, *known.claim.arguments):
-        teller = scene.naming.thing(known.teller)
-        found += [teller] if teller is not None else []
-    return found
-
-
-def _plan(scene: Scene, act: Act, states: Sequence[Stating] = (), hides: tuple[Claim, ...] = ()) -> Plan:
-    temper = scene.temper
-    stated = tuple(each.stated for each in states)
-    hidden = (scene.naming.stated(each, scene.speaker.who) for each in hides)
-    saying = Saying(
-        act,
-        scene.between,
-        stated,
-        _certainty(states[0].known, scene) if states else Certainty.SURE,
-        temper.mood,
-        temper.attitude,
-        temper.register,
-        tuple(each for each in hidden if each is not None and each not in stated),
-    )
-    return Plan(saying, tuple(states), hides)
-
-
-def _certainty(known: Known, scene: Scene) -> Certainty:
-    """Return how sure a person is, as it is heard in a line."""
-    match known.how:
-        case "told" | "hearsay" | "claimed":
-            return Certainty.HEARSAY
-        case "inferred":
-            return Certainty.LIKELY
-        case _:
-            old = known.of_ms is not None and scene.now_ms - known.of_ms >= HOUR_MS
-            return Certainty.LIKELY if old and known.claim.predicate in FLEETING else Certainty.SURE
-
-
-def _thing(who: str, name: str) -> Thing:
-    return Thing(who, Kind.PERSON, Filling(name))
+def _own_doing(claim: Claim, scene: Scene) -> bool:
+    return claim.predicate in OWN_DOING and claim.subject == scene.speaker.who

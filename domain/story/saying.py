@@ -238,10 +238,10 @@ class Tongue:
             for text, written in framed
             if written.id not in heard.lines and written.opening not in heard.openings
         )
-        yield from (
-            _stated(f"{said} {text}", written) for text, written in beside if written.id not in heard.lines
-        )
-        both = [*framed, *((f"{said} {text}", written) for text, written in beside)]
+        form = "{1} {0}" if saying.act == Act.NOT_KNOW else "{0} {1}"  # what helps stands behind it
+        joined = [(form.format(said, text), written) for text, written in beside]
+        yield from (_stated(text, written) for text, written in joined if written.id not in heard.lines)
+        both = [*framed, *joined]
         both.sort(key=lambda part: self._again(part[1], heard))
         for (first, one), (second, other) in _crossed(both, beside):
             if one.id != other.id:

@@ -33,8 +33,8 @@ from domain.story.messages import (
 )
 from domain.story.pins import PinLine
 from domain.story.plan import Act, Attitude, Certainty, Kind, Mood, Register
-from domain.story.planning import Plan, Stating
 from domain.story.saying import Heard, Saying, Tongue
+from domain.story.scene import Plan, Stating
 from domain.story.slots import Filling, Gender
 from domain.story.understanding import Understanding
 from domain.story.variety import words_of
@@ -59,13 +59,14 @@ class Words(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """One of the last turns: who spoke, what was talked of, what was stated."""
+    """One of the last turns: who spoke, what was talked of and asked for, what was stated."""
 
     speaker: str
     does: str
     about: tuple[str, ...]
     claims: tuple[SaidClaim, ...]
     at_ms: int
+    asks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ def evolve(state: Talk, event: LineSaid) -> Talk:
         tuple(dict.fromkeys((*about, *event.heard.about))),
         tuple(event.plan.claims),
         event.at_ms,
+        tuple(event.heard.asks),
     )
     words = Words(tuple(event.lines), tuple(event.openings), event.text)
     return Talk(
@@ -205,11 +207,11 @@ class Draft:
 def drafted(plan: Plan) -> Draft:
     """Return a plan as the event has it."""
     saying = plan.saying
-    things = dict.fromkeys((saying.between.speaker, saying.between.hearer))
+    by_id = {each.id: each for each in (saying.between.speaker, saying.between.hearer)}
     for claim in saying.claims:
-        things |= dict.fromkeys(each for each in claim.roles if isinstance(each, Thing))
-        things |= dict.fromkeys(claim.circumstances)
-    by_id = {each.id: each for each in reversed([*things])}
+        for each in (*claim.roles, *claim.circumstances):
+            if isinstance(each, Thing):
+                by_id.setdefault(each.id, each)
     said = SaidPlan(
         act=saying.act,
         claims=[_said_claim(each) for each in plan.states],
@@ -219,7 +221,7 @@ def drafted(plan: Plan) -> Draft:
         level=saying.register,
         unsaid=[str(each) for each in plan.hides][:HIDES_MAX],
     )
-    shown = tuple(_said_thing(each) for each in reversed(by_id.values()))
+    shown = tuple(map(_said_thing, by_id.values()))
     return Draft(said, shown, saying_of(said, shown))
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from domain.definition.definition import Definition
 from domain.definition.people import Person
+from domain.story.forms import Does
 from domain.story.knowing import Speaker, regard
 from domain.story.plan import Attitude, Mood, Register
-from domain.story.planning import HIGH, Temper
-from domain.story.understanding import Does
+from domain.story.scene import HIGH, Temper
 
 DAY_MS = 86_400_000
 MOURNS_MS, SHAKEN_MS = 3 * DAY_MS, DAY_MS

@@ -20,15 +20,18 @@ from domain.definition.definition import Definition
 from domain.definition.people import Person
 from domain.kernel.decider import Rejected
 from domain.kernel.parse import parse
+from domain.memories.memories import Memories
 from domain.places.moving import Player
 from domain.places.moving import stream_of as player_stream
 from domain.session.authority import held
+from domain.story.forms import Does
 from domain.story.knowing import Known, Speaker
 from domain.story.messages import LineSaid, MadeOf, Say, stream_of
 from domain.story.mouth import Mouth
-from domain.story.naming import Naming, naming_of
+from domain.story.naming import Naming, naming_of, trades_of
 from domain.story.pins import PinLine, pins_for
-from domain.story.planning import Scene, plan
+from domain.story.planning import plan
+from domain.story.scene import Scene
 from domain.story.talk import (
     TALKING,
     Draft,
@@ -42,7 +45,7 @@ from domain.story.talk import (
     spoken,
 )
 from domain.story.temper import Being, temper_of
-from domain.story.understanding import Does, Ear, Understanding, ear_of
+from domain.story.understanding import Before, Ear, Understanding, ear_of
 from handlers.kernel.commands import Binding, CommandRunner, Outcome, caused_by
 from handlers.story.lore import Lore
 from handlers.story.realiser import Asked, Gates, Realiser, realised
@@ -85,6 +88,10 @@ class World(Protocol):
 
     def beliefs(self) -> tuple[Beliefs, int]:
         """Return what is believed, and the position of the log up to which it is."""
+        ...
+
+    def memories(self) -> Memories:
+        """Return what everybody remembers."""
         ...
 
     def pins(self) -> Sequence[PinLine]:
@@ -202,20 +209,23 @@ class Talks:
         """Return what is made of a definition; it takes some 20 ms, so it is kept."""
         if self._tools is None or self._tools.definition is not definition:
             ground = ground_of(definition)
-            naming = naming_of(definition, ground, mouth.signatures, mouth.from_whom)
-            self._tools = Tools(definition, ear_of(reader(ground), naming.genders), naming)
+            naming = naming_of(definition, ground, mouth.signatures, mouth.clauses)
+            ear = ear_of(reader(ground), naming.genders, trades_of(definition))
+            self._tools = Tools(definition, ear, naming)
         return self._tools
 
     async def _line(self, setting: Setting, talk: Talk) -> LineSaid:
         """Return what the person answers."""
         command = setting.command
         turns = talk.with_(command.to, setting.now_ms - TALK_MS)
-        before = [argument for turn in turns for argument in turn.about]
+        before = Before(
+            [argument for turn in turns for argument in turn.about], turns[0].asks if turns else ()
+        )
         heard = setting.tools.ear.understand(command.text, setting.player, command.to, before)
         lore = await self._lore_for(setting, heard)
         needs = await self._world.needs(setting.person.id)
         beliefs, known = self._world.beliefs()
-        speaker = Speaker(command.to, beliefs, command.stage, lore, setting.player)
+        speaker = Speaker(command.to, beliefs, command.stage, lore, setting.player, f"place.{setting.place}")
         being = Being(
             setting.person, setting.tools.definition, needs, [turn.does for turn in turns], setting.now_ms
         )
@@ -229,11 +239,12 @@ class Talks:
             self._world.day_ms(),
             told,
             [known_of(each) for each in turns[0].claims] if turns else (),
+            self._world.memories(),
         )
         return await self._spoken(setting, talk, heard, drafted(plan(heard, scene)), known)
 
     async def _lore_for(self, setting: Setting, heard: Understanding) -> Sequence[Known]:
-        if heard.does != Does.ASK:
+        if heard.does not in (Does.ASK, Does.ASK_OPINION):
             return ()
         command, words = setting.command, setting.tools.ear.reader.ground.vocabulary
         return await self._by.lore.claims(command.text, command.to, command.stage, words)

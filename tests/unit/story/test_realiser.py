@@ -11,7 +11,7 @@ from domain.story.talk import Made, saying_of
 from handlers.story import realiser
 from handlers.story.gates import ReadingBack
 from handlers.story.realiser import Asked, realised
-from tests.unit.story.talk_kit import Talking, mouth, naming
+from tests.unit.story.talk_kit import Talking, cindermouth, mouth
 
 
 class Says:
@@ -37,7 +37,7 @@ async def test_who_is_late_or_dead_is_done_without_and_all_others_are_read_back(
     voice = line.made_of.voice
     present = frozenset(("person.una_pell", "person.nib", "player.ann"))
     given = mouth().tongues[voice].voice.given
-    asked = Asked(saying, voice, Heard(), "seed", line.text, naming().names, present, given)
+    asked = Asked(saying, voice, Heard(), "seed", line.text, cindermouth().naming.names, present, given)
     gates = ReadingBack(read_language)
 
     said = Says("Nib is at the Ropewalk quay with Odalys Pike.", "It is 5 o'clock.")
