@@ -42,9 +42,9 @@ HELPS: Sequence[tuple[str, str, tuple[str, ...]]] = (
 def answer(heard: Understanding, scene: Scene) -> Plan:
     """Answer a question by what fits it best, and the next one beside it, if both can be said at once."""
     first = answered(heard, scene)
-    if heard.then is None or len(first.states) > 1:
+    if heard.beside is None or len(first.states) > 1:
         return first
-    second = answered(heard.then, scene)
+    second = answered(heard.beside, scene)
     if not first.states or first.saying.act != Act.ANSWER:
         return second if second.states and second.saying.act == Act.ANSWER else first
     one, other = first.states[0], second.states[:1]

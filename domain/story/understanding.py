@@ -51,7 +51,7 @@ class Understanding:
         asks: predicates by which an answer would claim; empty: anything about it.
         asked: claims of which they ask whether they are so.
         claims: what they claim.
-        then: what they ask beside that; None: nothing.
+        beside: what else they ask; None: nothing.
     """
 
     does: Does
@@ -62,7 +62,7 @@ class Understanding:
     asks: tuple[str, ...] = ()
     asked: tuple[Claim, ...] = ()
     claims: tuple[Said, ...] = ()
-    then: "Understanding | None" = None
+    beside: "Understanding | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +208,8 @@ def _together(made: Sequence[Understanding], claims: tuple[Said, ...]) -> Unders
         (one for one in made if one.does != Does.UNFORESEEN), made[0]
     )
     others = (one for one in made if one is not first and one.does == Does.ASK)
-    then = next(others, None) if first.does == Does.ASK else None
-    return replace(first, claims=claims, then=then)
+    beside = next(others, None) if first.does == Does.ASK else None
+    return replace(first, claims=claims, beside=beside)
 
 
 LESS = frozenset({Does.GREET, Does.FAREWELL, Does.THANK, Does.CHAT, Does.UNFORESEEN, Does.APOLOGISE})
