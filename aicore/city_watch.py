@@ -9,8 +9,8 @@ from nats.aio.msg import Msg
 from aicore.client import Client
 from domain.places.feed import Cell, Room
 from protocol.errors import WireError
-from protocol.frames import decode_frame
-from protocol.subjects import places_subject
+from protocol.short_frames import decode_short, long_row
+from protocol.subjects import places_subjects
 
 
 class Walker(NamedTuple):
@@ -41,7 +41,8 @@ class CityWatch:
     async def open(self) -> None:
         """Ask for the map, and hear what changes from now on."""
         self.map = (await self._client.query("places.map")).result
-        await self._client.hear(places_subject(self._client.realm), self._hear)
+        _, short = places_subjects(self._client.realm)
+        await self._client.hear(short, self._hear)
         self._missed = {Cell(place["id"], 0) for place in self.map["places"]}
         await self.refresh()
 
@@ -52,7 +53,7 @@ class CityWatch:
         if weather := (await self._client.query("weather.now")).result:
             self.weather = {each["zone"]: each["state"] for each in weather["zones"]}
         for cell in sorted(self._missed):
-            asked = {"place": cell.place, "cell": cell.number}
+            asked = {"place": cell.place, "cell": cell.number, "form": 2}
             found = (await self._client.query("places.snapshot", asked)).result
             room = self.rooms.get(cell)
             if room is None or found["seq"] >= room.seq:
@@ -65,7 +66,7 @@ class CityWatch:
         *_, place, number = message.subject.split(".")
         cell = Cell(place, int(number))
         try:
-            frame = decode_frame(message.data)
+            frame = decode_short(message.data)
         except WireError:
             return
         room = self.rooms.get(cell)
@@ -96,7 +97,7 @@ class CityWatch:
 def _room(found: Mapping[str, Any]) -> Room:
     return Room(
         seq=found["seq"],
-        present={who: tuple(more) for who, *more in found["present"]},
-        ways={who: tuple(more) for who, *more in found["ways"]},
+        present={who: tuple(long_row(more)) for who, *more in found["present"]},
+        ways={who: tuple(long_row(more)) for who, *more in found["ways"]},
         shut=set(found["shut"]),
     )

@@ -94,7 +94,7 @@ class Ours:
         """Hear every frame, as one who gets everything would."""
         async with connect(self.system.nats_url, name="overhearing") as nc:
             heard = Heard()
-            await nc.subscribe(f"{self.system.realm}.live.place.>", cb=heard.hear)
+            await nc.subscribe(f"{self.system.realm}.live.at.>", cb=heard.hear)
             await nc.flush()
             yield heard
 

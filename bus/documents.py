@@ -256,11 +256,21 @@ def _message(kind: Declared, more: dict[str, Any]) -> dict[str, Any]:
     message = {"name": row["name"], "contentType": ENVELOPE_TYPE, "summary": row["meaning"], **more}
     message["payload"] = {
         "schemaFormat": "application/schema+json;version=draft-2020-12",
-        "schema": schema_of(kind),
+        "schema": _as_sent(kind),
     }
     if example:
         message["examples"] = [{"name": "example", "payload": example}]
     return message
+
+
+def _as_sent(kind: Declared) -> dict[str, Any]:
+    """Return the JSON Schema of a message: of one that is sent as a list, the list's."""
+    schema = schema_of(kind)
+    if not (issubclass(kind, LiveMessage) and kind.listed):
+        return schema
+    *first, last = schema.pop("properties").values()
+    kept = {key: schema[key] for key in ("$schema", "$defs", "title", "description") if key in schema}
+    return kept | {"type": "array", "prefixItems": first, "items": last["items"], "minItems": len(first)}
 
 
 def _hoisted(part: Any, schemas: dict[str, Any]) -> Any:

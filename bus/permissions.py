@@ -20,7 +20,7 @@ from protocol.subjects import (
     gate_subject,
     inbox_subject,
     peer_subject,
-    places_subject,
+    places_subjects,
     query_subject,
 )
 
@@ -223,7 +223,7 @@ def component_rights(realm: str, name: str) -> Rights:
     common = Rights((*_REPLIES, "$SRV.>", "$JS.API.INFO"), (f"{me.inbox}.>", "$SRV.>"))
     if name == "relay":
         events = Rights((f"{realm}.evt.>", "$JS.API.>", f"$JS.ACK.EVT_{realm}.>"))
-        return _joined(common, events, Rights((places_subject(realm),)))
+        return _joined(common, events, Rights(places_subjects(realm)))
     parts = SERVICES if name == "services" else (name,)
     return _joined(common, *(_PARTS[part](realm, me) for part in parts if part in _PARTS))
 
@@ -247,7 +247,7 @@ def _inference(realm: str, _: Identity) -> Rights:
     streams = [*_stream(f"CLAIMS_{realm}"), *_stream(f"JOBS_{realm}")]
     sent = (f"{realm}.claim.>", f"{realm}.peer.>", f"{realm}.job.>", f"{realm}.live.*.>")
     heard = (*_joins(realm, "cmd", "qry"), f"{realm}.peer.>", cancel_subject(realm, None))
-    return Rights((*sent, *streams), heard, (cancel_subject(realm, None), places_subject(realm)))
+    return Rights((*sent, *streams), heard, (cancel_subject(realm, None), *places_subjects(realm)))
 
 
 _PARTS: dict[str, Callable[[str, Identity], Rights]] = {

@@ -17,6 +17,7 @@ from protocol.kinds import (
     OrNil,
     Packed,
     Rows,
+    ShortChanges,
     Text,
     Version,
     Whole,
@@ -32,6 +33,8 @@ from protocol.limits import (
 )
 
 FORMAT_VERSION = 1
+SHORT_VERSION = 2
+"""Of frames that are lists: the first element tells."""
 
 PART = "[a-z][a-z0-9_]{0,63}"
 STREAM_ID = "[A-Za-z0-9_-]{1,128}"
@@ -116,6 +119,11 @@ FRAME = (
     Field("seq", _FROM_0),
     Field("changes", Changes(_FROM_1)),
 )
+SHORT_FRAME = (
+    Field("v", Version(SHORT_VERSION)),
+    *FRAME[1:-1],
+    Field("changes", ShortChanges(_FROM_1)),
+)
 
 TABLES = {
     "envelope": ENVELOPE,
@@ -129,5 +137,6 @@ TABLES = {
     "answer": ANSWER,
     "error": ERROR,
     "frame": FRAME,
+    "short frame": SHORT_FRAME,
 }
 """In the order in which they stand in SPEC.md."""

@@ -267,6 +267,23 @@ class Changes:
         return value
 
 
+class ShortChanges:
+    """The same with numbers for words, which are the end of a list themselves."""
+
+    def __init__(self, position: Whole) -> None:
+        self.position, self.spelled = position, "short changes, each an element of the list"
+
+    def read(self, value: Any, path: str) -> list[list[Any]]:  # noqa: D102
+        for change in value:
+            if type(change) is not list or len(change) < 2:
+                raise wrong_kind(self, change, path)
+            self.position.read(change[0], path)
+            for op in change[1:]:
+                if type(op) is not list or not op or type(op[0]) is not int:
+                    raise wrong_kind(self, op, path)
+        return list(value)
+
+
 class Anything:
     """Any value of the data model."""
 

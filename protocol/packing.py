@@ -4,7 +4,7 @@ The decoder of the `msgpack` package checks lengths before it allocates; depth i
 those lengths bound. Maps have string keys only and no key twice; extension types are refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -20,6 +20,15 @@ def pack(value: Mapping[str, Any]) -> bytes:
     Raises:
         WireError: ``invalid_field``, a value that msgpack or the data model does not have.
     """
+    return _packed(value)
+
+
+def pack_list(value: Sequence[Any]) -> bytes:
+    """Return a list as msgpack; see `pack`."""
+    return _packed(value)
+
+
+def _packed(value: Any) -> bytes:
     try:
         packed: bytes = msgpack.packb(value)
     except (TypeError, ValueError, OverflowError, UnicodeEncodeError) as error:
@@ -34,6 +43,22 @@ def unpack(data: bytes, what: str, *, bytes_max: int = MESSAGE_BYTES_MAX) -> dic
         WireError: ``too_large``; ``malformed_message``: not one complete msgpack map with string keys, over
             the limits of depth or items, or with an extension type.
     """
+    value = _unpacked(data, what, bytes_max, dict)
+    assert type(value) is dict
+    return value
+
+
+def unpack_list(data: bytes, what: str, *, bytes_max: int = MESSAGE_BYTES_MAX) -> list[Any]:
+    """Return the list that ``data`` is; see `unpack`."""
+    value = _unpacked(data, what, bytes_max, list)
+    assert type(value) is list
+    return value
+
+
+_CALLED: Mapping[type, str] = {dict: "map", list: "list"}
+
+
+def _unpacked(data: bytes, what: str, bytes_max: int, kind: type) -> dict[str, Any] | list[Any]:
     if len(data) > bytes_max:
         raise WireError("too_large", what, f"has {len(data)} bytes, the limit is {bytes_max}")
     try:
@@ -51,10 +76,12 @@ def unpack(data: bytes, what: str, *, bytes_max: int = MESSAGE_BYTES_MAX) -> dic
         raise WireError("malformed_message", what, f"is nested deeper than {DEPTH_MAX}") from error
     except Exception as error:  # msgpack raises many kinds (StackError, ExtraData, UnicodeDecodeError, …)
         raise WireError(
-            "malformed_message", what, f"is no complete msgpack map ({type(error).__name__})"
+            "malformed_message", what, f"is no complete msgpack {_CALLED[kind]} ({type(error).__name__})"
         ) from error
-    if type(value) is not dict:
-        raise WireError("malformed_message", what, f"is a msgpack {type(value).__name__}, not a map")
+    if not isinstance(value, dict | list) or type(value) is not kind:
+        raise WireError(
+            "malformed_message", what, f"is a msgpack {type(value).__name__}, not a {_CALLED[kind]}"
+        )
     if _is_deeper(value, DEPTH_MAX):
         raise WireError("malformed_message", what, f"is nested deeper than {DEPTH_MAX}")
     return value
@@ -79,7 +106,7 @@ def _no_extension(code: int, data: bytes) -> Any:
 _HOLDERS = frozenset({dict, list})
 
 
-def _is_deeper(value: dict[str, Any], depth: int) -> bool:
+def _is_deeper(value: dict[str, Any] | list[Any], depth: int) -> bool:
     """Return whether ``value`` has more than ``depth`` levels of maps and lists.
 
     Level by level: one call for each of 65,000 empty lists in one message would cost more than decoding them.

@@ -65,9 +65,15 @@ def place_subject(realm: str, side: str, district: str, place: str, cell: int) -
     return f"{check_realm(realm)}.live.place.{names}.{cell}"
 
 
-def places_subject(realm: str) -> str:
-    """Return ``{realm}.live.place.>``, where all places' frames go; our feeder alone publishes."""
-    return f"{check_realm(realm)}.live.place.>"
+def short_subject(realm: str, side: str, district: str, place: str, cell: int) -> str:
+    """Return ``{realm}.live.at.{side}.{district}.{place}.{cell}``, where a place's short frames go."""
+    names = ".".join(_check(TOKEN, name, "place") for name in (side, district, place))
+    return f"{check_realm(realm)}.live.at.{names}.{cell}"
+
+
+def places_subjects(realm: str) -> tuple[str, str]:
+    """Return ``{realm}.live.place.>`` and ``{realm}.live.at.>``: frames, which our feeder alone publishes."""
+    return f"{check_realm(realm)}.live.place.>", f"{realm}.live.at.>"
 
 
 def check_stream_to(realm: str, subject: object, sender: Identity) -> None:

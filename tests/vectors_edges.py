@@ -3,7 +3,7 @@
 A case without ``error`` is read; any other is refused with that code, naming ``field``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgpack
@@ -20,6 +20,7 @@ from protocol.fields import (
     PIECE,
     QUERY,
     REPLY,
+    SHORT_FRAME,
 )
 from protocol.kinds import (
     Anything,
@@ -34,6 +35,7 @@ from protocol.kinds import (
     OrNil,
     Packed,
     Rows,
+    ShortChanges,
     Text,
     Version,
     Whole,
@@ -60,6 +62,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "piece": {"v": 1, "id": ID, "n": 0, "text": "a"},
     "cancellation": {"v": 1, "id": ID},
     "frame": {"v": 1, "epoch": 7, "fold": 1, "seq": 3, "changes": [[41, ["out", "ann"], ["off", "bo"]]]},
+    "short frame": {"v": 2, "epoch": 7, "fold": 1, "seq": 3, "changes": [[41, [2, "ann"], [4, "bo"]]]},
 }  # fmt: skip
 """A message of each kind that is read."""
 
@@ -83,6 +86,36 @@ def edges() -> Iterable[dict[str, Any]]:
     yield from _cases("reply", "event of a reply", EVENT_PLACE, PLACE, ("events", [...]))
     yield from _cases("reply", "error", ERROR, TOLD, ("error", ...))
     yield from _nested()
+    yield from _short()
+
+
+def _short() -> Iterable[dict[str, Any]]:
+    """Yield the cases of what is a list; what stands before the changes can be missing at its end only."""
+    for field in SHORT_FRAME:
+        for edge in _edges(field):
+            fields = {**GOOD["short frame"], field.key: edge.value}
+            missing = edge.value is ...
+            if (missing and field.key != "seq") or (
+                field.key == "changes" and not isinstance(edge.value, list)
+            ):
+                continue
+            fault = {"error": edge.code, "field": field.key} if edge.code else {}
+            data = as_list(fields)[: 3 if missing else None]
+            yield {"name": f"short frame: {field.key} {edge.name}", "kind": "short frame",
+                   "hex": msgpack.packb(data).hex(), **fault}  # fmt: skip
+    for name, op in (("too few", [1, "ann", 1]), ("too many", [1, "ann", 1, 5, 5])):
+        data = msgpack.packb([2, 7, 1, 3, [41, op]]).hex()
+        yield {"name": f"short frame: an op of {name} values", "kind": "short frame", "hex": data,
+               "error": MALFORMED, "field": "changes"}  # fmt: skip
+    data = msgpack.packb(GOOD["short frame"]).hex()
+    yield {"name": "short frame: that is a map", "kind": "short frame", "hex": data,
+           "error": MALFORMED, "field": "short frame"}  # fmt: skip
+
+
+def as_list(fields: Mapping[str, Any]) -> list[Any]:
+    """Return a short frame as it is written."""
+    *first, changes = fields.values()
+    return [*first, *changes]
 
 
 def _cases(
@@ -157,6 +190,8 @@ def _of(kind: Kind) -> Iterable[Edge]:
             yield Edge("of numbers", [7], MALFORMED)
         case Changes():
             yield from _of_changes()
+        case ShortChanges():
+            yield from _of_short_changes()
         case OrNil():
             yield from _of(kind.kind)
         case Either():
@@ -183,6 +218,17 @@ def _of_changes() -> Iterable[Edge]:
     yield Edge("of an op that is a map", [[1, {}]], MALFORMED)
     yield Edge("at no position", [["1", ["out", "ann"]]], MALFORMED)
     yield Edge("at position 0", [[0, ["out", "ann"]]], INVALID)
+
+
+def _of_short_changes() -> Iterable[Edge]:
+    yield Edge("none", [])
+    yield Edge("of an op that nobody knows", [[1, [99, "ann", {"aloud": True}]]])
+    yield Edge("of numbers", [7], MALFORMED)
+    yield Edge("without ops", [[1]], MALFORMED)
+    yield Edge("of an op without a number", [[1, []]], MALFORMED)
+    yield Edge("of an op with a word", [[1, ["out", "ann"]]], MALFORMED)
+    yield Edge("at no position", [["1", [2, "ann"]]], MALFORMED)
+    yield Edge("at position 0", [[0, [2, "ann"]]], INVALID)
 
 
 def _of_text(kind: Text) -> Iterable[Edge]:

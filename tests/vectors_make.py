@@ -8,7 +8,7 @@ name. `released.txt` has a digest of each case, and only grows.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
@@ -36,6 +36,7 @@ from protocol.messages import (
 )
 from protocol.meta import Meta, encode_meta
 from protocol.packing import pack
+from protocol.short_frames import encode_short
 from tests.vectors_clock import clock_cases
 from tests.vectors_edges import edges
 from tests.vectors_weather import weather_cases
@@ -221,6 +222,11 @@ def _messages() -> Iterable[Case]:
 
 
 def _frames() -> Iterable[Case]:
+    yield from _frames_of("frame", encode_frame)
+    yield from _frames_of("short frame", encode_short)
+
+
+def _frames_of(form: str, encode: Callable[[Frame], bytes]) -> Iterable[Case]:
     """A place's frames as they come, and what a reader that began with nothing shows after each."""
     feed, cell, frames = Feed(), Cell("rope_quay", 0), 0
     kinds: tuple[type[Event], ...] = (Entered, Departed, WayClosed, TurnedBack, Arrived, WayOpened, Left)
@@ -229,11 +235,11 @@ def _frames() -> Iterable[Case]:
         for number, at, ops in changes:
             frames += 1
             frame = Frame(7, FOLD, number, [[at, *map(list, ops)]])
-            hexed, shown = encode_frame(frame).hex(), feed.room(cell).state()
-            yield {"name": f"frame {frames}, {kind.event_name}", "kind": "frame", "hex": hexed,
+            hexed, shown = encode(frame).hex(), feed.room(cell).state()
+            yield {"name": f"{form} {frames}, {kind.event_name}", "kind": form, "hex": hexed,
                    "seq": number, "state": shown}  # fmt: skip
     empty = Frame(8, FOLD, feed.room(cell).seq, [])
-    yield {"name": "a frame without changes", "kind": "frame", "hex": encode_frame(empty).hex(),
+    yield {"name": f"a {form} without changes", "kind": form, "hex": encode(empty).hex(),
            "seq": empty.seq, "state": feed.room(cell).state()}  # fmt: skip
 
 

@@ -10,6 +10,7 @@
 import { decode, encode } from "@msgpack/msgpack";
 
 const KEPT_MAX = 1000; // frames kept while an answer is awaited; should more come, the whole state is asked for
+const KINDS = { 1: "player", 2: "person" }, WORDS = [null, "in", "out", "way", "off", "shut", "open", "cells"];
 const AGAIN_MS = [50, 100, 200, 500, 1000, 2000, 5000];
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
@@ -23,6 +24,9 @@ export function crc32(text) {
   for (const byte of new TextEncoder().encode(text)) found = TABLE[(found ^ byte) & 0xff] ^ (found >>> 8);
   return (found ^ 0xffffffff) >>> 0;
 }
+
+// What is said of somebody, with moments: kind, since; or kind, from, start, to, here, end.
+const said = ([kind, ...more]) => [KINDS[kind] ?? kind, ...more.slice(0, 3), ...more.slice(3).map((span) => more[1] + span)];
 
 // One cell of a place. `wants` says what to ask: null for nothing, or the parameters of places.snapshot.
 export class Room {
@@ -38,15 +42,14 @@ export class Room {
 
   // Take a frame in; returns the changes that took effect: [[position, op, …], …].
   hear(data) {
-    const frame = decode(data);
-    if (frame.v !== 1 || frame.epoch < this.epoch) return []; // of a feeder that leads no more
-    this.epoch = frame.epoch;
-    if (this.joined && frame.fold !== this.fold) {
+    const [form, epoch, fold, seq, ...changes] = decode(data);
+    if (form !== 2 || epoch < this.epoch) return []; // of another form, or of a feeder that leads no more
+    this.epoch = epoch;
+    if (this.joined && fold !== this.fold) {
       this.joined = false;
-      this.wants = {};
-      this.kept = [];
+      [this.wants, this.kept] = [{}, []];
     }
-    this.kept.push(frame);
+    this.kept.push({ fold, seq, changes });
     if (this.kept.length > KEPT_MAX) this.kept.shift(); // an answer is overdue: what comes then must be whole
     return this.joined ? this.#goOn() : [];
   }
@@ -59,8 +62,8 @@ export class Room {
       this.joined = true;
       this.fold = result.fold;
       this.seq = result.seq;
-      this.present = new Map(result.present.map(([who, ...more]) => [who, more]));
-      this.ways = new Map(result.ways.map(([who, ...more]) => [who, more]));
+      this.present = new Map(result.present.map(([who, ...more]) => [who, said(more)]));
+      this.ways = new Map(result.ways.map(([who, ...more]) => [who, said(more)]));
       this.shut = new Set(result.shut);
       this.cells = result.cells;
     }
@@ -96,24 +99,23 @@ export class Room {
     this.dropped += changes.length - fresh.length;
     if (seq - fresh.length > this.seq) return []; // they begin beyond a hole
     for (const [, ...ops] of fresh) {
-      for (const [word, ...values] of ops) this.#op(word, values);
-      this.seq++;
-      this.applied++;
+      for (const [number, ...values] of ops) this.#op(WORDS[number], values);
+      [this.seq, this.applied] = [this.seq + 1, this.applied + 1];
     }
     return fresh;
   }
 
   #op(word, [about, ...more]) {
-    if (word === "in") this.present.set(about, more);
-    else if (word === "out") this.present.delete(about);
-    else if (word === "way") this.ways.set(about, more);
-    else if (word === "off") this.ways.delete(about);
+    if (word === "in" || word === "off") this.ways.delete(about);
+    if (word === "way" || word === "out") this.present.delete(about);
+    if (word === "in") this.present.set(about, said(more));
+    else if (word === "way") this.ways.set(about, said(more));
     else if (word === "shut") this.shut.add(about);
     else if (word === "open") this.shut.delete(about);
     else if (word === "cells") this.cells = about;
   }
 
-  // What is shown, in the order of ids (of their code points), as places.snapshot says it.
+  // What is shown, in words and moments, in the order of ids (of their code points).
   state() {
     const rows = (map) => [...map].map(([who, more]) => [who, ...more]).sort(([one], [other]) => (one < other ? -1 : 1));
     return { present: rows(this.present), ways: rows(this.ways), shut: [...this.shut].sort() };
@@ -151,13 +153,14 @@ export class PlaceFeed {
   // Ask places.snapshot; throws on an error reply, with `never` if it will not be another one later.
   async ask(place, more = {}) {
     const subject = `${this.#realm}.qry.places.snapshot.${this.#identity}`;
-    const body = encode({ v: 1, query: { place, ...more } });
+    const body = encode({ v: 1, query: { place, form: 2, ...more } });
     const reply = decode((await this.#nc.request(subject, body, { timeout: 5000 })).data);
     if (reply.error) throw Object.assign(new Error(`${reply.error.code}: ${reply.error.message}`), { never: reply.error.retry === "never" });
     const { result } = reply;
     this.subjects.set(place, result.subject);
-    for (const [other, its] of result.beside) this.subjects.set(other, its);
-    this.beside.set(place, result.beside.map(([other]) => other));
+    const beside = Object.entries(result.beside).flatMap(([area, some]) => some.map((other) => [other, `${area}.${other}`]));
+    for (const [other, its] of beside) this.subjects.set(other, its);
+    this.beside.set(place, beside.map(([other]) => other));
     return result;
   }
 

@@ -22,6 +22,13 @@ KEPT_MAX = 1_000
 """Frames kept while an answer is awaited; should more come, the whole state is asked for."""
 
 AGAIN_S, ASKING_MAX = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0), 2
+KINDS = {1: "player", 2: "person"}
+WORDS = {1: "in", 2: "out", 3: "way", 4: "off", 5: "shut", 6: "open", 7: "cells"}
+
+
+def said(kind, *more):
+    """What is said of somebody, with moments: kind, since; or kind, from, start, to, here, end."""
+    return [KINDS.get(kind, kind), *more[:3], *(more[1] + span for span in more[3:])]
 
 
 class Room:
@@ -31,21 +38,19 @@ class Room:
         self.epoch = self.fold = self.seq = 0
         self.joined = False
         self.present, self.ways, self.shut, self.cells = {}, {}, set(), 1
-        self.kept, self.wants = deque(), {}
+        self.kept, self.wants = deque(maxlen=KEPT_MAX), {}
         self.applied = self.dropped = self.holes = 0
 
     def hear(self, data):
         """Take a frame in; returns the changes that took effect: [[position, op, …], …]."""
         frame = msgpack.unpackb(data)
-        if frame["v"] != 1 or frame["epoch"] < self.epoch:
-            return []  # of a feeder that leads no more
-        self.epoch = frame["epoch"]
-        if self.joined and frame["fold"] != self.fold:
+        if frame[0] != 2 or frame[1] < self.epoch:
+            return []  # of another form, or of a feeder that leads no more
+        _, self.epoch, fold, seq, *changes = frame
+        if self.joined and fold != self.fold:
             self.joined, self.wants = False, {}
             self.kept.clear()
-        self.kept.append(frame)
-        if len(self.kept) > KEPT_MAX:  # an answer is overdue: what comes then must be whole
-            self.kept.popleft()
+        self.kept.append((fold, seq, changes))
         return self._go_on() if self.joined else []
 
     def answer(self, result):
@@ -55,8 +60,8 @@ class Room:
             done = self._apply(result["seq"], result["changes"]) if self.joined else []
         elif not self.joined or result["fold"] != self.fold or result["seq"] >= self.seq:
             self.joined, self.fold, self.seq = True, result["fold"], result["seq"]
-            self.present = {who: more for who, *more in result["present"]}
-            self.ways = {who: more for who, *more in result["ways"]}
+            self.present = {who: said(*more) for who, *more in result["present"]}
+            self.ways = {who: said(*more) for who, *more in result["ways"]}
             self.shut, self.cells = set(result["shut"]), result["cells"]
         self.wants = None if self.joined else {}
         return done + (self._go_on() if self.joined else [])
@@ -65,15 +70,15 @@ class Room:
         """Apply what is kept, as far as there is no hole."""
         done = []
         while self.kept:
-            frame = self.kept[0]
-            if frame["fold"] != self.fold:
+            fold, seq, changes = self.kept[0]
+            if fold != self.fold:
                 self.joined, self.wants = False, {}
                 return done
-            if frame["seq"] - len(frame["changes"]) > self.seq:
+            if seq - len(changes) > self.seq:
                 self.holes += self.wants is None
                 self.wants = {"since": self.seq, "fold": self.fold}
                 return done
-            done += self._apply(frame["seq"], frame["changes"])
+            done += self._apply(seq, changes)
             self.kept.popleft()
         self.wants = None
         return done
@@ -85,31 +90,25 @@ class Room:
         if seq - len(new) > self.seq:
             return []  # they begin beyond a hole
         for _position, *ops in new:
-            for word, *values in ops:
-                self._op(word, values)
-            self.seq += 1
-            self.applied += 1
+            for number, *values in ops:
+                self._op(WORDS.get(number), *values)
+            self.seq, self.applied = self.seq + 1, self.applied + 1
         return new
 
-    def _op(self, word, values):
-        about, *more = values
-        if word == "in":
-            self.present[about] = more
-        elif word == "out":
-            self.present.pop(about, None)
-        elif word == "way":
-            self.ways[about] = more
-        elif word == "off":
-            self.ways.pop(about, None)
-        elif word == "shut":
-            self.shut.add(about)
-        elif word == "open":
-            self.shut.discard(about)
+    def _op(self, word, what, *more):
+        if word in ("in", "off"):
+            self.ways.pop(what, None)
+        if word in ("way", "out"):
+            self.present.pop(what, None)
+        if word in ("in", "way"):
+            (self.present if word == "in" else self.ways)[what] = said(*more)
+        elif word in ("shut", "open"):
+            (self.shut.add if word == "shut" else self.shut.discard)(what)
         elif word == "cells":
-            self.cells = about
+            self.cells = what
 
     def state(self):
-        """What is shown, in the order of ids, as `places.snapshot` says it."""
+        """What is shown, in words and moments, in the order of ids."""
         return {
             "present": [[who, *self.present[who]] for who in sorted(self.present)],
             "ways": [[who, *self.ways[who]] for who in sorted(self.ways)],
@@ -137,15 +136,15 @@ class PlaceFeed:
     async def ask(self, place, **more):
         """Ask `places.snapshot`; raises ConnectionError on a refusal for now, LookupError on another."""
         subject = f"{self._realm}.qry.places.snapshot.{self._identity}"
-        body = msgpack.packb({"v": 1, "query": {"place": place, **more}})
+        body = msgpack.packb({"v": 1, "query": {"place": place, "form": 2, **more}})
         reply = msgpack.unpackb((await self._nc.request(subject, body, timeout=5)).data)
         if error := reply.get("error"):
             kind = LookupError if error["retry"] == "never" else ConnectionError
             raise kind(f"{error['code']}: {error['message']}")
         result = reply["result"]
-        self.subjects[place] = result["subject"]
-        self.subjects.update(result["beside"])
-        self.beside[place] = [other for other, _ in result["beside"]]
+        beside = {other: f"{area}.{other}" for area, some in result["beside"].items() for other in some}
+        self.subjects |= {**beside, place: result["subject"]}
+        self.beside[place] = [*beside]
         return result
 
     async def join(self, place):

@@ -115,8 +115,12 @@ class LiveMessage(Discreet):
     subject: ClassVar[str]
     heard_with: ClassVar[str]
     """Query whose askers may hear it; "": it goes to one client, or comes from one."""
+    listed: ClassVar[bool]
+    """It is no map but the list of its fields' values; the last one's elements are elements of that list."""
 
-    def __init_subclass__(cls, *, name: str, subject: str, heard_with: str = "") -> None:
+    def __init_subclass__(
+        cls, *, name: str, subject: str, heard_with: str = "", listed: bool = False
+    ) -> None:
         """Record what is given as class arguments."""
         super().__init_subclass__()
-        cls.live_name, cls.subject, cls.heard_with = name, subject, heard_with
+        cls.live_name, cls.subject, cls.heard_with, cls.listed = name, subject, heard_with, listed

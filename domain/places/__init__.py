@@ -1,7 +1,7 @@
 """Places: where everybody is, how one gets from one to another, and who sees it."""
 
 from domain.kernel.context import Context
-from domain.places.live import PlaceFrame
+from domain.places.live import PlaceFrame, ShortFrame
 from domain.places.messages import (
     Arrive,
     Arrived,
@@ -27,5 +27,5 @@ CONTEXT = Context(
     commands=(Enter, Depart, TurnBack, CloseWay, OpenWay),
     internal=(Arrive, CutJourney),
     queries=(MapQuery, SnapshotQuery),
-    live=(PlaceFrame,),
+    live=(PlaceFrame, ShortFrame),
 )

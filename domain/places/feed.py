@@ -135,7 +135,7 @@ class Room:
     kept: deque[Change] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def take(self, position: int, ops: Sequence[Op]) -> Change:
-        """Take the next change in."""
+        """Take the next change in; short frames leave out what `in` and `way` say anyway."""
         self.seq += 1
         change = Change(self.seq, position, tuple(ops))
         self.kept.append(change)
@@ -143,10 +143,12 @@ class Room:
             match word:
                 case "in":
                     self.present[about] = tuple(more)
+                    self.ways.pop(about, None)
                 case "out":
                     self.present.pop(about, None)
                 case "way":
                     self.ways[about] = tuple(more)
+                    self.present.pop(about, None)
                 case "off":
                     self.ways.pop(about, None)
                 case "shut":

@@ -1,6 +1,6 @@
 """Questions about places."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -26,7 +26,8 @@ class SnapshotQuery(Query, name="places.snapshot", may=(GRANTED, *PEOPLE)):
     realm), beside (place and subject of each neighbour, cell left out), game_ms (game time now), fold, seq;
     and either changes (lists of a position and ops, the last one is seq) or the whole: present (lists of who,
     kind, since), ways (lists of who, kind, from, start, to, here, end), shut (closed ways that end here).
-    Refused with ``place_unknown``.
+    With ``form`` 2 all is as in short frames: no place and cell, subject that of those, beside a map of their
+    subjects without the place, each with places. Refused with ``place_unknown``.
     """
 
     example: ClassVar = {"place": "rope_quay"}
@@ -37,3 +38,4 @@ class SnapshotQuery(Query, name="places.snapshot", may=(GRANTED, *PEOPLE)):
         None, ge=0, le=COUNT_MAX, description="A number that one has: only what came after it, if it is kept."
     )
     fold: int = Field(0, ge=0, le=COUNT_MAX, description="The fold that the number is of.")
+    form: Literal[1, 2] = Field(1, description="1 for frames, 2 for short frames.")

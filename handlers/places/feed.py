@@ -22,6 +22,7 @@ from domain.places.queries import SnapshotQuery
 from handlers.kernel.follow import Decode
 from handlers.kernel.kept_view import KeptView
 from protocol.frames import Frame
+from protocol.short_frames import short_change, short_row
 
 TICK_S = 0.05
 """Changes of so long go out together: a change waits so long at most."""
@@ -34,6 +35,9 @@ LOOKS = 5
 
 FRAME_BYTES_MAX = 32 * 1024
 """Of a cell's frame, as it is estimated; the rest goes with the next tick, the oldest first."""
+
+WHO = ("present", "ways")
+"""Parts of a state whose rows say something of somebody."""
 
 OP_BYTES = 8
 """Of an op beyond its texts; numbers of game time take nine."""
@@ -94,7 +98,6 @@ class PlaceFeed(KeptView):
             Rejected: ``place_unknown``.
         """
         asked = parse(SnapshotQuery, query)
-        cell = Cell(asked.place, asked.cell)
         city = self._city()
         if asked.place not in city.places and Cell(asked.place, 0) not in self.feed.rooms:
             raise Rejected(
@@ -103,21 +106,37 @@ class PlaceFeed(KeptView):
                 field="place",
                 remedy="ask places.map for the places",
             )
-        room = self.feed.room(cell)
+        return self._shown(asked, city), self.position
+
+    def _shown(self, asked: SnapshotQuery, city: City) -> dict[str, Any]:
+        room = self.feed.room(Cell(asked.place, asked.cell))
         since = room.since(asked.since) if asked.since is not None and asked.fold == FOLD else None
-        found: dict[str, Any] = {
-            "place": asked.place,
-            "cell": asked.cell,
+        short = asked.form == 2
+        found = {
+            **(self._about(asked.place, city, "live.at") if short else self._named(asked, city)),
             "cells": self.feed.cells.get(asked.place, 1),
-            "subject": self._subject(asked.place),
-            "beside": [[other, self._subject(other)] for other in city.beside.get(asked.place, ())],
             "game_ms": self._game_ms(),
             "fold": FOLD,
             "seq": room.seq,
         }
-        if since is None:
-            return {**found, **room.state()}, self.position
-        return {**found, "changes": [_row(change) for change in since]}, self.position
+        if since is not None:
+            rows = [_row(change) for change in since]
+            return {**found, "changes": [*map(short_change, rows)] if short else rows}
+        state = room.state()
+        if short:
+            state |= {name: [[who, *short_row(more)] for who, *more in state[name]] for name in WHO}
+        return {**found, **state}
+
+    def _named(self, asked: SnapshotQuery, city: City) -> dict[str, Any]:
+        beside = [[other, self._subject(other)] for other in city.beside.get(asked.place, ())]
+        subject = self._subject(asked.place)
+        return {"place": asked.place, "cell": asked.cell, "subject": subject, "beside": beside}
+
+    def _about(self, place: str, city: City, prefix: str) -> dict[str, Any]:
+        beside: dict[str, list[str]] = {}
+        for other in city.beside.get(place, ()):
+            beside.setdefault(".".join((prefix, *self.where(other))), []).append(other)
+        return {"subject": ".".join((prefix, *self.where(place), place)), "beside": beside}
 
     def _subject(self, place: str) -> str:
         return ".".join(("live.place", *self.where(place), place))

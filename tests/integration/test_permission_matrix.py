@@ -52,6 +52,7 @@ STRANGE = [
     "other.cmd.a.b.c",
     "demo.live.x",
     "demo.live.place.light.ropewalk.quay.0",
+    "demo.live.at.light.ropewalk.quay.0",
     "_INBOX.x",
     "_INBOX.service-plain",
     "$SYS.REQ.SERVER.PING",
@@ -85,6 +86,7 @@ WIDE = [
     "demo.evt.>",
     "demo.live.>",
     "demo.live.place.light.>",
+    "demo.live.at.light.>",
     "demo.dlq.>",
     "_INBOX.>",
 ]

@@ -110,7 +110,7 @@ async def fed(nats_server: EmbeddedNats, realm: str) -> AsyncIterator[Fed]:
             async with asyncio.TaskGroup() as group:
                 there = Fed(log, nc, nats_server.url, realm, view, group)
                 tasks = [group.create_task(view.run())]
-                ear = await nc.subscribe(f"{realm}.live.place.>", cb=_hear(there.raw))
+                ear = await nc.subscribe(f"{realm}.live.>", cb=_hear(there.raw))
                 there.feeds()
                 yield there
                 await ear.unsubscribe()

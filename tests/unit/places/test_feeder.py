@@ -20,6 +20,7 @@ from domain.places.messages import Entered
 from handlers.places import feed
 from handlers.places.feed import Feeder, PlaceFeed
 from protocol.frames import Frame
+from protocol.short_frames import long_row, short_change
 from tests.unit.kit import ident, memory_log, until
 from tests.unit.places.asked import the_city
 from tests.unit.places.test_feed import CANARY, ENTERED, random_events
@@ -221,6 +222,28 @@ async def test_a_snapshot_is_whole_or_what_changed_since() -> None:
     assert (await asked(view, place="gate", cell=5))["seq"] == 0
     with pytest.raises(Rejected, match="no place 'moon'"):
         await asked(view, place="moon")
+
+
+async def test_a_snapshot_in_the_short_form_says_the_same_in_fewer_bytes() -> None:
+    log = memory_log()
+    await happens(log, *random_events(6, 2_000))
+    view = PlaceFeed(log, the_city, decode=CODEC.decode, game_ms=lambda: 77)
+    await view.take(await log.read_all(limit=5_000))
+    whole, short = await asked(view, place="quay"), await asked(view, place="quay", form=2)
+    assert short["subject"] == "live.at.light.ropewalk.quay"
+    assert "square" in short["beside"]["live.at.light.ropewalk"]
+    others = [f"{area}.{other}" for area, some in short["beside"].items() for other in some]
+    assert sorted(others) == sorted(its.replace("place", "at") for _, its in whole["beside"])
+    for name in ("present", "ways"):
+        assert [[who, *long_row(more)] for who, *more in short[name]] == whole[name]
+    assert {name: short[name] for name in ("seq", "fold", "shut", "cells", "game_ms")} == {
+        name: whole[name] for name in ("seq", "fold", "shut", "cells", "game_ms")
+    }
+    since = {"place": "quay", "since": whole["seq"] - 3, "fold": FOLD}
+    some, fewer = await asked(view, **since), await asked(view, **since, form=2)
+    assert fewer["changes"] == [short_change(change) for change in some["changes"]]
+    with pytest.raises(Rejected):
+        await asked(view, place="quay", form=3)
 
 
 async def test_a_place_that_the_definition_has_no_more_is_still_fed() -> None:

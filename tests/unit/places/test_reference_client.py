@@ -39,7 +39,7 @@ class NoNumbers:
         self.inner.answer({"fold": 1, "seq": 0, "cells": 1, "present": [], "ways": [], "shut": []})
 
     def hear(self, data: bytes) -> list[Any]:
-        changes: list[Any] = msgpack.unpackb(data)["changes"]
+        changes: list[Any] = msgpack.unpackb(data)[4:]
         self.inner.seq = 0
         self.inner._apply(len(changes), changes)
         return changes
@@ -56,7 +56,7 @@ class NeverAsks(NoNumbers):
         self.seq = 0
 
     def hear(self, data: bytes) -> list[Any]:
-        seq = msgpack.unpackb(data)["seq"]
+        seq = msgpack.unpackb(data)[3]
         if seq <= self.seq:
             return []
         self.seq = seq
@@ -76,7 +76,7 @@ def test_a_reader_that_does_it_wrong_ends_with_another_state(kind: type[NoNumber
 
 def test_a_frame_that_overtakes_the_answer_waits_for_it() -> None:
     wire, room = Hostile(3, 300), CLIENT.Room()
-    frames = [frame for frame in wire.frames() if msgpack.unpackb(frame)["epoch"] >= 1]
+    frames = [frame for frame in wire.frames() if msgpack.unpackb(frame)[1] >= 1]
     for frame in frames:
         assert room.hear(frame) == []
     assert room.wants == {}
@@ -87,8 +87,8 @@ def test_a_frame_that_overtakes_the_answer_waits_for_it() -> None:
 
 def test_with_another_fold_it_begins_anew() -> None:
     room = CLIENT.Room()
-    room.answer({"fold": 1, "seq": 9, "cells": 1, "present": [["ann", "player", 1]], "ways": [], "shut": []})
-    frame = {"v": 1, "epoch": 2, "fold": 2, "seq": 4, "changes": [[70, ["in", "bo", "player", 5]]]}
+    room.answer({"fold": 1, "seq": 9, "cells": 1, "present": [["ann", 1, 1]], "ways": [], "shut": []})
+    frame = [2, 2, 2, 4, [70, [1, "bo", 1, 5]]]
     assert room.hear(msgpack.packb(frame)) == []
     assert room.wants == {}
     room.answer({"fold": 2, "seq": 3, "cells": 1, "present": [], "ways": [], "shut": []})
@@ -98,17 +98,25 @@ def test_with_another_fold_it_begins_anew() -> None:
 def test_of_a_forerunner_it_takes_nothing() -> None:
     room = CLIENT.Room()
     room.answer({"fold": 1, "seq": 0, "cells": 1, "present": [], "ways": [], "shut": []})
-    new = {"v": 1, "epoch": 9, "fold": 1, "seq": 0, "changes": []}
-    old = {**new, "epoch": 8, "seq": 1, "changes": [[5, ["in", "ghost", "person", 1]]]}
-    room.hear(msgpack.packb(new))
-    assert room.hear(msgpack.packb(old)) == []
+    room.hear(msgpack.packb([2, 9, 1, 0]))
+    assert room.hear(msgpack.packb([2, 8, 1, 1, [5, [1, "ghost", 2, 1]]])) == []
     assert room.state()["present"] == []
+
+
+def test_a_form_that_it_does_not_know_it_passes_over_and_a_number_too() -> None:
+    room = CLIENT.Room()
+    room.answer({"fold": 1, "seq": 0, "cells": 1, "present": [], "ways": [], "shut": []})
+    assert room.hear(msgpack.packb([3, "whatever"])) == []
+    room.hear(msgpack.packb([2, 1, 1, 1, [5, [99, "ann", "sings"], [1, "ann", 7, 1]]]))
+    assert (room.seq, room.state()["present"]) == (1, [["ann", 7, 1]])
 
 
 def test_it_reads_every_vector() -> None:
     room = CLIENT.Room()
     room.answer({"fold": 1, "seq": 0, "cells": 1, "present": [], "ways": [], "shut": []})
-    cases = json.loads((FOLDER / "frames.json").read_text())
+    cases = [
+        case for case in json.loads((FOLDER / "frames.json").read_text()) if case["kind"] == "short frame"
+    ]
     for case in cases:
         room.hear(bytes.fromhex(case["hex"]))
         assert (room.seq, room.state()) == (case["seq"], case["state"]), case["name"]
@@ -146,7 +154,7 @@ class Sluggish:
         except asyncio.CancelledError:
             await self.answers.wait()
         empty = {"fold": 1, "seq": 3, "cells": 1, "present": [], "ways": [], "shut": []}
-        result = {**empty, "subject": "live.place.light.ropewalk.quay", "beside": []}
+        result = {**empty, "subject": "live.at.light.ropewalk.quay", "beside": {}}
         return SimpleNamespace(data=msgpack.packb({"v": 1, "result": result, "position": 3}))
 
 
@@ -154,15 +162,15 @@ async def test_a_place_that_was_left_stays_forgotten_whatever_comes_late() -> No
     """The scar: an answer that outlived its cancellation brought a place back, which stood still for ever."""
     nc = Sluggish()
     reader = CLIENT.PlaceFeed(nc, "demo", "service-market")
-    reader.subjects["quay"] = "live.place.light.ropewalk.quay"
+    reader.subjects["quay"] = "live.at.light.ropewalk.quay"
     joining = asyncio.create_task(reader.join("quay"))
     await nc.asked.wait()
     await reader.leave("quay")
     nc.answers.set()
     await joining
     await asyncio.sleep(0)
-    frame = {"v": 1, "epoch": 1, "fold": 1, "seq": 4, "changes": [[4, ["in", "ann", "player", 1]]]}
-    late = SimpleNamespace(subject="demo.live.place.light.ropewalk.quay.0", data=msgpack.packb(frame))
+    frame = [2, 1, 1, 4, [4, [1, "ann", 1, 1]]]
+    late = SimpleNamespace(subject="demo.live.at.light.ropewalk.quay.0", data=msgpack.packb(frame))
     await nc.hear(late)
     assert (reader.rooms, nc.unsubscribed) == ({}, 1)
 

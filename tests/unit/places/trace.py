@@ -8,7 +8,8 @@ from random import Random
 from typing import Any
 
 from domain.places.feed import FOLD, Cell, Change, Feed
-from protocol.frames import Frame, encode_frame
+from protocol.frames import Frame
+from protocol.short_frames import encode_short, short_change, short_row
 from tests.unit.places.test_feed import random_events
 
 CLIENT = Path(__file__).parents[3] / "docs" / "clients" / "place_feed.py"
@@ -28,13 +29,18 @@ def reference() -> Any:
 
 
 def answer(feed: Feed, cell: Cell, since: int | None = None, fold: int = 0) -> dict[str, Any]:
-    """What places.snapshot says of a cell."""
+    """What places.snapshot says of a cell, in the short form."""
     room = feed.room(cell)
     found: dict[str, Any] = {"fold": FOLD, "seq": room.seq, "cells": feed.cells.get(cell.place, 1)}
     changes = room.since(since) if since is not None and fold == FOLD else None
     if changes is None:
-        return {**found, **room.state()}
-    return {**found, "changes": [row(change) for change in changes]}
+        return {**found, **short(room.state())}
+    return {**found, "changes": [short_change(row(change)) for change in changes]}
+
+
+def short(state: dict[str, Any]) -> dict[str, Any]:
+    rows = {name: [[who, *short_row(more)] for who, *more in state[name]] for name in ("present", "ways")}
+    return {**state, **rows}
 
 
 def row(change: Change) -> list[Any]:
@@ -83,7 +89,7 @@ class Hostile:
         self._waiting = []
         seq = self.ahead.room(self.cell).seq
         old = self.rng.random() < 0.05
-        return encode_frame(Frame(self._epoch - old, FOLD, seq, [row(change) for change in changes]))
+        return encode_short(Frame(self._epoch - old, FOLD, seq, [row(change) for change in changes]))
 
     def _deliver(self, frame: bytes) -> Iterator[bytes]:
         chance = self.rng.random()

@@ -87,16 +87,19 @@ def test_what_a_service_is_given_must_be_declared_for_services() -> None:
 
 
 def test_who_may_ask_for_a_place_may_hear_its_frames_and_only_the_relay_speaks_there() -> None:
-    frames = "demo.live.place.light.ropewalk.quay.0"
+    frames, short = "demo.live.place.light.ropewalk.quay.0", "demo.live.at.light.ropewalk.quay.0"
     asks = Grants(MARKET, may=granted(CATALOGUE, ["places.snapshot"]))
     viewer = Grants(Identity("operator", "ann"), roles=("viewer",))
     for grants, hears in ((Grants(MARKET), False), (asks, True), (viewer, True)):
         rights = client_rights("demo", CATALOGUE, grants)
-        for subject in (frames, "demo.live.place.light.ropewalk.>", "demo.live.place.*.*.quay.*"):
+        wild = ("demo.live.place.light.ropewalk.>", "demo.live.place.*.*.quay.*", "demo.live.at.light.>")
+        for subject in (frames, short, *wild):
             assert may(rights, "subscribe", subject) == hears
         assert not may(rights, "publish", frames)
-    speak = [name for name in COMPONENTS if may(component_rights("demo", name), "publish", frames)]
-    assert speak == ["owner", "relay"]
+        assert not may(rights, "publish", short)
+    for each in (frames, short):
+        speak = [name for name in COMPONENTS if may(component_rights("demo", name), "publish", each)]
+        assert speak == ["owner", "relay"]
 
 
 def test_players_words_are_followed_only_by_who_is_given_them_by_name() -> None:

@@ -37,9 +37,10 @@ from protocol.limits import (
 from protocol.messages import decode_command, decode_query, decode_reply
 from protocol.meta import decode_meta
 from protocol.packing import unpack
+from protocol.short_frames import KINDS, OPS, decode_short
 from protocol.tokens import decode_cancel, decode_tokens
 from tests.unit.cases import each_of
-from tests.vectors_edges import GOOD
+from tests.vectors_edges import GOOD, as_list
 from tests.vectors_make import FOLDER, released
 
 SPEC = (FOLDER.parent / "SPEC.md").read_text(encoding="utf-8")
@@ -52,6 +53,7 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {
     "piece": decode_tokens,
     "cancellation": decode_cancel,
     "frame": decode_frame,
+    "short frame": decode_short,
 }
 CASES = json.loads((FOLDER / "edges.json").read_text(encoding="utf-8"))
 
@@ -80,6 +82,13 @@ def test_the_page_has_the_form_of_every_name() -> None:
     (rows,) = tables("name", "form")
 
     assert [tuple(row) for row in rows] == list(NAMES)
+
+
+def test_the_page_has_the_number_of_every_short_op_and_kind() -> None:
+    (rows,) = tables("op", "number", "values")
+
+    assert rows == [[f"`{word}`", str(op.number), op.values] for word, op in OPS.items()]
+    assert ", ".join(f"{number} `{kind}`" for kind, number in KINDS.items()) in SPEC
 
 
 def test_the_page_has_every_code_with_its_advice() -> None:
@@ -168,6 +177,11 @@ def test_every_cut_of_every_vector_is_refused(name: str) -> None:
                 DECODERS[case["kind"]](data[:cut])
 
 
+def _packed(kind: str, fields: dict[str, Any]) -> bytes:
+    packed: bytes = msgpack.packb(as_list(fields) if kind == "short frame" else fields)
+    return packed
+
+
 @pytest.mark.parametrize("kind", DECODERS)
 @given(st.data())
 def test_a_value_of_no_kind_that_a_key_takes_makes_the_message_malformed(
@@ -181,5 +195,5 @@ def test_a_value_of_no_kind_that_a_key_takes_makes_the_message_malformed(
         return
 
     with pytest.raises(WireError) as error:
-        DECODERS[kind](msgpack.packb({**GOOD[kind], key: value}))
+        DECODERS[kind](_packed(kind, {**GOOD[kind], key: [value] if key == "changes" else value}))
     assert error.value.code == "malformed_message"

@@ -29,7 +29,7 @@ from bus.ports import AppendTooLarge, NewEvent, RecordedEvent
 from domain.inference.live import Cancel, Piece
 from domain.kernel.context import Context
 from domain.kernel.event import Event, LiveMessage, Query
-from domain.places.live import PlaceFrame
+from domain.places.live import PlaceFrame, ShortFrame
 from protocol.chain import genesis, link
 from protocol.cloudevents import to_cloudevent
 from protocol.envelope import Envelope, decode_envelope, encode_envelope
@@ -48,7 +48,8 @@ from protocol.messages import (
     encode_reply,
 )
 from protocol.meta import Meta, decode_meta, encode_meta
-from protocol.packing import pack, unpack
+from protocol.packing import pack, unpack, unpack_list
+from protocol.short_frames import encode_short
 from protocol.subjects import (
     cancel_subject,
     command_subject,
@@ -478,11 +479,12 @@ def test_live_messages_are_declared_as_they_are_sent() -> None:
         Piece: encode_tokens(TokenMessage(bytes(16), 0, "Ask the Tallymen.")),
         Cancel: encode_cancel(bytes(16)),
         PlaceFrame: encode_frame(Frame(7, 1, 2, [[41, ["out", "ann"]]])),
+        ShortFrame: encode_short(Frame(7, 1, 2, [[41, ["out", "ann"]]])),
     }
 
     assert set(sent) == set(LIVE)
     for kind, data in sent.items():
-        fields = unpack(data, "message")
+        fields = _fields(kind, data)
         assert kind.model_validate(fields, strict=True).model_dump() == fields
         for field in fields_of(kind):
             if field["name"] == "id":
@@ -490,6 +492,24 @@ def test_live_messages_are_declared_as_they_are_sent() -> None:
     subject = PlaceFrame.subject.format(realm="demo", side="light", district="ropewalk", place="quay", cell=0)
     assert subject == place_subject("demo", "light", "ropewalk", "quay", 0)
     assert Cancel.subject.format(realm="demo", identity=ANN) == cancel_subject("demo", ANN)
+
+
+def _fields(kind: type[LiveMessage], data: bytes) -> dict[str, Any]:
+    if not kind.listed:
+        return unpack(data, "message")
+    names, values = list(kind.model_fields), unpack_list(data, "message")
+    first = len(names) - 1
+    return dict(zip(names, [*values[:first], values[first:]], strict=True))
+
+
+def test_a_message_that_is_a_list_is_described_as_one() -> None:
+    document = asyncapi_of(CATALOGUE, version="1")
+    schema = document["components"]["messages"]["live.places.short_frame"]["payload"]["schema"]
+
+    assert (schema["type"], schema["minItems"]) == ("array", 4)
+    assert [part.get("const") for part in schema["prefixItems"]] == [2, None, None, None]
+    assert schema["items"]["type"] == "array"
+    assert "properties" not in schema
 
 
 def references(value: Any) -> list[str]:
