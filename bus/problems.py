@@ -58,7 +58,7 @@ def unforeseen(error_id: UUID) -> ErrorReply:
     return ErrorReply(
         "internal",
         "an error of ours",
-        remedy="report the id; sending it again with the same id is harmless",
+        remedy=f"report the id {error_id}; sending it again with the same id is harmless",
         retry="later",
         retry_after_ms=UNFORESEEN_RETRY_MS,
         details={"error_id": str(error_id)},

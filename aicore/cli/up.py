@@ -19,7 +19,7 @@ from aicore.cli.relay import compared
 from aicore.cli.terminal import Exit, Failure, err, loop_factory, out
 from aicore.client import Refused, Unanswered, connect
 from aicore.collector import relax_collector, spare_the_end
-from aicore.content.loading import load_sample
+from aicore.content.loading import load_sample, load_sample_lore
 from aicore.content.weights import SHIPPED, shipped_model
 from aicore.embedded.ports import is_loopback, shown_host
 from aicore.embedded.process import dying_with_parent
@@ -239,12 +239,17 @@ async def _load_world(system: System) -> None:
     try:
         async with connect(system.nats_url, system.realm) as client:
             loaded = await load_sample(client)
+            documents = await load_sample_lore(client)
     except (Refused, Unanswered) as error:
         err.print(f"[red]the sample world was not loaded:[/red] {escape(str(error))}", soft_wrap=True)
         return
     if loaded:
         said = f"version {loaded['version']}, {loaded['entries']} entries"
         out.print(f"the world of Cindermouth is loaded: {said}")
+    if documents:
+        out.print(
+            f"{documents} documents of its lore are added: `aicore lore search 'what is the tide key?'`"
+        )
 
 
 async def _begin_people(system: System) -> None:

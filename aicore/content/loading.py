@@ -8,7 +8,8 @@ import orjson
 from pydantic import JsonValue
 
 from aicore.client import Client
-from aicore.content.sample_world import sample_entries
+from aicore.content.lore import check_lore
+from aicore.content.sample_world import sample_definition, sample_entries
 from bus.retry import until_seen
 from domain.clock.calendar import Calendar
 from domain.definition.entries import Key
@@ -59,6 +60,20 @@ async def load_sample(client: Client) -> Mapping[str, Any] | None:
     change = Change(plan_of(0, {}, sample_entries()), None)
     result = await carry_out(client, change, "aicore", "the sample world, at the first start")
     return {**result, "entries": len(change.plan.added)}
+
+
+async def load_sample_lore(client: Client) -> int:
+    """Add the sample world's documents where it holds and none do; return how many were added."""
+    there = (await client.query("world.definition")).result["entries"]
+    if not {Key(section, id_) for section, id_, _ in there} >= sample_entries().keys():
+        return 0
+    if (await client.query("lore.documents")).result["documents"]:
+        return 0
+    contents = check_lore(None, sample_definition()).contents
+    for content in contents:
+        by = {"operator": "aicore", "reason": "the sample world's lore, at the first start"}
+        await client.command("lore.add_document", {**content.model_dump(mode="json"), **by})
+    return len(contents)
 
 
 async def events_of(client: Client, change: Change) -> list[dict[str, Any]]:

@@ -181,7 +181,7 @@ class Shelf:
         total = np.zeros(len(self.chunks), np.float32)
         shares = {entity: self._of(entity, [named for _, _, named in groups]) for entity in entities}
         weights = {entity: self._weight(each) for entity, each in shares.items()}
-        whole = sum(weights.values())
+        whole = sum(weights.values()) or 1.0  # on an empty shelf a name tells nothing
         for entity, share in shares.items():
             total += share * np.float32(weights[entity] / whole)
         return Naming(entities, total, shares, standing)

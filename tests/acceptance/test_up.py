@@ -36,6 +36,7 @@ def test_the_demo_shows_the_real_flow_and_a_second_start_goes_on(tmp_path: Path)
 
     for said in (
         "the world of Cindermouth is loaded: version 1, ",
+        " documents of its lore are added: ",
         "registered ember-gold",
         "ember-silver 0.3.0 on silver",
         "the clock shows 07:0",

@@ -173,6 +173,7 @@ async def test_each_failure_has_its_code_and_tells_no_secret(
     assert "secret" not in repr(reply)
     if code == "internal":
         assert reply.details == {"error_id": str(ID)}
+        assert str(ID) in reply.remedy
         assert any(entry.get("error_id") == str(ID) for entry in logs)
     if code == "version_conflict":
         assert reply.details == {"stream": "test-1", "expected": 3, "actual": 5}

@@ -5,6 +5,7 @@ from random import Random
 
 import numpy as np
 
+from aicore.content.sample_world import sample_definition
 from benchmarks.lore_fit import digest_of
 from benchmarks.lore_kit import questions, questions_to_train
 from domain.lore.chunks import chunks_of, sentences_of
@@ -15,6 +16,7 @@ from domain.lore.search import Asked, Near, search
 from domain.lore.senses import Senses
 from domain.lore.sketch import KEPT, Sketch
 from domain.lore.words import Words
+from handlers.lore.library import shelf_of
 from tests.unit.lore.kit import added, asked, documents_of, knower, shelf
 
 BELL = added(
@@ -31,6 +33,15 @@ SECRET = added(
     aliases=[{"entity": "ferry_man", "names": ["the Ferryman", "Josiah Crane"]}],
 )
 CRANES = added("cranes", "The Ferryman is never seen in clear air, and takes no money.")
+
+
+def test_before_any_document_nothing_is_known_of_who_is_named() -> None:
+    """*Scar:* of the sample world a question without a document was an error of ours."""
+    empty = shelf_of([], sample_definition())
+    assert empty.naming("who is Una Pell?", knower()).entities
+    found = asked(empty, "what do the Tallymen know of Una Pell?")
+    assert not found.hits
+    assert found.reason
 
 
 def test_a_text_is_cut_into_sentences_and_each_keeps_its_number() -> None:
