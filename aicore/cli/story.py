@@ -1,19 +1,16 @@
 """`aicore story`: what is true and known in the world, what is said, and the corpus of lines for it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from aicore.cli import beliefs, director, imports, memories, storylets, traces
-from aicore.cli.terminal import Exit, Failure, Json, out, print_json
-from aicore.content.line_files import Corpus, read_corpus, read_tongues, shipped_signatures
-from aicore.content.line_preview import between, stated, things
+from aicore.cli import beliefs, director, imports, memories, rehearse, storylets, traces
+from aicore.cli.terminal import Failure, Json, out, print_json
+from aicore.content.line_files import Corpus, read_corpus
 from domain.story.corpus import Found, Pair
-from domain.story.plan import LETTERS, read_plan
-from domain.story.saying import Heard, Said, Saying, Tongue
 
 app = typer.Typer(no_args_is_help=True, help="The story: what is true, who knows it, what is said.")
 corpus = typer.Typer(no_args_is_help=True, help="The corpus of lines: its check, and samples for readers.")
@@ -31,6 +28,8 @@ for command in (
 ):
     app.command()(command)
 app.command("import")(imports.import_)
+for written in (rehearse.say, rehearse.preview):
+    app.command()(written)
 
 Folder = Annotated[
     Path | None,
@@ -38,62 +37,6 @@ Folder = Annotated[
 ]
 SAMPLE = 200
 TABLES = ("genre", "voice", "act", "mood", "attitude", "register", "length", "claims", "predicate")
-
-
-@app.command()
-def say(  # noqa: PLR0913 - one parameter per option of the command line
-    voice: Annotated[str, typer.Argument(help="Genre and voice: harbour/ferryman.")],
-    plan: Annotated[str, typer.Argument(help="A header of the corpus: 'tell killed(B, A; T) | sad'.")],
-    *,
-    let: Annotated[str, typer.Option(help="What letters stand for: 'A=Ada Vey, she; P=the mill'.")] = "",
-    count: Annotated[int, typer.Option(help="How often; no line comes twice.", min=1, max=100)] = 3,
-    seed: Annotated[str, typer.Option(help="Another word chooses otherwise.")] = "",
-    json: Json = False,
-) -> None:
-    """Say a plan in a voice, as who listens would hear it several times over.
-
-    Each begins with how it came about: `line` (written), `lines` (two of them), `clause` (no line says it).
-    """
-    saying, tongues = _saying(plan, let), read_tongues()
-    if voice not in tongues:
-        raise Failure(f"there is no voice {voice!r}", remedy=", ".join(sorted(tongues)), code=Exit.USAGE)
-    rows = list(heard_in_turn(tongues[voice], saying, count, seed))
-    if json:
-        print_json([{"rung": said.rung, "line": said.text, "lines": said.lines} for said in rows])
-        return
-    for said in rows:
-        out.print(f"{said.rung:<7} {said.text}", markup=False, soft_wrap=True)
-
-
-def heard_in_turn(tongue: Tongue, saying: Saying, count: int, seed: str) -> Iterator[Said]:
-    """Yield the words of a plan, each time for who has heard those before."""
-    lines: dict[str, int] = {}
-    openings: set[str] = set()
-    for turn in range(count):
-        said = tongue.say(saying, Heard(lines, openings), f"{seed} {turn}")
-        lines.update(dict.fromkeys(said.lines, turn + 1))
-        openings.update(said.openings)
-        yield said
-
-
-def _saying(text: str, let: str) -> Saying:
-    signatures = shipped_signatures()
-    plan, faults = read_plan(text, signatures)
-    if plan is None or faults:
-        fault = faults[0]
-        near = f"; did you mean {fault.nearest}?" if fault.nearest else ""
-        raise Failure(f"{text!r} is no plan: {fault.found}", remedy=fault.allowed + near, code=Exit.USAGE)
-    known = things(dict(_named(each.strip()) for each in let.split(";") if each.strip()))
-    claims, hidden = (stated(each, known, signatures) for each in (plan.claims, plan.hidden))
-    manner = plan.certainty, plan.mood, plan.attitude, plan.register
-    return Saying(plan.act, between(known), claims, *manner, hidden)
-
-
-def _named(text: str) -> tuple[str, str]:
-    letter, equals, name = text.partition("=")
-    if letter not in LETTERS or not equals or not name:
-        raise Failure(f"{text!r} names nothing", remedy="write it as A=Ada Vey, she", code=Exit.USAGE)
-    return letter, name
 
 
 @corpus.command()

@@ -178,6 +178,19 @@ class Talks:
                     raise
         raise AssertionError("the last try returns or raises")
 
+    async def would_answer(self, command: Say, place: str, talk: Talk) -> LineSaid:
+        """Return what the person would answer to a player who is in a place; nothing is recorded.
+
+        Args:
+            command: what the player says; of the session nothing is asked.
+            place: where both are.
+            talk: what was said to the player before.
+
+        Raises:
+            Rejected: as the command's declaration tells, but for the session.
+        """
+        return await self._line(await self._setting(command, place), talk)
+
     async def _record(
         self, message: CommandMessage, command: Say, line: LineSaid | None, after: int
     ) -> Outcome[Talk]:

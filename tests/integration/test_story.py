@@ -6,8 +6,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from aicore.audit.lines import NoSuchLine, explain_line
+from aicore.audit.rehearsing import Sources, resaid
 from aicore.client import Client, Refused
 from aicore.clock import now_us
+from aicore.content.sample_world import sample_definition
 from aicore.running import System
 from aicore.settings import Settings
 from aicore.wiring.story import shipped_mouth
@@ -19,6 +21,7 @@ from bus.postgres.log import open_log
 from domain.people.messages import PersonDecided
 from domain.places.messages import Entered
 from domain.story.messages import LineSaid, stream_of
+from domain.story.staging import Asked
 from domain.story.talk import TALKING
 from tests.integration.test_declared_is_served import program, system
 from tests.integration.test_places import a_clock_goes, refused
@@ -123,11 +126,14 @@ async def _say_what_is_pinned(client: Client, log: EventLog) -> None:
 async def _are_explained(log: EventLog) -> None:
     page = await log.read_stream(stream_of("ann"), after=0, limit=100)
     lines = [CODEC.decode(each) for each in page]
-    rungs = set()
+    rungs, sources = set(), Sources(log, CODEC, sample_definition, shipped_mouth())
     for line in lines:
         assert isinstance(line, LineSaid)
         told = await explain_line(log, CODEC, line.line, shipped_mouth())
         assert (told.differs, told.again) == ([], line)
+        assert isinstance(line.utterance, str)
+        same = await resaid(sources, line.line, Asked(words=line.utterance))
+        assert same.changed == {}, "what was believed then is folded again, and the same line follows"
         assert all(each.position for each in told.goes_by)
         rungs.add(line.rung)
     assert rungs == {"pinned", "written"}

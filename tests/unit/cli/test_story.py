@@ -90,3 +90,15 @@ def test_what_is_no_plan_no_voice_and_no_name_is_told(cli: Cli) -> None:
     assert "write it as A=Ada Vey, she" in cli(
         "story", "say", "harbour/clerk", "greet", "--let", "Ada", code=2
     )
+
+
+def test_what_somebody_would_answer_is_shown_without_anything_that_runs(cli: Cli) -> None:
+    asked = ("story", "preview", "una_pell", "Who killed Bram Sallow?")
+    saw = "killed(person.gault, person.bram_sallow)"
+    told = cli(*asked, "--knows", saw, "--mood", "sad", code=0)
+    assert f"claims     {saw} (witnessed)" in told
+    row = json.loads(cli(*asked, "--json", code=0))
+    assert (row["act"], row["claims"], row["speaker"]) == ("not_know", [], "person.una_pell")
+    wrong = cli(*asked, "--weather", "fgo", "--mood", "sda", code=2)
+    assert "weather: the text 'fgo'" in wrong
+    assert "did you mean sad?" in wrong
