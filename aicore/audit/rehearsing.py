@@ -6,10 +6,10 @@ change needs it; what concerns the words alone goes by the line's own plan.
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from aicore.audit.lines import NoSuchLine
 from aicore.content.line_files import read_language, shipped_signatures
-from aicore.wiring.people import PLAYERS
 from bus.codec import EventCodec
 from bus.ports import EventLog, RecordedEvent, Where
 from domain.beliefs.ground import Ground, ground_of
@@ -24,12 +24,14 @@ from domain.definition.loading import LOADED, definition_of, evolve
 from domain.kernel.visibility import Erased
 from domain.lore.messages import Content
 from domain.places.messages import Entered
+from domain.places.moving import Player
 from domain.story.knowing import LORE, Cite, Known
 from domain.story.messages import LineSaid, SaidClaim, Say, stream_of
 from domain.story.mouth import Mouth
 from domain.story.staging import MINUTE_MS, Asked, Staged, staged
 from domain.story.talk import HEARD_MAX, Talk, known_of
 from handlers.definition.board import KINDS as DEFINING
+from handlers.kernel.commands import Binding
 from handlers.memories.view import MemoriesView
 from handlers.story.gates import ReadingBack
 from handlers.story.pinboard import PinBoard
@@ -57,13 +59,14 @@ class Sources:
 
     Attributes:
         otherwise: the definition that holds where none was loaded.
-        mouth: the corpus. lore: documents that count beside those that the line went by.
+        mouth: the corpus. players: how their streams are read. lore: documents that count beside those that the line went by.
     """
 
     log: EventLog
     codec: EventCodec
     otherwise: Callable[[], Definition]
     mouth: Mouth
+    players: Binding[Any, Any, Player]
     lore: Sequence[Content] = ()
 
 
@@ -286,7 +289,7 @@ def _staged(asked: Asked, ground: Ground, mouth: Mouth) -> Staged:
 
 def _talks(sources: Sources, stage: Stage, lore: LoreBeside) -> Talks:
     by = By(lore, ReadingBack(read_language))
-    return Talks(sources.log, sources.codec, stage, players=PLAYERS, by=by)
+    return Talks(sources.log, sources.codec, stage, players=sources.players, by=by)
 
 
 def _at_ms(before: int, day_ms: int, wanted: Staged) -> int:

@@ -15,6 +15,7 @@ from aicore.cli.vouching import vouched
 from aicore.clock import now_us
 from aicore.content.line_files import read_mouth
 from aicore.content.lore import check_lore
+from aicore.wiring.people import PLAYERS
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
@@ -190,9 +191,8 @@ def preview(  # noqa: PLR0913 - one parameter per option of the command line
 
 def _sources(log: EventLog, world: Path | None, lore: Path | None, lines: Path | None) -> Sources:
     definition = definition_of(world)
-    return Sources(
-        log, EventCodec(domain_catalogue()), lambda: definition, read_mouth(lines), _lore(lore, definition)
-    )
+    codec, mouth = EventCodec(domain_catalogue()), read_mouth(lines)
+    return Sources(log, codec, lambda: definition, mouth, PLAYERS, _lore(lore, definition))
 
 
 def _lore(folder: Path | None, definition: Definition) -> Sequence[Content]:

@@ -12,6 +12,7 @@ from aicore.clock import now_us
 from aicore.content.sample_world import sample_definition
 from aicore.running import System
 from aicore.settings import Settings
+from aicore.wiring.people import PLAYERS
 from aicore.wiring.story import shipped_mouth
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
@@ -126,7 +127,7 @@ async def _say_what_is_pinned(client: Client, log: EventLog) -> None:
 async def _are_explained(log: EventLog) -> None:
     page = await log.read_stream(stream_of("ann"), after=0, limit=100)
     lines = [CODEC.decode(each) for each in page]
-    rungs, sources = set(), Sources(log, CODEC, sample_definition, shipped_mouth())
+    rungs, sources = set(), Sources(log, CODEC, sample_definition, shipped_mouth(), PLAYERS)
     for line in lines:
         assert isinstance(line, LineSaid)
         told = await explain_line(log, CODEC, line.line, shipped_mouth())

@@ -9,6 +9,7 @@ from aicore.audit.lines import NoSuchLine
 from aicore.audit.rehearsing import Resaid, Sources, Spot, WrongStage, previewed, resaid
 from aicore.content.lore import check_lore
 from aicore.content.sample_world import sample_definition
+from aicore.wiring.people import PLAYERS
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
@@ -27,7 +28,7 @@ ASKED = "Who killed Bram Sallow?"
 
 def sources(folder: Path | None = None) -> Sources:
     lore = check_lore(folder, sample_definition()).contents if folder else ()
-    return Sources(MemoryLog("here", lambda: 1), CODEC, sample_definition, mouth(), lore)
+    return Sources(MemoryLog("here", lambda: 1), CODEC, sample_definition, mouth(), PLAYERS, lore)
 
 
 def recorded(*words: str) -> Sources:
