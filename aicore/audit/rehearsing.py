@@ -59,7 +59,8 @@ class Sources:
 
     Attributes:
         otherwise: the definition that holds where none was loaded.
-        mouth: the corpus. players: how their streams are read. lore: documents that count beside those that the line went by.
+        mouth: the corpus. players: how their streams are read.
+        lore: documents that count beside those that the line went by.
     """
 
     log: EventLog
