@@ -423,7 +423,8 @@ class LineUnpinned(Event, name="story.unpinned", version=1):
 class Say(Command, name="story.say", may=(GRANTED, OPERATOR)):
     """Have a player speak to a person who is in the same place and awake; the person answers.
 
-    What the player claims becomes what they say, for all who hear it; no fact follows from words. The person
+    What the player claims becomes what they say, for all who hear it; no fact follows from words. What they
+    promise the person, if events can show it, is promised (promises.made, with the command's id). The person
     says what they believe, or honestly that they do not know. The result is {line, speaker, text, rung, act,
     claims, heard, direction, hearers}: claims and heard as lists of {claim, over}, direction as story.said
     has it. Refused with ``not_there``, ``nobody_hears``, ``no_voice``, ``no_clock``, ``talk_moved`` (try

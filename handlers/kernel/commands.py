@@ -11,8 +11,9 @@ process, for a while. Whoever records first under it owns it.
 """
 
 import asyncio
+import itertools
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import takewhile
@@ -22,7 +23,15 @@ from weakref import WeakValueDictionary
 
 from bus.codec import EventCodec, UnknownEvent
 from bus.ids import derived_id
-from bus.ports import EventLog, ExpectedVersion, IdConflict, RecordedEvent, StreamWrite, VersionConflict
+from bus.ports import (
+    EventLog,
+    ExpectedVersion,
+    IdConflict,
+    NewEvent,
+    RecordedEvent,
+    StreamWrite,
+    VersionConflict,
+)
 from domain.kernel.decider import Decider, Rejected
 from domain.kernel.event import Command, Event
 from domain.kernel.parse import parse
@@ -148,9 +157,20 @@ class CommandRunner:
             return Outcome(stream.state, [*stream.events.values()], duplicate=stream.version > 0)
 
     async def execute(
-        self, command: Command, command_id: UUID, *, meta: Meta, expected: ExpectedVersion = "any"
+        self,
+        command: Command,
+        command_id: UUID,
+        *,
+        meta: Meta,
+        expected: ExpectedVersion = "any",
+        along: Sequence[Command] = (),
     ) -> Outcome[Any]:
-        """Run a parsed command; raises as a call does. ``meta`` goes into each event as it is."""
+        """Run a parsed command; raises as a call does. ``meta`` goes into each event as it is.
+
+        What commands ``along`` come to, each on a stream of its own, is appended with it or not at all; one
+        that its rules refuse comes to nothing. They are for who holds the first stream, and left out of
+        repeats, which the log answers.
+        """
         binding = self._bound[type(command)]
         name = binding.stream_of(command)
         async with self._turns.setdefault(name, asyncio.Lock()):
@@ -161,7 +181,9 @@ class CommandRunner:
                 if fresh:
                     await self._catch_up(stream, binding)
                 try:
-                    outcome = await self._attempt(stream, binding, _Try(command, command_id, meta, expected))
+                    outcome = await self._attempt(
+                        stream, binding, _Try(command, command_id, meta, expected, along)
+                    )
                 except (Rejected, VersionConflict, IdConflict):
                     if fresh:
                         await self.see_unused(command_id, name)
@@ -199,8 +221,11 @@ class CommandRunner:
         new = [
             self._codec.encode(event, derived_id(this.id, n), this.meta) for n, event in enumerate(decided)
         ]
+        beside = await self._alongside(this, len(new)) if this.along else []
         try:
-            result = await self._log.append(StreamWrite(stream.name, new, expected=stream.version))
+            result = await self._log.append(
+                StreamWrite(stream.name, new, expected=stream.version), *(write for write, _, _ in beside)
+            )
         except VersionConflict:
             return None
         except IdConflict:
@@ -211,12 +236,41 @@ class CommandRunner:
             raise
         if result.duplicate:
             return None
-        refs = [
-            EventRef(event.id, event.type, stream.name, version, position)
-            for event, version, position in zip(new, result.versions, result.positions, strict=True)
-        ]
+        places = iter(zip(result.versions, result.positions, strict=True))
+        refs = _placed(stream.name, new, places)
         stream.advance(binding.decider.fold(decided, stream.state), refs)
+        for write, other, state in beside:
+            own = _placed(write.stream, write.events, places)
+            other.advance(state, own)
+            refs = [*refs, *own]
         return Outcome(stream.state, refs)
+
+    async def _alongside(self, this: "_Try", first: int) -> list[tuple[StreamWrite, "_Stream", object]]:
+        """Return what commands that go along with one come to: what is written, where, the state after it.
+
+        Args:
+            this: the command with those beside it.
+            first: number of their first event among the command's.
+        """
+        made = []
+        for command in this.along:
+            binding = self._bound[type(command)]
+            other = self._cached(binding.stream_of(command), binding)
+            await self._catch_up(other, binding)
+            try:
+                decided = await binding.decide(command, this.meta, other.state)
+            except Rejected:
+                continue
+            if decided:
+                ids = (derived_id(this.id, n) for n in itertools.count(first))
+                new = [
+                    self._codec.encode(event, id_, this.meta)
+                    for event, id_ in zip(decided, ids, strict=False)
+                ]
+                first += len(new)
+                write = StreamWrite(other.name, new, expected=other.version)
+                made.append((write, other, binding.decider.fold(decided, other.state)))
+        return made
 
     async def _first_result(
         self, name: str, binding: Binding[Any, Any, Any], this: "_Try", version: int
@@ -295,6 +349,7 @@ class _Try(NamedTuple):
     id: UUID
     meta: Meta
     expected: ExpectedVersion
+    along: Sequence[Command] = ()
 
 
 class _Stream:
@@ -324,6 +379,11 @@ class _Stream:
         self.state = state
         self.version += len(refs)
         self.events.update((ref.id, ref) for ref in refs)
+
+
+def _placed(stream: str, new: Sequence[NewEvent], places: Iterator[tuple[int, int]]) -> list[EventRef]:
+    """Return where a stream's events stand in the log; takes as many of the places as there are events."""
+    return [EventRef(event.id, event.type, stream, *place) for event, place in zip(new, places, strict=False)]
 
 
 def _used(command_id: UUID) -> IdConflict:

@@ -5,8 +5,10 @@ nothing to finish after it, and nothing half done if the process dies before.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
+
+from pydantic import ValidationError
 
 from bus.codec import EventCodec
 from bus.ids import derived_id
@@ -23,6 +25,10 @@ from domain.kernel.parse import parse
 from domain.memories.memories import Memories
 from domain.places.moving import Player
 from domain.places.moving import stream_of as player_stream
+from domain.promises.making import Scene as Around
+from domain.promises.making import see_makeable
+from domain.promises.messages import MakePromise, PromiseMade
+from domain.promises.promises import RecordPromise
 from domain.session.authority import held
 from domain.story.forms import Does
 from domain.story.knowing import Known, Speaker
@@ -31,6 +37,7 @@ from domain.story.mouth import Mouth
 from domain.story.naming import Naming, naming_of, trades_of
 from domain.story.pins import PinLine, pins_for
 from domain.story.planning import plan
+from domain.story.pledging import Occasion, pledge_of
 from domain.story.scene import Scene
 from domain.story.talk import (
     TALKING,
@@ -46,10 +53,11 @@ from domain.story.talk import (
 )
 from domain.story.temper import Being, temper_of
 from domain.story.understanding import Before, Ear, Understanding, ear_of
-from handlers.kernel.commands import Binding, CommandRunner, Outcome, caused_by
+from handlers.kernel.commands import Binding, CommandRunner, Outcome, caused_by, refs_of
+from handlers.promises.promising import PROMISING
 from handlers.story.lore import Lore
 from handlers.story.realiser import Asked, Gates, Realiser, realised
-from protocol.messages import CommandMessage, Reply
+from protocol.messages import CommandMessage, EventRef, Reply
 
 TALKED: Binding[RecordLine, LineSaid, Talk] = Binding(
     commands=(RecordLine,),
@@ -125,6 +133,7 @@ class Setting:
     tools: Tools
     mouth: Mouth
     voice: str
+    day_ms: int
 
     @property
     def player(self) -> str:
@@ -148,7 +157,7 @@ class Talks:
         self, log: EventLog, codec: EventCodec, world: World, *, players: Binding[Any, Any, Player], by: By
     ) -> None:
         self._log = log
-        self._runner = CommandRunner(log, codec, [TALKED])
+        self._runner = CommandRunner(log, codec, [TALKED, PROMISING])
         self._world = world
         self._players = players
         self._by = by
@@ -165,14 +174,18 @@ class Talks:
         command = parse(Say, message.payload)
         player = await self._runner.recall(self._players, player_stream(command.player))
         held(player.state.sessions, message.meta.actor, command.session)
-        if await self._log.find(derived_id(message.id, 0)) is not None:
-            return _reply(await self._record(message, command, None, 0))
+        if (first := await self._log.find(derived_id(message.id, 0))) is not None:
+            outcome = await self._record(message, command, None, 0)
+            return _reply(outcome, await refs_of(self._log, message.id, first))
         setting = await self._setting(command, player.state.place)
         for last in range(TRIES - 1, -1, -1):
             talk = (await self._runner.recall(TALKED, stream_of(command.player))).state
             line = await self._line(setting, talk)
             try:
-                return _reply(await self._record(message, command, line, talk.count))
+                outcome = await self._record(
+                    message, command, line, talk.count, promised(message, setting, line)
+                )
+                return _reply(outcome, outcome.events)
             except Rejected as error:
                 if error.code != "talk_moved" or not last:
                     raise
@@ -192,12 +205,17 @@ class Talks:
         return await self._line(await self._setting(command, place), talk)
 
     async def _record(
-        self, message: CommandMessage, command: Say, line: LineSaid | None, after: int
+        self,
+        message: CommandMessage,
+        command: Say,
+        line: LineSaid | None,
+        after: int,
+        along: Sequence[RecordPromise] = (),
     ) -> Outcome[Talk]:
         record = RecordLine(
             player=command.player, to=command.to, utterance=command.text, after=after, line=line
         )
-        return await self._runner.execute(record, message.id, meta=caused_by(message))
+        return await self._runner.execute(record, message.id, meta=caused_by(message), along=along)
 
     async def _setting(self, command: Say, place: str) -> Setting:
         now_ms = self._world.game_ms()
@@ -216,7 +234,9 @@ class Talks:
             remedy = "speak to somebody of the world's definition, and have a corpus with a voice"
             raise Rejected("no_voice", f"{command.to} has no voice here", field="to", remedy=remedy)
         tools, present = self._tools_of(definition, mouth), others[: HEARERS_MAX - 1]
-        return Setting(command, person, place, present, now_ms, version, tools, mouth, voice)
+        return Setting(
+            command, person, place, present, now_ms, version, tools, mouth, voice, self._world.day_ms()
+        )
 
     def _tools_of(self, definition: Definition, mouth: Mouth) -> Tools:
         """Return what is made of a definition; it takes some 20 ms, so it is kept."""
@@ -249,7 +269,7 @@ class Talks:
             setting.tools.naming,
             temper_of(being, speaker, setting.player),
             setting.now_ms,
-            self._world.day_ms(),
+            setting.day_ms,
             told,
             [known_of(each) for each in turns[0].claims] if turns else (),
             self._world.memories(),
@@ -300,7 +320,30 @@ class Talks:
         return line_of(draft, told, heard, [*made, *more])
 
 
-def _reply(outcome: Outcome[Talk]) -> Reply:
+def promised(message: CommandMessage, setting: Setting, line: LineSaid) -> Sequence[RecordPromise]:
+    """Return what the player promises by their words, of themselves, to who is spoken to; or nothing.
+
+    The promise has the id of the command that the line has as its cause: there the words stand.
+    """
+    if line.heard.act != Does.PROMISE:
+        return ()
+    command, tools, day_ms = setting.command, setting.tools, setting.day_ms
+    occasion = Occasion(command.to, setting.place, line.at_ms, day_ms)
+    pledge = pledge_of(command.text, tools.ear.reader, tools.definition, occasion)
+    if pledge is None:
+        return ()
+    terms = {"promise": message.id.hex, "by": setting.player, "to": command.to, **asdict(pledge)}
+    try:
+        asked = MakePromise.model_validate({name: terms[name] for name in terms if name != "promise"})
+        awake = {setting.player, command.to}
+        see_makeable(asked, Around(setting.place, awake, awake), tools.definition, line.at_ms)
+    except (ValidationError, Rejected):
+        return ()  # more than can be counted, or of what this world has not: words that were said
+    made = PromiseMade(**terms, place=setting.place, at_ms=line.at_ms)
+    return [RecordPromise(made=made)]
+
+
+def _reply(outcome: Outcome[Talk], events: Sequence[EventRef]) -> Reply:
     line = outcome.state.last
     assert line is not None, "a line was recorded"
     result = {
@@ -314,4 +357,4 @@ def _reply(outcome: Outcome[Talk]) -> Reply:
         "direction": line.direction.model_dump(),
         "hearers": [f"player.{line.player}", *line.present],
     }
-    return Reply(result, [*outcome.events], duplicate=outcome.duplicate)
+    return Reply(result, [*events], duplicate=outcome.duplicate)

@@ -61,6 +61,7 @@ async def test_players_speak_and_people_answer_what_they_believe(system: System)
         await _are_refused(client)
         await client.command("places.enter", {**ANN, "place": "ropewalk_quay"})
         await _answer(client, log)
+        await _promise_by_words(client)
         await _say_what_is_pinned(client, log)
         await _are_explained(log)
 
@@ -106,6 +107,47 @@ async def _answer(client: Client, log: EventLog) -> None:
     assert line.utterance == "I killed Gault"
 
 
+async def _promise_by_words(client: Client) -> None:
+    """A promise is an event beside the line, in one append; what cannot be shown by an event is none."""
+    id_ = uuid4()
+    made = await say(client, "I promise to bring you lamp oil by tomorrow", id_=id_)
+    assert [each.type for each in made.events] == ["story.said", "promises.made"]
+    assert made.events[1].position == made.events[0].position + 1
+    again = await say(client, "I promise to bring you lamp oil by tomorrow", id_=id_)
+    assert (again.duplicate, again.events) == (True, made.events)
+    for words in ("I promise to bring you lamp oil by tomorrow", "I promise to be good"):
+        assert [each.type for each in (await say(client, words)).events] == ["story.said"]
+
+    async def remembered() -> bool:
+        found = (await client.query("memories.promises", {"of": "player.ann"})).result["promises"]
+        return [(each["promise"], each["to"], each["what"], each["state"]) for each in found] == [
+            (id_.hex, UNA, "good.lamp_oil", "open")
+        ]
+
+    await until(remembered)
+
+    async def told() -> bool:
+        claims = (await patiently(client, "What did I promise you?"))["claims"]
+        return [each["claim"] for each in claims] == [f"promised(player.ann, {UNA}, good.lamp_oil)"]
+
+    await until(told)
+
+
+async def patiently(client: Client, text: str) -> Any:
+    """Say something until the player may speak again: who polls speaks faster than a player may."""
+    found: list[Any] = []
+
+    async def said() -> bool:
+        try:
+            found.append((await say(client, text)).result)
+        except Refused as refusal:
+            assert refusal.error.code == "over_allowance"
+        return bool(found)
+
+    await until(said)
+    return found[0]
+
+
 async def _say_what_is_pinned(client: Client, log: EventLog) -> None:
     by = {"operator": "ops", "reason": "a test"}
     pin = {"pin": "una", "by": UNA, "plan": "greet", "text": "There you are. Mind the rope."}
@@ -113,11 +155,7 @@ async def _say_what_is_pinned(client: Client, log: EventLog) -> None:
     await client.command("story.pin", {**pin, **by})
 
     async def says_it() -> bool:
-        try:
-            return bool((await say(client, "Hello")).result["rung"] == "pinned")
-        except Refused as refusal:  # who polls speaks faster than a player may
-            assert refusal.error.code == "over_allowance"
-            return False
+        return bool((await patiently(client, "Hello"))["rung"] == "pinned")
 
     await until(says_it)
     await client.command("story.unpin", {"pin": "una", **by})
