@@ -70,6 +70,7 @@ PAGES = {
     "four-eyes list": (),
     "explain npc": ("una_pell",),
     "explain line": ("ann.17",),
+    "story say": ("ann.17",),
     "explain silence": ("ann",),
     "story scenes": (),
     "story arcs": (),
@@ -94,7 +95,7 @@ OTHERS = {
     "what the inbox was given": "dlq.list dlq.show dlq.redrive dlq.dismiss",
     "files of the program": "content.list events.list events.show events.schema events.asyncapi "
     "guardrails.check world.check world.report world.simulate market.report quests.check "
-    "story.say story.corpus.check story.corpus.sample story.import "
+    "story.preview story.corpus.check story.corpus.sample story.import "
     "story.storylets.check story.storylets.list story.storylets.coverage "
     "lore.check",
     "a decision, refused or recorded": "rate models.register models.describe models.promote models.retire "
