@@ -96,8 +96,8 @@ class World:
 class Ears:
     """What one player has heard."""
 
-    lines: deque[str] = field(default_factory=lambda: deque(maxlen=2 * MEMORY))
-    openings: deque[str] = field(default_factory=lambda: deque(maxlen=2 * MEMORY))
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=4 * MEMORY))
+    openings: deque[str] = field(default_factory=lambda: deque(maxlen=4 * MEMORY))
     texts: deque[frozenset[str]] = field(default_factory=lambda: deque(maxlen=MEMORY))
 
     def heard(self) -> Heard:

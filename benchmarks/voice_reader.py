@@ -1,5 +1,7 @@
 """A plain classifier that names the voice of a line: log-linear over words, their pairs, and runs of letters.
 
+Features are counted as is usual (logarithm of how often, times how rare: tf-idf).
+
 It knows nothing of how lines are made. Names are masked, so that it reads manner alone. It learns from the
 written lines of the voices and judges what was said with them; they are dealt into `FOLDS` parts, and a line
 is judged by the model that saw no written line of the parts that it was made of.
@@ -46,18 +48,27 @@ class Known:
 
 @dataclass(slots=True)
 class Rows:
-    """Texts as rows of a sparse matrix."""
+    """Texts as rows of a sparse matrix: features, and how much each counts."""
 
     places: list[NDArray[np.int64]] = field(default_factory=list)
     weights: list[Floats] = field(default_factory=list)
 
     def add(self, text: str) -> None:
-        """Add one text, as a row of length one."""
+        """Add one text."""
         counted = Counter(features_of(text))
-        places = np.fromiter(counted, np.int64, len(counted))
-        weights = 1 + np.log(np.fromiter(counted.values(), np.float32, len(counted)))
-        self.places.append(places)
-        self.weights.append((weights / np.linalg.norm(weights)).astype(np.float32))
+        self.places.append(np.fromiter(counted, np.int64, len(counted)))
+        self.weights.append(1 + np.log(np.fromiter(counted.values(), np.float32, len(counted))))
+
+    def rarity(self) -> Floats:
+        """Return for each feature how few of these texts have it (idf, smoothed)."""
+        having = np.bincount(np.concatenate(self.places), minlength=FEATURES)
+        found: Floats = (1 + np.log((1 + len(self.places)) / (1 + having))).astype(np.float32)
+        return found
+
+    def weighed(self, rarity: Floats) -> "Rows":
+        """Return the rows with each feature counted by its rarity, each of length one."""
+        weights = [each * rarity[places] for places, each in zip(self.places, self.weights, strict=True)]
+        return Rows(self.places, [each / np.linalg.norm(each) for each in weights])
 
 
 def features_of(text: str) -> Iterator[int]:
@@ -86,10 +97,11 @@ class Reader:
 
     voices: Sequence[str]
     weights: Floats
+    rarity: Floats
 
     def named(self, rows: Rows) -> list[str]:
         """Return the likeliest voice of each row."""
-        scores = _scores(self.weights, rows)
+        scores = _scores(self.weights, rows.weighed(self.rarity))
         return [self.voices[at] for at in scores.argmax(axis=1)]
 
 
@@ -98,6 +110,8 @@ def taught(voices: Sequence[str], texts: Sequence[tuple[str, str]]) -> Reader:
     rows = Rows()
     for _, text in texts:
         rows.add(text)
+    rarity = rows.rarity()
+    rows = rows.weighed(rarity)
     right = np.array([voices.index(voice) for voice, _ in texts])
     places, weights = np.concatenate(rows.places), np.concatenate(rows.weights)
     owner = np.repeat(np.arange(len(texts)), [len(each) for each in rows.places])
@@ -113,7 +127,7 @@ def taught(voices: Sequence[str], texts: Sequence[tuple[str, str]]) -> Reader:
         ).astype(np.float32)
         momentum = 0.9 * momentum + slope / len(texts) * len(voices) + DECAY * model
         model = (model - RATE * momentum).astype(np.float32)
-    return Reader(voices, model)
+    return Reader(voices, model, rarity)
 
 
 def _scores(model: Floats, rows: Rows) -> Floats:
@@ -136,8 +150,9 @@ def voice_known(told: Mapping[str, Sequence[Said]]) -> Known:
     """
     tongues = read_tongues()
     written = {name: list(_written(tongues[name])) for name in told}
+    ids = {line.id for lines in written.values() for line in lines}  # asides have ids, too, and are no lines
     judged = [
-        (name, said, frozenset(fold_of(line) for line in said.lines))
+        (name, said, frozenset(fold_of(line) for line in said.lines if line in ids))
         for name, lines in told.items()
         for said in {each.text: each for each in lines}.values()
     ]

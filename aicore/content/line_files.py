@@ -113,7 +113,8 @@ def read_mouth(folder: Path | None = None) -> Mouth:
     """
     root = folder or shipped_folder()
     clauses = read_clauses(_text(root / CLAUSES))
-    tongues = tongues_of(read_corpus(folder).pairs, clauses)
+    corpus = read_corpus(folder)
+    tongues = tongues_of(corpus.pairs, clauses, corpus.frames)
     words = [_words(root), *(_words(path) for path in sorted(root.iterdir()) if path.is_dir())]
     signatures = read_signatures(_text(root / CLAIMS))
     return Mouth(tongues, signatures, clauses, reduce(or_, words), digest_of(root))

@@ -35,6 +35,12 @@ HEAD = ("genre", "voice", "for", "given", "habits")
 that a line may speak of it; ``habits`` tell a writer how the voice talks.
 """
 
+ASIDES = "asides"
+"""What a head may say besides: words of the voice's own that may stand before any line, between slashes."""
+
+ASIDE = re.compile(r"[A-Z][\w',]*(?: [\w']+)?[.!?…—]")
+"""One or two words: with three, every line behind an aside would begin alike."""
+
 LEFT_OUT = re.compile(r"\s+~([A-Z]+)$")
 AGREEING = re.compile(
     r"\{[A-Z]\.they\}( (?!always|sometimes|perhaps|thus)[a-z]+s\b|'(?:ve|re|s)\b)", re.IGNORECASE
@@ -82,6 +88,7 @@ class Voice:
     serves: tuple[str, ...] = ()
     given: str = ""
     habits: str = ""
+    asides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +193,19 @@ class Reading:
 
     def _say_head(self, mark: Mark, text: str) -> None:
         key, colon, value = (part.strip() for part in text.partition(":"))
-        if not colon or key not in HEAD:
-            self.fail(mark, "unknown_key", f"the key {key!r}", ", ".join(HEAD), nearest(key, HEAD))
+        known = (*HEAD, ASIDES)
+        if not colon or key not in known:
+            self.fail(mark, "unknown_key", f"the key {key!r}", ", ".join(known), nearest(key, known))
+        if key == ASIDES:
+            self._check_asides(mark, asides_of(value))
         self.head[key] = f"{self.head[key]} {value}" if key in self.head else value
+
+    def _check_asides(self, mark: Mark, asides: Sequence[str]) -> None:
+        for aside in asides:
+            if not ASIDE.fullmatch(aside):
+                self.fail(mark, "aside", repr(aside), "a capital, one or two words, and an end: Mind now.")
+            for phrase in self.words.said_in(aside):
+                self.fail(mark, "vocabulary", f"the words {phrase!r}", "what is said in this genre")
 
     def _header(self, mark: Mark, text: str) -> None:
         if self._voice is None:
@@ -197,7 +214,8 @@ class Reading:
                 self.fail(mark, "missing_head", f"no {', no '.join(missing)} before the first header", "all")
             names = tuple(self.head.get("for", "").split())
             given, habits = self.head.get("given", ""), self.head.get("habits", "")
-            self._voice = Voice(self.head.get("genre", ""), self.head.get("voice", ""), names, given, habits)
+            genre, name, asides = (self.head.get(key, "") for key in ("genre", "voice", ASIDES))
+            self._voice = Voice(genre, name, names, given, habits, asides_of(asides))
         self._end_of_header()
         self._headers += 1
         self._plan, faults = read_plan(text, self.signatures)
@@ -219,6 +237,11 @@ class Reading:
         self.pairs.append(pair)
         for kind, found, allowed in line_faults(pair, self.words):
             self.fail(mark, kind, found, allowed)
+
+
+def asides_of(text: str) -> tuple[str, ...]:
+    """Return the asides of a head, which stand between slashes."""
+    return tuple(part.strip() for part in text.split("/") if part.strip())
 
 
 def read_file(

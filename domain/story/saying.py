@@ -15,6 +15,7 @@ from enum import StrEnum
 from hashlib import sha256
 from itertools import islice, permutations
 
+from domain.story.asides import aside_before, line_id, opening_of
 from domain.story.clauses import Between, Stated, Thing, bare_clause, clause
 from domain.story.corpus import FRAME, Pair, Voice
 from domain.story.plan import (
@@ -32,13 +33,16 @@ from domain.story.plan import (
     Register,
 )
 from domain.story.slots import Filling, fill
-from domain.story.variety import ALIKE, OPENING_WORDS, likeness, words_of
+from domain.story.typical import level_of, scores_of
+from domain.story.variety import ALIKE, likeness
 
 LIGHT = frozenset({Mood.MERRY, Mood.PROUD})
 DARK = frozenset({Mood.SAD, Mood.ANGRY, Mood.AFRAID, Mood.BITTER})
 KIND = frozenset({Attitude.WARM, Attitude.HUMBLE})
 UNKIND = frozenset({Attitude.COLD, Attitude.SCORNFUL})
 MOOD_WEIGHT, ATTITUDE_WEIGHT, REGISTER_WEIGHT, LENGTH_WEIGHT, CIRCUMSTANCE_WEIGHT = 5, 4, 1, 1, 2
+MANNER_WEIGHT = 2
+"""Of each level of how typical a line is of its voice."""
 
 
 AS_TOLD = frozenset(
@@ -99,13 +103,15 @@ class Said:
 
     Attributes:
         lines: ids of the written lines in it, for who must not hear them again.
-        openings: their first words, which should not come again soon either.
+        openings: their first words, and those of the whole, which should not come again soon either.
+        plain: whether anybody might have said it: no written line in it is one of this voice alone.
     """
 
     text: str
     rung: Rung
     lines: tuple[str, ...]
     openings: tuple[str, ...]
+    plain: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,8 @@ class Written:
     id: str
     pair: Pair
     opening: str
+    level: int = 1
+    """How much it is in its voice's manner: 0, 1 or 2 (`typical`)."""
 
 
 Shape = tuple[Act, tuple[tuple[str, bool], ...]]
@@ -158,12 +166,21 @@ class Tongue:
         for said in islice(self._ways(saying, heard, seed), WAYS_MAX):
             like = likeness(said.text, heard.texts)
             if like <= ALIKE:
-                return said
+                return self._begun(said, heard, seed)
             if least is None or like < least[0]:
                 least = like, said
         if least is None:
             raise ValueError(f"{self.voice.name} has no line for {saying.act}")
-        return least[1]
+        return self._begun(least[1], heard, seed)
+
+    def _begun(self, said: Said, heard: Heard, seed: str) -> Said:
+        """Return a line behind an aside, if it begins as another that was heard, or anybody might say it."""
+        opening = opening_of(said.text)
+        if self.voice.asides and (said.plain or opening in heard.openings):
+            id_, aside = aside_before(said.text, self.voice, heard.lines, heard.openings, seed)
+            text = f"{aside} {said.text}"
+            said, opening = replace(said, text=text, lines=(*said.lines, id_)), opening_of(text)
+        return replace(said, openings=tuple(dict.fromkeys((*said.openings, opening))))
 
     def _ways(self, saying: Saying, heard: Heard, seed: str) -> Iterator[Said]:
         """Yield ways of saying a plan, the best first."""
@@ -218,6 +235,7 @@ class Tongue:
             + ATTITUDE_WEIGHT * (plan.attitude == saying.attitude)
             + REGISTER_WEIGHT * (plan.register == saying.register)
             + LENGTH_WEIGHT * (written.pair.length == saying.length)
+            + MANNER_WEIGHT * written.level
             + CIRCUMSTANCE_WEIGHT * sum(len(claim.circumstances) for claim in plan.claims)
         )
         drawn = sha256(f"{seed} {written.id}".encode()).digest()
@@ -275,17 +293,20 @@ def tongues_of(
 ) -> dict[str, Tongue]:
     """Return every voice with its lines: ``harbour/ferryman`` → tongue."""
     found: dict[str, Tongue] = {}
-    for pair in (*pairs, *frames):
+    every = (*pairs, *frames)
+    for pair, score in zip(every, scores_of(every), strict=True):
         name = f"{pair.voice.genre}/{pair.voice.name}"
         tongue = found.setdefault(name, Tongue(pair.voice, clauses))
-        opening = " ".join(words_of(pair.text)[:OPENING_WORDS])
-        id_ = sha256(f"{name} {pair.text}".encode()).hexdigest()[:12]
+        opening = opening_of(pair.text)
+        id_ = line_id(name, pair.text)
         if pair.is_frame:
             own = "" if pair.text.startswith(FRAME) else opening  # a claim begins each time otherwise
-            tongue.frames[pair.plan.act, pair.plan.certainty].append(Written(id_, pair, own))
+            tongue.frames[pair.plan.act, pair.plan.certainty].append(Written(id_, pair, own, level_of(score)))
         else:
             predicates = sorted((claim.predicate, claim.negated) for claim in pair.plan.claims)
-            tongue.by_shape[pair.plan.act, tuple(predicates)].append(Written(id_, pair, opening))
+            tongue.by_shape[pair.plan.act, tuple(predicates)].append(
+                Written(id_, pair, opening, level_of(score))
+            )
     return found
 
 
@@ -405,9 +426,11 @@ def _said(rung: Rung, parts: Sequence[Part]) -> Said:
         rung,
         tuple(written.id for _, written in parts),
         tuple(written.opening for _, written in parts),
+        all(written.level == 0 for _, written in parts),
     )
 
 
 def _stated(text: str, *lines: Written) -> Said:
     openings = tuple(written.opening for written in lines if written.opening)
-    return Said(text.strip(), Rung.CLAUSE, tuple(written.id for written in lines), openings)
+    plain = all(written.level == 0 for written in lines)
+    return Said(text.strip(), Rung.CLAUSE, tuple(written.id for written in lines), openings, plain)

@@ -112,3 +112,16 @@ def test_a_voice_that_begins_alike_is_told() -> None:
     assert round(variety.openings["harbour/ferryman"] * len(pairs)) == 30
     assert {each.fault.kind for each in faults} == {"opening"}
     assert len(faults) == 30
+
+
+def test_an_aside_is_a_word_or_two_that_end() -> None:
+    pairs, faults = read(
+        "> greet\nSit.\n", HEAD.strip() + "\nasides: Mind. / Mind now, / Mind the rope. / Okay.\n\n"
+    )
+
+    assert [(each.fault.kind, each.fault.found) for each in faults] == [
+        ("aside", "'Mind now,'"),
+        ("aside", "'Mind the rope.'"),
+        ("vocabulary", "the words 'okay'"),
+    ]
+    assert pairs[0].voice.asides == ("Mind.", "Mind now,", "Mind the rope.", "Okay.")

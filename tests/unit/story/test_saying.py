@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from aicore.content.line_files import read_tongues, shipped_signatures
+from aicore.content.line_files import read_mouth, read_tongues, shipped_signatures
 from aicore.content.line_preview import between, stated, things
 from benchmarks.lines import CAST, spoken
 from domain.story.clauses import Stated
@@ -36,6 +36,49 @@ def tongue(body: str) -> Tongue:
     return tongues_of(lines, CLAUSES, frames)["inn/host"]
 
 
+def test_a_line_that_begins_as_one_that_was_heard_gets_an_aside_of_the_voice() -> None:
+    pairs, faults = read_file(
+        "inn/host.txt",
+        HEAD.strip() + "\nasides: Well now. / Hm.\n\n> greet\nSit by the fire.\n",
+        SIGNATURES,
+        Words(),
+    )
+    host = tongues_of(pairs, CLAUSES)["inn/host"]
+    host.by_shape[Act.GREET, ()][0] = replace(host.by_shape[Act.GREET, ()][0], level=2)
+    greeting, heard, said = Saying(Act.GREET, BETWEEN), Heard(), []
+    for at in range(1, 4):
+        said.append(host.say(greeting, heard, "seed"))
+        heard = Heard(
+            {**heard.lines, **dict.fromkeys(said[-1].lines, at)}, {*heard.openings, *said[-1].openings}
+        )
+
+    assert not faults
+    assert [each.text for each in said[:1]] == ["Sit by the fire."]
+    assert {each.text for each in said[1:]} == {"Well now. Sit by the fire.", "Hm. Sit by the fire."}
+    host.by_shape[Act.GREET, ()][0] = replace(host.by_shape[Act.GREET, ()][0], level=0)
+    assert host.say(greeting, Heard(), "seed").text != "Sit by the fire.", "anybody might say it"
+
+
+def test_what_a_voice_alone_would_say_goes_before_what_anybody_would() -> None:
+    mine = "".join(f"Mind the rope, mind the {thing}.\n" for thing in ("oar", "pole", "lamp", "tide"))
+    own = f"> small_talk\n{mine}> greet\nYou are here again.\nMind the rope, friend.\n"
+    other = "> small_talk\nYou are late again.\nYou are here too soon.\nYou are here for money.\n"
+    files = {"host": own, "cook": other}
+    pairs = [
+        pair
+        for name, body in files.items()
+        for pair in read_file(
+            f"inn/{name}.txt", HEAD.replace("voice: host", f"voice: {name}") + body, SIGNATURES, Words()
+        )[0]
+    ]
+    host = tongues_of(pairs, CLAUSES)["inn/host"]
+
+    levels = {each.pair.text: each.level for each in host.by_shape[Act.GREET, ()]}
+    assert levels["You are here again."] < levels["Mind the rope, friend."]
+    for seed in "abcdef":
+        assert host.say(Saying(Act.GREET, BETWEEN), Heard(), seed).text == "Mind the rope, friend."
+
+
 def of(text: str) -> Stated:
     predicate, _, roles = text.partition(" ")
     letters, _, more = roles.partition(";")
@@ -53,7 +96,7 @@ def test_letters_are_bound_by_role_and_who_speaks_is_no_letter() -> None:
 
     assert told(host, "killed B A").text == "Nettie Corran it was. Poor Bram Sallow."
     assert told(host, "killed S B").text == "I did for Nettie Corran."
-    assert told(host, "killed H A") == Said("You killed Bram Sallow.", Rung.CLAUSE, (), ())
+    assert told(host, "killed H A") == Said("You killed Bram Sallow.", Rung.CLAUSE, (), ("you killed bram",))
 
 
 def test_a_line_never_says_more_than_the_plan_nor_surer() -> None:
@@ -86,7 +129,7 @@ def test_what_was_heard_comes_last_and_what_begins_alike_before_it() -> None:
 
     assert len({said.text for said in heard[:3]}) == 3
     assert sorted(said.text.startswith("Dead") for said in heard[:2]) == [False, True]
-    assert heard[3] == Said("Bram Sallow is dead.", Rung.CLAUSE, (), ())
+    assert heard[3] == Said("Bram Sallow is dead.", Rung.CLAUSE, (), ("bram sallow is",))
 
 
 def test_what_claims_nothing_comes_again_the_oldest_first() -> None:
@@ -193,6 +236,14 @@ def test_a_player_hears_five_hundred_lines_of_a_cast_and_hardly_one_twice() -> N
         before.append(frozenset(words_of(said.text)))
 
     assert again <= 5
+
+
+def test_who_talks_in_a_world_has_the_frames_of_their_voice() -> None:
+    tongues, known = read_mouth().tongues, read_tongues()
+    assert {name: len(each.frames) for name, each in tongues.items()} == {
+        name: len(each.frames) for name, each in known.items()
+    }
+    assert all(tongues[name].frames for name in CAST)
 
 
 def test_a_plan_does_not_state_what_it_hides() -> None:

@@ -1,0 +1,45 @@
+"""Asides: one or two words of a voice's own that stand before a line. Pure.
+
+An aside stands where a line would begin as another that was heard, or where anybody might have said it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from hashlib import sha256
+
+from domain.story.corpus import Voice
+from domain.story.variety import OPENING_WORDS, words_of
+
+
+def line_id(voice: str, text: str) -> str:
+    """Return the id of a written line or an aside: it stays as long as the words do."""
+    return sha256(f"{voice} {text}".encode()).hexdigest()[:12]
+
+
+def opening_of(text: str) -> str:
+    """Return the words that a line begins with."""
+    return " ".join(words_of(text)[:OPENING_WORDS])
+
+
+def asides_of(voice: Voice) -> Sequence[tuple[str, str]]:
+    """Return a voice's asides, each with its id."""
+    return [(line_id(voice.name, each), each) for each in voice.asides]
+
+
+def aside_before(
+    text: str, voice: Voice, lines: Mapping[str, int], openings: Collection[str], seed: str
+) -> tuple[str, str]:
+    """Return id and words of the aside that goes best before a text, of a voice that has some.
+
+    Args:
+        text: what is said behind it.
+        voice: whose asides.
+        lines: ids of what was heard, and when: what was heard longest ago comes first.
+        openings: that were heard; one that is new goes before.
+        seed: decides where nothing else does.
+    """
+
+    def rank(aside: tuple[str, str]) -> tuple[object, ...]:
+        drawn = sha256(f"{seed} {aside[0]}".encode()).digest()
+        return opening_of(f"{aside[1]} {text}") in openings, lines.get(aside[0], 0), drawn
+
+    return min(asides_of(voice), key=rank)
