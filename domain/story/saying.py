@@ -41,7 +41,7 @@ DARK = frozenset({Mood.SAD, Mood.ANGRY, Mood.AFRAID, Mood.BITTER})
 KIND = frozenset({Attitude.WARM, Attitude.HUMBLE})
 UNKIND = frozenset({Attitude.COLD, Attitude.SCORNFUL})
 MOOD_WEIGHT, ATTITUDE_WEIGHT, REGISTER_WEIGHT, LENGTH_WEIGHT, CIRCUMSTANCE_WEIGHT = 5, 4, 1, 1, 2
-MANNER_WEIGHT = 2
+MANNER_WEIGHT = 3
 """Of each level of how typical a line is of its voice."""
 
 

@@ -18,7 +18,7 @@ TOKEN = re.compile(r"[\w']+|[^\w\s]")
 SMOOTHING = 0.3
 """Added to each count."""
 
-PLAIN_BELOW, OWN_FROM = 6.0, 13.0
+PLAIN_BELOW, OWN_FROM = 7.0, 14.0
 """Scores below which anybody might have said a line, and from which on it is one voice's own."""
 
 
