@@ -108,6 +108,7 @@ PARTS = (
     Part("world", SPEAKING, "world"),
     Part("lore", SPEAKING, "lore"),
     Part("content", SPEAKING, "content"),
+    Part("talk", SPEAKING, "talk", "talk"),
     Part("story", SPEAKING, "story"),
     Part("templates", SPEAKING, "templates"),
     Part("guardrails", SPEAKING, "guardrails"),

@@ -363,6 +363,7 @@ def _tell_next() -> None:
         ("tiers --watch", "engines and their latencies, live"),
         ("clock show", "what time it is in the game"),
         ("world watch", "who is where, live"),
+        ("talk ferris_oake 'Who are you?'", "go to somebody of the world and speak"),
         ("explain npc una_pell", "why she does what she does"),
         ("market board lamp_yard", "what things cost today"),
         ("models list", "the registry"),

@@ -77,8 +77,23 @@ def test_the_demo_shows_the_real_flow_and_a_second_start_goes_on(tmp_path: Path)
         for command in told:
             second.run(*command.split())
         assert "the Glass Quay" in prompt_of(second, asked), "what is known is the content file's"
+        assert talked(second), "nobody who is at work answers a player who comes to them"
     finally:
         assert second.stop(signal.SIGINT) < STOP_TIMEOUT_S
+
+
+def talked(up: Up) -> bool:
+    """Say whether somebody at work answers who comes to them; who has just left is left alone."""
+    working = [each["person"] for each in up.json("people", "list") if each["action"] == "work"]
+    for person in working[:5]:
+        said = up.run("talk", person, "Hello!", "Who are you?", "--json", code=(0, 1, 3, 4))
+        if not said:
+            continue
+        lines = json.loads(said)
+        assert len(lines) == 2
+        assert lines[1]["text"] in " ".join(up.run("explain", "line", lines[1]["line"]).split())
+        return True
+    return False
 
 
 def prompt_of(up: Up, inference_id: str) -> str:
