@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aicore.cli import beliefs, director, imports, memories, rehearse, storylets, traces
+from aicore.cli import beliefs, director, imports, memories, pins, rehearse, storylets, traces
 from aicore.cli.terminal import Failure, Json, out, print_json
 from aicore.content.line_files import Corpus, read_corpus
 from domain.story.corpus import Found, Pair
@@ -16,6 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="The story: what is true, who knows
 corpus = typer.Typer(no_args_is_help=True, help="The corpus of lines: its check, and samples for readers.")
 app.add_typer(corpus, name="corpus")
 app.add_typer(storylets.app, name="storylets")
+app.add_typer(pins.app, name="pins")
 for command in (
     beliefs.facts,
     beliefs.knows,

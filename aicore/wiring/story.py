@@ -22,6 +22,7 @@ from domain.memories.memories import Memories
 from domain.story.corpus import Words
 from domain.story.messages import PINS, Pin, Say, Unpin
 from domain.story.mouth import Mouth
+from domain.story.pin_queries import PinsQuery
 from domain.story.pins import PINNING, Checked, PinEvent, PinLine, Pinned
 from handlers.clock.view import ClockView
 from handlers.definition.board import DefinitionBoard
@@ -33,6 +34,7 @@ from handlers.people.surroundings import Surroundings
 from handlers.story.gates import ReadingBack
 from handlers.story.lore import LoreByLibrarian
 from handlers.story.pinboard import PinBoard
+from handlers.story.pinning import Pins
 from handlers.story.talks import By, Talks
 
 DAY_MS = 86_400_000
@@ -60,7 +62,7 @@ PIN_LINES: Binding[Any, PinEvent, Pinned] = Binding(
 
 def wire(_: Settings) -> Part:
     """Return what the context brings."""
-    return Part(bindings=(PIN_LINES,), serve={"commands": _commands})
+    return Part(bindings=(PIN_LINES,), serve={"commands": _commands, "queries": _pinned})
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,11 @@ async def pins_in_memory(parts: Parts) -> PinBoard:
     return await parts.view(PinBoard(parts.log, decode=parts.codec.decode, signatures=shipped_signatures))
 
 
+async def _pinned(parts: Parts) -> None:
+    """Tell what is pinned."""
+    parts.served.queries[PinsQuery] = (await parts.once(pins_in_memory)).answer
+
+
 async def _commands(parts: Parts) -> None:
     """Have people answer players."""
     await parts.once(clock_in_memory)
@@ -137,5 +144,7 @@ async def _commands(parts: Parts) -> None:
     lore = LoreByLibrarian(await parts.once(librarian_of), await parts.once(library_in_memory))
     gates = ReadingBack(read_language)
     talks = Talks(parts.log, parts.codec, world, players=PLAYERS, by=By(lore, gates))
+    pins = Pins(parts.log, parts.runner(PIN_LINES), world, read_language)
+    parts.served.commands[Pin.command_name] = pins
     limits = await parts.once(player_limits)
     parts.served.commands[Say.command_name] = limits.before(talks)

@@ -2,5 +2,6 @@
 
 from domain.kernel.context import Context
 from domain.story.messages import COMMANDS, EVENTS
+from domain.story.pin_queries import PinsQuery
 
-CONTEXT = Context("story", events=EVENTS, commands=COMMANDS)
+CONTEXT = Context("story", events=EVENTS, commands=COMMANDS, queries=(PinsQuery,))

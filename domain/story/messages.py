@@ -452,9 +452,10 @@ class Say(Command, name="story.say", may=(GRANTED, OPERATOR)):
 class Pin(Command, name="story.pin", may=WRITING):
     """Pin a line: who it is for says it wherever its plan fits, before any other.
 
-    It is checked as a line of the corpus is: it says every letter of its plan, and nothing within a sentence
-    has a capital. A name that begins a sentence is not noticed. The result is {pin}. Refused with
-    ``bad_pin``, which says what is wrong.
+    It is checked as a line of the corpus is, and read back as every line is before it is said: it says every
+    letter of its plan, claims nothing else, names nobody (wherever the name stands) and has no word of
+    another time. The result is {pin}. Refused with ``bad_pin``, which says in which field, what, and what may
+    stand there.
     """
 
     pin: PinId

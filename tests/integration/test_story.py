@@ -152,7 +152,18 @@ async def _say_what_is_pinned(client: Client, log: EventLog) -> None:
     by = {"operator": "ops", "reason": "a test"}
     pin = {"pin": "una", "by": UNA, "plan": "greet", "text": "There you are. Mind the rope."}
     assert (await refused(client, "story.pin", **{**pin, "text": "mind it"}, **by)).code == "bad_pin"
-    await client.command("story.pin", {**pin, **by})
+    read = await refused(client, "story.pin", **{**pin, "text": "Nib is dead. Mind the rope."}, **by)
+    assert (read.code, read.field) == ("bad_pin", "text")
+    assert "'Nib'" in read.detail
+    assert (await refused(client, "story.pin", **{**pin, "by": "person.una_pel"}, **by)).field == "by"
+    first = await client.command("story.pin", {**pin, **by})
+
+    async def is_listed() -> bool:
+        found = (await client.query("story.pins", {"by": UNA})).result["pins"]
+        return [(each["pin"], each["position"]) for each in found] == [("una", first.events[0].position)]
+
+    await until(is_listed)
+    assert (await client.query("story.pins", {"by": "person.nib"})).result["pins"] == []
 
     async def says_it() -> bool:
         return bool((await patiently(client, "Hello"))["rung"] == "pinned")
