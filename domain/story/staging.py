@@ -35,7 +35,7 @@ class Asked:
         voice: of the corpus. seed: what chance is drawn from. anew: whether the player has heard nothing yet.
     """
 
-    words: str = ""
+    words: str = field(default="", repr=False)
     at: str = ""
     beside: Sequence[str] = ()
     hour: str = ""
@@ -48,7 +48,7 @@ class Asked:
     attitude: str = ""
     register: str = ""
     voice: str = ""
-    seed: str = ""
+    seed: str = field(default="", repr=False)
     anew: bool = False
 
     @property

@@ -154,7 +154,7 @@ async def _say_what_is_pinned(client: Client, log: EventLog) -> None:
     assert (await refused(client, "story.pin", **{**pin, "text": "mind it"}, **by)).code == "bad_pin"
     read = await refused(client, "story.pin", **{**pin, "text": "Nib is dead. Mind the rope."}, **by)
     assert (read.code, read.field) == ("bad_pin", "text")
-    assert "'Nib'" in read.detail
+    assert "'Nib'" in read.message
     assert (await refused(client, "story.pin", **{**pin, "by": "person.una_pel"}, **by)).field == "by"
     first = await client.command("story.pin", {**pin, **by})
 
