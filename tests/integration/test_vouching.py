@@ -106,11 +106,7 @@ OTHERS = {
     "clock.set-alarm clock.cancel-alarm world.load four-eyes.confirm four-eyes.result "
     "ledger.open ledger.open-unit ledger.transfer ledger.reverse market.buy market.sell people.begin "
     "people.rest people.harm quests.gone world.override world.lift "
-<<<<<<< HEAD
-    "lore.add lore.remove talk",
-=======
-    "lore.add lore.remove story.pins.pin story.pins.unpin",
->>>>>>> 5b1f4aad (Read a pin back before it is pinned, and list what is pinned)
+    "lore.add lore.remove talk story.pins.pin story.pins.unpin",
 }
 """Commands that vouch for nothing that was recorded before, by what they tell instead."""
 
