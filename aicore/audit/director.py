@@ -1,7 +1,6 @@
 """What was played for whom, and why nothing is played now: folded from the log, up to any position."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 
 from bus.codec import EventCodec
 from bus.ports import EventLog, RecordedEvent, Where
@@ -11,9 +10,9 @@ from domain.clock.messages import ClockEvent
 from domain.clock.units import RealTime
 from domain.definition.definition import Definition
 from domain.director.direction import Direction, Told
+from domain.director.explaining import Silence, silence_of
 from domain.director.messages import EVENTS, STREAM, DirectorEvent
 from domain.director.seen_world import SeenWorld
-from domain.director.silence import Silent, nearest
 from domain.director.stage import Stage
 from handlers.beliefs.view import BeliefsView
 from handlers.director.view import DirectorView
@@ -23,30 +22,6 @@ PAGE = 2_000
 
 class NothingKnown(Exception):
     """The log does not say where that player is, or there is no clock."""
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """Why nothing is played for a player.
-
-    Attributes:
-        scene: the storylet that is being played, if one is.
-        waits_ms: game time until the next scene may begin.
-        would: what would be played, if something could be; "": nothing.
-        nearest: what lacks least, with what it lacks.
-    """
-
-    position: int
-    now_ms: int
-    place: str
-    phase: str
-    weather: str
-    tension: str
-    realm: str
-    scene: str
-    waits_ms: int
-    would: str
-    nearest: Sequence[Silent]
 
 
 async def silence(  # noqa: PLR0913 - each is one thing that it needs
@@ -86,28 +61,8 @@ async def silence(  # noqa: PLR0913 - each is one thing that it needs
     world = SeenWorld(beliefs.beliefs, view.newsroom, clock.almanac, position, contents.people())
     if not world.place_of(player):
         raise NothingKnown
-    return _silence(Stage(direction, contents, contents.version, world, seed), world, player, now_ms, most)
-
-
-def _silence(stage: Stage, world: SeenWorld, player: str, now_ms: int, most: int) -> Silence:
-    told = stage.direction.told(player)
-    asked = stage.question(stage.content, player, told, now_ms)
-    found = stage.choice(player, told, now_ms)
-    scene = None if told.scene is None else stage.direction.scenes[told.scene]
-    it = asked.situation
-    return Silence(
-        world.position,
-        now_ms,
-        it.place,
-        it.phase,
-        it.weather,
-        it.tension,
-        it.realm,
-        scene.storylet if scene else "",
-        max(0, stage.free_ms(player, told) - now_ms),
-        found[1].playable.storylet.id if found else "",
-        nearest(stage.content, asked, most),
-    )
+    stage = Stage(direction, contents, contents.version, world, seed)
+    return silence_of(stage, position, player, now_ms, most)
 
 
 async def direction_of(log: EventLog, codec: EventCodec) -> Direction:

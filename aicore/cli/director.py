@@ -1,15 +1,16 @@
 """What the director plays: `aicore explain silence`, `aicore story scenes`, `aicore story arcs`."""
 
 import asyncio
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import typer
 
-from aicore.audit.director import NothingKnown, Silence, arcs_of, direction_of, silence, told
+from aicore.audit.director import NothingKnown, arcs_of, direction_of, silence, told
 from aicore.cli.called import id_of
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json, run_async, running
 from aicore.cli.vouching import vouched
+from aicore.cli.wire import over_wire
 from aicore.clock import now_us
 from aicore.content.sample_world import sample_definition
 from aicore.content.scene_lines import spoken
@@ -18,80 +19,81 @@ from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.ports import EventLog
 from bus.postgres.log import open_log
+from domain.director.explaining import shown
 from domain.director.messages import ArcEnded, DirectorEvent, SceneClosed, SceneOpened, TensionChanged
+from domain.director.queries import NEAREST_DEFAULT, NEAREST_MAX
 
 LOOK_S = 1.0
-NEAREST = 5
 
 
 def explain_silence(
     player: Annotated[str, typer.Argument(help="The player's id.")],
-    at: Annotated[int | None, typer.Option(min=1, help="As of this position of the log.")] = None,
-    most: Annotated[int, typer.Option(min=1, max=1_000, help="How many storylets.")] = NEAREST,
+    at: Annotated[
+        int | None,
+        typer.Option(min=1, help="As of this position: the log is folded up to there, and nothing is asked."),
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, max=NEAREST_MAX, help="How many storylets.")] = NEAREST_DEFAULT,
     *,
     json: Json = False,
 ) -> None:
     """Show why no storylet is played for a player: for the nearest ones, which conditions do not hold."""
-    _, system = running()
-    vouched(system)
-    codec = EventCodec(domain_catalogue())
-
-    async def work() -> Silence:
-        async with open_log(system.dsn_of("aicore_reader"), system.realm, now_us=now_us, writer=False) as log:
-            return await silence(
-                log,
-                codec,
-                id_of(player, "player"),
-                at=at,
-                now_us=now_us(),
-                otherwise=sample_definition,
-                most=most,
-            )
-
-    try:
-        found = run_async(work())
-    except NothingKnown:
+    who = id_of(player, "player")
+    found = _silence_now(who, most) if at is None else _silence_at(who, most, at)
+    if found is None:
         raise Failure(
             f"{player!r} is in no place, by the log",
             remedy="who is on the way is in none; `aicore story arcs` lists who was directed",
             code=Exit.USAGE,
-        ) from None
+        )
     if json:
-        print_json(_row(found))
+        print_json(found)
         return
     for line in lines_of(found):
         out.print(line, markup=False, soft_wrap=True)
 
 
-def _row(found: Silence) -> dict[str, object]:
-    rows = [
-        {
-            "storylet": each.storylet,
-            "missing": [{"field": it.field, "wanted": it.wanted, "found": it.found} for it in each.missing],
-        }
-        for each in found.nearest
-    ]
-    plain = {name: getattr(found, name) for name in Silence.__dataclass_fields__ if name != "nearest"}
-    return {**plain, "nearest": rows}
+def _silence_now(player: str, most: int) -> Mapping[str, Any] | None:
+    """Return what a running process has in memory: it takes no longer where the log is long."""
+    asked = {"player": player, "most": most}
+    found: Mapping[str, Any] | None = over_wire(lambda client: client.query("director.silence", asked)).result
+    return found
 
 
-def lines_of(found: Silence) -> Iterator[str]:
-    """Yield it in words."""
-    minute = found.now_ms // 60_000 % 1_440
+def _silence_at(player: str, most: int, at: int) -> Mapping[str, Any] | None:
+    _, system = running()
+    vouched(system)
+    codec = EventCodec(domain_catalogue())
+
+    async def work() -> Mapping[str, Any] | None:
+        async with open_log(system.dsn_of("aicore_reader"), system.realm, now_us=now_us, writer=False) as log:
+            try:
+                found = await silence(
+                    log, codec, player, at=at, now_us=now_us(), otherwise=sample_definition, most=most
+                )
+            except NothingKnown:
+                return None
+            return shown(found)
+
+    return run_async(work())
+
+
+def lines_of(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why nothing is played, as ``director.silence`` tells it, in words."""
+    minute = found["now_ms"] // 60_000 % 1_440
     clock = f"{minute // 60:02}:{minute % 60:02}"
-    sky = found.weather or "no weather"
-    yield f"at {clock}, up to event {found.position}: {found.place}, {found.phase}, {sky}"
-    yield f"tension {found.tension}, of the realm {found.realm}"
-    if found.scene:
-        yield f"{found.scene} is being played"
-    elif found.waits_ms:
-        yield f"the next scene may begin in {-(-found.waits_ms // 60_000)} min of the game"
-    if found.would:
-        yield f"{found.would} could be played"
-    for each in found.nearest:
-        yield f"  {each.storylet}"
-        for it in each.missing:
-            yield f"    {it.field}: wants {it.wanted}; {it.found}"
+    sky = found["weather"] or "no weather"
+    yield f"at {clock}, up to event {found['position']}: {found['place']}, {found['phase']}, {sky}"
+    yield f"tension {found['tension']}, of the realm {found['realm']}"
+    if found["scene"]:
+        yield f"{found['scene']} is being played"
+    elif found["waits_ms"]:
+        yield f"the next scene may begin in {-(-found['waits_ms'] // 60_000)} min of the game"
+    if found["would"]:
+        yield f"{found['would']} could be played"
+    for each in found["nearest"]:
+        yield f"  {each['storylet']}"
+        for it in each["missing"]:
+            yield f"    {it['field']}: wants {it['wanted']}; {it['found']}"
 
 
 def scenes(

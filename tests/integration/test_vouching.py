@@ -71,7 +71,7 @@ PAGES = {
     "explain npc": ("una_pell",),
     "explain line": ("ann.17",),
     "story say": ("ann.17",),
-    "explain silence": ("ann",),
+    "explain silence": ("ann", "--at", "9"),
     "story scenes": (),
     "story arcs": (),
     "log show": ("1",),

@@ -1,8 +1,9 @@
 """Who directs: on a log in memory, with the program's own read models; another leader goes on from there."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
@@ -17,6 +18,7 @@ from domain.clock.clock import STREAM as CLOCK_STREAM
 from domain.clock.messages import ClockStarted
 from domain.clock.units import RealTime
 from domain.director.consequences import CONSEQUENCES, Owing, evolve
+from domain.director.explaining import shown
 from domain.director.messages import (
     ArcAdvanced,
     ArcBegun,
@@ -36,6 +38,7 @@ from handlers.beliefs.view import BeliefsView
 from handlers.clock.view import ClockView
 from handlers.director import leader as module
 from handlers.director.leader import DirectorLeader
+from handlers.director.silences import DirectionView, Silences
 from handlers.director.view import DirectorView
 from tests.unit.clock.kit import BY
 from tests.unit.director.kit import NOON_MS, small
@@ -69,9 +72,12 @@ class Realm:
     async def events(self, kind: type[DirectorEvent]) -> list[DirectorEvent]:
         return [event async for event in told(self.log, CODEC) if isinstance(event, kind)]
 
-    async def explained(self, player: str = "ann") -> list[str]:
+    async def silent(self, player: str = "ann") -> Mapping[str, Any]:
         found = await silence(self.log, CODEC, player, at=None, now_us=self.now_us, otherwise=small, most=3)
-        return list(lines_of(found))
+        return shown(found)
+
+    async def explained(self, player: str = "ann") -> list[str]:
+        return list(lines_of(await self.silent(player)))
 
 
 @pytest.fixture
@@ -145,6 +151,41 @@ async def test_why_nothing_is_played_is_told_from_the_log_and_as_of_a_position(r
         await silence(realm.log, CODEC, "ann", at=2, now_us=0, otherwise=small, most=3)
     with pytest.raises(NothingKnown):
         await realm.explained("ben")
+
+
+async def test_a_process_that_runs_tells_from_memory_what_the_log_folded_anew_tells(realm: Realm) -> None:
+    clock = ClockView(realm.log, decode=CODEC.decode, now=lambda: RealTime(realm.now_us))
+    views = (
+        DirectionView(realm.log, decode=CODEC.decode),
+        DirectorView(realm.log, small, decode=CODEC.decode),
+        BeliefsView(realm.log, small(), decode=CODEC.decode),
+    )
+    silences, following = Silences(*views, clock), (*views, clock)
+    assert await silences.answer({"player": "ann"}) == (None, 0), "there is no clock yet"
+    await realm.begin()
+
+    async def take(after: int) -> int:
+        for view in following:
+            await view.take(
+                [each for each in await realm.log.read_all(after=after, limit=100) if each.type in view.types]
+            )
+        return (await realm.log.head()).position
+
+    at = await take(0)
+    assert (await silences.answer({"player": "ben"}))[0] is None
+    before, _ = await silences.answer({"player": "ann", "most": 3})
+    assert before == await realm.silent()
+    assert before["would"] == "a_comb_is_missed"
+
+    async def opened() -> bool:
+        return bool(await realm.events(SceneOpened))
+
+    async with leading(realm, "one"):
+        await until(opened)
+    await take(at)
+    playing, known = await silences.answer({"player": "ann", "most": 3})
+    assert playing == await realm.silent()
+    assert (playing["scene"], known) == ("a_comb_is_missed", views[2].position)
 
 
 def test_what_a_scene_does_to_factions_is_one_deed_and_done_once() -> None:
