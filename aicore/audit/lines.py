@@ -4,18 +4,22 @@ The event holds the plan, and by what the speaker knew it. So what they believed
 looked up that the events it names are in the log. The words are made of the plan and the lines heard before.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 from uuid import UUID
 
 from bus.codec import EventCodec
 from bus.ports import EventLog, RecordedEvent
 from domain.kernel.decider import Rejected
+from domain.kernel.parse import parse
 from domain.lore.messages import DocumentAdded
 from domain.lore.messages import stream_of as lore_stream
 from domain.story.messages import Citation, LinePinned, LineSaid, stream_of
 from domain.story.mouth import Mouth
 from domain.story.pins import PinLine
+from domain.story.queries import ExplainQuery
 from domain.story.talk import HEARD_MAX, made_again
 from handlers.story.pinboard import pin_line
 
@@ -84,6 +88,37 @@ async def explain_line(log: EventLog, codec: EventCodec, name: str, mouth: Mouth
     return ExplainedLine(
         page[-1].position, line, again, await _goes_by(log, codec, line), _differs(line, again, mouth)
     )
+
+
+def row_of_line(told: ExplainedLine) -> dict[str, Any]:
+    """Return all of a line for programs."""
+    return {
+        "position": told.position,
+        "line": told.line.model_dump(mode="json"),
+        "again": told.again.text,
+        "goes_by": [asdict(each) for each in told.goes_by],
+        "differs": list(told.differs),
+    }
+
+
+class Explains:
+    """Answers ``story.explain``; ``mouth`` returns the corpus, and may take a moment for the first line."""
+
+    def __init__(self, log: EventLog, codec: EventCodec, mouth: Callable[[], Mouth]) -> None:
+        self._log = log
+        self._codec = codec
+        self._mouth = mouth
+
+    async def answer(self, query: Mapping[str, Any]) -> tuple[Any, int]:
+        """Answer the query. What the player said stays in the event: who reads the log reads it there."""
+        name, mouth = parse(ExplainQuery, query).line, await asyncio.to_thread(self._mouth)
+        try:
+            told = await explain_line(self._log, self._codec, name, mouth)
+        except NoSuchLine:
+            return None, (await self._log.head()).position
+        row = row_of_line(told)
+        del row["line"]["utterance"]
+        return row, told.position
 
 
 def _differs(line: LineSaid, again: LineSaid, mouth: Mouth) -> list[str]:

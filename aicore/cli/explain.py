@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aicore.audit.lines import ExplainedLine, NoSuchLine, explain_line
+from aicore.audit.lines import ExplainedLine, NoSuchLine, explain_line, row_of_line
 from aicore.audit.people import NothingDecided, Told, explain_person
 from aicore.cli.director import explain_silence
 from aicore.cli.terminal import (
@@ -111,26 +111,13 @@ def line(
             code=Exit.USAGE,
         ) from None
     if json:
-        print_json(said_row(told))
+        print_json(row_of_line(told))
     else:
         for each in said_lines(told):
             out.print(each, markup=False, soft_wrap=True)
     lost = [each.name for each in told.goes_by if not each.position]
     if told.differs or lost:
         raise Failure(f"made again, other than recorded: {', '.join([*told.differs, *lost])}")
-
-
-def said_row(told: ExplainedLine) -> Mapping[str, Any]:
-    """Return all of a line for programs."""
-    return {
-        "position": told.position,
-        "line": told.line.model_dump(mode="json"),
-        "again": told.again.text,
-        "goes_by": [
-            {"name": each.name, "what": each.what, "position": each.position} for each in told.goes_by
-        ],
-        "differs": list(told.differs),
-    }
 
 
 def said_lines(told: ExplainedLine) -> list[str]:

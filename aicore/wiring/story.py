@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from aicore.audit.lines import Explains
 from aicore.content.line_files import read_language, read_mouth, shipped_signatures
 from aicore.settings import Settings
 from aicore.wiring.beliefs import beliefs_in_memory
@@ -24,6 +25,7 @@ from domain.story.messages import PINS, Pin, Say, Unpin
 from domain.story.mouth import Mouth
 from domain.story.pin_queries import PinsQuery
 from domain.story.pins import PINNING, Checked, PinEvent, PinLine, Pinned
+from domain.story.queries import ExplainQuery
 from handlers.clock.view import ClockView
 from handlers.definition.board import DefinitionBoard
 from handlers.kernel.commands import Binding
@@ -62,7 +64,7 @@ PIN_LINES: Binding[Any, PinEvent, Pinned] = Binding(
 
 def wire(_: Settings) -> Part:
     """Return what the context brings."""
-    return Part(bindings=(PIN_LINES,), serve={"commands": _commands, "queries": _pinned})
+    return Part(bindings=(PIN_LINES,), serve={"commands": _commands, "queries": _queries})
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,11 @@ async def pins_in_memory(parts: Parts) -> PinBoard:
     return await parts.view(PinBoard(parts.log, decode=parts.codec.decode, signatures=shipped_signatures))
 
 
-async def _pinned(parts: Parts) -> None:
-    """Tell what is pinned."""
-    parts.served.queries[PinsQuery] = (await parts.once(pins_in_memory)).answer
+async def _queries(parts: Parts) -> None:
+    """Make lines again for who asks why they were said, and tell what is pinned."""
+    explains = Explains(parts.log, parts.codec, shipped_mouth)
+    pinned = await parts.once(pins_in_memory)
+    parts.served.queries |= {ExplainQuery: explains.answer, PinsQuery: pinned.answer}
 
 
 async def _commands(parts: Parts) -> None:

@@ -58,7 +58,8 @@ def silence_of(stage: Stage, position: int, player: str, now_ms: int, most: int)
 def shown(silence: Silence) -> Mapping[str, Any]:
     """Return it for programs, as the query ``director.silence`` tells it."""
     rows = [
-        {"storylet": each.storylet, "missing": [asdict(it) for it in each.missing]} for each in silence.nearest
+        {"storylet": each.storylet, "missing": [asdict(it) for it in each.missing]}
+        for each in silence.nearest
     ]
     plain = {name: getattr(silence, name) for name in Silence.__dataclass_fields__ if name != "nearest"}
     return {**plain, "nearest": rows}

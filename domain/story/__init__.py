@@ -3,5 +3,6 @@
 from domain.kernel.context import Context
 from domain.story.messages import COMMANDS, EVENTS
 from domain.story.pin_queries import PinsQuery
+from domain.story.queries import ExplainQuery
 
-CONTEXT = Context("story", events=EVENTS, commands=COMMANDS, queries=(PinsQuery,))
+CONTEXT = Context("story", events=EVENTS, commands=COMMANDS, queries=(PinsQuery, ExplainQuery))

@@ -1,4 +1,4 @@
-"""Why nothing is played for a player now, from what this process has in memory: it does not grow with the log."""
+"""Why nothing is played for a player now, from what a process has in memory, however long the log is."""
 
 import asyncio
 from collections.abc import Mapping

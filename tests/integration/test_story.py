@@ -63,7 +63,7 @@ async def test_players_speak_and_people_answer_what_they_believe(system: System)
         await _answer(client, log)
         await _promise_by_words(client)
         await _say_what_is_pinned(client, log)
-        await _are_explained(log)
+        await _are_explained(client, log)
 
 
 async def say(client: Client, text: str, *, to: str = UNA, id_: UUID | None = None) -> Any:
@@ -173,7 +173,7 @@ async def _say_what_is_pinned(client: Client, log: EventLog) -> None:
     assert (await refused(client, "story.unpin", pin="una", **by)).code == "unknown_pin"
 
 
-async def _are_explained(log: EventLog) -> None:
+async def _are_explained(client: Client, log: EventLog) -> None:
     page = await log.read_stream(stream_of("ann"), after=0, limit=100)
     lines = [CODEC.decode(each) for each in page]
     rungs, sources = set(), Sources(log, CODEC, sample_definition, shipped_mouth(), PLAYERS)
@@ -187,6 +187,13 @@ async def _are_explained(log: EventLog) -> None:
         assert all(each.position for each in told.goes_by)
         rungs.add(line.rung)
     assert rungs == {"pinned", "written"}
+    asked = (await client.query("story.explain", {"line": "ann.2"})).result
+    (second,) = [each for each in lines if isinstance(each, LineSaid) and each.line == "ann.2"]
+    assert (asked["differs"], asked["again"], asked["line"]["text"]) == ([], second.text, second.text)
+    assert "utterance" not in asked["line"], "a player's words are shown to who may read the log"
+    assert (await client.query("story.explain", {"line": "ann.999"})).result is None
+    silent = (await client.query("director.silence", {"player": "ann"})).result
+    assert (silent["place"], len(silent["nearest"])) == ("ropewalk_quay", 5)
     state = TALKING.fold([each for each in lines if isinstance(each, LineSaid)])
     assert state.count == len(lines)
     for name in ("ann.999", "ann", "bob.1", "ann.0"):
