@@ -8,7 +8,7 @@ from domain.kernel.event import Query
 from domain.kernel.roles import PEOPLE
 
 LineId = Annotated[
-    str, Field(pattern=r"^[^.\s]{1,128}\.[1-9][0-9]{0,17}$", description="Id of the line: ann.17.")
+    str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}\.[1-9][0-9]{0,17}$", description="Id of the line: ann.17.")
 ]
 
 
