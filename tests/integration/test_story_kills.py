@@ -1,0 +1,198 @@
+"""SIGKILL in the commit of a line: it is said with all that follows from it, or it is not; and once.
+
+All that follows from a line follows from its one event, so there is nothing that could be half done.
+"""
+
+import asyncio
+import random
+import secrets
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from aicore.client import Client, Refused, Unanswered
+from aicore.clock import now_us
+from aicore.running import System
+from bus.ids import derived_id
+from bus.nats.connection import connect
+from bus.postgres.log import PostgresLog, open_log
+from bus.postgres.migrate import migrate
+from bus.postgres.verify import verify
+from domain.story.messages import LineSaid, stream_of
+from protocol.messages import Reply
+from tests.harness.warm import Forked
+from tests.integration import story_child
+from tests.integration.test_declared_is_served import system
+from tests.integration.test_places import a_clock_goes
+from tests.integration.test_story import CODEC, UNA, people_come
+from tests.unit.kit import until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+__all__ = ["system"]
+END_S, ASK_S = 60.0, 2.0
+PAUSE_S = 0.02
+KILLS, PLAYERS = 60, 8
+LOAD_MAX_S = 0.6
+CLAIM = "I killed Gault"
+
+
+@dataclass
+class Place:
+    """A realm whose program may be killed, and what players were told was said."""
+
+    system: System
+    client: Client
+    log: PostgresLog
+    heard: dict[UUID, Reply] = field(default_factory=dict)
+
+    @contextmanager
+    def program(self, mode: str) -> Iterator[Forked]:
+        """Run `story_child` while the context is open."""
+        process = Forked(story_child.live, self.system, mode)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    async def begin(self, *players: str) -> None:
+        """Have people at the quay, and players with them."""
+
+        async def there() -> bool:
+            return await self.answered(lambda: self.client.query("clock.now")) is not None
+
+        await until(there)
+        await a_clock_goes(self.client)
+        await people_come(self.log)
+        for player in players:
+            await self.client.command("session.open", {"player": player})
+            entered = {"player": player, "session": 1, "place": "ropewalk_quay"}
+            await self.client.command("places.enter", entered)
+
+    async def answered(self, ask: Callable[[], Awaitable[Reply]]) -> Reply | None:
+        """Return the answer; None if nobody is there or it is to be asked again."""
+        try:
+            return await ask()
+        except (Refused, Unanswered, TimeoutError) as error:
+            if isinstance(error, Refused) and error.error.retry == "never":
+                raise
+            return None
+
+    async def say(self, player: str, text: str, id_: UUID) -> Reply:
+        """Say something until it is answered, under one id."""
+        asked = {"player": player, "session": 1, "to": UNA, "text": text}
+        while (reply := await self.answered(lambda: self.once(asked, id_))) is None:
+            await asyncio.sleep(PAUSE_S)
+        self.heard[id_] = reply
+        return reply
+
+    async def once(self, asked: dict[str, Any], id_: UUID) -> Reply:
+        async with asyncio.timeout(ASK_S):  # who was killed answers nothing, and the same is asked again
+            return await self.client.command("story.say", asked, id=id_)
+
+    async def lines(self, player: str) -> list[LineSaid]:
+        """Return what was said to a player, by the log."""
+        page = await self.log.read_stream(stream_of(player), after=0, limit=10_000)
+        events = [CODEC.decode(each) for each in page]
+        return [each for each in events if isinstance(each, LineSaid)]
+
+    async def once_each(self, player: str) -> None:
+        """See that the lines of a player are those that were told of: each once, none besides, one event."""
+        lines = await self.lines(player)
+        told = [r.result for r in self.heard.values() if r.result["line"].startswith(f"{player}.")]
+        assert [each.line for each in lines] == [f"{player}.{n}" for n in range(1, len(lines) + 1)]
+        assert sorted(each["line"] for each in told) == sorted(each.line for each in lines)
+        assert {each["line"]: each["text"] for each in told} == {each.line: each.text for each in lines}
+        for id_ in self.heard:
+            assert await self.log.find(derived_id(id_, 0)) is not None
+            assert await self.log.find(derived_id(id_, 1)) is None, "nothing stands beside the line"
+
+
+@pytest.fixture
+async def place(system: System) -> AsyncIterator[Place]:
+    await migrate(system.postgres_dsn, system.realm)
+    async with (
+        connect(system.nats_url, name="game") as nc,
+        open_log(system.postgres_dsn, system.realm, now_us=now_us) as log,
+    ):
+        yield Place(system, Client(nc, system.realm), log)
+
+
+async def test_a_process_killed_in_the_commit_of_a_line_has_said_all_of_it_or_nothing(place: Place) -> None:
+    ids = {"before": uuid4(), "after": uuid4()}
+    for mode, id_ in ids.items():
+        with place.program(mode) as process:
+            if mode == "before":
+                await place.begin("ann")
+            asking = asyncio.ensure_future(place.say("ann", CLAIM, id_))
+            assert await asyncio.to_thread(process.wait, END_S) == -signal.SIGKILL
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        assert len(await place.lines("ann")) == (mode == "after"), mode
+    with place.program("serve"):
+        after = await place.say("ann", CLAIM, ids["after"])
+        assert await _claimants(place) == {"player.ann"}, "what follows from the line is there with it"
+        before = await place.say("ann", CLAIM, ids["before"])
+    assert (after.duplicate, before.duplicate) == (True, False)
+    assert (after.result["line"], before.result["line"]) == ("ann.1", "ann.2")
+    await place.once_each("ann")
+
+
+async def _claimants(place: Place) -> set[str]:
+    """Return who claimed to Una that Gault was killed, once somebody did."""
+    found: set[str] = set()
+
+    async def known() -> bool:
+        asked = {"holder": UNA, "about": "person.gault"}
+        beliefs = (await place.client.query("beliefs.known", asked)).result["beliefs"]
+        found.update(each["teller"] for each in beliefs if each["evidence"] == "claimed")
+        return bool(found)
+
+    await until(known)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_whenever_the_process_is_killed_each_line_is_said_once(place: Place) -> None:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    draws, players = random.Random(seed), [f"p{n}" for n in range(PLAYERS)]
+    with place.program("serve"):
+        await place.begin(*players)
+    over = asyncio.Event()
+    talks = [asyncio.ensure_future(_talk(place, player, over)) for player in players]
+    for _ in range(KILLS):
+        with place.program("serve"):
+            await _one_more(place)
+            await asyncio.sleep(draws.uniform(0.0, LOAD_MAX_S))
+    over.set()
+    with place.program("serve"):
+        await asyncio.gather(*talks)
+    for player in players:
+        await place.once_each(player)
+    verdict = await verify(place.system.postgres_dsn, place.system.realm)
+    assert verdict.ok
+    print(f"{len(place.heard)} lines, {KILLS} kills")
+
+
+async def _one_more(place: Place) -> None:
+    """Return once another line was heard."""
+    before = len(place.heard)
+
+    async def more() -> bool:
+        return len(place.heard) > before
+
+    await until(more)
+
+
+async def _talk(place: Place, player: str, over: asyncio.Event) -> None:
+    """Have a player talk until it is over."""
+    while not over.is_set():
+        await place.say(player, CLAIM, uuid4())
