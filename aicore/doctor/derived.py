@@ -5,6 +5,17 @@ from collections.abc import Sequence
 from aicore.doctor.check import LAG_EVENTS_MAX, Check, Patient, in_schema
 from bus.nats.discovery import discovered, followers_of
 from bus.nats.service import NAME as SERVICE
+from bus.postgres.connect import schema_of
+from projections.lore.vectors import RESTORING
+
+# Purpose: has the lore its index of neighbours, and could it. Catalogue only. No lock.
+NEIGHBOURS = """
+SELECT to_regclass('lore_vector') IS NOT NULL AS made,
+       EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('lore_vector') AND attname = 'near'
+               AND NOT attisdropped) AS there,
+       EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'vector'
+               AND string_to_array(default_version, '.')::int[] >= ARRAY[0, 8]) AS available
+"""
 
 
 async def projections(patient: Patient) -> Sequence[Check]:
@@ -45,3 +56,20 @@ async def followers(patient: Patient) -> Sequence[Check]:
     wrong = [Check("followers", "fault", f"{name}: {error}", mend) for name, error in standing if error]
     names = ", ".join(sorted({name for name, _ in standing}))
     return wrong or [Check("followers", "ok", f"{names} take in all that the log holds")] * bool(standing)
+
+
+async def neighbours(patient: Patient) -> Sequence[Check]:
+    """Check that the lore's vectors have their index, where this Postgres brings pgvector along."""
+    if patient.postgres is None:
+        return []
+    async with in_schema(patient) as session:
+        told = await session.fetchrow(NEIGHBOURS)
+    if not told["made"]:  # the migrations' check tells of that
+        return []
+    if told["there"]:
+        return [Check("lore", "ok", "the vectors have an index of neighbours")]
+    fact = "the vectors have no index of neighbours: all are compared"
+    if not told["available"]:
+        return [Check("lore", "ok", f"{fact}; this Postgres has no pgvector 0.8")]
+    sql = RESTORING.format(schema=schema_of(patient.system.realm))
+    return [Check("lore", "warning", fact, f"pgvector is at hand; as an administrator: {sql}")]

@@ -25,6 +25,7 @@ _CHECKS: tuple[Callable[[Patient], Awaitable[Sequence[Check]]], ...] = (
     stream.systems,
     derived.projections,
     derived.followers,
+    derived.neighbours,
     services.silence,
     services.engines,
     world.game_clock,

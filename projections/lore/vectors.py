@@ -27,6 +27,16 @@ SESSION: Mapping[str, str] = {
 FETCH_MAX = 2_000
 """Passages of one statement: with their sentences some 6 MB."""
 
+RESTORING = (
+    "CREATE EXTENSION IF NOT EXISTS vector SCHEMA public; "
+    "GRANT USAGE ON SCHEMA public TO aicore_owner, aicore_projector, aicore_reader; "
+    "ALTER TABLE {schema}.lore_vector ADD COLUMN IF NOT EXISTS near public.halfvec(384); "
+    "CREATE INDEX IF NOT EXISTS lore_vector_near ON {schema}.lore_vector "
+    "USING hnsw (near public.halfvec_ip_ops)"
+)
+"""What an administrator says where pgvector came after the migrations, or was taken away and is back: dropped
+with CASCADE it takes the column along. The keeper then puts the vectors in, as they come to be missing."""
+
 _AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 # Purpose: which encoder searches go by. One row. No lock.
@@ -50,6 +60,7 @@ ORDER BY near OPERATOR(public.<#>) $1::text::public.halfvec LIMIT $7
 """
 
 _THERE = "SELECT passage FROM lore_vector WHERE encoder = $1"
+_THERE_NEAR = "SELECT passage FROM lore_vector WHERE encoder = $1 AND near IS NOT NULL"
 _COUNT = "SELECT count(*) FROM lore_vector WHERE encoder = $1"
 _DROP = "DELETE FROM lore_vector WHERE encoder = $1 AND passage = ANY($2)"
 _DROP_OTHERS = """
@@ -84,7 +95,6 @@ class LoreVectors:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        self._indexed: bool | None = None
 
     async def active(self) -> str:
         """Return the digest of the encoder that searches go by; "": none yet."""
@@ -115,14 +125,13 @@ class LoreVectors:
         return [(row["passage"], float(row["cosine"])) for row in rows]
 
     async def indexed(self) -> bool:
-        """Say whether there is an index of neighbours."""
-        if self._indexed is None:
-            self._indexed = bool(await self._value(_INDEXED))
-        return self._indexed
+        """Say whether there is an index of neighbours; asked each time, as pgvector may go and come."""
+        return bool(await self._value(_INDEXED))
 
     async def there(self, encoder: str) -> set[str]:
-        """Return the passages that have a vector of this encoder."""
-        return {row["passage"] for row in await self._rows(_THERE, encoder)}
+        """Return the passages that have a vector of this encoder, and stand in the index if there is one."""
+        statement = _THERE_NEAR if await self.indexed() else _THERE
+        return {row["passage"] for row in await self._rows(statement, encoder)}
 
     async def put(self, encoder: str, kept: Sequence[Kept]) -> None:
         """Keep vectors; one that is there already is written anew."""

@@ -2,12 +2,18 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+from aicore.clock import now_us
+from aicore.doctor.check import Patient
+from aicore.doctor.derived import neighbours
 from aicore.embedded import EmbeddedPostgres
+from aicore.running import System
+from aicore.settings import Settings
 from aicore.wiring.lore import DOCUMENTS
 from bus.codec import EventCodec
 from bus.ports import EventLog, StreamWrite
@@ -190,6 +196,45 @@ async def test_neighbours_are_filtered_by_the_index_and_its_loss_is_no_loss(
 
     blind = await searched(librarian_of(books, Encoding(broken), bare), "What has tower 7?")
     assert (names(blind)[0], blind["without"]) == ("d7", [{"arm": "meaning", "why": "no such model"}])
+
+
+async def test_pgvector_goes_and_comes_back_while_the_program_runs(
+    place: Realm, writer: LoreVectors, reads: asyncpg.Pool
+) -> None:
+    """Dropped with CASCADE it takes the column along; what runs goes on without, and fills it again."""
+    encoder = WordEncoder("one")
+    encoding, reader = Encoding(lambda: encoder), LoreVectors(reads)
+    system = System(realm=place.name, state_dir=Path(), postgres_dsn=place.dsn, nats_url="", pid=0)
+
+    async def doctor() -> tuple[str, str]:
+        async with superuser(place.dsn, place.name) as session:
+            (found,) = await neighbours(Patient(Settings(), system, session, None, now_us))
+        return found.verdict, found.mend
+
+    await write(place.log, place.codec, BELL)
+    assert await VectorKeeper(await library(place), encoding, writer).keep()
+    assert await writer.indexed()
+    assert (await doctor())[0] == "ok"
+
+    async with superuser(place.dsn, place.name) as session:
+        await session.execute("DROP EXTENSION vector CASCADE")
+    await write(place.log, place.codec, FERRY)
+    books = await library(place)
+    assert await VectorKeeper(books, encoding, writer).keep(), "what is new has its vectors all the same"
+    librarian = librarian_of(books, encoding, reader)
+    found = await searched(librarian, "When does the ferry leave?", holder="person.x", groups=[])
+    assert (found["scan"], found["without"]) == ("exact", [])
+    with pytest.raises(VectorsAway, match="no pgvector"):
+        await reader.nearest(encoding.digest, encoder.vectors(["ferry"])[0], knower(), 5)
+    verdict, mend = await doctor()
+    assert verdict == "warning"
+
+    async with superuser(place.dsn, place.name) as session:
+        await session.execute(mend.partition("as an administrator: ")[2])
+    assert await VectorKeeper(books, encoding, writer).keep()
+    nearest = await reader.nearest(encoding.digest, encoder.vectors(["ferry"])[0], knower("faction.oars"), 5)
+    assert len(nearest) == 2, "those made before and those made without it stand in the index"
+    assert (await doctor())[0] == "ok"
 
 
 async def test_budgets_cut_nothing_without_saying_so(place: Realm) -> None:
