@@ -52,6 +52,8 @@ HELPERS = {
     "scoring_child",
     "router_child",
     "spool_child",
+    "story_child",
+    "story_servers",
     "voice_reader",
     "writers_child",
 }

@@ -3,7 +3,8 @@
 The pure path of ``story.say`` (`domain.story`), without servers: one player at the quay of the sample world
 talks with two people; what is said goes into everybody's beliefs, as it does in a running program. Attacks
 and reports are those of `benchmarks beliefs`. Lines are made again from events that went through the codec,
-as they come from the log. Times are CPU times of this process.
+as they come from the log. Times are CPU times of this process. Rows over the wire, and of a long log, are
+those of `benchmarks.story_servers`: wall times.
 """
 
 import time
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from random import Random
 from uuid import UUID
 
+from benchmarks import story_servers
 from benchmarks.harness import Progress, Report, percentile
 from benchmarks.talk_worlds import WORLDS, scored
 from bus.catalogue import domain_catalogue
@@ -42,6 +44,8 @@ async def run(quick: bool, progress: Progress) -> Report:
     talking = _evening(report, LINES_QUICK if quick else LINES)
     progress("the same lines again")
     _again(report, talking.said)
+    await story_servers.turns(report, quick, progress)
+    await story_servers.long_log(report, quick, talking.said, progress)
     return report
 
 

@@ -43,7 +43,7 @@ def _die_in_commit(mode: str) -> None:
         if lines and mode == "before":
             _die()
 
-    PostgresLog.append = watched  # type: ignore[method-assign,assignment]  # the points made for this test
+    PostgresLog.append = watched  # type: ignore[method-assign]  # the points made for this test
     writer.GroupWriter.reserved = reserved  # type: ignore[method-assign,assignment]
 
 

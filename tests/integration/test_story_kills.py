@@ -10,7 +10,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import pytest
@@ -38,6 +38,7 @@ __all__ = ["system"]
 END_S, ASK_S = 60.0, 5.0
 KILLS, PLAYERS = 60, 8
 LOAD_MAX_S = 0.6
+T = TypeVar("T")
 CLAIM = "I killed Gault"
 
 
@@ -83,7 +84,7 @@ class Place:
             entered = {"player": player, "session": 1, "place": "ropewalk_quay"}
             await self.client.command("places.enter", entered)
 
-    async def answered(self, ask: Callable[[], Awaitable[Reply]]) -> Reply | None:
+    async def answered(self, ask: Callable[[], Awaitable[T]]) -> T | None:
         """Return the answer; None if nobody is there or it is to be asked again."""
         try:
             return await ask()
