@@ -125,7 +125,7 @@ async def _come(client: Client, log: EventLog, count: int) -> list[tuple[str, st
     """Have people stand at places, and players come to them; return who talks to whom."""
     definition, found = sample_definition(), list[tuple[str, str]]()
     voiced = [each.id for each in definition.people if mouth().voice_of(each, definition)]
-    places = [each.id for each in definition.places]
+    places = [each.id for each in definition.places if each.capacity is None or each.capacity > count]
     stands = list(zip(voiced, islice(cycle(places), len(voiced)), strict=True))
     people = [_entered(f"person.{who}", "person", place) for who, place in stands]
     new = [CODEC.encode(each, uuid5(SPACE, each.who)) for each in people]
