@@ -8,6 +8,7 @@ beside the log folded from its beginning.
 """
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -76,7 +77,7 @@ async def turns(report: Report, quick: bool, progress: Progress) -> None:
     with servers(nats=True) as (postgres, broker):
         await settle(postgres)
         await migrate(postgres.dsn, REALM)
-        with _program(postgres.dsn, broker.url, Path(postgres.data.parent)):
+        with _program(postgres.dsn, broker.url, Path(postgres.data.parent)) as pid:
             async with (
                 connect(broker.url, name="bench") as nc,
                 open_log(postgres.dsn, REALM, now_us=now_us) as log,
@@ -84,15 +85,20 @@ async def turns(report: Report, quick: bool, progress: Progress) -> None:
                 client = Client(nc, REALM)
                 await _ready(client)
                 talks = await _come(client, log, count // TURNS_EACH)
+                await _first(report, client, talks[0])
+                before_s = _cpu_s(pid)
                 await _talk(report, client, log, talks)
+                report.add(
+                    "a turn over the wire, of the program", (_cpu_s(pid) - before_s) * 1e3 / count, "CPU ms"
+                )
 
 
 @contextmanager
-def _program(dsn: str, url: str, folder: Path) -> Iterator[None]:
+def _program(dsn: str, url: str, folder: Path) -> Iterator[int]:
     command = [sys.executable, "-m", "benchmarks.story_child", dsn, url, REALM, str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        yield
+        yield process.pid
     finally:
         process.kill()
         process.wait()
@@ -142,11 +148,25 @@ def _entered(who: str, kind: str, place: str) -> Entered:
     return Entered.model_validate({"who": who, "kind": kind, "place": place, "at_ms": 1, "at_us": 1})
 
 
+def _cpu_s(pid: int) -> float:
+    """Return the CPU seconds that a process has used."""
+    ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
+async def _first(report: Report, client: Client, talk: tuple[str, str]) -> None:
+    """Say the first line of a process, which reads the corpus."""
+    player, to = talk
+    began, said = time.perf_counter(), {"player": player, "session": 1, "to": to, "text": "Hello!"}
+    await client.command("story.say", said, id=uuid5(SPACE, "first"))
+    report.add("a turn over the wire, the first of a process", (time.perf_counter() - began) * 1e3, "ms")
+
+
 async def _talk(report: Report, client: Client, log: EventLog, talks: Sequence[tuple[str, str]]) -> None:
     names = [each.name for each in sample_definition().people]
     dice, taken, refused = Random(7), list[float](), Counter[str]()
     asked = iter([(uuid5(SPACE, f"{who}/{n}"), who, to) for n in range(TURNS_EACH) for who, to in talks])
-    ids: list[UUID] = []
+    ids = [uuid5(SPACE, "first")]
 
     async def one() -> None:
         for id_, player, to in asked:

@@ -14,7 +14,7 @@ from domain.director.explaining import Silence, silence_of
 from domain.director.messages import EVENTS, STREAM, DirectorEvent
 from domain.director.seen_world import SeenWorld
 from domain.director.stage import Stage
-from handlers.beliefs.view import BeliefsView
+from handlers.beliefs.view import BeliefsView, FactsView
 from handlers.director.view import DirectorView
 
 PAGE = 2_000
@@ -39,12 +39,15 @@ async def silence(  # noqa: PLR0913 - each is one thing that it needs
     Raises:
         NothingKnown: the player is nowhere, or there is no clock.
     """
-    beliefs = BeliefsView(log, otherwise(), decode=codec.decode)
+    beliefs = FactsView(log, otherwise(), decode=codec.decode)
     view = DirectorView(log, otherwise, decode=codec.decode)
     direction, clock, last_us, position = Direction(), None, now_us, 0
-    async for recorded in _events(log, [*beliefs.types, *view.types, *_OTHERS], at):
-        event = codec.decode(recorded)
+    heard = {*beliefs.types, *view.types, *_OTHERS}
+    async for recorded in _events(log, [*BeliefsView.types, *heard], at):
         position, last_us = recorded.position, recorded.recorded_us
+        if recorded.type not in heard:
+            continue
+        event = codec.decode(recorded)
         if isinstance(event, ClockEvent):
             clock = follow(clock, event, RealTime(recorded.recorded_us))
         if isinstance(event, EVENTS):

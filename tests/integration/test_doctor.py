@@ -154,6 +154,7 @@ async def test_a_healthy_system_has_no_fault(case: Case) -> None:
         "systems",
         "use cases",
         "engines",
+        "lore",
         "spool",
     }
 
