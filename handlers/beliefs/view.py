@@ -28,6 +28,9 @@ HEARD: frozenset[type[Event]] = frozenset(
     (*TABLE, *KINDS, PersonTold, ClaimTold, LineSaid, Discovered, *DEFINING)
 )
 
+OUTWARD: frozenset[type[Event]] = frozenset((*TABLE, *KINDS, *DEFINING))
+"""What says what is true, and who is where."""
+
 
 class BeliefsView(MemoryView):
     """Run `run` in a task; answers come from memory."""
@@ -72,7 +75,5 @@ class BeliefsView(MemoryView):
 class FactsView(BeliefsView):
     """What is true and who is where, by the same fold: nobody comes to believe anything, so it is quicker."""
 
-    types: ClassVar[tuple[str, ...]] = tuple(
-        sorted(kind.event_name for kind in (*TABLE, *KINDS, *DEFINING) if kind is not Discovered)
-    )
+    types: ClassVar[tuple[str, ...]] = tuple(sorted(each.event_name for each in OUTWARD))
     kind: ClassVar[type[Beliefs]] = Outward
