@@ -130,8 +130,8 @@ async def pins_in_memory(parts: Parts) -> PinBoard:
 async def _queries(parts: Parts) -> None:
     """Make lines again for who asks why they were said, and tell what is pinned."""
     explains = Explains(parts.log, parts.codec, shipped_mouth)
-    pinned = await parts.once(pins_in_memory)
-    parts.served.queries |= {ExplainQuery: explains.answer, PinsQuery: pinned.answer}
+    parts.served.queries[ExplainQuery] = explains.answer
+    parts.served.queries[PinsQuery] = (await parts.once(pins_in_memory)).answer
 
 
 async def _commands(parts: Parts) -> None:
