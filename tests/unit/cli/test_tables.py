@@ -35,6 +35,7 @@ from aicore.cli import (
     memories,
     models,
     people,
+    pins,
     projections,
     proposals,
     quests,
@@ -245,6 +246,11 @@ def belief(name: str) -> dict[str, Any]:
     return {**fact(name), **told, "at_ms": 68_400_000, "position": 1_204}
 
 
+def pinned(name: str) -> dict[str, Any]:
+    plain = {"pin": name, "by": f"person.{name}", "plan": "greet", "let": {}, "text": WORDS}
+    return {**plain, "reason": WORDS, "operator": "ops", "position": 7}
+
+
 def trace(name: str) -> dict[str, Any]:
     infers = {"claim": f"fled(person.{name}, place.quay)", "says": WORDS, "certainty": 650}
     told = {"left_ms": 68_400_000, "strength": 700, "found": True, "position": 1_204}
@@ -296,6 +302,7 @@ CASES: dict[str, Callable[[str, str], Listing]] = {
         [Left("entries.4.order", each, WORDS, WORDS) for each in (a, b)]
     ),
     "traces.listing": lambda a, b: traces.listing([trace(a), trace(b)]),
+    "pins.listing": lambda a, b: pins.listing([pinned(a), pinned(b)]),
     "memories.memory_listing": lambda a, b: memories.memory_listing([remembered(a), remembered(b)]),
     "memories.promise_listing": lambda a, b: memories.promise_listing([promised(a), promised(b)]),
     "people.known_listing": lambda a, b: people.known_listing([known(a), known(b)]),
