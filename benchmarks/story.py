@@ -107,8 +107,9 @@ def _evening(report: Report, count: int) -> Talking:
     talking, dice, taken = Talking(), Random(SEED), list[float]()
     for text in _asked(count):
         begin = time.thread_time()
-        talking.say(text, to=dice.choice(("una_pell", "nib")))
+        line = talking.answer(text, to=dice.choice(("una_pell", "nib")))
         taken.append((time.thread_time() - begin) * 1e3)
+        talking.take_in(line)
     report.add("a line, words to event, p50", percentile(taken, 0.5), "CPU ms")
     report.add("a line, words to event, p99", percentile(taken, 0.99), "CPU ms")
     acts = Counter(line.plan.act for line in talking.said)

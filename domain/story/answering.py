@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from domain.beliefs.claims import kind_of
 from domain.story.knowing import WEATHER, Known, Speaker
 from domain.story.plan import Act, Attitude
-from domain.story.scene import Plan, Scene, Stating, certainty_of, denial, plan_of, states_of
+from domain.story.scene import Plan, Scene, Stating, certainty_of, denial, first, plan_of, states_of
 from domain.story.understanding import PEOPLE, PLACES, Understanding
 
 BANAL = frozenset({"arrived", "left"})
@@ -41,19 +41,19 @@ HELPS: Sequence[tuple[str, str, tuple[str, ...]]] = (
 
 def answer(heard: Understanding, scene: Scene) -> Plan:
     """Answer a question by what fits it best, and the next one beside it, if both can be said at once."""
-    first = answered(heard, scene)
-    if heard.beside is None or len(first.states) > 1:
-        return first
+    own = answered(heard, scene)
+    if heard.beside is None or len(own.states) > 1:
+        return own
     second = answered(heard.beside, scene)
-    if not first.states or first.saying.act != Act.ANSWER:
-        return second if second.states and second.saying.act == Act.ANSWER else first
-    one, other = first.states[0], second.states[:1]
+    if not own.states or own.saying.act != Act.ANSWER:
+        return second if second.states and second.saying.act == Act.ANSWER else own
+    one, other = own.states[0], second.states[:1]
     fits = second.saying.act == Act.ANSWER and other
     if not fits or other[0].stated == one.stated:
-        return first
+        return own
     if certainty_of(other[0].known, scene) != certainty_of(one.known, scene):
-        return first
-    return plan_of(scene, Act.ANSWER, [one, *other], first.hides + second.hides)
+        return own
+    return plan_of(scene, Act.ANSWER, [one, *other], own.hides + second.hides)
 
 
 def answered(heard: Understanding, scene: Scene) -> Plan:
@@ -135,11 +135,11 @@ def _closed(heard: Understanding, scene: Scene) -> Iterator[Stating]:
         way = known.claim.subject
         if known.claim.predicate != CLOSED or not asked & {way, *ends.get(way, ())}:
             continue
-        if not speaker.hides(known, scene.player) and (states := states_of(scene, [known])):
+        if not speaker.hides(known, scene.player) and (states := first(states_of(scene, [known]))):
             yield states[0]
             sky = [each for each in speaker.of(speaker.sky) if each.claim.predicate == WEATHER]
             same = certainty_of(known, scene)
-            yield from states_of(scene, [each for each in sky if certainty_of(each, scene) == same])[:1]
+            yield from first(states_of(scene, (each for each in sky if certainty_of(each, scene) == same)))
             return
 
 
@@ -165,13 +165,10 @@ def ranked(fits: Iterable[Known], asks: Sequence[str], scene: Scene) -> list[Kno
 def telling(scene: Scene, act: Act, found: Sequence[Known], *, two: bool = False) -> Plan:
     """State the first that may be said; refuse if there are only such as may not, and say so if none."""
     hidden = tuple(each.claim for each in found if scene.speaker.hides(each, scene.player))
-    states = states_of(scene, [each for each in found if each.claim not in hidden])
-    if states:
-        first = states[0]
-        chosen = [first]
+    states = states_of(scene, (each for each in found if each.claim not in hidden))
+    if chosen := first(states):
         if two:
-            second = (each for each in states[1:] if _goes_with(each, first, scene))
-            chosen += [each for each in [next(second, None)] if each]
+            chosen += first(each for each in states if _goes_with(each, chosen[0], scene))
         return plan_of(scene, act, chosen, hidden)
     if hidden:
         warm = scene.temper.attitude == Attitude.WARM
@@ -179,12 +176,12 @@ def telling(scene: Scene, act: Act, found: Sequence[Known], *, two: bool = False
     return lacking(scene, [])
 
 
-def _goes_with(other: Stating, first: Stating, scene: Scene) -> bool:
-    same = certainty_of(other.known, scene) == certainty_of(first.known, scene)
-    trade = first.stated.predicate in TRADE  # a list of what is sold; else something else of the same
-    another = first.stated.predicate == "sells" if trade else True
-    alike = other.stated.predicate == first.stated.predicate
-    return same and another and alike == trade and other.stated != first.stated
+def _goes_with(other: Stating, one: Stating, scene: Scene) -> bool:
+    same = certainty_of(other.known, scene) == certainty_of(one.known, scene)
+    trade = one.stated.predicate in TRADE  # a list of what is sold; else something else of the same
+    another = one.stated.predicate == "sells" if trade else True
+    alike = other.stated.predicate == one.stated.predicate
+    return same and another and alike == trade and other.stated != one.stated
 
 
 def lacking(scene: Scene, about: Iterable[str]) -> Plan:
@@ -193,8 +190,8 @@ def lacking(scene: Scene, about: Iterable[str]) -> Plan:
     for each in asked:
         if each not in (scene.speaker.who, scene.player):
             helps = [one for one in _helping(each, scene) if not set(one.claim.arguments) <= set(asked)]
-            if states := states_of(scene, helps):
-                return plan_of(scene, Act.NOT_KNOW, states[:1])
+            if states := first(states_of(scene, helps)):
+                return plan_of(scene, Act.NOT_KNOW, states)
     return plan_of(scene, Act.NOT_KNOW)
 
 

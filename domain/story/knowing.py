@@ -1,7 +1,8 @@
 """What a person can say of something: what they believe of it, and by what evidence. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from domain.beliefs.beliefs import Beliefs
@@ -90,22 +91,29 @@ class Speaker:
     lore: Sequence[Known] = ()
     hearer: str = ""
     here: str = ""
+    _found: dict[str, Sequence[Known]] = field(default_factory=dict, compare=False, repr=False)
+    """By what was asked about, what was found: one turn asks of the same several times."""
 
     @property
     def words(self) -> Vocabulary:
         """The predicates of the world."""
         return self.beliefs.ground.vocabulary
 
-    def of(self, about: str) -> Iterator[Known]:
-        """Yield what they know of something: what they see, what happened, what all know, what is written.
+    def of(self, about: str) -> Sequence[Known]:
+        """Return what they know of something: what they see, what happened, what all know, what is written.
 
         What they see now stands against whatever says otherwise.
         """
-        seen = {known.claim: known for known in self.sees(about)}
-        yield from seen.values()
-        for known in self._holds(about):
-            if known.claim not in seen and not any(self.words.contradict(known.claim, each) for each in seen):
-                yield known
+        if (found := self._found.get(about)) is None:
+            seen = {known.claim: known for known in self.sees(about)}
+            against = self.words.contradict
+            rest = (
+                known
+                for known in self._holds(about)
+                if known.claim not in seen and not any(against(known.claim, each) for each in seen)
+            )
+            found = self._found[about] = [*seen.values(), *rest]
+        return found
 
     def _holds(self, about: str) -> Iterator[Known]:
         seen = set[Claim]()
@@ -150,27 +158,27 @@ class Speaker:
                 at_ms = self.beliefs.told.now_ms
                 yield Known(fact.claim, "witnessed", fact.event, fact.event, of_ms=at_ms, position=fact.begun)
 
-    @property
+    @cached_property
     def own(self) -> Sequence[str]:
         """The places that they keep, then those where they work."""
         stated = [known.claim for known in self.stated if known.claim.predicate in ("keeps", "works_at")]
         return [claim.object for claim in sorted(stated)]
 
-    @property
+    @cached_property
     def stated(self) -> Sequence[Known]:
         """What the world's definition says of them; nobody talks them into anything else."""
         common = self.beliefs.ground.common
         own = (known for known in self._holds(self.who) if known.claim in common)
         return [known for known in own if known.claim.subject == self.who]
 
-    @property
+    @cached_property
     def sky(self) -> str:
         """The zone over the place where they are; "": it is not known."""
         ground = self.beliefs.ground
         zone = ground.zones.get(ground.districts.get(self.here.partition(".")[2], ""), "")
         return f"zone.{zone}" if zone else ""
 
-    @property
+    @cached_property
     def around(self) -> Sequence[str]:
         """The place where they are, then what it lies in."""
         found = [self.here] if self.here else []

@@ -16,7 +16,7 @@ from domain.story.knowing import Known
 from domain.story.naming import clock_words
 from domain.story.plan import Act, Attitude, Kind
 from domain.story.recollecting import recollect, reminded
-from domain.story.scene import HIGH, Plan, Scene, Stating, Temper, denial, plan_of, states_of
+from domain.story.scene import HIGH, Plan, Scene, Stating, Temper, denial, first, plan_of, states_of
 from domain.story.slots import Filling
 from domain.story.understanding import Understanding
 
@@ -106,7 +106,7 @@ def _introduce(scene: Scene) -> Plan:
     found = [
         replace(stated[name], how="common") for name in ("keeps", "works_at", "member") if name in stated
     ]
-    return plan_of(scene, Act.INTRODUCE, states_of(scene, found)[:1])
+    return plan_of(scene, Act.INTRODUCE, first(states_of(scene, found)))
 
 
 def _why(scene: Scene) -> Plan:

@@ -164,7 +164,7 @@ class Tongue:
             raise ValueError("a plan must not state what it hides")
         least: tuple[float, Said] | None = None
         for said in islice(self._ways(saying, heard, seed), WAYS_MAX):
-            like = likeness(said.text, heard.texts)
+            like = likeness(said.text, heard.texts, ALIKE)
             if like <= ALIKE:
                 return self._begun(said, heard, seed)
             if least is None or like < least[0]:

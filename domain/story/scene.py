@@ -1,7 +1,8 @@
 """What a line plan is made of, and how it is put together. Pure, no chance."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from domain.beliefs.claims import Claim
 from domain.memories.memories import Memories
@@ -85,14 +86,17 @@ class Plan:
     hides: tuple[Claim, ...] = field(default=())
 
 
-def states_of(scene: Scene, found: Sequence[Known]) -> list[Stating]:
-    """Return those that lines can state, as they state them."""
-    made = []
+def states_of(scene: Scene, found: Iterable[Known]) -> Iterator[Stating]:
+    """Yield those that lines can state, as they state them; a person may know of hundreds."""
     for known in found:
         stated = scene.naming.stated(known.claim, scene.speaker.who, also=_also(known, scene))
         if stated is not None:
-            made.append(Stating(known, stated))
-    return made
+            yield Stating(known, stated)
+
+
+def first(states: Iterator[Stating]) -> list[Stating]:
+    """Return the first of them, or nothing."""
+    return list(islice(states, 1))
 
 
 def _also(known: Known, scene: Scene) -> list[Thing]:

@@ -71,14 +71,26 @@ def words_of(text: str) -> list[str]:
     return [re.sub(r"^(\{\w+)[^}]*\}", r"\1}", word) if word[0] == "{" else word for word in words]
 
 
-def likeness(text: str, others: Collection[frozenset[str]]) -> float:
-    """Return the largest share of words (of those in either) that a text has in common with one of others."""
-    words, most = frozenset(words_of(text)), 0.0
+def likeness(text: str, others: Collection[frozenset[str]], least: float = 0.0) -> float:
+    """Return the largest share of words (of those in either) that a text has in common with one of others.
+
+    Args:
+        text: the line.
+        others: words of others.
+        least: what less than that is returned as; the more is passed over by length alone.
+    """
+    words, most = frozenset(words_of(text)), least
+    count = len(words)
+    # who has more than that in common with it misses fewer words than these: the longest, which few others have
+    by_length = sorted(words, key=lambda word: (-len(word), word))
+    rare = frozenset(by_length[: int((1 - least) * count) + 1])
     for other in others:
-        fewer, more = sorted((len(words), len(other)))
-        if fewer > most * more:  # else it cannot be more alike than the most alike so far
+        size = len(other)
+        fewer, more = (count, size) if count < size else (size, count)
+        if fewer > most * more and not rare.isdisjoint(other):
             shared = len(words & other)
-            most = max(most, shared / (fewer + more - shared))
+            if shared > most * (count + size - shared):
+                most = shared / (count + size - shared)
     return most
 
 

@@ -82,7 +82,15 @@ class Talking:
         return self.stage.ear.understand(text, ANN, f"person.{to}", before)
 
     def say(self, text: str, to: str = "una_pell", *, present: tuple[str, ...] = ("person.nib",)) -> LineSaid:
-        """Have Ann say something to a person, and return what that one answers."""
+        """Have Ann say something to a person, who answers; whoever hears it takes it in."""
+        line = self.answer(text, to, present=present)
+        self.take_in(line)
+        return line
+
+    def answer(
+        self, text: str, to: str = "una_pell", *, present: tuple[str, ...] = ("person.nib",)
+    ) -> LineSaid:
+        """Return what a person answers: from words to the event."""
         who, now_ms = f"person.{to}", self.tale.now_ms
         definition = self.stage.definition
         person = next(each for each in definition.people if each.id == to)
@@ -103,11 +111,14 @@ class Talking:
             voice=voice, seed=seed, corpus=mouth().digest, definition=0, known=self.tale.position
         )
         where = Told("ann", who, list(present), self.place, now_ms, text, made_of, number)
-        line = line_of(draft, where, heard, made)
+        return line_of(draft, where, heard, made)
+
+    def take_in(self, line: LineSaid) -> None:
+        """Have those who are there hear a line."""
         position = self.tale.hear(line)
         assert self.memories is not None
         said = event_id(position), position
-        talked(self.memories, (ANN, who), (line.heard.act, line.plan.act), (line.place, now_ms), said)
+        did = line.heard.act, line.plan.act
+        talked(self.memories, (ANN, line.speaker), did, (line.place, line.at_ms), said)
         self.talk = evolve(self.talk, line)
         self.said.append(line)
-        return line

@@ -1,8 +1,11 @@
 """What a stranger says first is answered to the point: what is sold, how late it is, "And she?"."""
 
+from random import Random
+
 from benchmarks.talk_worlds import WORLDS, evening, scored
 from domain.story.naming import clock_words
 from domain.story.plan import Act
+from domain.story.variety import ALIKE, likeness
 from tests.unit.beliefs.test_words import ANN, facts_of
 from tests.unit.kit import in_case
 from tests.unit.story.talk_kit import DAY_MS, Talking
@@ -103,3 +106,13 @@ def test_the_hour_is_said_in_words() -> None:
         at: f"about {words}" for at, words in said.items()
     }
     assert clock_words(23 * hour + 59 * hour // 60, DAY_MS) == "about midnight"
+
+
+def test_what_is_passed_over_for_speed_changes_no_likeness() -> None:
+    dice, words = Random(1), ["alpha", "bo", "cat", "delta", "echo", "fig", "golf", "hut", "ink", "jam"]
+    for _ in range(500):
+        text, *others = (dice.choices(words, k=dice.randint(1, 9)) for _ in range(9))
+        own, sets = frozenset(text), [frozenset(each) for each in others]
+        most = max(len(own & each) / len(own | each) for each in sets)
+        assert likeness(" ".join(text), sets) == most
+        assert likeness(" ".join(text), sets, ALIKE) == max(ALIKE, most)
