@@ -81,7 +81,7 @@ def likeness(text: str, others: Collection[frozenset[str]], least: float = 0.0) 
     """
     words, most = frozenset(words_of(text)), least
     count = len(words)
-    # who has more than that in common with it misses fewer words than these: the longest, which few others have
+    # who has more in common with it misses fewer words than these: the longest, which few others have
     by_length = sorted(words, key=lambda word: (-len(word), word))
     rare = frozenset(by_length[: int((1 - least) * count) + 1])
     for other in others:
