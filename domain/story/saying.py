@@ -264,7 +264,8 @@ class Tongue:
         for (first, one), (second, other) in _crossed(both, beside):
             if one.id != other.id:
                 yield _stated(f"{first} {second}", one, other)
-        yield _stated(said)
+        named = saying.act == Act.INTRODUCE  # who says where they work has not said who they are
+        yield _stated(f"I am {saying.between.speaker.filling.name}. {said}" if named else said)
 
     @staticmethod
     def _again(written: Written, heard: Heard) -> tuple[bool, int]:

@@ -1,14 +1,21 @@
 """What a stranger says first is answered to the point: what is sold, how late it is, "And she?"."""
 
+import re
+from collections.abc import Iterator
 from random import Random
 
+import pytest
+
 from benchmarks.talk_worlds import WORLDS, evening, scored
+from domain.beliefs.beliefs import Beliefs
+from domain.definition.people import Person
 from domain.story.naming import clock_words
 from domain.story.plan import Act
 from domain.story.variety import ALIKE, likeness
+from tests.unit.beliefs.kit import Tale
 from tests.unit.beliefs.test_words import ANN, facts_of
 from tests.unit.kit import in_case
-from tests.unit.story.talk_kit import DAY_MS, Talking
+from tests.unit.story.talk_kit import DAY_MS, Talking, cindermouth
 
 POINT, WANTING = 0.85, 0.05
 
@@ -106,6 +113,51 @@ def test_the_hour_is_said_in_words() -> None:
         at: f"about {words}" for at, words in said.items()
     }
     assert clock_words(23 * hour + 59 * hour // 60, DAY_MS) == "about midnight"
+
+
+TRADES = {
+    r"\b(?:my|a|own a|the) boat\b|\bferry\w*|\bmy fare\b|\bpassengers?\b": ("ferry",),
+    r"\bthe law\b|\bmy (?:round|beat|whistle)\b": ("constable", "inspector", "sergeant"),
+    r"\bi lend\b|\bpawn\w*|\bmy (?:counter|tickets)\b": ("pawn", "lend", "Unpawned"),
+    r"\bthe figures\b|\bmy ledgers?\b": ("clerk", "ledger", "reeve"),
+    r"\bletters stop working\b|\bi collect\b": ("collector",),
+    r"\bnurse\b": ("nurse",),
+    r"\bmy (?:stall|awning|barrow)\b": ("seller",),
+}
+"""What says somebody's trade, and words of the trades of which it is true."""
+
+INTRODUCED, INTRODUCED_ALL = 4, 20
+
+
+def introductions(count: int) -> Iterator[tuple[Person, str]]:
+    """Yield what everybody in the sample world says to "Who are you?", so many times."""
+    stage = cindermouth()
+    for person in stage.definition.people:
+        talking = Talking(Tale(Beliefs.of(stage.ground)), stage)
+        for who in (person.id, ANN):
+            talking.tale.comes(who, "ropewalk_quay")
+        for _ in range(count):
+            yield person, talking.say("Who are you?", to=person.id).text
+
+
+@pytest.mark.parametrize(
+    "count", [INTRODUCED, pytest.param(INTRODUCED_ALL, marks=pytest.mark.slow)], ids=["few", "all"]
+)
+def test_nobody_says_that_they_are_somebody_else_or_have_anothers_trade(count: int) -> None:
+    people = cindermouth().definition.people
+    for person, text in introductions(count):
+        with in_case(f"{person.id}: {text}"):
+            low = text.lower()
+            assert person.name.lower() in low, "who asks hears the name"
+            for other in people:
+                named = re.search(rf"\b{re.escape(other.name.lower())}\b", low)
+                assert not named or other is person or other.name.lower() in person.name.lower()
+                trade = re.search(rf"\b(?:am|is) (?:an?|the) {re.escape(other.role)}\b", low)
+                assert not trade or other.role == person.role
+            for form, roles in TRADES.items():
+                own = any(role.lower() in person.role.lower() for role in roles)
+                works = re.sub(r"\bi (?:work at|keep) [^.]*\.", "", low)
+                assert own or not re.search(form, works)
 
 
 def test_what_is_passed_over_for_speed_changes_no_likeness() -> None:
