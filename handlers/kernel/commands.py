@@ -14,6 +14,7 @@ import asyncio
 import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import takewhile
@@ -173,7 +174,11 @@ class CommandRunner:
         """
         binding = self._bound[type(command)]
         name = binding.stream_of(command)
-        async with self._turns.setdefault(name, asyncio.Lock()):
+        async with AsyncExitStack() as turns:
+            # The first stream's turn before all others', which nobody holds who waits for a first one.
+            beside = sorted({self._bound[type(each)].stream_of(each) for each in along} - {name})
+            for each in (name, *beside):
+                await turns.enter_async_context(self._turns.setdefault(each, asyncio.Lock()))
             stream = self._cached(name, binding)
             for attempt in range(ATTEMPTS_MAX):
                 fresh = attempt > 0 or not stream.loaded

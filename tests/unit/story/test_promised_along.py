@@ -1,5 +1,6 @@
 """A line and the promise in it are one append: both or none, whoever writes to the promises meanwhile."""
 
+import asyncio
 from collections.abc import Sequence
 
 from bus.catalogue import domain_catalogue
@@ -67,3 +68,27 @@ async def test_who_is_overtaken_decides_anew_and_writes_both() -> None:
     made = await said(runner_on(log), 0, MADE)
     assert [(each.type, each.version) for each in made.events] == [("story.said", 1), ("promises.made", 2)]
     assert (await log.head()).position == 3
+
+
+class Late(MemoryLog):
+    """Tells late what it has taken in."""
+
+    async def append(self, *writes: StreamWrite) -> AppendResult:
+        found = await super().append(*writes)
+        for _ in range(20 * (len(writes) > 1)):
+            await asyncio.sleep(0)
+        return found
+
+
+async def test_who_promises_beside_a_line_waits_for_its_promise() -> None:
+    """*Scar:* a stream that went along was advanced twice, and what came next was decided on half of it."""
+    log, other = Late("test", lambda: 1), MADE.model_copy(update={"promise": "1" * 32, "what": "good.rope"})
+    runner = runner_on(log)
+    alone = runner.execute(RecordPromise(made=other), ident(), meta=Meta())
+    await asyncio.gather(said(runner, 0, MADE), alone)
+    known = await runner.recall(PROMISING, stream_of(MADE.by))
+    assert [each.version for each in known.events] == [1, 2]
+    assert known.state == (await runner_on(log).recall(PROMISING, stream_of(MADE.by))).state
+    third = MADE.model_copy(update={"promise": "2" * 32, "what": "good.tar"})
+    made = await runner.execute(RecordPromise(made=third), ident(), meta=Meta())
+    assert [each.version for each in made.events] == [3]
