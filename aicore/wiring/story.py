@@ -105,6 +105,10 @@ class RunningWorld:
         """Return how long a game day is."""
         return self._clock.clock.almanac.day_ms if self._clock.clock else DAY_MS
 
+    async def up_to_date(self) -> None:
+        """Return once everything that is in the log is known here."""
+        await self.known.caught_up()
+
     def beliefs(self) -> tuple[Beliefs, int]:
         """Return what is believed, and up to which position."""
         return self.known.beliefs, self.known.position

@@ -13,7 +13,7 @@ from domain.story.scene import Plan, Scene, Stating, certainty_of, denial, first
 from domain.story.understanding import PEOPLE, PLACES, Understanding
 
 BANAL = frozenset({"arrived", "left"})
-"""Not worth telling of somebody, unless it is asked for."""
+"""Not worth telling of anybody or of a place, unless it is asked for."""
 
 TRADE = frozenset({"sells", "price", "sold_out"})
 HOURS = frozenset({"opens_at", "shut"})
@@ -111,8 +111,7 @@ def _fitting(heard: Understanding, about: Sequence[str], scene: Scene) -> list[K
     fits = [each for each in known if set(about) <= set(each.claim.arguments)]
     if asks:
         return [each for each in fits if each.claim.predicate in asks]
-    of_person = bool(about) and kind_of(about[0]) in PEOPLE
-    return [each for each in fits if not (of_person and each.claim.predicate in BANAL)]
+    return [each for each in fits if each.claim.predicate not in BANAL]
 
 
 def _loosely(heard: Understanding, scene: Scene) -> Iterator[Known]:

@@ -407,9 +407,9 @@ def _fillings(bound: Mapping[str, Thing], between: Between) -> dict[str, Filling
 
 
 def framed(frame: str, said: str, people: Mapping[str, Filling]) -> str:
-    """Return a frame around a clause, which gets a capital where it begins the line."""
+    """Return a frame around a clause, which gets a capital where it begins a sentence."""
     filled = fill(frame.replace(FRAME, "\0"), people)
-    if filled.startswith("\0"):
+    if filled.partition("\0")[0].rstrip()[-1:] in ("", ".", "!", "?"):
         said = said[0].upper() + said[1:]
     return filled.replace("\0", said)
 

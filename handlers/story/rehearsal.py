@@ -69,6 +69,9 @@ class Stage:
         """Return how long a game day is."""
         return self.a_day_ms
 
+    async def up_to_date(self) -> None:
+        """Return at once: what was known then is all that is known here."""
+
     def beliefs(self) -> tuple[Beliefs, int]:
         """Return what is believed."""
         return self.believed, self.position

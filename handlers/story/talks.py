@@ -66,6 +66,10 @@ TALKED: Binding[RecordLine, LineSaid, Talk] = Binding(
     explains=explains,
 )
 
+OF_OUR_OWN = frozenset({Does.ASK_MEMORY, Does.REMIND, Does.TELL})
+OWED = frozenset({"promised", "owes", "kept_promise", "broke_promise"})
+"""What one denies if one knows nothing of it, so nothing of it may be still on its way."""
+
 TRIES = 8
 TALK_MS = 2 * 3_600_000
 """Game time within which "he", "there" and "why" mean what was talked of last."""
@@ -92,6 +96,10 @@ class World(Protocol):
 
     def day_ms(self) -> int:
         """Return how long a game day is."""
+        ...
+
+    async def up_to_date(self) -> None:
+        """Return once everything that is in the log is believed, remembered and promised."""
         ...
 
     def beliefs(self) -> tuple[Beliefs, int]:
@@ -257,6 +265,8 @@ class Talks:
         heard = setting.tools.ear.understand(command.text, setting.player, command.to, before)
         lore = await self._lore_for(setting, heard)
         needs = await self._world.needs(setting.person.id)
+        if heard.does in OF_OUR_OWN or OWED & {*heard.asks}:
+            await self._world.up_to_date()  # or what was promised a moment ago would be denied
         beliefs, known = self._world.beliefs()
         speaker = Speaker(command.to, beliefs, command.stage, lore, setting.player, f"place.{setting.place}")
         being = Being(

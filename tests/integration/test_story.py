@@ -118,6 +118,9 @@ async def _promise_by_words(client: Client) -> None:
     for words in ("I promise to bring you lamp oil by tomorrow", "I promise to be good"):
         assert [each.type for each in (await say(client, words)).events] == ["story.said"]
 
+    claims = (await patiently(client, "What did I promise you?"))["claims"]
+    assert [each["claim"] for each in claims] == [f"promised(player.ann, {UNA}, good.lamp_oil)"], "at once"
+
     async def remembered() -> bool:
         found = (await client.query("memories.promises", {"of": "player.ann"})).result["promises"]
         return [(each["promise"], each["to"], each["what"], each["state"]) for each in found] == [
@@ -125,12 +128,6 @@ async def _promise_by_words(client: Client) -> None:
         ]
 
     await until(remembered)
-
-    async def told() -> bool:
-        claims = (await patiently(client, "What did I promise you?"))["claims"]
-        return [each["claim"] for each in claims] == [f"promised(player.ann, {UNA}, good.lamp_oil)"]
-
-    await until(told)
 
 
 async def patiently(client: Client, text: str) -> Any:

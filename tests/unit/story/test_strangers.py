@@ -11,6 +11,7 @@ from domain.beliefs.beliefs import Beliefs
 from domain.definition.people import Person
 from domain.story.naming import clock_words
 from domain.story.plan import Act
+from domain.story.saying import framed
 from domain.story.variety import ALIKE, likeness
 from tests.unit.beliefs.kit import Tale
 from tests.unit.beliefs.test_words import ANN, facts_of
@@ -168,3 +169,13 @@ def test_what_is_passed_over_for_speed_changes_no_likeness() -> None:
         most = max(len(own & each) / len(own | each) for each in sets)
         assert likeness(" ".join(text), sets) == most
         assert likeness(" ".join(text), sets, ALIKE) == max(ALIKE, most)
+
+
+def test_a_claim_begins_a_sentence_with_a_capital_wherever_its_frame_has_it() -> None:
+    said = "you came to the quay"
+    framed_as = {
+        "{claim}. Said it.": "You came to the quay. Said it.",
+        "Boots off the table. {claim}.": "Boots off the table. You came to the quay.",
+        "Mind: {claim}.": "Mind: you came to the quay.",
+    }
+    assert {frame: framed(frame, said, {}) for frame in framed_as} == framed_as
