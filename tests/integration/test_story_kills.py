@@ -36,8 +36,8 @@ from tests.unit.kit import POLL_S
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 __all__ = ["system"]
-END_S, ASK_S = 60.0, 5.0
-KILLS, PLAYERS = 60, 8
+END_S, ASK_S = 60.0, 2.0
+KILLS, PLAYERS = 40, 8
 LOAD_MAX_S = 0.6
 T = TypeVar("T")
 CLAIM = "I killed Gault"
