@@ -33,10 +33,10 @@ from tests.integration.test_places import a_clock_goes
 from tests.integration.test_story import CODEC, UNA, people_come
 from tests.unit.kit import POLL_S
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 __all__ = ["system"]
-END_S, ASK_S = 60.0, 2.0
+END_S, ASK_S = 120.0, 2.0
 KILLS, PLAYERS = 40, 8
 LOAD_MAX_S = 0.6
 T = TypeVar("T")
@@ -94,8 +94,8 @@ class Place:
         try:
             return await ask()
         except (Refused, Unanswered, TimeoutError) as error:
-            if isinstance(error, Refused) and error.error.retry == "never":
-                raise
+            if isinstance(error, Refused) and error.error.retry == "never" and error.error.code != "no_clock":
+                raise  # who has begun a moment ago may know of no clock yet
             return None
 
     async def say(self, player: str, text: str, id_: UUID) -> Reply:
