@@ -1,17 +1,16 @@
-"""Material for a blind reading: 100 released lines, 60 pairs each with ember-silver, SmolLM2 and Tracery.
+"""Material for a blind reading: 100 released lines, and 60 talks each with ember-silver, SmolLM2 and Tracery.
 
-Writes ``out/reading/material.md`` (what readers see) and ``out/reading/key.json`` (which side is ours), and
-prints the key's SHA-256 first: it stands in the material before anybody reads. Plans are those of lines of
-other voices, about people and things of the sample world. Both sides of a pair have the same plan: for
-ember-silver a prompt of its own kind, for SmolLM2 a persona and an order, for Tracery a grammar made of the
-voice's file: its lines for this act and predicate, else a plain clause and a line of the act.
-`make venv-smollm2` makes the environment of SmolLM2 and Tracery; without it their pairs are left out.
+Writes into ``out/reading`` what readers see (``lines.md``, ``talks_RIVAL.md``) and, where `KEY` says, which side
+is ours, whose SHA-256 it prints first: it stands in the material before anybody reads. Plans of the lines
+are those of written lines of other voices, about people and things of the sample world; what tells or asks
+without a claim is left out, as no planner makes it. Talks are told of in `reading_talks`. `make venv-smollm2` makes the
+environment of SmolLM2 and Tracery; without it their talks are left out.
 """
 
 import json
 import random
-import re
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,21 +18,23 @@ from pathlib import Path
 
 from aicore.content.line_files import read_corpus, read_tongues, shipped_signatures
 from aicore.content.line_preview import stated
-from aicore.content.prompt import Scene, npc_text, render
 from benchmarks.harness import Progress, Report
 from benchmarks.lines import CAST
+from benchmarks.reading_talks import TALKS, TALKS_QUICK, Talked, by_grammar, by_silver, prompts_of, talks_of
+from benchmarks.reading_talks import shown as shown_as
 from domain.story.clauses import Between, Thing, clause
-from domain.story.corpus import Pair
-from domain.story.plan import ASKED, LETTERS, Act, Certainty, Kind, LinePlan
+from domain.story.corpus import FRAMED
+from domain.story.plan import LETTERS, Certainty, Kind, LinePlan
 from domain.story.saying import Heard, Saying, Tongue
-from domain.story.slots import SENTENCE_END, SLOT, Filling, Gender, slots_of
+from domain.story.slots import Filling, Gender
 from domain.story.variety import words_of
-from handlers.engines.embedded import EmbeddedEngine
-from handlers.engines.port import EngineAsk, collect
 
 SEED = 20_261_201
-RELEASED, PAIRS, PAIRS_QUICK = 100, 60, 6
+RELEASED = 100
 FOLDER = Path("out/reading")
+KEY = Path(tempfile.gettempdir()) / "aicore-reading-key.json"
+"""Not beside the material, so that who reads it does not come upon the key."""
+
 PYTHON = Path(".venv-smollm2/bin/python")
 SILVER = Path("aicore/models/ember-silver")
 VOICES = ("exact", "blunt", "wry", "courtly", "nervous", "whisper", "hungry", "riddling")
@@ -89,19 +90,20 @@ class Case:
 
 async def run(quick: bool, progress: Progress) -> Report:
     """Make the material, with the key sealed first."""
-    report, tongues, pairs = Report("reading", 1), read_tongues(), PAIRS_QUICK if quick else PAIRS
-    cases = list(cases_of(RELEASED + 3 * pairs, tongues))
+    report, tongues = Report("reading", 1), read_tongues()
+    cases = cases_of(RELEASED, tongues)
     ours = released(cases, tongues)
-    rivals = [cases[RELEASED + at * pairs : RELEASED + (at + 1) * pairs] for at in range(3)]
+    talks = talks_of(TALKS_QUICK if quick else TALKS)
     progress("ember-silver speaks")
-    theirs = {"ember-silver": await by_silver(rivals[0])}
+    theirs = {"ember-silver": await by_silver(talks, dict(zip(CAST, VOICES, strict=True)), SILVER)}
     if environment():
         progress("SmolLM2 and Tracery speak")
-        theirs |= by_child(rivals[1], rivals[2], tongues)
-    key, shown = paired(dict(zip(("ember-silver", "smollm2", "tracery"), rivals, strict=True)), ours, theirs)
-    singles = [f"{case.at}. [{_head(case)}] {ours[case.at]}" for case in cases[:RELEASED]]
-    digest = write(key, ["# Lines", "", *singles, "", "# Pairs", "", *shown], progress)
-    report.add("pairs", len(key), "pairs")
+        theirs |= by_child(talks, tongues)
+    key, shown = sided(talks, theirs)
+    singles = [f"{case.at}. [{_head(case)}] {ours[case.at]}" for case in cases]
+    shown["lines"] = ["# Lines", "", *singles]
+    digest = write(key, shown, progress)
+    report.add("talks", len(key), "talks")
     report.facts |= {"key_sha256": digest, "rivals": ", ".join(theirs), "folder": str(FOLDER)}
     return report
 
@@ -111,15 +113,46 @@ def environment() -> bool:
     return PYTHON.exists()
 
 
-def write(key: Mapping[str, str], shown: Sequence[str], progress: Progress) -> str:
+def write(key: Mapping[str, str], shown: Mapping[str, Sequence[str]], progress: Progress) -> str:
     """Write key and material, and return the key's digest, which is told before either is written."""
     sealed = json.dumps(key, indent=0, sort_keys=True)
     digest = sha256(sealed.encode()).hexdigest()
     progress(f"key sealed: sha256 {digest}")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "key.json").write_text(sealed)
-    (FOLDER / "material.md").write_text("\n".join([f"key sha256 {digest}", "", *shown, ""]))
+    KEY.write_text(sealed)
+    for name, lines in shown.items():
+        (FOLDER / f"{name}.md").write_text("\n".join([f"key sha256 {digest}", "", *lines, ""]))
     return digest
+
+
+def by_child(talks: Sequence[Talked], tongues: Mapping[str, Tongue]) -> dict[str, list[list[str]]]:
+    """Return what SmolLM2 and Tracery say in each talk, in their own environment."""
+    asked = {
+        "smollm2": [prompt for talk in talks for prompt in prompts_of(talk, tongues[talk.voice])],
+        "tracery": [each for talk in talks for each in by_grammar(talk, tongues[talk.voice])],
+    }
+    child = Path(__file__).with_name("reading_child.py")
+    done = subprocess.run(
+        [PYTHON, child], input=json.dumps(asked), capture_output=True, text=True, check=True
+    )
+    found: dict[str, list[str]] = json.loads(done.stdout)
+    return {name: [each[at : at + 4] for at in range(0, len(each), 4)] for name, each in found.items()}
+
+
+def sided(
+    talks: Sequence[Talked], theirs: Mapping[str, Sequence[Sequence[str]]]
+) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Return the key (which side is ours), and each rival's talks as readers see them."""
+    draws, key, shown = random.SystemRandom(), dict[str, str](), dict[str, list[str]]()
+    for name, told in theirs.items():
+        shown[f"talks_{name}"] = [f"# Talks, {len(talks)}", ""]
+        for talk, said in zip(talks, told, strict=True):
+            number, side = f"{name[0].upper()}{talk.at}", draws.choice("AB")
+            own = [line.text for line in talk.lines]
+            one, two = (own, said) if side == "A" else (said, own)
+            key[number] = side
+            shown[f"talks_{name}"] += shown_as(talk, number, one, two)
+    return key, shown
 
 
 def cases_of(count: int, tongues: Mapping[str, Tongue]) -> Sequence[Case]:
@@ -129,7 +162,8 @@ def cases_of(count: int, tongues: Mapping[str, Tongue]) -> Sequence[Case]:
     while len(found) < count:
         at, voice = len(found), CAST[len(found) % len(CAST)]
         pair = draws.choice(pairs)
-        if pair.voice.name == tongues[voice].voice.name or pair.left_out:
+        tells_nothing = pair.plan.act in FRAMED and not pair.plan.claims
+        if pair.voice.name == tongues[voice].voice.name or pair.left_out or tells_nothing:
             continue
         known = _known(draws)
         people = Between(known["S"], known["H"])
@@ -170,114 +204,8 @@ def released(cases: Sequence[Case], tongues: Mapping[str, Tongue]) -> dict[int, 
     return said
 
 
-async def by_silver(cases: Sequence[Case]) -> list[str]:
-    """Return what ember-silver says: its own prompt, the claims as the fact to be stated."""
-    engine, told = EmbeddedEngine(SILVER), []
-    await engine.start()
-    for case in cases:
-        voice = VOICES[CAST.index(case.voice)]
-        npc = npc_text(case.known["S"].filling.name, case.voice.partition("/")[2], "trader", voice)
-        fact = "" if case.plan.act == Act.ASK else case.meant.rstrip(".?")
-        scene = Scene(npc=npc, lore=fact, mood=str(case.saying.mood), said=_words_of(case))
-        ask = EngineAsk(prompt=render(scene), max_tokens=64, temperature=0.7, seed=case.at)
-        told.append((await collect(engine, ask, lambda: 0.0)).text)
-    await engine.stop()
-    return told
-
-
-def by_child(
-    small: Sequence[Case], grammar: Sequence[Case], tongues: Mapping[str, Tongue]
-) -> dict[str, list[str]]:
-    """Return what SmolLM2 and Tracery say, in their own environment."""
-    asked = {
-        "smollm2": [_prompt(case, tongues[case.voice]) for case in small],
-        "tracery": [_grammar(case, tongues[case.voice]) for case in grammar],
-    }
-    child = Path(__file__).with_name("reading_child.py")
-    done = subprocess.run(
-        [PYTHON, child], input=json.dumps(asked), capture_output=True, text=True, check=True
-    )
-    found: dict[str, list[str]] = json.loads(done.stdout)
-    return found
-
-
-def _prompt(case: Case, tongue: Tongue) -> list[tuple[str, str]]:
-    speaker, hearer = case.known["S"].filling.name, case.known["H"].filling.name
-    voice = tongue.voice
-    persona = (
-        f"You are {speaker}, a {voice.name} in an old harbour town. You have: {voice.given}. How you talk: "
-        f"{voice.habits}. You speak to {hearer}. Answer with one or two short sentences, in character."
-    )
-    what = f" What you have to say: {case.meant}" if case.meant else ""
-    order = f"Do this: {case.plan.act.replace('_', ' ')} ({case.saying.mood}, {case.saying.attitude}).{what}"
-    return [("system", persona), ("user", order)]
-
-
-def _grammar(case: Case, tongue: Tongue) -> dict[str, list[str]]:
-    """Return the voice's file as a grammar for this act and these predicates."""
-    shape = tuple(sorted((claim.predicate, claim.negated) for claim in case.plan.claims))
-    given = {letter for claim in case.plan.claims for letter in (*claim.roles, *claim.circumstances)}
-    same = [
-        each.pair for each in tongue.by_shape.get((case.plan.act, shape), ()) if _says(each.pair) <= given
-    ]
-    beside = [each.pair for each in tongue.by_shape.get((case.plan.act, ()), ())]
-    rules = [_rule(pair.text) for pair in same]
-    if not rules:
-        rules = [f"{case.meant} {_rule(pair.text)}".strip() for pair in beside] or [case.meant]
-    forms = {(letter, form) for pair in (*same, *beside) for letter, form in slots_of(pair.text)}
-    symbols: dict[str, list[str]] = {}
-    for letter, form in forms:
-        said = case.known[letter].filling.form(LETTERS[letter], form)
-        symbols[_symbol(letter, form, capital=False)] = [said]
-        symbols[_symbol(letter, form, capital=True)] = [said[:1].upper() + said[1:]]
-    return {"origin": rules, **symbols}
-
-
-def _says(pair: Pair) -> set[str]:
-    return {letter for letter, _ in slots_of(pair.text)} - {"S", "H", ASKED}
-
-
-def _rule(text: str) -> str:
-    """Return a written line as a rule of a grammar, with a symbol for each placeholder."""
-
-    def named(found: re.Match[str]) -> str:
-        letter, _, form = found[1].partition(".")
-        capital = SENTENCE_END.search(text, 0, found.start()) is not None
-        return f"#{_symbol(letter, form.lower(), capital=capital)}#{found[2] or ''}"
-
-    return SLOT.sub(named, text)
-
-
-def _symbol(letter: str, form: str, *, capital: bool) -> str:
-    return f"{letter}{form.replace(chr(39), '')}{'Capital' * capital}"
-
-
-def paired(
-    rivals: Mapping[str, Sequence[Case]], ours: Mapping[int, str], theirs: Mapping[str, Sequence[str]]
-) -> tuple[dict[str, str], list[str]]:
-    """Return the key (which side is ours, whose the other is), and the pairs as readers see them."""
-    draws, key, shown = random.Random(f"{SEED} sides"), dict[str, str](), list[str]()
-    pairs = [
-        (name, case, text) for name in theirs for case, text in zip(rivals[name], theirs[name], strict=True)
-    ]
-    draws.shuffle(pairs)
-    for at, (name, case, text) in enumerate(pairs, 1):
-        side = draws.choice("AB")
-        one, two = (ours[case.at], text) if side == "A" else (text, ours[case.at])
-        key[f"P{at}"] = f"{side} {name}"
-        shown += [f"P{at} [{_head(case)}]", f"  A: {' '.join(one.split())}", f"  B: {' '.join(two.split())}"]
-    return key, shown
-
-
 def _head(case: Case) -> str:
     """Return what a reader is told of a plan."""
     manner = " ".join(word for word in (case.saying.certainty, case.saying.mood, case.saying.attitude))
     people = f"{case.known['S'].filling.name} to {case.known['H'].filling.name}"
     return f"{case.voice.partition('/')[2]}; {people}; {case.plan.act}; {manner}; {case.meant or 'no claim'}"
-
-
-def _words_of(case: Case) -> str:
-    """Return what a player may have said before, for a model that answers."""
-    return {Act.GREET: "Good day.", Act.FAREWELL: "I must go.", Act.INTRODUCE: "Who are you?"}.get(
-        case.plan.act, "What is it?"
-    )

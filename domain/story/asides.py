@@ -1,12 +1,12 @@
 """Asides: one or two words of a voice's own that stand before a line. Pure.
 
-An aside stands where a line would begin as another that was heard, or where anybody might have said it.
+An aside stands where a line would begin as another that was heard, or where anybody might have said it;
+before what who listens was told already, one that says so.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 
-from domain.story.corpus import Voice
 from domain.story.variety import OPENING_WORDS, words_of
 
 
@@ -20,19 +20,14 @@ def opening_of(text: str) -> str:
     return " ".join(words_of(text)[:OPENING_WORDS])
 
 
-def asides_of(voice: Voice) -> Sequence[tuple[str, str]]:
-    """Return a voice's asides, each with its id."""
-    return [(line_id(voice.name, each), each) for each in voice.asides]
-
-
 def aside_before(
-    text: str, voice: Voice, lines: Mapping[str, int], openings: Collection[str], seed: str
+    text: str, asides: Sequence[str], lines: Mapping[str, int], openings: Collection[str], seed: str
 ) -> tuple[str, str]:
-    """Return id and words of the aside that goes best before a text, of a voice that has some.
+    """Return id and words of the aside that goes best before a text.
 
     Args:
         text: what is said behind it.
-        voice: whose asides.
+        asides: those of a voice; one or more.
         lines: ids of what was heard, and when: what was heard longest ago comes first.
         openings: that were heard; one that is new goes before.
         seed: decides where nothing else does.
@@ -42,4 +37,4 @@ def aside_before(
         drawn = sha256(f"{seed} {aside[0]}".encode()).digest()
         return opening_of(f"{aside[1]} {text}") in openings, lines.get(aside[0], 0), drawn
 
-    return min(asides_of(voice), key=rank)
+    return min(((line_id("aside", each), each) for each in asides), key=rank)

@@ -35,11 +35,14 @@ HEAD = ("genre", "voice", "for", "given", "habits")
 that a line may speak of it; ``habits`` tell a writer how the voice talks.
 """
 
-ASIDES = "asides"
-"""What a head may say besides: words of the voice's own that may stand before any line, between slashes."""
+ASIDES, AGAIN = "asides", "again"
+"""What a head may say besides, between slashes: words of the voice's own that may stand before any line, and
+such as stand before what the same ears are told once more."""
 
 ASIDE = re.compile(r"[A-Z][\w',]*(?: [\w']+)?[.!?…—]")
 """One or two words: with three, every line behind an aside would begin alike."""
+
+SENTENCE = re.compile(r"[A-Z][\w', ]*[.!?…—]")
 
 LEFT_OUT = re.compile(r"\s+~([A-Z]+)$")
 AGREEING = re.compile(
@@ -89,6 +92,7 @@ class Voice:
     given: str = ""
     habits: str = ""
     asides: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,16 +197,16 @@ class Reading:
 
     def _say_head(self, mark: Mark, text: str) -> None:
         key, colon, value = (part.strip() for part in text.partition(":"))
-        known = (*HEAD, ASIDES)
+        known = (*HEAD, ASIDES, AGAIN)
         if not colon or key not in known:
             self.fail(mark, "unknown_key", f"the key {key!r}", ", ".join(known), nearest(key, known))
-        if key == ASIDES:
-            self._check_asides(mark, asides_of(value))
+        if key in (ASIDES, AGAIN):
+            self._check_asides(mark, asides_of(value), ASIDE if key == ASIDES else SENTENCE)
         self.head[key] = f"{self.head[key]} {value}" if key in self.head else value
 
-    def _check_asides(self, mark: Mark, asides: Sequence[str]) -> None:
+    def _check_asides(self, mark: Mark, asides: Sequence[str], form: re.Pattern[str]) -> None:
         for aside in asides:
-            if not ASIDE.fullmatch(aside):
+            if not form.fullmatch(aside):
                 self.fail(mark, "aside", repr(aside), "a capital, one or two words, and an end: Mind now.")
             for phrase in self.words.said_in(aside):
                 self.fail(mark, "vocabulary", f"the words {phrase!r}", "what is said in this genre")
@@ -215,7 +219,8 @@ class Reading:
             names = tuple(self.head.get("for", "").split())
             given, habits = self.head.get("given", ""), self.head.get("habits", "")
             genre, name, asides = (self.head.get(key, "") for key in ("genre", "voice", ASIDES))
-            self._voice = Voice(genre, name, names, given, habits, asides_of(asides))
+            again = asides_of(self.head.get(AGAIN, ""))
+            self._voice = Voice(genre, name, names, given, habits, asides_of(asides), again)
         self._end_of_header()
         self._headers += 1
         self._plan, faults = read_plan(text, self.signatures)

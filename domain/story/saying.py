@@ -50,6 +50,9 @@ AS_TOLD = frozenset(
 )
 """Acts that state their claims, so that a line which tells them will do where there is none of the act."""
 
+UNSAYABLE: Mapping[Act, Act] = {Act.TELL: Act.SMALL_TALK, Act.ASK: Act.SILENCE_BREAK}
+"""Acts that need a claim, and what is done without one: their lines without a claim stand behind a clause."""
+
 BESIDE: Mapping[Act, tuple[Act, ...]] = {
     Act.GREET: (Act.SILENCE_BREAK, Act.SMALL_TALK),
     Act.FAREWELL: (Act.SMALL_TALK,),
@@ -123,11 +126,13 @@ class Heard:
         openings: of the last ones.
         texts: the words of each of the last ones, from whomever: nothing is said that is nearly one of them,
             as long as there is another way.
+        told: whether who speaks told them the same already, in this talk.
     """
 
     lines: Mapping[str, int] = field(default_factory=dict)
     openings: Collection[str] = frozenset()
     texts: Collection[frozenset[str]] = field(default=(), repr=False)
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +180,11 @@ class Tongue:
 
     def _begun(self, said: Said, heard: Heard, seed: str) -> Said:
         """Return a line behind an aside, if it begins as another that was heard, or anybody might say it."""
-        opening = opening_of(said.text)
-        if self.voice.asides and (said.plain or opening in heard.openings):
-            id_, aside = aside_before(said.text, self.voice, heard.lines, heard.openings, seed)
+        opening, voice = opening_of(said.text), self.voice
+        wanted = said.plain or opening in heard.openings
+        asides = voice.again if heard.told else voice.asides if wanted else ()
+        if asides:
+            id_, aside = aside_before(said.text, asides, heard.lines, heard.openings, seed)
             text = f"{aside} {said.text}"
             said, opening = replace(said, text=text, lines=(*said.lines, id_)), opening_of(text)
         return replace(said, openings=tuple(dict.fromkeys((*said.openings, opening))))
@@ -185,6 +192,7 @@ class Tongue:
     def _ways(self, saying: Saying, heard: Heard, seed: str) -> Iterator[Said]:
         """Yield ways of saying a plan, the best first."""
         if not saying.claims:
+            saying = replace(saying, act=UNSAYABLE.get(saying.act, saying.act))
             yield from self._claimless(saying, heard, seed)
             return
         yield from (_said(Rung.LINE, [part]) for part in self._lines(saying, saying.claims, heard, seed))
@@ -219,12 +227,12 @@ class Tongue:
         for written in self.by_shape.get(_shape(saying.act, claims), ()):
             if (claims and written.id in heard.lines) or not bearable(written.pair, saying, claims):
                 continue
-            bound = _bound(written.pair, saying, claims)
+            bound = bound_to(written.pair, saying, claims)
             if bound is not None:
                 found.append((self._rank(written, saying, heard, seed), written, bound))
         found.sort(key=lambda each: each[0])
         return [
-            (fill(written.pair.text, _fillings(bound, saying.between)), written)
+            (fill(written.pair.text, fillings_of(bound, saying.between)), written)
             for _, written, bound in found
         ]
 
@@ -339,8 +347,8 @@ def fitted(pair: Pair, saying: Saying) -> tuple[str, Mapping[str, Thing]] | None
     own = tuple(sorted((claim.predicate, claim.negated) for claim in pair.plan.claims))
     if (pair.plan.act, own) != _shape(saying.act, claims) or not bearable(pair, saying, claims):
         return None
-    bound = _bound(pair, saying, claims)
-    return None if bound is None else (fill(pair.text, _fillings(bound, saying.between)), bound)
+    bound = bound_to(pair, saying, claims)
+    return None if bound is None else (fill(pair.text, fillings_of(bound, saying.between)), bound)
 
 
 def _shape(act: Act, claims: Sequence[Stated]) -> Shape:
@@ -359,7 +367,7 @@ def bearable(pair: Pair, saying: Saying, claims: Sequence[Stated]) -> bool:
     return all((claim.predicate, claim.negated) in hidden for claim in plan.hidden)
 
 
-def _bound(pair: Pair, saying: Saying, claims: Sequence[Stated]) -> dict[str, Thing] | None:
+def bound_to(pair: Pair, saying: Saying, claims: Sequence[Stated]) -> dict[str, Thing] | None:
     """Return what the letters of a line stand for, if its claims are those."""
     for order in permutations(claims):
         bound: dict[str, Thing] = {}
@@ -401,7 +409,8 @@ def _stands_for(letter: str, thing: Thing | Kind, between: Between, bound: dict[
     return bound.setdefault(letter, thing).id == thing.id
 
 
-def _fillings(bound: Mapping[str, Thing], between: Between) -> dict[str, Filling]:
+def fillings_of(bound: Mapping[str, Thing], between: Between) -> dict[str, Filling]:
+    """Return what fills a line: its letters, who speaks and who listens."""
     fillings = {letter: thing.filling for letter, thing in bound.items()}
     return {SPEAKER: between.speaker.filling, HEARER: between.hearer.filling, **fillings}
 

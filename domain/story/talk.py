@@ -92,6 +92,15 @@ class Talk:
         openings = (opening for turn in self.words[-OPENINGS_MAX:] for opening in turn.openings)
         return Heard(lines, frozenset(openings), [_words(turn.text) for turn in self.words])
 
+    def told(self, saying: Saying) -> bool:
+        """Return whether who speaks stated the same in one of the last turns."""
+        claims = {_shown(each) for each in saying.claims}
+        return bool(claims) and any(
+            claims <= {(each.predicate, tuple(each.roles)) for each in turn.claims}
+            for turn in self.turns
+            if turn.speaker == saying.between.speaker.id
+        )
+
     def with_(self, person: str, since_ms: int) -> list[Turn]:
         """Return the last turns with somebody since a game time, the last first."""
         return [turn for turn in reversed(self.turns) if turn.speaker == person and turn.at_ms >= since_ms]
@@ -259,7 +268,7 @@ def spoken(saying: Saying, talk: Talk, tongue: Tongue, pins: Iterable[PinLine], 
         if (text := pin.says(saying)) is not None:
             made.append(Made("pinned", text, f"{pin.pinned.pin} {pin.event}"))
             break
-    said = tongue.say(saying, talk.heard, seed)
+    said = tongue.say(saying, replace(talk.heard, told=talk.told(saying)), seed)
     return [*made, Made("written", said.text, said.rung, 0, said.lines, said.openings)]
 
 
@@ -378,6 +387,10 @@ def _said_thing(thing: Thing) -> SaidThing:
         plural=filling.plural,
         forms=dict(forms),
     )
+
+
+def _shown(stated: Stated) -> tuple[str, tuple[str, ...]]:
+    return stated.predicate, tuple(each.id for each in stated.roles if isinstance(each, Thing))
 
 
 def _thing(said: SaidThing) -> Thing:
