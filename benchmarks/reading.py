@@ -1,10 +1,10 @@
 """Material for a blind reading: 100 released lines, and 60 talks each with ember-silver, SmolLM2 and Tracery.
 
-Writes into ``out/reading`` what readers see (``lines.md``, ``talks_RIVAL.md``) and, where `KEY` says, which side
-is ours, whose SHA-256 it prints first: it stands in the material before anybody reads. Plans of the lines
+Writes into ``out/reading`` what readers see (``lines.md``, ``talks_RIVAL.md``) and, where `KEY` says,
+which side is ours; the key's SHA-256 is printed first and stands in the material. Plans of the lines
 are those of written lines of other voices, about people and things of the sample world; what tells or asks
-without a claim is left out, as no planner makes it. Talks are told of in `reading_talks`. `make venv-smollm2` makes the
-environment of SmolLM2 and Tracery; without it their talks are left out.
+without a claim is left out, as no planner makes it. Talks are told of in `reading_talks`. `make venv-smollm2`
+makes the environment of SmolLM2 and Tracery; without it their talks are left out.
 """
 
 import json

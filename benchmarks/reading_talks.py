@@ -20,11 +20,11 @@ from benchmarks.lines import CAST
 from benchmarks.talk_worlds import MORNING
 from domain.beliefs.beliefs import Beliefs
 from domain.definition.people import Person
-from domain.story.clauses import bare_clause, clause
+from domain.story.clauses import bare_clause, clause, framed
 from domain.story.corpus import Pair
 from domain.story.messages import LineSaid
 from domain.story.plan import HEARER, SPEAKER, Act, Certainty
-from domain.story.saying import AS_TOLD, Saying, Tongue, bound_to, fillings_of, framed
+from domain.story.saying import AS_TOLD, Saying, Tongue, bound_to, fillings_of
 from domain.story.slots import fill
 from domain.story.talk import saying_of
 from handlers.engines.embedded import EmbeddedEngine

@@ -7,8 +7,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from domain.story.corpus import FRAME
 from domain.story.plan import Certainty, Kind
-from domain.story.slots import Filling
+from domain.story.slots import Filling, fill
 
 ROLE = re.compile(r"\{(\d)\}")
 CHOICE = re.compile(r"\[([^\]]*)\]")
@@ -33,6 +34,10 @@ FRAMES: Mapping[Certainty, str] = {
     Certainty.HEARSAY: "they say that {}",
 }
 FROM = "{} told me that {}"
+
+
+BEGINS = re.compile(r"(?:^|[.?!][\"')]*\s+)[\"'(]*$")
+"""What stands before a clause that begins a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +171,11 @@ def _name(thing: Thing | Kind, between: Between, *, subject: bool) -> str:
 
 def _sentence(text: str, end: str) -> str:
     return text[0].upper() + text[1:] + end
+
+
+def framed(frame: str, said: str, people: Mapping[str, Filling]) -> str:
+    """Return a frame around a clause, which gets a capital where it begins the line."""
+    filled = fill(frame.replace(FRAME, "\0"), people)
+    if BEGINS.search(filled, 0, filled.index("\0")):
+        said = said[0].upper() + said[1:]
+    return filled.replace("\0", said)

@@ -16,7 +16,7 @@ from hashlib import sha256
 from itertools import islice, permutations
 
 from domain.story.asides import aside_before, line_id, opening_of
-from domain.story.clauses import Between, Stated, Thing, bare_clause, clause
+from domain.story.clauses import Between, Stated, Thing, bare_clause, clause, framed
 from domain.story.corpus import FRAME, Pair, Voice
 from domain.story.plan import (
     ASKED,
@@ -202,7 +202,10 @@ class Tongue:
         if len(saying.claims) > 1:
             found = [self._lines(saying, (claim,), heard, seed) for claim in saying.claims]
             yield from (_said(Rung.LINES, parts) for parts in zip(*found, strict=False))
-        yield from self._clause(saying, heard, seed)
+        if saying.act == Act.REFUSE:  # what one will not speak of is not stated instead
+            yield from self._claimless(replace(saying, claims=()), heard, seed)
+        else:
+            yield from self._clause(saying, heard, seed)
 
     def _claimless(self, saying: Saying, heard: Heard, seed: str) -> Iterator[Said]:
         """Yield lines that claim nothing: new ones, then old ones beside another, then as they were."""
@@ -413,14 +416,6 @@ def fillings_of(bound: Mapping[str, Thing], between: Between) -> dict[str, Filli
     """Return what fills a line: its letters, who speaks and who listens."""
     fillings = {letter: thing.filling for letter, thing in bound.items()}
     return {SPEAKER: between.speaker.filling, HEARER: between.hearer.filling, **fillings}
-
-
-def framed(frame: str, said: str, people: Mapping[str, Filling]) -> str:
-    """Return a frame around a clause, which gets a capital where it begins a sentence."""
-    filled = fill(frame.replace(FRAME, "\0"), people)
-    if filled.partition("\0")[0].rstrip()[-1:] in ("", ".", "!", "?"):
-        said = said[0].upper() + said[1:]
-    return filled.replace("\0", said)
 
 
 def _crossed(first: Sequence[Part], second: Sequence[Part]) -> Iterator[tuple[Part, Part]]:

@@ -120,7 +120,6 @@ def fill(text: str, fillings: Mapping[str, Filling]) -> str:
         if found[2]:
             said += "'" if filling.plural and said.endswith("s") else "'s"
         begins = SENTENCE_END.search(text, 0, found.start()) is not None
-        begins = begins and not text[: found.start()].endswith(": ")  # a list begins there, no sentence
         return said[0].upper() + said[1:] if begins and said else said
 
     return SLOT.sub(filled, text)

@@ -238,6 +238,37 @@ def test_a_player_hears_five_hundred_lines_of_a_cast_and_hardly_one_twice() -> N
     assert again <= 5
 
 
+def test_a_clause_in_a_frame_begins_large_where_its_sentence_does() -> None:
+    host = tongue("> tell\nHave a seat. {claim}.\nHave a seat: {claim}.\n")
+    assert sorted(each.pair.text for each in host.frames[Act.TELL, Certainty.SURE]) == [
+        "Have a seat. {claim}.",
+        "Have a seat: {claim}.",
+    ]
+    first = told(host, "dead S")
+    second = told(host, "dead S", heard=Heard(dict.fromkeys(first.lines, 1)))
+    assert {first.text, second.text} == {"Have a seat. I am dead.", "Have a seat: I am dead."}
+
+
+def test_who_refuses_to_speak_of_it_states_it_as_little_as_who_has_nothing_to_tell() -> None:
+    host = tongue("> refuse\nNot for any money.\n> tell\nYou heard.\n> small_talk\nRain again.\n")
+
+    assert (
+        host.say(Saying(Act.REFUSE, BETWEEN, (of("killed S A"),)), Heard(), "").text == "Not for any money."
+    )
+    assert host.say(Saying(Act.TELL, BETWEEN), Heard(), "").text == "Rain again.", "no claim before it"
+
+
+def test_what_the_same_ears_are_told_again_is_told_as_such() -> None:
+    lines = "> tell dead(A)\n{A} is dead.\n{A}, gone.\n"
+    pairs, _ = read_file(
+        "inn/host.txt", HEAD.strip() + "\nagain: As I said.\n\n" + lines, SIGNATURES, Words()
+    )
+    host = tongues_of(pairs, CLAUSES)["inn/host"]
+
+    assert "As I said." not in told(host, "dead A").text
+    assert told(host, "dead A", heard=Heard(told=True)).text.startswith("As I said. ")
+
+
 def test_who_talks_in_a_world_has_the_frames_of_their_voice() -> None:
     tongues, known = read_mouth().tongues, read_tongues()
     assert {name: len(each.frames) for name, each in tongues.items()} == {

@@ -8,6 +8,7 @@ import pytest
 from domain.beliefs.claims import Claim
 from domain.kernel.decider import Rejected
 from domain.kernel.visibility import erased
+from domain.story.asides import line_id
 from domain.story.corpus import Words
 from domain.story.knowing import Cite, Known
 from domain.story.messages import LinePinned, LineUnpinned, Pin, Unpin
@@ -92,7 +93,9 @@ def test_nothing_with_a_claim_comes_twice_to_the_same_ears() -> None:
     talking = Talking()
     heard = [talking.say("Where is Nib?") for _ in range(8)]
     assert len({each.text for each in heard}) >= len(heard) - 2, "plain clauses alone may come again"
-    lines = [line for each in heard for line in each.lines]
+    voice = mouth().tongues[heard[0].made_of.voice].voice
+    asides = {line_id("aside", each) for each in (*voice.asides, *voice.again)}
+    lines = [line for each in heard for line in each.lines if line not in asides]
     assert len(lines) == len(set(lines))
     news = [talking.say("Any news?").plan for _ in range(6)]
     claims = [each.claim for plan in news for each in plan.claims]
@@ -283,3 +286,11 @@ def test_times_and_sums_are_said_in_words() -> None:
         "no", "one", "twenty-one", "one hundred", "three hundred and forty-two", "one thousand and five",
         "twenty thousand",
     ]  # fmt: skip
+
+
+def test_who_is_asked_the_same_again_says_that_they_said_it() -> None:
+    talking = Talking()
+    first, second, third = (talking.say(text) for text in ("Where is Nib?", "Where is Nib?", "Who are you?"))
+
+    again = mouth().tongues[first.made_of.voice].voice.again
+    assert [line.text.startswith(again) for line in (first, second, third)] == [False, True, False]
