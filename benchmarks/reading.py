@@ -1,7 +1,7 @@
 """Material for a blind reading: 100 released lines, and 60 talks each with ember-silver, SmolLM2 and Tracery.
 
-Writes into ``out/reading`` what readers see (``lines.md``, ``talks_RIVAL.md``) and, where `KEY` says,
-which side is ours; the key's SHA-256 is printed first and stands in the material. Plans of the lines
+Writes into ``out/reading`` what readers see (``lines.md``, ``talks_RIVAL.md``) and, where `KEYS` says,
+which side is ours; each key's SHA-256 stands in the material. Plans of the lines
 are those of written lines of other voices, about people and things of the sample world; what tells or asks
 without a claim is left out, as no planner makes it. Talks are told of in `reading_talks`. `make venv-smollm2`
 makes the environment of SmolLM2 and Tracery; without it their talks are left out.
@@ -29,11 +29,14 @@ from domain.story.saying import Heard, Saying, Tongue
 from domain.story.slots import Filling, Gender
 from domain.story.variety import words_of
 
-SEED = 20_261_201
+SEED = 20_261_203
 RELEASED = 100
 FOLDER = Path("out/reading")
-KEY = Path(tempfile.gettempdir()) / "aicore-reading-key.json"
-"""Not beside the material, so that who reads it does not come upon the key."""
+KEYS = Path(tempfile.gettempdir()) / "aicore-reading"
+"""Not beside the material, so that who reads it does not come upon the keys."""
+
+RIVALS_ELSEWHERE = ("tracery", "smollm2")
+"""Have an environment of their own; the quick one first."""
 
 PYTHON = Path(".venv-smollm2/bin/python")
 SILVER = Path("aicore/models/ember-silver")
@@ -89,22 +92,26 @@ class Case:
 
 
 async def run(quick: bool, progress: Progress) -> Report:
-    """Make the material, with the key sealed first."""
+    """Make the material: each rival's talks as soon as they are there, their key sealed first."""
     report, tongues = Report("reading", 1), read_tongues()
     cases = cases_of(RELEASED, tongues)
     ours = released(cases, tongues)
+    write("lines", ["# Lines", "", *(f"{case.at}. [{_head(case)}] {ours[case.at]}" for case in cases)])
     talks = talks_of(TALKS_QUICK if quick else TALKS)
-    progress("ember-silver speaks")
-    theirs = {"ember-silver": await by_silver(talks, dict(zip(CAST, VOICES, strict=True)), SILVER)}
-    if environment():
-        progress("SmolLM2 and Tracery speak")
-        theirs |= by_child(talks, tongues)
-    key, shown = sided(talks, theirs)
-    singles = [f"{case.at}. [{_head(case)}] {ours[case.at]}" for case in cases]
-    shown["lines"] = ["# Lines", "", *singles]
-    digest = write(key, shown, progress)
-    report.add("talks", len(key), "talks")
-    report.facts |= {"key_sha256": digest, "rivals": ", ".join(theirs), "folder": str(FOLDER)}
+    for rival in (*RIVALS_ELSEWHERE[:1], "ember-silver", *RIVALS_ELSEWHERE[1:]):
+        if rival in RIVALS_ELSEWHERE and not environment():
+            continue
+        progress(f"{rival} speaks")
+        if rival == "ember-silver":
+            theirs = await by_silver(talks, dict(zip(CAST, VOICES, strict=True)), SILVER)
+        else:
+            theirs = by_child(rival, talks, tongues)
+        key, shown = sided(rival, talks, theirs)
+        report.facts[f"key_of_{rival}"] = digest = sealed(rival, key)
+        progress(f"key of {rival} sealed: sha256 {digest}")
+        write(f"talks_{rival}", [f"key sha256 {digest}", "", *shown])
+        report.add("talks", len(key), "talks")
+    report.facts |= {"folder": str(FOLDER), "keys": str(KEYS)}
     return report
 
 
@@ -113,45 +120,44 @@ def environment() -> bool:
     return PYTHON.exists()
 
 
-def write(key: Mapping[str, str], shown: Mapping[str, Sequence[str]], progress: Progress) -> str:
-    """Write key and material, and return the key's digest, which is told before either is written."""
-    sealed = json.dumps(key, indent=0, sort_keys=True)
-    digest = sha256(sealed.encode()).hexdigest()
-    progress(f"key sealed: sha256 {digest}")
+def sealed(rival: str, key: Mapping[str, str]) -> str:
+    """Write a key and return its digest."""
+    KEYS.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(key, indent=0, sort_keys=True)
+    (KEYS / f"{rival}.json").write_text(text)
+    return sha256(text.encode()).hexdigest()
+
+
+def write(name: str, lines: Sequence[str]) -> None:
+    """Write what readers see."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    KEY.write_text(sealed)
-    for name, lines in shown.items():
-        (FOLDER / f"{name}.md").write_text("\n".join([f"key sha256 {digest}", "", *lines, ""]))
-    return digest
+    (FOLDER / f"{name}.md").write_text("\n".join([*lines, ""]))
 
 
-def by_child(talks: Sequence[Talked], tongues: Mapping[str, Tongue]) -> dict[str, list[list[str]]]:
-    """Return what SmolLM2 and Tracery say in each talk, in their own environment."""
-    asked = {
-        "smollm2": [prompt for talk in talks for prompt in prompts_of(talk, tongues[talk.voice])],
-        "tracery": [each for talk in talks for each in by_grammar(talk, tongues[talk.voice])],
-    }
+def by_child(rival: str, talks: Sequence[Talked], tongues: Mapping[str, Tongue]) -> list[list[str]]:
+    """Return what SmolLM2 or Tracery says in each talk, in their own environment."""
+    made = prompts_of if rival == "smollm2" else by_grammar
+    asked = {rival: [each for talk in talks for each in made(talk, tongues[talk.voice])]}
     child = Path(__file__).with_name("reading_child.py")
     done = subprocess.run(
         [PYTHON, child], input=json.dumps(asked), capture_output=True, text=True, check=True
     )
-    found: dict[str, list[str]] = json.loads(done.stdout)
-    return {name: [each[at : at + 4] for at in range(0, len(each), 4)] for name, each in found.items()}
+    found: list[str] = json.loads(done.stdout)[rival]
+    turns = len(talks[0].typed)
+    return [found[at : at + turns] for at in range(0, len(found), turns)]
 
 
 def sided(
-    talks: Sequence[Talked], theirs: Mapping[str, Sequence[Sequence[str]]]
-) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Return the key (which side is ours), and each rival's talks as readers see them."""
-    draws, key, shown = random.SystemRandom(), dict[str, str](), dict[str, list[str]]()
-    for name, told in theirs.items():
-        shown[f"talks_{name}"] = [f"# Talks, {len(talks)}", ""]
-        for talk, said in zip(talks, told, strict=True):
-            number, side = f"{name[0].upper()}{talk.at}", draws.choice("AB")
-            own = [line.text for line in talk.lines]
-            one, two = (own, said) if side == "A" else (said, own)
-            key[number] = side
-            shown[f"talks_{name}"] += shown_as(talk, number, one, two)
+    rival: str, talks: Sequence[Talked], theirs: Sequence[Sequence[str]]
+) -> tuple[dict[str, str], list[str]]:
+    """Return the key (which side is ours), and the talks as readers see them."""
+    draws, key, shown = random.SystemRandom(), dict[str, str](), [f"# Talks, {len(talks)}", ""]
+    for talk, said in zip(talks, theirs, strict=True):
+        number, side = f"{rival[0].upper()}{talk.at}", draws.choice("AB")
+        own = [line.text for line in talk.lines]
+        one, two = (own, said) if side == "A" else (said, own)
+        key[number] = side
+        shown += shown_as(talk, number, one, two)
     return key, shown
 
 

@@ -1,6 +1,6 @@
 """Peers of the blind reading, in an environment of their own: untuned SmolLM2 by numpy alone, and Tracery.
 
-Reads JSON from stdin: ``{"smollm2": [prompt, …], "tracery": [grammar, …]}``, and prints the lines in
+Reads JSON from stdin: ``{"smollm2": [prompt, …]}`` or ``{"tracery": [grammar, …]}``, and prints the lines in
 the same order. A prompt is a list of (role, text); a grammar is Tracery's, with ``origin``.
 """
 
@@ -136,14 +136,14 @@ def by_tracery(grammar: Mapping[str, Any], seed: int) -> str:
 def main() -> None:
     """Say everything that stdin asks for."""
     asked = json.load(sys.stdin)
-    spec = find_spec(PACKAGE)
-    if spec is None or spec.origin is None:
-        raise SystemExit(f"{PACKAGE} is not installed")
-    model = SmolLm2(str(Path(spec.origin).parent / FILE))
-    told = {
-        "smollm2": model.say(asked["smollm2"]),
-        "tracery": [by_tracery(grammar, at) for at, grammar in enumerate(asked["tracery"])],
-    }
+    told = {}
+    if "smollm2" in asked:
+        spec = find_spec(PACKAGE)
+        if spec is None or spec.origin is None:
+            raise SystemExit(f"{PACKAGE} is not installed")
+        told["smollm2"] = SmolLm2(str(Path(spec.origin).parent / FILE)).say(asked["smollm2"])
+    if "tracery" in asked:
+        told["tracery"] = [by_tracery(grammar, at) for at, grammar in enumerate(asked["tracery"])]
     json.dump(told, sys.stdout)
 
 
