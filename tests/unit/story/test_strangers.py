@@ -9,9 +9,9 @@ import pytest
 from benchmarks.talk_worlds import WORLDS, evening, scored
 from domain.beliefs.beliefs import Beliefs
 from domain.definition.people import Person
+from domain.story.clauses import framed
 from domain.story.naming import clock_words
 from domain.story.plan import Act
-from domain.story.saying import framed
 from domain.story.variety import ALIKE, likeness
 from tests.unit.beliefs.kit import Tale
 from tests.unit.beliefs.test_words import ANN, facts_of
