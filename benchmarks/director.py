@@ -3,10 +3,12 @@
 A thousand players live two days of the game among ten thousand storylets (variants of those of the sample
 world) and two hundred arcs, in a world in which people come, sleep and die. Beside it, with the same players
 in the same world: a storylet at random, and the first of the files whose conditions hold. Then players in
-mid-arc live through two hundred random edits of the content. Times are CPU time of one process.
+mid-arc live through two hundred random edits of the content, and play on until each arc that ran has ended.
+Times are CPU time of one process.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -26,8 +28,8 @@ STORYLETS, PEOPLE, ARCS = 10_000, 3_000, 200
 PLAYERS, PLAYERS_QUICK = 1_000, 150
 DAYS = 2
 EDITS, EDITED_STORYLETS, EDITED_ARCS = 200, 1_000, 60
-NAMED_MAX = 40
-"""Storylets that nobody saw which are named in the report; all are counted."""
+PLAYED_OUT_DAYS = 9
+"""Days after the last edit at most: more than any arc lasts whose beats nobody comes to."""
 
 
 @dataclass(slots=True)
@@ -81,13 +83,13 @@ def _tell(report: Report, name: str, play: Play, stage: Timed) -> None:
     report.add(f"{name}busiest", 100 * max(it.scenes.values()) / it.scenes.total(), "% of scenes")
     report.facts[f"{name}arcs"] = {"begun": len(it.runs), **it.ends, "recast": it.recast, "repeats": again}
     if not name:
-        unseen = dict(play.unseen())
-        report.facts["unseen"] = len(unseen)
-        report.facts["unseen_named"] = dict(list(unseen.items())[:NAMED_MAX])
+        unseen = list(play.unseen())
+        report.facts["unseen"] = dict(Counter(each.cause for each in unseen))
+        report.facts["unseen_named"] = {each.storylet: f"{each.cause}: {each.why}" for each in unseen}
 
 
 def _edits(report: Report, players: int, progress: Callable[[str], None]) -> None:
-    """Edit the content two hundred times while players live, then let what runs come to an end."""
+    """Edit the content two hundred times while players live, then play on until what runs came to an end."""
     definition = world_of(
         sample_definition(), EDITED_STORYLETS, people=PEOPLE // 3, more_arcs=EDITED_ARCS, seed=SEED
     )
@@ -103,11 +105,14 @@ def _edits(report: Report, players: int, progress: Callable[[str], None]) -> Non
         if number % 50 == 49:
             progress(f"{number + 1} edits")
     begun = len(play.played.runs)
-    play.run(at_ms + 12 * DAY_MS, opens=False)
+    before = Counter(play.played.ended.values())
+    ends = play.play_out(PLAYED_OUT_DAYS)
     report.add("edits", EDITS, "")
     report.add("edits_players_in_arcs", in_arcs, "")
     report.add("edits_arcs_begun", begun, "")
     report.add("edits_arcs_migrated", play.played.migrated, "")
-    report.add("edits_arcs_lost_or_stuck", len(play.stuck()), "")
+    report.add("edits_arcs_running", ends.total(), "")
+    for end in ("completed", "faded", "lost", "stuck"):
+        report.add(f"edits_arcs_{end}", ends[end], "")
     report.add("edits_double_bookings", play.played.double, "")
-    report.facts["edits_ends"] = dict(play.played.ends)
+    report.facts["edits_ends_before"] = dict(before)

@@ -1,5 +1,6 @@
 """`aicore story storylets`: the small scenes of a world, checked, listed, and played by simulated players."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from domain.definition.storylets import Storylet
 from domain.director.content import specificity_of
 from domain.director.playing import Play, shares
 from domain.director.rehearsal import DAY_MS, HOUR_MS
+from domain.director.unseen import Unseen
 
 app = typer.Typer(
     no_args_is_help=True, help="The storylets and arcs of a world; nothing needs to run for it."
@@ -83,12 +85,15 @@ def coverage(
 ) -> None:
     """Have simulated players play the storylets: how often each comes, what kept out those that never did.
 
+    Of each that nobody saw it says whether its conditions never held together (conditions), nobody could play
+    it when they did (cast), or others came first (order), and the figures.
+
     The world of the rehearsal is the definition's, with claims, news and deaths by dice. Exit code 1 if an
     arc came to no end or somebody stood in two scenes.
     """
     play = Play(_definition(folder), [f"player-{number}" for number in range(players)], seed)
     play.run(play.begin_ms + hours * HOUR_MS)
-    unseen = dict(play.unseen())
+    unseen = list(play.unseen())
     share = shares(play.played.scenes, play.content)
     longest = sum(beat.within for arc in play.content.arcs.values() for beat in arc.beats) * 1_000
     play.run(play.begin_ms + hours * HOUR_MS + longest + DAY_MS, opens=False)
@@ -97,19 +102,18 @@ def coverage(
         raise Failure(f"{len(play.stuck())} arcs came to no end, {play.played.double} scenes were double")
 
 
-def _tell(play: Play, unseen: dict[str, str], share: float, *, json: bool) -> None:
+def _tell(play: Play, unseen: Sequence[Unseen], share: float, *, json: bool) -> None:
     it = play.played
     if json:
         figures = {"seen": round(share, 4), "relief": round(it.relief, 4), "stalls": it.stalls}
         arcs = {"begun": len(it.runs), "stuck": len(play.stuck()), **it.ends}
-        print_json(
-            {**figures, "double": it.double, "arcs": arcs, "scenes": it.scenes, "unseen": unseen},
-        )
+        why = {each.storylet: {"cause": each.cause, "why": each.why} for each in unseen}
+        print_json({**figures, "double": it.double, "arcs": arcs, "scenes": it.scenes, "unseen": why})
         return
     for id_, number in it.scenes.most_common():
         out.print(f"{number:>7,}  {id_}", markup=False)
-    for id_, why in unseen.items():
-        out.print(f"{'never':>7}  {id_}: {why}", markup=False, soft_wrap=True)
+    for each in unseen:
+        out.print(f"{'never':>7}  {each.storylet} ({each.cause}): {each.why}", markup=False, soft_wrap=True)
     ends = ", ".join(f"{number} {outcome}" for outcome, number in sorted(it.ends.items()))
     out.print(f"{share:.1%} of the storylets were seen; arcs: {len(it.runs)} begun, {ends or 'none ended'}")
     out.print(f"rest was kept in {it.relief:.1%} of {it.rests} rests; {it.stalls} stalls", markup=False)

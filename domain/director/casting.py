@@ -149,11 +149,25 @@ def filled(
     )
 
 
-def arc_cast(
-    roles: Sequence[Role], content: Content, here: int, alive: int, drawn: int
+def arc_cast(  # noqa: PLR0913 - each is one thing that it needs
+    roles: Sequence[Role],
+    content: Content,
+    here: int,
+    alive: int,
+    drawn: int,
+    bound: Mapping[str, str] | None = None,
 ) -> dict[str, str] | None:
-    """Return who plays the roles of an arc: who is there rather than who is not."""
-    found: dict[str, str] = {}
+    """Return who plays the roles of an arc: who is here rather than who is not.
+
+    Args:
+        roles: to be cast.
+        content: that they are of.
+        here: a bit for each of the people who are there.
+        alive: a bit for each who lives.
+        drawn: by which it is chosen among those who fit.
+        bound: who plays others of its roles already; it is returned with them.
+    """
+    found = dict(bound or {})
     for role in roles:
         mask = content.masks[role] & alive
         for at in (*_from(mask & here, drawn), *_from(mask & ~here, drawn)):

@@ -1,11 +1,12 @@
 """Which storylet is played now: of what is new, the most specific that can be cast. Pure.
 
 Hades' classes come first (essential, specific, evergreen); an arc that runs goes before what belongs to none.
-Then what the player has not seen, and nobody lately, comes before what they have. Within that it is Valve's
-rule (E. Ruskin, "AI-driven Dynamic Dialog", GDC 2012): what asks for the most wins. Then the seed.
+Then what nobody was ever told, what nobody was lately, what the player was not, in this order, comes before
+what they have seen. Within that it is Valve's rule (E. Ruskin, "AI-driven Dynamic Dialog", GDC 2012): what
+asks for the most wins. Then the seed.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import chain
@@ -87,12 +88,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An arc that a player is in: where, and who plays it."""
+    """An arc that a player is in: where, and who plays it; `met`: the roles that have come on."""
 
     number: int
     arc: str
     beat: str
     cast: Mapping[str, str]
+    met: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ class Question:
     Attributes:
         blocked: storylets that claims keep from being played.
         stale: storylets that somebody was told lately: who hears the same from two has a reason to yawn.
+        known: storylets that somebody was told at any time.
         ended: arcs that the player has been through.
         here, alive: a bit for each of the people: who can be cast, who can be spoken of.
         seed: of the choice.
@@ -132,20 +135,34 @@ class Question:
     ended: Mapping[str, str]
     blocked: int
     stale: int
+    known: int
     now_ms: int
     seed: int
 
 
+def conditions(content: Content, asked: Question, *, paced: bool = True) -> Iterator[tuple[str, int]]:
+    """Yield each condition that names none of the cast, with the storylets for which it holds."""
+    it = asked.situation
+    yield "when.places", content.let_through("place", it.place)
+    yield "when.phases", content.let_through("phase", it.phase)
+    yield "when.weather", content.let_through("weather", it.weather)
+    yield "when.stage", content.at_stage(it.stage)
+    if paced:
+        yield "tension", content.let_through("tension", it.tension)
+        yield "realm", content.let_through("realm", it.realm)
+    yield "when.news", content.let_through("news", *{each.kind for each in asked.company.news})
+    yield "roles", content.for_company(asked.company.here.bit_count())
+    yield "when.facts", content.all & ~asked.blocked
+    yield "again", content.all & ~asked.seen.barred(asked.now_ms)
+    yield "beat", in_arcs(content, asked)
+
+
 def allowed(content: Content, asked: Question, *, paced: bool = True) -> int:
     """Return the storylets whose conditions hold, as far as they name none of the cast."""
-    it = asked.situation
-    found = content.let_through("place", it.place) & content.let_through("phase", it.phase)
-    found &= content.let_through("weather", it.weather) & content.at_stage(it.stage)
-    if paced:
-        found &= content.let_through("tension", it.tension) & content.let_through("realm", it.realm)
-    found &= content.let_through("news", *{each.kind for each in asked.company.news})
-    found &= content.for_company(asked.company.here.bit_count())
-    return found & ~asked.blocked & ~asked.seen.barred(asked.now_ms) & in_arcs(content, asked)
+    found = content.all
+    for _, mask in conditions(content, asked, paced=paced):
+        found &= mask
+    return found
 
 
 def in_arcs(content: Content, asked: Question) -> int:
@@ -193,12 +210,14 @@ def _classes(asked: Question) -> Sequence[str]:
 
 
 def _of_class(content: Content, asked: Question, may: int, class_: str) -> Chosen | None:
-    """Return the first that can be cast: what is new to all, then what is to the player, then the rest.
+    """Return the first that can be cast: what nobody was ever told, nobody today, the player never.
 
-    Within each the most specific first; of the rest what the player saw longest ago.
+    Within each the most specific first; then what the player saw longest ago. What nobody was ever told would
+    else be kept back for as long as there is something more specific that was not told today.
     """
     seen = asked.seen
-    for fresh in (may & ~seen.mask & ~asked.stale, may & ~seen.mask & asked.stale):
+    new = may & ~seen.mask
+    for fresh in (new & ~asked.known, new & asked.known & ~asked.stale, new & asked.stale):
         for at, (band, of_class, _) in enumerate(content.bands if fresh else ()):
             if of_class == class_ and (rivals := fresh & band):
                 drawn = chance(asked.seed, asked.now_ms, at)
@@ -225,13 +244,25 @@ def played(
         return (None, False, found) if found else None
     for run in asked.runs:
         if (run.arc, run.beat) == (storylet.arc, storylet.beat):
-            found = cast(playable, content, asked.company, run.cast, low)
+            found = _in_run(content, playable, asked, run, low)
             return (run, False, found) if found else None
     arc = content.arcs[storylet.arc]
     company = asked.company
     bound = arc_cast(arc.roles, content, company.here, company.alive, low)
     found = cast(playable, content, company, bound, low) if bound is not None else None
     return (None, True, found) if found else None
+
+
+def _in_run(content: Content, playable: Playable, asked: Question, run: Running, drawn: int) -> Cast | None:
+    """Return who plays a storylet of an arc that runs: its cast, or others for whom nobody has met."""
+    company = asked.company
+    if found := cast(playable, content, company, run.cast, drawn):
+        return found
+    open_ = [role for role in content.arcs[run.arc].roles if role.id in playable.of_arc]
+    open_ = [role for role in open_ if role.id not in run.met]
+    kept = {role: person for role, person in run.cast.items() if role not in {each.id for each in open_}}
+    bound = arc_cast(open_, content, company.here, company.here, drawn, kept) if open_ else None
+    return cast(playable, content, company, bound, drawn) if bound else None
 
 
 Chooser = Callable[[Content, Question], Chosen | None]

@@ -22,7 +22,7 @@ from domain.kernel.decider import Rejected
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """An arc as a player lives it; `since_ms`: when it came to its beat."""
+    """An arc as a player lives it; `since_ms`: when it came to its beat; `met`: roles that have come on."""
 
     number: int
     arc: str
@@ -30,11 +30,24 @@ class Run:
     beat: str
     cast: Mapping[str, str]
     since_ms: int
+    met: frozenset[str] = frozenset()
 
     @property
     def running(self) -> Running:
         """Return it as a choice looks at it."""
-        return Running(self.number, self.arc, self.beat, self.cast)
+        return Running(self.number, self.arc, self.beat, self.cast, self.met)
+
+    def recast(self, role: str, person: str) -> "Run":
+        """Return it with another one in a role, whom nobody has met in it yet."""
+        return replace(self, cast={**self.cast, role: person}, met=self.met - {role})
+
+    def meeting(self, event: SceneOpened) -> "Run":
+        """Return it after a scene: who stands in it, or is spoken of, has come on."""
+        spoken = " ".join(claim for line in event.lines for claim in line.claims)
+        known = {person for person in self.cast.values() if f"person.{person}," in f"{spoken},"}
+        known |= set(event.present)
+        met = {role for role, person in self.cast.items() if person in known}
+        return replace(self, met=self.met | met)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +142,8 @@ class Direction:
         )  # fmt: skip
         self.booked.update(dict.fromkeys(event.present, event.scene))
         told.scene, self.next_scene = event.scene, event.scene + 1
+        if event.run is not None and (run := told.runs.get(event.run)):
+            told.runs[event.run] = run.meeting(event)
         told.seen[event.storylet] = self.played[event.storylet] = event.at_ms
         told.tension = told.tension.moved(event.tension, event.at_ms)
         self.realm = self.realm.moved(event.realm, event.at_ms)
@@ -158,7 +173,7 @@ class Direction:
                     told.runs[event.run] = replace(run, beat=event.beat, since_ms=event.at_ms)
             case ArcRecast():
                 if run := told.runs.get(event.run):
-                    told.runs[event.run] = replace(run, cast={**run.cast, event.role: event.now})
+                    told.runs[event.run] = run.recast(event.role, event.now)
             case ArcMigrated():
                 if run := told.runs.get(event.run):
                     told.runs[event.run] = replace(run, version=event.version)

@@ -175,7 +175,7 @@ class ArcAdvanced(Event, name="director.arc_advanced", version=1):
 
 
 class ArcRecast(Event, name="director.arc_recast", version=1):
-    """Somebody of a story's cast is gone, and another one stands in."""
+    """Another one plays a part in a story: who had it is gone, or has not come on in it yet."""
 
     run: Run
     player: PlayerId

@@ -1,13 +1,13 @@
 """Storylets played by simulated players: what comes, what never does and why, what goes wrong. Pure."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
 from domain.definition.definition import Definition
 from domain.director.choosing import Chooser, choose
-from domain.director.content import Content, compiled
+from domain.director.content import Content, bits_of, compiled
 from domain.director.direction import Direction
 from domain.director.messages import (
     ArcBegun,
@@ -23,9 +23,14 @@ from domain.director.rehearsal import DAY_MS, HOUR_MS, Rehearsal
 from domain.director.silence import missing_of
 from domain.director.stage import Stage
 from domain.director.tension import RELAX, next_ms
+from domain.director.unseen import Unseen, Watch
 
 RETRY_MS = 10 * 60_000
 """When a player is looked at again for whom nothing was found."""
+
+HOURS = 24
+LOOKED_AT = 8
+"""Of so many moments at which a storylet is to be chosen, one is looked at for why others are not seen."""
 
 STALL_MS = 4 * HOUR_MS
 """A player for whom nothing is played for so long sits in a stall."""
@@ -40,7 +45,8 @@ class Played:
         double: scenes that somebody of stood in another one at the time.
         rests: rests that began. disturbed: those in which something made it tenser.
         stalls: players' stretches without a scene that were too long.
-        runs: by number of arc that began: the arc; ended: those that ended.
+        runs: by number of arc that began: the arc.
+        ended: by number: completed, if a scene led to its end, and else its outcome: faded, or lost.
     """
 
     scenes: Counter[str] = field(default_factory=Counter)
@@ -53,7 +59,7 @@ class Played:
     recast: int = 0
     migrated: int = 0
     runs: dict[int, str] = field(default_factory=dict)
-    ended: set[int] = field(default_factory=set)
+    ended: dict[int, str] = field(default_factory=dict)
     events: int = 0
     _standing: dict[str, int] = field(default_factory=dict)
     _open: dict[int, SceneOpened] = field(default_factory=dict)
@@ -76,7 +82,7 @@ class Played:
             case ArcBegun():
                 self.runs[event.run] = event.arc
             case ArcEnded():
-                self.ended.add(event.run)
+                self.ended[event.run] = event.outcome if event.scene is None else "completed"
                 self.ends[event.outcome] += 1
             case ArcRecast():
                 self.recast += 1
@@ -124,7 +130,11 @@ class Play:
     played: Played = field(default_factory=Played)
     stage: Stage = field(init=False)
     world: Rehearsal = field(init=False)
+    watch: Watch = field(init=False)
+    missed: int = 0
+    """The storylets that nobody has seen."""
     begin_ms: int = 12 * HOUR_MS
+    _choices: int = 0
     _due: list[tuple[int, str]] = field(default_factory=list)
     _contents: dict[int, Content] = field(default_factory=dict)
 
@@ -132,6 +142,7 @@ class Play:
         """Compile the storylets, and put everybody somewhere."""
         content = compiled(self.definition, 1)
         self._contents[1] = content
+        self.watch, self.missed = Watch(content), content.all
         self.world = Rehearsal(self.definition, content, self.seed, self.players, now_ms=self.begin_ms)
         self.stage = self.stage_of(Direction(), self._contents, 1, self.world, self.seed, self.chooser)
         self._due = [(self.begin_ms + 60_000 * (at % 30), player) for at, player in enumerate(self.players)]
@@ -142,19 +153,54 @@ class Play:
         """What is played now."""
         return self.stage.content
 
-    def run(self, until_ms: int, *, opens: bool = True) -> None:
-        """Let everybody play until a game time; unless it ``opens``, only what runs comes to its end."""
+    def run(self, until_ms: int, *, opens: bool = True, only: Collection[int] | None = None) -> None:
+        """Let everybody play until a game time.
+
+        Args:
+            until_ms: game time.
+            opens: whether scenes begin; else only what runs comes to its end.
+            only: who is in none of these arcs plays no more; None: all play on.
+        """
         self.stage.opens = opens
         while self._due and self._due[0][0] <= until_ms:
             now_ms, player = heappop(self._due)
             self.world.now_ms = now_ms
             walks_ms = self.world.walk(player, now_ms)
             told = self.stage.direction.told(player)
-            if not opens and not told.runs and told.scene is None:
+            goes_on = opens if only is None else any(run in told.runs for run in only)
+            if not goes_on and told.scene is None and (only is not None or not told.runs):
                 continue
+            self._look(player, now_ms)
             for event in [*self.stage.realm_turn(now_ms), *self.stage.turn(player, now_ms)]:
-                self.played.take_in(event)
+                self._take_in(event)
             heappush(self._due, (max(now_ms + 60_000, min(self._next(player, now_ms), walks_ms)), player))
+
+    def play_out(self, days: int) -> Counter[str]:
+        """Play on until the arcs that run now have come to their ends, so many days at most; count the ends.
+
+        Completed: a scene led there; faded: nobody came in time; lost: nobody could stand in; stuck: none.
+        """
+        running = self.played.runs.keys() - self.played.ended.keys()
+        self.run(self.world.now_ms + days * DAY_MS, only=running)
+        return Counter(self.played.ended.get(run, "stuck") for run in running)
+
+    def _look(self, player: str, now_ms: int) -> None:
+        """Note now and then what could be played for somebody who is about to be told something."""
+        stage = self.stage
+        told = stage.direction.told(player)
+        if told.scene is not None or now_ms < stage.free_ms(player, told) or not self.world.place_of(player):
+            return
+        self._choices += 1
+        if self._choices % LOOKED_AT == 1:
+            self.watch.look(stage.question(self.content, player, told, now_ms), self.missed)
+
+    def _take_in(self, event: DirectorEvent) -> None:
+        self.played.take_in(event)
+        if (
+            isinstance(event, SceneOpened)
+            and (number := self.content.numbers.get(event.storylet)) is not None
+        ):
+            self.missed &= ~(1 << number)
 
     def _next(self, player: str, now_ms: int) -> int:
         direction = self.stage.direction
@@ -170,6 +216,9 @@ class Play:
         version = self.stage.version + 1
         self._contents[version] = content = compiled(definition, version)
         self.stage.version, self.world.content = version, content
+        self.watch = Watch(content)
+        known = (content.numbers[id_] for id_ in self.played.scenes if id_ in content.numbers)
+        self.missed = content.all & ~sum(1 << number for number in known)
         used = {run.version for told in self.stage.direction.players.values() for run in told.runs.values()}
         used |= {scene.version for scene in self.stage.direction.scenes.values()} | {version}
         for old in [each for each in self._contents if each not in used]:
@@ -177,28 +226,37 @@ class Play:
 
     def stuck(self) -> Sequence[int]:
         """Return the arcs that began and came to no end."""
-        return sorted(self.played.runs.keys() - self.played.ended)
+        return sorted(self.played.runs.keys() - self.played.ended.keys())
 
-    def unseen(self) -> Iterator[tuple[str, str]]:
-        """Yield the storylets that nobody saw, each with the condition that kept it out most often.
+    def unseen(self) -> Iterator[Unseen]:
+        """Yield the storylets that nobody saw, each with its reason.
 
-        It is looked at once more for everybody as they are now, and for as many hours as a day has.
+        For those whose conditions never held together it is looked once more which of them did not, for
+        players as they are now, at each hour of a day.
         """
-        stage, counts = self.stage, dict[str, Counter[str]]()
-        missed = [each for each in self.content.playables if each.storylet.id not in self.played.scenes]
+        reasons = [self.watch.reason(number) for number in bits_of(self.missed)]
+        again = [each.storylet for each in reasons if each.cause == "conditions"]
+        lacking = self._lacking(again)
+        for each in reasons:
+            counts = lacking.get(each.storylet, Counter[str]()).most_common(3)
+            most = ", ".join(f"{field} {number}" for field, number in counts)
+            yield each._replace(why=f"{each.why}; of {HOURS} hours then lacking: {most}") if most else each
+
+    def _lacking(self, ids: Collection[str]) -> Mapping[str, Counter[str]]:
+        """Return by storylet which conditions do not hold, and at how many hours of a day."""
+        stage, found = self.stage, dict[str, Counter[str]]()
+        playables = [self.content.playables[self.content.numbers[id_]] for id_ in ids]
         now_ms = self.world.now_ms
-        for hour in range(24 if missed else 0):
+        for hour in range(HOURS if playables else 0):
             self.world.now_ms = now_ms + hour * HOUR_MS
             player = self.players[hour * 37 % len(self.players)]
             self.world.walk(player, self.world.now_ms)
             asked = stage.question(self.content, player, stage.direction.told(player), self.world.now_ms)
-            for each in missed:
+            for each in playables:
                 fields = {one.field for one in missing_of(self.content, each, asked)}
-                counts.setdefault(each.storylet.id, Counter()).update(fields)
+                found.setdefault(each.storylet.id, Counter()).update(fields)
         self.world.now_ms = now_ms
-        for id_, found in counts.items():
-            kept_out = ", ".join(f"{field} {number} of 24" for field, number in found.most_common(3))
-            yield id_, kept_out or "it could be played, and others were"
+        return found
 
 
 def shares(played: Mapping[str, int], content: Content) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from domain.definition.storylets import PLAYER, RAISES_IN, ClaimForm
+from domain.definition.storylets import PLAYER, RAISES_IN, ClaimForm, Role
 from domain.director.choosing import ARCS_MAX, Question, played
 from domain.director.content import Content, Playable, key_of
 from domain.kernel.chance import chance
@@ -140,13 +140,17 @@ def _cast(content: Content, playable: Playable, asked: Question, others: bool) -
     run = next((each for each in asked.runs if each.arc == storylet.arc), None)
     bound = run.cast if run else {}
     lacking = False
+    open_: list[Role] = []  # who has not come on yet may be anybody who is there
     for part in playable.of_arc if run else ():
+        if run and part not in run.met:
+            open_ += [role for role in content.arcs[run.arc].roles if role.id == part]
+            continue
         person = bound.get(part, "")
         at = content.people.get(person)
         if at is None or not company.here >> at & 1:
             lacking = True
             yield Missing(f"roles.{part}", f"{person} here, awake and in no other scene", "not here")
-    for role in playable.roles:
+    for role in (*open_, *playable.roles):
         may, there = content.masks[role], company.alive if role.absent else company.here
         if not may & there:
             lacking = True

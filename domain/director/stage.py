@@ -75,9 +75,10 @@ class World(Protocol):
 
 @dataclass(slots=True)
 class Stale:
-    """What somebody was told lately, as a set over one content."""
+    """What somebody was told lately, as a set over one content; `known`: what somebody was at any time."""
 
     content: Content
+    known: int = 0
     _mask: int = 0
     _since: dict[int, int] = field(default_factory=dict)
 
@@ -88,6 +89,7 @@ class Stale:
             self._since.pop(number, None)
             self._since[number] = at_ms
             self._mask |= 1 << number
+            self.known |= 1 << number
 
     def mask(self, now_ms: int) -> int:
         """Return the set at a time."""
@@ -245,16 +247,18 @@ class Stage:
         arc = content.arcs[run.arc]
         wanted = [each for each in arc.roles if each.id == role]
         drawn = crc32(f"{player} {run.number} {role}".encode())
-        free = self._alive(content) & ~content.of_people(run.cast.values())
-        found = arc_cast(wanted, content, 0, free, drawn)
+        others = {name: person for name, person in run.cast.items() if name != role}
+        found = arc_cast(wanted, content, 0, self._alive(content), drawn, others)
         if not found:
             yield from self._come_to(player, run, arc.lost, now_ms, None)
             return
-        yield self.tell(
-            ArcRecast(
-                run=run.number, player=player, role=role, was=run.cast[role], now=found[role], at_ms=now_ms
-            )
-        )
+        yield self._recast(player, run.number, role, (run.cast[role], found[role]), now_ms)
+
+    def _recast(
+        self, player: str, run: int, role: str, people: tuple[str, str], now_ms: int
+    ) -> DirectorEvent:
+        was, now = people
+        return self.tell(ArcRecast(run=run, player=player, role=role, was=was, now=now, at_ms=now_ms))
 
     def _come_to(
         self, player: str, run: Run, to: str, now_ms: int, scene: int | None
@@ -300,6 +304,10 @@ class Stage:
                     at_ms=now_ms,
                 )
             )
+        elif chosen.run is not None:
+            for role, was in chosen.run.cast.items():
+                if (now := chosen.cast.roles[role]) != was:
+                    yield self._recast(player, chosen.run.number, role, (was, now), now_ms)
         opened = self._scene(content, chosen, player, run, now_ms)
         self.direction.book(opened)
         yield self.tell(opened)
@@ -338,6 +346,7 @@ class Stage:
         )
         company = Company(here, self._alive(content), place, player, world.news(now_ms), world.holds)
         others = {run.arc: "" for run in told.runs.values() if run.version != content.version}
+        stale, known = self._told_before(content, now_ms)
         return Question(
             situation,
             company,
@@ -345,7 +354,8 @@ class Stage:
             [run.running for run in told.runs.values() if run.version == content.version],
             {**told.ended, **others},
             self._kept_out(content, player),
-            self._told_lately(content, now_ms),
+            stale,
+            known,
             now_ms,
             chance(self.seed, crc32(player.encode())),
         )
@@ -361,14 +371,15 @@ class Stage:
             found = self._seen[player] = Seen.of(content, told.seen)
         return found
 
-    def _told_lately(self, content: Content, now_ms: int) -> int:
+    def _told_before(self, content: Content, now_ms: int) -> tuple[int, int]:
+        """Return what somebody was told lately, and what somebody was at any time."""
         if content.version != self.version:
-            return 0
+            return 0, 0
         if self._stale is None or self._stale.content is not content:
             self._stale = Stale(content)
             for id_, at_ms in sorted(self.direction.played.items(), key=lambda each: each[1]):
                 self._stale.add(id_, at_ms)
-        return self._stale.mask(now_ms)
+        return self._stale.mask(now_ms), self._stale.known
 
     def _kept_out(self, content: Content, player: str) -> int:
         """Return the storylets that claims keep out; computed anew when a claim may have changed."""

@@ -195,3 +195,50 @@ def test_the_same_happens_whoever_computes_it() -> None:
         return [event.model_dump_json() for at in range(300) for event in turn(on, NOON_MS + at * MINUTE_MS)]
 
     assert lived() == lived()
+
+
+def test_what_nobody_was_ever_told_goes_before_what_asks_for_more() -> None:
+    nobody = small().storylets[-1]
+    busy = replace(nobody, id="busy", when=replace(nobody.when, phases=("day",)), again=0)
+    plain = replace(nobody, id="plain", again=0)
+    on = stage(
+        Set(places={"ann": "inn", "ben": "inn"}),
+        compiled(replace(small(), arcs=(), storylets=(busy, plain)), 1),
+    )
+    (first,) = turn(on, NOON_MS)
+    assert isinstance(first, SceneOpened)
+    (later,) = turn(on, NOON_MS + 2 * DAY_MS, "ben")
+    assert isinstance(later, SceneOpened)
+    assert (first.storylet, later.storylet) == ("busy", "plain")
+
+
+def test_whoever_has_not_come_on_in_an_arc_may_be_another_who_is_there() -> None:
+    arc, first = small().arcs[0], small().storylets[0]
+    sought = next(each for each in small().storylets if each.beat == "sought")
+    roles = (arc.roles[0], Role("helper"))
+    second = replace(
+        sought, when=replace(sought.when, places=()), says="{helper} looks at {player}.", lines=()
+    )
+    people = (*small().people, replace(small().people[1], id="cy"))
+    files = replace(small(), people=people, arcs=(replace(arc, roles=roles),), storylets=(first, second))
+    for met in (False, True):
+        world = Set(people={"inn": {"ada", "bo"}})
+        opening = replace(first, says="{keeper} and {helper} look under the table.") if met else first
+        on = stage(world, compiled(replace(files, storylets=(opening, second)), 1))
+        begun, opened = turn(on, NOON_MS)
+        assert isinstance(begun, ArcBegun)
+        assert isinstance(opened, SceneOpened)
+        turn(on, opened.until_ms)
+        helper = begun.cast["helper"]
+        other = next(each.id for each in people if each.id not in begun.cast.values())
+        world.people = {"inn": {begun.cast["keeper"], other}}
+        asked = on.question(on.content, "ann", on.direction.told("ann"), opened.until_ms)
+        assert ("roles.helper" in str(nearest(on.content, asked))) is met
+        found = turn(on, opened.until_ms + 12 * MINUTE_MS)
+        assert names(found) == ([] if met else ["arc_recast", "scene_opened"])
+        if not met:
+            recast, scene = found
+            assert isinstance(recast, ArcRecast)
+            assert (recast.role, recast.was, recast.now) == ("helper", helper, other)
+            assert isinstance(scene, SceneOpened)
+            assert scene.cast["helper"] == other
