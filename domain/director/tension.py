@@ -18,7 +18,7 @@ PEAK_FROM, FADED_AT = 700, 200
 """Level at which a peak begins, and at which it has faded."""
 
 DECAYS = {"build": 4, "peak": 0, "fade": 12, "relax": 12}
-"""Of the level, for each minute of the game: slowly while something is afoot."""
+"""Of the level, for each minute of the game: slowly while something is afoot. They divide a minute's ms."""
 
 PEAK_MS = (3 * MINUTE_MS, 5 * MINUTE_MS)
 REST_MS = (30 * MINUTE_MS, 45 * MINUTE_MS)
@@ -48,9 +48,15 @@ class Tension:
         return max(0, self.level - DECAYS[self.state] * max(0, now_ms - self.at_ms) // MINUTE_MS)
 
     def moved(self, by: int, now_ms: int) -> "Tension":
-        """Return it after something that makes it tenser, or calmer."""
+        """Return it after something that makes it tenser, or calmer.
+
+        Its time is that of the last whole step down, so that no part of one is lost where much happens: of a
+        thousand players one is told something every second, and the realm would never come to rest.
+        """
+        decay, ms = DECAYS[self.state], max(0, now_ms - self.at_ms)
+        left_ms = ms % (MINUTE_MS // decay) if decay else 0
         level = max(0, min(FULL, self.level_at(now_ms) + by))
-        return replace(self, level=level, at_ms=max(now_ms, self.at_ms))
+        return replace(self, level=level, at_ms=self.at_ms + ms - left_ms)
 
 
 CALM = Tension()

@@ -49,3 +49,14 @@ def test_when_time_alone_brings_the_next_state_is_known() -> None:
     assert fading.level_at(at_ms) == FADED_AT
     assert passed(fading, at_ms, 7, "ann").state == "relax"
     assert passed(fading, at_ms - MINUTE_MS, 7, "ann") is fading
+
+
+def test_what_happens_all_the_time_keeps_nothing_from_fading() -> None:
+    for step_ms in (7, 1_000, 4_999, 60_000):
+        for state, level in (("build", 600), ("fade", 700)):
+            tension = Tension(level, 0, state)
+            now_ms = 0
+            while now_ms < 30 * MINUTE_MS:
+                now_ms += step_ms
+                tension = tension.moved(0, now_ms)
+            assert tension.level_at(now_ms) == Tension(level, 0, state).level_at(now_ms)
