@@ -7,7 +7,8 @@ components of a process share one log, one NATS connection and one pool per role
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from asyncio import FIRST_COMPLETED
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, replace
 from functools import partial
@@ -15,6 +16,7 @@ from random import random
 from typing import Any
 
 import asyncpg
+import structlog
 from nats.aio.client import Client as Nats
 
 from aicore.addresses import masked
@@ -49,6 +51,7 @@ from bus.shares import Share
 from domain.inference.facts import DEADLINE_MS_MAX
 from domain.inference.messages import Generate
 from handlers.kernel.commands import CommandRunner
+from handlers.kernel.follow import MemoryView
 from handlers.kernel.senders import Proven
 from projections.kernel.reading import Reader
 from projections.kernel.runner import ProjectionRunner
@@ -61,6 +64,11 @@ SERVICES = ("commands", "queries", "inference")
 DEADLINE_BEYOND_INFERENCE_S = 5.0
 """A service's deadline is so much later than the longest that a question may set itself: inference keeps
 those, and who were cancelled from without would leave a question without an outcome."""
+
+KNOWN_MAX_S = 300.0
+"""For so long read models may read the log before requests are taken; they read 12,000 events a second."""
+
+logger = structlog.get_logger(__name__)
 
 MB = 1_000_000
 
@@ -172,7 +180,7 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
     """Answer commands and queries until ``stop``; those under way are finished."""
     async with AsyncExitStack() as stack:
         parts = replace(parts, stack=stack, served=Served(), followers=[], leaders=[], opened={})
-        await _open_services(parts)
+        await _open_services(parts, stop)
         options = ServiceOptions(
             new_id=new_id,
             malformed=parts.served.malformed,
@@ -188,6 +196,28 @@ async def _services(parts: Parts, ready: Ready, stop: asyncio.Event) -> None:
             await stop.wait()
 
 
+async def _known(parts: Parts, stop: asyncio.Event) -> None:
+    """Return once the read models in memory know what the log holds, or it is away, or ``stop`` is set.
+
+    Who answered before would refuse for good what is right, and tell half of what happened.
+    """
+    views = [each for each in parts.followers if isinstance(each, MemoryView)]
+    known: asyncio.Future[Any] = asyncio.ensure_future(_caught_up(views))
+    stopped: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+    try:
+        done, _ = await asyncio.wait({known, stopped}, timeout=KNOWN_MAX_S, return_when=FIRST_COMPLETED)
+    finally:
+        known.cancel()
+        stopped.cancel()
+    if not done:
+        standing = {view.name: view.position for view in views}
+        logger.warning("serves_while_behind", after_s=KNOWN_MAX_S, standing=standing)
+
+
+async def _caught_up(views: Sequence[MemoryView]) -> None:
+    await asyncio.gather(*(view.caught_up() for view in views), return_exceptions=True)
+
+
 def _share(settings: Settings) -> Share:
     """Return what one identity may take of this process."""
     requests, in_flight = settings.quota_requests_per_s, settings.quota_in_flight
@@ -201,7 +231,7 @@ def _declared() -> Declared:
     return Declared(commands=catalogue.commands, queries=catalogue.queries)
 
 
-async def _open_services(parts: Parts) -> None:
+async def _open_services(parts: Parts, stop: asyncio.Event) -> None:
     """Open what the contexts serve in this process, the command loop and the read models first."""
     brought, served = parts_of(parts.settings), parts.served
     runner = parts.runner(*(binding for part in brought for binding in part.bindings))
@@ -216,6 +246,7 @@ async def _open_services(parts: Parts) -> None:
             if component in parts.components and (open_ := part.serve.get(component)):
                 await open_(parts)
     await _hold_to_senders(parts)
+    await _known(parts, stop)
     if "commands" in parts.components:
         await _open_inbox(
             parts, runner, {name: lane for part in brought for name, lane in part.lanes.items()}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -77,14 +77,6 @@ class RunningWorld:
     known: MemoriesView
     pinned: PinBoard
     defined: DefinitionBoard
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def ready(self) -> None:
-        """Return once all is known that was in the log: who began to read it a moment ago answers wrongly."""
-        if not self.begun.is_set():
-            for view in (self._clock, self.world, self.defined, self.people, self.pinned, self.known):
-                await view.caught_up()
-            self.begun.set()
 
     @property
     def _clock(self) -> ClockView:

@@ -48,9 +48,6 @@ class Stage:
     pinned: Sequence[PinLine] = ()
     place: str = field(default="")
 
-    async def ready(self) -> None:
-        """Do nothing: all that it needs was folded before."""
-
     async def audience(self, place: str) -> Audience:
         """Return who is in the place."""
         return Audience(place, self.there, self.there)

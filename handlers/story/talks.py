@@ -78,10 +78,6 @@ TALK_MS = 2 * 3_600_000
 class World(Protocol):
     """What a talk depends on beside the player's session."""
 
-    async def ready(self) -> None:
-        """Return once all is known that was in the log when the first line was asked for."""
-        ...
-
     async def audience(self, place: str) -> Audience:
         """Return who is in a place, as the log has it."""
         ...
@@ -230,7 +226,6 @@ class Talks:
         return await self._runner.execute(record, message.id, meta=caused_by(message), along=along)
 
     async def _setting(self, command: Say, place: str) -> Setting:
-        await self._world.ready()
         now_ms = self._world.game_ms()
         if now_ms is None:
             remedy = "start the realm's clock: clock.start"

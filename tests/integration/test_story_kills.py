@@ -94,8 +94,8 @@ class Place:
         try:
             return await ask()
         except (Refused, Unanswered, TimeoutError) as error:
-            if isinstance(error, Refused) and error.error.retry == "never" and error.error.code != "no_clock":
-                raise  # who has begun a moment ago may know of no clock yet
+            if isinstance(error, Refused) and error.error.retry == "never":
+                raise
             return None
 
     async def say(self, player: str, text: str, id_: UUID) -> Reply:
