@@ -22,6 +22,7 @@ from domain.story.pins import PinLine
 from domain.story.queries import ExplainQuery
 from domain.story.talk import HEARD_MAX, made_again
 from handlers.story.pinboard import pin_line
+from handlers.story.verdicts import mouth_then
 
 COMPARED = ("text", "candidates", "lines", "openings", "direction")
 MODELS = ("small", "large")
@@ -82,6 +83,7 @@ async def explain_line(log: EventLog, codec: EventCodec, name: str, mouth: Mouth
     if not events or events[-1].line != name:
         raise NoSuchLine
     line, before = events[-1], events[:-1]
+    mouth = await mouth_then(log, codec, mouth, line.made_of.corpus)
     tongue = mouth.tongues.get(line.made_of.voice)
     pin = await _pin(log, codec, line, mouth)
     again = made_again(line, before, tongue, pin) if tongue else line

@@ -37,6 +37,7 @@ from handlers.story.gates import ReadingBack
 from handlers.story.pinboard import PinBoard
 from handlers.story.rehearsal import LoreBeside, Stage, answered, in_manner, talk_before
 from handlers.story.talks import By, Talks
+from handlers.story.verdicts import mouth_then
 
 PAGE = 2_000
 FORGOTTEN = "…"
@@ -111,6 +112,8 @@ async def resaid(sources: Sources, name: str, asked: Asked) -> Resaid:
         Rejected: nobody could answer there.
     """
     line, before, position = await _recorded(sources, name)
+    mouth = await mouth_then(sources.log, sources.codec, sources.mouth, line.made_of.corpus)
+    sources = replace(sources, mouth=mouth)
     anew = asked.plans_anew or bool(sources.lore)
     known = line.made_of.known if anew else 0
     folded = await _folded(sources, known, position, line.made_of.definition)

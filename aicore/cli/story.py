@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aicore.cli import beliefs, director, imports, memories, pins, rehearse, storylets, traces
+from aicore.cli import beliefs, director, imports, memories, pins, rehearse, storylets, traces, verdicts
 from aicore.cli.terminal import Failure, Json, out, print_json
 from aicore.content.line_files import Corpus, read_corpus
 from domain.story.corpus import Found, Pair
@@ -29,7 +29,7 @@ for command in (
 ):
     app.command()(command)
 app.command("import")(imports.import_)
-for written in (rehearse.say, rehearse.preview):
+for written in (rehearse.say, rehearse.preview, verdicts.approve, verdicts.reject, verdicts.verdicts):
     app.command()(written)
 
 Folder = Annotated[

@@ -26,6 +26,7 @@ from domain.story.mouth import Mouth
 from domain.story.pin_queries import PinsQuery
 from domain.story.pins import PINNING, Checked, PinEvent, PinLine, Pinned
 from domain.story.queries import ExplainQuery
+from domain.story.verdicts import Approve, Reject, VerdictsQuery
 from handlers.clock.view import ClockView
 from handlers.definition.board import DefinitionBoard
 from handlers.kernel.commands import Binding
@@ -38,6 +39,7 @@ from handlers.story.lore import LoreByLibrarian
 from handlers.story.pinboard import PinBoard
 from handlers.story.pinning import Pins
 from handlers.story.talks import By, Talks
+from handlers.story.verdicts import VerdictBoard, Verdicts
 
 DAY_MS = 86_400_000
 
@@ -76,6 +78,7 @@ class RunningWorld:
     people: PeopleBoard
     known: MemoriesView
     pinned: PinBoard
+    verdicts: VerdictBoard
     defined: DefinitionBoard
 
     @property
@@ -123,7 +126,7 @@ class RunningWorld:
 
     async def mouth(self) -> Mouth:
         """Return the corpus; the first line of a process waits for it to be read."""
-        return await asyncio.to_thread(shipped_mouth)
+        return self.verdicts.mouth(await asyncio.to_thread(shipped_mouth))
 
 
 async def pins_in_memory(parts: Parts) -> PinBoard:
@@ -131,10 +134,16 @@ async def pins_in_memory(parts: Parts) -> PinBoard:
     return await parts.view(PinBoard(parts.log, decode=parts.codec.decode, signatures=shipped_signatures))
 
 
+async def verdicts_in_memory(parts: Parts) -> VerdictBoard:
+    """Open what writers think of lines (`Parts.once`)."""
+    return await parts.view(VerdictBoard(parts.log, decode=parts.codec.decode))
+
+
 async def _queries(parts: Parts) -> None:
-    """Make lines again for who asks why they were said, and tell what is pinned."""
+    """Make lines again for who asks why they were said, tell what is pinned, and what writers think of lines."""
     explains = Explains(parts.log, parts.codec, shipped_mouth)
     parts.served.queries[ExplainQuery] = explains.answer
+    parts.served.queries[VerdictsQuery] = (await parts.once(verdicts_in_memory)).answer
     parts.served.queries[PinsQuery] = (await parts.once(pins_in_memory)).answer
 
 
@@ -147,6 +156,7 @@ async def _commands(parts: Parts) -> None:
         await parts.once(people_board),
         await parts.once(beliefs_in_memory),
         await parts.once(pins_in_memory),
+        await parts.once(verdicts_in_memory),
         await parts.once(definition_in_memory),
     )
     lore = LoreByLibrarian(await parts.once(librarian_of), await parts.once(library_in_memory))
@@ -154,5 +164,7 @@ async def _commands(parts: Parts) -> None:
     talks = Talks(parts.log, parts.codec, world, players=PLAYERS, by=By(lore, gates))
     pins = Pins(parts.log, parts.runner(PIN_LINES), world, read_language)
     parts.served.commands[Pin.command_name] = pins
+    verdicts = Verdicts(parts.log, parts.codec, world.mouth)
+    parts.served.commands |= {kind.command_name: verdicts for kind in (Approve, Reject)}
     limits = await parts.once(player_limits)
     parts.served.commands[Say.command_name] = limits.before(talks)

@@ -4,5 +4,11 @@ from domain.kernel.context import Context
 from domain.story.messages import COMMANDS, EVENTS
 from domain.story.pin_queries import PinsQuery
 from domain.story.queries import ExplainQuery
+from domain.story.verdicts import VERDICTS, Approve, Reject, VerdictsQuery
 
-CONTEXT = Context("story", events=EVENTS, commands=COMMANDS, queries=(PinsQuery, ExplainQuery))
+CONTEXT = Context(
+    "story",
+    events=(*EVENTS, *VERDICTS),
+    commands=(*COMMANDS, Approve, Reject),
+    queries=(PinsQuery, ExplainQuery, VerdictsQuery),
+)

@@ -63,7 +63,12 @@ async def test_players_speak_and_people_answer_what_they_believe(system: System)
         await _answer(client, log)
         await _promise_by_words(client)
         await _say_what_is_pinned(client, log)
+<<<<<<< HEAD
         await _are_explained(client, log)
+=======
+        await _say_no_more_what_is_rejected(client, log)
+        await _are_explained(log)
+>>>>>>> 5bc7668e (Let writers approve and reject lines that were said)
 
 
 async def say(client: Client, text: str, *, to: str = UNA, id_: UUID | None = None) -> Any:
@@ -170,7 +175,42 @@ async def _say_what_is_pinned(client: Client, log: EventLog) -> None:
     assert (await refused(client, "story.unpin", pin="una", **by)).code == "unknown_pin"
 
 
+<<<<<<< HEAD
 async def _are_explained(client: Client, log: EventLog) -> None:
+=======
+async def _say_no_more_what_is_rejected(client: Client, log: EventLog) -> None:
+    """From then on, without a restart; and every line is still made again, before the verdict and after."""
+    by = {"operator": "mira", "reason": "too coarse"}
+    line, id_ = (await patiently(client, "Thank you"))["line"], uuid4()
+    first = await client.command("story.reject", {"line": line, **by}, id=id_)
+    again = await client.command("story.reject", {"line": line, **by}, id=id_)
+    assert (again.duplicate, again.events) == (True, first.events)
+    assert (await client.command("story.reject", {"line": line, **by})).events == []
+    for name in ("ann.999", "bob.1"):
+        assert (await refused(client, "story.approve", line=name, **by)).code == "unknown_line"
+
+    async def is_listed() -> bool:
+        rows = (await client.query("story.verdicts")).result["verdicts"]
+        return [(each["line"], each["verdict"]) for each in rows] == [(line, "rejected")]
+
+    await until(is_listed)
+
+    async def by_another_corpus() -> bool:
+        said = await patiently(client, "Thank you")
+        number = int(said["line"].partition(".")[2])
+        (recorded,) = await log.read_stream(stream_of("ann"), after=number - 1, limit=1)
+        made = CODEC.decode(recorded)
+        assert isinstance(made, LineSaid)
+        if made.made_of.corpus == shipped_mouth().digest:
+            return False
+        assert not set(made.lines) & set(first.result["lines"])
+        return True
+
+    await until(by_another_corpus)
+
+
+async def _are_explained(log: EventLog) -> None:
+>>>>>>> 5bc7668e (Let writers approve and reject lines that were said)
     page = await log.read_stream(stream_of("ann"), after=0, limit=100)
     lines = [CODEC.decode(each) for each in page]
     rungs, sources = set(), Sources(log, CODEC, sample_definition, shipped_mouth(), PLAYERS)
