@@ -140,7 +140,7 @@ async def verdicts_in_memory(parts: Parts) -> VerdictBoard:
 
 
 async def _queries(parts: Parts) -> None:
-    """Make lines again for who asks why they were said, tell what is pinned, and what writers think of lines."""
+    """Make lines again for who asks why they were said; tell what is pinned, approved and rejected."""
     explains = Explains(parts.log, parts.codec, shipped_mouth)
     parts.served.queries[ExplainQuery] = explains.answer
     parts.served.queries[VerdictsQuery] = (await parts.once(verdicts_in_memory)).answer

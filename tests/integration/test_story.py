@@ -63,12 +63,8 @@ async def test_players_speak_and_people_answer_what_they_believe(system: System)
         await _answer(client, log)
         await _promise_by_words(client)
         await _say_what_is_pinned(client, log)
-<<<<<<< HEAD
-        await _are_explained(client, log)
-=======
         await _say_no_more_what_is_rejected(client, log)
-        await _are_explained(log)
->>>>>>> 5bc7668e (Let writers approve and reject lines that were said)
+        await _are_explained(client, log)
 
 
 async def say(client: Client, text: str, *, to: str = UNA, id_: UUID | None = None) -> Any:
@@ -175,9 +171,6 @@ async def _say_what_is_pinned(client: Client, log: EventLog) -> None:
     assert (await refused(client, "story.unpin", pin="una", **by)).code == "unknown_pin"
 
 
-<<<<<<< HEAD
-async def _are_explained(client: Client, log: EventLog) -> None:
-=======
 async def _say_no_more_what_is_rejected(client: Client, log: EventLog) -> None:
     """From then on, without a restart; and every line is still made again, before the verdict and after."""
     by = {"operator": "mira", "reason": "too coarse"}
@@ -209,8 +202,7 @@ async def _say_no_more_what_is_rejected(client: Client, log: EventLog) -> None:
     await until(by_another_corpus)
 
 
-async def _are_explained(log: EventLog) -> None:
->>>>>>> 5bc7668e (Let writers approve and reject lines that were said)
+async def _are_explained(client: Client, log: EventLog) -> None:
     page = await log.read_stream(stream_of("ann"), after=0, limit=100)
     lines = [CODEC.decode(each) for each in page]
     rungs, sources = set(), Sources(log, CODEC, sample_definition, shipped_mouth(), PLAYERS)

@@ -44,6 +44,7 @@ from aicore.cli import (
     tiers,
     traces,
     turns,
+    verdicts,
     world_factions,
     world_weather,
 )
@@ -251,6 +252,11 @@ def pinned(name: str) -> dict[str, Any]:
     return {**plain, "reason": WORDS, "operator": "ops", "position": 7}
 
 
+def verdict(name: str) -> dict[str, Any]:
+    plain = {"verdict": "rejected", "line": f"{name}.17", "voice": f"harbour/{name}", "lines": ["3f2a9c01"]}
+    return {**plain, "reason": WORDS, "operator": "ops"}
+
+
 def trace(name: str) -> dict[str, Any]:
     infers = {"claim": f"fled(person.{name}, place.quay)", "says": WORDS, "certainty": 650}
     told = {"left_ms": 68_400_000, "strength": 700, "found": True, "position": 1_204}
@@ -303,6 +309,7 @@ CASES: dict[str, Callable[[str, str], Listing]] = {
     ),
     "traces.listing": lambda a, b: traces.listing([trace(a), trace(b)]),
     "pins.listing": lambda a, b: pins.listing([pinned(a), pinned(b)]),
+    "verdicts.listing": lambda a, b: verdicts.listing([verdict(a), verdict(b)]),
     "memories.memory_listing": lambda a, b: memories.memory_listing([remembered(a), remembered(b)]),
     "memories.promise_listing": lambda a, b: memories.promise_listing([promised(a), promised(b)]),
     "people.known_listing": lambda a, b: people.known_listing([known(a), known(b)]),
