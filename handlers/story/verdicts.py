@@ -87,7 +87,7 @@ class Verdicts:
             IdConflict: the command id belongs to another command.
             LogUnavailable, Fenced: the caller may retry with the same id.
         """
-        kind = Approve if message.command == Approve.command_name else Reject
+        kind: type[Approve | Reject] = Approve if message.command == Approve.command_name else Reject
         command = parse(kind, message.payload)
         line = await self._said(command.line)
         said = {"line": line.line, "voice": line.made_of.voice, "lines": list(line.lines)}
