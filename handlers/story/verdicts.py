@@ -61,7 +61,7 @@ class VerdictBoard(MemoryView):
     async def answer(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``story.verdicts``."""
         parse(VerdictsQuery, query)
-        held = dict.fromkeys(verdict.line for verdict in reversed(self.judged.by.values()))
+        held = dict.fromkeys(verdict.line for verdict in reversed([*self.judged.by.values()]))
         last = {verdict.line: verdict for verdict in self.judged.by.values()}
         rows = [
             {"verdict": type(last[line]).event_name.partition(".")[2], **last[line].model_dump(mode="json")}
