@@ -1,5 +1,6 @@
 """What is being played, and how tense it is: folded from the director's stream. Pure; changed in place."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,6 +19,9 @@ from domain.director.messages import (
 )
 from domain.director.tension import CALM, Tension
 from domain.kernel.decider import Rejected
+
+_PERSON = re.compile(r"\bperson\.([a-z0-9_]+)")
+"""Who a claim names, wherever in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,7 @@ class Run:
     def meeting(self, event: SceneOpened) -> "Run":
         """Return it after a scene: who stands in it, or is spoken of, has come on."""
         spoken = " ".join(claim for line in event.lines for claim in line.claims)
-        known = {person for person in self.cast.values() if f"person.{person}," in f"{spoken},"}
-        known |= set(event.present)
+        known = {*event.present, *_PERSON.findall(spoken)}
         met = {role for role, person in self.cast.items() if person in known}
         return replace(self, met=self.met | met)
 

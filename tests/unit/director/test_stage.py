@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.definition.storylets import ACTS, MANNERS, Role
+from domain.definition.storylets import ACTS, MANNERS, ClaimForm, Role
 from domain.director.content import compiled
 from domain.director.messages import (
     ArcAdvanced,
@@ -242,3 +242,22 @@ def test_whoever_has_not_come_on_in_an_arc_may_be_another_who_is_there() -> None
             assert (recast.role, recast.was, recast.now) == ("helper", helper, other)
             assert isinstance(scene, SceneOpened)
             assert scene.cast["helper"] == other
+
+
+def test_whoever_a_scene_spoke_of_has_come_on_wherever_the_claim_names_them() -> None:
+    arc, first = small().arcs[0], small().storylets[0]
+    roles = (arc.roles[0], Role("helper"))
+    line = replace(first.lines[0], by="keeper", to="player")
+    for form in (
+        ClaimForm("kin", ("helper", "keeper")),
+        ClaimForm("kin", ("keeper", "helper")),
+        ClaimForm("dead", ("helper",)),
+    ):
+        opening = replace(first, says="{keeper} talks.", lines=(replace(line, claims=(form,)),))
+        files = replace(small(), arcs=(replace(arc, roles=roles),), storylets=(opening,))
+        on = stage(Set(people={"inn": {"ada", "bo"}}), compiled(files, 1))
+        begun, opened = turn(on, NOON_MS)
+        assert isinstance(begun, ArcBegun), form
+        assert isinstance(opened, SceneOpened), form
+        (run,) = on.direction.told("ann").runs.values()
+        assert run.met == {"keeper", "helper"}, f"{form}: {opened.lines}"
