@@ -4,10 +4,14 @@ An aside stands where a line would begin as another that was heard, or where any
 before what who listens was told already, one that says so.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 
 from domain.story.variety import OPENING_WORDS, words_of
+
+ASIDE_WORDS = 2
+SENTENCE_END = re.compile(r"(?<=[.?!…])\s")
 
 
 def line_id(voice: str, text: str) -> str:
@@ -18,6 +22,11 @@ def line_id(voice: str, text: str) -> str:
 def opening_of(text: str) -> str:
     """Return the words that a line begins with."""
     return " ".join(words_of(text)[:OPENING_WORDS])
+
+
+def interjects(text: str) -> bool:
+    """Tell whether a line begins with a sentence of one or two words, as an aside is: "Yes. Gault did."."""
+    return len(words_of(SENTENCE_END.split(text, maxsplit=1)[0])) <= ASIDE_WORDS
 
 
 def aside_before(

@@ -97,7 +97,7 @@ def clause(claim: Stated, between: Between, certainty: Certainty, clauses: Mappi
     said = bare_clause(claim, between, clauses)
     if any(isinstance(thing, Kind) for thing in claim.roles):
         return _sentence(said, "?")
-    return _sentence(said if _told(claim, clauses) else FRAMES[certainty].format(said), ".")
+    return _sentence(said if says_who_told(claim, clauses) else FRAMES[certainty].format(said), ".")
 
 
 def bare_clause(claim: Stated, between: Between, clauses: Mapping[str, str]) -> str:
@@ -123,7 +123,7 @@ def bare_clause(claim: Stated, between: Between, clauses: Mapping[str, str]) -> 
 
     said = FROM_WHOM.sub(from_whom, ROLE.sub(named, CHOICE.sub(chosen, pattern)))
     said += "".join(_circumstance(thing) for thing in claim.circumstances)
-    if person is not None and _told(claim, clauses):
+    if person is not None and says_who_told(claim, clauses):
         return FROM.format(_name(person, between, subject=True), said)
     return said
 
@@ -136,8 +136,8 @@ def _from(claim: Stated) -> Thing | None:
     return next((thing for thing in claim.circumstances if thing.kind == Kind.PERSON), None)
 
 
-def _told(claim: Stated, clauses: Mapping[str, str]) -> bool:
-    """Tell whether the clause says who told it; then it says no more of how sure it is."""
+def says_who_told(claim: Stated, clauses: Mapping[str, str]) -> bool:
+    """Tell whether the clause of a claim says who told it; then nothing more is said of how sure it is."""
     asks = any(isinstance(thing, Kind) for thing in claim.roles)
     return not asks and _from(claim) is not None and not FROM_WHOM.search(_pattern(claim, clauses))
 

@@ -15,8 +15,8 @@ from enum import StrEnum
 from hashlib import sha256
 from itertools import islice, permutations
 
-from domain.story.asides import aside_before, line_id, opening_of
-from domain.story.clauses import Between, Stated, Thing, bare_clause, clause, framed
+from domain.story.asides import aside_before, interjects, line_id, opening_of
+from domain.story.clauses import Between, Stated, Thing, bare_clause, clause, framed, says_who_told
 from domain.story.corpus import FRAME, Pair, Voice
 from domain.story.plan import (
     ASKED,
@@ -181,7 +181,7 @@ class Tongue:
     def _begun(self, said: Said, heard: Heard, seed: str) -> Said:
         """Return a line behind an aside, if it begins as another that was heard, or anybody might say it."""
         opening, voice = opening_of(said.text), self.voice
-        wanted = said.plain or opening in heard.openings
+        wanted = (said.plain or opening in heard.openings) and not interjects(said.text)
         asides = voice.again if heard.told else voice.asides if wanted else ()
         if asides:
             id_, aside = aside_before(said.text, asides, heard.lines, heard.openings, seed)
@@ -286,7 +286,8 @@ class Tongue:
 
     def _framed(self, saying: Saying, claims: Sequence[Stated], heard: Heard, seed: str) -> Sequence["Part"]:
         """Return the voice's frames around the claims, the best first."""
-        frames = self.frames.get((saying.act, saying.certainty), ())
+        named = any(says_who_told(claim, self.clauses) for claim in claims)
+        frames = self.frames.get((saying.act, Certainty.SURE if named else saying.certainty), ())
         fitting = [each for each in frames if bearable(each.pair, saying, ())]
         if not fitting:
             return ()

@@ -8,6 +8,7 @@ import pytest
 from aicore.content.line_files import read_mouth, read_tongues, shipped_signatures
 from aicore.content.line_preview import between, stated, things
 from benchmarks.lines import CAST, spoken
+from domain.story.asides import interjects
 from domain.story.clauses import Stated
 from domain.story.corpus import Words, read_file
 from domain.story.plan import LETTERS, Act, Attitude, Certainty, Claim, Kind, Mood, Signature, read_signatures
@@ -57,6 +58,12 @@ def test_a_line_that_begins_as_one_that_was_heard_gets_an_aside_of_the_voice() -
     assert {each.text for each in said[1:]} == {"Well now. Sit by the fire.", "Hm. Sit by the fire."}
     host.by_shape[Act.GREET, ()][0] = replace(host.by_shape[Act.GREET, ()][0], level=0)
     assert host.say(greeting, Heard(), "seed").text != "Sit by the fire.", "anybody might say it"
+
+
+def test_a_line_that_begins_with_a_word_or_two_gets_no_aside_before_them() -> None:
+    """*Scar:* "Pray attend. Yes. Gault.", which a blind reader stumbled over."""
+    for begins, whether in (("Yes. The bar is shut.", True), ("Not me! Ask him.", True), ("I am he.", False)):
+        assert interjects(begins) is whether
 
 
 def test_what_a_voice_alone_would_say_goes_before_what_anybody_would() -> None:
@@ -201,6 +208,9 @@ def test_a_clause_stands_in_a_frame_of_the_voice_that_is_as_sure() -> None:
     assert told(host, "owes S H N", certainty=Certainty.UNSURE).text == (
         "It may be that I owe you forty crowns."
     )
+    assert told(host, "dead A ; B", certainty=Certainty.HEARSAY).text == (
+        "Mind you, Nettie Corran told me that Bram Sallow is dead."
+    ), "who told it is how sure one is of it"
 
 
 def test_what_is_nearly_what_was_heard_gives_way_to_another_way_of_saying_it() -> None:
