@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from aicore.audit.reading import events_until
 from bus.codec import EventCodec
-from bus.ports import EventLog, RecordedEvent, Where
+from bus.ports import EventLog
 from domain.clock.clock import follow
 from domain.clock.messages import EVENTS as CLOCK_EVENTS
 from domain.clock.messages import ClockEvent
@@ -43,7 +44,7 @@ async def silence(  # noqa: PLR0913 - each is one thing that it needs
     view = DirectorView(log, otherwise, decode=codec.decode)
     direction, clock, last_us, position = Direction(), None, now_us, 0
     heard = {*beliefs.types, *view.types, *_OTHERS}
-    async for recorded in _events(log, [*BeliefsView.types, *heard], at):
+    async for recorded in events_until(log, [*BeliefsView.types, *heard], at):
         position, last_us = recorded.position, recorded.recorded_us
         if recorded.type not in heard:
             continue
@@ -96,13 +97,3 @@ def arcs_of(told_: Told) -> Sequence[tuple[str, str, str]]:
 
 
 _OTHERS = tuple(kind.event_name for kind in (*CLOCK_EVENTS, *EVENTS))
-
-
-async def _events(log: EventLog, types: Sequence[str], until: int | None) -> AsyncIterator[RecordedEvent]:
-    after, where = 0, Where(types=sorted(set(types)))
-    while page := await log.read_all(after=after, limit=PAGE, where=where):
-        for recorded in page:
-            if until is not None and recorded.position > until:
-                return
-            yield recorded
-        after = page[-1].position

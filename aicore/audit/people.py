@@ -1,10 +1,11 @@
 """Why a person of the world did something, from the log alone."""
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
+from aicore.audit.reading import events_until
 from bus.codec import EventCodec
-from bus.ports import EventLog, RecordedEvent, Where
+from bus.ports import EventLog, RecordedEvent
 from domain.clock.almanac import Almanac
 from domain.clock.clock import Clock, follow
 from domain.clock.messages import EVENTS as CLOCK_EVENTS
@@ -101,26 +102,16 @@ async def _world(
 ) -> World:
     """Return the world as it was known up to a position."""
     outside = Outside()
-    async for recorded in _events(log, [kind.event_name for kind in KINDS], known):
+    async for recorded in events_until(log, [kind.event_name for kind in KINDS], known):
         if recorded.stream != STREAM:
             outside.apply(codec.decode(recorded))
     definition = outside.definition(otherwise())
     city = city_of(definition).with_closed(frozenset(outside.closed))
     clock: Clock | None = None
-    async for recorded in _events(log, [kind.event_name for kind in CLOCK_EVENTS], position):
+    async for recorded in events_until(log, [kind.event_name for kind in CLOCK_EVENTS], position):
         event = codec.decode(recorded)
         if isinstance(event, ClockEvent):
             clock = follow(clock, event, RealTime(recorded.recorded_us))
     almanac = clock.almanac if clock else Almanac(definition.calendar)
     world = World(definition, city, Times(lambda ms: day_of(almanac, ms), lambda _: 0))
     return world.harmed(outside.dangers, outside.dead)
-
-
-async def _events(log: EventLog, types: Collection[str], until: int) -> AsyncIterator[RecordedEvent]:
-    after, where = 0, Where(types=list(types))
-    while page := await log.read_all(after=after, limit=PAGE, where=where):
-        for recorded in page:
-            if recorded.position > until:
-                return
-            yield recorded
-        after = page[-1].position

@@ -4,14 +4,15 @@ What the person believed is folded from the log up to the position that the line
 change needs it; what concerns the words alone goes by the line's own plan.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from aicore.audit.lines import NoSuchLine
+from aicore.audit.reading import events_until
 from aicore.content.line_files import read_language, shipped_signatures
 from bus.codec import EventCodec
-from bus.ports import EventLog, RecordedEvent, Where
+from bus.ports import EventLog
 from domain.beliefs.ground import Ground, ground_of
 from domain.clock.almanac import Almanac
 from domain.clock.clock import Clock, follow
@@ -39,7 +40,6 @@ from handlers.story.rehearsal import LoreBeside, Stage, answered, in_manner, tal
 from handlers.story.talks import By, Talks
 from handlers.story.verdicts import mouth_then
 
-PAGE = 2_000
 FORGOTTEN = "…"
 """What a player's words are taken for that were erased: nothing."""
 
@@ -246,7 +246,7 @@ async def _folded(sources: Sources, known: int, position: int, version: int | No
     clock: Clock | None = None
     loaded = LOADED
     types = [*pins.types, *CLOCK, *(kind.event_name for kind in DEFINING), *(view.types if known else ())]
-    async for recorded in _events(log, types, position):
+    async for recorded in events_until(log, types, position):
         event = codec.decode(recorded)
         if isinstance(event, DEFINING) and (version is None or loaded.version < version):
             loaded = evolve(loaded, event)
@@ -272,16 +272,6 @@ async def _recorded(sources: Sources, name: str) -> tuple[LineSaid, Sequence[Lin
     if not lines or lines[-1].line != name:
         raise NoSuchLine
     return lines[-1], lines[:-1], page[-1].position
-
-
-async def _events(log: EventLog, types: Sequence[str], until: int) -> AsyncIterator[RecordedEvent]:
-    after, where = 0, Where(types=sorted(set(types)))
-    while page := await log.read_all(after=after, limit=PAGE, where=where):
-        for recorded in page:
-            if recorded.position > until:
-                return
-            yield recorded
-        after = page[-1].position
 
 
 def _staged(asked: Asked, ground: Ground, mouth: Mouth) -> Staged:
