@@ -14,13 +14,13 @@ import tempfile
 import time
 from array import array
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from benchmarks.engines_kit import cpu_s, free_port
-from benchmarks.feed_ours import GATEWAY, Ours, ours
+from benchmarks.feed_ours import GATEWAY, Heard, Ours, ours
 from benchmarks.feed_trace import FULL, QUICK, Size, trace_of
 from benchmarks.harness import Progress, Report, percentile
 
@@ -158,7 +158,7 @@ async def _ours(
             recorded = await system.recorded(least)
     for name, used in cores.items():
         report.add(f"ours: {name}", used, "cores")
-    _latencies(report, folder, recorded)
+    _latencies(report, folder, recorded, heard)
     report.add("ours: wrong final states", wrong(truth, ends), "clients")
     report.add("ours: applied twice or out of order", sum(each["wrong"] for each in ends), "changes")
     report.add("ours: private words seen", heard.leaks + sum(each["leaks"] for each in ends), "times")
@@ -193,17 +193,27 @@ async def settled(system: Ours, found: Drivers, grid: Collection[str]) -> tuple[
     raise TimeoutError
 
 
-def _latencies(report: Report, folder: Path, recorded: Mapping[int, int]) -> None:
-    """Report how long after it was recorded a change was applied by each of those who saw it, ms."""
+def _latencies(report: Report, folder: Path, recorded: Mapping[int, int], heard: Heard) -> None:
+    """Report how long after it was recorded a change was applied by each of those who saw it, ms.
+
+    Beside it when one heard it who does nothing but listen to all frames: what lies between is the
+    walkers' own.
+    """
     late: list[float] = []
     for number in range(DRIVERS):
-        heard = array("q")
-        heard.frombytes((folder / f"late-{number}").read_bytes())
-        pairs = zip(heard[::2], heard[1::2], strict=True)
-        late += [(at - recorded[position]) / 1e3 for position, at in pairs if position in recorded]
+        seen = array("q")
+        seen.frombytes((folder / f"late-{number}").read_bytes())
+        late += _since(zip(seen[::2], seen[1::2], strict=True), recorded)
     report.add("ours: feed p50", percentile(late, 0.5), "ms")
     report.add("feed_p99_ms", percentile(late, 0.99), "ms")
     report.add("ours: changes seen", len(late), "changes")
+    bare = _since(heard.late, recorded)
+    report.add("ours: feed p50, of a bare listener", percentile(bare, 0.5), "ms")
+    report.add("ours: feed p99, of a bare listener", percentile(bare, 0.99), "ms")
+
+
+def _since(heard: Iterable[tuple[int, int]], recorded: Mapping[int, int]) -> list[float]:
+    return [(at - recorded[position]) / 1e3 for position, at in heard if position in recorded]
 
 
 def wrong(truth: Truth, ends: Sequence[Any]) -> int:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgpack
 from nats.aio.msg import Msg
 
 from aicore.client import Client, Refused
@@ -34,6 +36,7 @@ from domain.definition.entries import Key
 from domain.definition.loading import plan_of
 from domain.places.messages import Entered
 from domain.places.moving import stream_of
+from protocol.fields import SHORT_VERSION
 
 SERVES = ("commands", "queries")
 """In one process; each relay, which may feed, is one of its own."""
@@ -160,9 +163,15 @@ class Heard:
 
     bytes: int = 0
     leaks: int = 0
+    late: list[tuple[int, int]] = field(default_factory=list)
+    """Position of each change, and when it was heard, µs."""
 
     async def hear(self, message: Msg) -> None:
         """Count a frame, with the line before it."""
+        now_us = time.time_ns() // 1000
+        form, _, _, _, *changes = msgpack.unpackb(message.data)
+        assert form == SHORT_VERSION, f"a frame of form {form}"
+        self.late += ((position, now_us) for position, *_ in changes)
         self.bytes += len(message.data) + len(message.subject) + MESSAGE_LINE_BYTES
         self.leaks += CANARY in message.data
 
