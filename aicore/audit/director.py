@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from aicore.audit.reading import events_until
 from bus.codec import EventCodec
-from bus.ports import EventLog
+from bus.ports import EventLog, Where
 from domain.clock.clock import follow
 from domain.clock.messages import EVENTS as CLOCK_EVENTS
 from domain.clock.messages import ClockEvent
@@ -15,6 +15,7 @@ from domain.director.explaining import Silence, silence_of
 from domain.director.messages import EVENTS, STREAM, DirectorEvent
 from domain.director.seen_world import SeenWorld
 from domain.director.stage import Stage
+from domain.story.messages import LineSaid
 from handlers.beliefs.view import BeliefsView, FactsView
 from handlers.director.view import DirectorView
 
@@ -85,6 +86,19 @@ async def told(log: EventLog, codec: EventCodec, after: int = 0) -> AsyncIterato
             if isinstance(event, EVENTS):
                 yield event
         after = page[-1].version
+
+
+async def played(
+    log: EventLog, codec: EventCodec, after: int = 0
+) -> AsyncIterator[tuple[int, DirectorEvent | LineSaid]]:
+    """Yield the director's events and the lines of scenes after a position of the log, each with its own."""
+    types = tuple(kind.event_name for kind in (*EVENTS, LineSaid))
+    while page := await log.read_all(after=after, limit=PAGE, where=Where(types=types)):
+        for recorded in page:
+            event = codec.decode(recorded)
+            if isinstance(event, EVENTS) or (isinstance(event, LineSaid) and event.scene):
+                yield recorded.position, event
+        after = page[-1].position
 
 
 def arcs_of(told_: Told) -> Sequence[tuple[str, str, str]]:

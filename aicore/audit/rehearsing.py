@@ -22,6 +22,7 @@ from domain.clock.units import RealTime
 from domain.definition.definition import Definition
 from domain.definition.faults import Fault, nearest, shown
 from domain.definition.loading import LOADED, definition_of, evolve
+from domain.kernel.decider import Rejected
 from domain.kernel.visibility import Erased
 from domain.lore.messages import Content
 from domain.places.messages import Entered
@@ -109,13 +110,17 @@ async def resaid(sources: Sources, name: str, asked: Asked) -> Resaid:
     Raises:
         NoSuchLine: there is none of that id.
         WrongStage: what is changed is no state of this world.
-        Rejected: nobody could answer there.
+        Rejected: nobody could answer there, or it was said in a scene and another plan is asked for.
     """
     line, before, position = await _recorded(sources, name)
     mouth = await mouth_then(sources.log, sources.codec, sources.mouth, line.made_of.corpus)
     sources = replace(sources, mouth=mouth)
     anew = asked.plans_anew or bool(sources.lore)
     known = line.made_of.known if anew else 0
+    if anew and line.scene is not None:
+        what = f"{name} was planned in scene {line.scene.number}, not by what somebody said"
+        remedy = "set mood, attitude, register, voice or seed; or change the storylet"
+        raise Rejected("of_a_scene", what, field="line", remedy=remedy)
     folded = await _folded(sources, known, position, line.made_of.definition)
     wanted = _staged(asked, folded.ground, sources.mouth)
     base, pins = line, list(folded.pins.lines.values())

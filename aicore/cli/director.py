@@ -6,14 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from aicore.audit.director import NothingKnown, arcs_of, direction_of, silence, told
+from aicore.audit.director import NothingKnown, arcs_of, direction_of, played, silence
 from aicore.cli.called import id_of
 from aicore.cli.terminal import Exit, Failure, Json, out, print_json, run_async, running
 from aicore.cli.vouching import vouched
 from aicore.cli.wire import over_wire
 from aicore.clock import now_us
 from aicore.content.sample_world import sample_definition
-from aicore.content.scene_lines import spoken
 from aicore.running import System
 from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
@@ -22,6 +21,7 @@ from bus.postgres.log import open_log
 from domain.director.explaining import shown
 from domain.director.messages import ArcEnded, DirectorEvent, SceneClosed, SceneOpened, TensionChanged
 from domain.director.queries import NEAREST_DEFAULT, NEAREST_MAX
+from domain.story.messages import LineSaid
 
 LOOK_S = 1.0
 
@@ -102,7 +102,7 @@ def scenes(
     follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes, until Ctrl-C.")] = False,
     json: Json = False,
 ) -> None:
-    """Show what was played: scenes in plain sentences with what is said, how arcs ended, how tense it got."""
+    """Show what was played: scenes in plain sentences, what was said, how arcs ended, how tense it got."""
     _, system = running()
     vouched(system)
     run_async(_show_scenes(system, player, follow=follow, json=json))
@@ -112,8 +112,8 @@ async def _show_scenes(system: System, player: str, *, follow: bool, json: bool)
     codec, after = EventCodec(domain_catalogue()), 0
     async with open_log(system.dsn_of("aicore_reader"), system.realm, now_us=now_us, writer=False) as log:
         while True:
-            async for event in told(log, codec, after):
-                after += 1
+            async for position, event in played(log, codec, after):
+                after = position
                 if not player or getattr(event, "player", None) == player:
                     _show(event, json=json)
             if not follow:
@@ -121,7 +121,7 @@ async def _show_scenes(system: System, player: str, *, follow: bool, json: bool)
             await asyncio.sleep(LOOK_S)
 
 
-def _show(event: DirectorEvent, *, json: bool) -> None:
+def _show(event: DirectorEvent | LineSaid, *, json: bool) -> None:
     if json:
         print_json({"event": event.event_name, **event.model_dump(mode="json")})
         return
@@ -129,15 +129,16 @@ def _show(event: DirectorEvent, *, json: bool) -> None:
         out.print(line, markup=False, soft_wrap=True)
 
 
-def sentences(event: DirectorEvent) -> Iterator[str]:
+def sentences(event: DirectorEvent | LineSaid) -> Iterator[str]:
     """Yield what an event means, in plain sentences; nothing of what only programs need."""
     match event:
         case SceneOpened():
             yield f"[{event.player} at {event.place}] {event.says}"
-            for name, words in spoken(event, sample_definition()):
-                yield f"    {name}: {words}"
             if event.quest:
                 yield f"    (a task comes up: {event.quest})"
+        case LineSaid():
+            to = "" if event.listener == f"player.{event.player}" else f" to {event.things[1].name}"
+            yield f"[{event.player}]   {event.things[0].name}{to}: {event.text}"
         case SceneClosed(sways=[_, *_]):
             for each in event.sways:
                 to = f", and regard for {each.other} by {each.regard / 1000:+g}" if each.other else ""

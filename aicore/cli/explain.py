@@ -31,7 +31,7 @@ from domain.kernel.visibility import shown
 from domain.people.explain import Option
 from domain.people.messages import PersonDecided
 from domain.people.weighing import CONSIDERED
-from domain.story.messages import Candidate, SaidClaim
+from domain.story.messages import Candidate, OfScene, SaidClaim
 
 app = typer.Typer(no_args_is_help=True, help="Why something happened in the world, from the log.")
 
@@ -127,7 +127,7 @@ def said_lines(told: ExplainedLine) -> list[str]:
     manner = f"{plan.certainty}, {plan.mood}, {plan.attitude}, {plan.level}"
     rows = [
         f"event   {told.position}, at {minute // 60:02}:{minute % 60:02} of day {it.at_ms // 86_400_000}",
-        f"heard   {shown(it.utterance)}",
+        *([_in_scene(it.scene, it.listener)] if it.scene else [f"heard   {shown(it.utterance)}"]),
         f"as      {it.heard.act}" + (f" about {', '.join(it.heard.about)}" if it.heard.about else ""),
         *(f"claims  {'not ' * each.over}{each.claim}" for each in it.heard.claims),
         f"plan    {plan.act}; {manner}",
@@ -140,6 +140,10 @@ def said_lines(told: ExplainedLine) -> list[str]:
         f"says    {it.text}",
     ]
     return [*rows, "text, candidates and direction are as recorded"] if not told.differs else rows
+
+
+def _in_scene(scene: OfScene, listener: str) -> str:
+    return f"scene   {scene.number} ({scene.storylet}), line {scene.line + 1}, to {listener}"
 
 
 def _by(claim: SaidClaim) -> str:

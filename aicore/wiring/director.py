@@ -1,4 +1,4 @@
-"""The director: who directs, where a setting asks for it, and what scenes do to factions."""
+"""The director: who directs, where a setting asks for it, what scenes do to factions, and what is said."""
 
 from aicore.content.sample_world import sample_definition
 from aicore.settings import Settings
@@ -6,11 +6,16 @@ from aicore.wiring.beliefs import beliefs_in_memory
 from aicore.wiring.clock import clock_in_memory
 from aicore.wiring.factions import DEEDS
 from aicore.wiring.parts import Part, Parts
+from aicore.wiring.people import PLAYERS
+from aicore.wiring.places import FollowedClock
+from aicore.wiring.story import running_world, talks_in_memory
 from domain.director.consequences import CONSEQUENCES
 from domain.director.queries import SilenceQuery
+from domain.director.speaking import speaking
 from handlers.director.leader import DirectorLeader
 from handlers.director.silences import DirectionView, Silences
 from handlers.director.view import DirectorView
+from handlers.story.scenes import SceneLines
 
 
 def wire(settings: Settings) -> Part:
@@ -38,3 +43,6 @@ async def _leader(parts: Parts) -> None:
     leader = DirectorLeader(parts.log, parts.codec, view, beliefs, clock, realm=realm, name=name)
     await parts.lead("director", leader, view, beliefs, clock)
     await parts.process(CONSEQUENCES, DEEDS)
+    world, talks = await parts.once(running_world), await parts.once(talks_in_memory)
+    lines = SceneLines(parts.log, parts.codec, world, players=PLAYERS, talks=talks)
+    await parts.follow(speaking(FollowedClock(clock).known_ms), lines)

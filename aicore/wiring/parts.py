@@ -27,7 +27,7 @@ from bus.relay.leadership import WRITER, Work, while_leading
 from domain.kernel.event import Query
 from domain.kernel.process import Process
 from handlers.kernel.commands import Binding, CommandRunner
-from handlers.kernel.follow import Follower, MemoryView, ProcessRunner, Restarts
+from handlers.kernel.follow import Executes, Follower, MemoryView, ProcessRunner, Restarts
 from projections.kernel.reading import Answer, QueryHandler, Reader
 from projections.kernel.view import View
 from protocol.errors import WireError
@@ -135,9 +135,11 @@ class Parts:
 
     async def process(self, process: Process[S], *bindings: Binding[Any, Any, Any]) -> ProcessRunner[S]:
         """Have a process follow the log; its commands go to the deciders of ``bindings``."""
-        runner = ProcessRunner(
-            self.log, self.runner(*bindings), process, decode=self.codec.decode, now_us=self.log.now_us
-        )
+        return await self.follow(process, self.runner(*bindings))
+
+    async def follow(self, process: Process[S], by: Executes) -> ProcessRunner[S]:
+        """Have a process follow the log; its commands are carried out by ``by``."""
+        runner = ProcessRunner(self.log, by, process, decode=self.codec.decode, now_us=self.log.now_us)
         self.followers.append(runner)
         await self.background(runner.run())
         return runner

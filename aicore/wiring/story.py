@@ -147,10 +147,10 @@ async def _queries(parts: Parts) -> None:
     parts.served.queries[PinsQuery] = (await parts.once(pins_in_memory)).answer
 
 
-async def _commands(parts: Parts) -> None:
-    """Have people answer players."""
+async def running_world(parts: Parts) -> RunningWorld:
+    """Open what people know who answer (`Parts.once`)."""
     await parts.once(clock_in_memory)
-    world = RunningWorld(
+    return RunningWorld(
         await parts.once(memories),
         await parts.once(surroundings),
         await parts.once(people_board),
@@ -159,9 +159,19 @@ async def _commands(parts: Parts) -> None:
         await parts.once(verdicts_in_memory),
         await parts.once(definition_in_memory),
     )
+
+
+async def talks_in_memory(parts: Parts) -> Talks:
+    """Open who finds words (`Parts.once`)."""
+    world = await parts.once(running_world)
     lore = LoreByLibrarian(await parts.once(librarian_of), await parts.once(library_in_memory))
     gates = ReadingBack(read_language)
-    talks = Talks(parts.log, parts.codec, world, players=PLAYERS, by=By(lore, gates))
+    return Talks(parts.log, parts.codec, world, players=PLAYERS, by=By(lore, gates))
+
+
+async def _commands(parts: Parts) -> None:
+    """Have people answer players."""
+    world, talks = await parts.once(running_world), await parts.once(talks_in_memory)
     pins = Pins(parts.log, parts.runner(PIN_LINES), world, read_language)
     parts.served.commands[Pin.command_name] = pins
     verdicts = Verdicts(parts.log, parts.codec, world.mouth)

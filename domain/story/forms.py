@@ -45,6 +45,8 @@ class Does(StrEnum):
     ASK_JOKE = "ask_joke"
     TELL = "tell"
     UNFORESEEN = "unforeseen"
+    LISTEN = "listen"
+    """They say nothing: it is said in a scene that is played for them."""
 
 
 Forms = Sequence[tuple[Does, re.Pattern[str]]]

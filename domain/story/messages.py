@@ -20,6 +20,7 @@ from domain.beliefs.messages import (
     PredicateRef,
 )
 from domain.beliefs.spoken import Spoken
+from domain.kernel.context import Payload
 from domain.kernel.event import Command, Event
 from domain.kernel.roles import GRANTED, OPERATOR, WRITING
 from domain.kernel.visibility import Discreet, Erased, Personal, Private
@@ -27,6 +28,7 @@ from domain.kernel.vocabulary import Count, Digest, Operator, Reason, Text
 from domain.people.messages import EventId
 from domain.places.messages import GameMs, PlaceRef
 from domain.session.messages import PlayerId, SessionNumber
+from domain.story.plan import ASKED_FOR
 from domain.story.plan import CLAIMS_MAX as STATED_MAX
 
 PINS = "story-pins"
@@ -253,8 +255,22 @@ class MadeOf(_Part):
     known: Annotated[Count, Field(description="Position of the log up to which beliefs were known.")]
 
 
-class LineSaid(Spoken, Event, name="story.said", version=1):
-    """A person answered a player. Those who were there heard both; they believe or doubt it, no more."""
+class OfScene(_Part):
+    """The scene of the director whose line it is."""
+
+    number: Annotated[Count, Field(description="Number of the scene.")]
+    storylet: Annotated[
+        str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="The storylet that is played.")
+    ]
+    line: Annotated[Count, Field(description="The how manieth of the scene's lines it is, from 0.")]
+
+
+class LineSaid(Spoken, Event, name="story.said", version=2):
+    """A person said a line: to a player who spoke to them, or in a scene that is played for that player.
+
+    Those who were there heard both; they believe or doubt it, no more. In a scene the player said nothing,
+    and who listens, `things[1]`, may be somebody else of it.
+    """
 
     line: LineId
     player: PlayerId
@@ -265,7 +281,8 @@ class LineSaid(Spoken, Event, name="story.said", version=1):
     place: PlaceRef
     at_ms: GameMs
     utterance: Annotated[
-        Annotated[Text, Field(max_length=WORDS_MAX, description="What the player said.")] | Erased,
+        Annotated[Text, Field(max_length=WORDS_MAX, description="What the player said; in a scene empty.")]
+        | Erased,
         Personal(of="player"),
     ]
     heard: Annotated[Understood, Field(description="What that was taken for.")]
@@ -290,6 +307,7 @@ class LineSaid(Spoken, Event, name="story.said", version=1):
     ]
     direction: Annotated[Direction, Field(description="How it is to be spoken.")]
     made_of: Annotated[MadeOf, Field(description="By what it is made again.")]
+    scene: Annotated[OfScene | None, Field(description="Nil: the player spoke to them.")] = None
 
     example: ClassVar = {
         "line": "ann.17",
@@ -363,14 +381,20 @@ class LineSaid(Spoken, Event, name="story.said", version=1):
             "definition": 3,
             "known": 1_204,
         },
+        "scene": None,
     }
+
+    @property
+    def listener(self) -> str:
+        """Who is spoken to: the player, or in a scene somebody else of it."""
+        return self.things[1].id
 
     def tellings(self) -> Iterable[ClaimTold]:
         """Return what is told by it, in its order: what the player claims, then what the person does."""
         player = f"player.{self.player}"
         for each in self.heard.claims:
             yield self._told(player, [self.speaker, *self.present], each.claim, over=each.over)
-        for said in self.plan.claims:
+        for said in () if self.plan.act in ASKED_FOR else self.plan.claims:
             of_ms = said.evidence.of_ms
             yield self._told(self.speaker, [player, *self.present], said.claim, over=said.over, of_ms=of_ms)
 
@@ -386,6 +410,11 @@ class LineSaid(Spoken, Event, name="story.said", version=1):
             place=self.place,
             at_ms=self.at_ms,
         )
+
+
+def of_no_scene(payload: Payload) -> Payload:
+    """Return a line of version 1 as one of version 2: there were none of scenes."""
+    return {**payload, "scene": None}
 
 
 class LinePinned(Event, name="story.pinned", version=1):

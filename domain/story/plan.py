@@ -59,6 +59,10 @@ class Act(StrEnum):
     SMALL_TALK = "small_talk"
 
 
+ASKED_FOR = frozenset({Act.ASK, Act.ORDER, Act.PLEAD, Act.BARGAIN, Act.THREATEN, Act.PROMISE})
+"""Acts that ask for, wish or announce their claims: nobody is told by them that it is so."""
+
+
 class Certainty(StrEnum):
     """How sure the speaker is of the claims."""
 

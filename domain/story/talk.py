@@ -25,6 +25,7 @@ from domain.story.messages import (
     HeardClaim,
     LineSaid,
     MadeOf,
+    OfScene,
     RungName,
     SaidClaim,
     SaidPlan,
@@ -192,6 +193,7 @@ class Told:
 
     Attributes:
         present: who else hears it. utterance: what the player said.
+        scene: whose line it is; None: the player spoke to them.
     """
 
     player: str
@@ -202,6 +204,7 @@ class Told:
     utterance: str = field(repr=False)
     made_of: MadeOf
     number: int
+    scene: OfScene | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +304,7 @@ def line_of(draft: Draft, told: Told, heard: Understanding, made: Sequence[Made]
         openings=list(said.openings),
         direction=direction_of(draft.saying, said.text),
         made_of=told.made_of,
+        scene=told.scene,
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from math import inf
-from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
@@ -25,7 +25,7 @@ from bus.read_ahead import read_ahead
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Event
 from domain.kernel.process import Due, Heard, Moment, Process
-from handlers.kernel.commands import CommandRunner
+from handlers.kernel.commands import Outcome
 from protocol.errors import WireError
 from protocol.meta import Meta, decode_meta
 
@@ -165,13 +165,25 @@ class _Said(NamedTuple):
     """True if the log has what follows from it."""
 
 
+class Executes(Protocol):
+    """Whoever carries out what a process says; a `CommandRunner` does by deciders."""
+
+    async def execute(self, command: Any, command_id: UUID, *, meta: Meta) -> Outcome[Any]:
+        """Carry a command out under its id; once, however often it is said.
+
+        Raises:
+            Rejected, IdConflict, LogError, WireError: as `CommandRunner.execute` does.
+        """
+        ...
+
+
 class ProcessRunner(Generic[S]):
     """Runs a `Process`. Run `run` in a task; several, in several processes, say the same things once."""
 
     def __init__(
         self,
         log: EventLog,
-        runner: CommandRunner,
+        runner: Executes,
         process: Process[S],
         *,
         decode: Decode,

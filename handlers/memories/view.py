@@ -40,7 +40,7 @@ class MemoriesView(BeliefsView):
         self.kept.pledges.apply(event, str(recorded.id), recorded.position)
         super().apply(event, recorded)
         self.kept.memories.words = self.beliefs.ground.vocabulary
-        if isinstance(event, LineSaid):
+        if isinstance(event, LineSaid) and event.listener == f"player.{event.player}":
             talked(
                 self.kept.memories,
                 (f"player.{event.player}", event.speaker),

@@ -32,7 +32,7 @@ from domain.promises.promises import RecordPromise
 from domain.session.authority import held
 from domain.story.forms import Does
 from domain.story.knowing import Known, Speaker
-from domain.story.messages import LineSaid, MadeOf, Say, stream_of
+from domain.story.messages import LineSaid, MadeOf, OfScene, Say, stream_of
 from domain.story.mouth import Mouth
 from domain.story.naming import Naming, naming_of, trades_of
 from domain.story.pins import PinLine, pins_for
@@ -73,6 +73,16 @@ OWED = frozenset({"promised", "owes", "kept_promise", "broke_promise"})
 TRIES = 8
 TALK_MS = 2 * 3_600_000
 """Game time within which "he", "there" and "why" mean what was talked of last."""
+
+
+@dataclass(frozen=True)
+class Unspoken:
+    """A player who says nothing: ``to`` speaks in a scene that is played for them."""
+
+    player: str
+    to: str
+    stage: int = 0
+    text: str = ""
 
 
 class World(Protocol):
@@ -130,9 +140,9 @@ class Tools:
 
 @dataclass(frozen=True)
 class Setting:
-    """One saying: who, to whom, where, when."""
+    """One saying: who, to whom, where, when; ``scene``: of which it is part, if it is of one."""
 
-    command: Say
+    command: Say | Unspoken
     person: Person
     place: str
     present: Sequence[str]
@@ -142,6 +152,7 @@ class Setting:
     mouth: Mouth
     voice: str
     day_ms: int
+    scene: OfScene | None = None
 
     @property
     def player(self) -> str:
@@ -185,7 +196,7 @@ class Talks:
         if (first := await self._log.find(derived_id(message.id, 0))) is not None:
             outcome = await self._record(message, command, None, 0)
             return _reply(outcome, await refs_of(self._log, message.id, first))
-        setting = await self._setting(command, player.state.place)
+        setting = await self.setting(command, player.state.place)
         for last in range(TRIES - 1, -1, -1):
             talk = (await self._runner.recall(TALKED, stream_of(command.player))).state
             line = await self._line(setting, talk)
@@ -210,7 +221,7 @@ class Talks:
         Raises:
             Rejected: as the command's declaration tells, but for the session.
         """
-        return await self._line(await self._setting(command, place), talk)
+        return await self._line(await self.setting(command, place), talk)
 
     async def _record(
         self,
@@ -225,7 +236,12 @@ class Talks:
         )
         return await self._runner.execute(record, message.id, meta=caused_by(message), along=along)
 
-    async def _setting(self, command: Say, place: str) -> Setting:
+    async def setting(self, command: Say | Unspoken, place: str, scene: OfScene | None = None) -> Setting:
+        """Return who speaks to whom where, with what is made of the world's definition.
+
+        Raises:
+            Rejected: ``no_clock``, ``not_there``, ``nobody_hears``, ``no_voice``.
+        """
         now_ms = self._world.game_ms()
         if now_ms is None:
             remedy = "start the realm's clock: clock.start"
@@ -242,9 +258,8 @@ class Talks:
             remedy = "speak to somebody of the world's definition, and have a corpus with a voice"
             raise Rejected("no_voice", f"{command.to} has no voice here", field="to", remedy=remedy)
         tools, present = self._tools_of(definition, mouth), others[: HEARERS_MAX - 1]
-        return Setting(
-            command, person, place, present, now_ms, version, tools, mouth, voice, self._world.day_ms()
-        )
+        day_ms = self._world.day_ms()
+        return Setting(command, person, place, present, now_ms, version, tools, mouth, voice, day_ms, scene)
 
     def _tools_of(self, definition: Definition, mouth: Mouth) -> Tools:
         """Return what is made of a definition; it takes some 20 ms, so it is kept."""
@@ -284,7 +299,7 @@ class Talks:
             [known_of(each) for each in turns[0].claims] if turns else (),
             self._world.memories(),
         )
-        return await self._spoken(setting, talk, heard, drafted(plan(heard, scene)), known)
+        return await self.spoken(setting, talk, heard, drafted(plan(heard, scene)), known)
 
     async def _lore_for(self, setting: Setting, heard: Understanding) -> Sequence[Known]:
         if heard.does not in (Does.ASK, Does.ASK_OPINION):
@@ -292,9 +307,18 @@ class Talks:
         command, words = setting.command, setting.tools.ear.reader.ground.vocabulary
         return await self._by.lore.claims(command.text, command.to, command.stage, words)
 
-    async def _spoken(
+    async def spoken(
         self, setting: Setting, talk: Talk, heard: Understanding, draft: Draft, known: int
     ) -> LineSaid:
+        """Return a plan's line: words of all rungs, read back, and the best of those that passed.
+
+        Args:
+            setting: who says it to whom.
+            talk: what the player has heard.
+            heard: what the player's words were taken for.
+            draft: the plan.
+            known: position of the log up to which the speaker knows what they say.
+        """
         command, number = setting.command, talk.count + 1
         seed = f"{command.player}.{number}"
         tongue = setting.mouth.tongues[setting.voice]
@@ -326,6 +350,7 @@ class Talks:
                 known=known,
             ),
             number,
+            setting.scene,
         )
         return line_of(draft, told, heard, [*made, *more])
 

@@ -1,7 +1,8 @@
 """A program that answers players, and dies by its own hand in the commit of a line where a test wants it to.
 
 ``before``: killed when the first line's place in the log is reserved, before its commit. ``after``: killed
-when it is committed, before anybody hears of it. ``serve``: neither.
+when it is committed, before anybody hears of it. ``serve``: neither. A mode that begins with ``scene-``
+directs, too, and so has the lines of scenes said.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from bus.postgres.log import PostgresLog
 from domain.story.messages import LineSaid
 
 SERVICES = ("commands", "queries")
+SCENE = "scene-"
 
 
 def _die() -> None:
@@ -48,9 +50,10 @@ def _die_in_commit(mode: str) -> None:
 
 
 async def main(system: System, mode: str) -> None:
+    scenes, mode = mode.startswith(SCENE), mode.removeprefix(SCENE)
     if mode != "serve":
         _die_in_commit(mode)
-    settings: Settings = Settings(lore_encoder="")
+    settings: Settings = Settings(lore_encoder="", director=scenes)
     services: Sequence[str] = SERVICES
     await components.run(settings, system, services, stop=asyncio.Event(), start=Start(lambda: None))
 

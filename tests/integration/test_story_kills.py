@@ -7,7 +7,7 @@ import asyncio
 import random
 import secrets
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -20,9 +20,12 @@ from aicore.clock import now_us
 from aicore.running import System
 from bus.ids import derived_id
 from bus.nats.connection import connect
+from bus.ports import StreamWrite
 from bus.postgres.log import PostgresLog, open_log
 from bus.postgres.migrate import migrate
 from bus.postgres.verify import verify
+from domain.director.messages import STREAM as DIRECTED
+from domain.director.messages import PlannedLine, SceneOpened
 from domain.promises.messages import PromiseMade
 from domain.story.messages import LineSaid, stream_of
 from protocol.messages import Reply
@@ -41,6 +44,9 @@ KILLS, PLAYERS = 40, 8
 LOAD_MAX_S = 0.6
 T = TypeVar("T")
 CLAIM = "I killed Gault"
+LINES = ("greet", "joke")
+"""Acts of a scene's lines; each may be said once an equal part of the scene's time is over."""
+
 PLEDGES = {
     "before": "I promise to bring you lamp oil by tomorrow",
     "after": "I promise to pay you three crowns within two days",
@@ -110,6 +116,15 @@ class Place:
         await until(heard)
         return self.heard[id_]
 
+    async def play(self, acts: Sequence[str]) -> None:
+        """Begin a scene as the director does, all lines of which are due."""
+        now_ms = (await self.client.query("clock.now")).result["game_ms"]
+        lines = [PlannedLine(by=UNA, to="player.ann", act=act, claims=[], manner=[]) for act in acts]
+        changed = {"player": "ann", "place": "ropewalk_quay", "present": ["una_pell"], "lines": lines}
+        times = {"at_ms": 0, "until_ms": len(LINES) * now_ms, "run": None}
+        opened = SceneOpened.from_example().model_copy(update={**changed, **times})
+        await self.log.append(StreamWrite(DIRECTED, [CODEC.encode(opened, uuid4())]))
+
     async def once(self, asked: dict[str, Any], id_: UUID) -> Reply:
         async with asyncio.timeout(ASK_S):  # who was killed answers nothing, and the same is asked again
             return await self.client.command("story.say", asked, id=id_)
@@ -167,6 +182,28 @@ async def test_a_process_killed_in_the_commit_of_a_line_has_said_all_of_it_or_no
     assert (after.result["line"], before.result["line"]) == ("ann.1", "ann.2")
     assert await place.promises("ann") == [ids["after"].hex, ids["before"].hex]
     await place.once_each("ann")
+
+
+@pytest.mark.slow
+async def test_a_line_of_a_scene_is_said_once_whoever_is_killed_in_its_commit(place: Place) -> None:
+    """Three processes one after the other, then two at once; nobody asks for the lines: they are due."""
+    for mode, lines in (("before", 0), ("after", 1)):
+        with place.program(f"scene-{mode}") as process:
+            if mode == "before":
+                await place.begin("ann")
+                await place.play(LINES)
+            assert await asyncio.to_thread(process.wait, END_S) == -signal.SIGKILL
+        assert len(await place.lines("ann")) == lines
+
+    async def all_said() -> bool:
+        return len(await place.lines("ann")) >= len(LINES)
+
+    with place.program("scene-serve"), place.program("scene-serve"):
+        await until(all_said)
+        answer = await place.say("ann", "Hello", uuid4())
+    said = await place.lines("ann")
+    assert answer.result["line"] == f"ann.{len(LINES) + 1}"
+    assert [each.scene.line if each.scene else None for each in said] == [*range(len(LINES)), None]
 
 
 @pytest.mark.slow
