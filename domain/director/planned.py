@@ -36,12 +36,12 @@ def planned(line: PlannedLine, scene: Scene) -> Plan:
         scene: who speaks, to which player, what they know; its temper is `temper_in` of the line.
 
     Raises:
-        Rejected: ``unknown_act``, ``unknown_claim``, ``not_known``, ``untold``, ``no_words``: why not.
+        Rejected: ``unknown_claim``, ``not_known``, ``untold``, ``no_words``: why not.
     """
     try:
         act = Act(line.act)
     except ValueError:
-        raise Rejected("unknown_act", f"nobody can {line.act}") from None
+        raise Rejected("no_words", f"lines cannot {line.act}") from None
     states = list(_states(act, line.claims, scene))
     found = plan_of(scene, act, states)
     saying = replace(found.saying, between=_between(line, scene))

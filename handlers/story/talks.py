@@ -82,7 +82,11 @@ class Unspoken:
     player: str
     to: str
     stage: int = 0
-    text: str = ""
+
+    @property
+    def text(self) -> str:
+        """Return nothing."""
+        return ""
 
 
 class World(Protocol):

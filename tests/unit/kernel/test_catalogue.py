@@ -93,7 +93,10 @@ TOLD_TO_OURSELVES = {
     "cooling_down": "optimisation.propose",
     "deployment_held": "deployment.pass_step",
     "evaluated_against_itself": "registry.record_evaluation",
+    "no_words": "a scene's line (domain/director/speaking.py)",
+    "not_known": "a scene's line",
     "not_yet": "places.arrive",
+    "scene_over": "a scene's line",
 }
 """Codes that only our own parts can get, and the command that no message may bring."""
 
