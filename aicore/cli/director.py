@@ -1,7 +1,7 @@
 """What the director plays: `aicore explain silence`, `aicore story scenes`, `aicore story arcs`."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +19,14 @@ from bus.codec import EventCodec
 from bus.ports import EventLog
 from bus.postgres.log import open_log
 from domain.director.explaining import shown
-from domain.director.messages import ArcEnded, DirectorEvent, SceneClosed, SceneOpened, TensionChanged
+from domain.director.messages import (
+    ArcEnded,
+    DirectorEvent,
+    SceneClosed,
+    SceneOpened,
+    Stirred,
+    TensionChanged,
+)
 from domain.director.queries import NEAREST_DEFAULT, NEAREST_MAX
 from domain.story.messages import LineSaid
 
@@ -83,7 +90,9 @@ def lines_of(found: Mapping[str, Any]) -> Iterator[str]:
     clock = f"{minute // 60:02}:{minute % 60:02}"
     sky = found["weather"] or "no weather"
     yield f"at {clock}, up to event {found['position']}: {found['place']}, {found['phase']}, {sky}"
-    yield f"tension {found['tension']}, of the realm {found['realm']}"
+    yield f"tension {found['tension']}, {found['level'] / 10:g} %; of the realm {found['realm']}"
+    for each in found["stirred"]:
+        yield f"  {_stir(each['claims'], each['by'])}, {each['ago_ms'] // 60_000} min of the game ago"
     if found["scene"]:
         yield f"{found['scene']} is being played"
     elif found["waits_ms"]:
@@ -145,10 +154,16 @@ def sentences(event: DirectorEvent | LineSaid) -> Iterator[str]:
                 yield f"[{event.player}] {each.faction}: power {each.power / 1000:+g}{to}"
         case ArcEnded():
             yield f"[{event.player}] {event.arc} ends ({event.outcome}): {event.text}"
+        case Stirred():
+            yield f"[{event.player}] {_stir(event.claims, event.by)}"
         case TensionChanged():
             yield f"[{event.player or 'the realm'}] tension: {event.state}"
         case _:
             return
+
+
+def _stir(claims: Sequence[str], by: int) -> str:
+    return f"saw {', '.join(claims)}: {'tenser' if by > 0 else 'calmer'} by {abs(by) / 10:g} %"
 
 
 def arcs(

@@ -31,6 +31,9 @@ SHARED_MAX = 600
 PLAYERS_MAX = 2_000
 """Players whose beliefs are kept: those who were in the world last."""
 
+SIGHTS_MAX = 32
+"""Of each player: deeds that they saw for themselves and that move who sees them, the newest."""
+
 TELLABLE_MS, TELLABLE_MAX = 4 * 86_400_000, 20_000
 """Events of which one still hears: nobody tells what is older than three days."""
 
@@ -61,6 +64,7 @@ class Beliefs:
         minds: by holder (person.una_pell, player.ann).
         shared: by holder, what they perceived together with others.
         perceives: who hears of each thing that somebody comes to know, beside their mind.
+        sights: by player (player.ann), what they saw done that moves who sees it, the newest last.
     """
 
     told: Told
@@ -71,6 +75,9 @@ class Beliefs:
     )
     presence: Presence = field(default_factory=Presence)
     perceives: Perceives | None = None
+    sights: defaultdict[str, deque[Perceived]] = field(
+        default_factory=lambda: defaultdict(partial(deque, maxlen=SIGHTS_MAX))
+    )
     _came: dict[str, int] = field(default_factory=dict)
     """By who is in a place, the position of the event by which they came there."""
     _standing: defaultdict[str, dict[Claim, tuple[int, str]]] = field(
@@ -277,8 +284,11 @@ class Beliefs:
                 yield from (each for each, zone in self.ground.zones.items() if zone == id_)
 
     def _perceive(self, seen: Perceived) -> None:
+        moves = not seen.over and self.ground.vocabulary.predicates[seen.claim.predicate].tension
         for holder in sorted(seen.group):
             self._take_in(seen, holder)
+            if moves and kind_of(holder) == "player":
+                self.sights[holder].append(seen)
         self._share(seen)
 
     def _share(self, seen: Perceived) -> None:
@@ -456,4 +466,5 @@ class Beliefs:
     def _lose(self, holder: str) -> None:
         self.minds.pop(holder, None)
         self.shared.pop(holder, None)
+        self.sights.pop(holder, None)
         self._came.pop(holder, None)

@@ -52,6 +52,7 @@ class Predicate:
         secret: whether only those know it whom something names; it is never told on.
         heard: other ways to say it, by which a player's words are read.
         stage: from which stage of the story on a player may learn of it; 0: at once.
+        tension: thousandths by which a deed makes it tenser for each player who sees it; negative: calmer.
     """
 
     id: Id
@@ -71,3 +72,4 @@ class Predicate:
     secret: bool = False
     heard: tuple[str, ...] = ()
     stage: int = 0
+    tension: int = 0

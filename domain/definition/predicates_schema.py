@@ -28,4 +28,5 @@ PREDICATES = entries(
     secret=maybe(flag, False),
     heard=maybe(listed(text(most=SAYS_MAX), most=20), ()),
     stage=maybe(whole(0, STAGE_MAX), 0),
+    tension=maybe(thousandths(-1_000), 0),
 )

@@ -79,6 +79,7 @@ class Content:
         version: of the definition.
         bands: sets of those that are as specific as each other, the most specific first, with class and
             specificity.
+        stirring: by predicate, by how much a deed makes it tenser for a player who sees it, in thousandths.
         masks: by role (its conditions), a bit for each of the people who could play it.
     """
 
@@ -99,6 +100,7 @@ class Content:
     once: int
     beats: Mapping[tuple[str, str], int]
     raising: int
+    stirring: Mapping[str, int]
     _stages: Sequence[int] = field(default_factory=list)
 
     def let_through(self, dimension: str, *values: str) -> int:
@@ -230,6 +232,7 @@ def compiled(definition: Definition, version: int) -> Content:
         raising=_mask(
             each.number for each in playables if each.storylet.tension > 0 or each.storylet.realm > 0
         ),
+        stirring={each.id: each.tension for each in definition.predicates if each.tension},
         _stages=stages,
     )
 

@@ -15,11 +15,13 @@ from domain.director.messages import (
     DirectorLed,
     SceneClosed,
     SceneOpened,
+    Stirred,
     TensionChanged,
 )
 from domain.director.tension import CALM, Tension
 from domain.kernel.decider import Rejected
 
+STIRS_KEPT = 3
 _PERSON = re.compile(r"\bperson\.([a-z0-9_]+)")
 """Who a claim names, wherever in it."""
 
@@ -79,6 +81,7 @@ class Told:
         rested_ms: when the last one ended.
         seen: storylets by id, when last.
         runs: arcs by number. ended: by arc, how.
+        stirs: what they saw that moved them, the newest last.
     """
 
     tension: Tension = CALM
@@ -87,6 +90,12 @@ class Told:
     seen: dict[str, int] = field(default_factory=dict)
     runs: dict[int, Run] = field(default_factory=dict)
     ended: dict[str, str] = field(default_factory=dict)
+    stirs: tuple[Stirred, ...] = ()
+
+    @property
+    def counted(self) -> int:
+        """Position of the log up to which it is counted what they saw."""
+        return self.stirs[-1].position if self.stirs else 0
 
 
 @dataclass(slots=True)
@@ -134,6 +143,10 @@ class Direction:
                     self.realm = tension
                 else:
                     self.told(event.player).tension = tension
+            case Stirred():
+                told = self.told(event.player)
+                told.tension = told.tension.moved(event.by, event.at_ms)
+                told.stirs = (*told.stirs[-(STIRS_KEPT - 1) :], event)
             case _:
                 self._arc(event)
 

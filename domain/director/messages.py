@@ -10,11 +10,14 @@ from pydantic import ConfigDict, Field
 
 from domain.kernel.declared import Declared
 from domain.kernel.event import Event
+from domain.kernel.visibility import Private
 from domain.kernel.vocabulary import Count, Text
 from domain.places.messages import GameMs, PlaceRef
 from domain.session.messages import PlayerId
 
 STREAM = "director-realm"
+STIRS_MAX = 8
+"""Claims that one event names of what a player saw; all of it counts."""
 
 _ID = r"^[a-z][a-z0-9_]{0,63}$"
 Id = Annotated[str, Field(pattern=_ID)]
@@ -240,6 +243,28 @@ class TensionChanged(Event, name="director.tension_changed", version=1):
     }  # fmt: skip
 
 
+class Stirred(Event, name="director.stirred", version=1):
+    """A player saw with their own eyes what makes it tenser for them, or calmer.
+
+    What they saw up to its position of the log is counted by it, and never again.
+    """
+
+    player: PlayerId
+    by: int = Field(ge=-1_000, le=1_000, description="By how much it is tenser; negative: calmer.")
+    claims: Annotated[
+        list[Annotated[Text, Field(max_length=400)]],
+        Private(),
+        Field(min_length=1, max_length=STIRS_MAX, description="What was done, the newest last."),
+    ]
+    position: Annotated[Count, Field(description="Of the last of it in the log.")]
+    at_ms: GameMs
+
+    example: ClassVar = {
+        "player": "ann", "by": 450, "claims": ["killed(person.gault, person.bram_sallow)"],
+        "position": 1_204, "at_ms": 70_000_000,
+    }  # fmt: skip
+
+
 EVENTS = (
     DirectorLed,
     SceneOpened,
@@ -250,6 +275,7 @@ EVENTS = (
     ArcEnded,
     ArcMigrated,
     TensionChanged,
+    Stirred,
 )
 DirectorEvent = (
     DirectorLed
@@ -261,4 +287,5 @@ DirectorEvent = (
     | ArcEnded
     | ArcMigrated
     | TensionChanged
+    | Stirred
 )

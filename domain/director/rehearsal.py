@@ -17,6 +17,7 @@ from domain.definition.people import Person, minutes_of
 from domain.definition.storylets import NEWS, PLAYER
 from domain.director.casting import News
 from domain.director.content import Content, Key
+from domain.director.stirring import Sight
 from domain.kernel.chance import below, chance
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -91,6 +92,10 @@ class Rehearsal:
     def _stays_until(self, player: str, at_ms: int) -> int:
         drawn = chance(self.seed, _MOVE, crc32(player.encode()), at_ms, 1)
         return at_ms + 10 * 60_000 + below(drawn, 50 * 60_000)
+
+    def saw(self, player: str, after: int) -> Sequence[Sight]:
+        """Return nothing: nobody does anything here."""
+        return ()
 
     def walk(self, player: str, now_ms: int) -> int:
         """Have a player go on if they have stayed long enough; return when they go next."""

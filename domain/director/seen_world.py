@@ -8,6 +8,7 @@ from domain.beliefs.beliefs import Beliefs
 from domain.clock.almanac import Almanac
 from domain.clock.units import GameTime
 from domain.director.casting import News
+from domain.director.stirring import Sight
 from domain.factions.messages import Emerged
 
 DAY_MS = 86_400_000
@@ -96,6 +97,13 @@ class SeenWorld:
             for fact in self.beliefs.facts.ask(named, predicate)
             for asked in ways
         )
+
+    def saw(self, player: str, after: int) -> Sequence[Sight]:
+        """Return the deeds that a player saw for themselves after a position of the log, in its order."""
+        seen = self.beliefs.sights.get(f"player.{player}")
+        if not seen or seen[-1].position <= after:
+            return ()
+        return [Sight(each.claim, each.at_ms, each.position) for each in seen if each.position > after]
 
     def known(self, player: str) -> object:
         """Return the position: whatever happened may have changed something."""

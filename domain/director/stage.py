@@ -27,6 +27,7 @@ from domain.director.messages import (
     Swaying,
 )
 from domain.director.scenes import Setting, changed, scene_of
+from domain.director.stirring import Sight, stirred
 from domain.director.tension import MINUTE_MS, passed
 from domain.kernel.chance import below, chance
 
@@ -66,6 +67,10 @@ class World(Protocol):
 
     def holds(self, predicate: str, arguments: tuple[str, ...]) -> bool:
         """Return whether some claim holds; an empty argument stands for any."""
+        ...
+
+    def saw(self, player: str, after: int) -> Sequence[Sight]:
+        """Return the deeds that a player saw for themselves after a position of the log, in its order."""
         ...
 
     def known(self, player: str) -> object:
@@ -155,6 +160,8 @@ class Stage:
             yield from self._close(self.direction.scenes[told.scene], now_ms)
         for run in list(told.runs.values()):
             yield from self._go_on(player, run, now_ms)
+        if event := stirred(player, self.world.saw(player, told.counted), self.content.stirring, now_ms):
+            yield self.tell(event)
         tension = passed(told.tension, now_ms, self.seed, player)
         if tension != told.tension:
             yield self.tell(changed(player, tension))

@@ -41,6 +41,17 @@ def _arguments(index: Index) -> Iterator[Fault]:
             yield Fault("bad_predicate", f"{path}.one_per", clause, "holds: state, or no one_per")
 
 
+def _tension(index: Index) -> Iterator[Fault]:
+    for each in index.all.predicates:
+        path = f"predicates.{each.id}.tension"
+        if each.tension and each.holds != "deed":
+            clause = "a state has no moment at which who sees it would be stirred by it"
+            yield Fault("bad_predicate", path, clause, "holds: deed, or no tension")
+        if each.tension and each.secret:
+            clause = "it is secret, and what moves a player is told to who asks why"
+            yield Fault("bad_secret", path, clause, "no tension for what is secret")
+
+
 def _one_for(each: Predicate) -> str:
     """Return what is missing for there to be one for it; "" if nothing is."""
     if each.one_per in ("object", "pair") and not each.object:
@@ -104,4 +115,11 @@ def _open(each: Predicate) -> bool:
     return each.witnessed not in ("nobody", "party")
 
 
-PREDICATE_CHECKS = (((), _says), ((), _arguments), ((), _ends), ((), _inverses), ((), _secrets))
+PREDICATE_CHECKS = (
+    ((), _says),
+    ((), _arguments),
+    ((), _ends),
+    ((), _inverses),
+    ((), _secrets),
+    ((), _tension),
+)

@@ -39,6 +39,22 @@ def test_who_comes_sees_who_is_there_and_what_stands_there() -> None:
     assert not tale.knows("bea", "sold_out(place.inn, good.ale)")
 
 
+def test_what_moves_a_player_is_what_they_saw_done_and_nothing_that_they_were_told() -> None:
+    words_ = {each.id: each for each in words().predicates.values()}
+    moving = vocabulary([replace(words_["killed"], tension=450), words_["at"], words_["dead"]])
+    tale = Tale(Beliefs.of(ground(vocabulary=moving)))
+    for who, place in (("ada", "inn"), ("player.ann", "inn"), ("player.ben", "lane"), ("cid", "lane")):
+        tale.comes(who, place)
+    killed = tale.happens("killed(person.ada, person.dot)", "inn")
+    tale.happens("dead(person.dot)", "inn")
+    tale.says("ada", "killed(person.ada, person.dot)", "player.ann", "player.ben")
+
+    assert [(each.position, each.claim.predicate) for each in tale.beliefs.sights["player.ann"]] == [
+        (killed, "killed")
+    ]
+    assert not tale.beliefs.sights["player.ben"]
+
+
 def test_who_comes_to_a_crowd_makes_as_many_perceptions_as_are_there_and_not_their_square() -> None:
     """The scar: 45 people on each of 64 places kept the process of commands busy for minutes."""
     tale = Tale()

@@ -14,7 +14,7 @@ predicates:
   dead: {says: "{subject} is dead", subject: [person], ends: [at]}
   likes: {says: "{subject} likes {object}", subject: [person], object: [person], excludes: [loathes]}
   loathes: {says: "{subject} loathes {object}", subject: [person], object: [person], inverse: loathed_by}
-  killed: {says: "{subject} killed {object}", subject: [person], object: [person], holds: deed}
+  killed: {says: "{subject} killed {object}", subject: [person], object: [person], holds: deed, tension: 0.45}
   shut: {says: "{subject} is shut", subject: [place]}
   rests: {says: "{subject} rests here", subject: [person], witnessed: nobody, spreads: 0, secret: true}
 """,

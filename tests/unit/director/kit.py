@@ -10,6 +10,7 @@ from domain.director.content import Content, compiled
 from domain.director.direction import Direction
 from domain.director.messages import DirectorEvent
 from domain.director.stage import Stage
+from domain.director.stirring import Sight
 from tests.unit.definition.kit import FILES, check
 
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
@@ -40,6 +41,7 @@ class Set:
     claims: set[tuple[str, ...]] = field(default_factory=set)
     told: list[News] = field(default_factory=list)
     of_day: str = "day"
+    seen: dict[str, list[Sight]] = field(default_factory=dict)
 
     def place_of(self, player: str) -> str:
         """Return where a player is."""
@@ -64,6 +66,10 @@ class Set:
     def news(self, now_ms: int) -> Sequence[News]:
         """Return the news."""
         return self.told
+
+    def saw(self, player: str, after: int) -> Sequence[Sight]:
+        """Return what a player saw."""
+        return [each for each in self.seen.get(player, ()) if each.position > after]
 
     def known(self, player: str) -> object:
         """Return what holds."""

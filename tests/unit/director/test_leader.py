@@ -26,10 +26,12 @@ from domain.director.messages import (
     DirectorLed,
     SceneClosed,
     SceneOpened,
+    Stirred,
 )
 from domain.factions.messages import Deed, Swayed
 from domain.kernel.event import Event
 from domain.kernel.process import Heard, Moment
+from domain.people.harm_messages import DEATH_SALIENCE, Died
 from domain.people.messages import STREAM as PEOPLE
 from domain.people.messages import PersonJoined
 from domain.places.messages import Entered
@@ -186,6 +188,36 @@ async def test_a_process_that_runs_tells_from_memory_what_the_log_folded_anew_te
     playing, known = await silences.answer({"player": "ann", "most": 3})
     assert playing == await realm.silent()
     assert (playing["scene"], known) == ("a_comb_is_missed", views[2].position)
+
+
+async def test_harm_that_a_player_sees_moves_them_once_whoever_leads(realm: Realm) -> None:
+    await realm.begin()
+    estate = {"estate": "estate.bo", "cause": "a knife", "salience": DEATH_SALIENCE}
+    seen = {"place": "inn", "at_ms": NOON_MS}
+    await realm.add(PEOPLE, Died(person="bo", by="person.ada", **estate, **seen))
+    await realm.add(stream_of("ben"), Entered(who="ben", kind="player", at_us=0, **seen))
+
+    async def stirred() -> bool:
+        return bool(await realm.events(Stirred))
+
+    async def closed() -> bool:
+        return bool(await realm.events(SceneClosed))
+
+    async with leading(realm, "one"):
+        await until(stirred)
+    async with leading(realm, "two"):
+        realm.now_us += HOUR_US
+        await until(closed)
+    (stir,) = await realm.events(Stirred)
+    assert isinstance(stir, Stirred)
+    assert (stir.player, stir.by) == ("ann", 450), "Ben came when it was over"
+    assert stir.claims == ["killed(person.ada, person.bo)"]
+    told = await realm.silent()
+    assert told["stirred"][0]["claims"] == stir.claims
+    assert any(
+        "saw killed(person.ada, person.bo): tenser by 45 %" in each for each in await realm.explained()
+    )
+    assert next(sentences(stir)).startswith("[ann] saw killed")
 
 
 def test_what_a_scene_does_to_factions_is_one_deed_and_done_once() -> None:

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from domain.beliefs.claims import Claim
 from domain.definition.storylets import ACTS, MANNERS, ClaimForm, Role
 from domain.director.content import compiled
+from domain.director.direction import Direction
 from domain.director.messages import (
     ArcAdvanced,
     ArcBegun,
@@ -14,8 +16,11 @@ from domain.director.messages import (
     ArcRecast,
     SceneClosed,
     SceneOpened,
+    Stirred,
+    TensionChanged,
 )
 from domain.director.silence import nearest
+from domain.director.stirring import Sight
 from domain.kernel.decider import Rejected
 from domain.story.plan import MANNER, Act
 from tests.unit.cases import each_of
@@ -51,6 +56,31 @@ def test_a_player_lives_an_arc_from_its_first_scene_to_its_end() -> None:
     *_, ended = turn(on, second.until_ms)
     assert isinstance(ended, ArcEnded)
     assert (ended.end, ended.outcome) == ("found", "kept")
+
+
+def test_what_a_player_sees_done_makes_it_tenser_once() -> None:
+    world = Set()
+    on = stage(world)
+    on.opens = False
+    killed = Claim("killed", "person.ada", "person.bo")
+    world.seen["ann"] = [
+        Sight(killed, NOON_MS - HOUR_MS, 7),
+        Sight(killed, NOON_MS, 8),
+        Sight(Claim("likes", "person.ada", "person.bo"), NOON_MS, 9),
+        Sight(killed, NOON_MS, 9),
+    ]
+    stirs, peak = turn(on, NOON_MS)
+    assert isinstance(stirs, Stirred)
+    assert (stirs.by, stirs.claims, stirs.position) == (900, [str(killed)] * 2, 9)
+    assert isinstance(peak, TensionChanged)
+    assert (peak.state, peak.level) == ("peak", 900)
+    assert names(turn(on, NOON_MS + MINUTE_MS)) == []
+    again = Direction()
+    for event in (stirs, peak):
+        again.evolve(event)
+    assert (again.told("ann").tension, again.told("ann").counted) == (on.direction.told("ann").tension, 9)
+    world.seen["ben"] = [Sight(Claim("likes", "person.ada", "person.bo"), NOON_MS, 9)]
+    assert turn(on, NOON_MS, "ben") == []
 
 
 def test_where_an_arc_leads_is_what_holds_when_the_scene_is_over() -> None:
