@@ -17,10 +17,12 @@ from domain.story.mouth import Mouth
 from domain.story.plan import Kind, Signature, read_signatures
 from domain.story.saying import Tongue, tongues_of
 from domain.story.variety import Variety, variety_of
+from domain.story.ways import read_ways
 from domain.story.wordings import Wordings, read_wordings
 
 FOLDER = "lines"
 CLAIMS, CLAUSES, WORDS, WORDINGS = "claims.txt", "clauses.txt", "words.txt", "wordings.txt"
+WAYS = "ways.txt"
 REVIEWS = "reviews.txt"
 BYTES_MAX = 4 << 20
 """Bytes of one file, at most."""
@@ -52,6 +54,12 @@ def shipped_folder() -> Path:
 def shipped_signatures() -> dict[str, Signature]:
     """Return the predicates that the lines which come with the program can state."""
     return read_signatures(_text(shipped_folder() / CLAIMS))
+
+
+@cache
+def shipped_ways() -> dict[str, tuple[str, ...]]:
+    """Return several clauses for each of those predicates; see `domain.story.ways`."""
+    return read_ways(_text(shipped_folder() / WAYS))
 
 
 def read_corpus(folder: Path | None = None) -> Corpus:
