@@ -172,6 +172,11 @@ class Settings(BaseSettings):
         description="What makes vectors of the lore's passages and of questions to it: embedded (a small "
         "model in this process, opened when there is lore), or empty: nothing, so names and words search.",
     )
+    story_realiser: Annotated[str, Field(pattern=r"^(embedded)?$")] = Field(
+        "",
+        description="Whose words people say beside the written lines: embedded (a small model in this process; "
+        "what no gate stops is said before a written line), or empty: the written lines alone.",
+    )
     director: bool = Field(
         False,
         description="Whether the director plays the world's storylets for players in it: true or false.",

@@ -16,7 +16,7 @@ from domain.story.language import Language
 from domain.story.mouth import Mouth
 from domain.story.plan import Kind, Signature, read_signatures
 from domain.story.saying import Tongue, tongues_of
-from domain.story.variety import Variety, variety_of
+from domain.story.variety import Variety, variety_of, words_of
 from domain.story.ways import read_ways
 from domain.story.wordings import Wordings, read_wordings
 
@@ -60,6 +60,12 @@ def shipped_signatures() -> dict[str, Signature]:
 def shipped_ways() -> dict[str, tuple[str, ...]]:
     """Return several clauses for each of those predicates; see `domain.story.ways`."""
     return read_ways(_text(shipped_folder() / WAYS))
+
+
+@cache
+def shipped_vocabulary() -> frozenset[str]:
+    """Return the words of the lines that come with the program: others are none that a model may say."""
+    return frozenset(word for pair in _shipped().pairs for word in words_of(pair.text))
 
 
 def read_corpus(folder: Path | None = None) -> Corpus:

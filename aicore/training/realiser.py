@@ -256,8 +256,8 @@ def train(
     facts: dict[str, object] = {
         "steps": steps, "seed": given.seed, "kept_step": best.step, "held_out_loss": round(best.loss, 4),
         "held_out_lines": len(held_out), "lines": len(learnt), "in_a_pass": material.size,
-        "parameters": model.num_parameters(), "stopped_at": step, "minutes": round((time.monotonic() - began) / 60, 1), "threads": given.threads,
-        "load_average": round(os.getloadavg()[2], 1),
+        "parameters": model.num_parameters(), "stopped_at": step, "threads": given.threads,
+        "minutes": round((time.monotonic() - began) / 60, 1), "load_average": round(os.getloadavg()[2], 1),
     }  # fmt: skip
     return model.eval(), facts
 

@@ -6,8 +6,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import structlog
+
 from aicore.audit.lines import Explains
-from aicore.content.line_files import read_language, read_mouth, shipped_signatures
+from aicore.content.line_files import (
+    read_language,
+    read_mouth,
+    shipped_signatures,
+    shipped_vocabulary,
+    shipped_ways,
+)
+from aicore.content.weights import VOICE, shipped_model
 from aicore.settings import Settings
 from aicore.wiring.beliefs import beliefs_in_memory
 from aicore.wiring.clock import clock_in_memory
@@ -29,6 +38,8 @@ from domain.story.queries import ExplainQuery
 from domain.story.verdicts import Approve, Reject, VerdictsQuery
 from handlers.clock.view import ClockView
 from handlers.definition.board import DefinitionBoard
+from handlers.engines.embedded import EmbeddedEngine
+from handlers.engines.port import EngineError
 from handlers.kernel.commands import Binding
 from handlers.memories.view import MemoriesView
 from handlers.people.board import PeopleBoard
@@ -38,10 +49,14 @@ from handlers.story.gates import ReadingBack
 from handlers.story.lore import LoreByLibrarian
 from handlers.story.pinboard import PinBoard
 from handlers.story.pinning import Pins
+from handlers.story.realiser import Realiser
+from handlers.story.small_mouth import SmallMouth
 from handlers.story.talks import By, Talks
 from handlers.story.verdicts import VerdictBoard, Verdicts
 
 DAY_MS = 86_400_000
+
+logger = structlog.get_logger(__name__)
 
 
 @cache
@@ -166,7 +181,8 @@ async def talks_in_memory(parts: Parts) -> Talks:
     world = await parts.once(running_world)
     lore = LoreByLibrarian(await parts.once(librarian_of), await parts.once(library_in_memory))
     gates = ReadingBack(read_language)
-    return Talks(parts.log, parts.codec, world, players=PLAYERS, by=By(lore, gates))
+    by = By(lore, gates, await _realisers(parts, world))
+    return Talks(parts.log, parts.codec, world, players=PLAYERS, by=by)
 
 
 async def _commands(parts: Parts) -> None:
@@ -178,3 +194,19 @@ async def _commands(parts: Parts) -> None:
     parts.served.commands |= {kind.command_name: verdicts for kind in (Approve, Reject)}
     limits = await parts.once(player_limits)
     parts.served.commands[Say.command_name] = limits.before(talks)
+
+
+async def _realisers(parts: Parts, world: RunningWorld) -> Sequence[Realiser]:
+    """Open whose words people say beside the written lines; nobody's where the setting asks for none."""
+    if not parts.settings.story_realiser:
+        return ()
+    try:
+        engine = EmbeddedEngine(shipped_model(VOICE), name=VOICE)
+        await engine.start()
+    except EngineError as error:
+        logger.warning("realiser_unavailable", error=str(error), remedy="written lines are said meanwhile")
+        return ()
+    parts.stack.push_async_callback(engine.stop)
+    # Read before the first line, or everybody's would wait for it.
+    await asyncio.to_thread(lambda: (shipped_vocabulary(), read_language("")))
+    return (SmallMouth(engine, world.mouth, shipped_vocabulary, shipped_ways()),)

@@ -1,12 +1,14 @@
 """The port of whoever has words of their own for a plan: a small model (R2), a large one (R3).
 
-Whatever they say is read back before it is said. One that is late, or fails, is done without: the written
-lines are there first, so a true line is always said.
+Whatever they say is read back before it is said. They say it in batches, and are asked for no more once words
+of one passed. One that is late, or fails, is done without: the written lines are there first, so a true line
+is always said.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
@@ -17,7 +19,7 @@ from domain.story.talk import Made
 
 logger = structlog.get_logger(__name__)
 
-DEADLINE_S = 0.6
+DEADLINE_S = 0.5
 """How long a line waits for models; then the written one is said."""
 
 
@@ -46,8 +48,11 @@ class Asked:
 class Realiser(Protocol):
     """Somebody who has words for plans."""
 
-    async def realise(self, asked: Asked) -> Sequence[Made]:
-        """Return candidates, rung and score in each; none has passed a gate yet."""
+    def realise(self, asked: Asked) -> AsyncGenerator[Sequence[Made], None]:
+        """Yield candidates, batch by batch, rung and score in each.
+
+        What the model itself found useless is stopped already; no other has passed a gate yet.
+        """
         ...
 
 
@@ -63,23 +68,33 @@ async def realised(realisers: Sequence[Realiser], asked: Asked, gates: Gates) ->
     """Return everybody's candidates that come in time, each with the gate that stopped it."""
     if not realisers:
         return []
-    tasks = [asyncio.ensure_future(each.realise(asked)) for each in realisers]
-    done, late = await asyncio.wait(tasks, timeout=DEADLINE_S)
-    for task in late:
-        task.cancel()
-    found: list[Made] = []
-    for task in tasks:
-        if task not in done:
-            continue
+    found: list[list[Made]] = [[] for _ in realisers]
+    tasks = [
+        asyncio.ensure_future(_asked_of(each, asked, gates, into))
+        for each, into in zip(realisers, found, strict=True)
+    ]
+    try:
+        done, _ = await asyncio.wait(tasks, timeout=DEADLINE_S)
+    finally:
+        for task in tasks:
+            task.cancel()
+    for task in done:
         if (error := task.exception()) is not None:
             logger.warning("realiser_failed", error=f"{type(error).__name__}: {error}")
-            continue
-        found += [_gated(made, asked, gates) for made in task.result()]
-    return found
+    return [made for into in found for made in into]
+
+
+async def _asked_of(realiser: Realiser, asked: Asked, gates: Gates, into: list[Made]) -> None:
+    """Have somebody say a plan until a batch has words that pass."""
+    async with aclosing(realiser.realise(asked)) as batches:
+        async for batch in batches:
+            read = [_gated(made, asked, gates) for made in batch]
+            into.extend(read)
+            if any(not made.stopped for made in read):
+                return
 
 
 def _gated(made: Made, asked: Asked, gates: Gates) -> Made:
-    stops = gates.read(made.text, asked)
-    if not stops:
+    if made.stopped or not (stops := gates.read(made.text, asked)):
         return made
-    return Made(made.rung, made.text, made.maker, made.score, stopped=stops[0].gate, why=f"{stops[0].why}")
+    return replace(made, stopped=stops[0].gate, why=stops[0].why)
