@@ -13,7 +13,7 @@ from domain.story.plan import HEARER, SPEAKER, Act, Kind
 from domain.story.read import Read
 from domain.story.stops import Gate, Stop
 from domain.story.text import Sentence
-from domain.story.wordings import BOUND, Plain, Worded
+from domain.story.wordings import BOUND, NEGATORS, Plain, Worded
 
 UNIT = (
     r"(?:minute|hour|day|night|week|month|year|season|winter|summer|spring|autumn|moon|tide|shift|watch|morning|"
@@ -117,10 +117,14 @@ def _denied(
     if not terms.claims or terms.act in (Act.ASK, Act.NOT_KNOW, Act.DENY):
         return
     stop = Stop(Gate.NEGATION, read.text[sentence.start : sentence.end], sentence.start, sentence.end, "")
+    about = {claim.predicate for claim in terms.claims}
     planned = {claim.predicate for claim in terms.claims if not claim.negated}
     if _of_plan(plain, terms) and planned and DENIED.search(plain.text):
         yield Stop(stop.gate, stop.found, stop.start, stop.end, "it says that it is not so")
-    elif near is not None and not any(one.claim.predicate in planned for one in reads) and near.turned:
+        return
+    if near is None or not near.turned or any(one.claim.predicate in about for one in reads):
+        return  # what is read of the plan's own predicates is judged by `stating`
+    if planned or not NEGATORS & {*plain.text.split()}:
         yield Stop(stop.gate, stop.found, stop.start, stop.end, "it denies what a written line says")
 
 

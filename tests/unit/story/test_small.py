@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from aicore.content.line_files import read_corpus, read_tongues, shipped_signatures
+from aicore.content.line_files import read_tongues, shipped_signatures, shipped_vocabulary, shipped_ways
 from aicore.content.line_preview import between, stated, things
 from aicore.content.weights import VOICE, shipped_model
 from domain.story.clauses import Between, Stated, Thing
@@ -15,11 +15,10 @@ from domain.story.corpus import Words, read_file
 from domain.story.model_form import others
 from domain.story.plan import Act, Certainty, Claim, Kind, LinePlan, Mood, read_plan, read_signatures
 from domain.story.saying import Heard, Saying, Tongue, tongues_of
-from domain.story.slots import Filling, Gender
+from domain.story.slots import Filling, Gender, slots_of
 from domain.story.tails import head_of, tails_for
-from domain.story.variety import words_of
 from handlers.engines.embedded import EmbeddedEngine
-from handlers.story.small import CUT, NO_WORD, TWICE, SmallModel, Wording
+from handlers.story.small import CUT, HELD, NO_WORD, TWICE, Freedom, SmallModel, Wording
 
 SIGNATURES = shipped_signatures()
 KNOWN = things({})
@@ -37,9 +36,9 @@ def of(predicate: str, *letters: str, at: tuple[str, ...] = ()) -> Stated:
 async def small_model(tongues: Mapping[str, Tongue] | None = None) -> AsyncIterator[SmallModel]:
     engine = EmbeddedEngine(shipped_model(VOICE))
     await engine.start()
-    vocabulary = frozenset(word for pair in read_corpus().pairs for word in words_of(pair.text))
+    vocabulary = shipped_vocabulary()
     try:
-        yield SmallModel(engine, tongues or read_tongues(), SIGNATURES, vocabulary)
+        yield SmallModel(engine, tongues or read_tongues(), SIGNATURES, vocabulary, shipped_ways())
     finally:
         await engine.stop()
 
@@ -81,6 +80,34 @@ async def test_names_make_no_difference_to_the_words() -> None:
         there = await words(model, Saying(Act.TELL, BETWEEN, (Stated("dead", (other,)),)))
     assert [each.template for each in there] == [each.template for each in here]
     assert any("Ysolde Quaye" in each.text for each in there)
+
+
+async def test_held_words_are_clauses_for_the_claim_that_the_model_chooses() -> None:
+    """They say the claim whatever the model would have said; another voice and chance choose others."""
+    async with small_model() as model:
+
+        async def held(saying: Saying, voice: str = VOICES[0], seed: str = "s") -> list[Wording]:
+            sought = model.sought(saying, voice, Heard(), seed)
+            assert sought
+            return await model.held(sought)
+
+        saying = Saying(Act.TELL, BETWEEN, (of("owes", "A", "B", "N"),))
+        first = await held(saying)
+        assert await held(saying) == first
+        assert len(first) == HELD
+        assert [each.score for each in first] == sorted((each.score for each in first), reverse=True)
+        for each in first:
+            assert {letter for letter, _ in slots_of(each.template)} >= {"A", "B", "N"}
+            assert (each.stopped, each.freedom) == ("", Freedom.HELD)
+        others = [await held(saying, VOICES[1]), await held(saying, seed="t")]
+        assert all({each.template for each in other} != {each.template for each in first} for other in others)
+        assert not await replace(model, ways={}).held(
+            model.sought(saying, VOICES[0], Heard(), "s") or absent()
+        )
+
+
+def absent() -> Sought:
+    raise AssertionError("it has words for this plan")
 
 
 async def test_what_it_was_not_trained_for_is_left_to_the_written_lines() -> None:
