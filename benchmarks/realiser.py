@@ -1,28 +1,36 @@
 """Plans in the words of the small model: what its samples say, what is said in the end, and how soon.
 
 1,000 random plans of the sample world and 300 of a second one, whose names no model has seen; every sample is
-read back as before a player hears it, and so is what is said: the best sample that passes, else the written
-lines. Then all characters are asked who they are, and turns come eight at a time, each with a deadline.
+read back as before a player hears it, and so is what is said: the model's own words, the best that pass; else
+those that it is held to; else the written lines. Then all characters are asked who they are, and turns come
+eight at a time, each with a deadline.
 """
 
 import asyncio
+import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from aicore.content.line_files import read_corpus, read_language, read_tongues, shipped_signatures
+from aicore.content.line_files import (
+    read_corpus,
+    read_language,
+    read_tongues,
+    shipped_signatures,
+    shipped_vocabulary,
+    shipped_ways,
+)
 from aicore.content.weights import VOICE, shipped_model
 from benchmarks.harness import Progress, Report, percentile
 from benchmarks.realiser_scenes import Scene, World, sample_world, scenes, second_world
-from domain.story.clauses import Between
+from domain.story.clauses import Between, Stated
 from domain.story.language import Language, with_names
-from domain.story.plan import Act
+from domain.story.plan import Act, Kind
 from domain.story.reading import Reading, read_back
 from domain.story.saying import Heard, Saying, Tongue
-from domain.story.variety import words_of
 from handlers.engines.embedded import EmbeddedEngine
-from handlers.story.small import SmallModel, Wording
+from handlers.story.small import Freedom, SmallModel, Wording
 
 SEED = "realiser"
 SCENES, SCENES_QUICK = 1_000, 150
@@ -48,7 +56,12 @@ class Seen:
     copies: int = 0
     said_true: int = 0
     fell_back: int = 0
+    held: int = 0
+    held_passed: int = 0
+    said_held: int = 0
     stops: Counter[str] = field(default_factory=Counter)
+    held_stops: Counter[str] = field(default_factory=Counter)
+    fell_back_on: Counter[str] = field(default_factory=Counter)
     first_ms: list[float] = field(default_factory=list)
 
 
@@ -75,23 +88,41 @@ class Speaking:
     async def said(self, scene: Scene, seen: Seen, *, all_samples: bool = True) -> str:
         """Return what is said in the end, and count."""
         begun = time.perf_counter()
-        written, best = self.r1(scene), ""
-        for wording in await self.model.wordings(scene.saying, scene.voice, Heard(), scene.seed):
-            if best and not all_samples:
+        written, best, freedom = self.r1(scene), "", Freedom.FREE
+        async for batch in self.batches(scene):
+            for wording in batch:
+                if best and not all_samples:
+                    break
+                gate = self.stop(wording.text, scene)
+                stop = wording.stopped or gate
+                if not stop and not best:
+                    best, freedom = wording.text, wording.freedom
+                    seen.first_ms.append(1e3 * (time.perf_counter() - begun))
+                self._count(wording, stop, gate, seen)
+            if best:
                 break
-            gate = self.stop(wording.text, scene)
-            seen.read_back += 0 if gate else wording.times
-            stop = wording.stopped or gate
-            if not stop and not best:
-                best = wording.text
-                seen.first_ms.append(1e3 * (time.perf_counter() - begun))
-            self._count(wording, stop, seen)
         seen.scenes += 1
         seen.fell_back += not best
+        if not best:
+            seen.fell_back_on[" ".join(claim.predicate for claim in scene.saying.claims)] += 1
+        seen.said_held += freedom == Freedom.HELD
         seen.said_true += not self.stop(best or written, scene)
         return best or written
 
-    def _count(self, wording: Wording, stop: str, seen: Seen) -> None:
+    async def batches(self, scene: Scene) -> AsyncIterator[list[Wording]]:
+        """Yield the model's words, batch by batch, as a talk asks for them."""
+        sought = self.model.sought(scene.saying, scene.voice, Heard(), scene.seed)
+        if sought:
+            yield await self.model.free(sought)
+            yield await self.model.held(sought)
+
+    def _count(self, wording: Wording, stop: str, gate: str, seen: Seen) -> None:
+        if wording.freedom == Freedom.HELD:
+            seen.held += 1
+            seen.held_passed += not stop
+            seen.held_stops[stop] += 1
+            return
+        seen.read_back += 0 if gate else wording.times
         seen.samples += wording.times
         seen.passed += 0 if stop else wording.times
         seen.copies += wording.times * (wording.template in self.written)
@@ -106,8 +137,7 @@ async def run(quick: bool, progress: Progress) -> Report:
     try:
         pairs = read_corpus().pairs
         written = frozenset(pair.text for pair in pairs)
-        vocabulary = frozenset(word for pair in pairs for word in words_of(pair.text))
-        model = SmallModel(engine, tongues, shipped_signatures(), vocabulary)
+        model = SmallModel(engine, tongues, shipped_signatures(), shipped_vocabulary(), shipped_ways())
         worlds = [
             Speaking(found, tongues, model, written, with_names(read_language(found.genre), found.names))
             for found in (sample_world(tongues), second_world(tongues))
@@ -137,31 +167,41 @@ async def _scenes(report: Report, speaking: Speaking, drawn: Iterable[Scene]) ->
     report.add(f"{name}_samples_copies", 100 * seen.copies / max(1, seen.samples), "%")
     report.add(f"{name}_fact_said", 100 * seen.said_true / seen.scenes, "%")
     report.add(f"{name}_fallback", 100 * seen.fell_back / seen.scenes, "%")
+    report.add(f"{name}_said_in_held_words", 100 * seen.said_held / seen.scenes, "%")
+    report.add(f"{name}_held_pass", 100 * seen.held_passed / max(1, seen.held), "%")
     report.add(f"{name}_first_p50", percentile(seen.first_ms, 0.5), "ms")
     report.add(f"{name}_first_p95", percentile(seen.first_ms, 0.95), "ms")
     stops = {stop: number for stop, number in seen.stops.most_common() if stop}
     report.facts[f"{name}_stopped_by"] = stops
+    report.facts[f"{name}_held_stopped_by"] = {stop: n for stop, n in seen.held_stops.most_common() if stop}
+    report.facts[f"{name}_written_lines_said_for"] = dict(seen.fell_back_on.most_common())
 
 
 async def _who(report: Report, speaking: Speaking, seed: str, times: int) -> None:
-    """Ask everybody who they are: nobody gives another's name."""
-    seen, wrong, asked = Seen(), 0, 0
+    """Ask everybody who they are, where all know them to work somewhere: nobody gives another's name."""
+    seen, wrong, asked, unnamed = Seen(), 0, 0, 0
     names = {thing.filling.name for thing, _ in speaking.world.speakers}
     for thing, voice in speaking.world.speakers:
         others = {part for name in names - {thing.filling.name} for part in (name, *name.split())}
         others -= set(thing.filling.name.split())
         capitals = {part for part in others if part[0].isupper()}
         hearer = next(scenes(speaking.world, 1, seed)).saying.between.hearer
-        saying = Saying(Act.INTRODUCE, Between(thing, hearer))
         for at in range(times):
+            place = speaking.world.things[Kind.PLACE][at % len(speaking.world.things[Kind.PLACE])]
+            works = Stated("works_at", (thing, place))
+            saying = Saying(Act.INTRODUCE, Between(thing, hearer), (works,))
             text = await speaking.said(
                 Scene(saying, voice, f"{seed} {thing.id} {at}"), seen, all_samples=False
             )
-            words = set(text.replace("'s", " ").replace(".", " ").replace(",", " ").split())
+            own_place = text.replace(place.filling.name, " ")
+            words = set(re.sub(r"'s|[^\w']", " ", own_place).split())
+            unnamed += thing.filling.name.lower() not in text.lower()
             asked += 1
             wrong += bool(words & capitals - _BEGINNINGS)
     report.facts["who_asked"] = asked
     report.add("who_wrong_name", wrong, "lines")
+    report.add("who_without_own_name", unnamed, "lines")
+    report.add("who_by_written_lines", 100 * seen.fell_back / max(1, asked), "%")
 
 
 _BEGINNINGS = frozenset({"The", "A", "An", "Old", "Little", "Mother", "Young", "Aunt"})
@@ -201,7 +241,8 @@ async def _turns(report: Report, speaking: Speaking, turns: int, seed: str) -> N
 
 async def _first(speaking: Speaking, scene: Scene) -> str:
     """Return the best wording that passes; "" if none does."""
-    for wording in await speaking.model.wordings(scene.saying, scene.voice, Heard(), scene.seed):
-        if not wording.stopped and not speaking.stop(wording.text, scene):
-            return wording.text
+    async for batch in speaking.batches(scene):
+        for wording in batch:
+            if not wording.stopped and not speaking.stop(wording.text, scene):
+                return wording.text
     return ""

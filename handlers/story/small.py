@@ -21,7 +21,7 @@ from math import log
 
 from domain.story.lettering import Lettered, lettered
 from domain.story.model_form import ask_for, foreign, others
-from domain.story.plan import Act, Length, LinePlan, Signature
+from domain.story.plan import SPEAKER, Act, Length, LinePlan, Signature
 from domain.story.saying import Heard, Saying, Tongue
 from domain.story.slots import fill, slots_of
 from domain.story.tails import Tail, head_of, tails_for
@@ -59,6 +59,7 @@ UNUSABLE = -99.0
 NAMING = ("", "the", "bare", "aim", "since")
 """Forms by which a thing is named, and not meant by a pronoun."""
 
+NAME = f"{{{SPEAKER}}}"
 ENDS = re.compile(r"[.?!…][\"')”]*$")
 
 
@@ -119,6 +120,8 @@ class Sought:
         """Return words whose claim is said, with an end that is drawn."""
         tail = _drawn(self.tails, f"{self.seed} {head}")
         template = f"{head} {tail.text}" if tail else head
+        if self.plan.act == Act.INTRODUCE and NAME not in head:  # where one works is not yet who one is
+            template = f"I am {NAME}. {template}"
         text, lines = fill(template, self.named.fillings), (tail.id,) if tail else ()
         return Wording(self.plan, template, text, score, lines, stopped, times, freedom)
 

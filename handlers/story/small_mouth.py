@@ -14,9 +14,17 @@ from domain.story.talk import Made
 from domain.story.ways import Ways
 from handlers.engines.port import Sampling
 from handlers.story.realiser import Asked
-from handlers.story.small import SmallModel, Wording
+from handlers.story.small import CUT, NO_WORD, OTHERWISE, TWICE, SmallModel, Wording
 
 WEIGHTS = "model.bin"
+WHY = {
+    CUT: "no sentence of it ends",
+    NO_WORD: "a word of it stands in no written line",
+    TWICE: "it names the same twice",
+    OTHERWISE: "the model itself finds it likelier for another claim",
+}
+"""What the model's own checks found."""
+
 MILLI = 1_000
 
 
@@ -73,4 +81,5 @@ class SmallMouth:
             wording.lines,
             (opening_of(wording.text),),
             wording.stopped,
+            WHY.get(wording.stopped, ""),
         )

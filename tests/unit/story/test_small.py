@@ -101,13 +101,18 @@ async def test_held_words_are_clauses_for_the_claim_that_the_model_chooses() -> 
             assert (each.stopped, each.freedom) == ("", Freedom.HELD)
         others = [await held(saying, VOICES[1]), await held(saying, seed="t")]
         assert all({each.template for each in other} != {each.template for each in first} for other in others)
-        assert not await replace(model, ways={}).held(
-            model.sought(saying, VOICES[0], Heard(), "s") or absent()
-        )
+        sought = model.sought(saying, VOICES[0], Heard(), "s")
+        assert sought
+        assert not await replace(model, ways={}).held(sought)
 
 
-def absent() -> Sought:
-    raise AssertionError("it has words for this plan")
+async def test_who_says_who_they_are_says_their_name() -> None:
+    async with small_model() as model:
+        works = Stated("works_at", (BETWEEN.speaker, KNOWN["P"]))
+        sought = model.sought(Saying(Act.INTRODUCE, BETWEEN, (works,)), VOICES[0], Heard(), "s")
+        assert sought
+        for each in (*await model.free(sought), *await model.held(sought)):
+            assert BETWEEN.speaker.filling.name in each.text
 
 
 async def test_what_it_was_not_trained_for_is_left_to_the_written_lines() -> None:

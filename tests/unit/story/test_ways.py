@@ -45,9 +45,7 @@ def test_every_predicate_has_ways_of_saying_it_and_the_opposite_that_no_gate_sto
 
 
 def test_who_speaks_is_i_and_who_listens_you_and_verbs_agree() -> None:
-    text = (
-        "at: {1} [is|am|are] at {2} / {2} is where {1} [is|am|are]\nkilled: {1} broke {1.their} word to {2}"
-    )
+    text = "at: {1} [is|am|are] at {2} / {2} is where {1} [is|am|are]\nlied: {1} broke {1.their} word to {2}"
     assert said(text, Claim("at", ("A", "P"))) == ["{A} is at {P}.", "{P} is where {A} is."]
     assert said(text, Claim("at", ("S", "P"))) == ["I am at {P}."]
     assert said(text, Claim("at", ("H", "P"))) == ["You are at {P}."]
