@@ -50,7 +50,7 @@ WARM_UP_STEPS = 200
 OPEN_VOICE, OPEN_LENGTH = 0.12, 0.2
 """Share of the prompts that leave voice or length open."""
 
-HEADS, CLAIMLESS, PLAIN = 0.75, 0.4, 0.06
+HEADS_ALONE, CLAIMLESS, PLAIN = 0.75, 0.4, 0.06
 """Shares: of the claims, those of which only the head is learnt; of lines that claim nothing, those in a
 pass; of a pass, plain ways of saying what no line says (`aicore.training.coverage`)."""
 
@@ -82,7 +82,7 @@ def example(pair: Pair, draws: random.Random | None) -> Example:
     """Return one pair as text; with ``draws`` some of it is left open, or two claims change places."""
     plan, voice = pair.plan, f"{pair.voice.genre}/{pair.voice.name}"
     head = head_of(pair.text, plan.letters - pair.left_out) if plan.claims else pair.text
-    whole = head != pair.text and draws is not None and draws.random() >= HEADS
+    whole = head != pair.text and draws is not None and draws.random() >= HEADS_ALONE
     length: Length | None = Length.SHORT if plan.claims and not whole else pair.length
     if draws:
         if whole or not plan.claims:
