@@ -174,8 +174,8 @@ class Settings(BaseSettings):
     )
     story_realiser: Annotated[str, Field(pattern=r"^(embedded)?$")] = Field(
         "",
-        description="Whose words people say beside the written lines: embedded (a small model in this process; "
-        "what no gate stops is said before a written line), or empty: the written lines alone.",
+        description="Whose words people say beside the written lines: embedded (a small model in this "
+        "process; what no gate stops is said before a written line), or empty: the written lines alone.",
     )
     director: bool = Field(
         False,
