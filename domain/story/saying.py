@@ -53,6 +53,14 @@ AS_TOLD = frozenset(
 UNSAYABLE: Mapping[Act, Act] = {Act.TELL: Act.SMALL_TALK, Act.ASK: Act.SILENCE_BREAK}
 """Acts that need a claim, and what is done without one: their lines without a claim stand behind a clause."""
 
+INSTEAD: Mapping[Act, Act] = {
+    Act.MOURN: Act.COMPLAIN,
+    Act.ACCUSE: Act.COMPLAIN,
+    Act.CONFESS: Act.APOLOGISE,
+    Act.DENY: Act.REFUSE,
+}
+"""What is done instead by a voice that has no line of an act without a claim; of others, small talk."""
+
 BESIDE: Mapping[Act, tuple[Act, ...]] = {
     Act.GREET: (Act.SILENCE_BREAK, Act.SMALL_TALK),
     Act.FAREWELL: (Act.SMALL_TALK,),
@@ -214,7 +222,19 @@ class Tongue:
         yield from self._doubled(saying, own, heard, seed)
         yield from (_said(Rung.LINE, [part]) for part in own if part[1].id in heard.lines)
         if not own:
+            for other in self._instead(saying):
+                if lines := self._lines(other, (), heard, seed):
+                    yield from (_said(Rung.LINE, [part]) for part in lines)
+                    return
             yield Said("", Rung.CLAUSE, (), ())
+
+    def _instead(self, saying: Saying) -> Iterator[Saying]:
+        """Yield what is said where a voice has no line for an act and its manner: the nearest first."""
+        small = replace(saying, act=Act.SMALL_TALK)
+        if saying.act in INSTEAD:
+            yield replace(saying, act=INSTEAD[saying.act])
+        yield small
+        yield replace(small, mood=Mood.CALM, attitude=Attitude.NEUTRAL, register=Register.PLAIN)
 
     def _doubled(self, saying: Saying, own: Sequence["Part"], heard: Heard, seed: str) -> Iterator[Said]:
         acts = BESIDE.get(saying.act, ELSEWHERE)

@@ -7,6 +7,8 @@ often, it is one event in the player's stream, beside what people answered to th
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from bus.codec import EventCodec
 from bus.ids import derived_id
 from bus.ports import EventLog, Where
@@ -25,6 +27,8 @@ from domain.story.understanding import Understanding
 from handlers.kernel.commands import Binding, CommandRunner, Outcome
 from handlers.story.talks import TALKED, TRIES, Setting, Talks, Unspoken, World
 from protocol.meta import Meta
+
+logger = structlog.get_logger(__name__)
 
 CLOSED = SceneClosed.event_name
 PAGE = 1_000
@@ -100,7 +104,11 @@ class SceneLines:
         speaker = Speaker(line.by, beliefs, command.stage, hearer=line.to, here=place)
         temper, naming = temper_in(line.manner), setting.tools.naming
         scene = Scene(speaker, setting.player, naming, temper, setting.now_ms, setting.day_ms)
-        return await self._talks.spoken(setting, talk, LISTENS, drafted(planned(line, scene)), known)
+        try:
+            return await self._talks.spoken(setting, talk, LISTENS, drafted(planned(line, scene)), known)
+        except (ValueError, KeyError) as error:  # or this one would keep all others from being said
+            logger.warning("scene_line_has_no_words", scene=command.number, line=command.line, exc_info=error)
+            raise Rejected("no_words", f"{setting.voice} has no words to {line.act}") from error
 
     async def _see_open(self, command: SpeakLine) -> None:
         """See that the scene is played: who was stopped for a while may not have heard that it is over.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -20,13 +21,18 @@ from bus.codec import EventCodec
 from bus.memory import MemoryLog
 from bus.ports import RecordedEvent, StreamWrite, VersionConflict
 from domain.director.messages import STREAM, PlannedLine, SceneClosed, SceneOpened
+from domain.director.planned import temper_in
 from domain.director.speaking import Speaking, speaking
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Event
 from domain.people.messages import STREAM as PEOPLE
 from domain.places.messages import Entered
 from domain.places.moving import stream_of as player_stream
+from domain.story.clauses import Between
 from domain.story.messages import LineSaid, Say, stream_of
+from domain.story.plan import Act, Certainty
+from domain.story.saying import Heard, Saying, Tongue
+from domain.story.scene import person_named
 from domain.story.staging import Asked
 from domain.story.talk import TALKING
 from handlers.kernel.follow import ProcessRunner
@@ -256,6 +262,29 @@ async def test_what_a_speaker_does_not_know_or_must_not_say_is_left_out(quay: Qu
     assert (asks.plan.act, asks.scene.line if asks.scene else None) == ("ask", 5)
     assert list(asks.tellings()) == [], "who asks tells nobody that it is so"
     assert not [each for each in quay.view.beliefs.known(ANN) if each.claim.predicate == "killed"]
+
+
+async def test_a_line_without_words_keeps_no_other_from_being_said(quay: Quay) -> None:
+    made = mouth()
+    person = next(each for each in quay.world.world.people if each.id == "una_pell")
+    voice = made.voice_of(person, quay.world.world)
+    mute = Tongue(made.tongues[voice].voice, made.tongues[voice].clauses)
+    quay.world.corpus = replace(made, tongues={**made.tongues, voice: mute})
+    await quay.begin(line(UNA, "greet"), line(NIB, "greet"))
+    await quay.at(4)
+    assert [each.speaker for each in await quay.said()] == [NIB]
+    assert quay.process.standing.error == ""
+
+
+def test_every_line_of_the_sample_world_has_words_in_every_voice() -> None:
+    plans = {(each.act, each.manner) for one in sample_definition().storylets for each in one.lines}
+    between = Between(person_named(UNA, "Una Pell"), person_named(ANN, "friend"))
+    for act, manner in sorted(plans | {(each, ()) for each in Act}):
+        temper = temper_in(manner)
+        saying = Saying(Act(act), between, (), Certainty.SURE, temper.mood, temper.attitude, temper.register)
+        for voice, tongue in mouth().tongues.items():
+            with in_case(f"{voice} {act} {manner}"):
+                assert tongue.say(saying, Heard(), "seed").text
 
 
 def test_a_line_of_version_one_is_one_of_no_scene() -> None:
