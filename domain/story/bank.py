@@ -5,12 +5,12 @@ letters filled, says that plan and nothing else. Sentences of theirs that name n
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from domain.story.corpus import Pair
-from domain.story.plan import HEARER, LETTERS, SPEAKER
+from domain.story.plan import HEARER, LETTERS, SPEAKER, Act, Claim
 from domain.story.text import Names, Sentence, Token, alike, read_tokens, sentences_of
 
 SENTENCES_MAX = 8
@@ -59,18 +59,34 @@ class Nearest:
     turned: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Stating:
+    """A written sentence that names all that its line claims something of.
+
+    Attributes:
+        letters: in the order in which they are named first.
+    """
+
+    claim: Claim
+    letters: tuple[str, ...]
+
+
+NOT_STATED = frozenset({Act.ASK, Act.DENY, Act.NOT_KNOW, Act.REFUSE, Act.CHANGE_SUBJECT})
+"""Acts whose lines name a claim and do not say that it is so."""
+
 NEGATING = frozenset({"not", "never", "no", "nobody", "none", "nothing", "neither", "nor", "cannot", "ain't"})
 
 
 class Bank:
     """The lines of a corpus, found by their words."""
 
-    __slots__ = ("_lines", "_sentences", "harmless", "vocabulary")
+    __slots__ = ("_lines", "_sentences", "_stating", "harmless", "vocabulary")
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
         """Take lines; each is read once."""
         self._lines: dict[Key, list[Line]] = defaultdict(list)
         self._sentences: dict[str, list[tuple[Key, frozenset[str]]]] = defaultdict(list)
+        self._stating: dict[Key, list[Stating]] = defaultdict(list)
         harmless: set[Key] = set()
         words: set[str] = set()
         for pair in pairs:
@@ -78,13 +94,32 @@ class Bank:
             key, letters = _key(tokens, LETTERS)
             self._lines[key].append(Line(pair, letters))
             words.update(token.word for token in tokens)
-            named = [_key(one.tokens, LETTERS)[0] for one in sentences_of(tokens) if one.mentioned]
+            named = [one for one in sentences_of(tokens) if one.mentioned]
+            keys = [_key(one.tokens, LETTERS) for one in named]
             for claim in pair.plan.claims:
-                self._sentences[claim.predicate] += [(each, frozenset(each)) for each in named]
+                self._sentences[claim.predicate] += [(each, frozenset(each)) for each, _ in keys]
+                if pair.plan.act not in NOT_STATED:
+                    self._state(claim, [own for own, one in zip(keys, named, strict=True) if not one.asks])
             if pair.plan.letters or not pair.plan.claims:
                 harmless |= {one.key for one in sentences_of(tokens) if not one.mentioned}
         self.harmless = frozenset(harmless)
         self.vocabulary = frozenset(words - {""})
+
+    def _state(self, claim: Claim, keys: Sequence[tuple[Key, tuple[str, ...]]]) -> None:
+        for key, letters in keys:
+            if {*claim.roles} <= {*letters, SPEAKER, HEARER}:
+                self._stating[key].append(Stating(claim, letters))
+
+    def stating(
+        self, sentence: Sentence, known: Collection[str]
+    ) -> Iterator[tuple[Claim, Mapping[str, str]]]:
+        """Yield what a sentence was written for, word for word, and what its letters stand for here.
+
+        Only sentences that name all roles of their line's claim; the rest of the line may say it, too.
+        """
+        key, ids = _key(sentence.tokens, known)
+        for one in self._stating.get(key, ()):
+            yield one.claim, dict(zip(one.letters, ids, strict=True))
 
     def find(self, sentences: Sequence[Sentence], known: Collection[str]) -> list[Found]:
         """Return the written lines of a text, from its beginning on, the longest first.

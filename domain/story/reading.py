@@ -15,6 +15,7 @@ from domain.story.language import Language
 from domain.story.meaning import Beside, Terms, terms_of_letters, terms_of_things
 from domain.story.numbers import numbers_in
 from domain.story.plan import LinePlan
+from domain.story.proving import unsaid_stops
 from domain.story.read import Read, read
 from domain.story.repeating import Grams, grams_of, nearly_heard
 from domain.story.saying import Saying
@@ -39,6 +40,8 @@ class Reading:
         believed: what the speaker believes; what the plan does not say stops all the same, and why tells it.
         given: what all of this voice have or do (``Voice.given``); its numbers may be said, but of money.
         heard: what the listener heard lately, from `grams_of`; without any, nothing is a repetition.
+        proof: whether the plan's claims have to be read in the text, and not only all that they speak of: for
+            words that nobody wrote for this plan. What a writer wrote for it may say it between the lines.
     """
 
     saying: Saying
@@ -51,6 +54,7 @@ class Reading:
     believed: tuple[Stated, ...] = ()
     given: str = ""
     heard: Sequence[Grams] = ()
+    proof: bool = False
 
 
 def read_back(text: str, reading: Reading) -> tuple[Stop, ...]:
@@ -60,16 +64,20 @@ def read_back(text: str, reading: Reading) -> tuple[Stop, ...]:
     )
     terms = terms_of_things(reading.saying, beside, reading.language.clauses)
     found = read(text, _with_given(terms, reading.given), reading.language)
-    return _ordered((*_stops(found), *_heard(text, reading.heard)))
+    unsaid = unsaid_stops(found) if reading.proof else ()
+    return _ordered((*_stops(found), *_heard(text, reading.heard), *unsaid))
 
 
-def read_back_template(text: str, plan: LinePlan, language: Language, given: str = "") -> tuple[Stop, ...]:
+def read_back_template(
+    text: str, plan: LinePlan, language: Language, given: str = "", *, proof: bool = False
+) -> tuple[Stop, ...]:
     """Return what stops a line whose placeholders are not filled yet; () if it may be filled.
 
     Beside what `read_back` looks at, placeholders are checked: every letter of the plan, no other, in a form
-    that its kind has; and capitals and digits, which no written line has.
+    that its kind has; and capitals and digits, which no written line has. ``proof``: as in `Reading`.
     """
-    return _ordered(_stops(read(text, _with_given(terms_of_letters(plan), given), language)))
+    found = read(text, _with_given(terms_of_letters(plan), given), language)
+    return _ordered((*_stops(found), *(unsaid_stops(found) if proof else ())))
 
 
 def _with_given(terms: Terms, given: str) -> Terms:

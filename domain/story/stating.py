@@ -44,6 +44,9 @@ SOFT = frozenset({"likes", "dislikes", "fears", "wants", "told", "saw", "has", "
 OF_WORDS = frozenset({"lied", "broke_promise", "promised", "told"})
 """Claims about what was said; a line about them may call it a lie."""
 
+TO_COME = frozenset({"opens_at", "weather"})
+"""What may be said of the future as it is said of what is so."""
+
 OF_THE_LIVING = frozenset({"at", "arrived", "wants", "likes", "fears", "sells", "works_at"})
 
 IMPLIED: Mapping[str, Sequence[tuple[str, tuple[int, ...]]]] = {
@@ -117,7 +120,7 @@ class Frame:
 
 def sentence_stops(read: Read) -> Iterator[Stop]:
     """Yield what stops the sentences of a text that are no written ones."""
-    planned = _expected(read.terms)
+    planned = expected(read.terms)
     frame = Frame(read.terms, planned, [*planned, *_implied(planned)], _gone(read.terms))
     for sentence in read.unknown:
         plain = plain_words(sentence, read.terms)
@@ -160,7 +163,12 @@ def _gate(worded: Worded, frame: Frame, plain: Plain) -> Gate | None:
     """Return the gate that a read claim does not pass."""
     terms, planned, implied, claim = frame.terms, frame.planned, frame.implied, worded.claim
     if any(agree(claim, one) for one in implied):
-        late = worded.coming and not worded.open and any(agree(claim, one) for one in planned)
+        late = (
+            worded.coming
+            and claim.predicate not in TO_COME
+            and not worded.open
+            and any(agree(claim, one) for one in planned)
+        )
         return Gate.TIME if late and terms.act in STATING else None
     if any(agree(claim, one) or agree(denied(claim), one) for one in terms.hidden):
         return Gate.SECRET
@@ -248,7 +256,7 @@ def _secret(read: Read, sentence: Sentence, plain: Plain) -> Iterator[Stop]:
             yield _stop(Gate.SECRET, sentence, f"it touches what must not be said: {read.terms.told(claim)}")
 
 
-def _expected(terms: Terms) -> list[Meaning]:
+def expected(terms: Terms) -> list[Meaning]:
     """Return the claims that a text may make: of a denial their opposites."""
     if terms.act == Act.DENY:
         return [denied(claim) for claim in terms.claims]

@@ -17,6 +17,8 @@ class Gate(StrEnum):
     """A number that the plan does not say."""
     SLOT = "slot"
     """What the plan speaks of is not named."""
+    UNSAID = "unsaid"
+    """All that the plan speaks of is named, and its claim is not read in it."""
     TIME = "time"
     """Another time than the plan's."""
     PLACE = "place"

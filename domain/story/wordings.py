@@ -29,6 +29,9 @@ OPEN_WORDS = (
     "whoever thought thinks claims claimed believed pretended"
 )
 OPEN = frozenset(OPEN_WORDS.split())
+TURNING = NEGATORS | OPEN
+"""Words that change what a sentence says; where a wording has them itself, they are found as a group."""
+
 FILLER_WORDS = (
     "failed fails refused refuses right "
     "not never no longer just really truly surely certainly also even still now then already once "
@@ -193,9 +196,9 @@ def _pattern(wording: str) -> re.Pattern[str]:
         if found.startswith("{"):
             name = f"r{found[1]}"
             if name in seen:
-                return rf"<(?P={name})>"
+                return rf"[<@](?P={name})>?"
             seen.add(name)
-            return rf"<(?P<{name}>\d+)>"
+            return rf"[<@](?P<{name}>\d+)>?"
         if found.startswith("("):
             return rf"(?:{'|'.join(_words(each) for each in found[1:-1].split('|'))})"
         return _words(found)
@@ -217,7 +220,7 @@ def _words(text: str) -> str:
         else:
             forms = sorted({AGREED.get(each, each) for each in (word, *_stems(word))})
             marked = "|".join(f"~{form}" if form in FILLERS else form for form in forms)
-            words.append(f"({'' if NEGATORS & set(forms) else '?:'}{marked})")
+            words.append(f"({'' if TURNING & {*forms} else '?:'}{marked})")
     return GAP.join(words)
 
 
@@ -251,7 +254,8 @@ def _mood(text: str, span: tuple[int, int], groups: Sequence[str | None]) -> tup
     words = (*prefix, *said.split())
     literal = sum(group is not None and group.strip("~") in NEGATORS for group in groups)
     denied = sum(word in NEGATORS for word in words) - literal + bool(AFTER.search(text, span[1]))
-    open_ = bool(OPEN & set(words)) or bool(CAN.search(said)) or prefix[-1:] == ["ask"]
+    own = {group.strip("~") for group in groups if group is not None}
+    open_ = bool(OPEN & {*words} - own) or bool(CAN.search(said)) or prefix[-1:] == ["ask"]
     return denied % 2 == 1, open_, bool(COMING.search(said))
 
 

@@ -17,7 +17,7 @@ class ReadingBack:
 
     def read(self, text: str, asked: Asked) -> Sequence[Stop]:
         """Return what stops a text; none: it may be said."""
-        reading = Reading(asked.saying, self._of(asked), present=asked.present, given=asked.given)
+        reading = Reading(asked.saying, self._of(asked), present=asked.present, given=asked.given, proof=True)
         return read_back(text, reading)
 
     def _of(self, asked: Asked) -> Language:
