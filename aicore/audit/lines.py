@@ -85,7 +85,7 @@ async def explain_line(log: EventLog, codec: EventCodec, name: str, mouth: Mouth
     line, before = events[-1], events[:-1]
     mouth = await mouth_then(log, codec, mouth, line.made_of.corpus)
     tongue = mouth.tongues.get(line.made_of.voice)
-    pin = await _pin(log, codec, line, mouth)
+    pin = await pin_of(log, codec, line, mouth)
     again = made_again(line, before, tongue, pin) if tongue else line
     return ExplainedLine(
         page[-1].position, line, again, await _goes_by(log, codec, line), _differs(line, again, mouth)
@@ -134,7 +134,7 @@ def _differs(line: LineSaid, again: LineSaid, mouth: Mouth) -> list[str]:
     return found
 
 
-async def _pin(log: EventLog, codec: EventCodec, line: LineSaid, mouth: Mouth) -> PinLine | None:
+async def pin_of(log: EventLog, codec: EventCodec, line: LineSaid, mouth: Mouth) -> PinLine | None:
     """Return the pinned line that was a candidate; None: none was, or the log has it not."""
     makers = [each.maker for each in line.candidates if each.rung == "pinned"]
     if not makers:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aicore.audit.lines import NoSuchLine
+from aicore.audit.lines import NoSuchLine, pin_of
 from aicore.audit.reading import events_until
 from aicore.content.line_files import read_language, shipped_signatures
 from bus.codec import EventCodec
@@ -30,8 +30,9 @@ from domain.places.moving import Player
 from domain.story.knowing import LORE, Cite, Known
 from domain.story.messages import LineSaid, SaidClaim, Say, stream_of
 from domain.story.mouth import Mouth
+from domain.story.pins import PinLine, pins_then
 from domain.story.staging import MINUTE_MS, Asked, Staged, staged
-from domain.story.talk import HEARD_MAX, Talk, known_of
+from domain.story.talk import HEARD_MAX, Talk, known_of, saying_of
 from handlers.definition.board import KINDS as DEFINING
 from handlers.kernel.commands import Binding
 from handlers.memories.view import MemoriesView
@@ -123,10 +124,19 @@ async def resaid(sources: Sources, name: str, asked: Asked) -> Resaid:
         raise Rejected("of_a_scene", what, field="line", remedy=remedy)
     folded = await _folded(sources, known, position, line.made_of.definition)
     wanted = _staged(asked, folded.ground, sources.mouth)
-    base, pins = line, list(folded.pins.lines.values())
+    base, pins = (
+        line,
+        pins_then(
+            folded.pinned,
+            line.speaker,
+            line.made_of.voice,
+            saying_of(line.plan, line.things),
+            await pin_of(sources.log, sources.codec, line, mouth),
+        ),
+    )
     if anew:
         there = [line.speaker, *line.present, *(f"person.{each}" for each in asked.beside)]
-        stage = folded.stage(sources, line.place, _at_ms(line.at_ms, folded.day_ms, wanted), there)
+        stage = folded.stage(sources, line.place, _at_ms(line.at_ms, folded.day_ms, wanted), there, pins)
         by = LoreBeside(sources.lore, folded.definition, stage.at_ms // folded.day_ms, _by_lore(line))
         said = Say(
             player=line.player,
@@ -165,7 +175,7 @@ async def previewed(sources: Sources, spot: Spot, asked: Asked) -> LineSaid:
     place = asked.at or person.home
     at_ms = _at_ms(spot.day * folded.day_ms + NOON * folded.day_ms // 24, folded.day_ms, wanted)
     there = [f"person.{person.id}", *(f"person.{each}" for each in asked.beside)]
-    stage = folded.stage(sources, place, at_ms, there)
+    stage = folded.stage(sources, place, at_ms, there, folded.pinned)
     for who, kind in [*((each, "person") for each in there), (spot.player, "player")]:
         come = {"who": who, "kind": kind, "place": place, "at_ms": max(0, at_ms - COME_MS), "at_us": 0}
         stage.believed.apply(Entered.model_validate(come), "", head)
@@ -174,7 +184,7 @@ async def previewed(sources: Sources, spot: Spot, asked: Asked) -> LineSaid:
     )
     by = LoreBeside(sources.lore, folded.definition, spot.day)
     answer = await answered(_talks(sources, stage, by), stage, said, Talk(), wanted)
-    return in_manner(answer, [], wanted, sources.mouth, list(folded.pins.lines.values()))
+    return in_manner(answer, [], wanted, sources.mouth, folded.pinned)
 
 
 NOON, COME_MS = 12, 60_000
@@ -217,10 +227,12 @@ class _Folded:
     ground: Ground
     version: int
     day_ms: int
-    pins: PinBoard
+    pinned: Sequence[PinLine]
     position: int
 
-    def stage(self, sources: Sources, place: str, at_ms: int, there: Sequence[str]) -> Stage:
+    def stage(
+        self, sources: Sources, place: str, at_ms: int, there: Sequence[str], pins: Sequence[PinLine]
+    ) -> Stage:
         return Stage(
             self.definition,
             self.version,
@@ -231,7 +243,7 @@ class _Folded:
             at_ms,
             self.day_ms,
             list(dict.fromkeys(there)),
-            list(self.pins.lines.values()),
+            pins,
             place,
         )
 
@@ -263,7 +275,8 @@ async def _folded(sources: Sources, known: int, position: int, version: int | No
             view.apply(event, recorded)
     definition = definition_of(loaded) or sources.otherwise()
     almanac = clock.almanac if clock else Almanac(definition.calendar)
-    return _Folded(view, definition, ground_of(definition), loaded.version, almanac.day_ms, pins, known)
+    pinned, ground = list(pins.lines.values()), ground_of(definition)
+    return _Folded(view, definition, ground, loaded.version, almanac.day_ms, pinned, known)
 
 
 async def _recorded(sources: Sources, name: str) -> tuple[LineSaid, Sequence[LineSaid], int]:

@@ -114,3 +114,30 @@ def pins_for(lines: Iterable[PinLine], person: str, voice: str) -> list[PinLine]
     own = [each for each in lines if each.pinned.by in (person, f"voice.{voice}")]
     own.reverse()
     return sorted(own, key=lambda each: each.pinned.by != person)
+
+
+def pins_then(
+    lines: Sequence[PinLine], person: str, voice: str, saying: Saying, said: PinLine | None
+) -> list[PinLine]:
+    """Return the pins that were known where a line was said, by what the line itself shows.
+
+    A process hears of a pin a moment after the log has it. So a pin that would have been said, and was not,
+    was not known there yet; and one that was said was known there still.
+
+    Args:
+        lines: the pins that held by the log, in its order.
+        person: who spoke.
+        voice: theirs.
+        saying: what the line had to say.
+        said: the pin that was a candidate for it; None: none was.
+    """
+    held = list(lines)
+    if said is not None and said.event not in {each.event for each in held}:
+        held = [*(each for each in held if each.pinned.pin != said.pinned.pin), said]
+    unknown = set()
+    for each in pins_for(held, person, voice):
+        if said is not None and each.event == said.event:
+            break
+        if each.says(saying) is not None:
+            unknown.add(each.event)
+    return [each for each in held if each.event not in unknown]

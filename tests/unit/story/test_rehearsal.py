@@ -1,7 +1,9 @@
 """What a writer sees before anybody hears it: a recorded turn said again, and a turn that nobody said."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -14,9 +16,12 @@ from bus.catalogue import domain_catalogue
 from bus.codec import EventCodec
 from bus.memory import MemoryLog
 from bus.ports import StreamWrite
+from domain.kernel.event import Event
 from domain.places.messages import Entered
-from domain.story.messages import LineSaid, stream_of
+from domain.story.messages import LinePinned, LineSaid, LineUnpinned, stream_of
+from domain.story.pins import PinLine
 from domain.story.staging import MINUTE_MS, Asked
+from handlers.story.pinboard import pin_line
 from tests.unit.kit import ident, in_case
 from tests.unit.story.talk_kit import PLACE, Talking, mouth
 
@@ -31,9 +36,15 @@ def sources(folder: Path | None = None) -> Sources:
     return Sources(MemoryLog("here", lambda: 1), CODEC, sample_definition, mouth(), PLAYERS, lore)
 
 
-def recorded(*words: str) -> Sources:
-    """Return a log in which Una answered Ann, with Nib beside them."""
-    talking, found = Talking(), sources()
+def recorded(*words: str, pins: Sequence[PinLine] = (), log: Sequence[Event] = ()) -> Sources:
+    """Return a log in which Una answered Ann, with Nib beside them.
+
+    ``pins``: those that the process knew. ``log``: what the log had before the lines, from an id on.
+    """
+    talking, found = Talking(pins=list(pins)), sources()
+    if log:
+        told = [CODEC.encode(each, UUID(int=at)) for at, each in enumerate(log, 1)]
+        asyncio.run(found.log.append(StreamWrite("story-pins", told)))
     come = [
         CODEC.encode(
             Entered.model_validate(
@@ -71,6 +82,28 @@ def test_a_turn_comes_out_the_same_unless_something_is_changed() -> None:
     for name in ("ann.4", "bob.1", "ann", "ann.0"):
         with pytest.raises(NoSuchLine):
             again(found, name, Asked())
+
+
+def test_a_line_is_said_again_by_the_pins_that_were_known_where_it_was_said() -> None:
+    """A process hears of a pin, and of its end, a moment after the log has it."""
+    pin = LinePinned.model_validate(LinePinned.example)
+    newer = pin.model_copy(update={"text": "Hm."})
+    unpin = LineUnpinned.model_validate({**LineUnpinned.example, "pin": pin.pin})
+    other = pin.model_copy(update={"pin": "other", "text": "You again. Mind the wet boards."})
+    known = [pin_line(pin, str(UUID(int=1)), dict(mouth().signatures))]
+    cases: dict[str, tuple[list[Event], list[PinLine], str]] = {
+        "known": ([pin], known, "pinned"),
+        "not known yet": ([pin], [], "written"),
+        "unpinned, not known yet": ([pin, unpin], known, "pinned"),
+        "another text, not known yet": ([pin, newer], known, "pinned"),
+        "another pin, not known yet": ([pin, other], known, "pinned"),
+    }
+    for name, (log, pins, rung) in cases.items():
+        with in_case(name):
+            found = recorded("Hello", pins=pins, log=log)
+            for asked in (Asked(), Asked(words="Hello")):
+                same = again(found, "ann.1", asked)
+                assert (same.before.rung, same.changed) == (rung, {})
 
 
 def test_a_changed_manner_changes_the_words_and_not_the_plan() -> None:
