@@ -24,6 +24,14 @@ def test_players_of_the_sample_world_are_kept_busy_and_nobody_is_in_two_places()
     assert {"kept", "broken"} & set(play.played.ends)
 
 
+def test_nobody_sits_in_a_stall_in_the_sample_world_for_a_whole_day() -> None:
+    """Who is where nobody else is has something to see, too, and not twice the same before long."""
+    for seed in (1, 2, 3):
+        play = Play(sample_definition(), [f"player-{number}" for number in range(8)], seed)
+        play.run(play.begin_ms + DAY_MS)
+        assert play.played.stalls == 0, seed
+
+
 def test_a_small_world_is_played_too_and_what_is_never_seen_has_its_reason() -> None:
     play = Play(small(), ["ann", "ben"], 7)
     play.run(play.begin_ms + DAY_MS)
