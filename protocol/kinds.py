@@ -257,14 +257,7 @@ class Changes:
     def read(self, value: Any, path: str) -> list[list[Any]]:  # noqa: D102
         if type(value) is not list:
             raise wrong_kind(self, value, path)
-        for change in value:
-            if type(change) is not list or len(change) < 2:
-                raise wrong_kind(self, change, path)
-            self.position.read(change[0], path)
-            for op in change[1:]:
-                if type(op) is not list or not op or type(op[0]) is not str:
-                    raise wrong_kind(self, op, path)
-        return value
+        return _changes(self, value, path, str)
 
 
 class ShortChanges:
@@ -274,14 +267,19 @@ class ShortChanges:
         self.position, self.spelled = position, "short changes, each an element of the list"
 
     def read(self, value: Any, path: str) -> list[list[Any]]:  # noqa: D102
-        for change in value:
-            if type(change) is not list or len(change) < 2:
-                raise wrong_kind(self, change, path)
-            self.position.read(change[0], path)
-            for op in change[1:]:
-                if type(op) is not list or not op or type(op[0]) is not int:
-                    raise wrong_kind(self, op, path)
-        return list(value)
+        return _changes(self, value, path, int)
+
+
+def _changes(kind: Changes | ShortChanges, value: Any, path: str, word: type) -> list[list[Any]]:
+    """Return changes, each of a position and of ops that begin with a word of some type."""
+    for change in value:
+        if type(change) is not list or len(change) < 2:
+            raise wrong_kind(kind, change, path)
+        kind.position.read(change[0], path)
+        for op in change[1:]:
+            if type(op) is not list or not op or type(op[0]) is not word:
+                raise wrong_kind(kind, op, path)
+    return list(value)
 
 
 class Anything:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
+from aicore.audit.reading import events_until
 from aicore.audit.rejudge import Check, Rejudge
 from bus.codec import EventCodec
-from bus.ports import EventLog, RecordedEvent, Where
+from bus.ports import EventLog, RecordedEvent
 from domain.kernel.event import Event
 from domain.kernel.visibility import Erased
 from domain.registry.deployment_facts import EvidenceFact
@@ -27,7 +28,6 @@ from domain.registry.gates import TURN_TYPES, TURNS
 from domain.registry.use_cases import USE_CASE_TYPES
 from domain.registry.watch import Watch
 
-PAGE = 2_000
 ENDS = (DeploymentAborted, DeploymentCompleted, DeploymentFailed, DeploymentRolledBack)
 KINDS: tuple[type[Event], ...] = get_args(DeploymentEvent)
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -74,27 +74,23 @@ async def replay(
 
     ``gate`` makes the gate that is asked.
     """
-    found, again, after = Replay(deployment_id), None, 0
-    while page := await log.read_all(
-        after=after, limit=PAGE, where=Where(types=(*USE_CASE_TYPES, *TURN_TYPES))
-    ):
-        for recorded in page:
-            event = codec.decode(recorded)
-            if isinstance(event, DeploymentStarted) and event.deployment_id == deployment_id:
-                again = Rejudge(event, gate)
-                found.checks = again.checks
-                found.limit = again.watch.evidence.limit
-            if again is None:
-                continue
-            if isinstance(event, TURNS):
-                _turned(found, again, event, recorded)
-            elif isinstance(event, KINDS) and getattr(event, "deployment_id", None) == deployment_id:
-                if isinstance(event, StepStarted):
-                    found.steps.append((sum(again.watch.evidence.turns.values()), event.share))
-                again.moved(event, recorded.position, recorded.recorded_us)  # type: ignore[arg-type]  # one of KINDS
-                if isinstance(event, ENDS):
-                    return found
-        after = page[-1].position
+    found, again = Replay(deployment_id), None
+    async for recorded in events_until(log, (*USE_CASE_TYPES, *TURN_TYPES), None):
+        event = codec.decode(recorded)
+        if isinstance(event, DeploymentStarted) and event.deployment_id == deployment_id:
+            again = Rejudge(event, gate)
+            found.checks = again.checks
+            found.limit = again.watch.evidence.limit
+        if again is None:
+            continue
+        if isinstance(event, TURNS):
+            _turned(found, again, event, recorded)
+        elif isinstance(event, KINDS) and getattr(event, "deployment_id", None) == deployment_id:
+            if isinstance(event, StepStarted):
+                found.steps.append((sum(again.watch.evidence.turns.values()), event.share))
+            again.moved(event, recorded.position, recorded.recorded_us)  # type: ignore[arg-type]  # one of KINDS
+            if isinstance(event, ENDS):
+                return found
     if again is not None:
         again.never()
     return found

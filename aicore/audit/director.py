@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from aicore.audit.reading import events_until
 from bus.codec import EventCodec
-from bus.ports import EventLog, Where
+from bus.ports import EventLog
 from domain.clock.clock import follow
 from domain.clock.messages import EVENTS as CLOCK_EVENTS
 from domain.clock.messages import ClockEvent
@@ -93,12 +93,10 @@ async def played(
 ) -> AsyncIterator[tuple[int, DirectorEvent | LineSaid]]:
     """Yield the director's events and the lines of scenes after a position of the log, each with its own."""
     types = tuple(kind.event_name for kind in (*EVENTS, LineSaid))
-    while page := await log.read_all(after=after, limit=PAGE, where=Where(types=types)):
-        for recorded in page:
-            event = codec.decode(recorded)
-            if isinstance(event, EVENTS) or (isinstance(event, LineSaid) and event.scene):
-                yield recorded.position, event
-        after = page[-1].position
+    async for recorded in events_until(log, types, None, after):
+        event = codec.decode(recorded)
+        if isinstance(event, EVENTS) or (isinstance(event, LineSaid) and event.scene):
+            yield recorded.position, event
 
 
 def arcs_of(told_: Told) -> Sequence[tuple[str, str, str]]:

@@ -8,14 +8,16 @@ PAGE = 2_000
 
 
 async def events_until(
-    log: EventLog, types: Collection[str], until: int | None
+    log: EventLog, types: Collection[str], until: int | None, after: int = 0
 ) -> AsyncIterator[RecordedEvent]:
-    """Yield the events of some types up to a position of the log, that one too; None: up to its end.
+    """Yield the events of some types behind a position of the log, up to another, that one too.
+
+    ``until``: None: up to the log's end.
 
     Raises:
         LogUnavailable: the log is away.
     """
-    after, where = 0, Where(types=sorted({*types}))
+    where = Where(types=sorted({*types}))
     while page := await log.read_all(after=after, limit=PAGE, where=where):
         for recorded in page:
             if until is not None and recorded.position > until:

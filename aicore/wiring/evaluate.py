@@ -17,6 +17,7 @@ import orjson
 
 from aicore.audit.evaluation_page import as_html
 from aicore.audit.evaluation_report import About, as_json, digest_of
+from aicore.audit.reading import events_until
 from aicore.client import Client
 from aicore.content.guardrails import load_policy
 from aicore.content.suites import default_suite
@@ -26,7 +27,7 @@ from aicore.wiring.engines_file import EnginesFile, read_file
 from aicore.wiring.scorers import load_scorers
 from aicore.wiring.tiers import build, default_file, own_engine
 from bus.codec import EventCodec
-from bus.ports import EventLog, Where
+from bus.ports import EventLog
 from bus.retry import until_seen
 from domain.evaluation.messages import RegisterSuite
 from domain.evaluation.scorers import scorers_of
@@ -48,7 +49,6 @@ from handlers.routing.router import fitting
 from protocol.limits import PAYLOAD_BYTES_MAX
 from protocol.packing import pack
 
-PAGE = 2_000
 TOLD_S, LOOK_S = 10.0, 0.05
 RECORDED = (InferenceRequested, InferenceCompleted, ViolationDetected, ViolationReviewed)
 RECORDED_MEASURES = {"in_character", "repetition", "length", "language", "latency", "rating"}
@@ -214,21 +214,18 @@ async def recorded_suite(log: EventLog, codec: EventCodec, use_case: str, cases:
     answered: list[InferenceRequested] = []
     violations: dict[str, ViolationDetected] = {}
     reviews: dict[str, str] = {}
-    after = 0
-    while page := await log.read_all(after=after, limit=PAGE, where=Where(types=kinds)):
-        for recorded in page:
-            event = codec.decode(recorded)
-            if isinstance(event, InferenceRequested) and event.use_case == use_case:
-                asked[event.inference_id] = event
-            elif isinstance(event, InferenceCompleted) and (found := asked.get(event.inference_id)):
-                # Else nobody was asked, or nobody answered; and what is erased can be asked no more.
-                if event.finish_reason in WHOLE and _whole(found):
-                    answered.append(found)
-            elif isinstance(event, ViolationDetected) and event.side == "output":
-                violations[event.violation_id] = event
-            elif isinstance(event, ViolationReviewed):
-                reviews[event.violation_id] = event.verdict  # the last one counts
-        after = page[-1].position
+    async for recorded in events_until(log, kinds, None):
+        event = codec.decode(recorded)
+        if isinstance(event, InferenceRequested) and event.use_case == use_case:
+            asked[event.inference_id] = event
+        elif isinstance(event, InferenceCompleted) and (found := asked.get(event.inference_id)):
+            # Else nobody was asked, or nobody answered; and what is erased can be asked no more.
+            if event.finish_reason in WHOLE and _whole(found):
+                answered.append(found)
+        elif isinstance(event, ViolationDetected) and event.side == "output":
+            violations[event.violation_id] = event
+        elif isinstance(event, ViolationReviewed):
+            reviews[event.violation_id] = event.verdict  # the last one counts
     confirmed = [
         _attack(n, found, broken)
         for n, (id_, broken) in enumerate(violations.items())

@@ -61,7 +61,7 @@ async def saw_all(foreign: Foreign, bus: Bus) -> bool:
 
 
 @pytest.mark.timeout(3_600)
-@pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [3, pytest.param(200, marks=pytest.mark.slow)])
 async def test_damaged_files_are_made_good_from_the_log(
     bus: Bus, own_server: EmbeddedNats, rounds: int
 ) -> None:
