@@ -24,6 +24,7 @@ AWAY = (
     asyncpg.OperatorInterventionError,  # the server starts, stops, or ended our session
     asyncpg.InsufficientResourcesError,  # no connection or no disk left
     asyncpg.ReadOnlySQLTransactionError,  # a replica that nobody has promoted yet
+    asyncpg.ObjectNotInPrerequisiteStateError,  # the database lets nobody in for now
 )
 """Errors of the server or the way to it: the same call may succeed later."""
 

@@ -106,7 +106,7 @@ class Sought:
 
     named: Lettered
     voice: str
-    seed: str
+    seed: str = field(repr=False)
     tails: Sequence[Tail]
 
     @property
