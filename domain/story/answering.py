@@ -69,6 +69,10 @@ def answered(heard: Understanding, scene: Scene) -> Plan:
     subjects = [*_subjects(heard, scene)]
     for about in subjects:
         if found := _fitting(heard, about, scene):
+            if _who_did(heard, found, scene):  # that somebody is dead does not say who killed them
+                known = [each for each in found if not scene.speaker.hides(each, scene.player)]
+                helps = first(states_of(scene, ranked(known, heard.asks, scene)))
+                return plan_of(scene, Act.NOT_KNOW, helps)
             # who asks nothing in particular, or what is sold, hears of two things
             two = not heard.asks or heard.asks[0] == "sells"
             return telling(scene, Act.ANSWER, ranked(found, heard.asks, scene), two=two)
@@ -112,6 +116,13 @@ def _fitting(heard: Understanding, about: Sequence[str], scene: Scene) -> list[K
     if asks:
         return [each for each in fits if each.claim.predicate in asks]
     return [each for each in fits if each.claim.predicate not in BANAL]
+
+
+def _who_did(heard: Understanding, found: Iterable[Known], scene: Scene) -> bool:
+    """Return whether a question asks first who did a deed, and no such deed is known."""
+    deed = heard.asks[0] if heard.asks and not heard.asked else ""
+    of_deeds = bool(deed) and scene.speaker.words.predicates[deed].holds == "deed"
+    return of_deeds and all(each.claim.predicate != deed for each in found)
 
 
 def _loosely(heard: Understanding, scene: Scene) -> Iterator[Known]:

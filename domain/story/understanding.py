@@ -86,13 +86,14 @@ class Ear:
     """Understands words in one world; made once for each definition.
 
     Attributes:
-        hints: stems of a predicate's own words, with the predicates that have them.
+        hints: stems of predicates' own words, with the predicates that have them: first those that are said
+            by it ("killed"), then those that may be heard in it ("was killed": dead).
         genders: of people, by argument.
         aliases: by the stem of a word, what alone has it in its name, or is alone called so by its trade.
     """
 
     reader: Reader
-    hints: Mapping[str, frozenset[str]]
+    hints: Mapping[str, Sequence[str]]
     genders: Mapping[str, Gender]
     aliases: Mapping[str, str] = field(default_factory=dict)
 
@@ -173,7 +174,7 @@ class Ear:
             if form.search(bare):
                 found |= dict.fromkeys(each for each in predicates if each in known)
         for word in words:
-            found |= dict.fromkeys(sorted(self.hints.get(stem(IRREGULAR.get(word, word)), ())))
+            found |= dict.fromkeys(self.hints.get(stem(IRREGULAR.get(word, word)), ()))
         for form, predicates in ASKED_BY:
             if form.search(bare) and not (found and "at" in predicates):
                 found |= dict.fromkeys(each for each in predicates if each in known)
@@ -280,15 +281,19 @@ def _only(named: Collection[str]) -> str:
     return ""
 
 
-def _hints(words: Vocabulary) -> Mapping[str, frozenset[str]]:
+def _hints(words: Vocabulary) -> Mapping[str, Sequence[str]]:
     """Return by stem the predicates in whose words it stands; what many have says nothing."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
+    found: defaultdict[str, dict[str, bool]] = defaultdict(dict)
     for predicate in words.predicates.values():
         for form in (predicate.says, *predicate.heard):
             for word in words_of(re.sub(r"\{\w+\}", " ", form)):
                 if word not in STOP and word not in _COMMON:
-                    found[stem(IRREGULAR.get(word, word))].add(predicate.id)
-    return {root: frozenset(names) for root, names in found.items() if len(names) <= HINTED_MAX}
+                    found[stem(IRREGULAR.get(word, word))].setdefault(predicate.id, form != predicate.says)
+    return {
+        root: sorted(names, key=lambda each: (names[each], each))
+        for root, names in found.items()
+        if len(names) <= HINTED_MAX
+    }
 
 
 HINTED_MAX = 4

@@ -73,6 +73,21 @@ def test_what_is_answered_is_believed_and_the_event_says_by_what() -> None:
     assert seen.claims[0].circumstances == ["time.just now"]
 
 
+def test_who_killed_somebody_is_not_answered_by_that_they_are_dead() -> None:
+    talking = Talking()
+    talking.tale.happens("dead(person.tom_wick)", "ropewalk_quay")
+    only = talking.say("Who killed Tom Wick?").plan
+    assert (only.act, [each.claim for each in only.claims]) == ("not_know", ["dead(person.tom_wick)"])
+    assert talking.say("Is Tom Wick dead?").plan.act == "answer"
+
+    talking.tale.happens("killed(person.gault, person.tom_wick)", "ropewalk_quay")
+    known = talking.say("Who killed Tom Wick?").plan
+    assert (known.act, [each.claim for each in known.claims]) == (
+        "answer",
+        ["killed(person.gault, person.tom_wick)"],
+    )
+
+
 def test_he_there_and_why_mean_what_was_talked_of_with_this_person() -> None:
     talking = Talking()
     talking.tale.says("nib", "hurt(person.gault, person.bobbin)", "una_pell")
