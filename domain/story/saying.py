@@ -40,8 +40,8 @@ LIGHT = frozenset({Mood.MERRY, Mood.PROUD})
 DARK = frozenset({Mood.SAD, Mood.ANGRY, Mood.AFRAID, Mood.BITTER})
 KIND = frozenset({Attitude.WARM, Attitude.HUMBLE})
 UNKIND = frozenset({Attitude.COLD, Attitude.SCORNFUL})
-MOOD_WEIGHT, ATTITUDE_WEIGHT, REGISTER_WEIGHT, LENGTH_WEIGHT, CIRCUMSTANCE_WEIGHT = 5, 4, 1, 1, 2
-MANNER_WEIGHT = 3
+MOOD_WEIGHT, ATTITUDE_WEIGHT, REGISTER_WEIGHT, LENGTH_WEIGHT, CIRCUMSTANCE_WEIGHT = 7, 7, 1, 1, 2
+MANNER_WEIGHT = 5
 """Of each level of how typical a line is of its voice."""
 
 
