@@ -20,7 +20,7 @@ ACTS = (
     "greet", "farewell", "introduce", "tell", "ask", "answer", "not_know", "refuse", "lie", "deny", "agree",
     "threaten", "warn", "mourn", "console", "bargain", "thank", "apologise", "promise", "remind", "accuse",
     "confess", "boast", "gossip", "complain", "praise", "insult", "order", "plead", "joke", "change_subject",
-    "unforeseen", "silence_break", "small_talk",
+    "unforeseen", "silence_break", "small_talk", "welcome", "retort",
 )  # fmt: skip
 MANNERS = (
     "sure", "likely", "unsure", "hearsay",

@@ -5,11 +5,11 @@ A clause is built from the predicate's pattern and the roles alone, so it says t
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.story.corpus import FRAME
 from domain.story.plan import Certainty, Kind
-from domain.story.slots import Filling, fill
+from domain.story.slots import Filling, Gender, fill
 
 ROLE = re.compile(r"\{(\d)\}")
 CHOICE = re.compile(r"\[([^\]]*)\]")
@@ -126,6 +126,29 @@ def bare_clause(claim: Stated, between: Between, clauses: Mapping[str, str]) -> 
     if person is not None and says_who_told(claim, clauses):
         return FROM.format(_name(person, between, subject=True), said)
     return said
+
+
+def following(claim: Stated, before: Stated, between: Between, clauses: Mapping[str, str]) -> Stated:
+    """Return a claim as it is said right behind another: a pronoun for the person that both are about.
+
+    The name stays where the pronoun might mean somebody else of the claim before, or a word stands before it.
+
+    Raises:
+        KeyError: a predicate has no pattern.
+    """
+    one, told = claim.roles[0], any(says_who_told(each, clauses) for each in (before, claim))
+    if isinstance(one, Kind) or one.kind != Kind.PERSON or told or before.roles[0] != one:
+        return claim
+    others = [each for each in (*before.roles[1:], *before.circumstances) if isinstance(each, Thing)]
+    people = [each for each in others if each.kind == Kind.PERSON]
+    alike = any(each.filling.gender == one.filling.gender for each in people)
+    if alike or one.id in (between.speaker.id, between.hearer.id):
+        return claim
+    if not all(_pattern(each, clauses).startswith("{1}") for each in (before, claim)):
+        return claim
+    gender = one.filling.gender
+    pronoun = Filling(gender, gender, plural=gender == Gender.THEY)
+    return replace(claim, roles=(replace(one, filling=pronoun), *claim.roles[1:]))
 
 
 def _pattern(claim: Stated, clauses: Mapping[str, str]) -> str:

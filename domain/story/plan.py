@@ -57,6 +57,10 @@ class Act(StrEnum):
     """An answer to what nobody foresaw: it takes note of the words and adopts none of them."""
     SILENCE_BREAK = "silence_break"
     SMALL_TALK = "small_talk"
+    WELCOME = "welcome"
+    """An answer to thanks."""
+    RETORT = "retort"
+    """An answer to an insult that does not pay it back."""
 
 
 ASKED_FOR = frozenset({Act.ASK, Act.ORDER, Act.PLEAD, Act.BARGAIN, Act.THREATEN, Act.PROMISE})

@@ -24,7 +24,7 @@ REPLIES: Mapping[Does, Act] = {
     Does.GREET: Act.GREET,
     Does.FAREWELL: Act.FAREWELL,
     Does.DISMISS: Act.FAREWELL,
-    Does.THANK: Act.SMALL_TALK,
+    Does.THANK: Act.WELCOME,
     Does.CHAT: Act.SMALL_TALK,
     Does.APOLOGISE: Act.CONSOLE,
     Does.PRAISE: Act.THANK,
@@ -70,7 +70,7 @@ def _reply(heard: Understanding, scene: Scene) -> Plan:
         case Does.THREATEN:
             return plan_of(scene, _to_threat(scene.temper))
         case Does.INSULT:
-            return plan_of(scene, Act.INSULT if scene.temper.aggression >= HIGH else Act.COMPLAIN)
+            return plan_of(scene, Act.INSULT if scene.temper.aggression >= HIGH else Act.RETORT)
         case Does.ASK_SECRET:
             warm = scene.temper.attitude == Attitude.WARM
             return plan_of(scene, Act.CHANGE_SUBJECT if warm else Act.REFUSE)

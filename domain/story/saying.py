@@ -13,10 +13,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
-from itertools import islice, permutations
+from itertools import islice, pairwise, permutations
 
 from domain.story.asides import aside_before, interjects, line_id, opening_of
-from domain.story.clauses import Between, Stated, Thing, bare_clause, clause, framed, says_who_told
+from domain.story.clauses import (
+    Between,
+    Stated,
+    Thing,
+    bare_clause,
+    clause,
+    following,
+    framed,
+    says_who_told,
+)
 from domain.story.corpus import FRAME, Pair, Voice
 from domain.story.plan import (
     ASKED,
@@ -58,6 +67,8 @@ INSTEAD: Mapping[Act, Act] = {
     Act.ACCUSE: Act.COMPLAIN,
     Act.CONFESS: Act.APOLOGISE,
     Act.DENY: Act.REFUSE,
+    Act.WELCOME: Act.SMALL_TALK,
+    Act.RETORT: Act.COMPLAIN,
 }
 """What is done instead by a voice that has no line of an act without a claim; of others, small talk."""
 
@@ -277,6 +288,7 @@ class Tongue:
         claims = saying.claims
         if saying.act == Act.DENY:  # its claims are what it denies
             claims = tuple(replace(claim, negated=not claim.negated) for claim in claims)
+        claims = self._in_turn(claims, saying)
         said = " ".join(clause(claim, saying.between, saying.certainty, self.clauses) for claim in claims)
         act = Act.TELL if saying.act in AS_TOLD else saying.act
         as_act = replace(saying, act=act)
@@ -311,10 +323,23 @@ class Tongue:
         fitting = [each for each in frames if bearable(each.pair, saying, ())]
         if not fitting:
             return ()
-        said = " and ".join(bare_clause(claim, saying.between, self.clauses) for claim in claims)
         people = {SPEAKER: saying.between.speaker.filling, HEARER: saying.between.hearer.filling}
         fitting.sort(key=lambda each: self._rank(each, saying, heard, seed))
-        return [(framed(each.pair.text, said, people), each) for each in fitting]
+        return [(self._around(each.pair.text, claims, saying, people), each) for each in fitting]
+
+    def _around(
+        self, frame: str, claims: Sequence[Stated], saying: Saying, people: Mapping[str, Filling]
+    ) -> str:
+        """Return clauses with a frame around the one beside which it stands; the other is a sentence."""
+        at = len(claims) - 1 if frame.startswith(FRAME) else 0
+        said = [clause(each, saying.between, saying.certainty, self.clauses) for each in claims]
+        said[at] = framed(frame, bare_clause(claims[at], saying.between, self.clauses), people)
+        return " ".join(said)
+
+    def _in_turn(self, claims: Sequence[Stated], saying: Saying) -> tuple[Stated, ...]:
+        """Return claims as they are said one behind the other."""
+        later = (following(one, before, saying.between, self.clauses) for before, one in pairwise(claims))
+        return (*claims[:1], *later)
 
 
 Part = tuple[str, Written]

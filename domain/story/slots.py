@@ -28,7 +28,7 @@ FORMS: Mapping[Kind, frozenset[str]] = {
 }
 """The forms that each kind has; "" is the name itself."""
 
-SENTENCE_END = re.compile(r"(?:^|[.?!…:][\"')]*\s+|\s(?=\"))[\"'(]*$")
+SENTENCE_END = re.compile(r"(?:^|[.?!…][\"')]*\s+|\s(?=\"))[\"'(]*$")
 """What stands before the beginning of a sentence."""
 
 

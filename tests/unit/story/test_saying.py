@@ -200,17 +200,30 @@ def test_a_clause_stands_in_a_frame_of_the_voice_that_is_as_sure() -> None:
 
     assert told(host, "owes S H N").text == "Mind you, I owe you forty crowns."
     assert told(host, "owes S H N", "dead A").text == (
-        "Mind you, I owe you forty crowns and Bram Sallow is dead."
+        "Mind you, I owe you forty crowns. Bram Sallow is dead."
     )
     assert told(host, "owes S H N", certainty=Certainty.HEARSAY).text == (
         "I owe you forty crowns, so they say."
     )
+    assert told(host, "owes S H N", "dead A", certainty=Certainty.HEARSAY).text == (
+        "They say that I owe you forty crowns. Bram Sallow is dead, so they say."
+    ), "each as sure as the plan"
     assert told(host, "owes S H N", certainty=Certainty.UNSURE).text == (
         "It may be that I owe you forty crowns."
     )
     assert told(host, "dead A ; B", certainty=Certainty.HEARSAY).text == (
         "Mind you, Nettie Corran told me that Bram Sallow is dead."
     ), "who told it is how sure one is of it"
+
+
+def test_who_was_named_is_he_in_the_sentence_behind_where_nobody_else_can_be_meant() -> None:
+    host = tongue("> tell\nMind you, {claim}.\n")
+
+    assert told(host, "owes A B N", "dead A").text == (
+        "Mind you, Bram Sallow owes Nettie Corran forty crowns. He is dead."
+    )
+    for other in ("killed A C", "killed B A", "killed S A"):
+        assert told(host, other, "dead A").text.endswith("Bram Sallow is dead."), other
 
 
 def test_what_is_nearly_what_was_heard_gives_way_to_another_way_of_saying_it() -> None:

@@ -28,7 +28,7 @@ FILLINGS = {
             "\"{F},\" it says. {F}'s bread; {K}'s price.",
             "\"The Tallymen,\" it says. The Tallymen's bread; nails' price.",
         ),
-        ("{G.The} is gone: {G}. No {G.bare}.", "The tin saint is gone: A tin saint. No tin saint."),
+        ("{G.The} is gone: {G}. No {G.bare}.", "The tin saint is gone: a tin saint. No tin saint."),
         ("Ill {T.since}. {N} it cost.", "Ill these three days. Forty crowns it cost."),
         ('I said, "{F} {F.has} it", to {X.aim}.', 'I said, "The Tallymen have it", to find the tide key.'),
     ],
