@@ -33,7 +33,7 @@ from tests.unit.beliefs.kit import Tale
 from tests.unit.beliefs.test_words import ANN
 from tests.unit.story.talk_kit import Stage, Talking, cindermouth, mouth
 
-SEED = 20_261_202
+SEED = 20_261_204
 TALKS, TALKS_QUICK = 60, 6
 PLACES = ("ropewalk_quay", "lamp_yard", "ferry_landing", "tally_house")
 WEATHERS = ("rain", "fog", "storm", "clear")
