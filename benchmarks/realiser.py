@@ -1,8 +1,8 @@
 """Plans in the words of the small model: what its samples say, what is said in the end, and how soon.
 
 1,000 random plans of the sample world and 300 of a second one, whose names no model has seen; every sample is
-read back as before a player hears it, and so is what is said: the model's own words, the best that pass; else
-those that it is held to; else the written lines. Then all characters are asked who they are, and turns come
+read back as before a player hears it, and so is what is said: words that the model is held to, the best that
+pass; else its own; else the written lines. Then all characters are asked who they are, and turns come
 eight at a time, each with a deadline.
 """
 
@@ -113,15 +113,14 @@ class Speaking:
         """Yield the model's words, batch by batch, as a talk asks for them."""
         sought = self.model.sought(scene.saying, scene.voice, Heard(), scene.seed)
         if sought:
-            yield await self.model.free(sought)
             yield await self.model.held(sought)
+            yield await self.model.free(sought)
 
     def _count(self, wording: Wording, stop: str, gate: str, seen: Seen) -> None:
         if wording.freedom == Freedom.HELD:
             seen.held += 1
             seen.held_passed += not stop
             seen.held_stops[stop] += 1
-            return
         seen.read_back += 0 if gate else wording.times
         seen.samples += wording.times
         seen.passed += 0 if stop else wording.times

@@ -1,7 +1,9 @@
 """The small model as one who has words for the plans of a talk (`handlers.story.realiser`).
 
-First its own words; only where none of them pass, those that it is held to. Each candidate says in ``maker``
-which model made it, by the digest of its weights, and whether its words are free or held.
+First clauses that it is held to; its own words only where writers have no clause for the claim, or none of them
+passes: of what passes all gates in free words, much says the claim badly or another one (docs/decisions.md).
+Each candidate says in ``maker`` which model made it, by the digest of its weights, and whether its words are
+free or held.
 """
 
 import asyncio
@@ -59,7 +61,7 @@ class SmallMouth:
         self._ways = ways
 
     async def realise(self, asked: Asked) -> AsyncGenerator[Sequence[Made], None]:
-        """Yield the model's own words, then those that it is held to; see `Realiser`.
+        """Yield words that the model is held to, then its own; see `Realiser`.
 
         Raises:
             EngineError: the engine could not answer.
@@ -69,8 +71,9 @@ class SmallMouth:
         sought = model.sought(asked.saying, asked.voice, asked.heard, asked.seed)
         if sought is None:
             return
+        if held := await model.held(sought):
+            yield [self._made(each) for each in held]
         yield [self._made(each) for each in await model.free(sought)]
-        yield [self._made(each) for each in await model.held(sought)]
 
     def _made(self, wording: Wording) -> Made:
         return Made(
