@@ -1,8 +1,8 @@
 """The small model as one who has words for the plans of a talk (`handlers.story.realiser`).
 
-First clauses that it is held to; its own words only where writers have no clause for the claim, or none of them
-passes: of what passes all gates in free words, much says the claim badly or another one (docs/decisions.md).
-Each candidate says in ``maker`` which model made it, by the digest of its weights, and whether its words are
+First clauses that it is held to; its own words only where writers have no clause for the claim, or none of
+them passes: of what passes all gates in free words, much says the claim badly or another one
+(docs/decisions.md). Each candidate says in ``maker`` which model made it, by the digest of its weights, and whether its words are
 free or held.
 """
 

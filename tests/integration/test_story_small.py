@@ -46,7 +46,7 @@ async def test_a_small_model_says_what_people_know_and_written_lines_where_it_is
         assert line.candidates[0].rung == "written", "the written line is there first"
         for each in line.candidates[1:]:
             name, digest, freedom = each.maker.split()
-            assert (name, digest[:7], freedom) == (VOICE, "sha256:", "held"), "where it is, writers have words"
+            assert (name, digest[:7], freedom) == (VOICE, "sha256:", "held"), "writers have words"
             assert bool(each.stopped) == bool(each.why)
         assert "Nib" in line.text
         told = await explain_line(log, CODEC, "ann.1", shipped_mouth())
