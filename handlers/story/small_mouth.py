@@ -2,8 +2,8 @@
 
 First clauses that it is held to; its own words only where writers have no clause for the claim, or none of
 them passes: of what passes all gates in free words, much says the claim badly or another one
-(docs/decisions.md). Each candidate says in ``maker`` which model made it, by the digest of its weights, and whether its words are
-free or held.
+(docs/decisions.md). Each candidate says in ``maker`` which model made it, by the digest of its weights, and
+whether its words are free or held.
 """
 
 import asyncio
