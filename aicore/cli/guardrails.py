@@ -1,7 +1,7 @@
 """`aicore guardrails`: policies, violations, and their review."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from domain.guardrails.check import Verdict
 from domain.guardrails.check import check as check_text
 from domain.guardrails.compiler import compile_policy
 from domain.guardrails.policy import Policy, PolicyError, policy_from
+from domain.guardrails.topics import with_topics
 from domain.guardrails.violations import place_of
 from domain.kernel.visibility import GONE
 from protocol.messages import Reply
@@ -37,6 +38,10 @@ PolicyFile = Annotated[
         "--policy", help="TOML file of a policy; default: the one shipped with the program.", exists=True
     ),
 ]
+TopicsFile = Annotated[
+    Path | None,
+    typer.Option("--topics", help="TOML file of topics that your house does not want touched.", exists=True),
+]
 
 
 @app.command()
@@ -48,6 +53,7 @@ def check(  # noqa: PLR0913 - the options of one command
         str | None, typer.Option(help="Profile of the policy; default: the active one.")
     ] = None,
     policy: PolicyFile = None,
+    topics: TopicsFile = None,
     active: Annotated[
         bool, typer.Option("--active", help="Check against the active policy of the running realm.")
     ] = False,
@@ -55,17 +61,18 @@ def check(  # noqa: PLR0913 - the options of one command
 ) -> None:
     """Check a text against a policy. Exit code 1 if it would be changed or blocked.
 
-    No system has to run, except with --active: the policy is the program's, or that of --policy.
+    No system has to run, except with --active: the policy is the program's, or that of --policy and --topics.
     """
     if side not in ("input", "output"):
         raise Failure(f"--side {side}: write input or output", code=Exit.USAGE)
-    if active and policy:
-        raise Failure("--active and --policy name two policies", remedy="leave one out", code=Exit.USAGE)
+    if active and (policy or topics):
+        other = "--policy" if policy else "--topics"
+        raise Failure(f"--active and {other} name two policies", remedy="leave one out", code=Exit.USAGE)
     if text != text.encode("utf-8", "replace").decode():
         raise Failure("the text is no UTF-8: no message can hold it", code=Exit.USAGE)
     which: Literal["input", "output"] = "input" if side == "input" else "output"
     try:
-        tried, holds = over_wire(held) if active else (_policy(policy), None)
+        tried, holds = over_wire(held) if active else (_policy(policy, topics), None)
         compiled = compile_policy(tried, profile or holds or DEFAULT_PROFILE)
     except PolicyError as error:
         raise Failure(str(error), code=Exit.USAGE) from None
@@ -122,10 +129,14 @@ def publish(
         Path | None, typer.Argument(help="TOML file of a policy; default: the one shipped with the program.")
     ] = None,
     *,
+    topics: TopicsFile = None,
     json: Json = False,
 ) -> None:
-    """Publish a version of a policy; a rule that cannot be used is named with its remedy."""
-    policy = _policy(file)
+    """Publish a version of a policy; a rule that cannot be used is named with its remedy.
+
+    With --topics the topics of a house stand beside the policy's rules, under the name that the file gives.
+    """
+    policy = _policy(file, topics)
     payload = {"policy": policy.model_dump(mode="json"), "operator": operator, "reason": reason}
     reply = over_wire(lambda client: client.command("guardrails.publish_policy", payload))
     said = f"{policy.label} is published; to activate it: `aicore guardrails activate {policy.label}`"
@@ -284,13 +295,16 @@ async def _query(client: Client, view: str, query: dict[str, Any]) -> Any:
     return (await client.query(view, query)).result
 
 
-def _policy(file: Path | None) -> Policy:
-    if file is None:
-        return load_policy()
+def _policy(file: Path | None, topics: Path | None = None) -> Policy:
+    policy = load_policy() if file is None else _read(file, policy_from)
+    return policy if topics is None else _read(topics, lambda data: with_topics(policy, data))
+
+
+def _read(file: Path, made: Callable[[Mapping[str, object]], Policy]) -> Policy:
     if not file.is_file():
         raise Failure(f"{file} is no file", code=Exit.USAGE)
     try:
-        return policy_from(tomllib.loads(file.read_text(encoding="utf-8")))
+        return made(tomllib.loads(file.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Failure(f"{file} is no TOML: {error}", code=Exit.USAGE) from None
     except PolicyError as error:

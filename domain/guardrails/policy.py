@@ -31,7 +31,9 @@ Rated = Literal[
     "sensitive_themes",
     "moral_complexity",
 ]
-Conduct = Literal["personal_data", "out_of_character", "leak", "manipulation", "injection", "contradiction"]
+Conduct = Literal[
+    "personal_data", "out_of_character", "leak", "manipulation", "injection", "contradiction", "house_topic"
+]
 """contradiction: of what is true in the world; found by what knows the world, not by a rule."""
 Category = Absolute | Rated | Conduct
 Detector = Literal["email", "phone", "card", "iban", "ip"]

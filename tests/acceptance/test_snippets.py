@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import NamedTuple
 import pytest
 
 from aicore.content.definition import check_sources
+from aicore.content.guardrails import load_policy
 from aicore.content.lore import checked
 from aicore.content.lore.written import read_file as lore_file
 from aicore.content.sample_world import sample_definition
@@ -26,6 +28,7 @@ from aicore.content.world import load_world
 from aicore.content.yaml_source import read_yaml
 from aicore.wiring.engines_file import read_file
 from aicore.wiring.tiers import build
+from domain.guardrails.topics import with_topics
 from domain.kernel.parse import parse
 from domain.optimisation.messages import SetPolicy
 from domain.registry.messages import RegisterModel
@@ -200,6 +203,8 @@ def toml(text: str, shell: Shell, folder: Path) -> None:
         tiers, engines = build(read_file(file))
         assert tiers
         assert engines
+    elif "[[topics]]" in text:
+        assert with_topics(load_policy(), tomllib.loads(text)).name
     else:
         assert load_world(file).npc
 
@@ -302,6 +307,7 @@ def test_a_block_of_the_documents_works(block: Block, shell: Shell, tmp_path: Pa
     [
         ("python", "import os; os.environ['NO_SUCH_VARIABLE']"),
         ("toml", "[engines.a]\nkind = 'nobody'"),
+        ("toml", "[[topics]]\nid = 'rivals'"),
         ("yaml", "people: {gault: {name: Gault}}"),
         ("sh", "aicore models lost"),
         ("sh", "aicore models promote ID --no-such-option x"),
