@@ -55,13 +55,31 @@ def submit(  # noqa: PLR0913 - one parameter per option of the command line
     chunks = list(_chunks(_items(file)))  # all is checked first: a batch that is opened stays in the log
 
     async def work(client: Client) -> dict[str, Any]:
-        await client.command("batch.open", {"batch_id": batch_id, **facts})
-        for chunk in chunks:
-            await client.command("batch.add_items", {"batch_id": batch_id, "items": chunk})
-        reply = await client.command("batch.submit", {"batch_id": batch_id})
-        return await _watched(client, batch_id) if wait else dict(reply.result)
+        submitted = await _submitted(client, {"batch_id": batch_id, **facts}, chunks)
+        return await _watched(client, batch_id) if wait else submitted
 
     _end(over_wire(work), waited=wait, json=json)
+
+
+async def _submitted(
+    client: Client, facts: Mapping[str, Any], chunks: Sequence[Sequence[Mapping[str, Any]]]
+) -> dict[str, Any]:
+    """Open a batch, give it its items and submit it; return what is known of it."""
+    batch_id = facts["batch_id"]
+    await client.command("batch.open", dict(facts))
+    for chunk in chunks:
+        await client.command("batch.add_items", {"batch_id": batch_id, "items": chunk})
+    return dict((await client.command("batch.submit", {"batch_id": batch_id})).result)
+
+
+async def answered(
+    client: Client, facts: Mapping[str, Any], items: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Have the bronze tier answer a few questions, showing progress; return their results."""
+    batch_id = new_id().hex
+    await _submitted(client, {"batch_id": batch_id, **facts}, [items])
+    await _watched(client, batch_id)
+    return await _results(client, batch_id)
 
 
 @app.command("list")
@@ -151,14 +169,7 @@ def results(
     """Write the results so far, one JSON object a line; with --json as one list."""
 
     async def work(client: Client) -> list[dict[str, Any]]:
-        found = await _find(client, batch_id)
-        rows: list[dict[str, Any]] = []
-        while True:
-            query = {"batch_id": found["batch_id"], "after": len(rows), "limit": PAGE}
-            page = (await client.query("batch.results", query)).result
-            rows += page
-            if len(page) < PAGE:
-                return rows
+        return await _results(client, (await _find(client, batch_id))["batch_id"])
 
     with err.status("reading"):
         rows = vouched_over_wire(work)
@@ -171,6 +182,16 @@ def results(
         out.print(lines.decode(), end="", markup=False, highlight=False, soft_wrap=True)
     else:
         out.print(f"{len(rows)} results in {to}")
+
+
+async def _results(client: Client, batch_id: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    while True:
+        query = {"batch_id": batch_id, "after": len(rows), "limit": PAGE}
+        page = (await client.query("batch.results", query)).result
+        rows += page
+        if len(page) < PAGE:
+            return rows
 
 
 def _items(file: Path) -> list[tuple[dict[str, Any], int]]:

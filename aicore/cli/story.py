@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from aicore.cli import beliefs, director, imports, memories, pins, rehearse, storylets, traces, verdicts
+from aicore.cli import (
+    barks,
+    beliefs,
+    director,
+    imports,
+    memories,
+    pins,
+    rehearse,
+    storylets,
+    traces,
+    verdicts,
+)
 from aicore.cli.terminal import Failure, Json, out, print_json
 from aicore.content.line_files import Corpus, read_corpus
 from domain.story.corpus import Found, Pair
@@ -17,6 +28,7 @@ corpus = typer.Typer(no_args_is_help=True, help="The corpus of lines: its check,
 app.add_typer(corpus, name="corpus")
 app.add_typer(storylets.app, name="storylets")
 app.add_typer(pins.app, name="pins")
+app.add_typer(barks.app, name="barks")
 for command in (
     beliefs.facts,
     beliefs.knows,

@@ -29,6 +29,7 @@ from domain.beliefs.beliefs import Beliefs
 from domain.beliefs.telling import Audience
 from domain.definition.definition import Definition
 from domain.memories.memories import Memories
+from domain.story.barks import BarksQuery, DeclineBark, ProposeBark, TakeBark
 from domain.story.corpus import Words
 from domain.story.messages import PINS, Pin, Say, Unpin
 from domain.story.mouth import Mouth
@@ -45,6 +46,7 @@ from handlers.memories.view import MemoriesView
 from handlers.people.board import PeopleBoard
 from handlers.people.memories import PeopleMemories
 from handlers.people.surroundings import Surroundings
+from handlers.story.barks import BarkBoard, Barks
 from handlers.story.gates import ReadingBack
 from handlers.story.lore import LoreByLibrarian
 from handlers.story.pinboard import PinBoard
@@ -154,8 +156,14 @@ async def verdicts_in_memory(parts: Parts) -> VerdictBoard:
     return await parts.view(VerdictBoard(parts.log, decode=parts.codec.decode))
 
 
+async def barks_in_memory(parts: Parts) -> BarkBoard:
+    """Open the bank of barks (`Parts.once`)."""
+    return await parts.view(BarkBoard(parts.log, decode=parts.codec.decode))
+
+
 async def _queries(parts: Parts) -> None:
-    """Make lines again for who asks why they were said; tell what is pinned, approved and rejected."""
+    """Make lines again for who asks why they were said; tell what writers did."""
+    parts.served.queries[BarksQuery] = (await parts.once(barks_in_memory)).answer
     explains = Explains(parts.log, parts.codec, shipped_mouth)
     parts.served.queries[ExplainQuery] = explains.answer
     parts.served.queries[VerdictsQuery] = (await parts.once(verdicts_in_memory)).answer
@@ -192,6 +200,9 @@ async def _commands(parts: Parts) -> None:
     parts.served.commands[Pin.command_name] = pins
     verdicts = Verdicts(parts.log, parts.codec, world.mouth)
     parts.served.commands |= {kind.command_name: verdicts for kind in (Approve, Reject)}
+    bank = await parts.once(barks_in_memory)
+    barks = Barks(parts.log, parts.codec, world, bank, read_language)
+    parts.served.commands |= {kind.command_name: barks for kind in (ProposeBark, TakeBark, DeclineBark)}
     limits = await parts.once(player_limits)
     parts.served.commands[Say.command_name] = limits.before(talks)
 

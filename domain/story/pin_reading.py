@@ -39,7 +39,9 @@ AT_ONCE = 3
 """So many faults are told at once; who mends them sees the others."""
 
 
-def read_pin(pair: Pair, language: Language, names: Mapping[str, str], given: str) -> None:
+def read_pin(
+    pair: Pair, language: Language, names: Mapping[str, str], given: str, code: str = "bad_pin"
+) -> None:
     """Read a pin as every line is read before it is said; a whole name that begins a sentence is one.
 
     Args:
@@ -47,9 +49,10 @@ def read_pin(pair: Pair, language: Language, names: Mapping[str, str], given: st
         language: of the genre, with the world's names.
         names: what the world has, by id.
         given: what all of the voice have or do.
+        code: by which it is refused.
 
     Raises:
-        Rejected: ``bad_pin`` with what the line says and its plan does not.
+        Rejected: ``code`` with what the line says and its plan does not.
     """
     stops = read_back_template(pair.text, pair.plan, language, given)
     stops = (*stops, *_names_first(pair.text, {name.casefold() for name in names.values()}, stops))
@@ -57,7 +60,7 @@ def read_pin(pair: Pair, language: Language, names: Mapping[str, str], given: st
         return
     told = "; ".join(f"{each.gate}: {_found(each)}{each.why}" for each in stops[:AT_ONCE])
     more = f"; and {len(stops) - AT_ONCE} more" if len(stops) > AT_ONCE else ""
-    raise Rejected("bad_pin", f"{told}{more}", field="text", remedy=_remedy(stops[0], pair, language))
+    raise Rejected(code, f"{told}{more}", field="text", remedy=_remedy(stops[0], pair, language))
 
 
 def _names_first(text: str, names: Collection[str], before: Collection[Stop]) -> Iterator[Stop]:

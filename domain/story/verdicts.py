@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import Field
 
@@ -18,11 +18,14 @@ from domain.kernel.decider import Decider, Rejected
 from domain.kernel.event import Command, Event, Query
 from domain.kernel.roles import GRANTED, PEOPLE, WRITING
 from domain.kernel.vocabulary import Operator, Reason
+from domain.story.barks import BarkTaken
 from domain.story.messages import LineId, VoiceName
 from domain.story.mouth import Mouth
+from domain.story.plan import Act
 from domain.story.saying import DARK, KIND, LIGHT, UNKIND, Tongue, Written
 
 STREAM = "story-verdicts"
+V = TypeVar("V", bound="LineApproved | LineRejected | BarkTaken")
 LIKED = 16
 """Level of an approved line: more than mood, attitude, register and length weigh together."""
 
@@ -63,7 +66,8 @@ class LineRejected(Event, name="story.rejected", version=1):
 
 
 Verdict = LineApproved | LineRejected
-VERDICTS = (LineApproved, LineRejected)
+VERDICTS = (LineApproved, LineRejected, BarkTaken)
+"""What changes the corpus by which people speak."""
 
 
 class Approve(Command, name="story.approve", may=WRITING):
@@ -103,9 +107,9 @@ class VerdictsQuery(Query, name="story.verdicts", may=(GRANTED, *PEOPLE)):
 
 
 class Judge(Command):
-    """Our own: a verdict on a line that was looked up."""
+    """Our own: a verdict on a line that was looked up, or a bark that is taken."""
 
-    verdict: Verdict
+    verdict: Verdict | BarkTaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +118,20 @@ class Judged:
 
     Attributes:
         chain: ids of their events, in order.
+        taken: barks that are lines of their voices.
     """
 
     by: Mapping[tuple[str, str], Verdict] = field(default_factory=dict)
     chain: tuple[str, ...] = ()
+    taken: tuple[BarkTaken, ...] = ()
 
-    def after(self, verdict: Verdict, event: str) -> "Judged":
-        """Return what holds after a verdict."""
-        return Judged(
-            {**self.by, **{(verdict.voice, id_): verdict for id_ in verdict.lines}}, (*self.chain, event)
-        )
+    def after(self, verdict: Verdict | BarkTaken, event: str) -> "Judged":
+        """Return what holds after a verdict, or a bark that was taken."""
+        chain = (*self.chain, event)
+        if isinstance(verdict, BarkTaken):  # whoever takes it wants it, whatever was thought of it before
+            by = {key: held for key, held in self.by.items() if key != (verdict.voice, verdict.bark)}
+            return Judged(by, chain, (*self.taken, verdict))
+        return Judged(_with(self.by, verdict), chain, self.taken)
 
     def digest_of(self, corpus: str) -> str:
         """Return the digest of a corpus with these verdicts."""
@@ -139,12 +147,24 @@ class Judged:
         voices: dict[str, dict[str, Verdict]] = defaultdict(dict)
         for (voice, id_), verdict in self.by.items():
             voices[voice][id_] = verdict
+        barks: dict[str, list[BarkTaken]] = defaultdict(list)
+        for bark in self.taken:
+            barks[bark.voice].append(bark)
         changed = {
-            name: judged(mouth.tongues[name], lines)
-            for name, lines in voices.items()
+            name: judged(with_barks(mouth.tongues[name], barks[name]), voices[name])
+            for name in {*voices, *barks}
             if name in mouth.tongues
         }
         return replace(mouth, tongues={**mouth.tongues, **changed}, digest=self.digest_of(mouth.digest))
+
+
+def with_barks(tongue: Tongue, barks: Sequence[BarkTaken]) -> Tongue:
+    """Return a voice with barks among its lines."""
+    found = Tongue(tongue.voice, tongue.clauses, tongue.by_shape.copy(), tongue.frames)
+    for bark in barks:
+        shape = Act(bark.act), ()
+        found.by_shape[shape] = [*found.by_shape[shape], bark.written(tongue)]
+    return found
 
 
 def judged(tongue: Tongue, verdicts: Mapping[str, Verdict]) -> Tongue:
@@ -188,22 +208,37 @@ def _bearable(written: Written) -> bool:
     return not coloured and not plan.hidden
 
 
-def decide(command: Judge, state: Mapping[tuple[str, str], Verdict]) -> Sequence[Verdict]:
+Held = Mapping[tuple[str, str], Verdict | BarkTaken]
+
+
+def decide(command: Judge, state: Held) -> Sequence[Verdict | BarkTaken]:
     """Return the verdict; nothing if its lines have it already."""
     wanted = command.verdict
-    held = [state.get((wanted.voice, id_)) for id_ in wanted.lines]
+    held = [state.get((wanted.voice, id_)) for id_ in _ids(wanted)]
     return [] if all(isinstance(each, type(wanted)) for each in held) else [wanted]
 
 
-def evolve(state: Mapping[tuple[str, str], Verdict], event: Verdict) -> Mapping[tuple[str, str], Verdict]:
+def evolve(state: Held, event: Verdict | BarkTaken) -> Held:
     """Return the verdicts that hold after one more."""
-    return {**state, **{(event.voice, id_): event for id_ in event.lines}}
+    return _with(state, event)
 
 
-NONE: Mapping[tuple[str, str], Verdict] = {}
-JUDGING: Decider[Judge, Verdict, Mapping[tuple[str, str], Verdict]] = Decider(NONE, decide, evolve)
+def _ids(verdict: Verdict | BarkTaken) -> Sequence[str]:
+    return [verdict.bark] if isinstance(verdict, BarkTaken) else verdict.lines
 
 
-def explains(command: Judge, event: Verdict) -> bool:
+def _with(held: Mapping[tuple[str, str], V], verdict: V) -> Mapping[tuple[str, str], V]:
+    return {**held, **{(verdict.voice, id_): verdict for id_ in _ids(verdict)}}
+
+
+NONE: Held = {}
+JUDGING: Decider[Judge, Verdict | BarkTaken, Held] = Decider(NONE, decide, evolve)
+
+
+def explains(command: Judge, event: Verdict | BarkTaken) -> bool:
     """Return whether a verdict may be what a command led to."""
-    return (type(command.verdict), command.verdict.line) == (type(event), event.line)
+    return type(command.verdict) is type(event) and _about(command.verdict) == _about(event)
+
+
+def _about(verdict: Verdict | BarkTaken) -> str:
+    return verdict.bark if isinstance(verdict, BarkTaken) else verdict.line

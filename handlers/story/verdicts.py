@@ -8,6 +8,7 @@ from bus.ports import EventLog, RecordedEvent
 from domain.kernel.decider import Rejected
 from domain.kernel.event import Event
 from domain.kernel.parse import parse
+from domain.story.barks import BarkTaken
 from domain.story.messages import LineSaid, stream_of
 from domain.story.mouth import Mouth
 from domain.story.verdicts import (
@@ -15,6 +16,7 @@ from domain.story.verdicts import (
     STREAM,
     VERDICTS,
     Approve,
+    Held,
     Judge,
     Judged,
     LineApproved,
@@ -29,7 +31,7 @@ from handlers.kernel.commands import Binding, CommandRunner, caused_by
 from handlers.kernel.follow import Decode, MemoryView
 from protocol.messages import CommandMessage, Reply
 
-JUDGED: Binding[Judge, Verdict, Mapping[tuple[str, str], Verdict]] = Binding(
+JUDGED: Binding[Judge, Verdict | BarkTaken, Held] = Binding(
     commands=(Judge,), stream_of=lambda _: STREAM, decider=JUDGING, explains=explains
 )
 PAGE = 2_000

@@ -64,6 +64,7 @@ async def test_players_speak_and_people_answer_what_they_believe(system: System)
         await _promise_by_words(client)
         await _say_what_is_pinned(client, log)
         await _say_no_more_what_is_rejected(client, log)
+        await _say_a_bark_that_was_taken(client, log)
         await _are_explained(client, log)
 
 
@@ -171,6 +172,10 @@ async def _say_what_is_pinned(client: Client, log: EventLog) -> None:
     assert (await refused(client, "story.unpin", pin="una", **by)).code == "unknown_pin"
 
 
+EEL = "An eel asked me the way once. I pointed, and it is still going."
+OAR = "Two oars fell out. They went round and round about it."
+
+
 async def _say_no_more_what_is_rejected(client: Client, log: EventLog) -> None:
     """From then on, without a restart; and every line is still made again, before the verdict and after."""
     by = {"operator": "mira", "reason": "too coarse"}
@@ -200,6 +205,43 @@ async def _say_no_more_what_is_rejected(client: Client, log: EventLog) -> None:
         return True
 
     await until(by_another_corpus)
+
+
+async def _say_a_bark_that_was_taken(client: Client, log: EventLog) -> None:
+    """Proposed, refused if it is not written as the corpus is, said by nobody until it is taken."""
+    by = {"operator": "mira", "reason": "the night's batch"}
+    (last,) = await log.read_stream(stream_of("ann"), after=0, limit=1)
+    told = CODEC.decode(last)
+    assert isinstance(told, LineSaid)
+    bark = {"voice": told.made_of.voice, "act": "joke", "mood": "calm", "maker": "ember-silver", **by}
+    for text, code in (("Gault is dead.", "unusable_line"), ("It took 3 eels.", "unusable_line")):
+        assert (await refused(client, "story.propose_bark", **bark, text=text)).code == code
+    elsewhere = {**bark, "voice": "harbour/nobody", "text": EEL}
+    assert (await refused(client, "story.propose_bark", **elsewhere)).code == "unknown_voice"
+    assert (await refused(client, "story.take_bark", bark="0" * 12, **by)).code == "unknown_bark"
+
+    ids = [
+        (await client.command("story.propose_bark", {**bark, "text": each})).result["bark"]
+        for each in (EEL, OAR)
+    ]
+
+    async def both_wait() -> bool:
+        rows = (await client.query("story.barks")).result["barks"]
+        return [(each["bark"], each["state"]) for each in rows] == [
+            (id_, "proposed") for id_ in reversed(ids)
+        ]
+
+    await until(both_wait)
+    await client.command("story.decline_bark", {"bark": ids[1], **by})
+    await client.command("story.take_bark", {"bark": ids[0], **by})
+
+    async def is_said() -> bool:
+        return EEL in (await patiently(client, "Tell me a joke"))["text"]
+
+    await until(is_said)
+    rows = (await client.query("story.barks")).result["barks"]
+    assert [(each["bark"], each["state"], each["text"]) for each in rows] == [(ids[0], "taken", EEL)]
+    assert (await refused(client, "story.propose_bark", **bark, text=EEL)).code == "known_line"
 
 
 async def _are_explained(client: Client, log: EventLog) -> None:

@@ -87,7 +87,7 @@ OTHERS = {
     "ledger.balance ledger.history ledger.supply market.list market.board market.prices people.list "
     "people.show people.knows people.health story.facts story.knows story.why "
     "story.remembers story.promises quests.journal quests.offers "
-    "story.traces story.pins.list story.verdicts world.factions world.weather "
+    "story.traces story.pins.list story.verdicts story.barks.list world.factions world.weather "
     "lore.list lore.search lore.show",
     "new events as they come, for a program of somebody's": "events.follow",
     "who may connect, which the log says nothing of": "services.add services.list services.revoke "
@@ -107,7 +107,7 @@ OTHERS = {
     "ledger.open ledger.open-unit ledger.transfer ledger.reverse market.buy market.sell people.begin "
     "people.rest people.harm quests.gone world.override world.lift "
     "lore.add lore.remove talk story.pins.pin story.pins.unpin "
-    "story.approve story.reject",
+    "story.approve story.reject story.barks.propose story.barks.fill story.barks.take story.barks.decline",
 }
 """Commands that vouch for nothing that was recorded before, by what they tell instead."""
 

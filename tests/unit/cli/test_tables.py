@@ -16,6 +16,7 @@ from aicore import cli
 from aicore.audit.evaluation_report import About
 from aicore.audit.story import Turn
 from aicore.cli import (
+    barks,
     batch,
     beliefs,
     clock,
@@ -257,6 +258,11 @@ def verdict(name: str) -> dict[str, Any]:
     return {**plain, "reason": WORDS, "operator": "ops"}
 
 
+def bark(id_: str, name: str) -> dict[str, Any]:
+    plain = {"bark": id_, "state": "proposed", "voice": f"harbour/{name}", "act": "small_talk"}
+    return {**plain, "mood": "calm", "attitude": "neutral", "maker": name, "text": WORDS}
+
+
 def trace(name: str) -> dict[str, Any]:
     infers = {"claim": f"fled(person.{name}, place.quay)", "says": WORDS, "certainty": 650}
     told = {"left_ms": 68_400_000, "strength": 700, "found": True, "position": 1_204}
@@ -309,6 +315,7 @@ CASES: dict[str, Callable[[str, str], Listing]] = {
     ),
     "traces.listing": lambda a, b: traces.listing([trace(a), trace(b)]),
     "pins.listing": lambda a, b: pins.listing([pinned(a), pinned(b)]),
+    "barks.listing": lambda a, b: barks.listing([bark(IDS[0], a), bark(IDS[1], b)]),
     "verdicts.listing": lambda a, b: verdicts.listing([verdict(a), verdict(b)]),
     "memories.memory_listing": lambda a, b: memories.memory_listing([remembered(a), remembered(b)]),
     "memories.promise_listing": lambda a, b: memories.promise_listing([promised(a), promised(b)]),
