@@ -5,7 +5,7 @@ corpus as all others do, changed by the event as a verdict changes it (`domain.s
 one that was only proposed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
@@ -181,6 +181,10 @@ class Bank:
                 return Bank(left, self.taken)
             case _:
                 return self
+
+    def without(self, lines: Collection[str]) -> "Bank":
+        """Return what there is after a writer rejected written lines."""
+        return Bank(self.waiting, {id_: each for id_, each in self.taken.items() if id_ not in lines})
 
 
 def pair_of(tongue: Tongue, act: str, mood: str, attitude: str, text: str) -> Pair:

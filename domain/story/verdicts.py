@@ -130,7 +130,8 @@ class Judged:
         chain = (*self.chain, event)
         if isinstance(verdict, BarkTaken):  # whoever takes it wants it, whatever was thought of it before
             by = {key: held for key, held in self.by.items() if key != (verdict.voice, verdict.bark)}
-            return Judged(by, chain, (*self.taken, verdict))
+            others = (bark for bark in self.taken if bark.bark != verdict.bark)
+            return Judged(by, chain, (*others, verdict))
         return Judged(_with(self.by, verdict), chain, self.taken)
 
     def digest_of(self, corpus: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from bus.codec import EventCodec
+from bus.ids import derived_id
 from bus.ports import EventLog, RecordedEvent
 from domain.beliefs.ground import ground_of
 from domain.definition.definition import Definition
@@ -33,7 +34,7 @@ from domain.story.barks import (
 from domain.story.language import Language, with_names
 from domain.story.mouth import Mouth
 from domain.story.pin_reading import read_pin
-from domain.story.verdicts import Judge
+from domain.story.verdicts import Judge, LineRejected
 from handlers.kernel.commands import Binding, CommandRunner, caused_by
 from handlers.kernel.follow import Decode, MemoryView
 from handlers.story.pinning import Writing
@@ -49,7 +50,7 @@ class BarkBoard(MemoryView):
     """Run `run` in a task; `bank` is what was proposed and taken."""
 
     name: ClassVar[str] = "story_barks"
-    types: ClassVar[tuple[str, ...]] = tuple(kind.event_name for kind in (*BARKS, BarkTaken))
+    types: ClassVar[tuple[str, ...]] = tuple(kind.event_name for kind in (*BARKS, BarkTaken, LineRejected))
 
     def __init__(self, log: EventLog, *, decode: Decode) -> None:
         super().__init__(log, decode=decode)
@@ -57,7 +58,10 @@ class BarkBoard(MemoryView):
 
     def apply(self, event: Event, recorded: RecordedEvent) -> None:
         """Take an event in."""
-        self.bank = self.bank.after(event)
+        if isinstance(event, LineRejected):
+            self.bank = self.bank.without(event.lines)
+        else:
+            self.bank = self.bank.after(event)
 
     async def answer(self, query: Mapping[str, Any]) -> tuple[Any, int]:
         """Answer the query ``story.barks``."""
@@ -85,6 +89,8 @@ class Barks:
         board: BarkBoard,
         language: Callable[[str], Language],
     ) -> None:
+        self._log = log
+        self._codec = codec
         self._runner = CommandRunner(log, codec, [CONSIDERED, JUDGED])
         self._world = world
         self._board = board
@@ -103,26 +109,36 @@ class Barks:
         return Reply(said, [*outcome.events], duplicate=outcome.duplicate)
 
     async def _wanted(self, message: CommandMessage) -> tuple[Considered | Judge, dict[str, str]]:
+        """Return what a command comes to; sent again, what it came to, whatever became of the bark since."""
         await self._board.caught_up()
+        earlier = await self._log.find(derived_id(message.id, 0))
+        before = self._codec.decode(earlier) if earlier else None
         match message.command:
             case ProposeBark.command_name:
-                proposing = parse(ProposeBark, message.payload)
-                _, definition = await self._world.definition()
-                proposed = await asyncio.to_thread(
-                    self._read, proposing, definition, await self._world.mouth()
-                )
+                if isinstance(before, BarkProposed):
+                    proposed = before
+                else:
+                    proposed = await self._proposed(parse(ProposeBark, message.payload))
                 return Considered(event=proposed), {"bark": proposed.bark}
             case TakeBark.command_name:
-                taking = parse(TakeBark, message.payload)
-                found = self._found(taking.bark)
-                facts = found.model_dump(exclude={"maker", "operator", "reason"})
-                taken = BarkTaken(**facts, operator=taking.operator, reason=taking.reason)
-                return Judge(verdict=taken), {"bark": found.bark, "voice": found.voice, "text": found.text}
+                if isinstance(before, BarkTaken):
+                    taken = before
+                else:
+                    taken = self._taken(parse(TakeBark, message.payload))
+                return Judge(verdict=taken), {"bark": taken.bark, "voice": taken.voice, "text": taken.text}
             case _:
-                declining = parse(DeclineBark, message.payload)
-                self._found(declining.bark)
-                declined = BarkDeclined(**declining.model_dump())
-                return Considered(event=declined), {"bark": declining.bark}
+                declined = BarkDeclined(**parse(DeclineBark, message.payload).model_dump())
+                if not isinstance(before, BarkDeclined):
+                    self._found(declined.bark)
+                return Considered(event=declined), {"bark": declined.bark}
+
+    async def _proposed(self, command: ProposeBark) -> BarkProposed:
+        _, definition = await self._world.definition()
+        return await asyncio.to_thread(self._read, command, definition, await self._world.mouth())
+
+    def _taken(self, command: TakeBark) -> BarkTaken:
+        found = self._found(command.bark).model_dump(exclude={"maker", "operator", "reason"})
+        return BarkTaken(**found, operator=command.operator, reason=command.reason)
 
     def _read(self, command: ProposeBark, definition: Definition, mouth: Mouth) -> BarkProposed:
         names: Mapping[str, str] = ground_of(definition).names

@@ -220,10 +220,11 @@ async def _say_a_bark_that_was_taken(client: Client, log: EventLog) -> None:
     assert (await refused(client, "story.propose_bark", **elsewhere)).code == "unknown_voice"
     assert (await refused(client, "story.take_bark", bark="0" * 12, **by)).code == "unknown_bark"
 
-    ids = [
-        (await client.command("story.propose_bark", {**bark, "text": each})).result["bark"]
-        for each in (EEL, OAR)
+    sent = [(uuid4(), text) for text in (EEL, OAR)]
+    replies = [
+        await client.command("story.propose_bark", {**bark, "text": text}, id=id_) for id_, text in sent
     ]
+    ids = [each.result["bark"] for each in replies]
 
     async def both_wait() -> bool:
         rows = (await client.query("story.barks")).result["barks"]
@@ -232,8 +233,8 @@ async def _say_a_bark_that_was_taken(client: Client, log: EventLog) -> None:
         ]
 
     await until(both_wait)
-    await client.command("story.decline_bark", {"bark": ids[1], **by})
-    await client.command("story.take_bark", {"bark": ids[0], **by})
+    for command, bark_id in (("story.decline_bark", ids[1]), ("story.take_bark", ids[0])):
+        await sent_twice(client, command, {"bark": bark_id, **by})
 
     async def is_said() -> bool:
         return EEL in (await patiently(client, "Tell me a joke"))["text"]
@@ -242,6 +243,16 @@ async def _say_a_bark_that_was_taken(client: Client, log: EventLog) -> None:
     rows = (await client.query("story.barks")).result["barks"]
     assert [(each["bark"], each["state"], each["text"]) for each in rows] == [(ids[0], "taken", EEL)]
     assert (await refused(client, "story.propose_bark", **bark, text=EEL)).code == "known_line"
+    again = await client.command("story.propose_bark", {**bark, "text": EEL}, id=sent[0][0])
+    assert (again.duplicate, again.result) == (True, {"bark": ids[0]}), "a command that is sent again"
+
+
+async def sent_twice(client: Client, command: str, payload: dict[str, str]) -> None:
+    """Send a command, and again once it is known what it came to."""
+    id_ = uuid4()
+    first = await client.command(command, payload, id=id_)
+    again = await client.command(command, payload, id=id_)
+    assert (again.duplicate, again.events, again.result) == (True, first.events, first.result)
 
 
 async def _are_explained(client: Client, log: EventLog) -> None:

@@ -45,6 +45,7 @@ def test_the_bank_has_what_waits_and_what_was_taken() -> None:
     assert ([*bank.waiting], [*bank.taken]) == ([PROPOSED.bark], [])
     assert ([*bank.after(TAKEN).waiting], [*bank.after(TAKEN).taken]) == ([], [TAKEN.bark])
     assert bank.after(DECLINED) == Bank()
+    assert bank.after(TAKEN).without([TAKEN.bark]) == Bank()
 
 
 def test_what_is_not_written_as_the_corpus_is_refused_by_its_fault() -> None:
@@ -73,7 +74,7 @@ def test_a_bark_that_was_taken_is_said_until_somebody_rejects_it_and_each_makes_
     digests, said = {mouth.digest}, []
     rejected = LineRejected.model_validate({**facts, "line": "ann.1"})
     approved = LineApproved.model_validate({**facts, "line": "ann.1"})
-    verdicts: tuple[Verdict | BarkTaken, ...] = (TAKEN, rejected, approved)
+    verdicts: tuple[Verdict | BarkTaken, ...] = (TAKEN, rejected, approved, rejected, TAKEN)
     for at, event in enumerate(verdicts):
         judged = judged.after(event, str(at))
         now = judged.mouth(mouth)
@@ -81,8 +82,8 @@ def test_a_bark_that_was_taken_is_said_until_somebody_rejects_it_and_each_makes_
         line = now.tongues[VOICE].say(Saying(Act.SMALL_TALK, BETWEEN), Heard(heard), "")
         said.append(TAKEN.text in line.text)
 
-    assert said == [True, False, True]
-    assert len(digests) == 4
+    assert said == [True, False, True, False, True]
+    assert len(digests) == 6
     assert TAKEN.bark not in {e.id for e in mouth.tongues[VOICE].by_shape[Act.SMALL_TALK, ()]}, (
         "the corpus stays"
     )
