@@ -1,11 +1,12 @@
 """Quests made by rule of what the world has: somebody asks for what is to be had or reached. Pure.
 
-Chance is a hash of the world's seed, the player and a number, so whoever has these makes the same quest. What
-it names exists, and is not gone; its deadline ends it whatever happens.
+Chance is a hash of the world's seed, the player and a number, so whoever has these, and the same news, makes
+the same quest. What it names exists, and is not gone; its deadline ends it whatever happens. Every second one
+comes of something that emerged among factions lately, if anything did that somebody would ask help for.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -42,15 +43,52 @@ class Roll:
 
 
 @dataclass(frozen=True, slots=True)
+class News:
+    """Something that emerged among factions.
+
+    Attributes:
+        kind: of what emerges; those of `SAYS` make quests.
+        factions: whom it is about, by id; the first did it.
+    """
+
+    kind: str
+    place: str
+    factions: tuple[str, ...]
+
+
+SAYS: Mapping[str, str] = {
+    "territory_claimed": "{one} have taken ground at {place}",
+    "territory_taken": "{one} have taken the ground at {place} from {other}",
+    "territory_retaken": "{one} have taken back the ground at {place} from {other}",
+    "reclaim_failed": "{one} have tried for the ground at {place}, and failed",
+    "unrest": "There is unrest at {place}",
+    "protest": "There is a protest at {place}",
+    "raid": "{one} have raided {other} at {place}",
+    "feud_begun": "{one} and {other} are in feud",
+    "crisis_begun": "{one} are in need",
+}
+"""What a quest says of news: there somebody wants help."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ground:
-    """What a quest may be about: all of it exists, can be had or reached, and is not gone."""
+    """What a quest may be about: all of it exists, can be had or reached, and is not gone.
+
+    Attributes:
+        news: what emerged lately, the newest first.
+        called: name of each faction, by id.
+    """
 
     people: tuple[Person, ...]
     goods: tuple[Good, ...]
     places: tuple[Place, ...]
+    news: tuple[News, ...] = ()
+    called: Mapping[str, str] = field(default_factory=dict)
 
 
-def ground_of(definition: Definition, world: World, gone: Collection[Thing]) -> Ground:
+def ground_of(
+    definition: Definition, world: World, gone: Collection[Thing], news: Sequence[News] = ()
+) -> Ground:
     """Return what quests may be about now."""
     return Ground(
         tuple(each for each in definition.people if Thing("person", each.id) not in gone),
@@ -69,6 +107,8 @@ def ground_of(definition: Definition, world: World, gone: Collection[Thing]) -> 
             and not (each.owner or each.lock or each.hours)
             and Thing("place", each.id) not in gone
         ),
+        tuple(news),
+        {each.id: each.name for each in definition.factions},
     )
 
 
@@ -81,8 +121,30 @@ def made(ground: Ground, roll: Roll) -> dict[str, ConfigurationValue] | None:
     """Return a quest as a definition would write it; None if the world has nothing for one."""
     if len(ground.people) < 2 or not ground.goods or not ground.places:
         return None
+    about = [each for each in ground.news if each.kind in SAYS]
+    if about and roll.below(2, "news") and (found := _of_news(ground, roll, roll.of(about, "which"))):
+        return found
     giver = roll.of(ground.people, "giver")
     return roll.of(MAKERS, "kind")(ground, roll, giver)
+
+
+def _of_news(ground: Ground, roll: Roll, news: News) -> dict[str, Any] | None:
+    """Return a watch where it happened, or an answer from the other side; None if nobody is there to ask."""
+    concerned = [each for each in ground.people if each.faction in news.factions]
+    there = [each for each in ground.places if each.id == news.place]
+    if not concerned or not there:
+        return None
+    giver = roll.of(concerned, "giver")
+    one, other = (ground.called.get(each, each) for each in (news.factions * 2)[:2])
+    said = SAYS[news.kind].format(one=one, other=other, place=there[0].name)
+    others = [each for each in concerned if each.faction != giver.faction]
+    if others and roll.below(2, "answer"):
+        quest = _message(replace(ground, people=(giver, *others)), roll, giver)
+    else:
+        quest = _watch(replace(ground, places=(there[0],)), roll, giver)
+    first = next(iter(quest["stages"].values()))
+    first["text"] = f"{said[0].upper()}{said[1:]}. {first['text']}"
+    return {**quest, **_asked(ground, giver, quest["aim"], quest["word"])}
 
 
 def _fetch(ground: Ground, roll: Roll, giver: Person) -> dict[str, Any]:
@@ -183,18 +245,16 @@ MAKERS: Sequence[Callable[[Ground, Roll, Person], dict[str, Any]]] = (_fetch, _m
 def _asked(ground: Ground, giver: Person, aim: str, word: str) -> dict[str, Any]:
     """Return what every quest says; who is of the giver's faction stands in for them."""
     kin = [each.id for each in ground.people if each.faction == giver.faction and each.id != giver.id]
-    heir = {
-        "rule": "pass_on",
-        "to": kin[0],
-        "text": f"{giver.name} is gone. Somebody else still asks for it.",
-    }
-    close = {"rule": "close", "text": f"{giver.name} is gone, and nobody else asks for it."}
+    gone = {"rule": "close", "text": f"{giver.name} is gone, and nobody else asks for it."}
+    if kin and giver.faction:
+        told = f"{giver.name} is gone. Somebody else still asks for it."
+        gone = {"rule": "pass_on", "to": kin[0], "text": told}
     return {
         "name": f"For {giver.name}"[:128],
         "aim": aim,
         "word": word,
         "giver": giver.id,
-        "if_giver_gone": heir if kin and giver.faction else close,
+        "if_giver_gone": gone,
         "if_target_gone": {"rule": "close", "text": "It cannot be done any more. Nobody is to blame."},
     }
 

@@ -1,6 +1,7 @@
 """The board of quests in memory, kept up by the log, and the facts that it and the clock make."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from domain.definition.definition import Definition
 from domain.definition.entries import Entries, digest_of
 from domain.definition.loading import LOADED, Loaded, definition_of, evolve
 from domain.definition.messages import EntryDefined, EntryRetired, VersionPublished
+from domain.factions.messages import DayTold, Emerged
 from domain.kernel.event import Event
 from domain.ledger.book import Book
 from domain.ledger.messages import HoldPosted, Reversed, Transferred, UnitOpened
@@ -22,7 +24,7 @@ from domain.quests.board import Board
 from domain.quests.checker.search import checked
 from domain.quests.checker.world import World, world_of
 from domain.quests.facts import Facts, Moment, unmet
-from domain.quests.generator import Roll, ground_of, made, task_id
+from domain.quests.generator import News, Roll, ground_of, made, task_id
 from domain.quests.instance import Instance, Offered
 from domain.quests.messages import EVENTS
 from domain.quests.quests import Offer, offers_of
@@ -39,7 +41,10 @@ HEARD = (
     Died,
     *(UnitOpened, Transferred, HoldPosted, Reversed),
     *(PhaseBegan, ClockJumped, CalendarSet, WeatherChanged),
+    *(DayTold, Emerged),
 )
+NEWS_DAYS, NEWS_MAX = 3, 16
+"""Game days after which nobody asks for help by what emerged, and how much of it is kept."""
 KNOWN_WITHIN_S = 5.0
 ATTEMPTS_MAX = 8
 PAGE = 1_000
@@ -63,6 +68,8 @@ class QuestBoard(MemoryView):
         self._world: World | None = None
         self._loaded: Loaded = LOADED
         self._redefined = False
+        self._emerged: deque[Emerged] = deque(maxlen=NEWS_MAX)
+        self._day = 0
         self._checked = 0
         """Position up to which the log was asked for what is not known here."""
 
@@ -72,6 +79,10 @@ class QuestBoard(MemoryView):
         if isinstance(event, DEFINING):
             self._loaded = evolve(self._loaded, event)
             self._redefined = self._redefined or isinstance(event, VersionPublished)
+        elif isinstance(event, DayTold):
+            self._day = event.day
+        elif isinstance(event, Emerged):
+            self._emerged.appendleft(event)
         else:
             self.board.take(event)
 
@@ -102,7 +113,8 @@ class QuestBoard(MemoryView):
     def make(self, player: str, number: int) -> Offer | None:
         """Make a player's so-manieth quest, and try it; None if the world has nothing for one that holds."""
         seed = self.definition.world.seed
-        id_, ground = task_id(seed, player, number), ground_of(self.definition, self.world, self.board.gone)
+        id_ = task_id(seed, player, number)
+        ground = ground_of(self.definition, self.world, self.board.gone, self._news())
         for attempt in range(ATTEMPTS_MAX):
             if (written := made(ground, Roll(f"{seed}/{player}/{number}/{attempt}"))) is None:
                 return None
@@ -110,6 +122,14 @@ class QuestBoard(MemoryView):
             if not checked(offer, self.world):
                 return offer
         return None
+
+    def _news(self) -> list[News]:
+        """Return what emerged lately, the newest first."""
+        return [
+            News(each.kind, each.place, (each.faction, *([each.other] if each.other else [])))
+            for each in self._emerged
+            if each.day >= self._day - NEWS_DAYS
+        ]
 
     async def all_known(self) -> None:
         """Return once all that the log has by now is known here: who has just been told so builds on it.

@@ -10,6 +10,7 @@ import pytest
 
 from bus.ports import StreamWrite
 from domain.clock.units import GameTime
+from domain.factions.messages import DayTold, Emerged
 from domain.kernel.decider import Rejected
 from domain.quests.checker.search import checked
 from domain.quests.checker.world import world_of
@@ -62,6 +63,30 @@ async def test_an_offer_whose_target_the_world_takes_is_withdrawn_with_the_reaso
         other = (await at.says(MakeQuest, "anew", player="ann")).result
         await at.board.all_known()
         assert at.board.board.offered[other["instance"]].quest.giver != giver
+
+
+async def test_every_second_quest_comes_of_what_emerged_lately_and_each_holds() -> None:
+    facts = {**Emerged.example, "faction": "lamplighters", "other": "tallymen", "place": "ropewalk_quay"}
+    raid = Emerged.model_validate({**facts, "kind": "raid", "day": 40})
+    async with table() as at:
+        people = {each.id: each for each in at.board.definition.people}
+        await at.realm.log.append(StreamWrite("factions-world", [CODEC.encode(raid, _id(900), Meta())]))
+        await at.board.all_known()
+        made = [offer for n in range(40) if (offer := at.board.make("ann", n))]
+        about = [each for each in made if " have raided " in str(each.written)]
+        assert 10 <= len(about) <= 30
+        assert {people[each.quest.giver].faction for each in about} <= {"lamplighters", "tallymen"}
+        watched = [each for each in about if "keep watch" in each.quest.aim]
+        assert watched
+        assert len(watched) < len(about), "some ask for an answer from the other side"
+        assert all("ropewalk_quay" in str(each.written) for each in watched)
+        assert not any(checked(each, at.board.world) for each in about)
+
+        later = DayTold.model_validate({**DayTold.example, "day": 44})
+        await at.realm.log.append(StreamWrite("factions-world", [CODEC.encode(later, _id(901), Meta())]))
+        await at.board.all_known()
+        old = [offer for n in range(40) if (offer := at.board.make("ann", n))]
+        assert not any(" have raided " in str(each.written) for each in old), "that is no news any more"
 
 
 async def _take(at: Table, things: list[Thing], already: int) -> None:
