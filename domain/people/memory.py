@@ -1,8 +1,11 @@
 """What people know of what happened: what they saw, being there awake, and what somebody told them. Pure.
 
-Folded from the log in its order. Of each topic (a player, a way, a person) somebody keeps the newest thing,
-or the newest deed, with its evidence: that they saw it, or who told them, and by which event. Nobody knows
-what nobody told them.
+What emerges among factions begins at midnight, so whoever comes to the place in the day after sees what is
+left of it, too: from there it goes from hand to hand as a rumour.
+
+Folded from the log in its order. Of each topic (a player, a way, a person, a faction) somebody keeps the
+newest thing, or the newest deed, with its evidence: that they saw it, or who told them, and by which event.
+Nobody knows what nobody told them.
 
 This is what the leader of the people chooses news from. What follows for who hears of it is not here: beliefs
 (`domain.beliefs`) are computed of the same presence and of the same `people.told`, which names an event.
@@ -13,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
+from domain.factions.messages import Emerged
 from domain.kernel.event import Event
 from domain.people.harm_messages import Died, Harmed, Robbed
 from domain.people.lives import person_of, who_of
@@ -23,13 +27,20 @@ from domain.places.messages import Arrived, Departed, Entered, Left, WayClosed, 
 
 MOVES = (Entered, Departed, Arrived, Left)
 DEEDS = (Harmed, Robbed, Died)
-KINDS = (*MOVES, WayClosed, WayOpened, PersonDecided, PersonGone, PersonTold, *DEEDS)
+KINDS = (*MOVES, WayClosed, WayOpened, PersonDecided, PersonGone, PersonTold, *DEEDS, Emerged)
 
-SALIENCE: Mapping[str, int] = {"person": 900, "way": 500, "player": 200}
+SALIENCE: Mapping[str, int] = {"person": 900, "faction": 700, "way": 500, "player": 200}
 """Thousandths, by kind of topic: what is told first."""
 
 GRAVE: Mapping[str, int] = {Died.event_name: 980, Harmed.event_name: 960, Robbed.event_name: 940}
 """Deeds: told before anything else, and not forgotten because their doer has come or gone since."""
+
+WORTH_TELLING = 300
+"""Salience, in thousandths, from which on what emerges among factions is a rumour."""
+
+DAY_MS = 86_400_000
+LEFT_MS = DAY_MS
+"""Game time for which those who come to a place see what is left of what emerged there."""
 
 TOPICS_MAX = 64
 """Of each person; the oldest thing is forgotten."""
@@ -62,9 +73,11 @@ class Memories:
     Attributes:
         knows: by person and topic.
         presence: who is where and awake.
+        left: by place, what emerged there last.
     """
 
     knows: dict[str, dict[str, Thing]] = field(default_factory=dict)
+    left: dict[str, Thing] = field(default_factory=dict)
     presence: Presence = field(default_factory=Presence)
 
     def apply(self, event: Event, id_: UUID, position: int) -> None:
@@ -74,6 +87,9 @@ class Memories:
             for who in self.presence.awake(place):
                 if who != topic and (person := person_of(who)):
                     self._keep(person, thing)
+            if isinstance(event, Emerged):
+                self.left[place] = thing
+        self._come_upon(event)
         self.presence.apply(event)
         match event:
             case PersonGone():
@@ -82,6 +98,13 @@ class Memories:
                 self._keep(event.hearer, _heard(event, id_))
             case _:
                 pass
+
+    def _come_upon(self, event: Event) -> None:
+        """Have a person who comes to a place see what is left of what emerged there."""
+        if isinstance(event, Entered | Arrived) and (person := person_of(event.who)):
+            thing = self.left.get(event.place)
+            if thing is not None and 0 <= event.at_ms - thing.happened_ms < LEFT_MS:
+                self._keep(person, thing)
 
     def _keep(self, person: str, thing: Thing) -> None:
         known = self.knows.setdefault(person, {})
@@ -142,6 +165,8 @@ def _happened(event: Event, where: Mapping[str, str]) -> Iterator[tuple[str, str
             yield event.by, event.place, event.at_ms
         case Died():
             yield f"person.{event.person}", event.place, event.at_ms
+        case Emerged() if event.salience >= WORTH_TELLING:
+            yield f"faction.{event.faction}", event.place, event.day * DAY_MS
         case PersonGone() if (who := who_of(event.person)) in where:
             yield who, where[who], event.at_ms
         case _:

@@ -235,8 +235,8 @@ EventId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{
 Topic = Annotated[
     str,
     Field(
-        pattern=r"^(player|way|person)\.[A-Za-z0-9_-]{1,128}$",
-        description="Whom or what it is about: player.ann, way.marsh_ferry, person.una_pell.",
+        pattern=r"^(player|way|person|faction)\.[A-Za-z0-9_-]{1,128}$",
+        description="Whom or what it is about: player.ann, way.marsh_ferry, person.una_pell, ….",
     ),
 ]
 

@@ -74,6 +74,13 @@ def _of(claim: Claim, how: str, seen: Perceived, confidence: int) -> Known:
     )
 
 
+NEWS_FROM = 500
+"""Thousandths by which a state spreads from which on it is news: a death, a feud, whose ground it is."""
+
+BY_DAY = frozenset({"shut"})
+"""Begins and ends each day."""
+
+
 @dataclass(frozen=True)
 class Speaker:
     """What one person knows, as the log was when they are spoken to.
@@ -191,10 +198,12 @@ class Speaker:
         return found
 
     def news(self) -> Iterator[Known]:
-        """Yield what happened that they know of."""
+        """Yield what happened that they know of, and what came to be so that is told on."""
         for belief in self.beliefs.known(self.who):
             predicate = self.words.predicates[belief.claim.predicate]
-            if not belief.doubted and predicate.holds == "deed" and predicate.spreads:
+            deed = predicate.holds == "deed" and predicate.spreads
+            state = predicate.spreads >= NEWS_FROM and predicate.id not in BY_DAY
+            if not belief.doubted and (deed or state):
                 yield of_belief(belief)
 
     def believes(self, claim: Claim) -> Known | None:

@@ -35,9 +35,6 @@ REPLIES: Mapping[Does, Act] = {
 }
 """What is answered where nothing has to be stated."""
 
-NEWS_FROM = 400
-"""Thousandths by which a state spreads from which on it is news."""
-
 
 def plan(heard: Understanding, scene: Scene) -> Plan:
     """Return what a person has to say to a player's words."""

@@ -5,9 +5,10 @@ from uuid import UUID, uuid5
 
 import pytest
 
+from domain.factions.messages import Emerged
 from domain.kernel.event import Event
 from domain.people.agenda import Agenda
-from domain.people.memory import TOPICS_MAX, Memories
+from domain.people.memory import DAY_MS, TOPICS_MAX, WORTH_TELLING, Memories
 from domain.people.messages import PersonDecided, PersonTold
 from domain.people.rules import HOUR_MS, MINUTE_MS
 from domain.places.messages import Arrived, Entered, Left, WayClosed
@@ -74,6 +75,24 @@ def test_of_a_topic_the_newest_is_kept_and_of_too_many_the_oldest_is_forgotten()
     heard.hear(*(comes(f"p{number}", "lane") for number in range(TOPICS_MAX)))
     assert "player.ann" not in heard.topics("ada")
     assert len(heard.topics("ada")) == TOPICS_MAX
+
+
+def test_what_emerged_is_seen_by_who_comes_within_the_day_and_told_on() -> None:
+    facts = {**Emerged.example, "faction": "tallymen", "place": "lane", "day": 3, "salience": 500}
+    raid = Emerged.model_validate({**facts, "kind": "raid"})
+    heard = Heard().hear(there("ada", "inn"), there("bea", "inn"), there("cid", "inn"), raid)
+    assert heard.topics("ada") == [], "nobody was awake there at midnight"
+
+    midnight = 3 * DAY_MS
+    heard.hear(comes("person.ada", "lane", midnight + 7 * 3_600_000))
+    heard.hear(comes("person.cid", "lane", midnight + DAY_MS))
+    saw = heard.memories.of("ada")[0]
+    assert (saw.topic, saw.what, saw.place, saw.hands) == ("faction.tallymen", "factions.emerged", "lane", 0)
+    assert heard.topics("cid") == [], "a day later nothing is left to be seen"
+    assert heard.memories.news("ada", "bea", midnight) == saw, "it is told on as a rumour"
+
+    small = Emerged.model_validate({**facts, "kind": "protest", "salience": WORTH_TELLING - 1})
+    assert Heard().hear(there("ada", "lane"), small).topics("ada") == []
 
 
 def talk_in_the_lane(regard: int = 500) -> tuple[Agenda, Heard]:

@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from domain.beliefs.claims import Claim
+from domain.factions.messages import Emerged
 from domain.kernel.decider import Rejected
 from domain.kernel.visibility import erased
 from domain.story.asides import line_id
@@ -86,6 +87,23 @@ def test_who_killed_somebody_is_not_answered_by_that_they_are_dead() -> None:
         "answer",
         ["killed(person.gault, person.tom_wick)"],
     )
+
+
+def test_what_emerged_is_told_by_who_was_not_there_with_who_told_them() -> None:
+    talking = Talking()
+    taken = Emerged.model_validate({**Emerged.example, "kind": "territory_taken", "place": "lamp_yard"})
+    rules = "rules(faction.lamplighters, territory.courts)"
+    about = talking.tale.hear(taken)
+    before = [talking.say("Any news?").plan for _ in range(3)]
+    assert rules not in {each.claim for plan in before for each in plan.claims}, "nobody told her yet"
+
+    talking.tale.tells("nib", "una_pell", about)
+    line = talking.say("Any news?")
+    (claim,) = line.plan.claims
+    assert (claim.claim, claim.evidence.how, claim.evidence.teller) == (rules, "told", "person.nib")
+    assert "Nib told me" in line.text
+    again = talking.say("Any news?").plan
+    assert rules not in {each.claim for each in again.claims}, "it is told to each player once"
 
 
 def test_he_there_and_why_mean_what_was_talked_of_with_this_person() -> None:
